@@ -33,6 +33,7 @@ def main() -> int | None:
     except ImproperlyConfigured as fault:
         print(fault, file=sys.stderr)
         return 2
+    return None
 
 
 def _help() -> str:

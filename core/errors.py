@@ -4,12 +4,21 @@ import errno
 import re
 from collections.abc import Sequence
 from os import PathLike
+from typing import TypeVar
 
+Value = TypeVar("Value")
 MAX_LINE = 500  # letters of a name of a file and what is said of it
 MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
 MIN_PROBLEM = 60  # of them, whatever the remedy
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def promised(value: Value | None) -> Value:
+    """Return a value that a rule of the database promises to be there. LookupError if it is None."""
+    if value is None:
+        raise LookupError("a row lacks a value that the rules of its table promise")
+    return value
 
 
 def one_line(text: str, length: int = MAX_LINE) -> str:

@@ -80,6 +80,11 @@ def longitude_near(longitude: NDArray[np.float64], middle: float | NDArray[np.fl
     return np.asarray(longitude - 360 * turns)
 
 
+def projected(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
+    """Project a geometry from one reference system to another. source, target: EPSG code or WKT."""
+    return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]  # It takes arrays, too.
+
+
 def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:
     """Transform a geometry in a plane to degrees (EPSG:4326), split at 180. crs: EPSG code or WKT of the plane."""
     project = transformer(crs, 4326).transform

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import DatabaseError, connection
 from django.db.models import F, Model, Q, QuerySet
@@ -31,6 +31,30 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 20
 NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded or was requeued
 Row = TypeVar("Row", bound=Model)
+
+
+class Claimed(Protocol):
+    """What a lease needs of a row that was claimed: its key, and the number of the attempt."""
+
+    @property
+    def pk(self) -> Any:
+        """Key of the row."""
+
+    @property
+    def attempts(self) -> int:
+        """How often the row was claimed."""
+
+
+class Failed(Claimed, Protocol):
+    """What it needs of a row whose attempt failed: also the failures before, and the cause of the last one."""
+
+    @property
+    def faults(self) -> int:
+        """Failures in a row."""
+
+    @property
+    def cause(self) -> str:
+        """Cause of the last failure."""
 
 
 class Overtaken(Exception):
@@ -60,7 +84,7 @@ class Lease(Generic[Row]):
         """Return rows that a living worker holds."""
         return self.model._default_manager.filter(self._lasts(), state=self.running)
 
-    def held(self, row: Row) -> QuerySet[Row]:
+    def held(self, row: Claimed) -> QuerySet[Row]:
         """Return a query for the row, empty once the attempt that read the row no longer owns it."""
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
@@ -77,15 +101,15 @@ class Lease(Generic[Row]):
         with locked(lock):
             return self.alive().count() < at_most and self.claim(waiting, **values)
 
-    def prolong(self, row: Row, **values: Any) -> bool:
+    def prolong(self, row: Claimed, **values: Any) -> bool:
         """Extend the lease of a row; return False if this attempt no longer owns the row."""
         return self.held(row).update(lease_until=Now() + self.duration, **values) == 1
 
-    def settle(self, row: Row, state: str, **values: Any) -> bool:
+    def settle(self, row: Claimed, state: str, **values: Any) -> bool:
         """End the lease of a row with its final state; return False if this attempt no longer owns the row."""
         return self.held(row).update(state=state, lease_until=None, **values) == 1
 
-    def give_back(self, row: Row, error: str, cause: Cause) -> bool:
+    def give_back(self, row: Failed, error: str, cause: Cause) -> bool:
         """Requeue a row with a growing delay, or fail it after its last attempt; False if this attempt lost the row."""
         return self._put_back(self.held(row), row, error, cause)
 
@@ -94,7 +118,7 @@ class Lease(Generic[Row]):
         expired = self.model._default_manager.filter(self.expired())
         return sum(
             self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
-            for row in expired.only("pk", "attempts", "faults", "cause")
+            for row in expired.values_list("pk", "attempts", "faults", "cause", named=True)
         )
 
     def retry(self, rows: QuerySet[Row], **values: Any) -> int:
@@ -121,7 +145,7 @@ class Lease(Generic[Row]):
     def _lasts(self) -> Q:
         return Q(lease_until__gte=Now(), lease_until__lte=Now() + self.duration)
 
-    def _put_back(self, owned: QuerySet[Row], row: Row, error: str, cause: Cause) -> bool:
+    def _put_back(self, owned: QuerySet[Row], row: Failed, error: str, cause: Cause) -> bool:
         now = timezone.now()
         step = next_step(cause, faults=row.faults, cause_before=row.cause, now=now)
         failed = step.next_try_at is None

@@ -51,7 +51,7 @@ def rows_of(statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None
     """Return all rows of a query."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def lock(key: int) -> None:

@@ -1,23 +1,25 @@
 """Read-only admin pages of alerts, their history, reviews and the audit. States change only by transitions."""
 
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 
 from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Proposal, Review
 from ingest.admin import ReadOnlyAdmin
 
 
-class TransitionInline(admin.TabularInline):
+class TransitionInline(admin.TabularInline):  # type: ignore[type-arg]  # It takes none as Django runs.
     """Transitions on an alert's page, read-only."""
 
     model = AlertTransition
     extra = 0
     can_delete = False
 
-    def has_add_permission(self, request, obj=None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return False: transitions are written by services only."""
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return False: transitions are never changed."""
         return False
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, QuerySet
@@ -86,7 +86,7 @@ def alerts_matching(
 
 def alerts_within(
     *,
-    area: MultiPolygon | QuerySet | None = None,
+    area: MultiPolygon | QuerySet[Any] | None = None,
     among: Sequence[int] | None = None,
     found: Period = ALL_TIME,
     moving: Period = ALL_TIME,

@@ -8,6 +8,9 @@ Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.tables.
 Evidence by which people check an alert: `detection.tables.alerts`.
 """
 
+from collections.abc import Iterable
+from enum import StrEnum
+
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
@@ -50,7 +53,7 @@ __all__ = [  # beside the models below
 ]
 
 
-def _choices(values) -> list[tuple[str, str]]:
+def _choices(values: Iterable[StrEnum]) -> list[tuple[str, str]]:
     return [(value.value, value.value) for value in values]
 
 

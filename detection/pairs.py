@@ -98,7 +98,8 @@ def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
 
 def image_tracks() -> list[tuple[int, str]]:
     """Return the tracks of all images with their directions."""
-    return sorted(Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct())
+    tracks = Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct()
+    return sorted((track, direction) for track, direction in tracks if track is not None)
 
 
 def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:

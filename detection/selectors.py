@@ -70,7 +70,7 @@ def shorter_pairs_cover(*, pair: ScenePair, areas: Sequence[GEOSGeometry]) -> li
     ended = changes.filter(run__pair__reference=OuterRef("pk"), run__pair__secondary=pair.secondary_id)
     grounds = list(Scene.objects.filter(Exists(begun), Exists(ended)).values_list("footprint", flat=True))
     middles = [area.point_on_surface for area in areas]
-    return [any(ground.covers(middle) for ground in grounds) for middle in middles]
+    return [any(ground.covers(middle) for ground in grounds if ground) for middle in middles]
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:

@@ -27,7 +27,7 @@ def scan_finished_predictions() -> None:
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:
         for number in range(1, SEARCHES_AT_ONCE):
-            help_to_scan.apply_async(args=[number], expires=HELP_SECONDS)
+            help_to_scan.apply_async(args=(number,), expires=HELP_SECONDS)
     _scan(due)
 
 

@@ -1,14 +1,16 @@
 """Read-only admin pages of products and scenes. Only commands change rows, so that points and rows stay consistent."""
 
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 
 from ingest.models import ContextLayer, IngestJob, Product, Scene, SceneDownload, ScenePair
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # It takes none as Django runs.
     """Admin page on which rows can be seen but not added, changed or deleted."""
 
-    def refuse(self, request, obj=None) -> bool:
+    def refuse(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Refuse additions, changes and deletions."""
         return False
 

@@ -7,6 +7,7 @@ from django.contrib.gis.db import models
 from shapely.geometry import shape
 
 from core.areas import centre_of
+from core.errors import promised
 from core.storage import raster_storage
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
@@ -103,7 +104,17 @@ class Run(models.Model):
     @property
     def input(self) -> Product | ScenePair:
         """Product or pair that the run is on."""
-        return self.product or self.pair
+        return self.its_product if self.pair is None else self.pair
+
+    @property
+    def its_product(self) -> Product:
+        """Velocity field that the run is on. LookupError for a run on a pair."""
+        return promised(self.product)
+
+    @property
+    def its_pair(self) -> ScenePair:
+        """Pair that the run is on. LookupError for a run on a velocity field."""
+        return promised(self.pair)
 
 
 class PieceClaim(models.Model):

@@ -1,6 +1,7 @@
 """Celery's entry points. Each of them fetches what it needs, calls one service and returns."""
 
 from datetime import timedelta
+from functools import partial
 
 from celery import current_app, shared_task
 from django.conf import settings
@@ -34,7 +35,7 @@ def queue_due_runs() -> None:
         with transaction.atomic():
             run.queued_at = timezone.now()
             run.save(update_fields=["queued_at"])
-            transaction.on_commit(lambda run_id=run.pk, wanted=wanted: execute_run.apply_async((run_id,), queue=wanted))
+            transaction.on_commit(partial(execute_run.apply_async, (run.pk,), queue=wanted))
 
     if not waiting:
         for run in selectors.runs_shared():

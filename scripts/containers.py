@@ -106,7 +106,7 @@ def unpack_python(root: Path) -> None:
     The official image compiles Python with an expat of its own. Debian's Python is linked to the shared library, which
     is put here under a name that no other module looks for.
     """
-    apt = ["chroot", root, "apt-get", "--quiet=2"]
+    apt = ["chroot", str(root), "apt-get", "--quiet=2"]
     for arguments in (["clean"], ["update"], ["--download-only", "--no-install-recommends", "install"]):
         packages = PYTHON_PACKAGES if arguments[-1] == "install" else ()
         subprocess.run([*apt, *arguments, *packages], check=True, stdout=subprocess.DEVNULL)

@@ -150,7 +150,7 @@ def main() -> None:
     allowed = os.environ.get("TORCH_SHA256", "").split()
     sought = f"torch {version}, gpu {gpu}, index {os.environ.get('TORCH_INDEX_URL', '')}, sha256 {allowed}\n"
     is_answered = present and (present.cuda == gpu or (SOUGHT.exists() and SOUGHT.read_text() == sought))
-    if is_answered and present.version.split("+")[0] == version:
+    if present and is_answered and present.version.split("+")[0] == version:
         return
     build = chosen(version, gpu)
     if not present or present[:2] != build[:2]:

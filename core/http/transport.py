@@ -132,7 +132,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
     response.close()
     read.seek(0)
     again = requests.Response()
-    again.__setstate__({**response.__getstate__(), "_content": read.getvalue()})
+    again.__dict__.update(response.__dict__, _content=read.getvalue(), _content_consumed=True)
     again.raw, again.connection = read, response.connection
     return again
 

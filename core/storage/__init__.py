@@ -3,13 +3,16 @@
 All code reads and writes rasters through this module, without regard to where they are stored.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, cast
+from typing import IO, Any, NamedTuple, cast
 
 from django.apps import apps
 from django.core.files import File
@@ -31,19 +34,23 @@ class Entry(NamedTuple):
     modified: datetime
 
 
-class RasterStorage(Protocol):
-    """Methods that a storage of rasters has in addition to those of every Django storage."""
+class RasterStorage(Storage):
+    """Storage of rasters: a Django storage with more methods."""
 
-    def tiff(self, name: str) -> "contextmanager[DatasetReader]":
+    def tiff(self, name: str) -> AbstractContextManager[DatasetReader]:
         """Open a raster. Raises OSError, RasterioError."""
+        raise NotImplementedError
 
     def part(self, name: str, first: int, last: int) -> IO[bytes]:
         """Open a stream of a file's bytes from first to last, both included. Raises OSError."""
+        raise NotImplementedError
 
     def entries(self) -> Iterator[Entry]:
         """Yield every file in the storage."""
+        raise NotImplementedError
 
-    def _save(self, name: str, content: File) -> str: ...
+    def _save(self, name: str, content: File[Any]) -> str:
+        raise NotImplementedError
 
 
 def open_part(path: Path, first: int, last: int) -> IO[bytes]:
@@ -53,10 +60,10 @@ def open_part(path: Path, first: int, last: int) -> IO[bytes]:
     return file
 
 
-class WholeFileStorage(FileSystemStorage):
+class WholeFileStorage(FileSystemStorage, RasterStorage):
     """Storage on a disk of this machine in which a file appears whole or not at all, even if the disk is full."""
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: File[Any]) -> str:
         name = super()._save(name, ContentFile(b""))  # reserves the name
         partial = f"{name}.partial"
         try:
@@ -88,12 +95,12 @@ class WholeFileStorage(FileSystemStorage):
             yield Entry(path.name, entry.st_size, datetime.fromtimestamp(entry.st_mtime, UTC))
 
 
-_REHEARSED: ContextVar[Storage | None] = ContextVar("rehearsed", default=None)
+_REHEARSED: ContextVar[RasterStorage | None] = ContextVar("rehearsed", default=None)
 
 
-def raster_storage() -> Storage:
+def raster_storage() -> RasterStorage:
     """Return the storage of rasters."""
-    return _REHEARSED.get() or storages["rasters"]
+    return _REHEARSED.get() or cast(RasterStorage, storages["rasters"])
 
 
 @contextmanager
@@ -120,7 +127,7 @@ def raster_folder() -> Path | None:
 
 def raster_entries() -> Iterator[Entry]:
     """Yield every file in the raster storage."""
-    return cast(RasterStorage, raster_storage()).entries()
+    return raster_storage().entries()
 
 
 @contextmanager
@@ -136,9 +143,9 @@ def raster_put(path: Path) -> Iterator[str]:
         raise
 
 
-def raster_put_back(name: str, stream: File) -> None:
+def raster_put_back(name: str, stream: File[Any]) -> None:
     """Store a raster under exactly this name; the name must be free."""
-    cast(RasterStorage, raster_storage())._save(name, stream)
+    raster_storage()._save(name, stream)
 
 
 def save_with_raster(row: Model, path: Path) -> None:
@@ -169,17 +176,18 @@ def rasters_named(*, among: Sequence[str] | None = None, models: Iterable[type[M
 
 def delete_files(files: Iterable[FieldFile]) -> None:
     """Delete rasters after the commit: a file may remain without a row, but no row without its file."""
-    for file in [file for file in files if file]:
-        transaction.on_commit(lambda storage=file.storage, name=file.name: storage.delete(name))
+    for file in files:
+        if file.name:
+            transaction.on_commit(partial(file.storage.delete, file.name))
 
 
 @contextmanager
 def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
     """Open a raster in its storage, so that only the needed parts are read. Raises OSError, RasterioError."""
-    with file.storage.tiff(file.name) as raster:
+    with cast(RasterStorage, file.storage).tiff(str(file.name)) as raster:
         yield raster
 
 
 def stored_part(file: FieldFile, first: int, last: int) -> IO[bytes]:
     """Open a stream of a raster's bytes from first to last, both included. Raises OSError."""
-    return cast(RasterStorage, file.storage).part(file.name, first, last)
+    return cast(RasterStorage, file.storage).part(str(file.name), first, last)

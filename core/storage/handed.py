@@ -4,6 +4,8 @@ Each request is a line of JSON over a socket; the files are in a folder shared b
 stores files of that folder only, hands out elevation only, and deletes only rasters that it stored for this process.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -16,25 +18,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.core.files import File
-from django.core.files.storage import Storage
 from rasterio.io import DatasetReader
 
 from core.errors import StorageFailed, one_line
 from core.rasters import open_tiff
-from core.storage import raster_storage
+from core.storage import RasterStorage, raster_storage
 
 LONGEST_REQUEST = 4096  # bytes
 GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images
 
 
-class HandedStorage(Storage):
+class HandedStorage(RasterStorage):
     """Storage as the confined process sees it. FileNotFoundError: no such raster; StorageFailed: failed request."""
 
     def __init__(self, descriptor: int) -> None:
         self._stream = socket.socket(fileno=descriptor).makefile("rw", encoding="utf-8")
 
-    def _save(self, name: str, content: File) -> str:
-        return str(self._ask("put", name=name, path=content.file.name))
+    def _save(self, name: str, content: File[Any]) -> str:
+        return str(self._ask("put", name=name, path=content.file.name))  # type: ignore[union-attr]  # An open file.
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Return the name unchanged, because the worker chooses a free one."""

@@ -1,5 +1,7 @@
 """Storage of rasters and submitted files in an S3-compatible store. GDAL reads parts of rasters by range requests."""
 
+from __future__ import annotations
+
 import io
 import posixpath
 import secrets
@@ -26,7 +28,7 @@ from storages.backends.s3 import S3Storage
 
 from core.errors import DiskFull, StorageFailed
 from core.rasters import open_tiff
-from core.storage import Entry
+from core.storage import Entry, RasterStorage
 
 R = TypeVar("R")
 
@@ -45,7 +47,7 @@ CLIENT = Config(
     request_checksum_calculation="when_required",  # trailers are unknown to many servers
     response_checksum_validation="when_required",
 )
-READING = {
+READING: dict[str, str | float] = {
     "AWS_VIRTUAL_HOSTING": "FALSE",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # the header and the index of most rasters in one request
@@ -62,7 +64,7 @@ def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
     """Make a method raise the store's faults as OSErrors: FileNotFoundError, DiskFull or StorageFailed."""
 
     @wraps(method)
-    def clear(self: "ObjectStorage", *args: Any, **kwargs: Any) -> R:
+    def clear(self: ObjectStorage, *args: Any, **kwargs: Any) -> R:
         try:
             return method(self, *args, **kwargs)
         except (BotoCoreError, Boto3Error, ClientError) as fault:
@@ -71,7 +73,7 @@ def _failing_clearly(method: Callable[..., R]) -> Callable[..., R]:
     return clear
 
 
-class ObjectStorage(S3Storage):
+class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has no types.
     """Objects with a common prefix in one bucket. Each appears whole or not at all; no name is used twice."""
 
     def __init__(self, **settings: Any) -> None:
@@ -111,7 +113,7 @@ class ObjectStorage(S3Storage):
         return stem[: (max_length or 10**4) - len(end)] + end
 
     @_failing_clearly
-    def _open(self, name: str, mode: str = "rb") -> File:
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
         """Open a stream to be read once, from the beginning; no copy is made in memory or on a disk."""
         if mode != "rb":
             raise ValueError("objects are written whole, by save()")
@@ -146,17 +148,17 @@ class ObjectStorage(S3Storage):
     def tiff(self, name: str) -> Iterator[DatasetReader]:
         """Open a raster in the store; only the needed parts are read."""
         address, path = urlsplit(self.endpoint_url), f"/vsis3/{self.bucket_name}/{self.key(name)}"
-        own = {
+        own = READING | {
             "AWS_S3_ENDPOINT": address.netloc,
             "AWS_HTTPS": "YES" if address.scheme == "https" else "NO",
             "AWS_REGION": self.region_name,
         }
         with ExitStack() as stack:
             try:
-                opened = stack.enter_context(open_tiff(path, self._session, **READING, **own))
+                opened = stack.enter_context(open_tiff(path, self._session, **own))
             except RasterioError as fault:  # may stem from a failure in another thread, cached by GDAL
                 self._look_into(fault, name, path)
-                opened = stack.enter_context(open_tiff(path, self._session, **READING, **own))
+                opened = stack.enter_context(open_tiff(path, self._session, **own))
             try:
                 yield opened
             except RasterioError as fault:

@@ -10,12 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from rasterio.features import geometry_mask
 from shapely import from_wkb
-from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of
+from core.geometry import projected
 from core.locks import Lock, locked
-from core.projections import transformer
 from detection.alerts import life
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.services import alert_end_where_over, carry_into_alert
@@ -134,8 +133,7 @@ def _nodes(raster: StoredRaster) -> Nodes:
 def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> np.ndarray:
     if not outlines:
         return np.zeros(raster.shape, dtype=bool)
-    project = transformer(4326, raster.epsg).transform
-    on_map = [transform_geometry(one, project, interleaved=False) for one in outlines]
+    on_map = [projected(one, 4326, raster.epsg) for one in outlines]
     return geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True)
 
 

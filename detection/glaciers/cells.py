@@ -7,10 +7,9 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
-from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import utm_epsg
+from core.geometry import projected, utm_epsg
 from core.projections import transformer
 from ml.offsets.motion import GroundMotion
 
@@ -53,7 +52,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
     """Return the cells of an outline in degrees, EPSG:4326; possibly none if it is smaller than a cell."""
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
-    on_map = transform_geometry(outline, transformer(4326, epsg).transform, interleaved=False)  # type: ignore[arg-type]
+    on_map = projected(outline, 4326, epsg)
     side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MOST_CELLS)))
     west, south, east, north = on_map.bounds
     left, top = math.floor(west / side) * side, math.ceil(north / side) * side

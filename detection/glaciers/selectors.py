@@ -6,6 +6,7 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Max, Q, QuerySet, When
 from shapely import from_wkb, unary_union
 
+from core.errors import promised
 from detection.kinds import Kind
 from detection.models import Alert, GlacierMotion, GlacierSample
 from detection.rules.lifecycle import LIVING
@@ -20,7 +21,7 @@ POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter in like polarisation
 def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
     """Return the share of an area that lies on glaciers whose outlines are loaded, 0-1."""
     outlines = glaciers_with_outlines().filter(outline__intersects=area, layer__simulated=simulated)
-    shapes = [from_wkb(bytes(outline.wkb)) for outline in outlines.values_list("outline", flat=True)]
+    shapes = [from_wkb(bytes(promised(outline).wkb)) for outline in outlines.values_list("outline", flat=True)]
     own = from_wkb(bytes(area.wkb))
     return float(own.intersection(unary_union(shapes)).area / own.area) if shapes else 0.0
 
@@ -59,24 +60,27 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
     )
     views: dict[str, dict[str, list[GlacierSample]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        scene = row.prediction.run.pair.reference
+        scene = row.prediction.run.its_pair.reference
         views[f"track {scene.track} {scene.direction}".strip()][scene.polarisation].append(row)
     samples = {}
     for name, by_polarisation in sorted(views.items()):
         best = min(by_polarisation, key=lambda p: POLARISATIONS.index(p) if p in POLARISATIONS else len(POLARISATIONS))
-        samples[name] = sorted(by_polarisation[best], key=lambda row: row.prediction.run.pair.secondary.acquired_at)
+        samples[name] = sorted(
+            by_polarisation[best], key=lambda row: promised(row.prediction.run.its_pair.secondary.acquired_at)
+        )
     return samples
 
 
 def surges_living(*, glacier: Glacier) -> list[Alert]:
     """Return living surge alerts whose area lies on a glacier (a point inside the area decides)."""
+    outline = promised(glacier.outline)
     living = Alert.objects.filter(
         kind=Kind.GLACIER_SURGE,
         state__in=LIVING,
-        area__intersects=glacier.outline,
+        area__intersects=outline,
         simulated=glacier.layer.simulated,
     )
-    return [alert for alert in living.order_by("pk") if glacier.outline.contains(alert.area.point_on_surface)]
+    return [alert for alert in living.order_by("pk") if outline.contains(alert.area.point_on_surface)]
 
 
 def glaciers_stale() -> QuerySet[GlacierMotion]:

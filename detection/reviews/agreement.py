@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Min
 
 from detection.models import Alert, Proposal, Review, SecondLook
@@ -44,7 +44,7 @@ def verdict_standing(*, alert: Alert) -> Review | None:
     return next((one for one in reviews_standing(alert=alert) if one.verdict in JUDGED), None)
 
 
-def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool) -> SecondLook:
+def second_look_record(*, alert: Alert, reviewer: User, agrees: bool) -> SecondLook:
     """Save whether another person agrees with the standing verdict, replacing that person's earlier opinion.
 
     ValueError if no verdict stands, or it is the person's own.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
@@ -69,7 +69,7 @@ def batch_review(
     reason_code: str,
     public_note: str,
     internal_note: str,
-    reviewer: AbstractBaseUser,
+    reviewer: User,
 ) -> Batch:
     """Give one verdict on several cases in one transaction. cases: alert's primary key -> state in which it was shown.
 
@@ -103,7 +103,7 @@ def batch_review(
         return _noted(batch, reviewer, f"batch.{verdict}", reason_code)
 
 
-def batch_take_back(*, batch: ReviewBatch, reviewer: AbstractBaseUser) -> Batch:
+def batch_take_back(*, batch: ReviewBatch, reviewer: User) -> Batch:
     """Undo the verdicts of a batch that still stand, in one transaction."""
     with transaction.atomic():
         undone = Batch(batch, [], [], [])
@@ -125,7 +125,7 @@ def may_take_back_batch(*, batch: ReviewBatch) -> bool:
     return any(may_take_back(review=review, alert=review.alert) for review in reviews)
 
 
-def _noted(batch: Batch, reviewer: AbstractBaseUser, action: str, reason: str) -> Batch:
+def _noted(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
     """Record a batch in the audit and return it. If it decided nothing, nothing is recorded and its row is None."""
     if not batch.done:
         if batch.row is not None and not batch.row.reviews.exists():

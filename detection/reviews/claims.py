@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ class Claimed(ValueError):
         self.claim = claim
 
 
-def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
+def claim_take(*, alert: Alert, holder: User) -> Claim:
     """Claim an alert unless somebody else holds it; return the claim in force. A person holds one alert at a time."""
     Claim.objects.filter(holder=holder).exclude(alert=alert).delete()
     with alone(alert) as now:
@@ -46,7 +46,7 @@ def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
         return Claim.objects.create(alert=alert, holder=holder, since=now, until=_ends(now))
 
 
-def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
+def claim_renew(*, alert: Alert, holder: User) -> Claim | None:
     """Extend a claim; return None if it has been released or taken by another person."""
     with alone(alert) as now:
         if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
@@ -54,24 +54,24 @@ def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
         return Claim.objects.get(alert=alert)
 
 
-def claim_release(*, alert: Alert, holder: AbstractBaseUser) -> None:
+def claim_release(*, alert: Alert, holder: User) -> None:
     """Release a person's own claim on an alert; claims of others stay."""
     Claim.objects.filter(alert=alert, holder=holder).delete()
 
 
-def claim_of_another(*, alert: Alert, person: AbstractBaseUser) -> Claim | None:
+def claim_of_another(*, alert: Alert, person: User) -> Claim | None:
     """Return the living claim of another person, or None."""
     living = Claim.objects.select_related("holder", "alert").filter(alert=alert, until__gte=timezone.now())
     return living.exclude(holder=person).first()
 
 
-def unclaimed(*, alert: Alert, person: AbstractBaseUser) -> None:
+def unclaimed(*, alert: Alert, person: User) -> None:
     """Raise Claimed if another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)
 
 
-def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseUser) -> None:
+def assign(*, alert: Alert, assignee: User | None, by: User) -> None:
     """Assign a case to a person, or to nobody; a change is written to the audit."""
     with alone(alert):
         known = Assignment.objects.select_related("assignee").filter(alert=alert).first()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.gis.geos import MultiPolygon
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -64,7 +64,7 @@ class Drawn(NamedTuple):
     note: str = ""
 
 
-def alert_draw(*, drawn: Drawn, by: AbstractBaseUser, known: Collection[str] = ()) -> Alert:
+def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
     """Create a confirmed alert from a person's drawing, in one transaction. Later searches keep what the person set.
 
     If its severity requires a second person, the alert begins unreviewed, and its confirmation is proposed.

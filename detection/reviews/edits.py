@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely import from_wkb
 
+from core.errors import promised
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -47,7 +48,7 @@ def last_edit(alert: Alert) -> int:
 def alert_edit(
     *,
     alert: Alert,
-    editor: AbstractBaseUser,
+    editor: User,
     wanted: Mapping[str, Any],
     expected_state: str,
     expected_edit: int,
@@ -83,9 +84,9 @@ def alert_edit(
         return _set(alert, set_by_hand, editor, {name: before[name] for name in changed}, change, silent=silent)
 
 
-def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> AlertEdit:
+def edit_publish(*, proposal: Proposal, publisher: User, expected_state: str) -> AlertEdit:
     """Agree with a proposed change and publish it. Raises the errors of `services.review_publish`."""
-    alert, change = proposal.alert, proposal.change
+    alert, change = proposal.alert, promised(proposal.change)
     with transaction.atomic():
         _locked(alert, publisher)
         if alert.state != expected_state:
@@ -93,12 +94,12 @@ def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_st
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
         if alert.state not in PUBLISHED:
             raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
-        set_by_hand = by_hand_of(alert)
+        set_by_hand = promised(by_hand_of(alert))
         before, silent = values_by_hand(set_by_hand), [*change] == ["texts"] and not proposal.announce
         proposal.edit = _set(
             alert,
             set_by_hand,
-            proposal.proposer,
+            promised(proposal.proposer),
             {name: before[name] for name in change},
             change,
             takes_back=proposal.takes_back,
@@ -111,7 +112,7 @@ def edit_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_st
         return proposal.edit
 
 
-def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit | Proposal:
+def edit_take_back(*, edit: AlertEdit, editor: User) -> AlertEdit | Proposal:
     """Undo an edit, or propose to undo it where a second person must agree (`undo_waits_for_second`).
 
     ValueError if it was undone already, a later edit builds on it, or its alert is not followed any more.
@@ -126,7 +127,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit | 
             Claim.objects.filter(alert=alert, holder=editor).delete()
             return proposal
         proposal_overtake(alert=alert, by=editor)
-        return _set(alert, by_hand_of(alert), editor, edit.after, edit.before, takes_back=edit)
+        return _set(alert, promised(by_hand_of(alert)), editor, edit.after, edit.before, takes_back=edit)
 
 
 def undo_waits_for_second(*, edit: AlertEdit) -> bool:
@@ -160,7 +161,7 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
     return {code: text for code, text in texts.items() if text}
 
 
-def _locked(alert: Alert, person: AbstractBaseUser) -> None:
+def _locked(alert: Alert, person: User) -> None:
     """Lock the alert's row until the end of the transaction, and refresh the object. Raises Claimed."""
     Alert.objects.select_for_update().get(pk=alert.pk)
     alert.refresh_from_db()
@@ -199,17 +200,17 @@ def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) ->
 def _set(
     alert: Alert,
     set_by_hand: SetByHand,
-    editor: AbstractBaseUser,
+    editor: User,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     *,
     takes_back: AlertEdit | None = None,
     silent: bool = False,
-    publisher: AbstractBaseUser | None = None,
+    publisher: User | None = None,
 ) -> AlertEdit:
     shown = {name: as_json(getattr(alert, name)) for name in (*COLUMNS, "area_m2")}
     for name, value in after.items():
-        empty = {"area": None, "texts": {}}.get(name, "")
+        empty: object = {"area": None, "texts": {}}.get(name, "")
         setattr(set_by_hand, name, empty if value is None else from_json(value) if name == "area" else value)
     set_by_hand.save()
     for name in set(COLUMNS) & set(after):

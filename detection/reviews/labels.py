@@ -4,10 +4,12 @@ An alert that a person drew has one more row: the outline as it was drawn (found
 No names, no notes. GeoParquet 1.1 (OGC): geometry as WKB, longitude and latitude (OGC:CRS84).
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +60,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+if TYPE_CHECKING:
+    from detection.reviews.record import JudgedReview
+
 
 def labels_write(*, path: Path) -> int:
     """Write all labels atomically; return the number of rows."""
@@ -101,7 +106,7 @@ def _of_outline(review: Review) -> dict[str, Any]:
     }
 
 
-def _of_review(review: Review) -> dict[str, Any]:
+def _of_review(review: JudgedReview) -> dict[str, Any]:
     return {
         "alert": review.alert.code,
         "verdict": Verdict.CONFIRM.value if review.verdict == Verdict.DRAWN else review.verdict,

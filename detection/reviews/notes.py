@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,7 @@ class Given(NamedTuple):
     content: bytes
 
 
-def note_add(*, alert: Alert, author: AbstractBaseUser, text: str, files: Sequence[Given]) -> CaseNote:
+def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -> CaseNote:
     """Save a note and all its files, or nothing. Raises Unfit."""
     text = text.strip()
     if not text and not files:

@@ -8,7 +8,7 @@ Every step locks the alert's row, so that of two simultaneous answers one is ref
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from detection.alerts.importance import severity_as_moving
@@ -48,7 +48,7 @@ def proposal_waiting(*, alert: Alert) -> Proposal | None:
     return waiting.filter(alert=alert, outcome=Outcome.WAITING).first()
 
 
-def proposal_make(*, alert: Alert, proposer: AbstractBaseUser, **said: Any) -> Proposal:
+def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
     """Save a proposal for an alert whose row is locked. ValueError if another one is waiting.
 
     said: columns of Proposal.
@@ -61,7 +61,7 @@ def proposal_make(*, alert: Alert, proposer: AbstractBaseUser, **said: Any) -> P
     return proposal
 
 
-def proposal_decline(*, proposal: Proposal, publisher: AbstractBaseUser, answer: str) -> None:
+def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> None:
     """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
     if not answer.strip() or len(answer) > LONGEST_ANSWER:
         raise ValueError(f"say why in at most {LONGEST_ANSWER} characters")
@@ -71,7 +71,7 @@ def proposal_decline(*, proposal: Proposal, publisher: AbstractBaseUser, answer:
         _audit(proposal, publisher, "proposal.declined", answer.strip())
 
 
-def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None:
+def proposal_withdraw(*, proposal: Proposal, proposer: User) -> None:
     """Withdraw one's own proposal before it is answered."""
     if proposal.proposer_id != proposer.pk:
         raise ValueError("only who proposed it withdraws it")
@@ -81,21 +81,21 @@ def proposal_withdraw(*, proposal: Proposal, proposer: AbstractBaseUser) -> None
         _audit(proposal, proposer, "proposal.withdrawn")
 
 
-def proposal_answer(*, proposal: Proposal, publisher: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
+def proposal_answer(*, proposal: Proposal, publisher: User, outcome: Outcome, answer: str = "") -> None:
     """Close another person's proposal; the alert's row must be locked. Raises Overtaken if it is closed already."""
     if proposal.proposer_id == publisher.pk:
         raise ValueError("whoever proposed it does not answer it")
     _close(proposal, publisher, outcome, answer)
 
 
-def proposal_overtake(*, alert: Alert, by: AbstractBaseUser) -> None:
+def proposal_overtake(*, alert: Alert, by: User) -> None:
     """Close a waiting proposal because its alert has changed. The alert's row must be locked."""
     if proposal := proposal_waiting(alert=alert):
         _close(proposal, by, Outcome.OVERTAKEN)
         _audit(proposal, by, "proposal.overtaken")
 
 
-def _close(proposal: Proposal, by: AbstractBaseUser, outcome: Outcome, answer: str = "") -> None:
+def _close(proposal: Proposal, by: User, outcome: Outcome, answer: str = "") -> None:
     closed = {"outcome": outcome, "decided_by": by, "decided_at": timezone.now(), "answer": answer}
     if not Proposal.objects.filter(pk=proposal.pk, outcome=Outcome.WAITING).update(**closed):
         raise Overtaken(f"what was proposed of alert {proposal.alert.code} was answered by somebody else")
@@ -103,7 +103,7 @@ def _close(proposal: Proposal, by: AbstractBaseUser, outcome: Outcome, answer: s
         setattr(proposal, name, value)
 
 
-def _audit(proposal: Proposal, actor: AbstractBaseUser, action: str, detail: str = "") -> None:
+def _audit(proposal: Proposal, actor: User, action: str, detail: str = "") -> None:
     whose = f"of {proposal.proposer}" if proposal.proposer and proposal.proposer != actor else ""
     words = "; ".join(filter(None, (whose, detail)))
     audit_write(actor=actor, action=action, subject=proposal.alert.code, detail=words)

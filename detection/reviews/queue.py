@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Extract, Least
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     visit: str = ""
 
 
-def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
+def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Alert]:
     """Return cases that match the filters; without a state, those that wait for a verdict or a visit.
 
     mine: held by the person; free: held by nobody else; given: assigned to this account; proposed: with a proposal
@@ -73,7 +73,7 @@ def rows_proposed() -> set[int]:
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
-def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
+def in_order(*, cases: QuerySet[Any], now: datetime) -> list[int]:
     """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
 
     Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.

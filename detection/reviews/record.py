@@ -1,10 +1,12 @@
 """Standing verdicts, and the precision of detection, for the public record and for training."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from statistics import mean
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -14,8 +16,20 @@ from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
 from ml.statistics.intervals import Interval, jeffreys
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    JudgedReview = WithAnnotations[Review, "Judged"]
+
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
 SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower bounds of the classes of scores in the reliability diagram
+
+
+class Judged(TypedDict):
+    """What `judgements` adds to each review."""
+
+    found_as: str
+    score: float | None
 
 
 class Precision(NamedTuple):
@@ -27,7 +41,7 @@ class Precision(NamedTuple):
     share: Interval
 
 
-def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[Review]:
+def judgements(*, source: Source = Source.COMPUTER) -> QuerySet[JudgedReview]:
     """Return the standing verdict on each alert of a source, latest first.
 
     A drawn alert counts as judged once it is confirmed. Columns: found_as, the alert's state before any review; score,
@@ -65,14 +79,13 @@ def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> l
     return [Precision(group, confirmed[group], n, jeffreys(confirmed[group], n)) for group, n in judged.most_common()]
 
 
-def reliability(reviews: Iterable[Review]) -> list[tuple[float, Precision]]:
+def reliability(reviews: Iterable[JudgedReview]) -> list[tuple[float, Precision]]:
     """Return mean score, 0-1, and precision of the alerts in each class of SCORES. reviews: of `judgements`."""
-    grouped: dict[str, list[float]] = defaultdict(list)
-    scored = [review for review in reviews if review.score is not None]
-
-    def group_of(review: Review) -> str:
-        return str(bisect_right(SCORES, review.score))
-
-    for review in scored:
-        grouped[group_of(review)].append(review.score)
-    return [(mean(grouped[one.group]), one) for one in precision(scored, group_of)]
+    scored, group_of = list[Review](), dict[int, str]()
+    scores: dict[str, list[float]] = defaultdict(list)
+    for review in reviews:
+        if review.score is not None:
+            group_of[review.pk] = group = str(bisect_right(SCORES, review.score))
+            scores[group].append(review.score)
+            scored.append(review)
+    return [(mean(scores[one.group]), one) for one in precision(scored, lambda review: group_of[review.pk])]

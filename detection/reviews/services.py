@@ -1,10 +1,11 @@
 """Services that record verdicts on alerts and take them back. Each step is written to the audit."""
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from core.errors import promised
 from detection.alerts.life import alert_transition
 from detection.by_hand import by_hand_of, values_by_hand
 from detection.kinds import family
@@ -27,7 +28,7 @@ def alert_review(
     reason_code: str,
     public_note: str,
     internal_note: str,
-    reviewer: AbstractBaseUser,
+    reviewer: User,
     expected_state: str,
     other: Alert | None = None,
 ) -> Review | Proposal:
@@ -63,7 +64,7 @@ def alert_review(
         return _record(Review(alert=alert, verdict=verdict, reviewer=reviewer, other=other, **said), before)
 
 
-def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_state: str) -> Review:
+def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) -> Review:
     """Agree with a proposed confirmation and publish it; this counts as a second opinion.
 
     Raises Overtaken if the alert or proposal has changed since it was shown, Claimed if another person holds the alert,
@@ -84,7 +85,7 @@ def review_publish(*, proposal: Proposal, publisher: AbstractBaseUser, expected_
         return review
 
 
-def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
+def review_take_back(*, review: Review, reviewer: User) -> Review:
     """Undo a verdict and restore the alert's earlier state. ValueError if undone already, or its state has changed."""
     alert = review.alert
     with transaction.atomic():
@@ -122,7 +123,7 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
     return alert.state == review.transition.to_state and not standing.exists()
 
 
-def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
+def _locked(alert: Alert, expected_state: str, person: User) -> State:
     """Lock the alert's row until the end of the transaction; return its state. Raises Overtaken, Claimed."""
     locked = Alert.objects.select_for_update().values_list("state", "severity")
     alert.state, alert.severity = locked.get(pk=alert.pk)
@@ -132,7 +133,7 @@ def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> Stat
     return State(alert.state)
 
 
-def _record(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> Review:
+def _record(review: Review, before: State, publisher: User | None = None) -> Review:
     """Save a verdict, and change the alert's state as it requires."""
     alert, other, to = review.alert, review.other, STATE_AFTER.get(Verdict(review.verdict))
     why = f"the same place as alert {other.code}" if other else review.reason.label
@@ -144,9 +145,9 @@ def _record(review: Review, before: State, publisher: AbstractBaseUser | None = 
     return review
 
 
-def _after(review: Review, before: State, publisher: AbstractBaseUser | None = None) -> None:
+def _after(review: Review, before: State, publisher: User | None = None) -> None:
     """Finish a verdict: update the alert's date, release the person's claim, and write to the audit."""
-    alert, undone, actor = review.alert, review.takes_back, publisher or review.reviewer
+    alert, undone, actor = review.alert, review.takes_back, publisher or promised(review.reviewer)
     alert.updated_at = timezone.now()
     alert.save(update_fields=["updated_at"])
     Claim.objects.filter(alert=alert, holder=actor).delete()

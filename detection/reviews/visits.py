@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from detection.models import Alert, FieldVisit
+from detection.models import Alert, FieldVisit, Proposal
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import Given, note_add
@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     """Plan of a visit: the day, the visitor, and whether to remind the visitor by mail."""
 
     day: date
-    visitor: AbstractBaseUser
+    visitor: User
     remind: bool = True
 
 
@@ -38,7 +38,7 @@ def visits_open() -> QuerySet[FieldVisit]:
     return FieldVisit.objects.filter(result="", review__taken_back_by=None).select_related("review__alert", "visitor")
 
 
-def visits_coming(*, visitor: AbstractBaseUser) -> list[FieldVisit]:
+def visits_coming(*, visitor: User) -> list[FieldVisit]:
     """Return a person's open visits until tomorrow, of living alerts."""
     tomorrow = timezone.now().date() + timedelta(days=1)
     followed = visits_open().filter(visitor=visitor, day__lte=tomorrow, review__alert__state__in=LIVING)
@@ -54,7 +54,7 @@ def visit_plan(
     *,
     alert: Alert,
     plan: Plan,
-    by: AbstractBaseUser,
+    by: User,
     expected_state: str,
     public_note: str = "",
     internal_note: str = "",
@@ -76,6 +76,8 @@ def visit_plan(
             reviewer=by,
             expected_state=expected_state,
         )
+        if isinstance(review, Proposal):
+            raise TypeError("a field visit needs no second person")
         earlier = FieldVisit.objects.filter(review__alert=alert, result="")
         earlier.update(result=Result.MOVED, reported_by=by, reported_at=timezone.now())
         visit = FieldVisit.objects.create(review=review, day=plan.day, visitor=plan.visitor, remind=plan.remind)
@@ -87,7 +89,7 @@ def visit_plan(
 def visit_report(
     *,
     visit: FieldVisit,
-    by: AbstractBaseUser,
+    by: User,
     result: str,
     text: str = "",
     files: Sequence[Given] = (),

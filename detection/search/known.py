@@ -6,10 +6,10 @@ import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon
 from rasterio.features import geometry_mask
-from shapely import from_wkb, transform
+from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.projections import transformer
+from core.geometry import projected
 from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
 from ml.runs.stored import RasterWindows, opened_prediction
@@ -20,7 +20,7 @@ BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.O
 def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
     """Return the share of an area's cells with a value in a pair's result, 0-1; 0 where it lies outside."""
     with opened_prediction(prediction) as raster:
-        on_map = transform(from_wkb(bytes(area.wkb)), transformer(4326, raster.epsg).transform, interleaved=False)
+        on_map = projected(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
         part = _around(on_map, raster)
         if part is None:
             return 0.0

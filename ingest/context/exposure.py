@@ -1,7 +1,7 @@
 """Buildings, roads, railways and people in an area; nearby mines, landslides, ice and slopes that may cause motion."""
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
@@ -62,7 +62,8 @@ def _buildings(area: GEOSGeometry, layers: list[int]) -> int | None:
     statement = """
         SELECT count(*) FROM ingest_building
         WHERE layer_id = ANY(%s) AND ST_Intersects(position, %s::geometry) GROUP BY layer_id"""
-    return _most(layers, statement, [layers, bytes(area.ewkb)])
+    most: int | None = _most(layers, statement, [layers, bytes(area.ewkb)])
+    return most
 
 
 def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> float | None:
@@ -70,10 +71,11 @@ def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> 
         SELECT sum(ST_Length(ST_Intersection(line, place.area)::geography)) / 1000
         FROM ingest_transportline, (SELECT %s::geometry AS area) AS place
         WHERE layer_id = ANY(%s) AND line_class = %s AND ST_Intersects(line, place.area) GROUP BY layer_id"""
-    return _most(layers, statement, [bytes(area.ewkb), layers, line_class.value])
+    most: float | None = _most(layers, statement, [bytes(area.ewkb), layers, line_class.value])
+    return most
 
 
-def _most(layers: list[int], statement: str, parameters: list[object]):
+def _most(layers: list[int], statement: str, parameters: list[object]) -> Any:
     if not layers:
         return None
     return max((row[0] for row in rows_of(statement, parameters)), default=0)

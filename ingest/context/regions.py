@@ -7,6 +7,7 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
+from core.errors import promised
 from core.text import search_key
 from ingest.context.selectors import is_named, named
 from ingest.models import AdministrativeRegion, Product
@@ -74,7 +75,7 @@ def slugs_give() -> None:
     """Give each region without a slug a unique one, in order of level and file."""
     regions = AdministrativeRegion.objects.order_by("level", "pk").only("name", "country", "code")
     without = list(regions.filter(slug=None))
-    given = slugs(without, regions.exclude(slug=None).values_list("slug", flat=True))
+    given = slugs(without, [promised(slug) for slug in regions.exclude(slug=None).values_list("slug", flat=True)])
     with connection.cursor() as cursor:
         cursor.execute(
             """UPDATE ingest_administrativeregion AS region SET slug = given.slug

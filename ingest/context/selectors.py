@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
@@ -14,13 +14,14 @@ from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask, geometry_window
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
-from shapely import box, clip_by_rect, transform, wkb
+from shapely import box, clip_by_rect, wkb
 from shapely.geometry.base import BaseGeometry
 
 from core.areas import box_around
 from core.errors import StorageFailed
+from core.geometry import projected
+from core.geos import geos
 from core.locks import rows_of
-from core.projections import transformer
 from core.storage import stored_tiff
 from core.text import search_key
 from ingest.context.terrain import mean_bearing
@@ -149,9 +150,9 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    matches = [_place_match(place) for place in named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
+    places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
     regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
-    matches += [_region_match(region) for region in regions]
+    matches = [*map(_place_match, places), *map(_region_match, regions)]
     return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
 
 
@@ -207,7 +208,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
     return None
 
 
-def named(rows: QuerySet, key: str) -> QuerySet:
+def named(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
     """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
@@ -218,7 +219,8 @@ def named(rows: QuerySet, key: str) -> QuerySet:
     )
     vector = SearchVector("search_name", config="simple")
     query = SearchQuery(words, config="simple", search_type="raw")
-    return rows.annotate(words=vector, rank=rank).filter(words=query)
+    found: QuerySet[Any] = rows.annotate(words=vector, rank=rank).filter(words=query)
+    return found
 
 
 def is_named(key: str) -> Q:
@@ -228,15 +230,15 @@ def is_named(key: str) -> Q:
     return Q(search_name=key) | Q(search_name__startswith=first) | inside
 
 
-def _place_match(place: Place) -> PlaceMatch:
-    x, y = place.position.coords
+def _place_match(place: Any) -> PlaceMatch:
+    x, y = place.position
     return PlaceMatch(place.title, place.country, x, y, None, place.rank, place.population)
 
 
-def _region_match(region: AdministrativeRegion) -> PlaceMatch:
-    middle, bounds = region.view.centroid.coords, region.view.extent
+def _region_match(region: Any) -> PlaceMatch:
+    x, y = region.view.centroid
     country = region.country if region.level else ""
-    return PlaceMatch(region.title, country, *middle, bounds, region.rank, 0, region.slug, region.level)
+    return PlaceMatch(region.title, country, x, y, region.view.extent, region.rank, 0, region.slug, region.level)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
@@ -308,7 +310,7 @@ def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> lis
 
 
 def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    box = GEOSGeometry(box_around(area, LANDSLIDES_WITHIN_M).wkb_hex, srid=4326)
+    box = geos(box_around(area, LANDSLIDES_WITHIN_M))
     rows = Landslide.objects.filter(position__intersects=box, layer__simulated=simulated).extra(
         where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
         params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
@@ -337,6 +339,6 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
     """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
-    shape = transform(area, transformer(4326, raster.crs.to_wkt()).transform, interleaved=False)
+    shape = projected(area, 4326, raster.crs.to_wkt())
     inside = clip_by_rect(shape, *raster.bounds)  # The other half of an area at 180 degrees would widen the window.
     return shape, None if inside.is_empty else geometry_window(raster, [box(*inside.bounds)])

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, Q
 from psycopg import sql
 from pyproj import CRS
@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.errors import AlreadyLoaded, InputError
 from core.geometry import METRES_PER_DEGREE
+from core.geos import geos
 from core.locks import Lock, lock
 from core.rasters import copy_as_cog, write_cog
 from core.storage import delete_files, save_with_raster
@@ -98,7 +99,7 @@ def _values(record: records.Record, columns: Iterable[str]) -> Iterator[object]:
         yield f"SRID=4326;{value.wkb_hex}" if isinstance(value, BaseGeometry) else plain_values(value)
 
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 CONTACT = ("contact_name", "contact_phone", "contact_page", "contact_by_hand")
 PROGRESS_ROWS = 1000
 BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
@@ -205,7 +206,9 @@ def _make_room(path: Path, file: records.ContextFile, sha256: str, replace: bool
         layer_delete(layer=older)
 
 
-def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress) -> None:
+def _load_rows(
+    cursor: CursorWrapper, path: Path, file: records.ContextFile, layer: ContextLayer, progress: Progress
+) -> None:
     model, columns = TABLES[file.kind]
     remarks: Counter[records.Remark] = Counter()
     copied = 0
@@ -236,7 +239,7 @@ def _load_rows(cursor, path: Path, file: records.ContextFile, layer: ContextLaye
 COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
 
 
-def _cover(cursor, layer: ContextLayer) -> None:
+def _cover(cursor: CursorWrapper, layer: ContextLayer) -> None:
     """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features."""
     kind = records.ContextKind(layer.kind)
     model, (*_, column) = TABLES[kind]
@@ -265,7 +268,7 @@ def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) 
         rows=grid.height_m.shape[0],
         cols=grid.height_m.shape[1],
         posting_m=-grid.transform.e * (METRES_PER_DEGREE if degrees else 1.0),
-        footprint=elevation.footprint(file.source).wkb_hex,
+        footprint=geos(elevation.footprint(file.source)),
     )
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"elevation_{layer.file_sha256[:16]}.tif"
@@ -274,11 +277,11 @@ def _load_elevation(path: Path, file: records.ContextFile, layer: ContextLayer) 
 
 
 def _load_population(file: records.ContextFile, layer: ContextLayer) -> None:
-    people, outline = elevation.population_total(file.source), elevation.footprint(file.source)
+    people, footprint = elevation.population_total(file.source), geos(elevation.footprint(file.source))
     layer.n_features = 1
-    layer.coverage = GEOSGeometry(outline.wkb_hex, srid=4326)
+    layer.coverage = footprint
     layer.save(update_fields=["n_features", "coverage"])
-    row = PopulationTile(layer=layer, people=people, footprint=outline.wkb_hex)
+    row = PopulationTile(layer=layer, people=people, footprint=footprint)
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"population_{layer.file_sha256[:16]}.tif"
         copy_as_cog(file.source, cog)

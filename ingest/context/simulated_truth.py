@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 
 from ingest.models import SimulatedTruth
 
-COLUMNS = ("kind", "title", "description", "rate_mm_yr", "rate_along", "speed_m_day", "size_m")
-COLUMNS += ("starts_on", "ends_on", "changed_on", "change_mm_yr")
+COLUMNS = (
+    *("kind", "title", "description", "rate_mm_yr", "rate_along", "speed_m_day", "size_m"),
+    *("starts_on", "ends_on", "changed_on", "change_mm_yr"),
+)
 
 
 def truth_load(*, path: Path) -> int:

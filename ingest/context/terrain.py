@@ -122,8 +122,8 @@ WRITTEN_ROWS = 512
 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
     """Write the loaded elevation of an area (EPSG:4326), finest on top, as GeoTIFF, m, NaN unknown; False if none."""
-    tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
-    tiles = list(tiles.order_by("-posting_m", "-pk"))  # the finest is written last
+    loaded = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
+    tiles = list(loaded.order_by("-posting_m", "-pk"))  # the finest is written last
     if not tiles:
         return False
     west, south, east, north = area.transform(epsg, clone=True).extent

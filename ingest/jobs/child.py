@@ -5,7 +5,7 @@ import logging
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DataError, connections, transaction
 from django.utils import timezone
@@ -148,8 +148,9 @@ def _load(job: IngestJob) -> None:
 def _submission(job: IngestJob) -> Submission:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
+    texts: dict[str, Any] = {name: getattr(job, name) or None for name in DECLARED_TEXTS}
     declared = Declaration(
-        **{name: getattr(job, name) or None for name in DECLARED_TEXTS},
+        **texts,
         mapping=mapping,
         track=job.track,
         period=period,
@@ -178,7 +179,7 @@ def _already(job: IngestJob, known: AlreadyLoaded) -> None:
 
 
 def _finish(job: IngestJob, products: list[Product], scenes: list[Scene], error: str) -> None:
-    values = {"points_done": sum(product.n_points for product in products)} if products else {}
+    values: dict[str, Any] = {"points_done": sum(product.n_points for product in products)} if products else {}
     hashes = {row.file_sha256 for row in [*products, *scenes]}
     if len(hashes) == 1:
         values["sha256"] = hashes.pop()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TypeVar
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
@@ -23,7 +23,7 @@ Step, State = StepFailure.Step, StepFailure.State
 Row = TypeVar("Row", bound=Model)
 
 
-def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
+def rows_due(step: StepFailure.Step, pending: QuerySet[Row]) -> QuerySet[Row]:
     """Return a step's pending rows that are not held back by a failure; delete failures of rows not pending."""
     failures = StepFailure.objects.filter(step=step)
     if not failures.exists():
@@ -34,7 +34,7 @@ def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
 
 
 @contextmanager
-def attempt(step: Step, row: Model) -> Iterator[None]:
+def attempt(step: StepFailure.Step, row: Model) -> Iterator[None]:
     """Run the block for one row; record an exception instead of raising it, so that other rows are worked on."""
     try:
         yield
@@ -55,7 +55,7 @@ def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
     return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
 
 
-def stage(work: Callable[[], None]) -> Callable[[], None]:
+def stage(work: Callable[[], None]) -> Task[[], None]:
     """Return a Celery task that runs `work`, or returns at once if another worker is running the same task."""
 
     @shared_task(ignore_result=True)

@@ -192,7 +192,7 @@ class PopulationTile(OfLayer):
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:
-        return self.raster.name
+        return str(self.raster.name)
 
 
 class SimulatedTruth(models.Model):
@@ -226,4 +226,4 @@ class ElevationTile(OfLayer):
     raster = models.FileField(storage=raster_storage, max_length=200)
 
     def __str__(self) -> str:
-        return self.raster.name
+        return str(self.raster.name)

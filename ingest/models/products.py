@@ -25,7 +25,7 @@ class FromFile(models.Model):
         abstract = True
 
 
-class ProductQuerySet(models.QuerySet):
+class ProductQuerySet(models.QuerySet["Product"]):
     """Query of products that can be limited to current releases."""
 
     def current(self) -> "ProductQuerySet":

@@ -4,12 +4,13 @@ from affine import Affine
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from core.errors import promised
 from core.pixel_grids import PixelGrid
 from core.storage import raster_storage
 from ingest.models.products import DIRECTIONS, FromFile
 
 
-class SceneQuerySet(models.QuerySet):
+class SceneQuerySet(models.QuerySet["Scene"]):
     """A query of images that can be limited to usable ones."""
 
     def ready(self) -> "SceneQuerySet":
@@ -90,7 +91,7 @@ class Scene(FromFile):
     @property
     def pixel_grid(self) -> PixelGrid:
         """Return the grid of the pixels."""
-        return PixelGrid(self.epsg, Affine(*self.grid), self.rows, self.cols)
+        return PixelGrid(promised(self.epsg), Affine(*promised(self.grid)), promised(self.rows), promised(self.cols))
 
     @property
     def piece(self) -> str:

@@ -1,8 +1,5 @@
 """GNSS stations, levelling benchmarks and gauges (rain, groundwater) with their series."""
 
-from collections.abc import Sequence
-from datetime import date
-
 import numpy as np
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
@@ -42,10 +39,8 @@ class Station(models.Model):
     def series(self) -> StationSeries:
         """Series of the station, mm."""
         columns: NDArray[np.float32] = np.frombuffer(self.packed, dtype="<f4").reshape(6, len(self.dates))
-        days: Sequence[date] = self.dates
-        return StationSeries(
-            self.code, StationTechnique(self.technique), self.frame, *self.position.coords, tuple(days), columns
-        )
+        technique, (x, y) = StationTechnique(self.technique), self.position
+        return StationSeries(self.code, technique, self.frame, x, y, tuple(self.dates), columns)
 
 
 class Gauge(models.Model):
@@ -68,4 +63,5 @@ class Gauge(models.Model):
     def series(self) -> GaugeSeries:
         """Series of the gauge, in the unit of its kind."""
         values: NDArray[np.float32] = np.frombuffer(self.packed, dtype="<f4")
-        return GaugeSeries(self.code, GaugeKind(self.kind), *self.position.coords, tuple(self.dates), values)
+        x, y = self.position
+        return GaugeSeries(self.code, GaugeKind(self.kind), x, y, tuple(self.dates), values)

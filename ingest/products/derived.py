@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos import MultiPolygon
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -23,6 +23,7 @@ from shapely import box, get_parts
 
 from core.areas import box_around, join_halves, zone_of
 from core.geometry import to_degrees
+from core.geos import geos
 from core.locks import content_key, locked
 from core.projections import transformer
 from ingest.models import DerivedTile, Product
@@ -54,11 +55,11 @@ class TilePlace(NamedTuple):
         return f"E{self.east}N{self.north}"
 
     @property
-    def outline(self) -> GEOSGeometry:
+    def outline(self) -> MultiPolygon:
         """The bounding box of the square, degrees."""
         west, south = self.east * TILE_M, self.north * TILE_M
         square = box(west, south, west + TILE_M, south + TILE_M).segmentize(TILE_M / (EDGE_POINTS - 1))
-        return GEOSGeometry(box_around(to_degrees(square, self.epsg)).wkb_hex, srid=4326)
+        return geos(box_around(to_degrees(square, self.epsg)))
 
 
 class Tile(NamedTuple):
@@ -133,7 +134,7 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
     near = reduce(or_, (Q(footprint__intersects=place.outline) for place in places or ()), Q())
     candidates = Product.objects.current().filter(near, component=Component.LOS, technique=Technique.INSAR)
     candidates = candidates.exclude(direction="").order_by("source_format", "level", "simulated", "id")
-    groups: dict[tuple, list[Product]] = {}
+    groups: dict[tuple[TilePlace, str, bool], list[Product]] = {}
     for product in candidates:
         for place in _places(product):
             if places is None or place in places:
@@ -143,9 +144,8 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
         published = published.filter(burst__in=[place.burst for place in places])
     taken = set(published.values_list("source_format", "simulated", "burst"))
     for group, products in groups.items():
-        ascending, descending = (
-            tuple(product for product in products if product.direction == way) for way in ("ascending", "descending")
-        )
+        ascending = tuple(product for product in products if product.direction == "ascending")
+        descending = tuple(product for product in products if product.direction == "descending")
         tile = Tile(*group, ascending, descending)
         if ascending and descending and (tile.place.source_format, tile.simulated, tile.place.burst) not in taken:
             yield tile
@@ -186,7 +186,7 @@ def _places(product: Product) -> set[TilePlace]:
 
 def _dates(products: tuple[Product, ...]) -> tuple[date, ...]:
     """Return the dates of the product with the most dates, to which the other series are interpolated."""
-    return tuple(max((product.dates for product in products if product.has_series), key=len, default=()))
+    return max((tuple(product.dates) for product in products if product.has_series), key=len, default=())
 
 
 def _header(tile: Tile, component: Component) -> FieldHeader:
@@ -220,12 +220,10 @@ def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
     bands = []
     for first in range(0, cells.rows, lines):
         band = cells._replace(y0=cells.y0 - first * POSTING_M, rows=lines)
-        views = [
-            _view(products, band, tile.place.epsg, days)
-            for products, days in zip((tile.ascending, tile.descending), dates, strict=True)
-        ]
-        if all(view.x.size for view in views):
-            solved = decompose_cells(band, *views, dates)
+        ascending = _view(tile.ascending, band, tile.place.epsg, dates[0])
+        descending = _view(tile.descending, band, tile.place.epsg, dates[1])
+        if ascending.x.size and descending.x.size:
+            solved = decompose_cells(band, ascending, descending, dates)
             if solved.cell.size:
                 bands.append((band, folder / f"{first}.npz"))
                 np.savez(bands[-1][1], **solved._asdict())
@@ -248,7 +246,8 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     longitude, latitude = transformer(tile.place.epsg, 4326).transform(x, y)
     up = component is Component.UP
     return raster.batch(
-        *((axis // POSTING_M).astype(np.int64) for axis in (x, y)),
+        (x // POSTING_M).astype(np.int64),
+        (y // POSTING_M).astype(np.int64),
         longitude,
         latitude,
         solved.up_mm_yr if up else solved.east_mm_yr,

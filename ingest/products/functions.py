@@ -172,7 +172,7 @@ CREATE_FUNCTIONS = "".join(
 
 def product_begin() -> int:
     """Create the tables of a new product and return the product's number. For use in a transaction."""
-    return _call("ingest_product_begin")
+    return int(_call("ingest_product_begin"))
 
 
 def product_attach(product_id: int, n_points: int) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import psycopg
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.backends.utils import CursorWrapper
 
 from core.disk import database_room_bytes
 from core.errors import DiskFull, InputError
@@ -97,7 +99,7 @@ def _gigabytes(size: float) -> str:
     return f"{max(size, 0) / 1e9:,.2f} GB"
 
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 Expect = Callable[[int], None]
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
@@ -125,7 +127,7 @@ class Totals:
 
 
 def field_copy(
-    cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
+    cursor: CursorWrapper, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
 ) -> tuple[int, Totals]:
     """Copy a field into new partitions, index and attach them; return (product id, totals). Raises InputError."""
     product_id = functions.product_begin()
@@ -134,13 +136,19 @@ def field_copy(
         with transaction.atomic():
             functions.product_attach(product_id, totals.points)
     except IntegrityError as fault:
-        doubled = fault.__cause__.diag.message_detail
+        cause = fault.__cause__
+        doubled = cause.diag.message_detail if isinstance(cause, psycopg.Error) else fault
         raise InputError(path, f"a point id appears twice ({doubled})", "Remove the doubled rows") from fault
     return product_id, totals
 
 
 def points_copy(
-    cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
+    cursor: CursorWrapper,
+    *,
+    path: Path,
+    field: VelocityField,
+    product_id: int,
+    progress: Progress = lambda points: None,
 ) -> Totals:
     """Copy points and series into a new product's tables, while a thread packs the next batches; return totals."""
     totals, watch = Totals(), LoadWatch(path, field)
@@ -169,7 +177,7 @@ class _Packed(NamedTuple):
 
 def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
     """Join small batches, because each COPY statement costs one or two milliseconds."""
-    n_points, points, series = 0, [], []
+    n_points, points, series = 0, list[memoryview](), list[memoryview]()
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
         if sum(map(len, points)) + sum(map(len, series)) >= BYTES_A_COPY:
@@ -217,7 +225,7 @@ def _check(path: Path, batch: PointBatch) -> None:
         raise InputError(path, f"a point id has {lengths.max()} characters", f"Use ids of at most {MAX_PID_BYTES}")
 
 
-def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> None:
+def _copy_into(cursor: CursorWrapper, table: str, columns: str, blocks: list[memoryview]) -> None:
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(encoding.COPY_HEADER)
         for block in blocks:
@@ -239,14 +247,10 @@ def _point_rows(batch: PointBatch) -> list[memoryview]:
         batch.los_east,
         batch.los_north,
         batch.los_up,
-        batch.longitude,
-        batch.latitude,
-        x,
-        y,
     )
-    *columns, longitude, latitude, x, y = (column[order] for column in stored)
-    places = encoding.point_ewkb(longitude, latitude, 4326), encoding.point_ewkb(x, y, 3857)
-    return encoding.copy_rows([*columns, *places])
+    places = (batch.longitude, batch.latitude, 4326), (x, y, 3857)
+    columns = [column[order] for column in stored]
+    return encoding.copy_rows([*columns, *(encoding.point_ewkb(x[order], y[order], srid) for x, y, srid in places)])
 
 
 def _series_rows(batch: PointBatch) -> list[memoryview]:
@@ -269,7 +273,7 @@ def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
 Item = TypeVar("Item")
 
 
-def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
+def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, None, None]:
     """Yield items that a thread makes up to `depth` in advance; raise its exceptions. Closing ends the thread."""
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
     over = threading.Event()

@@ -7,12 +7,12 @@ A row is copied only into a part at least twice as large as its present one, and
 import logging
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import OperationalError
-from django.db.models import FloatField, Func
+from django.db.models import FloatField, Func, QuerySet
 
 from core.disk import database_room_bytes
 from core.locks import Held, Lock, rows_of, try_locked
@@ -110,7 +110,7 @@ def parts() -> list[Part]:
         axis: Func(PointOnSurface("footprint"), function=f"ST_{axis.upper()}", output_field=FloatField())
         for axis in "xy"
     }
-    loaded = Product.objects.filter(points_deleted_at=None).order_by().annotate(**middle)
+    loaded: QuerySet[Any] = Product.objects.filter(points_deleted_at=None).order_by().annotate(**middle)
     columns = loaded.values_list("id", "n_points", "component", "direction", "x", "y")
     products = {row[0]: row[1:] for row in columns.iterator()}
     known = []
@@ -162,7 +162,7 @@ def product_bytes(*, product: Product) -> int:
     for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
-            return round(_bytes([number]) * product.n_points / max(sum(held), product.n_points, 1))
+            return round(float(_bytes([number]) * product.n_points / max(sum(held), product.n_points, 1)))
     return 0
 
 

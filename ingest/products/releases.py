@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from core.areas import zone_of
+from core.errors import promised
 from core.locks import lock, text_key
 from core.projections import transformer
 from core.rasters import write_cog
@@ -62,7 +63,7 @@ def release_changes_make() -> list[ReleaseChange]:
 
 def release_change_make(*, older: Product) -> ReleaseChange:
     """Compare a superseded release with its successor; store the figures, and the cells as a raster."""
-    newer = older.superseded_by
+    newer = promised(older.superseded_by)
     epsg = newer.grid_epsg or zone_of(newer.footprint)
     change = compare(_projected(older, epsg), _projected(newer, epsg))
     bands = {name: getattr(change, name) for name in BAND_UNITS}

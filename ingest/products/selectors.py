@@ -7,11 +7,12 @@ from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
 from core.areas import box_around
+from core.geos import geos
 from core.locks import rows_of
 from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
@@ -90,7 +91,8 @@ def usual_velocity_std(*, product: Product) -> float | None:
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
         FROM {source}
         WHERE product_id = {product.pk:d} AND {condition} AND velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
-    return rows_of(sql)[0][0]
+    median: float | None = rows_of(sql)[0][0]
+    return median
 
 
 def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, str]:
@@ -159,14 +161,14 @@ def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int
 
 
 def _in_box(area: GEOSGeometry | None) -> str:
-    boxes = _boxes(area) if area else ()
+    boxes = _boxes(area) if area else MultiPolygon()
     parts = (f"tile_point && ST_Transform('{part.hexewkb.decode()}'::geometry, 3857)" for part in boxes)
     return f"AND ({' OR '.join(parts)})" if area else ""
 
 
-def _boxes(area: GEOSGeometry) -> GEOSGeometry:
+def _boxes(area: GEOSGeometry) -> MultiPolygon:
     """Return the box around an area, in two parts where it crosses 180 degrees."""
-    return GEOSGeometry(box_around(area).wkb_hex, srid=4326)
+    return geos(box_around(area))
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
@@ -217,7 +219,7 @@ def point_series(*, point: MeasurementPoint) -> Float32:
     if not point.product.has_series:
         return np.empty(0, dtype=np.float32)
     packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
-    return unpack_series([bytes(packed)], len(point.product.dates))[0]
+    return np.asarray(unpack_series([bytes(packed)], len(point.product.dates))[0])
 
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
@@ -240,7 +242,7 @@ def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> Ar
     n_points, series = series_within(product=product, area=area, most=most)
     if not n_points:
         return None
-    known = np.isfinite(series).any(axis=0)
+    known = np.asarray(np.isfinite(series).any(axis=0))
     low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
     dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
     return AreaSeries(n_points, len(series), dates, np.nanmean(series[:, known], axis=0), low, high)

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.utils import timezone
 
 from core.errors import AlreadyLoaded, Undeclared
+from core.geos import geos
 from core.locks import content_key, locked
 from core.storage import delete_files
 from ingest.formats.registry import TITLES, open_velocity_fields
@@ -82,7 +83,7 @@ def product_points_delete(*, product: Product) -> None:
 
 
 def field_publish(
-    cursor,
+    cursor: CursorWrapper,
     *,
     path: Path,
     sha256: str,
@@ -120,7 +121,7 @@ def product_create(
         n_refused=totals.reasons.total(),
         refused_reasons=dict(totals.reasons),
         refused_rows=[[row.pid, row.reason] for row in totals.listed],
-        footprint=GEOSGeometry(totals.footprint.outline().wkb_hex, srid=4326),
+        footprint=geos(totals.footprint.outline()),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
         header=header.extras,

@@ -12,6 +12,7 @@ from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
+from core.errors import promised
 from core.pixel_grids import PixelGrid, same_lattice
 from core.rasters import Block, write_cog_blocks
 from core.storage import stored_tiff
@@ -89,7 +90,7 @@ def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
             "file_name": scene.file_name,
             "file_sha256": scene.file_sha256,
             "backscatter": scene.backscatter,
-            "acquired_at": scene.acquired_at.isoformat(),
+            "acquired_at": promised(scene.acquired_at).isoformat(),
             "pair": str(pair),
             "temporal_baseline_days": str(pair.temporal_baseline_days),
         }

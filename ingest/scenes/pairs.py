@@ -72,7 +72,9 @@ def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     before = ScenePair.objects.count()
     for start in range(0, len(rows), BATCH):
         _make(rows[start : start + BATCH])
-    _say_why_alone(baselines_days, sorted(set(unpaired.values())) if new_only else None)
+    _say_why_alone(
+        baselines_days, sorted({track for track in unpaired.values() if track is not None}) if new_only else None
+    )
     Scene.objects.filter(pk__in=unpaired).update(paired_at=timezone.now())
     return ScenePair.objects.count() - before
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from core.errors import AlreadyLoaded, InputError
+from core.errors import AlreadyLoaded, InputError, promised
 from core.geos import geos
 from core.locks import content_key, locked
 from core.pixel_grids import footprint_of
@@ -97,7 +97,7 @@ def scene_image_delete(*, scene: Scene, reason: str) -> bool:
 def scenes_forget(scenes: list[Scene]) -> None:
     """Delete the rasters of scenes whose rows were rolled back."""
     for scene in scenes:
-        scene.raster.storage.delete(scene.raster.name)
+        scene.raster.storage.delete(str(scene.raster.name))
 
 
 def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
@@ -142,9 +142,11 @@ def _placed(file: SceneFile, folder: Path) -> SceneFile:
     header, outline = file.header, geos(footprint_of(file.header.pixel_grid))
     others = Scene.objects.ready().filter(source_format=header.source_format, track=header.track)
     near = others.filter(posting_m=header.posting_m, footprint__intersects=outline).order_by("id")
-    alike = next((scene for scene in near if scene.footprint.intersection(outline).area >= ALIKE * outline.area), None)
+    alike = next(
+        (scene for scene in near if promised(scene.footprint).intersection(outline).area >= ALIKE * outline.area), None
+    )
     neighbour, elevation = alike or near.first(), folder / "elevation.tif"
-    epsg = neighbour.epsg if neighbour else header.epsg
+    epsg = promised(neighbour.epsg) if neighbour else header.epsg
     loaded = elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation)
     return file.projected(Placing(epsg, elevation if loaded else None, alike.ground if alike else ""))
 

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -82,7 +83,13 @@ def download_session() -> requests.Session:
 
 def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
     """Yield images over an area from the search service `source`. Raises SourceError."""
-    wanted = {"area": area, "start": start, "end": end, "most": most, "polarisation": settings.ACQUIRE_POLARISATION}
+    wanted: dict[str, Any] = {
+        "area": area,
+        "start": start,
+        "end": end,
+        "most": most,
+        "polarisation": settings.ACQUIRE_POLARISATION,
+    }
     if source == asf.SOURCE:
         products, host = settings.ACQUIRE_PRODUCT, settings.ACQUIRE_ASF_HOST
         return asf.search(**wanted, allowed=allow_list(), products=products, host=host)

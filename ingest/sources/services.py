@@ -3,19 +3,19 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
 
 from core.disk import disk_full
 from core.failures import Cause, cause_of, delay, reason_of
+from core.geos import geos
 from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
 from core.leases import NO_FAULT, Progress, heartbeat
 from core.locks import Lock, locked
@@ -159,17 +159,20 @@ def downloads_settle() -> int:
     return settled
 
 
-def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
-    """Delete processed files until `needed_bytes` and running downloads fit; return keys of rows. Raises NoRoom."""
-    folder = Path(settings.ACQUIRE_FOLDER)
+def room_make(*, needed_bytes: int, besides: Sequence[int] = ()) -> list[int]:
+    """Delete processed files until `needed_bytes` and running downloads fit; return keys of rows. Raises NoRoom.
+
+    besides: keys of downloads that do not count.
+    """
+    folder, store = Path(settings.ACQUIRE_FOLDER), input_store()
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
     with locked(Lock.DOWNLOADS):
-        coming = LEASE.alive().exclude(pk=besides)
-        promised = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
-        stored = sum(entry.size_bytes for entry in store.entries("downloads/")) if (store := input_store()) else 0
-        over_quota = folder_bytes(folder) + stored + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
-        over_disk = promised + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
+        coming = LEASE.alive().exclude(pk__in=besides)
+        coming_bytes = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
+        stored = sum(entry.size_bytes for entry in store.entries("downloads/")) if store else 0
+        over_quota = folder_bytes(folder) + stored + coming_bytes + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
+        over_disk = coming_bytes + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
         going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=downloads_processed())
         for row in going:
             _delete_file(row)
@@ -185,7 +188,7 @@ def _delete_file(row: SceneDownload) -> None:
     now = timezone.now()
     values = {"state": State.DELETED} if row.state == State.LOADED else {}
     SceneDownload.objects.filter(pk=row.pk).update(stored_path="", finished_at=now, **values)
-    IngestJob.objects.filter(pk=row.job_id, stored_path=row.stored_path).update(stored_path="")
+    IngestJob.objects.filter(pk__in=[row.job_id or 0], stored_path=row.stored_path).update(stored_path="")
     logger.info("%s made way for a newer image", row.scene_id)
 
 
@@ -207,9 +210,12 @@ def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[
     def remember(known: Known) -> None:
         LEASE.held(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
 
+    def room(coming_bytes: int) -> None:
+        room_make(needed_bytes=coming_bytes, besides=[download.pk])
+
     return TransferCallbacks(
         go_on=go_on,
-        room=lambda coming: room_make(needed_bytes=coming, besides=download.pk),
+        room=room,
         remember=remember,
         sleep=sleep,
         timeout_seconds=(CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
@@ -287,7 +293,7 @@ def _part_bytes(download: SceneDownload) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _columns(scene: CatalogueScene) -> dict[str, object]:
+def _columns(scene: CatalogueScene) -> dict[str, Any]:
     return {
         **{
             name: getattr(scene, name)
@@ -297,5 +303,5 @@ def _columns(scene: CatalogueScene) -> dict[str, object]:
         "checksum": scene.checksum.hexadecimal if scene.checksum else "",
         "direction": scene.direction.value,
         "polarisation": scene.polarisation[:11],
-        "footprint": scene.footprint and GEOSGeometry(scene.footprint.wkb_hex, srid=4326),
+        "footprint": scene.footprint and geos(scene.footprint),
     }

@@ -85,8 +85,8 @@ def _near(
                 WHERE product_id = {product.pk:d} AND tile_point && ST_Expand(here, reach)
             ) AS points WHERE reach > 0 {condition} ORDER BY {order} LIMIT {most:d}
         ) AS near"""  # noqa: S608
-    positions = [one.position.coords for one in stations]
-    return rows_of(sql, [[x for x, _ in positions], [y for _, y in positions], list(reaches)])
+    positions = [tuple(one.position) for one in stations]
+    return [*rows_of(sql, [[x for x, _ in positions], [y for _, y in positions], list(reaches)])]
 
 
 def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -> PointsAround:
@@ -96,8 +96,9 @@ def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -
     if product.has_series and len(packed) == len(rows):
         series = unpack_series(packed, len(product.dates))
     velocity, std = numbers[:, :2].T.astype(np.float32)
-    los = tuple(map(float, numbers[:, 2:].mean(axis=0)))
-    direction = los if product.component == Component.LOS else UNIT_VECTORS[Component(product.component)]
+    east, north, up = map(float, numbers[:, 2:].mean(axis=0))
+    component = Component(product.component)
+    direction = (east, north, up) if component == Component.LOS else UNIT_VECTORS[component]
     return PointsAround(radius_m, rows[0][5], direction, velocity, std, series)
 
 

@@ -27,7 +27,7 @@ def check(site: Site) -> str:
         return "mails: not tried, they leave this machine"
     alerts = json.loads(site.get("alerts.geojson"))["features"]
     place = alerts[0]["properties"] if alerts else {"latitude": 47.0, "longitude": -12.0, "kind": "subsidence"}
-    choice = CHOICE | {"kinds": place["kind"], **{name: str(place[name]) for name in ("latitude", "longitude")}}
+    choice = CHOICE | {"kinds": str(place["kind"]), **{name: str(place[name]) for name in ("latitude", "longitude")}}
     counted = json.loads(site.post("subscribe/preview.json", choice, page="subscribe/"))["mails"]
     if not isinstance(counted, int):
         raise CommandError("the preview of a subscription says no number")

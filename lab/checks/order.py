@@ -23,7 +23,7 @@ FIRST = 3  # places among which the accelerating mine under buildings must be
 def check(site: Site) -> str:
     """Return one line on the order of the queue and the list. Raises CommandError where it is not that of the rule."""
     rows = Alert.objects.filter(state__in=PUBLIC_STATES).select_related("motion", "exposure", "by_hand")
-    alerts, tilts = {one.code: one for one in rows}, steepest_tilts(alerts=rows)
+    alerts, tilts = {one.code: one for one in rows}, steepest_tilts(alerts=[*rows])
     steps = {code: terms_of(one, tilts.get(one.pk)).score for code, one in alerts.items()}
     features = json.loads(site.get("alerts.geojson"))["features"]
     lists = {

@@ -58,5 +58,5 @@ def _state(visitor: Site, code: str) -> str:
     """Return the state of a public alert."""
     for alert in json.loads(visitor.get("alerts.geojson"))["features"]:
         if alert["properties"]["code"] == code:
-            return alert["properties"]["state"]
+            return str(alert["properties"]["state"])
     raise CommandError(f"alert {code} is not public")

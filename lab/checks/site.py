@@ -42,7 +42,7 @@ class Site:
     def _token(self, page: str) -> dict[str, str]:
         """Fetch a page that shows a form; return the form field that carries its CSRF token."""
         self.get(page)
-        token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "")
+        token = next((cookie.value or "" for cookie in self.cookies if cookie.name == "csrftoken"), "")
         return {"csrfmiddlewaretoken": token}
 
     def _send(self, path: str, data: bytes, headers: dict[str, str]) -> bytes:
@@ -54,6 +54,6 @@ class Site:
     def _open(self, request: urllib.request.Request) -> bytes:
         try:
             with self._opener.open(request, timeout=SECONDS_TO_ANSWER) as answer:
-                return answer.read()
+                return bytes(answer.read())
         except urllib.error.HTTPError as fault:
             raise CommandError(f"{request.get_method()} {request.full_url} answers {fault.code}") from fault

@@ -3,6 +3,7 @@
 from shapely import from_wkb
 from shapely.geometry import shape
 
+from core.errors import promised
 from detection.kinds import Extent
 from detection.models import Alert
 from ingest.context.simulated_truth import truth_share
@@ -38,7 +39,7 @@ def compare_bulletin() -> str:
     period = (bulletin.first_day, bulletin.last_day)
     put_in = list(SimulatedTruth.objects.filter(changed_on__range=period).order_by("id"))
     outlines = [from_wkb(bytes(one.outline.wkb)) for one in put_in]
-    faster = [one.change_mm_yr * one.rate_mm_yr > 0 for one in put_in]
+    faster = [promised(one.change_mm_yr) * promised(one.rate_mm_yr) > 0 for one in put_in]
     places = [one for region in bulletin.content["regions"] for one in region["places"]]
     touching = [[shape(one["outline"]).intersects(outline) for outline in outlines] for one in places]
     words = [abs(one["rate_mm_yr"]) > abs(one["before_mm_yr"]) for one in places]

@@ -70,8 +70,8 @@ def rates_of(x_km: Floats, y_km: Floats, made: Mapping[str, Any]) -> Floats:
 
 
 def _inside(x_km: Floats, y_km: Floats, block: Mapping[str, Any]) -> NDArray[np.bool_]:
-    half_km = block["size_m"] / 2000
-    return (np.abs(x_km - block["x_km"]) < half_km) & (np.abs(y_km - block["y_km"]) < half_km)
+    half_km = float(block["size_m"]) / 2000
+    return np.asarray((np.abs(x_km - block["x_km"]) < half_km) & (np.abs(y_km - block["y_km"]) < half_km))
 
 
 def _errors(x_km: Floats, y_km: Floats, day: date, track: int) -> Floats:

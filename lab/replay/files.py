@@ -55,10 +55,10 @@ class Workshop:
         product_delete(product=Product.objects.current().filter(track=track).latest("pk"))
 
     def _field(self, event: Event) -> None:
-        path = self.last if event.again else write_field(self.folder, event.data, event.track, event.made)
-        self.last = path
+        if not (event.again and self.last):
+            self.last = write_field(self.folder, event.data, event.track, event.made)
         try:
-            product_load(path=path)
+            product_load(path=self.last)
         except AlreadyLoaded:
             return
         _run(Task.DEFORMATION)
@@ -66,10 +66,10 @@ class Workshop:
     def _image(self, event: Event) -> None:
         if "ice" in event.made:
             glacier_stated()
-        path = self.last if event.again else self.camera.take(self.folder, event.day, event.track, event.made)
-        self.last = path
+        if not (event.again and self.last):
+            self.last = self.camera.take(self.folder, event.day, event.track, event.made)
         try:
-            scenes_load(path=path)
+            scenes_load(path=self.last)
         except AlreadyLoaded:
             return
         pairs_make(baselines_days=[REPEAT_DAYS])

@@ -59,14 +59,14 @@ class Camera:
         ice = self.ground.square(size_m=2000.0) if "ice" in made else np.zeros(self.field.shape, dtype=bool)
         water = ice & (self.ground.x_km > 1.0 - made.get("front_m", 0.0) / 1000)
         if self.last is not None:
-            self._pass(day, made, ice, water)
+            self._pass((day - self.last).days, made, ice, water)
         self.last = day
         db = np.select([water, ice], [WATER_DB, ICE_DB], LAND_DB)
         power = image((self.field * 10 ** (db / 20)).astype(np.complex64), OVERSAMPLING, RESOLUTION_PX)
         return _write(folder, day, track, made.get("edition", 1), power)
 
-    def _pass(self, day: date, made: Mapping[str, Any], ice: NDArray[np.bool_], water: NDArray[np.bool_]) -> None:
-        days, keeps = (day - self.last).days, made.get("keeps", 1.0)
+    def _pass(self, days: int, made: Mapping[str, Any], ice: NDArray[np.bool_], water: NDArray[np.bool_]) -> None:
+        keeps = made.get("keeps", 1.0)
         coherence = np.where(ice, ICE_COHERENCE, LAND_COHERENCE) * keeps
         if "changed" in made:
             coherence[self.ground.square(**made["changed"])] = 0.0

@@ -12,6 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.areas import box_of
+from core.errors import promised
+from core.geos import geos
 from detection import tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition
@@ -83,7 +85,7 @@ class Machine:
                 product.delete()
                 releases_settle(like=product)
             elif event.measure in {Measure.FIELD, Measure.IMAGES}:
-                self.workshop.take_in(event)
+                promised(self.workshop).take_in(event)
             elif event.measure is Measure.VELOCITY:
                 self._search_product(event, self._newest(event) if event.again else self._load(event))
             else:
@@ -113,7 +115,7 @@ class Machine:
             has_series=False,
             file_name=f"{number}.csv",
             file_sha256=f"{number:064x}",
-            footprint=box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)).wkb_hex,
+            footprint=geos(box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km))),
             simulated=True,
         )
         releases_settle(like=product)
@@ -149,7 +151,7 @@ class Machine:
         alert = Alert.objects.order_by("pk")[event.alert - 1]
         verdict = Verdict(event.verdict)
         if verdict is Verdict.TAKEN_BACK:
-            review_take_back(review=alert.reviews.filter(takes_back=None).last(), reviewer=self.reviewer)
+            review_take_back(review=promised(alert.reviews.filter(takes_back=None).last()), reviewer=self.reviewer)
             return
         alert_review(
             alert=alert,

@@ -9,6 +9,8 @@ from django.utils import timezone
 from shapely import from_wkb
 
 from core.areas import box_of
+from core.errors import promised
+from core.geos import geos
 from detection.alerts import glaciers, services
 from detection.glaciers.cells import cells_of, pack
 from detection.models import GlacierMotion, GlacierSample
@@ -52,11 +54,11 @@ def _pair(event: Event) -> ScenePair:
         secondary=secondary,
         defaults={
             "temporal_baseline_days": (event.data[1] - event.data[0]).days,
-            "footprint": reference.footprint,
+            "footprint": promised(reference.footprint),
             "epsg": EPSG,
-            "grid": reference.grid,
-            "rows": reference.rows,
-            "cols": reference.cols,
+            "grid": promised(reference.grid),
+            "rows": promised(reference.rows),
+            "cols": promised(reference.cols),
         },
     )
     return pair
@@ -85,7 +87,7 @@ def _scene(event: Event, day: date) -> Scene:
             "grid": [POSTING_M, 0, 0, 0, -POSTING_M, 0],
             "rows": pixels,
             "cols": pixels,
-            "footprint": box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km)).wkb_hex,
+            "footprint": geos(box_of(square(event.view.x_km, event.view.y_km, 2000 * event.view.half_km))),
             "simulated": True,
             "file_name": "replay.tif",
             "file_sha256": f"{day:%Y%m%d}{event.track}{event.polarisation}".ljust(64, "0"),
@@ -97,7 +99,7 @@ def _scene(event: Event, day: date) -> Scene:
 def _follow(event: Event, prediction: Prediction) -> None:
     """Store the speeds stated for bands of the glacier, all north-east, and follow it. nan: that band is unknown."""
     glacier = glacier_stated()
-    cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
+    cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
     rows, _ = np.nonzero(cells.number >= 0)
     number = cells.number[cells.number >= 0]
     bands = np.minimum(len(event.areas) * rows // cells.number.shape[0], len(event.areas) - 1)

@@ -99,7 +99,7 @@ def _changing_alerts() -> list[tuple[str, Alert]]:
 def _season() -> list[Row]:
     season = made.changing(Trend.STEADY, -8.0, -8.0).motion
     season.season_mm, season.season_month = 4.0, 10
-    return [("season", *season_sentence(season))]
+    return [("season", sentence) for sentence in season_sentence(season)]
 
 
 def _pair_alerts() -> list[tuple[str, Alert]]:

@@ -117,7 +117,7 @@ def proxy(web: str, **values: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen]:
+def running(command: list[str], environment: Mapping[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server; yield its process once it accepts connections."""
     with subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) as process:
         try:
@@ -141,4 +141,4 @@ def free_port() -> int:
     """Return a port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])

@@ -61,8 +61,8 @@ def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any],
 
 
 def _figure(part: Mapping[str, Any], side: str) -> Figure | None:
-    ends = [part.get(name) for name in ("value", "low", "high")]
-    if any(end is None for end in ends):
+    ends = [end for name in ("value", "low", "high") if (end := part.get(name)) is not None]
+    if len(ends) < 3:
         return None
     value, low, high = ends
     words = set(re.findall(r"[a-z0-9]+", side.lower()))
@@ -90,7 +90,7 @@ def worse(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Worse]:
 
 def committed(name: str, revision: str) -> dict[str, Any]:
     """Read docs/figures/NAME.json of a commit. Raises SystemExit if the commit has none."""
-    command = ["git", "-C", ROOT, "show", f"{revision}:docs/figures/{name}.json"]
+    command = ["git", "-C", str(ROOT), "show", f"{revision}:docs/figures/{name}.json"]
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     if shown.returncode:
         raise SystemExit(f"no figures to compare with: {shown.stderr.strip()}")

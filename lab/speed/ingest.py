@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from ingest.models import Product
 from ingest.products import loading, partitions, pyramid, services
@@ -72,15 +73,15 @@ def _copy(points: int, n_dates: int) -> dict[str, Any]:
     folder.chmod(0o777)
     files = {table: folder / table for table in TABLES}
 
-    def ours(cursor) -> None:
+    def ours(cursor: CursorWrapper) -> None:
         loading.points_copy(cursor, path=Path("lab.speed.csv"), field=field, product_id=SCRATCH_ID)
 
-    def write_files(cursor) -> None:
+    def write_files(cursor: CursorWrapper) -> None:
         ours(cursor)
         for table, path in files.items():
             cursor.execute(f"COPY {table}_p{SCRATCH_ID} TO '{path}' (FORMAT binary)")
 
-    def control(cursor) -> None:
+    def control(cursor: CursorWrapper) -> None:
         for table, path in files.items():
             cursor.execute(f"COPY {table}_p{SCRATCH_ID} FROM '{path}' (FORMAT binary)")
 
@@ -103,7 +104,7 @@ def _bytes_a_point() -> list[dict[str, Any]]:
     """Measure disk space per point of 300 dates: series with their index; everything with indices and pyramid."""
     sizes: dict[str, float] = {}
 
-    def measure(cursor) -> None:
+    def measure(cursor: CursorWrapper) -> None:
         loading.points_copy(cursor, path=Path("lab.speed.csv"), field=field_of(CSV_POINTS, 300), product_id=SCRATCH_ID)
         cursor.execute(partitions.index(SCRATCH_ID) + partitions.attach(SCRATCH_ID, SCRATCH_ID))
         before = _size(cursor, pyramid.TABLE)
@@ -118,9 +119,9 @@ def _bytes_a_point() -> list[dict[str, Any]]:
     return [figure(f"disk for a point of 300 dates: {what}", "bytes", size) for what, size in sizes.items()]
 
 
-def _size(cursor, table: str) -> int:
+def _size(cursor: CursorWrapper, table: str) -> int:
     cursor.execute("SELECT pg_total_relation_size(%s)", [table])
-    return cursor.fetchone()[0]
+    return int(cursor.fetchone()[0])
 
 
 def _whole_file() -> dict[str, Any]:

@@ -39,8 +39,9 @@ def run(points: int = POINTS) -> dict[str, Any]:
     """Run the load test on a simulated product with a given number of points; return its report."""
     call_command("collectstatic", verbosity=0, interactive=False)
     product = load_towns(points=points, n_dates=DATES)
-    town = {"product": product.pk, "points": points_sampled(product)}
-    alerts = alerts_make(town["points"][:ALERTS])
+    points_shown = points_sampled(product)
+    town = {"product": product.pk, "points": points_shown}
+    alerts = alerts_make(points_shown[:ALERTS])
     try:
         with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, tempfile.TemporaryDirectory() as folder:
             watch = MemoryWatch(web)
@@ -63,7 +64,7 @@ def points_sampled(product: Product) -> list[tuple[str, float, float]]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample are scattered, but mostly in memory
         cursor.execute(sql, [SAMPLE])
-        return cursor.fetchall()
+        return [*cursor.fetchall()]
 
 
 def alerts_make(places: list[tuple[str, float, float]]) -> list[Alert]:
@@ -96,7 +97,8 @@ def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]
     command += ["--run-time", f"{SECONDS}s", "--stop-timeout", "10s", "--reset-stats", "--exit-code-on-error", "0"]
     command += ["--only-summary", "--json-file", str(report)]
     subprocess.run(command, check=True, env=os.environ | {"BENCH_LOAD_TOWN": str(given)}, cwd=folder)
-    return json.loads(report.with_suffix(".json").read_text())
+    requests: list[dict[str, Any]] = json.loads(report.with_suffix(".json").read_text())
+    return requests
 
 
 class MemoryWatch(threading.Thread):
@@ -141,4 +143,4 @@ def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
 
 
 def _duration(requests: list[dict[str, Any]]) -> float:
-    return max(one["last_request_timestamp"] for one in requests) - min(one["start_time"] for one in requests)
+    return float(max(one["last_request_timestamp"] for one in requests) - min(one["start_time"] for one in requests))

@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def run(rounds: int = 5, size: int = SIZE_PX) -> dict[str, Any]:
 
 def _in_own_process(*arguments: object) -> dict[str, Any]:
     command = [sys.executable, "-m", "lab.speed.offsets", *map(str, arguments)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return answer
 
 
 def whole_pixels(power: Any, search: int, threads: int) -> Any:
@@ -110,7 +112,7 @@ def main() -> None:
     times: dict[str, list[float]] = {method: [] for method in METHODS}
     for turn in range(args.rounds):
         for method in METHODS if turn % 2 == 0 else METHODS[::-1]:
-            times[method].append(seconds(lambda method=method: track(method, args.size)))
+            times[method].append(seconds(partial(track, method, args.size)))
     print(json.dumps({"device": str(device), "seconds": times}))
 
 

@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 from django.core.management import call_command
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 
 from detection.alerts.services import prediction_scan
 from detection.selectors import alerts_public, predictions_unscanned
@@ -34,7 +34,7 @@ from monitor.operations.management.commands.loaddemo import Command as LoadDemo
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic"]
 FLAGS += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 SLOWER = 4
 ROUNDS = 5
 FEWER = dataclasses.replace(NationConfig().region, density=Density(800.0, 500.0, 10.0), date_count=24)
@@ -141,7 +141,7 @@ def _seen(browser: Browser, address: str, size: str, slower: float) -> tuple[dic
     """Return what the page observed, and the kB of each request. Raises RuntimeError if a script or a request fails."""
     context = browser.new_context(viewport=SIZES[size])
     try:
-        page, requests, faults = context.new_page(), [], []
+        page, requests, faults = context.new_page(), list[Request](), list[str]()
         _listen(page, requests, faults)
         page.add_init_script(WATCH)
         context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
@@ -201,7 +201,7 @@ def _settled(page: Page, requests: list[Request]) -> dict[str, Any]:
         if not seen["settled"] or len(requests) > n_requests:
             quiet_since, n_requests = time.monotonic(), len(requests)
         if time.monotonic() - quiet_since > QUIET_SECONDS:
-            return seen
+            return dict(seen)
         page.wait_for_timeout(100)
     raise RuntimeError(f"{page.url} is not drawn after {PATIENCE_SECONDS:.0f} s")
 

@@ -6,6 +6,7 @@ before and after the other 190 products are loaded: the time of a tile must not 
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,8 +71,8 @@ def _at_zoom(zoom: int) -> Times:
         y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
         query = _query(zoom, x, y)
         both = [
-            (times.ours, lambda x=x, y=y: _fetch(client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")),
-            (times.control, lambda query=query: _raw(*query)),
+            (times.ours, partial(_fetch, client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")),
+            (times.control, partial(_raw, *query)),
         ]
         for _, work in both:  # warm the cache of the server for both
             work()
@@ -95,7 +96,7 @@ def _query(z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
     return selectors.tile_query(products=products, z=z, x=x, y=y, n_points=n_points)
 
 
-def _raw(sql: str, values: dict[str, object]) -> None:
+def _raw(sql: str, values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         cursor.fetchone()

@@ -79,7 +79,7 @@ class Visitor(FastHttpUser):
         kind = "averages" if self.zoom < 10 else "points"
         answer = self.client.get(path, headers={"If-None-Match": etag} if etag else {}, name=f"a tile of {kind}")
         if answer.status_code in (200, 304):
-            self.cache[path] = (answer.headers["ETag"], time.monotonic())
+            self.cache[path] = (str((answer.headers or {})["ETag"]), time.monotonic())
 
 
 class Analyst(FastHttpUser):

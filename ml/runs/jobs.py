@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 
 from core.areas import box_around
+from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
@@ -62,7 +63,7 @@ class Job(NamedTuple):
 
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
-    product = run.product
+    product = run.its_product
     chosen = pieces.once("companions", lambda: [one.pk for one in selectors.companions_of(run=run)])
     companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
@@ -114,7 +115,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
     """Return primary key of a product -> plane that ties it to stations; a finished run keeps the planes it used."""
     if run.state == Run.State.SUCCEEDED:
-        return run.parameters.get(STATIONS, {})
+        return dict(run.parameters.get(STATIONS, {}))
     planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
     return {number: plane for number, plane in planes if plane}
 
@@ -155,23 +156,25 @@ def _cloud(
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Estimate a pair's coherence; methods WITH_WINDOW use COHERENCE_WINDOW, a repeated run its former window."""
-    method, looks = run.model_version.method, looks_of(run.pair)
+    method, looks = run.model_version.method, looks_of(run.its_pair)
     first = {WINDOW: settings.COHERENCE_WINDOW} if method in WITH_WINDOW else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
     window = window_of(kept[WINDOW]) if method in WITH_WINDOW else None
-    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, window, looks, pieces)
-    return _with_pair(result._replace(parameters=result.parameters | {name: kept[name] for name in first}), run.pair)
+    result = coherence_infer.estimate_coherence(_images(run.its_pair), method, device, window, looks, pieces)
+    return _with_pair(
+        result._replace(parameters={**result.parameters, **{name: kept[name] for name in first}}), run.its_pair
+    )
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Measure a pair's offsets within the reach of motion expected there; a repeated run keeps its search range."""
-    fastest = selectors.fastest_motion(pair=run.pair)
-    scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
+    fastest = selectors.fastest_motion(pair=run.its_pair)
+    scale = PixelScale(run.its_pair.pixel_grid.posting_m, run.its_pair.temporal_baseline_days)
     first = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)}
     requested = pieces.once("requested", lambda: first | run.parameters)
     search, method = requested["search_px"], run.model_version.method
-    result = offsets_infer.track_offsets(_images(run.pair), method, device, search, pieces=pieces)
-    return _with_pair(result._replace(parameters=requested | result.parameters), run.pair)
+    result = offsets_infer.track_offsets(_images(run.its_pair), method, device, search, pieces=pieces)
+    return _with_pair(result._replace(parameters=requested | dict(result.parameters)), run.its_pair)
 
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -186,20 +189,22 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
 
         def past_at(at: Window) -> tuple[Float32, Float32]:
             read = [[one.read(name, at) for name in change_infer.of_scatterers(one.names)] for one in past]
-            history, sigma = (np.stack(bands) for bands in zip(*read, strict=True))
-            return history, sigma
+            history, sigma = zip(*read, strict=True)
+            return np.stack(history), np.stack(sigma)
 
         def changes(one: Prediction, raster: RasterWindows) -> Beside:
-            names = ("change_sigma", "coherence_before")
-            return Beside(*_dates(one.run.pair), lambda at: tuple(raster.read(name, at) for name in names))
+            return Beside(
+                *_dates(one.run.its_pair),
+                lambda at: (raster.read("change_sigma", at), raster.read("coherence_before", at)),
+            )
 
         these = Compared(
             Stack(now.shape, past_at, lambda at: now.read(coherence_of, at)),
             len(past),
-            _dates(run.pair),
+            _dates(run.its_pair),
             [changes(*one) for one in zip(beside, others, strict=True)],
             lambda at: now.read(sigma_of, at) * share,
-            _images(run.pair),
+            _images(run.its_pair),
         )
         result = compared(these, now.transform, now.epsg, device, pieces)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
@@ -209,7 +214,7 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
         "confirming_pairs": str(len(beside)),
     }
     ids = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
-    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.pair)
+    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
 
 
 def _due(run: Run) -> dict[str, list[int]]:
@@ -217,8 +222,8 @@ def _due(run: Run) -> dict[str, list[int]]:
 
     These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
     """
-    own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
-    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
+    own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MOST_PREDECESSORS)
+    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.its_pair)}
     groups = ([own], predecessors, newest.values())
     return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))
 
@@ -231,16 +236,17 @@ def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction
     kept = Prediction.objects.select_related(
         "run__model_version", "run__pair__reference", "run__pair__secondary"
     ).in_bulk([pk for name in COMPARED for pk in ids[name]])
-    own, predecessors, beside = ([kept.get(pk) for pk in ids[name]] for name in COMPARED)
-    if None in (*own, *predecessors, *beside):
+    try:
+        own, predecessors, beside = ([kept[pk] for pk in ids[name]] for name in COMPARED)
+    except KeyError as missing:
         raise NotRepeatable(
             "results of other pairs that the run compared are no longer stored", "missing: results of other pairs"
-        )
+        ) from missing
     return own[0], predecessors, beside
 
 
 def _dates(pair: ScenePair) -> tuple[date, date]:
-    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+    return promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
 
 
 def looks_of(pair: ScenePair) -> float | None:

@@ -104,7 +104,7 @@ def _missing_of_input(run: Run) -> Iterator[Missing]:
                 yield Missing(_deleted(product), f"missing: {product.file_name}")
         return
     for scene in (run.pair.reference, run.pair.secondary):
-        if not (scene.raster and scene.raster.storage.exists(scene.raster.name)):
+        if not (scene.raster.name and scene.raster.storage.exists(scene.raster.name)):
             yield Missing(f"the image of {_file(scene)} is no longer stored", f"missing: {scene.file_name}")
 
 

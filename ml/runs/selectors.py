@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.gis.db.models import MultiPolygonField
@@ -10,6 +11,7 @@ from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, 
 from django.db.models.functions import Coalesce, Now, RowNumber
 from django.db.models.lookups import GreaterThanOrEqual
 
+from core.errors import promised
 from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
@@ -60,7 +62,7 @@ def companions_of(*, run: Run) -> list[Product]:
     """
     if run.state == Run.State.SUCCEEDED:
         return list(run.companions.order_by("id"))
-    product = run.product
+    product = run.its_product
     if product.component != Component.LOS or not product.direction:
         return []
     shared = _shared_area(_polygon(product.footprint))
@@ -72,7 +74,7 @@ def companions_of(*, run: Run) -> list[Product]:
         .filter(shared__gt=0)
         .order_by("-shared", "id")
     )
-    tracks: dict[tuple[bool, int | None], list[Product]] = {}
+    tracks: dict[tuple[bool, int | None], list[Any]] = {}
     for one in beside:
         if _is_another_track(one, product) and _at_the_same_time(one, product):
             tracks.setdefault((one.direction != product.direction, one.track), []).append(one)
@@ -84,7 +86,7 @@ def companions_of(*, run: Run) -> list[Product]:
 
 def products_of(*, run: Run) -> list[Product]:
     """Return the products that a run on a velocity field used: its own product first, then its companions."""
-    return [run.product, *run.companions.order_by("id")]
+    return [run.its_product, *run.companions.order_by("id")]
 
 
 def _is_another_track(one: Product, other: Product) -> bool:
@@ -130,8 +132,8 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
         known = list(same_version.select_related("run__pair__secondary"))
         if len(known) >= FEWEST_PREDECESSORS:
-            days = [one.run.pair.secondary.acquired_at.date() for one in known]
-            return own, [known[index] for index in in_season(days, pair.secondary.acquired_at.date(), most)]
+            days = [promised(one.run.its_pair.secondary.acquired_at).date() for one in known]
+            return own, [known[index] for index in in_season(days, promised(pair.secondary.acquired_at).date(), most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
@@ -167,7 +169,7 @@ SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "
 LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
 
 
-def _fields_of(pair: ScenePair) -> dict[str, object]:
+def _fields_of(pair: ScenePair) -> dict[str, Any]:
     """Return the fields by which a pair is compared with others, as name -> value."""
     return {
         "pk": pair.pk,
@@ -179,7 +181,7 @@ def _fields_of(pair: ScenePair) -> dict[str, object]:
     }
 
 
-def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+def _predecessors(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return pairs of the same ground and temporal baseline that ended earlier. value: field name -> value."""
     return _same_ground(value).filter(
         secondary__acquired_at__lt=value("secondary__acquired_at"),
@@ -187,19 +189,19 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     )
 
 
-def _earlier(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+def _earlier(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return pairs of the same ground that ended earlier, or together and are shorter. value: field name -> value."""
     began, ended = (value(f"{image}__acquired_at") for image in ("reference", "secondary"))
     together = Q(reference__acquired_at__gt=began) | Q(reference__acquired_at=began, pk__lt=value("pk"))
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
-def _beside(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+def _beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
 
-def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+def _same_ground(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return pairs of the same track, polarisation and place. value: field name -> value."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
@@ -259,7 +261,7 @@ def runs_of_products() -> dict[int, list[Run]]:
     """Return product's key -> all runs on that velocity field, the newest first, by one query."""
     runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version", "prediction"):
-        runs.setdefault(run.product_id, []).append(run)
+        runs.setdefault(promised(run.product_id), []).append(run)
     return runs
 
 

@@ -84,8 +84,8 @@ class Claims:
         """Claim a piece; return False if another worker has it."""
         try:
             with connection.cursor() as cursor:
-                cursor.execute(TAKE, [self._run.pk, name, self._worker, LEASE.duration])
-                taken = cursor.rowcount == 1
+                cursor.execute(TAKE, [self._run.pk, name, self._worker, str(LEASE.duration)])
+                taken = bool(cursor.rowcount == 1)
         except DatabaseError:
             _without_database("worked on without claims")
             return True

@@ -82,7 +82,7 @@ def _compared(product: Product, station: Station, around: PointsAround | None) -
 
 def _curves(dates: Sequence[date], values: Float64, days: Sequence[date], series: Float64) -> Curves | None:
     """Return the series of a station (dates,) and the mean of the points' (n, days), mm; None where one is empty."""
-    known = np.isfinite(series).any(axis=0)
+    known = np.asarray(np.isfinite(series).any(axis=0))
     if not dates or not known.any() or not np.isfinite(values).any():
         return None
     mean = np.nanmean(series[:, known], axis=0, dtype=np.float64)

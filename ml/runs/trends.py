@@ -9,8 +9,8 @@ import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
 
-from core.areas import zone_of
-from core.geometry import to_degrees
+from core.areas import polygons_of, zone_of
+from core.geometry import projected, to_degrees
 from core.geos import geos
 from core.projections import transformer
 from ingest.models import Product
@@ -50,7 +50,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
         row.places = list(islice((one for one in sure if one), MOST_PLACES))
         row.n_clusters = found.n_clusters
         if found.sampled:
-            row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))
+            row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))  # type: ignore[assignment]  # Points.
     row.save(force_insert=True)
     return row
 
@@ -82,10 +82,10 @@ def _ring(area: GEOSGeometry) -> GEOSGeometry:
     """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
     geographic = shapely.from_wkb(bytes(area.wkb))
     epsg = zone_of(area)
-    metric = shapely.transform(geographic, transformer(4326, epsg).transform, interleaved=False)
+    metric = polygons_of(projected(geographic, 4326, epsg))
     near_m, far_m = reach_of(metric)
     ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
-    return geos(to_geographic(ring, epsg))
+    return geos(to_geographic(polygons_of(ring), epsg))
 
 
 def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dict[str, Any] | None:

@@ -1,5 +1,7 @@
 """manage.py detect: turn finished predictions into alerts at once, in this process."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError
 
 from detection import selectors
@@ -15,30 +17,31 @@ class Command(BaseCommand):
 
     help = "Search every finished prediction that has not been searched yet, and follow the glaciers in them."
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Search every finished prediction, then follow glaciers. What fails is left to the schedule and named last."""
-        pending = {
-            Step.SEARCH: selectors.predictions_unscanned,
-            Step.MEASURE: glacier_selectors.predictions_unmeasured,
-            Step.FOLLOW: glacier_selectors.glaciers_stale,
-        }
-        failures = StepFailure.objects.filter(step__in=pending)
+        search, measure, follow = (
+            selectors.predictions_unscanned,
+            glacier_selectors.predictions_unmeasured,
+            glacier_selectors.glaciers_stale,
+        )
+        failures = StepFailure.objects.filter(step__in=[Step.SEARCH, Step.MEASURE, Step.FOLLOW])
         failures_retry(failures=failures)
         n_areas = 0
-        while predictions := list(rows_due(Step.SEARCH, pending[Step.SEARCH]())):  # some wait for other predictions
+        while predictions := list(rows_due(Step.SEARCH, search())):  # some wait for other predictions
             for prediction in predictions:
                 with attempt(Step.SEARCH, prediction):
                     if scan := services.prediction_scan(prediction=prediction):
                         n_areas += scan.n_detections
                         self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{n_areas} areas")
-        for prediction in rows_due(Step.MEASURE, pending[Step.MEASURE]()):
+        for prediction in rows_due(Step.MEASURE, measure()):
             with attempt(Step.MEASURE, prediction):
                 glacier_services.glaciers_measure(prediction=prediction)
-        for motion in rows_due(Step.FOLLOW, pending[Step.FOLLOW]()):
+        for motion in rows_due(Step.FOLLOW, follow()):
             with attempt(Step.FOLLOW, motion):
                 self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))
-        for step, rows in pending.items():
-            rows_due(step, rows())  # deletes the failures of what has succeeded
+        rows_due(Step.SEARCH, search())  # Each deletes the failures of what has succeeded.
+        rows_due(Step.MEASURE, measure())
+        rows_due(Step.FOLLOW, follow())
         if lines := [f"{failure}: {failure.error}" for failure in failures.all()]:
             raise CommandError("\n".join([*lines, f"{len(lines)} failed, all else is done."]), returncode=1)

@@ -1,6 +1,7 @@
 """manage.py labels OUT.parquet: export specialists' verdicts on alerts as training labels."""
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -16,7 +17,7 @@ class Command(BaseCommand):
         """Add the arguments."""
         parser.add_argument("out", type=Path, metavar="OUT.parquet")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Write the labels."""
         out: Path = options["out"]
         if not out.parent.is_dir():

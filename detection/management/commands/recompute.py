@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="seed of the random choice")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each alert")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Recompute the alerts and print the outcome of each."""
         alerts = [self._alert(code) for code in options["codes"]]
         if options["random"]:

@@ -1,5 +1,7 @@
 """manage.py surroundings: recount exposure, likely cause and severity of every public alert with the loaded layers."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand
 
 from detection.alerts.importance import alert_recount
@@ -11,7 +13,7 @@ class Command(BaseCommand):
 
     help = "Bring every public alert up to the layers of context that are loaded now."
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Update every public alert from the loaded layers."""
         alerts = list(alerts_public())
         changed = sum(alert_recount(alert=alert) for alert in alerts)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -50,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("--any", action="store_true", help="a refused file is no error if another one was loaded")
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Load the paths and exit with 2 where one could not be loaded."""
         self.skip_loaded, self.options = options["skip_loaded"], options
         self.loaded: list[Path] = []
@@ -91,17 +92,17 @@ class Command(BaseCommand):
         # A file may be given beside its folder, or by a link.
         return list({path.resolve(): path for path in reversed(arrivals)}.values())[::-1]
 
-    def _bar(self, paths: list[Path]) -> tqdm:
+    def _bar(self, paths: list[Path]) -> tqdm[Any]:
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
         return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
 
-    def _load_apart(self, path: Path, submission: Submission, bar: tqdm) -> None:
+    def _load_apart(self, path: Path, submission: Submission, bar: tqdm[Any]) -> None:
         try:
             self._load(path, submission, bar)
         finally:
             connection.close()
 
-    def _load(self, path: Path, submission: Submission, bar: tqdm) -> None:
+    def _load(self, path: Path, submission: Submission, bar: tqdm[Any]) -> None:
         started = time.monotonic()
         try:
             loaded = arrival_load(
@@ -124,7 +125,7 @@ class Command(BaseCommand):
             self.loaded.append(path)
             self.stdout.write(f"{printable(path.name)}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
-    def _expect(self, bar: tqdm, points: int) -> None:
+    def _expect(self, bar: tqdm[Any], points: int) -> None:
         """Show the time left once the expected number of points is known."""
         if points:
             bar.total = (bar.total or 0) + points

@@ -1,6 +1,7 @@
 """manage.py ingestjob ID: the process in which a worker has one submitted file read, with limits. Not for people."""
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -19,6 +20,6 @@ class Command(BaseCommand):
         parser.add_argument("--attempt", type=int, required=True)
         parser.add_argument("folder", type=Path, help="where copies of files from the object store lie")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Carry out the job."""
         job_carry_out(job_id=options["job"], attempt=options["attempt"], folder=options["folder"])

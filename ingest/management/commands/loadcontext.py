@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--attribution", default="", help="line to show where the file does not name its source")
         parser.add_argument("--licence", default="")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Load, list or delete layers."""
         if options["list"]:
             self._list()
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         if failed:
             sys.exit(2)
 
-    def _load(self, path: Path, kind: ContextKind | None, options: dict) -> None:
+    def _load(self, path: Path, kind: ContextKind | None, options: dict[str, Any]) -> None:
         with tqdm(unit=" rows", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
             layer = context_load(
                 path=path,

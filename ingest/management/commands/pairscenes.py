@@ -1,6 +1,7 @@
 """manage.py pairscenes: pair loaded images, now; the scheduled job does the same."""
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             "--pair", type=int, action="append", metavar="ID", help="with --out: only this one, repeatable"
         )
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Make the pairs that are missing."""
         new = pairs_make(baselines_days=options["days"])
         self.stdout.write(f"{new} new pairs, {ScenePair.objects.count()} in all")

@@ -3,6 +3,7 @@
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--points", type=int, help="how many points (deformation, load)")
         parser.add_argument("--rounds", type=int, help="how often each fault is made, or each measurement taken")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Measure, write and print."""
         wanted = ("points", "rounds")
         chosen = {name: options[name] for name in wanted if options[name]}

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Wait for all jobs, check the pages, print the first alert's address."""
         site, patience = Site(options["url"]), options["patience"]
         self._wait("the web server", lambda: (not self._answers(site),), patience)

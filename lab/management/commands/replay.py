@@ -4,9 +4,10 @@ import json
 import os
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from lab.replay.machine import Played, play
@@ -18,14 +19,14 @@ class Command(BaseCommand):
 
     help = "Play scenarios product by product, as if live; prints each that took other steps than its file states."
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Declare the scenarios to play and the file for counts."""
         parser.add_argument("--suite", action="store_true", help="all scenarios")
         parser.add_argument("--only", default="", metavar="NAME", help="one scenario, with its steps")
         parser.add_argument("--folder", type=Path, default=FOLDER, help="of the scenarios' files")
         parser.add_argument("--json", type=Path, metavar="R.json", help="write counts and the failed ones there")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Play, print and write; raise CommandError if a scenario took other steps than stated."""
         try:
             chosen = [one for one in scenarios(options["folder"]) if options["only"] in {"", one.name}]

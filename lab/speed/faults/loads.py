@@ -4,7 +4,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def _load(path: Path) -> Forked:
     return Forked(load)
 
 
-def _each_anew(times: int):
+def _each_anew(times: int) -> Iterator[None]:
     for _ in range(times):
         yield
         _forget()

@@ -21,7 +21,8 @@ class Forked:
     def __init__(self, work: Callable[[], object]) -> None:
         connections.close_all()  # a connection must not be shared between processes
         sys.stdout.flush()
-        self.pid, self._code = os.fork(), None
+        self.pid = os.fork()
+        self._code: int | None = None
         os.setpgid(self.pid, 0)  # called in both processes, so that the group exists whichever runs first
         if self.pid == 0:
             code = 1

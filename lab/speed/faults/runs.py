@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
+from core.errors import promised
 from ingest.models import Product
 from ingest.products.services import field_publish, product_delete
 from ingest.readers.records import Component, Direction, FieldHeader, VelocityField
@@ -58,7 +60,7 @@ def _killed(
             for run in runs:
                 worker = worker if worker.poll() is None else _worker()
                 _announce([run])
-                _wait_until(lambda run=run: _state(run) != Run.State.QUEUED)
+                _wait_until(partial(_is_begun, run))
                 time.sleep(rng.uniform(0, undisturbed))
                 kill(worker)
                 in_mid_run += _state(run) == Run.State.RUNNING
@@ -100,6 +102,10 @@ def _state(run: Run) -> str:
     return str(Run.objects.values_list("state", flat=True).get(pk=run.pk))
 
 
+def _is_begun(run: Run) -> bool:
+    return _state(run) != Run.State.QUEUED
+
+
 def _wait_until(holds: Callable[[], bool]) -> None:
     ends = time.monotonic() + MOST_SECONDS
     while not holds():
@@ -134,7 +140,7 @@ def _apart(run: Run) -> float:
     """Return the duration of a run, s, executed in a forked process: forks of a process that used torch hang."""
     Forked(lambda: services.run_execute(run_id=run.pk)).wait()
     run.refresh_from_db()
-    return run.seconds
+    return promised(run.seconds)
 
 
 def _new_run(product: Product) -> Run:

@@ -1,5 +1,8 @@
 """manage.py run METHOD [--product ID | --pair ID]: run a method now, in this process."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.failures import reason_of
@@ -27,7 +30,7 @@ class Command(BaseCommand):
         which.add_argument("--pair", type=int, metavar="ID")
         which.add_argument("--repeat", type=int, metavar="RUN", help="do a finished run again and compare; exit code 1")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Queue and compute runs of a method, or repeat a finished run."""
         method = options["method"]
         options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
@@ -49,20 +52,20 @@ class Command(BaseCommand):
             subject = self._find(model, name, options[name])
             version = services.model_version_current(method=method, task=task)
             runs = [services.run_queue(subject=subject, version=version)]
-        failed = [fault for run in runs if (fault := self._execute(run, alone=len(runs) == 1))]
+        failed = [why for run in runs if (why := self._execute(run, alone=len(runs) == 1))]
         if failed:
             raise CommandError("\n".join([*failed, f"{len(failed)} of {len(runs)} runs failed."]), returncode=1)
 
-    def _task_of_flag(self, method: str, options) -> str | None:
+    def _task_of_flag(self, method: str, options: Mapping[str, Any]) -> str | None:
         """Return the task implied by --product or --pair; None if it is ambiguous, as several tasks take pairs."""
         wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None
 
-    def _find(self, model, name: str, pk: int):
-        subject = model.objects.filter(pk=pk).first()
+    def _find(self, model: type[Product] | type[ScenePair], name: str, pk: int) -> Product | ScenePair:
+        subject = model._default_manager.filter(pk=pk).first()
         if subject is None:
-            known = ", ".join(str(pk) for pk in model.objects.order_by("id").values_list("id", flat=True)[:20])
+            known = ", ".join(str(pk) for pk in model._default_manager.order_by("id").values_list("id", flat=True)[:20])
             raise CommandError(f"there is no {name} {pk}; there are: {known or 'none'}", returncode=2)
         return subject
 
