@@ -3,6 +3,8 @@
 A step selects its due rows. A failure is recorded as a `StepFailure`, which holds the row back until its next attempt.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,5 +1,7 @@
 """manage.py ingest PATH…: load velocity products and radar images into the database."""
 
+from __future__ import annotations
+
 import getpass
 import shlex
 import sys
