@@ -23,6 +23,9 @@ FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
 _CORNERS = 64
 _GEOD = Geod(ellps="WGS84")
 Bounds = tuple[float, float, float, float]
+_NUMBER = r"([+\-−]?\d{1,3}(?:\.\d+)?)\s*°?\s*"
+_PLAIN = re.compile(rf"{_NUMBER}[,;\s]\s*{_NUMBER}")
+_LETTERED = re.compile(rf"{_NUMBER}([NSEW])[,;\s]*{_NUMBER}([NSEW])", re.IGNORECASE)
 
 
 def area_of(geographic: BaseGeometry) -> float:
@@ -124,11 +127,6 @@ def polygons_of(*geometries: BaseGeometry) -> MultiPolygon:
         for part in getattr(geometry, "geoms", [geometry]):
             polygons += [p for p in getattr(part, "geoms", [part]) if isinstance(p, Polygon) and not p.is_empty]
     return MultiPolygon(polygons)
-
-
-_NUMBER = r"([+\-−]?\d{1,3}(?:\.\d+)?)\s*°?\s*"
-_PLAIN = re.compile(rf"{_NUMBER}[,;\s]\s*{_NUMBER}")
-_LETTERED = re.compile(rf"{_NUMBER}([NSEW])[,;\s]*{_NUMBER}([NSEW])", re.IGNORECASE)
 
 
 def parse_position(text: str) -> Position | None:

@@ -12,6 +12,7 @@ MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
 MIN_PROBLEM = 60  # of them, whatever the remedy
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
 
 
 def promised(value: Value | None) -> Value:
@@ -84,9 +85,6 @@ class InputError(UnusableData):
 
 class AlreadyLoaded(InputError):
     """Error for a file whose content (by SHA-256) is already in the database."""
-
-
-EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
 
 
 class Undeclared(InputError):

@@ -17,6 +17,11 @@ from core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData,
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
+_DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
+_DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
+_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
+_SQL_DISK_FULL, _SQL_OUT_OF_MEMORY, _SQL_CANCELLED = "53100", "53200", "57014"
+_SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources, operator, system
 
 
 class Cause(TextChoices):
@@ -49,12 +54,6 @@ MOST_FAULTS: dict[str, int | None] = {
 }
 # Longer waits between attempts: a wrong password that is repeated often, for example, locks an account.
 SPREAD_OUT = (Cause.PROGRAM, Cause.STALLED, Cause.SIGN_IN)
-
-_DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
-_DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
-_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
-_SQL_DISK_FULL, _SQL_OUT_OF_MEMORY, _SQL_CANCELLED = "53100", "53200", "57014"
-_SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources, operator, system
 
 
 class Step(NamedTuple):

@@ -11,6 +11,13 @@ _LETTERS = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "’": "", "'": ""}
 )
 
+# Separators that become a space: text pasted from slides has vertical tabs.
+_SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
+# Control characters (PostgreSQL cannot store the first, XML 1.0 forbids most), lone surrogates, noncharacters, and
+# marks that change the reading order, with which one name can look like another.
+_UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_LINE_ENDS = re.compile(r"\r\n?")
+
 
 def search_key(text: str) -> str:
     """Normalise a name for search: lower case, no marks, single spaces. 'Saint-Étienne' becomes 'saint etienne'."""
@@ -34,14 +41,6 @@ def _byte(sign: str) -> bytes:
         return sign.encode("cp1252")
     except UnicodeEncodeError:
         return sign.encode("latin-1")  # five bytes that Windows-1252 leaves undefined
-
-
-# Separators that become a space: text pasted from slides has vertical tabs.
-_SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
-# Control characters (PostgreSQL cannot store the first, XML 1.0 forbids most), lone surrogates, noncharacters, and
-# marks that change the reading order, with which one name can look like another.
-_UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-_LINE_ENDS = re.compile(r"\r\n?")
 
 
 def plain_text(text: str, instead: str = "") -> str:

@@ -20,6 +20,40 @@ from ingest.readers.context.records import ContextKind, LineClass
 MOST_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
 MOST_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
+LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country
+# Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
+_MINES = """
+    WITH place AS (SELECT %s::geometry AS area)
+    SELECT ST_Distance(near.outline::geography, place.area::geography) AS away, near.state
+    FROM place, LATERAL (
+        SELECT mine.outline, mine.state FROM ingest_mine mine JOIN ingest_contextlayer layer ON layer.id = mine.layer_id
+        WHERE layer.simulated = %s ORDER BY mine.outline <-> place.area LIMIT 8) AS near
+    ORDER BY away LIMIT 1"""
+_LANDSLIDES = """
+    WITH place AS (SELECT %s::geometry AS area)
+    SELECT greatest(0, ST_Distance(near.position::geography, place.area::geography) - near.accuracy_m) AS away
+    FROM place, LATERAL (
+        SELECT slide.position, slide.accuracy_m
+        FROM ingest_landslide slide JOIN ingest_contextlayer layer ON layer.id = slide.layer_id
+        WHERE layer.simulated = %s AND slide.accuracy_m <= 1000
+        ORDER BY slide.position <-> place.area LIMIT 8) AS near
+    ORDER BY away LIMIT 1"""
+_ICE = """
+    WITH place AS (SELECT %s::geometry AS area)
+    SELECT coalesce(sum(ST_Area(ST_Intersection(ice.outline, place.area))) / min(ST_Area(place.area)), 0)
+    FROM place JOIN ingest_glacier ice ON ice.shown AND ST_Intersects(ice.outline, place.area)
+    JOIN ingest_contextlayer layer ON layer.id = ice.layer_id WHERE layer.simulated = %s"""
+# Count what lies within 60 m of the centre line, which includes banks, cuttings and tunnels.
+_LINES = """
+    WITH place AS (SELECT %s::geometry AS area),
+    reach AS (
+        SELECT line.tunnel,
+            ST_Union(ST_Intersection(ST_Buffer(line.line::geography, 60)::geometry, place.area)) AS part
+        FROM place JOIN ingest_transportline line ON ST_Intersects(line.line, place.area)
+        JOIN ingest_contextlayer layer ON layer.id = line.layer_id WHERE layer.simulated = %s GROUP BY line.tunnel)
+    SELECT coalesce(ST_Area(ST_Union(reach.part)) / min(ST_Area(place.area)), 0),
+        coalesce(sum(ST_Area(reach.part)) FILTER (WHERE reach.tunnel) > 0.5 * sum(ST_Area(reach.part)), false)
+    FROM reach, place"""
 
 
 class Source(NamedTuple):
@@ -108,9 +142,6 @@ def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
     return float((np.nan_to_num(people, nan=0.0) * share).sum())
 
 
-LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country
-
-
 class Nearby(NamedTuple):
     """Evidence near an area; None: not loaded, or none within 50 km. *_m: distance from its edge; *_share: 0-1."""
 
@@ -140,38 +171,3 @@ def nearby(*, area: GEOSGeometry, simulated: bool = False) -> Nearby:
         line_share=lines[0] if lines else None,
         in_tunnel=bool(lines and lines[1]),
     )
-
-
-# Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
-_MINES = """
-    WITH place AS (SELECT %s::geometry AS area)
-    SELECT ST_Distance(near.outline::geography, place.area::geography) AS away, near.state
-    FROM place, LATERAL (
-        SELECT mine.outline, mine.state FROM ingest_mine mine JOIN ingest_contextlayer layer ON layer.id = mine.layer_id
-        WHERE layer.simulated = %s ORDER BY mine.outline <-> place.area LIMIT 8) AS near
-    ORDER BY away LIMIT 1"""
-_LANDSLIDES = """
-    WITH place AS (SELECT %s::geometry AS area)
-    SELECT greatest(0, ST_Distance(near.position::geography, place.area::geography) - near.accuracy_m) AS away
-    FROM place, LATERAL (
-        SELECT slide.position, slide.accuracy_m
-        FROM ingest_landslide slide JOIN ingest_contextlayer layer ON layer.id = slide.layer_id
-        WHERE layer.simulated = %s AND slide.accuracy_m <= 1000
-        ORDER BY slide.position <-> place.area LIMIT 8) AS near
-    ORDER BY away LIMIT 1"""
-_ICE = """
-    WITH place AS (SELECT %s::geometry AS area)
-    SELECT coalesce(sum(ST_Area(ST_Intersection(ice.outline, place.area))) / min(ST_Area(place.area)), 0)
-    FROM place JOIN ingest_glacier ice ON ice.shown AND ST_Intersects(ice.outline, place.area)
-    JOIN ingest_contextlayer layer ON layer.id = ice.layer_id WHERE layer.simulated = %s"""
-# Count what lies within 60 m of the centre line, which includes banks, cuttings and tunnels.
-_LINES = """
-    WITH place AS (SELECT %s::geometry AS area),
-    reach AS (
-        SELECT line.tunnel,
-            ST_Union(ST_Intersection(ST_Buffer(line.line::geography, 60)::geometry, place.area)) AS part
-        FROM place JOIN ingest_transportline line ON ST_Intersects(line.line, place.area)
-        JOIN ingest_contextlayer layer ON layer.id = line.layer_id WHERE layer.simulated = %s GROUP BY line.tunnel)
-    SELECT coalesce(ST_Area(ST_Union(reach.part)) / min(ST_Area(place.area)), 0),
-        coalesce(sum(ST_Area(reach.part)) FILTER (WHERE reach.tunnel) > 0.5 * sum(ST_Area(reach.part)), false)
-    FROM reach, place"""

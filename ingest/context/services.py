@@ -85,6 +85,23 @@ MADE: dict[str, Callable[[Any], Any]] = {  # columns that a record does not hold
     "surge_in_file": lambda record: record.surge,
     "shown": lambda record: True,
 }
+CONTACT = ("contact_name", "contact_phone", "contact_page", "contact_by_hand")
+PROGRESS_ROWS = 1000
+BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
+# A glacier's surge is what its own file states, raised to 'observed' by a list of surges. An entry of such a list is
+# hidden where the glacier itself is loaded, and a position is hidden where an outline is loaded.
+_SURGES = """
+    UPDATE ingest_glacier SET surge = surge_in_file, shown = true WHERE surge <> surge_in_file OR NOT shown;
+    UPDATE ingest_glacier g SET surge = 'observed' FROM ingest_glacier l
+    WHERE l.of_surge_list AND NOT g.of_surge_list AND g.surge <> 'observed'
+      AND ((l.glims_id <> '' AND g.glims_id = l.glims_id) OR (l.glacier_id <> '' AND g.glacier_id = l.glacier_id));
+    UPDATE ingest_glacier l SET shown = false FROM ingest_glacier g
+    WHERE g.id <> l.id AND (l.outline IS NULL)
+      AND (g.outline IS NOT NULL OR (l.of_surge_list AND (NOT g.of_surge_list OR g.id < l.id)))
+      AND ((l.glims_id <> '' AND g.glims_id = l.glims_id) OR (l.glacier_id <> '' AND g.glacier_id = l.glacier_id))"""
+# The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
+# degrees of its features. The distance is larger for railways, because these are sparse.
+COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
 
 
 def _names(record: records.RegionRecord | records.PlaceRecord) -> dict[str, str]:
@@ -100,21 +117,6 @@ def _values(record: records.Record, columns: Iterable[str]) -> Iterator[object]:
 
 
 Progress = Callable[[int], object]
-CONTACT = ("contact_name", "contact_phone", "contact_page", "contact_by_hand")
-PROGRESS_ROWS = 1000
-BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
-
-# A glacier's surge is what its own file states, raised to 'observed' by a list of surges. An entry of such a list is
-# hidden where the glacier itself is loaded, and a position is hidden where an outline is loaded.
-_SURGES = """
-    UPDATE ingest_glacier SET surge = surge_in_file, shown = true WHERE surge <> surge_in_file OR NOT shown;
-    UPDATE ingest_glacier g SET surge = 'observed' FROM ingest_glacier l
-    WHERE l.of_surge_list AND NOT g.of_surge_list AND g.surge <> 'observed'
-      AND ((l.glims_id <> '' AND g.glims_id = l.glims_id) OR (l.glacier_id <> '' AND g.glacier_id = l.glacier_id));
-    UPDATE ingest_glacier l SET shown = false FROM ingest_glacier g
-    WHERE g.id <> l.id AND (l.outline IS NULL)
-      AND (g.outline IS NOT NULL OR (l.of_surge_list AND (NOT g.of_surge_list OR g.id < l.id)))
-      AND ((l.glims_id <> '' AND g.glims_id = l.glims_id) OR (l.glacier_id <> '' AND g.glacier_id = l.glacier_id))"""
 
 
 def context_load(
@@ -232,11 +234,6 @@ def _load_rows(
         reason = remarks.most_common(1)[0][0].text if remarks else "it holds no rows"
         raise InputError(path, f"nothing in it can be used ({layer.n_refused} refused: {reason})", "Check the file")
     layer.save(update_fields=["n_features", "n_refused", "remarks"])
-
-
-# The file of a country does not describe its neighbour, so that a layer counts as complete only within this many
-# degrees of its features. The distance is larger for railways, because these are sparse.
-COVERING = {records.ContextKind.BUILDINGS: 0.1, records.ContextKind.ROADS: 0.1, records.ContextKind.RAILWAYS: 0.5}
 
 
 def _cover(cursor: CursorWrapper, layer: ContextLayer) -> None:

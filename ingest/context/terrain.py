@@ -26,6 +26,9 @@ from ingest.readers.records import Float32, Float64
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
 _NODES = 17  # nodes per side of the mesh on which the scale and rotation of a map projection are computed
+logger = logging.getLogger(__name__)
+MARGIN_M = 5000.0  # terrain displaces a pixel by about twice its height
+WRITTEN_ROWS = 512
 
 
 class Spacing(NamedTuple):
@@ -112,12 +115,6 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
     col = np.arange(shape[1]) + 0.5
     stretch, turn = (RectBivariateSpline(mesh_row, mesh_col, mesh, kx=1, ky=1)(row, col) for mesh in (stretch, turn))
     return stretch, turn
-
-
-logger = logging.getLogger(__name__)
-
-MARGIN_M = 5000.0  # terrain displaces a pixel by about twice its height
-WRITTEN_ROWS = 512
 
 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:

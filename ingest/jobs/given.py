@@ -44,6 +44,15 @@ KNOWN = (  # all that a process may know of this one's environment; every other 
     *("DATABASE_MOST_BYTES", "DATABASE_POOLER", "DISK_SPARE_BYTES", "LOG_LEVEL", "TEST_SETTINGS"),
 )
 
+LIMITS = Limits(
+    memory_bytes=512 * 2**20,
+    cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
+    file_bytes=64 * 2**20,
+    wall_seconds=15.0,  # if all cores are busy
+    niceness=0,
+)
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thread reserves address space
+
 
 def job_environment(folder: str) -> dict[str, str]:
     """Return the variables of `manage.py ingestjob`: role reader with its password, hardened GDAL, no other secret.
@@ -80,16 +89,6 @@ def database_files() -> list[Path]:
     options = [value for _, value in parse_qsl(urlsplit(settings.DATABASE_READER_URL).query)]
     named = [*options, os.environ.get("PGSSLROOTCERT", "")]
     return [Path(name) for name in named if name.startswith("/")] + [Path("~/.postgresql").expanduser()]
-
-
-LIMITS = Limits(
-    memory_bytes=512 * 2**20,
-    cpu_seconds=4,  # an answer takes at most five seconds, start included, if a core is free
-    file_bytes=64 * 2**20,
-    wall_seconds=15.0,  # if all cores are busy
-    niceness=0,
-)
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thread reserves address space
 
 
 class NotRead(Exception):

@@ -9,6 +9,7 @@ from core.storage import raster_storage
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 
 SURGES = [(surge.value, surge.value) for surge in Surge]
+NAMES_JOINED = " | "  # in search_name; no search key holds it
 
 
 class ContextLayer(models.Model):
@@ -38,9 +39,6 @@ class ContextLayer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.name}"
-
-
-NAMES_JOINED = " | "  # in search_name; no search key holds it
 
 
 class OfLayer(models.Model):

@@ -29,6 +29,21 @@ _SETTLE = """
         WHERE (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated)
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
+LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
+_MEMBERS = f"""
+    (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
+        (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
+_SWEEP = f"""
+    DECLARE orphan regclass; n bigint := 0; BEGIN
+    FOR orphan IN
+        SELECT conrelid FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+        WHERE conname = '{partitions.MERGED}' AND contype = 'c' AND NOT relispartition
+          AND relname ~ '^({POINTS}|{SERIES})_p[0-9]+$' AND relnamespace = 'public'::regnamespace
+    LOOP
+        EXECUTE format('DROP TABLE %s', orphan);
+        n := n + 1;
+    END LOOP;
+    RETURN n; END"""  # noqa: S608
 
 
 def _function(head: str, body: str, options: str = "") -> str:
@@ -69,7 +84,6 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
     )
 
 
-LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
 # In a merged part, points of a product are ordered by a Hilbert curve, and none are added later. Sorting by point alone
 # takes a quarter of the time of sorting by product and point.
 _COPY = f"""
@@ -78,9 +92,6 @@ _COPY = f"""
         ELSE {_of_parts(partitions.copy(POINTS, "SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
     GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied;
     {_of_parts(partitions.copy(SERIES, "SOURCE", "MERGED"))}"""  # noqa: S608
-_MEMBERS = f"""
-    (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
-        (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
 _DROP = f"""
     DECLARE source bigint; beside bigint[]; others boolean; BEGIN
     PERFORM pg_advisory_xact_lock({Lock.PARTS:d});
@@ -121,17 +132,6 @@ _SWAP = f"""
     FROM unnest(parts) AS source;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE %s;', tables, tables);
     {_of_parts(partitions.attach_merged("MERGED", "MEMBERS"))} END"""  # noqa: S608
-_SWEEP = f"""
-    DECLARE orphan regclass; n bigint := 0; BEGIN
-    FOR orphan IN
-        SELECT conrelid FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
-        WHERE conname = '{partitions.MERGED}' AND contype = 'c' AND NOT relispartition
-          AND relname ~ '^({POINTS}|{SERIES})_p[0-9]+$' AND relnamespace = 'public'::regnamespace
-    LOOP
-        EXECUTE format('DROP TABLE %s', orphan);
-        n := n + 1;
-    END LOOP;
-    RETURN n; END"""  # noqa: S608
 
 CREATE_FUNCTIONS = "".join(
     (

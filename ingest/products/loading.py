@@ -28,6 +28,11 @@ SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
 MOST_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
 FEW_POINTS = 100_000  # so few points do no harm, however small the file is
 CHECK_SECONDS = 0.5
+MOST_REFUSED_LISTED = 1000
+MAX_PID_BYTES = 200
+MESSAGE_BYTES = 2**17
+BYTES_A_COPY = 8 * 2**20
+AHEAD = 2  # batches that are packed before the database asks for them
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
@@ -101,11 +106,6 @@ def _gigabytes(size: float) -> str:
 
 Progress = Callable[[int], object]
 Expect = Callable[[int], None]
-MOST_REFUSED_LISTED = 1000
-MAX_PID_BYTES = 200
-MESSAGE_BYTES = 2**17
-BYTES_A_COPY = 8 * 2**20
-AHEAD = 2  # batches that are packed before the database asks for them
 
 
 class Totals:

@@ -39,6 +39,12 @@ POINT_COLUMNS = (
 
 MERGED = "merged"  # the constraint of a merged part until it is attached
 REST = "autovacuum_enabled = off"  # autovacuum yields to waiting locks, but the exchange locks with NOWAIT
+PARTS = f"""
+    SELECT substring(child.relname FROM '[0-9]+$')::bigint AS part, child.reltuples AS n_points,
+           (SELECT array_agg(matched[1]::bigint)
+            FROM regexp_matches(pg_get_expr(child.relpartbound, child.oid), '[0-9]+', 'g') AS matched) AS products
+    FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+    WHERE inhparent = '{POINTS}'::regclass"""  # noqa: S608
 
 
 def create_detached(product_id: int | str) -> str:
@@ -106,10 +112,4 @@ def delete(part: str, product_id: str) -> str:
     return "".join(f"DELETE FROM {table}_p{part} WHERE product_id = {product_id};" for table in (POINTS, SERIES))  # noqa: S608
 
 
-PARTS = f"""
-    SELECT substring(child.relname FROM '[0-9]+$')::bigint AS part, child.reltuples AS n_points,
-           (SELECT array_agg(matched[1]::bigint)
-            FROM regexp_matches(pg_get_expr(child.relpartbound, child.oid), '[0-9]+', 'g') AS matched) AS products
-    FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
-    WHERE inhparent = '{POINTS}'::regclass"""  # noqa: S608
 """SQL of all parts: their numbers, about how many points they hold, and of which products."""

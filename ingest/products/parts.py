@@ -25,6 +25,9 @@ MOST_FULL = 64
 FEWEST_LOOSE = 96  # so that products of usual size are copied once: 80 products of 50,000 points fill a part
 MOST_AT_ONCE = 128  # because all their tables and indexes are locked together
 _BITS = 16  # of each coordinate on the curve: half a kilometre
+logger = logging.getLogger(__name__)
+PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
+ROOM = 1.5  # times the group's size, for its second copy and the write-ahead log
 
 
 class Part(NamedTuple):
@@ -86,12 +89,6 @@ def _place(part: Part) -> tuple[str, int, int]:
     column, row = (min(max(int(share * 2**_BITS), 0), 2**_BITS - 1) for share in (x, y))
     place = sum((column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1 for bit in range(_BITS))
     return part.kind, place, part.number
-
-
-logger = logging.getLogger(__name__)
-
-PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
-ROOM = 1.5  # times the group's size, for its second copy and the write-ahead log
 
 
 class Merged(NamedTuple):

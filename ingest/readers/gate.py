@@ -61,6 +61,10 @@ INCIDENCE_DEGREES = (3.0, 80.0)
 NOT_GEOCODED = "its position is 0, 0: it was not geocoded"
 FAR = "it lies far from all other points"
 TWICE = "it stands in the file twice"
+_LENGTHS = {"mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "centimeter": "cm", "centimetre": "cm"}
+_TIMES = dict.fromkeys(("y", "yr", "year", "a", "annum", "an"), "yr") | dict.fromkeys(("d", "day"), "day")
+_MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_LENGTHS |= {"m": "m", "meter": "m", "metre": "m", "rad": "radians", "radian": "radians", "deg": "degrees"}
 
 
 class Units(NamedTuple):
@@ -78,11 +82,6 @@ class Units(NamedTuple):
     def factor(self) -> float:
         """Factor from the file's velocities to mm/yr with our sign."""
         return MM_PER_UNIT[self.unit] * TOWARD[self.positive]
-
-
-_LENGTHS = {"mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "centimeter": "cm", "centimetre": "cm"}
-_LENGTHS |= {"m": "m", "meter": "m", "metre": "m", "rad": "radians", "radian": "radians", "deg": "degrees"}
-_TIMES = dict.fromkeys(("y", "yr", "year", "a", "annum", "an"), "yr") | dict.fromkeys(("d", "day"), "day")
 
 
 def unit_of(text: str) -> str:
@@ -580,9 +579,6 @@ class _Ids:
         if differs.size:
             problem = f"id {batch.pid[differs[0]].decode('utf-8', 'replace')!r:.60} stands on two different rows"
             raise InputError(self.path, problem, "Remove one of them, or number the rows anew")
-
-
-_MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def _hashes(pid: NDArray[np.bytes_]) -> NDArray[np.uint64]:

@@ -30,6 +30,30 @@ READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
 # where the superblock of each version states how many bytes an address and a length have
 _SIZES_AT = {0: 13, 1: 13, 2: 9, 3: 9}
+MAGIC = b"\x89HDF\r\n\x1a\n"
+SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc", ".grd"})
+MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
+MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
+MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
+MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
+MAX_OBJECTS = 10_000
+MAX_LIST = 10_000  # dates, coordinates of a row
+MAX_DEPTH = 32
+BATCH_ROWS = 64
+REMEDY = "Copy or make it again"
+_PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
+# what h5py and numpy raise where bytes are wrong, depending on which of them
+FAULTS = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    SystemError,
+)
 
 
 def fault_of(path: Path) -> str:
@@ -89,32 +113,6 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
             return False
         at += step
     return True
-
-
-MAGIC = b"\x89HDF\r\n\x1a\n"
-SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc", ".grd"})
-MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
-MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
-MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
-MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
-MAX_OBJECTS = 10_000
-MAX_LIST = 10_000  # dates, coordinates of a row
-MAX_DEPTH = 32
-BATCH_ROWS = 64
-REMEDY = "Copy or make it again"
-_PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
-# what h5py and numpy raise where bytes are wrong, depending on which of them
-FAULTS = (
-    OSError,
-    RuntimeError,
-    KeyError,
-    ArithmeticError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    MemoryError,
-    SystemError,
-)
 
 
 def is_hdf5(path: Path) -> bool:

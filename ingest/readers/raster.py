@@ -40,6 +40,7 @@ FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no g
 FARTHEST_MM = 1e7  # ten kilometres
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
+STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rounding
 
 
 def is_geotiff(path: Path) -> bool:
@@ -178,9 +179,6 @@ def batch(
     return PointBatch(
         pid=pids(row, col), longitude=longitude, latitude=latitude, velocity_mm_yr=velocity_mm_yr, **(columns | known)
     ).only_usable()
-
-
-STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rounding
 
 
 def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np.complex128]:

@@ -15,6 +15,15 @@ from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.scene import CatalogueScene
 
 State = SceneDownload.State
+LEASE = Lease(
+    model=SceneDownload,
+    queued=State.WANTED,
+    running=State.FETCHING,
+    failed=State.FAILED,
+    cancelled=State.CANCELLED,
+    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
+)
+PUT_OFF_BY_ARCHIVE = Q(state=State.WANTED, cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
 
 
 def folder_bytes(folder: Path) -> int:
@@ -41,17 +50,6 @@ def make_way(*, must_free_bytes: int, processed: Iterable[SceneDownload]) -> lis
             " that was processed can be deleted. Raise ACQUIRE_QUOTA_BYTES, or free the disk."
         )
     return chosen
-
-
-LEASE = Lease(
-    model=SceneDownload,
-    queued=State.WANTED,
-    running=State.FETCHING,
-    failed=State.FAILED,
-    cancelled=State.CANCELLED,
-    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
-)
-PUT_OFF_BY_ARCHIVE = Q(state=State.WANTED, cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
 
 
 def downloads_due() -> QuerySet[SceneDownload]:

@@ -37,6 +37,8 @@ EDGE_PX = 8
 MISREGISTRATION_PX = 1.0
 GOLDEN = 0.6180339887498949  # steps that fill 0-1 evenly, however many
 STEP_FROM, STEP_TO = 0.9, 0.2
+SHIFTED = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
+EVEN = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
 
 
 def make_even(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
@@ -156,8 +158,6 @@ def _simulated(name: str, version: str, size: int, recipes: Sequence[Recipe], *o
     return Benchmark(name, version, size, of, VERSIONS, partial(alone, measure), sha256, WEIGHTS, measure)
 
 
-SHIFTED = [partial(structured_pair, misregistration_px=shift) for shift in (0.0, MISREGISTRATION_PX)]
-EVEN = partial(homogeneous, gamma=0.5, misregistration_px=0.0)
 BENCHMARKS = (
     _simulated(HISTORY, "2", 100, [partial(SHIFTED[0], earlier=EARLIER)], EARLIER),
     _simulated(HOMOGENEOUS, "1", 200, [EVEN], MISREGISTRATION_PX, GOLDEN),

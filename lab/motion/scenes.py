@@ -19,6 +19,12 @@ Noise = Callable[[Rng, Float64], Float64]
 DAYS_PER_YEAR = 365.25
 YEARS = 5.0
 NOISE_MM = (1.0, 4.0)  # standard deviation of one date, uniform
+MOTIONS: dict[str, Callable[[Rng, float], tuple[float, float]]] = {  # rates before and after, mm/yr
+    "begins": lambda rng, change: (0.0, change),
+    "rests": lambda rng, change: (change, 0.0),
+    "faster": lambda rng, change: (start := rng.uniform(2.5, 10), start + change),
+    "slower": lambda rng, change: (start := rng.uniform(2.5, 10) + change, start - change),
+}
 
 
 class SimulatedSeries(NamedTuple):
@@ -115,11 +121,3 @@ def changing(rng: Rng, motion: str, noise: str, change_mm_yr: float, every: int)
     sign = rng.choice([-1, 1])
     values = rng.uniform(*NOISE_MM) * NOISES[noise](rng, days) + sign * (before * years + (after - before) * since)
     return SimulatedSeries(days, np.asarray(values, dtype=np.float64), changed)
-
-
-MOTIONS: dict[str, Callable[[Rng, float], tuple[float, float]]] = {  # rates before and after, mm/yr
-    "begins": lambda rng, change: (0.0, change),
-    "rests": lambda rng, change: (change, 0.0),
-    "faster": lambda rng, change: (start := rng.uniform(2.5, 10), start + change),
-    "slower": lambda rng, change: (start := rng.uniform(2.5, 10) + change, start - change),
-}

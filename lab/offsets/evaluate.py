@@ -33,6 +33,9 @@ EDGE_NODES = 4  # 32 px: half of the widest window
 OUTLIER_PX = 1.0
 STEP_SHARE, STEP_POSTING_PX, STEP_SIZE_PX = 5, 4, 160  # pairs per step pair, at least four step pairs
 SLOW_PX = 0.3  # "small motion"
+OF_CONSTANT = ("bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "rmse_common")
+OF_GAMMA, OF_KNOWN_GAMMA = ("sigma", "rmse_common", "known_share"), ("bias_max", "within_68", "within_95")
+OF_FIELDS = (*OF_CONSTANT, "epe_surest_50", "epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow")
 
 
 class Nodes(NamedTuple):
@@ -164,9 +167,6 @@ STATISTICS: dict[str, Callable[[Float64], float]] = {
     "epe_slow": lambda rows: _mean(_length(_slow(rows))),
     "known_share_slow": lambda rows: _mean(_slow(rows)[:, AT.known]),
 }
-OF_CONSTANT = ("bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "rmse_common")
-OF_GAMMA, OF_KNOWN_GAMMA = ("sigma", "rmse_common", "known_share"), ("bias_max", "within_68", "within_95")
-OF_FIELDS = (*OF_CONSTANT, "epe_surest_50", "epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow")
 
 
 def intervals(rows: Sequence[Float64], names: Iterable[str], label: str = "{}") -> dict[str, Interval]:

@@ -29,6 +29,13 @@ CHUNK = 4_000  # about what 4 MB of an EGMS table hold
 CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
 TABLES = (partitions.POINTS, partitions.SERIES)
+# ru_maxrss would not do: a child inherits the peak of the process that it was forked from
+_LOAD_AND_PRINT_PEAK = """
+import re, sys
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "ingest", sys.argv[1]])
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
 
 
 class _Undone(Exception):
@@ -132,15 +139,6 @@ def _whole_file() -> dict[str, Any]:
         spent = [seconds(lambda: services.product_delete(product=services.product_load(path=path))) for _ in range(3)]
     rate = float(np.median([CSV_POINTS / one for one in spent]))
     return figure(f"EGMS CSV of {CSV_POINTS:,} points and 300 dates to published product", "points/s", rate)
-
-
-# ru_maxrss would not do: a child inherits the peak of the process that it was forked from
-_LOAD_AND_PRINT_PEAK = """
-import re, sys
-from django.core.management import execute_from_command_line
-execute_from_command_line(["manage.py", "ingest", sys.argv[1]])
-print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-"""
 
 
 def _memory() -> dict[str, Any]:

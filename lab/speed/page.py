@@ -54,6 +54,15 @@ SEEN = """() => ({
   ...window.seen, first: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
   settled: document.readyState === "complete" && !document.querySelector("[aria-busy=true], [data-dash-is-loading]"),
 })"""
+ROWS = {
+    "sent": ("sent_kb", "kB"),
+    "of that, scripts and styles": ("code_kb", "kB"),
+    "first contentful paint": ("first_ms", "ms"),
+    "largest contentful paint": ("lcp_ms", "ms"),
+    "cumulative layout shift": ("shift", "score"),
+    "total blocking time": ("blocking_ms", "ms"),
+    "of that, computing": ("computing_ms", "ms"),
+}
 
 
 class Visit(NamedTuple):
@@ -66,17 +75,6 @@ class Visit(NamedTuple):
     shift: float
     blocking_ms: float
     computing_ms: float
-
-
-ROWS = {
-    "sent": ("sent_kb", "kB"),
-    "of that, scripts and styles": ("code_kb", "kB"),
-    "first contentful paint": ("first_ms", "ms"),
-    "largest contentful paint": ("lcp_ms", "ms"),
-    "cumulative layout shift": ("shift", "score"),
-    "total blocking time": ("blocking_ms", "ms"),
-    "of that, computing": ("computing_ms", "ms"),
-}
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:

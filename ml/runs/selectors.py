@@ -21,6 +21,8 @@ from ml.runs.queue import LEASE
 Task = ModelVersion.Task
 MOST_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
 MOST_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
+SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
+LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
 
 
 def velocity_fields() -> QuerySet[Product]:
@@ -163,10 +165,6 @@ def fastest_motion(*, pair: ScenePair) -> float:
     of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
     fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
     return max(fastest or 0.0, settings.OFFSETS_REACH_M_DAY)
-
-
-SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
 
 
 def _fields_of(pair: ScenePair) -> dict[str, Any]:

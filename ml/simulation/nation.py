@@ -41,6 +41,15 @@ from ml.simulation.velocity.nuisance import Nuisance, Range
 from ml.simulation.velocity.region import Region, RegionConfig, survey
 
 COUNTRY = "Velmark"
+# Changes of trend in the last half year of the data, which the newest bulletin has to name.
+PANEL_HASTENED = RateChange(dt.date(2023, 7, 11), 0.6)
+SLOPE_QUICKENS = RateChange(dt.date(2023, 7, 20), 1.5)
+PANEL_WORKED_OUT = RateChange(dt.date(2023, 8, 1), -1.0)
+VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
+CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
+SPREAD_M = 1_500.0  # between two slides, and around the slope that fails
+BARE_M = 3_800.0
+PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 
 
 class Slide(NamedTuple):
@@ -53,20 +62,12 @@ class Slide(NamedTuple):
     change: RateChange | None = None
 
 
-# Changes of trend in the last half year of the data, which the newest bulletin has to name.
-PANEL_HASTENED = RateChange(dt.date(2023, 7, 11), 0.6)
-SLOPE_QUICKENS = RateChange(dt.date(2023, 7, 20), 1.5)
-PANEL_WORKED_OUT = RateChange(dt.date(2023, 8, 1), -1.0)
-
 SLIDES = (
     Slide(900.0, 420.0, 55.0, 0.2),
     Slide(800.0, 380.0, 32.0, change=SLOPE_QUICKENS),
     Slide(700.0, 330.0, 20.0, 0.25),
     Slide(600.0, 300.0, 9.0),
 )
-VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
-CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
-SPREAD_M = 1_500.0  # between two slides, and around the slope that fails
 
 
 class Village(NamedTuple):
@@ -107,8 +108,6 @@ class Glacier(NamedTuple):
 
 
 GLACIER = Glacier("Skarn Glacier", Offset(8_500.0, 15_500.0), 2_300.0, 800.0, 125.0)
-BARE_M = 3_800.0
-PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 
 
 def _region_config() -> RegionConfig:

@@ -23,6 +23,20 @@ from shapely import MultiPolygon, Polygon, box
 from core.areas import on_the_map
 from core.errors import InputError
 
+MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
+LOWEST_M, HIGHEST_M = -1000.0, 9500.0
+METRES = {"", "m", "metre", "metres", "meter", "meters"}
+COPERNICUS_NAME = re.compile(r"Copernicus_DSM_(?:COG_)?\d+_([NS]\d\d)_00_([EW]\d{3})_00(?:_DEM)?", re.IGNORECASE)
+COPERNICUS = (
+    "Elevation: Copernicus DEM, © DLR e.V. 2010-2014 and © Airbus Defence and Space GmbH 2014-2018, provided under"
+    " COPERNICUS by the European Union and ESA; all rights reserved",
+    "Copernicus DEM licence: free of charge, with attribution",
+)
+MAX_CELLS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
+MAX_BLOCK_CELLS = 40_000_000
+MOST_IN_CELL = 1_000_000.0
+PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
@@ -59,17 +73,6 @@ def footprint(path: Path) -> MultiPolygon:
     if not np.isfinite([longitude, latitude]).all():
         raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
     return on_the_map(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
-
-
-MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
-LOWEST_M, HIGHEST_M = -1000.0, 9500.0
-METRES = {"", "m", "metre", "metres", "meter", "meters"}
-COPERNICUS_NAME = re.compile(r"Copernicus_DSM_(?:COG_)?\d+_([NS]\d\d)_00_([EW]\d{3})_00(?:_DEM)?", re.IGNORECASE)
-COPERNICUS = (
-    "Elevation: Copernicus DEM, © DLR e.V. 2010-2014 and © Airbus Defence and Space GmbH 2014-2018, provided under"
-    " COPERNICUS by the European Union and ESA; all rights reserved",
-    "Copernicus DEM licence: free of charge, with attribution",
-)
 
 
 class ElevationGrid(NamedTuple):
@@ -124,12 +127,6 @@ def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
     if bounds.bottom < -90.01 or bounds.top > 90.01 or bounds.left < -180.01 or bounds.right > 180.01:
         corners = f"{bounds.left:g}, {bounds.bottom:g} to {bounds.right:g}, {bounds.top:g}"
         raise InputError(path, f"a grid in degrees from {corners} is not on the earth", "Assign its reference system")
-
-
-MAX_CELLS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
-MAX_BLOCK_CELLS = 40_000_000
-MOST_IN_CELL = 1_000_000.0
-PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
 
 
 def population_total(path: Path) -> float:

@@ -18,6 +18,14 @@ from ingest.readers.context.tables import names_by_language
 from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
 
+CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
+ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
+MAUS = {"iso3_code", "country_name", "area"}
+NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
+CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
+NO_CODE = "-99"  # of Natural Earth
+
 
 class Outline(NamedTuple):
     """A feature of a file. properties: by lower-case name; outline: None if unusable; fault: the reason then."""
@@ -70,11 +78,6 @@ def _polygons(geometry: Any) -> Iterator[Polygon]:
             yield from _polygons(part)
 
 
-CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
-ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
-MAUS = {"iso3_code", "country_name", "area"}
-
-
 def is_maus(properties: set[str]) -> bool:
     """Return whether the properties include all columns of Maus et al."""
     return properties >= MAUS
@@ -96,12 +99,6 @@ def state_of(text: str) -> str:
     """Return 'active' or 'closed' for a mine's state in the terms of published lists; empty for other words."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
-
-
-NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
-COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
-CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
-NO_CODE = "-99"  # of Natural Earth
 
 
 def is_natural_earth(properties: set[str]) -> bool:

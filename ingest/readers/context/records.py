@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 from shapely import MultiLineString, MultiPolygon
 
+PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
+LONGEST_PAGE = 300
+PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # of the office responsible for a region
+
 
 class ContextKind(StrEnum):
     """Kind of context; lists show kinds in this order."""
@@ -36,11 +40,6 @@ class Surge(StrEnum):
     PROBABLE = "probable"
     OBSERVED = "observed"
     UNKNOWN = "unknown"
-
-
-PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
-LONGEST_PAGE = 300
-PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # of the office responsible for a region
 
 
 class RegionRecord(NamedTuple):

@@ -13,6 +13,7 @@ from core.errors import InputError
 
 MOST_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
 Row = dict[str, str]
+LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
 
 
 @contextmanager
@@ -40,9 +41,6 @@ def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
                 problem = f"row {number} has {len(fields)} fields and the header {len(names)}"
                 raise InputError(path, problem, "Download it again: it may have been cut off")
             yield {name: field.strip() for name, field in zip(names, fields, strict=True)}
-
-
-LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
 
 
 def names_by_language(properties: Mapping[str, object]) -> dict[str, str]:

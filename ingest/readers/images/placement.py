@@ -28,6 +28,12 @@ NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within 
 LEAST_KNOWN = 0.5  # of the weight, or the result is unknown: an image does not grow at its edges
 
 Places = tuple[Float64, Float64]
+LEAST_POSTING_M, MOST_POSTING_M = 0.5, 1000.0
+MOST_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
+EDGE_POINTS = 33
+EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
+NAMED_WITHIN = 0.05
+WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 
 
 def places_between(
@@ -87,14 +93,6 @@ def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64],
         weight = np.maximum(0, 1 - np.abs(step - part) / np.float32(reach))
         taps.append((np.clip(start + step, 0, size + 1), weight))
     return taps
-
-
-LEAST_POSTING_M, MOST_POSTING_M = 0.5, 1000.0
-MOST_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
-EDGE_POINTS = 33
-EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
-NAMED_WITHIN = 0.05
-WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 
 
 def is_utm(epsg: int) -> bool:

@@ -19,6 +19,17 @@ from core.pixel_grids import PixelGrid
 from core.rasters import Block
 from ingest.readers.records import Direction, Float32
 
+SCALES = ("power", "amplitude", "db")
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+GRANULE = re.compile(
+    r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|WV|S[1-6])_(?P<product>GRD[FHM]|SLC_|RAW_)_[012][SA](?P<pols>[SD][HV])"
+    r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})"
+)
+TIME = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
+REPEAT_ORBITS = 175
+FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
+S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; its track must be declared from then on
+
 
 @dataclass(frozen=True, kw_only=True)
 class SceneHeader:
@@ -59,10 +70,6 @@ class SceneHeader:
     def posting_m(self) -> float:
         """Side of a pixel, metres."""
         return float(self.transform.a)
-
-
-SCALES = ("power", "amplitude", "db")
-POLARISATIONS = ("VV", "VH", "HH", "HV")
 
 
 class Placing(NamedTuple):
@@ -122,16 +129,6 @@ def direction_at(acquired_at: datetime, longitude: float) -> Direction:
     """
     solar = acquired_at + timedelta(hours=longitude / 15.0) - (acquired_at.utcoffset() or timedelta())
     return Direction.ASCENDING if solar.hour >= 12 else Direction.DESCENDING
-
-
-GRANULE = re.compile(
-    r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|WV|S[1-6])_(?P<product>GRD[FHM]|SLC_|RAW_)_[012][SA](?P<pols>[SD][HV])"
-    r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})"
-)
-TIME = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
-REPEAT_ORBITS = 175
-FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
-S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; its track must be declared from then on
 
 
 class Granule(NamedTuple):

@@ -76,6 +76,11 @@ _DAYS = (
     {"%Y"},
 )
 
+_LENGTHS = {
+    "YYYYMMDD": 8, "DDMMYYYY": 8, "MMDDYYYY": 8, "YYYYDDD": 7, "YYDDD": 5, "YYMMDD": 6, "DDMMYY": 6, "YYYYMM": 6,
+    "years": 4, "MATLAB's day numbers": 6, "Excel's day numbers": 5,
+}  # fmt: skip
+
 
 def _by_pattern(pattern: str) -> Callable[[str], date]:
     return lambda text: datetime.strptime(text, pattern).date()  # noqa: DTZ007 (a day has no time zone)
@@ -119,10 +124,6 @@ FORMS: dict[str, Callable[[str], date]] = {
     "MATLAB's day numbers": lambda text: NOTATIONS["matlab"](int(text)),
     "Excel's day numbers": lambda text: NOTATIONS["excel"](int(text)),
 }
-_LENGTHS = {
-    "YYYYMMDD": 8, "DDMMYYYY": 8, "MMDDYYYY": 8, "YYYYDDD": 7, "YYDDD": 5, "YYMMDD": 6, "DDMMYY": 6, "YYYYMM": 6,
-    "years": 4, "MATLAB's day numbers": 6, "Excel's day numbers": 5,
-}  # fmt: skip
 
 
 def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:

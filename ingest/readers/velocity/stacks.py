@@ -28,6 +28,13 @@ from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
 SIDE = 11  # pixels along a patch
 MOST_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
 ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
+SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
+MAX_PAIRS = 1000
+MAX_PHASES = 4 * 10**9  # a LiCSAR frame at 0.001 degrees with about 600 pairs
+MAX_CHANGE_MM = 1e6  # a kilometre within one pair
+BLOCK_PHASES = 2**22
+MAX_BLOCK_ROWS = 64
+APART = "its interferograms connect fewer than half of the dates"
 
 
 class Patches:
@@ -69,15 +76,6 @@ class Patches:
         best = int(np.argmin(np.where(known, uneven, np.inf)))
         chosen: records.Float64 = self.phase[:, best] / self.count[best]
         return chosen
-
-
-SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
-MAX_PAIRS = 1000
-MAX_PHASES = 4 * 10**9  # a LiCSAR frame at 0.001 degrees with about 600 pairs
-MAX_CHANGE_MM = 1e6  # a kilometre within one pair
-BLOCK_PHASES = 2**22
-MAX_BLOCK_ROWS = 64
-APART = "its interferograms connect fewer than half of the dates"
 
 
 class Layer(Protocol):

@@ -27,6 +27,13 @@ from ingest.readers.records import Direction
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
 MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}
 MOST_CODES_BYTES = 4
+_PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
+TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
+LONGEST = 160
+KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
+_STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
+GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
+MOST_AREAS = 20
 
 
 class Checksum(NamedTuple):
@@ -109,10 +116,6 @@ def outline_of(geometry: dict[str, Any] | None) -> MultiPolygon | None:
     return on_the_map(turned)
 
 
-_PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
-TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
-
-
 def platform_of(value: object) -> str:
     """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A', 's1a' and the like; empty for other values."""
     match = _PLATFORM.fullmatch(str(value or ""))
@@ -150,11 +153,6 @@ def moment_of(value: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-LONGEST = 160
-KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
-_STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
-
-
 def safe_name(text: str, fallback: str = "image") -> str:
     """Return a file name of plain characters, without folder, not hidden, suffix kept. fallback: if nothing is left."""
     base = re.split(r"[/\\]", text)[-1]
@@ -177,10 +175,6 @@ def name_of(url: str, scene_id: str, media_type: str = "") -> str:
     suffix = ".tif" if "tiff" in media_type.lower() else ".zip"
     name = safe_name(scene_id)
     return name if name.lower().endswith(KNOWN) else f"{name.removesuffix('.SAFE')}{suffix}"
-
-
-GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
-MOST_AREAS = 20
 
 
 def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:

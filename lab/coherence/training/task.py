@@ -44,6 +44,16 @@ SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
 NARROW_PX, WIDE_PX = (3, 5, 7), (3, 5, 7, 9, 11, 13, 15)  # sides of windows in training
 SIGMA_PARTS = 8  # groups of validation errors by reported sigma
+KINDS: dict[str, Callable[[int], SarPair]] = {
+    "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION),
+    "even": lambda n: make_even(0.0, n, Purpose.VALIDATION),
+    "textured": lambda n: textured_pair(
+        generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, textures.textures_of(textures.KEPT), EARLIER
+    ),
+    "simulated": lambda n: coherence_pair(
+        generator(Purpose.VALIDATION, "coherence-validation", n), SCENE_PX, EARLIER, 0.35
+    ),
+}  # of ground on which networks are validated; real texture only from KEPT places
 
 
 @dataclass(frozen=True)
@@ -129,18 +139,6 @@ class CoherenceTrainingTask:
         """Return the RMSE by kind of ground, window and history."""
         errors = self.errors(network)
         return {f"rmse_{name}": float((rows[:, 0] ** 2).mean() ** 0.5) for name, rows in errors.items()}
-
-
-KINDS: dict[str, Callable[[int], SarPair]] = {
-    "structured": lambda n: make_history(0.0, n, Purpose.VALIDATION),
-    "even": lambda n: make_even(0.0, n, Purpose.VALIDATION),
-    "textured": lambda n: textured_pair(
-        generator(Purpose.VALIDATION, "coherence-kept", n), SCENE_PX, textures.textures_of(textures.KEPT), EARLIER
-    ),
-    "simulated": lambda n: coherence_pair(
-        generator(Purpose.VALIDATION, "coherence-validation", n), SCENE_PX, EARLIER, 0.35
-    ),
-}  # of ground on which networks are validated; real texture only from KEPT places
 
 
 def scene(number: int) -> Draw:

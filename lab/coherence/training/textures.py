@@ -19,6 +19,14 @@ from lab.real_data import folder
 from lab.simulation.sar.ground import Bools
 from lab.simulation.sar.system import Float32
 
+WEST, EAST, ALL = slice(0, 152), slice(152, None), slice(None)
+TAUGHT, KEPT = "taught", "kept"
+LEE_PX = 7
+BRIGHTEST = 1000.0  # times the median of a place
+ZOOM = (0.6, 1.6)  # image pixels per texture pixel
+GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
+MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
+
 
 class Cut(NamedTuple):
     """Part of a place used as texture: its columns, its number of coregistered images, and how often it is repeated."""
@@ -29,8 +37,6 @@ class Cut(NamedTuple):
     weight: int = 1
 
 
-WEST, EAST, ALL = slice(0, 152), slice(152, None), slice(None)
-TAUGHT, KEPT = "taught", "kept"
 CUTS = {
     TAUGHT: (
         Cut("lely", WEST, weight=2),  # the town among them
@@ -40,11 +46,6 @@ CUTS = {
     ),
     KEPT: (Cut("lely", EAST), Cut("marais2", ALL, 4)),
 }
-LEE_PX = 7
-BRIGHTEST = 1000.0  # times the median of a place
-ZOOM = (0.6, 1.6)  # image pixels per texture pixel
-GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
-MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
 
 
 def dates_of(place: str, dates: int) -> Float32:

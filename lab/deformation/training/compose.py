@@ -31,6 +31,7 @@ WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
 YEARS = 5.0  # span of a national product
 HELD_BACK = 0.06  # share of the cached tiles used only for validation
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
+_ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -287,9 +288,6 @@ def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, tr
     inside = (along < size / 2) & (across < size * rng.uniform(0.3, 0.5))
     cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
     return np.where(inside, cycles * HALF_WAVE_MM / YEARS, 0).astype(np.float32)
-
-
-_ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
 
 
 def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:

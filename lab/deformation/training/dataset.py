@@ -31,6 +31,7 @@ CENTRE_STEPS = 48  # steps of `centre` per cell
 RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national statistics, and small
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
+_GRID = (TRACKS, CELLS, CELLS)
 
 
 class TileCache(NamedTuple):
@@ -58,7 +59,6 @@ class TileCache(NamedTuple):
     height: NDArray[np.float16]
 
 
-_GRID = (TRACKS, CELLS, CELLS)
 LAYOUT: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     **dict.fromkeys(TileCache._fields, (_GRID, np.float16)),
     "n_points": (_GRID, np.uint8),

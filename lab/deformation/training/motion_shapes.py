@@ -13,6 +13,7 @@ from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
 SMALLEST_CELLS, LARGEST_CELLS = 2.0, 30.0
+_SHARES = (0.35, 0.15, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1)
 
 
 def bowl(radius: float, aspect: float = 1.0, flatness: float = 1.0, turn: float = 0.0) -> Share:
@@ -119,7 +120,6 @@ def _nested(rng: np.random.Generator, radius: float, turn: float) -> Share:
 
 
 _DRAWS = (_round_bowl, _any_bowl, _panels, _half_dome, _lobe, _ring, _line, _nested)
-_SHARES = (0.35, 0.15, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1)
 
 
 def _turned(down: Float32, right: Float32, turn: float) -> tuple[Float32, Float32]:

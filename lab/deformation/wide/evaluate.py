@@ -23,6 +23,7 @@ VERSION = "2"
 SIZE = 96  # four frames, twelve bowls, two places
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
+VERSIONS = {"wide": "2"}
 
 
 class Moving(NamedTuple):
@@ -89,7 +90,6 @@ def truth_sha256(noise: Noise, size: int) -> str:
     return digest.hexdigest()
 
 
-VERSIONS = {"wide": "2"}
 BENCHMARKS = tuple(
     Benchmark(noise.value, VERSION, SIZE, "scenes", VERSIONS, partial(evaluate, noise), partial(truth_sha256, noise))
     for noise in Noise

@@ -22,6 +22,7 @@ TRACKED = Likely(gamma=(0.3, 0.98))
 TOWN = Likely(gamma=(0.3, 0.98), town=1.0, point_db=(10.0, 45.0))
 VARYING = ("fractional", "glacier", "landslide", "fault", "bowl")
 Size = tuple[int, int]
+SHARES = (0.3, 0.15, 0.15, 0.1, 0.1, 0.1, 0.1)
 
 
 def sampled_system(rng: np.random.Generator) -> System:
@@ -146,7 +147,6 @@ MAKERS: tuple[Callable[[np.random.Generator, int], SarPair], ...] = (
     _front,
     _crevasses,
 )
-SHARES = (0.3, 0.15, 0.15, 0.1, 0.1, 0.1, 0.1)
 
 
 def _any(rng: np.random.Generator) -> System:

@@ -22,6 +22,7 @@ HAMMING = 0.75
 BAND = 1.0  # two-sided band times the width of the weighted response at half power; held by a test
 WIDTH = 6  # cells over which a scatterer is spread
 SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for a grid twice as fine
+TABLE_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,6 @@ def _table() -> Float32:
     return (np.i0(SHAPE * np.sqrt(np.maximum(1 - distance**2, 0))) / np.i0(SHAPE)).astype(np.float32)
 
 
-TABLE_ROWS = 1024
 _TABLE = _table()
 
 

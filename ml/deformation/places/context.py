@@ -18,6 +18,8 @@ AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
 LONG, ALONG_SHARE = 3.0, 0.6
 ON_ICE_SHARE = 0.3
+# (least slope in degrees, factor of a landslide's odds from there to the next)
+SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 class Surroundings(NamedTuple):
@@ -54,10 +56,6 @@ class Weighed(NamedTuple):
 
     shares: dict[str, float]
     terms: tuple[Term, ...]
-
-
-# (least slope in degrees, factor of a landslide's odds from there to the next)
-SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:

@@ -14,6 +14,8 @@ from scipy.special import erf
 
 from ml.simulation.ground.frame import Floats, Motion
 
+POISSON_RATIO = 0.25
+
 
 class Panel(NamedTuple):
     """A longwall panel: the full lengths of its sides and the bearing of the long one, clockwise from north."""
@@ -146,9 +148,6 @@ def mine_water_half_dome(
     _, right_m = turn_to_axes(east_m, north_m, ellipse.bearing_deg)
     share = (1 + erf(right_m / (math.sqrt(2) * fault_width_m))) / 2
     return _vertical(mine_water_dome(east_m, north_m, ellipse, up_mm_yr).up_mm_yr * share)
-
-
-POISSON_RATIO = 0.25
 
 
 def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -> Motion:

@@ -33,6 +33,10 @@ TABLE_STEP = 32  # pixels between the nodes of the table of positions
 MOST_ROUNDS = 12
 CLOSE_PX = 1e-4
 FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
+PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
+NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
+MARGIN = 14  # samples around a piece: what lies farther moves a spline by 1e-8 of itself
+AROUND_PX = 2
 
 
 class GridPoints(NamedTuple):
@@ -186,12 +190,6 @@ def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_
 
 def _even(nodes: Float64) -> Float64:
     return np.linspace(nodes[0], nodes[-1], max(int(np.ceil((nodes[-1] - nodes[0]) / TABLE_STEP)), 8) + 1)
-
-
-PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
-NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
-MARGIN = 14  # samples around a piece: what lies farther moves a spline by 1e-8 of itself
-AROUND_PX = 2
 
 
 class Piece(NamedTuple):
