@@ -77,7 +77,7 @@ def provenance(detection: Detection) -> dict[str, Any]:
     region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
     card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
     return {
-        "method": _("search of wide areas, without learning") if region else method_name(version.method),
+        "method": _("search of wide areas, without learning") if region else method_name(version.task, version.method),
         # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
         "run_version": _("%(version)s, code %(code)s, on %(device)s")
         % {"version": version, "code": run.code_version, "device": run.device},
@@ -132,7 +132,7 @@ def _method_row(method: Mapping[str, Any], own: bool) -> dict[str, str]:
     elif method["share"]:
         share = _("%(share)s of the outline") % {"share": percent(method["share"])}
     answer = _answer(method["score"], method["share"])
-    return {"name": capfirst(method_name(name)), "answer": answer, "share": share}
+    return {"name": capfirst(method_name("deformation", name)), "answer": answer, "share": share}
 
 
 def _answer(score: float, share: float) -> str:
