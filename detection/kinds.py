@@ -74,6 +74,7 @@ class Mark(NamedTuple):
 # Translators: %(way)s is "to the south-east", %(speed)s is "3 metres a day (probably 2 to 4)", %(when)s is "between 4
 # and 16 October 2023"
 MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s.")
+NO_MOTION = _("Data after %(day)s show no motion.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +84,10 @@ class KindRow:
     label: heading of its alerts; short: in the legend; meaning: on the about page, and as the likely cause;
     sign: None if the kind implies no vertical sign; advice, limits: in addition to those of the whole family;
     network_class, class_words: name in `ml.rasters.areas.KINDS` and words for it; event: the kind happens once, so that
-    motion at another time is another alert; moved: the sentence about motion by metres. Words are translated when they
-    are shown; they are neither stored nor compared.
+    motion at another time is another alert; moved: the sentence about motion by metres; names_cause: the kind says what
+    moves; over: what newer data show after its end; ended: what no longer happens, in the stored reason of its end;
+    importance_steps: added to an importance (`detection.rules.importance`). Words, except `ended`, are translated when
+    they are shown; they are neither stored nor compared.
     """
 
     family: Family
@@ -99,6 +102,10 @@ class KindRow:
     class_words: Any = ""
     event: bool = False
     moved: Any = MOVED
+    names_cause: bool = False
+    over: Any = NO_MOTION
+    ended: str = "motion"
+    importance_steps: float = 0.0
 
 
 KINDS: dict[Kind, KindRow] = {
@@ -151,6 +158,7 @@ KINDS: dict[Kind, KindRow] = {
         ),
         network_class="landslide",
         class_words=_("a landslide"),
+        importance_steps=1.0,
     ),
     Kind.UPLIFT: KindRow(
         family=Family.VELOCITY,
@@ -190,6 +198,9 @@ KINDS: dict[Kind, KindRow] = {
             _("If nothing of that is known, tell your municipality or the geological survey, and show them this page."),
         ),
         event=True,
+        over=_("Data after %(day)s show no further change."),
+        ended="change of the surface",
+        importance_steps=-1.0,
     ),
     Kind.MOVING_GROUND: KindRow(
         family=Family.OFFSETS,
@@ -217,6 +228,10 @@ KINDS: dict[Kind, KindRow] = {
         ),
         limits=(_("Three pairs of images in a row must show it: a surge is reported weeks after it began."),),
         event=True,
+        names_cause=True,
+        over=_("Data after %(day)s show the usual speed."),
+        ended="surge",
+        importance_steps=1.0,
     ),
     Kind.FAST_LANDSLIDE: KindRow(
         family=Family.OFFSETS,
@@ -235,6 +250,8 @@ KINDS: dict[Kind, KindRow] = {
             _("Called a landslide because it moves down a slope outside known glaciers; unmapped ice does so too."),
         ),
         moved=_("The slope here slid %(way)s by about %(speed)s %(when)s."),
+        names_cause=True,
+        importance_steps=1.0,
     ),
 }
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -15,16 +14,24 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from lab.results import Compared, also_used, recorded
+from ml.runtime.methods import Method
 from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
 PROCESSORS = len(os.sched_getaffinity(0))
 
 
+class Measured(NamedTuple):
+    """A method of the laboratory alone. weights: name of its card, if it is a network."""
+
+    version: str
+    weights: str = ""
+
+
 class Benchmark(NamedTuple):
     """A benchmark. size: the number of tiles, pairs or glaciers (`of` says which) on which published figures are based.
 
-    methods: name -> version. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
+    methods: by name. evaluate: (method, size) -> {metric: interval}. truth_sha256: size -> hash of the
     generated truth. Its scenes use seeds that training never uses (lab.simulation.seeds). compare: (methods, size) ->
     {method: {metric: interval}}, if methods can be measured on the same scenes.
     """
@@ -33,10 +40,9 @@ class Benchmark(NamedTuple):
     version: str
     size: int
     of: str
-    methods: Mapping[str, str]
+    methods: Mapping[str, Method | Measured]
     evaluate: Callable[..., dict[str, Interval]]
     truth_sha256: Callable[[int], str]
-    weights: Mapping[str, str] = MappingProxyType({})  # name of a network -> name of its card
     compare: Callable[[Sequence[str], int], Compared] | None = None
 
 

@@ -26,7 +26,7 @@ def main(module: str, benchmarks: Iterable[Benchmark], methods: str = "methods")
         args.json,
         module,
         benchmark.compare(args.methods, size),
-        benchmark.weights,
+        {name: row.weights for name, row in benchmark.methods.items() if row.weights},
         benchmark=benchmark.name,
         truth_sha256=benchmark.truth_sha256(size),
         size=size,

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()
     if size < 1:
         raise ValueError("--size must be at least 1.")
-    card = benchmark.weights.get(args.method)
+    row = benchmark.methods[args.method]
     with results.recording() as used:
         metrics = benchmark.evaluate(args.method, size)
     result = {
@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
         "benchmark_version": benchmark.version,
         "truth_sha256": benchmark.truth_sha256(size),
         "method": args.method,
-        "model_version": f"{args.method} {benchmark.methods[args.method]}",
-        "weights_sha256": read_card(card).weights_sha256 if card else None,
+        "model_version": f"{args.method} {row.version}",
+        "weights_sha256": read_card(row.weights).weights_sha256 if row.weights else None,
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),

@@ -8,6 +8,7 @@ from pathlib import Path
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
 
+from core import plugins
 from ml.coherence import window_of
 from monitor import broker, paths
 from monitor.notifications.text.gateway import gateway_of
@@ -376,9 +377,9 @@ GEOCODER_URL = variables.text("GEOCODER_URL")
 GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
 GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds of server search
 
-# The outbox, and what carries its messages: name -> folder. Without EMAIL_URL every mail becomes a file under var/mail
-# and none leaves this machine.
-CHANNELS = {name: f"monitor.notifications.{name}" for name in ("mail", "push", "text", "chat", "webhook")}
+# The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
+# becomes a file under var/mail and none leaves this machine.
+CHANNELS = plugins.registered(plugins.CHANNELS)
 _mail = servers.mail_server(VAR_DIR / "mail")
 EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]

@@ -19,7 +19,7 @@ from detection.models import Alert, AlertMethods, AlertMotion, Detection
 from detection.search.areas import points_in
 from detection.selectors import detections_current
 from ingest.models import Product
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from ml.deformation.classical import COMPARED, ground_around, results_at
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.motion.series import WITHIN_90, SeriesMotion
@@ -128,7 +128,10 @@ def _products(current: Sequence[Detection]) -> list[Product]:
 
 
 def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
-    made_from = [*(f"{name} {VERSIONS[name]}" for name in methods), *(str(one.pk) for one in products)]
+    made_from = [
+        *(f"{name} {DeformationMethod.named(name).version}" for name in methods),
+        *(str(one.pk) for one in products),
+    ]
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
 
 

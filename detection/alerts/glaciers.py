@@ -15,8 +15,8 @@ from shapely.geometry.base import BaseGeometry
 from core.areas import area_of
 from core.geometry import projected
 from core.locks import Lock, locked
-from detection.alerts import life
 from detection.alerts.describe import data_end, views_of_run
+from detection.alerts.life import life_of
 from detection.alerts.services import alert_end_where_over, carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
@@ -163,12 +163,13 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
 
 def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
     """Examine the series of each track again, and finish a surge's alert if the surge has ended."""
-    begin, end = day_number(alert.first_motion), day_number(alert.last_motion)
+    begin, end, known = day_number(alert.first_motion), day_number(alert.last_motion), life_of(alert)
     for view, run in observations:
         (name,) = views_of_run(run)
-        moved_until, series = life.moved_until(alert, name), view.series
-        if moved_until is None:
+        series = view.series
+        if name not in known.views:
             continue
+        moved_until = known.views[name].moved_until
         during = [one for one in view.surges if one.onset.day <= end and series.end_day[one.last] >= begin]
         if during:
             moved_until = day_of(max(series.end_day[one.last] for one in during))
@@ -177,8 +178,8 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
             body = np.any([one.cells for one in during], axis=0)
         shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
         rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
-        life.view_note(alert, name, ViewLife(moved_until, int(shown.sum()), rest_until))
-    alert_end_where_over(alert, max((one.run for one in observations), key=lambda run: data_end(run.pair)))
+        known = known.replace_view(name, ViewLife(moved_until, int(shown.sum()), rest_until))
+    alert_end_where_over(alert, known, max((one.run for one in observations), key=lambda run: data_end(run.pair)))
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:

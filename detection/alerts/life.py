@@ -1,9 +1,9 @@
 """Records of an alert's life: the figures last reported, the observations by each view, and its steps."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -41,39 +41,81 @@ def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
     return Figures(alert.kind, alert.severity, unit, views, main, alert.class_shares, _series_of(alert))
 
 
-def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> AlertLife:
-    """Return an alert's AlertLife; if it has none, create one from `detections`, by default the current ones."""
-    life = AlertLife.objects.filter(alert=alert).first()
-    if life is None:
+class Life(NamedTuple):
+    """Record of an alert's life: read once, replaced by what new data show, and stored with the step that follows.
+
+    reported, reported_at: figures of the last step, and its time; views: name of a view -> what it has observed.
+    """
+
+    reported: Figures
+    reported_at: datetime
+    views: Mapping[str, ViewLife]
+
+    def is_newer(self, until: date) -> bool:
+        """Return whether data that end on `until` are newer than all earlier observations by any view."""
+        return all(until > max(one.moved_until, one.rest_until or one.moved_until) for one in self.views.values())
+
+    def observe(self, view: str, until: date, found: Iterable[Detection]) -> tuple["Life", bool]:
+        """Note whether a view, with data that end on `until`, shows motion; return also whether motion follows rest."""
+        before, observation = self.views.get(view), Observation(until, any(_moves(one) for one in found))
+        after = lifecycle.after_observation(before, observation)
+        return self.replace_view(view, after), lifecycle.moves_again(before, observation)
+
+    def replace_view(self, view: str, seen: ViewLife | None) -> "Life":
+        """Replace the observations by one view; None leaves them as they are."""
+        return self._replace(views={**self.views, view: seen}) if seen else self
+
+    def after_split(self, kept: Mapping[str, ViewFigures]) -> "Life":
+        """Make the smaller areas kept after a split the baseline: what was split off is reported as other alerts."""
+        views = {
+            name: one._replace(area_m2=kept[name].area_m2) if name in kept else one
+            for name, one in self.reported.views.items()
+        }
+        return self._replace(reported=self.reported._replace(views=views))
+
+
+def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Life:
+    """Read an alert's life; if it has none, begin one from `detections`, by default the current ones."""
+    row = AlertLife.objects.filter(alert=alert).first()
+    if row is None:
         shown = list(detections_current(alert=alert) if detections is None else detections)
         last = alert.transitions.last()
-        life = AlertLife.objects.create(
+        row = AlertLife.objects.create(
             alert=alert,
             told=updates.as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
             views=_stored(_views_shown(shown)),
         )
-    return life
+    return Life(updates.from_json(row.told), row.told_at, _views(row.views))
+
+
+def life_store(alert: Alert, life: Life) -> None:
+    """Store what an alert's life has become."""
+    told, views = updates.as_json(life.reported), _stored(life.views)
+    AlertLife.objects.filter(alert=alert).update(told=told, told_at=life.reported_at, views=views)
 
 
 def lives_begin() -> None:
-    """Create the AlertLife of followed alerts that have none (earlier releases), before new data change figures."""
+    """Begin the life of followed alerts that have none (earlier releases), before new data change figures."""
     for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
         life_of(alert)
 
 
 def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
-    """Record the first transition of a new alert, and create its AlertLife from its detections."""
+    """Record the first transition of a new alert, and begin its life from its detections."""
     AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=reason[:300])
     life_of(alert, detections)
 
 
-def step_apply(alert: Alert, step: plan.Step, run: Run | None = None) -> AlertTransition:
-    """Apply a planned step and report it. run: the run that the step is based on."""
+def step_apply(alert: Alert, life: Life, step: plan.Step | None, run: Run | None = None) -> AlertTransition | None:
+    """Apply a planned step and report it, or store the life of an alert without one. run: what the step is based on."""
+    if step is None:
+        life_store(alert, life)
+        return None
     if step.to != alert.state:
-        return alert_transition(alert=alert, to=step.to, reason=step.reason, changed=step.changes, run=run)
+        return alert_transition(alert=alert, to=step.to, reason=step.reason, changed=step.changes, run=run, life=life)
     Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())
-    return report(alert, step.to, step.reason, "automatic", step.changes, run.pk if run else None)
+    return report(alert, step.to, step.reason, "automatic", step.changes, run, life)
 
 
 def alert_transition(
@@ -84,10 +126,12 @@ def alert_transition(
     actor: str = "automatic",
     changed: Sequence[Change] = (),
     run: Run | None = None,
+    life: Life | None = None,
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of its figures; run: the run that showed them. ValueError for a transition not allowed or too late.
+    changed: changes of its figures; run: the run that showed them; life: if it has been read. ValueError for a
+    transition not allowed or too late.
     """
     current = State(alert.state)
     if not may_become(current, to):
@@ -95,127 +139,72 @@ def alert_transition(
     with transaction.atomic():
         if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
             raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
-        return report(alert, to, reason, actor, changed, run.pk if run else None)
+        return report(alert, to, reason, actor, changed, run, life)
 
 
 def report(
-    alert: Alert, to: State, reason: str, actor: str, changed: Sequence[Change] = (), run_number: int | None = None
+    alert: Alert,
+    to: State,
+    reason: str,
+    actor: str,
+    changed: Sequence[Change] = (),
+    run: Run | None = None,
+    life: Life | None = None,
 ) -> AlertTransition:
     """Record a step with the changes since the last report, and store the reported figures for later comparison."""
-    life, now = life_of(alert), timezone.now()
+    life, now = life or life_of(alert), timezone.now()
     taken = AlertTransition.objects.create(
         alert=alert, from_state=alert.state, to_state=to, reason=reason[:300], actor=actor
     )
     if State.FINISHED in (to, alert.state):
         importance_refresh(alert=alert)
-        changed = _with_severity(changed, life.told["severity"], alert.severity)
+        # Readers of the former severity hear of the one that an end or a resumption brings.
+        was, graded = life.reported.severity, any(one.cause == Cause.SEVERITY for one in changed)
+        changed = (
+            changed if graded or was == alert.severity else (*changed, Change(Cause.SEVERITY, was, alert.severity))
+        )
     if changed:
         AlertUpdate.objects.create(
             transition=taken,
             changes=[one._asdict() for one in changed],
-            told_at=life.told_at,
-            run_number=run_number,
+            told_at=life.reported_at,
+            run_number=run.pk if run else None,
         )
     alert.state = to.value
-    figures = figures_of(alert, detections_current(alert=alert))
-    life.told, life.told_at = updates.as_json(updates.reported_by_step(figures, changed)), now
-    life.save(update_fields=["told", "told_at"])
+    reported = updates.reported_by_step(figures_of(alert, detections_current(alert=alert)), changed)
+    life_store(alert, life._replace(reported=reported, reported_at=now))
     return taken
 
 
-def _with_severity(changed: Sequence[Change], reported: str, now: str) -> Sequence[Change]:
-    """Add the change of severity that an end or a resumption brings, so that readers of the former severity hear."""
-    if reported == now or any(one.cause == Cause.SEVERITY for one in changed):
-        return changed
-    return (*changed, Change(Cause.SEVERITY, reported, now))
-
-
-def changes_since_report(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:
+def changes_since_report(alert: Alert, life: Life, current: Sequence[Detection]) -> tuple[tuple[Change, ...], Life]:
     """Return the changes since an alert's last report that exceed noise, whether they may be reported now or later.
 
-    Figures that cannot be compared (of a new view or method) are stored as the baseline for later comparisons.
+    Figures that cannot be compared (of a new view or method) become the baseline for later comparisons.
     """
-    life = life_of(alert)
-    before, now = updates.from_json(life.told), figures_of(alert, current)
-    found = updates.changes(before, now)
+    now = figures_of(alert, current)
+    found = updates.changes(life.reported, now)
     if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # data do not change its outline
         found = tuple(one for one in found if one.cause != Cause.AREA)
-    known = updates.as_json(updates.rebased(before, now))
-    if known != life.told:
-        AlertLife.objects.filter(pk=life.pk).update(told=known)
-    return found
+    return found, life._replace(reported=updates.rebased(life.reported, now))
 
 
-def areas_rebase(alert: Alert, kept: Sequence[Detection]) -> None:
-    """Store the area left after a split as the baseline, so that the decrease is not reported as a change.
-
-    The part that was split off is reported as an alert of its own.
-    """
-    life = life_of(alert)
-    before, now = updates.from_json(life.told), figures_of(alert, kept).views
-    views = {
-        name: one._replace(area_m2=now[name].area_m2) if name in now else one for name, one in before.views.items()
-    }
-    AlertLife.objects.filter(pk=life.pk).update(told=updates.as_json(before._replace(views=views)))
-
-
-def since_report(alert: Alert) -> timedelta:
-    """Return the time since the last step of an alert."""
-    return timezone.now() - life_of(alert).told_at
-
-
-def is_newer(alert: Alert, until: date) -> bool:
-    """Return whether data that end on `until` are newer than all earlier observations of an alert by any view."""
-    return all(
-        until > max(one.moved_until, one.rest_until or one.moved_until) for one in _views(life_of(alert)).values()
-    )
-
-
-def view_note(alert: Alert, view: str, seen: ViewLife) -> None:
-    """Replace the stored observations by one view, after all data of this view were examined again."""
-    life = life_of(alert)
-    AlertLife.objects.filter(pk=life.pk).update(views=_stored(_views(life) | {view: seen}))
-
-
-def moved_until(alert: Alert, view: str) -> date | None:
-    """Return the last date on which a view showed an alert moving; None if it never did."""
-    seen = _views(life_of(alert)).get(view)
-    return seen.moved_until if seen else None
-
-
-def observation_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
-    """Store whether a view, with data that end on `until`, shows motion; return whether motion follows rest."""
-    life = life_of(alert)
-    views, observation = _views(life), Observation(until, any(_moves(one) for one in found))
-    again, after = (
-        lifecycle.moves_again(views.get(view), observation),
-        lifecycle.after_observation(views.get(view), observation),
-    )
-    if after is not None and after != views.get(view):
-        life.views = _stored(views | {view: after})
-        life.save(update_fields=["views"])
-    return again
-
-
-def series_resumed(alert: Alert) -> bool:
+def series_resumed(alert: Alert, life: Life) -> bool:
     """Return whether an alert whose series was last reported at rest moves again in its series."""
-    rested = updates.from_json(life_of(alert).told).series.at_rest_since
-    return lifecycle.series_moves_again(rested, _series_of(alert))
+    return lifecycle.series_moves_again(life.reported.series.at_rest_since, _series_of(alert))
 
 
-def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
+def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
     """Return (date since when an alert is at rest or over, change to report); None if not for long enough.
 
     until: last date of the newest data; noise_mm_yr: standard deviation of the rates in these data. The larger of it
     and the alert's own standard deviation counts.
     """
-    life = life_of(alert)
-    reported = updates.from_json(life.told)
+    reported = life.reported
     if row_of(alert.kind).event:
-        since = lifecycle.at_rest(_views(life), _event_proof(alert))
+        since = lifecycle.at_rest(life.views, _event_proof(alert))
     else:
         sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if reported.unit == "mm/yr" else None
-        since = lifecycle.at_rest(_views(life), lifecycle.rest_proof(sigma))
+        since = lifecycle.at_rest(life.views, lifecycle.rest_proof(sigma))
         since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
     if since is None:
         return None
@@ -290,14 +279,14 @@ def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
     return views
 
 
-def _views(life: AlertLife) -> dict[str, ViewLife]:
+def _views(stored: Mapping[str, Any]) -> dict[str, ViewLife]:
     return {
         name: ViewLife(
             date.fromisoformat(one["moved_until"]),
             one["rest_looks"],
             date.fromisoformat(one["rest_until"]) if one["rest_until"] else None,
         )
-        for name, one in life.views.items()
+        for name, one in stored.items()
     }
 
 

@@ -9,7 +9,7 @@ from shapely import affinity, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from core.areas import join_halves, turn_near
-from detection.kinds import Kind
+from detection.kinds import row_of
 from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change, may_report
 from ml.rasters.areas import DEFAULT_THRESHOLDS
@@ -17,7 +17,6 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert's area, for another alert to take it over
 METRES_PER_DEGREE = 111_320.0
-EVENT_WORDS: dict[str, str] = {Kind.SURFACE_CHANGE: "change of the surface", Kind.GLACIER_SURGE: "surge"}
 
 
 class Step(NamedTuple):
@@ -62,7 +61,7 @@ def next_step(facts: Facts) -> Step | None:
 def end_step(kind: str, state: State, rest: tuple[date, Change], source: str) -> Step:
     """Plan the end of an alert that has rested for long enough. rest: date since when it rests, change to report."""
     since, change = rest
-    reason = f"no {EVENT_WORDS.get(kind, 'motion')} after {since:%-d %B %Y} in {source}"
+    reason = f"no {row_of(kind).ended} after {since:%-d %B %Y} in {source}"
     if state is State.CONFIRMED:
         reason = f"{reason}; a specialist had confirmed the motion, its end is the computer's finding"
     return Step(State.FINISHED, reason, (change,))

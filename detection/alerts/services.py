@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from shapely import from_wkb
 
 from core.locks import Lock, lock, locked
-from detection.alerts import life, plan
+from detection.alerts import plan
 from detection.alerts.describe import (
     cause_refresh,
     data_end,
@@ -20,7 +21,18 @@ from detection.alerts.describe import (
 )
 from detection.alerts.evidence import alert_motion_refresh
 from detection.alerts.importance import importance_refresh
-from detection.alerts.life import alert_transition
+from detection.alerts.life import (
+    Life,
+    alert_transition,
+    begin,
+    changes_since_report,
+    figures_of,
+    life_of,
+    lives_begin,
+    rest_of,
+    series_resumed,
+    step_apply,
+)
 from detection.by_hand import keep_by_hand
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
@@ -60,7 +72,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
             code_version=code_version(),
             n_detections=len(detections),
         )
-        life.lives_begin()
+        lives_begin()
         for detection in detections:
             detection.scan = scan
         alerts = _sightings_save(detections)
@@ -78,8 +90,8 @@ def alert_follow(*, alert: Alert) -> AlertTransition | None:
         current = list(detections_current(alert=alert))
         if not current or alert.state not in LIVING:
             return None
-        step = plan.next_step(_facts(alert, current, None))
-        return life.step_apply(alert, step) if step else None
+        facts, known = _facts(alert, life_of(alert), current, None)
+        return step_apply(alert, known, plan.next_step(facts))
 
 
 def carry_into_alert(detection: Detection) -> None:
@@ -88,10 +100,9 @@ def carry_into_alert(detection: Detection) -> None:
         _advance(alert, detection.scan.prediction.run, found)
 
 
-def alert_end_where_over(alert: Alert, run: Run) -> AlertTransition | None:
-    """Finish a living alert that has been at rest, or over, for as long as the rule requires."""
-    step = _end_step(alert, run)
-    return life.step_apply(alert, step, run) if step else None
+def alert_end_where_over(alert: Alert, known: Life, run: Run) -> AlertTransition | None:
+    """Store an alert's life, and finish the alert if it has been at rest, or over, for as long as the rule requires."""
+    return step_apply(alert, known, _end_step(alert, known, run), run)
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
@@ -131,49 +142,53 @@ def _same_place(detection: Detection) -> Alert | None:
 
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Update an alert after a run that shows it, and take the step that is due."""
-    newer, ends = life.is_newer(alert, data_end(run.input)), views_of_run(run)
-    shown = sorted({view_of_detection(one) for one in found})
-    resumed = [life.observation_note(alert, view, ends[view], found) for view in shown]
-    current = list(detections_current(alert=alert))
-    if alert.state == State.FINISHED and not _has_resumed(alert, current, any(resumed)):
-        return  # older data, or a view without a recorded rest: a finished alert stays finished
-    if newer:
-        current = _split_off(alert, current, found, run)
-    if not current:
-        return
-    _columns_refresh(alert, current)
-    step = _end_step(alert, run) or plan.next_step(_facts(alert, current, run))
-    if step:
-        life.step_apply(alert, step, run)
+    known, ends, resumed = life_of(alert), views_of_run(run), False
+    newer = known.is_newer(data_end(run.input))
+    for view in sorted({view_of_detection(one) for one in found}):
+        known, again = known.observe(view, ends[view], found)
+        resumed = resumed or again
+    current, step = list(detections_current(alert=alert)), None
+    # A finished alert stays finished where data are older, or a view has no recorded rest.
+    if alert.state != State.FINISHED or _has_resumed(alert, known, current, resumed):
+        if newer:
+            current, known = _split_off(alert, known, current, found, run)
+        if current:
+            _columns_refresh(alert, current)
+            step = _end_step(alert, known, run)
+            if step is None:
+                facts, known = _facts(alert, known, current, run)
+                step = plan.next_step(facts)
+    step_apply(alert, known, step, run)
 
 
-def _facts(alert: Alert, current: Sequence[Detection], run: Run | None) -> plan.Facts:
-    """Gather the facts on which the next step of an alert depends."""
-    changes = life.changes_since_report(alert, current)
-    return plan.Facts(
+def _facts(alert: Alert, known: Life, current: Sequence[Detection], run: Run | None) -> tuple[plan.Facts, Life]:
+    """Gather the facts on which the next step of an alert depends; return also its life with a new baseline."""
+    changes, rebased = changes_since_report(alert, known, current)
+    facts = plan.Facts(
         state=State(alert.state),
         n_detections=len(current),
         n_views=n_views(current),
         n_views_in_run=n_views(one for one in current if one.scan.prediction.run == run),
         changes=changes,
-        since_report=life.since_report(alert),
+        since_report=timezone.now() - known.reported_at,
         source=str(run.input) if run else "the newest data",
     )
+    return facts, rebased
 
 
-def _end_step(alert: Alert, run: Run) -> plan.Step | None:
+def _end_step(alert: Alert, known: Life, run: Run) -> plan.Step | None:
     """Plan the end of a living alert if a run's data show that it is over; else return None."""
     noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
-    rest = life.rest_of(alert, data_end(run.input), noise) if alert.state in LIVING else None
+    rest = rest_of(alert, known, data_end(run.input), noise) if alert.state in LIVING else None
     return plan.end_step(alert.kind, State(alert.state), rest, str(run.input)) if rest else None
 
 
-def _has_resumed(alert: Alert, current: Sequence[Detection], seen_again: bool) -> bool:
+def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_again: bool) -> bool:
     """Return whether a finished alert moves again, in its series or in a view (`seen_again`); False for events."""
     if row_of(alert.kind).event or seen_again:
         return not row_of(alert.kind).event
     alert_motion_refresh(alert=alert, detections=current)
-    return life.series_resumed(alert)
+    return series_resumed(alert, known)
 
 
 def _columns_refresh(alert: Alert, current: Sequence[Detection]) -> None:
@@ -196,13 +211,15 @@ def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:
 def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
     """Compute exposure, cause, motion and severity of a new alert, then begin its life with that severity."""
     _surroundings_refresh(alert, detections)
-    life.begin(alert, reason, detections)
+    begin(alert, reason, detections)
 
 
-def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection], run: Run) -> list[Detection]:
-    """Split off parts that newer data separate; return the detections kept, those of the largest part."""
+def _split_off(
+    alert: Alert, known: Life, current: list[Detection], found: Sequence[Detection], run: Run
+) -> tuple[list[Detection], Life]:
+    """Split off parts that newer data separate; return the detections kept, those of the largest part, and the life."""
     if family(alert.kind) is not Family.VELOCITY or alert.state not in LIVING or len(found) < 2:
-        return current
+        return current, known
     shapes = [from_wkb(bytes(one.area.wkb)) for one in current]
     positions = plan.parts_apart(shapes, [one.area_m2 for one in current])
     kept, *others = [[current[at] for at in part] for part in positions]
@@ -214,8 +231,8 @@ def _split_off(alert: Alert, current: list[Detection], found: Sequence[Detection
         Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
         _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
-        life.areas_rebase(alert, kept)
-    return kept
+        known = known.after_split(figures_of(alert, kept).views)
+    return kept, known
 
 
 def _take_over(alert: Alert) -> None:
@@ -240,9 +257,10 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
         moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
         if moves_elsewhere or not _shows_afterwards(run, alert):
             continue  # the ground moves under another code, or has not been observed since: neither is rest
+        known = life_of(alert)
         for view, until in views.items():
-            life.observation_note(alert, view, until, [])
-        alert_end_where_over(alert, run)
+            known, _ = known.observe(view, until, [])
+        alert_end_where_over(alert, known, run)
 
 
 def _shows_afterwards(run: Run, alert: Alert) -> bool:

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from detection.kinds import Family, Kind, family
+from detection.kinds import Family, family, row_of
 from detection.rules.lifecycle import State
 from detection.rules.motion import Rate, is_at_rest, motion_of, rate_now
 from detection.rules.severity import Severity
@@ -47,7 +47,6 @@ MM_YR_PER_M_DAY = 365_250.0
 SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
-KIND_STEPS = {Kind.LANDSLIDE: 1.0, Kind.FAST_LANDSLIDE: 1.0, Kind.GLACIER_SURGE: 1.0, Kind.SURFACE_CHANGE: -1.0}
 NO_MOTION, AT_REST = -20.0, -40.0  # farther apart than all other terms together
 MIN_MOVING = NO_MOTION / 2  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
@@ -91,7 +90,7 @@ def importance(
         motion=_steps_of_area(alert.area_m2) if _is_surface(alert) else _steps(moving, alert.n_views),
         trend=_trend(alert),
         exposure=float(exposure_weight or 0),
-        kind=KIND_STEPS.get(alert.kind, 0.0),
+        kind=row_of(alert.kind).importance_steps,
         standing=standing,
     )
     return terms._replace(judgement=_missing(terms.score - standing, judgement)) if judgement else terms

@@ -1,7 +1,7 @@
 """Registry of formats, one module each; `recognise` finds the format of a file by content. Does not use Django.
 
-A reader is a module with the members of `VelocityReader`, `SceneReader` or `StationReader`; mypy checks this. A new
-format needs its module, a line in REGISTERED, a maker in tests/makers and a test: see CONTRIBUTING.md.
+A reader is a module with the members of `VelocityReader`, `SceneReader` or `StationReader`, which an entry point of the
+group `ground_motion.readers` names (`core.plugins`). A new format: see CONTRIBUTING.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,50 +11,38 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from core import plugins
 from core.errors import InputError
 from ingest.formats.unknown import refuse_evident, unknown
 from ingest.readers import archives, gate
-from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.records import Declaration, VelocityField
-from ingest.readers.stations import gauges, pos, tenv3
-from ingest.readers.stations import table as station_table
 from ingest.readers.stations.records import GaugeSeries, StationSeries
 from ingest.readers.tables import generic, text_table
 from ingest.readers.tables.mapping import mapping_beside
-from ingest.readers.velocity import (
-    egms,
-    geotiff,
-    gmt,
-    gunw,
-    hyp3,
-    insar_norway,
-    its_live,
-    kfts,
-    licsar,
-    licsbas,
-    pyrate,
-    vx_vy,
-)
-from ingest.readers.velocity.mintpy import he5 as mintpy_he5
-from ingest.readers.velocity.mintpy import native as mintpy
-from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ingest.readers.velocity import geotiff
 from ingest.vectors import layers
 
 T = TypeVar("T")
+MIN_GENERAL_ORDER = 900
 
 
 class Reader(Protocol):
     """Interface that readers of velocities and of images have in common.
 
-    NAME: the format's name in --format and in the database. TITLE: its name on pages. SUFFIXES: of its files, in lower
-    case with the dot; empty if a product is always a folder.
+    NAME: the format's name in --format, in the database and as an entry point. TITLE: its name on pages. ORDER: readers
+    are asked from the lowest to the highest; those from MIN_GENERAL_ORDER on also read files of particular formats.
+    SUFFIXES: of its files, in lower case with the dot; empty if a product is always a folder.
+
+    If programs write its files one for each layer, `other_layer` (path -> what it holds instead of velocities, by its
+    name; or empty) tells them apart.
     """
 
     NAME: str
     TITLE: str
+    ORDER: int
     SUFFIXES: frozenset[str]
 
     def recognises(self, path: Path) -> bool:
@@ -87,42 +75,24 @@ class StationReader(Reader, Protocol):
         """Read the whole series of every station or gauge in a file. Raises InputError."""
 
 
-# Readers are tried in this order: specific ones before general ones.
-REGISTERED: tuple[VelocityReader | SceneReader | StationReader, ...] = (
-    sentinel1_grd,  # first, because its folder or zip holds files that other readers would recognise
-    tenv3,
-    pos,
-    station_table,
-    gauges,
-    egms,
-    insar_norway,
-    licsbas,
-    mintpy,
-    mintpy_he5,
-    opera_disp,
-    gunw,
-    licsar,
-    pyrate,
-    hyp3,
-    its_live,
-    vx_vy,
-    kfts,
-    gmt,
-    opera_rtc,
-    hyp3_rtc,
-    earth_engine,
-    image_geotiff,
-    geotiff,
-    generic,
-)
-GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read files that a specific reader recognises
-READERS = {reader.NAME: reader for reader in REGISTERED}
-SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
-STATION_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, StationReader)}
-VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader | StationReader)}
+def _readers() -> dict[str, VelocityReader | SceneReader | StationReader]:
+    """Return all readers by name, in their order. ValueError if one is registered under another name than its own."""
+    readers = {name: point.load() for name, point in plugins.registered(plugins.READERS).items()}
+    if wrong := [name for name, reader in readers.items() if name != reader.NAME]:
+        raise ValueError(f"readers are registered under names that are not their NAME: {', '.join(wrong)}")
+    return dict(sorted(readers.items(), key=lambda item: int(item[1].ORDER)))
+
+
+READERS = _readers()
+GENERAL = frozenset(name for name, reader in READERS.items() if reader.ORDER >= MIN_GENERAL_ORDER)
+SCENE_READERS = {name: reader for name, reader in READERS.items() if isinstance(reader, SceneReader)}
+STATION_READERS = {name: reader for name, reader in READERS.items() if isinstance(reader, StationReader)}
+VELOCITY_READERS = {
+    name: reader for name, reader in READERS.items() if not isinstance(reader, SceneReader | StationReader)
+}
 FORMATS = tuple(READERS)
-TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
-SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in REGISTERED))
+TITLES = {name: reader.TITLE for name, reader in READERS.items()}
+SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in READERS.values()))
 SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # a shapefile is several files; it is sent as a zip
 
 
@@ -134,7 +104,7 @@ def recognise(path: Path, declared: Declaration | None = None) -> str:
 
 def _recognise(path: Path, declared: Declaration | None) -> str:
     mapping = (declared.mapping if declared else None) or mapping_beside(path)
-    name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    name = next((reader.NAME for reader in READERS.values() if reader.recognises(path)), None)
     if mapping and name in {None, *GENERAL} and path.suffix.lower() in generic.SUFFIXES:
         return generic.NAME
     if name is None:
@@ -180,7 +150,7 @@ def _only_product(path: Path, folder: Path) -> Path:
 
 
 def _is_known(path: Path) -> bool:
-    return any(reader.recognises(path) for reader in REGISTERED)
+    return any(reader.recognises(path) for reader in READERS.values())
 
 
 def _of_another_kind(path: Path, name: str, wanted: str, other_way: str) -> InputError:

@@ -8,13 +8,11 @@ from core.errors import InputError
 from ingest.formats.registry import GENERAL, READERS, SUFFIXES, recognise
 from ingest.formats.unknown import PARTS, looks_like_product
 from ingest.readers.records import Declaration
-from ingest.readers.velocity import geotiff, gmt
 
 MAX_DEPTH = 12  # folders below the given one
 MAX_NAMES = 20_000  # files and folders that are looked at
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-LAYERED = frozenset({geotiff.NAME, gmt.NAME})  # formats of programs that write one file for each layer
 PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})  # often about data, not data
 
 
@@ -101,8 +99,8 @@ class _Walker:
         if _is_part(path) or path.name.lower() in SYSTEM_FILES:
             return
         try:
-            layer = recognise(path, self.declared) in LAYERED and geotiff.other_layer(path)
-            if layer:
+            other_layer = getattr(READERS[recognise(path, self.declared)], "other_layer", None)
+            if other_layer and (layer := other_layer(path)):
                 self.found.left_alone[path] = f"by its name it holds {layer}, not velocities"
                 return
         except InputError as fault:

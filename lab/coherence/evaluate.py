@@ -20,11 +20,12 @@ from lab.simulation.sar.pairs import SarPair, sample_coherence
 from lab.simulation.sar.recipes import Recipe, gamma_step, homogeneous, joined_fingerprint, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import SAMPLE_WINDOW, VERSIONS
+from ml.coherence import SAMPLE_WINDOW
 from ml.coherence.change import of_scatterers
-from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.runtime.box_mean import Size
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Float64, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
@@ -155,7 +156,7 @@ def _simulated(name: str, version: str, size: int, recipes: Sequence[Recipe], *o
     """Return a benchmark of simulated pairs. recipes, own: see `_sha256`."""
     sha256, measure = partial(_sha256, name, version, recipes, own), partial(compare, name)
     of = "pairs of each kind"
-    return Benchmark(name, version, size, of, VERSIONS, partial(alone, measure), sha256, WEIGHTS, measure)
+    return Benchmark(name, version, size, of, methods("coherence"), partial(alone, measure), sha256, measure)
 
 
 BENCHMARKS = (

@@ -17,10 +17,11 @@ from lab.deformation.measures.shapes import best_error, shape_metrics, true_shap
 from lab.deformation.reliability_figures import reliability_figures, resampled
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile, TileTrack
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from ml.deformation.gridding.points import Float64
-from ml.deformation.infer import CONFIGS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
+from ml.deformation.infer import Config, DeformationResult, detect_all_with, flagged_areas
 from ml.rasters.areas import KINDS
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Interval, bootstrap, bootstrap_over
 
 VERSION = "1"
@@ -65,7 +66,7 @@ def measure_bowls(config: Config, purpose: Purpose, number: int) -> Float64:
 
 def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> Figures:
     """Measure a method with its shipped settings, on some tiles and on a fifth as many for each bowl."""
-    config = CONFIGS[method]()
+    config = DeformationMethod.named(method).new_config()
     fields = over_seeds(partial(measure_field, config, purpose), size)
     bowls = np.stack(over_seeds(partial(measure_bowls, config, purpose), _bowl_tiles(size)))
     metrics: Figures = {}
@@ -135,4 +136,4 @@ def _bowl_digest(number: int) -> bytes:
     return hashlib.sha256(b"".join(map(digest, bowl_tiles(NATIONAL, number).values()))).digest()
 
 
-BENCHMARK = Benchmark(NATIONAL, VERSION, SIZE, "tiles", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(NATIONAL, VERSION, SIZE, "tiles", methods("deformation"), evaluate, truth_sha256)

@@ -26,12 +26,12 @@ from lab.deformation.injected.places import MAPPINGS
 from lab.deformation.injected.scenes import digest
 from lab.real_data import folder
 from lab.results import exact
-from ml.deformation import VERSIONS
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.points import PointCloud, project
-from ml.deformation.infer import WEIGHTS, detect_tracks, flagged_areas
+from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
 from ml.rasters.areas import SURE_SHARE, Area, SortedPoints
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Interval, proportion
 
 NAME, VERSION = "deformation-places", "1"
@@ -244,4 +244,4 @@ def truth_sha256(size: int) -> str:
     return scenes_sha256(VERSION, size, digests)
 
 
-BENCHMARK = Benchmark(NAME, VERSION, len(table()), "fields", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(NAME, VERSION, len(table()), "fields", methods("deformation"), evaluate, truth_sha256)

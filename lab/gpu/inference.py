@@ -62,7 +62,7 @@ def coherence_on(device: torch.device, power: Tensor) -> Tensor:
 def offsets_on(device: torch.device, power: Tensor) -> Tensor:
     """Return dx and dy of nodes, (2, nodes, nodes), px."""
     source = ImagePair(*power.numpy()).source()
-    found = offsets.track(source, offsets.shipped(device, "model"), SEARCH_PX)
+    found = offsets.track(source, offsets.shipped(device), SEARCH_PX)
     return torch.stack([found.dx_px, found.dy_px]).cpu()
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from lab.simulation.sar.system import Float32
-from ml.offsets import VERSIONS as SERVED
 from ml.offsets.infer import track_offsets
 from ml.offsets.network import Tracker, track
 from ml.offsets.resampling import at_posting
 from ml.rasters.imagery import ImagePair
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Float64
 
 OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
@@ -56,7 +56,7 @@ EQUAL |= {
     if side > window
 }
 EQUAL[SIGMA_FILTER] = Equal("whitened", SIGMA_FILTER_PX, WITHIN)
-VERSIONS = SERVED | {name: SERVED[equal.base] for name, equal in EQUAL.items()}
+METHODS = methods("offsets") | {name: methods("offsets")[equal.base] for name, equal in EQUAL.items()}
 
 
 def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int) -> dict[str, dict[str, Float32]]:

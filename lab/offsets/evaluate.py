@@ -19,7 +19,6 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, joined_fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.infer import WEIGHTS
 from ml.offsets.resampling import at_nodes
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -269,9 +268,7 @@ def benchmark(
     truth_sha256: Callable[[int], str],
 ) -> Benchmark:
     """Return a benchmark of all trackers, which `compare` measures on the same pairs."""
-    return Benchmark(
-        name, version, size, of, baselines.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS, compare
-    )
+    return Benchmark(name, version, size, of, baselines.METHODS, partial(alone, compare), truth_sha256, compare)
 
 
 BENCHMARKS = (

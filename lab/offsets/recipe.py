@@ -14,7 +14,8 @@ from lab.offsets.training_task import OffsetTrainingTask
 from lab.simulation.seeds import Purpose
 from lab.training import TrainingRecipe, TrainingTask, begin_from
 from ml.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
-from ml.offsets.network import NAMES, Tracker, track
+from ml.offsets import OffsetsMethod
+from ml.offsets.network import Tracker, track
 from ml.offsets.tracking import PRIOR
 from ml.rasters.imagery import ImagePair
 from ml.runtime.checkpoints import Card
@@ -27,7 +28,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
     """Make network, training task and card. Raises InputError if required real chips are missing."""
     task = OffsetTrainingTask(settings, cache)
     network = CCResSiamNet(settings.form, PRIOR[settings.form])
-    name = NAMES["cc-res-siamnet" if settings.form == OFFSETS else "model"]
+    name = OffsetsMethod.named("cc-res-siamnet" if settings.form == OFFSETS else "model").weights
     card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR[settings.form]}, {})
     if settings.begin:
         begin_from(Path(settings.begin), card, network)

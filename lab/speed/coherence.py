@@ -8,9 +8,9 @@ import torch
 from affine import Affine
 
 from lab.speed.measure import pairs, report, result
-from ml.coherence import METHODS
-from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
+from ml.runtime.methods import methods
 
 CONTROL = "guarnieri-prati"
 WINDOW_PX = 17
@@ -22,7 +22,13 @@ def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
     pair = _pair(size_px)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return report(
-        "coherence", [_against(pair, name, device, rounds) for device in devices for name in METHODS if name != CONTROL]
+        "coherence",
+        [
+            _against(pair, name, device, rounds)
+            for device in devices
+            for name in methods("coherence")
+            if name != CONTROL
+        ],
     )
 
 
@@ -38,6 +44,6 @@ def _against(pair: ImagePair, method: str, device: str, rounds: int) -> dict[str
     place = torch.device(device)
     ours, control = (partial(estimate_coherence, pair, name, place, WINDOW_PX, LOOKS) for name in (method, CONTROL))
     mega = pair.reference.size / 1e6
-    halo = " with its halo" if method in WEIGHTS else f", window {WINDOW_PX} px"
+    halo = " with its halo" if methods("coherence")[method].weights else f", window {WINDOW_PX} px"
     what = f"{method}{halo}, {device}, {mega:.1f} Mpx, {torch.get_num_threads()} threads, against {CONTROL}"
     return result(what, "Mpx/s", *pairs(ours, control, rounds), amount=mega)

@@ -79,7 +79,7 @@ def main() -> None:
 
     from lab.simulation.sar.recipes import constant_shift
     from lab.simulation.seeds import Purpose, generator
-    from ml.offsets.baseline import SEARCH_PX
+    from ml.offsets import NEAR_PX
     from ml.offsets.infer import track_offsets
     from ml.rasters.imagery import PairSource
     from ml.rasters.windows import Window
@@ -99,7 +99,7 @@ def main() -> None:
 
     def track(method: str, size: int) -> None:
         if method == CONTROL:
-            whole_pixels(read(Window(0, 0, size, size)), SEARCH_PX, torch.get_num_threads())
+            whole_pixels(read(Window(0, 0, size, size)), NEAR_PX, torch.get_num_threads())
         else:
             track_offsets(PairSource((size, size), Affine.identity(), None, read), method, device, posting=POSTING_PX)
 

@@ -1,21 +1,97 @@
 """Coherence of two detected images, and its change relative to earlier pairs."""
 
 import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from core.errors import gettext_noop as _
+from ml.runtime.methods import Method
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
-VERSIONS = {
-    NETWORK: "10",
-    SICA: "3",
-    MIX: "2",
-    "guarnieri-prati": "3",
-    "pearson": "3",
-    "posterior-mean": "3",
-}  # raise with the numbers
-METHODS = (*VERSIONS,)
-WITH_WINDOW = (NETWORK, MIX)  # networks to which the window is an input
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
 WIDEST_PX = 31  # largest side of a window, px
+AREA_PX = 14  # side of the smallest area in which a change is reported
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoherenceMethod(Method):
+    """A method of estimating coherence. Its code, of a network: (device, name of the card) -> `CoherenceNetwork`.
+
+    Any other code: linear power (2, rows, cols), window in px and the pair's speckle -> coherence and its sigma.
+
+    Attributes:
+        window_is_input: whether it is a network that is told the window
+        one_look: whether it takes each pixel for a single look
+        area_share: sigma of the mean coherence over AREA_PX, divided by that of a single estimate. The windows of
+            classical estimators have independent errors; a network's errors are shared by a whole parcel.
+    """
+
+    task: ClassVar[str] = "coherence"
+    window_is_input: bool = False
+    one_look: bool = False
+    area_share: float = WINDOW_PX / AREA_PX
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the window of a classical method."""
+        return {} if self.weights else {"window_px": WINDOW_PX}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeMethod(Method):
+    """A method of comparing a pair with its predecessors. Its code: as `ml.coherence.compared.compared`."""
+
+    task: ClassVar[str] = "coherence-change"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the limits of predecessors and of confirmation."""
+        from ml.coherence import change, confirm  # The web process needs no numerics.
+
+        return {
+            "fewest_predecessors": change.FEWEST_PREDECESSORS,
+            "most_predecessors": change.MOST_PREDECESSORS,
+            "confirmed_at_sigma": [confirm.HIGH_SIGMA, confirm.LOW_SIGMA],
+            "fewest_spanning": confirm.FEWEST_SPANNING,
+        }
+
+
+METHODS = (
+    CoherenceMethod(
+        NETWORK,
+        "10",
+        _("neural network"),
+        code="ml.coherence.network:shipped",
+        network=NETWORK,
+        weights="coherence",
+        window_is_input=True,
+        area_share=1.0,
+        order=10,
+    ),
+    CoherenceMethod(
+        SICA, "3", _("neural network for one window"), code="ml.coherence.network:shipped", weights=SICA, order=20
+    ),
+    CoherenceMethod(
+        MIX,
+        "2",
+        _("linear estimator with learned weights"),
+        code="ml.coherence.network:shipped",
+        weights=MIX,
+        window_is_input=True,
+        order=30,
+    ),
+    CoherenceMethod(
+        "guarnieri-prati",
+        "3",
+        _("estimator of Guarnieri and Prati"),
+        code="ml.coherence.baseline:guarnieri_prati",
+        order=40,
+    ),
+    CoherenceMethod(
+        "pearson", "3", _("sample coherence"), code="ml.coherence.baseline:pearson", one_look=True, order=50
+    ),
+    CoherenceMethod("posterior-mean", "3", _("posterior mean"), code="ml.coherence.baseline:posterior_mean", order=60),
+    ChangeMethod("robust-z", "6", _("robust standard score"), code="ml.coherence.compared:compared", order=10),
+)
 
 
 def window_of(text: str) -> tuple[int, int]:

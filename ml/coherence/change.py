@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import AVERAGED_PX, FEWEST_SPANNING, HIGH_SIGMA, LOW_SIGMA, Evidence, averaged
+from ml.coherence.confirm import AVERAGED_PX, Evidence, averaged
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 
-METHODS = ("robust-z",)
-VERSIONS = {"robust-z": "6"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
@@ -204,13 +202,3 @@ def _apart(one: date, other: date) -> float:
     """Return how many days apart two dates are within the year, 0 to half a year."""
     apart = abs((one - other).days) % 365.25
     return min(apart, 365.25 - apart)
-
-
-def parameters(method: str) -> dict[str, Any]:
-    """Return the constants with which a method runs, to be recorded with the result."""
-    return {
-        "fewest_predecessors": FEWEST_PREDECESSORS,
-        "most_predecessors": MOST_PREDECESSORS,
-        "confirmed_at_sigma": [HIGH_SIGMA, LOW_SIGMA],
-        "fewest_spanning": FEWEST_SPANNING,
-    }

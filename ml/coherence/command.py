@@ -2,7 +2,7 @@
 
 import argparse
 
-from ml.coherence import METHODS, SAMPLE_WINDOW, SICA, VERSIONS, WINDOW_PX, window_of
+from ml.coherence import SAMPLE_WINDOW, SICA, WINDOW_PX, CoherenceMethod, window_of
 from ml.rasters import pair_arguments
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
@@ -10,7 +10,7 @@ SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `python -m ml coherence`."""
-    pair_arguments.add_arguments(parser, "coherence", METHODS, "C.tif")
+    pair_arguments.add_arguments(parser, "coherence", "C.tif")
     parser.add_argument(
         "--window",
         metavar="RxC",
@@ -33,6 +33,6 @@ def run(args: argparse.Namespace) -> int:
     return pair_command.run(
         args,
         lambda pair, device, pieces: estimate_coherence(pair, args.method, device, window, args.looks, pieces),
-        VERSIONS[args.method],
+        CoherenceMethod.named(args.method).version,
         SLACK_PX,
     )

@@ -2,23 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
 
-from ml.coherence import (
-    METHODS,
-    MIX,
-    NETWORK,
-    SAMPLE_WINDOW,
-    SICA,
-    WINDOW_PX,
-    WITH_WINDOW,
-    baseline,
-    network,
-)
-from ml.coherence import VERSIONS as VERSIONS  # for ml.runs.jobs
+from ml.coherence import SAMPLE_WINDOW, WINDOW_PX, CoherenceMethod, baseline, network
 from ml.coherence.features import SCATTERERS, Facts, temporal
 from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
 from ml.networks.coherence_heads import Window
@@ -35,36 +23,14 @@ from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
-WEIGHTS = {NETWORK: network.NAME, SICA: SICA, MIX: MIX}  # the card of a method that needs one
 TILE_PX = 1280  # of a network on a CPU
 MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
 WHOLE_PX = 8  # halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile
 LEAST_POWER = 1e-9
-AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32, Tile], Bands]
 Estimator = Callable[[torch.Tensor, Size, baseline.Speckle], baseline.Estimate]
-
-# by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
-ESTIMATORS: dict[str, Estimator] = {
-    "guarnieri-prati": baseline.guarnieri_prati,
-    "pearson": baseline.pearson,
-    "posterior-mean": baseline.posterior_mean,
-}
-
-
-def parameters(method: str) -> dict[str, Any]:
-    """Return the constants with which a method runs, to be recorded with the result."""
-    return {} if method in WEIGHTS else {"window_px": WINDOW_PX}
-
-
-def area_share(method: str) -> float:
-    """Return the sigma of the mean coherence over AREA_PX, divided by the sigma of a single estimate.
-
-    The windows of classical estimators have independent errors; a network's errors are shared by a whole parcel.
-    """
-    return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
 
 @freed_memory_kept()
@@ -80,12 +46,11 @@ def estimate_coherence(
 
     window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for networks, WINDOW_PX for
     classical methods; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track,
-    used by methods WITH_WINDOW only; pieces: store for the pieces of a large pair. The bands are coherence and
-    coherence_sigma; methods WITH_WINDOW add those of the scatterers, in which change is sought. ValueError for an
-    unknown method and for a pair without ground.
+    used only by networks that take a window; pieces: store for the pieces of a large pair. The bands are coherence and
+    coherence_sigma; networks that take a window add those of the scatterers, in which change is sought. ValueError for
+    an unknown method and for a pair without ground.
     """
-    if method not in METHODS:
-        raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    row = CoherenceMethod.named(method)
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kept = Pieces() if pieces is None else pieces
 
@@ -97,11 +62,11 @@ def estimate_coherence(
         return [torch.from_numpy(sample[:2]).to(device) for sample in read()]
 
     facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
-    if method in WEIGHTS:
-        over = sides(window or SAMPLE_WINDOW) if method in WITH_WINDOW else SAMPLE_WINDOW
+    if row.weights:
+        over = sides(window or SAMPLE_WINDOW) if row.window_is_input else SAMPLE_WINDOW
         levels = kept.once("levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in read()]))
-        windows = (over, SCATTERERS) if method in WITH_WINDOW else (over,)
-        work = _by_network(network.shipped(device, WEIGHTS[method]), facts, levels, windows, device)
+        windows = (over, SCATTERERS) if row.window_is_input else (over,)
+        work = _by_network(row.function(device, row.weights), facts, levels, windows, device)
         core = _alike(max(source.shape), window_px(device, TILE_PX))
         halo = -(-(REACH_PX + RESAMPLED_PX + max(over) // 2) // WHOLE_PX) * WHOLE_PX
         with shared_threads(device, MAX_WORKERS) as workers:
@@ -112,10 +77,10 @@ def estimate_coherence(
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
     speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
     over = sides(window or WINDOW_PX)
-    used = 1.0 if method == "pearson" else speckle.looks
+    used = 1.0 if row.one_look else speckle.looks
     halo = max(over) // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
     bands = over_tiles(
-        source, _by_window(method, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
+        source, _by_window(row.function, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
     )
     return _result(source, bands, used, _tags(facts, over))
 
@@ -154,10 +119,12 @@ def _by_network(
     return work
 
 
-def _by_window(method: str, window: Window, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
+def _by_window(
+    estimate: Estimator, window: Window, speckle: baseline.Speckle, facts: Facts, device: torch.device
+) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
         power = resampled(on_device(images[:2], device), facts.shift_px)
-        return tile.own(_bands(ESTIMATORS[method](power, window, speckle)))
+        return tile.own(_bands(estimate(power, window, speckle)))
 
     return work
 

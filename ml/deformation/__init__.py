@@ -1,16 +1,95 @@
 """Detection of deformation in velocity fields: points are gridded, and each cell gets a probability and a rate."""
 
-VERSIONS = {  # of every method; raise when the numbers change
-    "matched-filter": "3",
-    "threshold": "3",
-    "ada": "2",
-    "getis-ord": "2",
-    "whitening": "3",
-    "gls": "6",
-    "overwrapped-cnn": "2",
-    "model": "15",
-    "network": "15",
-    "without-network": "15",
-}
-METHODS = (*VERSIONS,)
+from dataclasses import asdict, dataclass
+from pkgutil import resolve_name
+from typing import Any, ClassVar
+
+from core.errors import gettext_noop as _
+from ml.runtime.methods import Method
+
 DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeformationMethod(Method):
+    """A method of detecting deformation. Its code: (tracks, config, device, pieces) -> `ml.deformation.infer` result.
+
+    config: "module:name" of what makes its config, a dataclass; empty for none.
+    """
+
+    task: ClassVar[str] = "deformation"
+    code: str = "ml.deformation.infer:detect_all_with"
+    config: str = ""
+
+    def new_config(self) -> Any:
+        """Return the config with which the method runs."""
+        return resolve_name(self.config)() if self.config else None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the constants of its config, with the network and settings of its card if it has one."""
+        constants = asdict(self.new_config()) if self.config else {}
+        if not self.weights:
+            return constants
+        from ml.runtime.checkpoints import read_card  # Reading weights needs torch.
+
+        card = read_card(self.weights, self.folder)
+        return constants | {"network": card.network, "settings": card.settings}
+
+
+METHODS = (
+    DeformationMethod(
+        "matched-filter",
+        "3",
+        _("matched filter"),
+        config="ml.deformation.filters.baseline:MatchedFilterConfig",
+        order=10,
+    ),
+    DeformationMethod(
+        "threshold", "3", _("threshold of velocity"), config="ml.deformation.filters.baseline:ThresholdConfig", order=20
+    ),
+    DeformationMethod(
+        "ada", "2", _("active deformation areas"), config="ml.deformation.filters.hotspots:AdaConfig", order=30
+    ),
+    DeformationMethod(
+        "getis-ord", "2", _("hot spots (Getis–Ord)"), config="ml.deformation.filters.hotspots:GetisOrdConfig", order=40
+    ),
+    DeformationMethod(
+        "whitening", "3", _("whitened matched filter"), config="ml.deformation.whitening:WhiteningConfig", order=50
+    ),
+    DeformationMethod(
+        "gls", "6", _("generalised least squares"), config="ml.deformation.bowls.detector:LeastSquaresConfig", order=60
+    ),
+    DeformationMethod(
+        "overwrapped-cnn",
+        "2",
+        _("neural network on wrapped phase"),
+        config="ml.deformation.overwrapped:OverwrappedConfig",
+        weights="overwrapped-cnn",
+        order=70,
+    ),
+    DeformationMethod(
+        DEFAULT_METHOD,
+        "15",
+        _("neural network"),
+        config="ml.deformation.nation:NetworkConfig",
+        network="deformation-unet",
+        weights="deformation",
+        order=80,
+    ),
+    DeformationMethod(
+        "network",
+        "15",
+        _("neural network alone"),
+        config="ml.deformation.nation:NETWORK_ALONE",
+        weights="deformation",
+        order=90,
+    ),
+    DeformationMethod(
+        "without-network",
+        "15",
+        _("decision without the neural network"),
+        config="ml.deformation.nation:WITHOUT_NETWORK",
+        weights="deformation",
+        order=100,
+    ),
+)

@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.features import geometry_mask
 from shapely import MultiPolygon, Polygon, unary_union
 
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from ml.deformation.filters.baseline import (
     DeformationMaps,
     MatchedFilterConfig,
@@ -25,12 +25,6 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_w
 
 ClassicalConfig = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
 
-CONFIGS: dict[str, type[ClassicalConfig]] = {
-    "matched-filter": MatchedFilterConfig,
-    "threshold": ThresholdConfig,
-    "ada": AdaConfig,
-    "getis-ord": GetisOrdConfig,
-}
 COMPARED = ("matched-filter", "ada")  # compared with a network, place by place
 TILE_M = 10_000.0  # side of the ground that these methods read: as the tiles on which their thresholds were set
 AROUND_M = 3_000.0  # margin on each side of a place too wide for TILE_M
@@ -81,9 +75,9 @@ def results_at(
 
 
 def _result(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: str) -> MethodResult:
-    score, flagged = 0.0, []
+    row, score, flagged = DeformationMethod.named(method), 0.0, []
     for points in tracks:
-        maps, grid = classical_maps(points, CONFIGS[method]())
+        maps, grid = classical_maps(points, row.new_config())
         inside = geometry_mask([place], maps.probability.shape, grid.transform, all_touched=True, invert=True)
         score = max(score, float(np.nan_to_num(maps.probability[inside]).max(initial=0.0)))
         held = [SortedPoints(points.x, points.y, points.velocity_mm_yr)]
@@ -95,4 +89,4 @@ def _result(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method:
         ]
     covered = unary_union([area.polygon for area in flagged]).intersection(place).area
     fastest = max((area.peak_rate_mm_yr for area in flagged), key=abs, default=None)
-    return MethodResult(method, VERSIONS[method], score, float(covered / place.area), fastest)
+    return MethodResult(method, row.version, score, float(covered / place.area), fastest)

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from ingest.readers.records import Reference
-from ml.deformation import DEFAULT_METHOD, METHODS
-from ml.runtime.methods import help_of, method_of
+from ml.deformation import DEFAULT_METHOD
+from ml.runtime.methods import help_of, method_of, methods
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         type=partial(method_of, "deformation"),
-        choices=METHODS,
+        choices=[*methods("deformation")],
         default=DEFAULT_METHOD,
         help=help_of("deformation"),
     )

@@ -17,9 +17,9 @@ from core.errors import InputError
 from core.rasters import write_cog
 from ingest.readers.files import files_sha256
 from ingest.readers.records import Declaration, Reference
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from ml.deformation.filters.still import assumed
-from ml.deformation.infer import WEIGHTS, DeformationResult, detect_tracks, flagged_areas
+from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
 from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
@@ -75,15 +75,16 @@ def _bar() -> Iterator[Callable[[float], None]]:
 
 
 def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
+    row = DeformationMethod.named(method)
     tags = {
         "method": method,
-        "model_version": f"{method} {VERSIONS[method]}",
+        "model_version": f"{method} {row.version}",
         "input_sha256": files_sha256(files),
         "input_name": ", ".join(path.name for path in inputs),
         "sign": "positive toward the satellite (or up, or east)",
     }
-    if method in WEIGHTS:
-        tags["weights_sha256"] = read_card(WEIGHTS[method]).weights_sha256
+    if row.weights:
+        tags["weights_sha256"] = read_card(row.weights, row.folder).weights_sha256
     return tags
 
 

@@ -1,8 +1,6 @@
 """Common interface of all detectors: points in, maps on a grid out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Mapping, Sequence
 from types import EllipsisType
 from typing import Any, NamedTuple
 
@@ -11,8 +9,7 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.deformation import METHODS, classical
-from ml.deformation import VERSIONS as VERSIONS  # for ml.runs.jobs
+from ml.deformation import DeformationMethod
 from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, proposed
 from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
@@ -35,24 +32,12 @@ from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, count_within
 from ml.rasters.pieces import PieceBands, Pieces
 from ml.rasters.windows import Window
-from ml.runtime.checkpoints import read_card
 
 Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedConfig | NetworkConfig
 
-CONFIGS: dict[str, Callable[[], Config]] = {
-    **classical.CONFIGS,
-    "whitening": WhiteningConfig,
-    "gls": LeastSquaresConfig,
-    "overwrapped-cnn": OverwrappedConfig,
-    "model": NetworkConfig,
-    "network": partial(NetworkConfig, decision="network"),
-    "without-network": partial(NetworkConfig, decision="without-network"),
-}
 LIMIT_BAND = "smallest_rate_mm_yr"
 NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
 HIGHEST_MM_YR = 50.0  # higher detection limits are not stated
-DECIDED = ("model", "network", "without-network")  # methods that decide from the noise law and the network
-WEIGHTS = dict.fromkeys(DECIDED, "deformation") | {"overwrapped-cnn": "overwrapped-cnn"}  # method -> name of its card
 
 
 class DeformationResult(NamedTuple):
@@ -60,7 +45,7 @@ class DeformationResult(NamedTuple):
 
     reliability: calibration of the decision score, for methods where it was measured. still_share: share of still
     cells, 0 if the product's zero is assumed to be still; None for methods that do not estimate it.
-    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found; only for methods in DECIDED.
+    smallest_rate_mm_yr: rate at which nine in ten bowls of about 800 m would be found, of methods that estimate it.
     """
 
     maps: DeformationMaps
@@ -98,28 +83,19 @@ class DeformationResult(NamedTuple):
         }
 
 
-def parameters(method: str) -> dict[str, Any]:
-    """Return a method's constants for the record, with the network and settings of its card if it has one."""
-    constants = asdict(CONFIGS[method]())
-    if method not in WEIGHTS:
-        return constants
-    card = read_card(WEIGHTS[method])
-    return constants | {"network": card.network, "settings": card.settings}
-
-
 def detect_tracks(
     tracks: Sequence[PointCloud], method: str, device: torch.device | None = None, pieces: Pieces | None = None
 ) -> DeformationResult:
     """Run a detector on the tracks of one place, which share one projected system.
 
-    pieces: store from which a killed run of a method in DECIDED resumes.
+    pieces: store from which a killed run of a method with a network resumes.
 
     A network and `gls` use all tracks together. Other methods run on each track; the higher probability counts. Raises
     ValueError for an unknown method and InputError if a network's weights are missing.
     """
-    if method not in CONFIGS:
-        raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    return detect_all_with(tracks, CONFIGS[method](), device, pieces)
+    row = DeformationMethod.named(method)
+    result: DeformationResult = row.function(tracks, row.new_config(), device, pieces)
+    return result
 
 
 def detect_all_with(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -50,6 +51,10 @@ class NetworkConfig:
     core_cells: int = 1024
     batch: int = 4
     decision: str = "model"
+
+
+NETWORK_ALONE = partial(NetworkConfig, decision="network")
+WITHOUT_NETWORK = partial(NetworkConfig, decision="without-network")
 
 
 class Window(NamedTuple):

@@ -18,8 +18,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-METHODS = ("surge-rule",)
-VERSIONS = {"surge-rule": "3"}  # raise when the numbers change
+VERSION = "3"  # to be raised when the numbers change
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # of the whole rise

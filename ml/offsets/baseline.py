@@ -6,16 +6,11 @@ from typing import NamedTuple
 
 import torch
 
-from ml.offsets import POSTING_PX
+from ml.offsets import CHANCE_MARGIN, CORRELATION_KERNELS_PX, NEAR_PX, POSTING_PX
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
 from ml.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ml.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
-KERNELS = (24, 32, 48, 64)
-SINGLE_KERNEL = (32,)
-SEARCH_PX = 6
-CHANCE_MARGIN = 1.5
-SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (chosen on validation pairs)
 MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
@@ -36,8 +31,8 @@ class Offsets(NamedTuple):
 
 def track(
     power: torch.Tensor,
-    kernels: tuple[int, ...] = KERNELS,
-    search: int = SEARCH_PX,
+    kernels: tuple[int, ...] = CORRELATION_KERNELS_PX,
+    search: int = NEAR_PX,
     posting: int = POSTING_PX,
     shared: float | None = None,
     margin: float = CHANCE_MARGIN,

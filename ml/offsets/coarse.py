@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX
-from ml.offsets import FARTHEST_PX
-from ml.offsets.baseline import SEARCH_PX, chance_peak, grid_of_nodes
+from ml.offsets import FARTHEST_PX, NEAR_PX, SEARCH_KERNELS_PX
+from ml.offsets.baseline import chance_peak, grid_of_nodes
 from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, aligned, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate, correlate_grid
@@ -27,8 +27,6 @@ from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, inner, scaled, slices
 from ml.runtime.box_mean import box_mean
 
-KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
-NEAR_PX = SEARCH_PX  # what is searched everywhere
 AROUND_PX = 12  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
@@ -125,7 +123,7 @@ def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> tuple[
     """Search within `search` px. Returns offsets as in Search, known share and mean square of texture around nodes."""
     rows, cols = (n // STEP for n in nodes_of(textures.shape))
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
-    halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
+    halo = aligned(max(SEARCH_KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
 
     def read(_: Window, outer: Window) -> Tensor | None:
         halves = textures.halved(outer)
@@ -236,11 +234,11 @@ def _followed(
 
 def _around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
     """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
-    size = block, aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
+    size = block, aligned(max(SEARCH_KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
 
     def match(halves: Tensor, _: Window, nodes: list[Tensor], at: list[Tensor]) -> Tensor:
         halved_at, start = [part // 2 for part in at], (likely[:, nodes[0], nodes[1]] / 2).round()
-        return 2 * _smallest_that_stands_out(halves, halved_at, 2, KERNELS_PX, AROUND_PX, MARGIN, start)
+        return 2 * _smallest_that_stands_out(halves, halved_at, 2, SEARCH_KERNELS_PX, AROUND_PX, MARGIN, start)
 
     return _over_wanted(stage, textures, size, wanted, SQUARE_PX, match)
 
@@ -249,8 +247,8 @@ def _matched(halves: Tensor, search: int) -> Tensor:
     """Match halved images on a node per SQUARE_PX of the full-size ones. search, result: full-size px."""
     row, col, shape = grid_of_nodes(halves.shape[1:], SQUARE_PX // 2, halves.device)
     lags = _lags(search, 2)
-    grid = correlate_grid(halves[0], halves[1], [size // 2 for size in KERNELS_PX], lags, SQUARE_PX // 2)
-    matched = _smallest_that_stands_out(halves, [row, col], 2, KERNELS_PX, search, MARGIN, grid=grid)
+    grid = correlate_grid(halves[0], halves[1], [size // 2 for size in SEARCH_KERNELS_PX], lags, SQUARE_PX // 2)
+    matched = _smallest_that_stands_out(halves, [row, col], 2, SEARCH_KERNELS_PX, search, MARGIN, grid=grid)
     matched = matched.reshape(2, *shape)
     return 2 * torch.where(agrees_with_neighbours(matched, lags), matched, torch.nan)
 

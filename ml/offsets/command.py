@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from ml.offsets import FARTHEST_PX, METHODS, POSTING_PX, VERSIONS
+from ml.offsets import FARTHEST_PX, POSTING_PX, OffsetsMethod
 from ml.rasters import pair_arguments
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `python -m ml offsets`."""
-    pair_arguments.add_arguments(parser, "offsets", METHODS, "O.tif")
+    pair_arguments.add_arguments(parser, "offsets", "O.tif")
     parser.add_argument(
         "--posting", type=int, default=POSTING_PX, metavar="N", help="spacing of the offsets, px (default: %(default)s)"
     )
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         lambda pair, device, pieces: track_offsets(
             pair, args.method, device, _search(args, pair), args.posting, pieces
         ),
-        VERSIONS[args.method],
+        OffsetsMethod.named(args.method).version,
         lay=True,
     )
 

@@ -5,18 +5,19 @@ correlation uses them only where the ground moved too far to be found by a searc
 """
 
 import math
+from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from affine import Affine
+from torch import Tensor
 
 from core.errors import UnusableData
-from ml.offsets import FARTHEST_PX, METHODS, ON_NODES, POSTING_PX, baseline, coarse, network, whitened
-from ml.offsets import VERSIONS as VERSIONS  # for ml.runs.jobs
-from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, of_source
-from ml.offsets.coarse import NEAR_PX, Reason, Search
+from ml.offsets import FARTHEST_PX, NEAR_PX, POSTING_PX, OffsetsMethod, baseline, coarse, network, whitened
+from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, of_source
+from ml.offsets.coarse import Reason, Search
 from ml.offsets.motion import PixelScale
 from ml.offsets.resampling import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
@@ -28,14 +29,8 @@ from ml.runtime.device import precision
 from ml.runtime.feeding import feed_of, on_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
-WEIGHTS = {method: card for method, card in network.NAMES.items() if method in METHODS}  # names of the cards
 UNITS = ("px", "px", "px", "px", "1")
 FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
-KERNELS_PX = {
-    "multi-kernel": baseline.KERNELS,
-    "ncc": baseline.SINGLE_KERNEL,
-    "whitened": (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL),
-} | dict.fromkeys(ON_NODES, coarse.KERNELS_PX)
 FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
@@ -45,14 +40,28 @@ REASONS = {
 }  # why a node has no value, in words; statistics have the share of each
 
 
-def parameters(method: str) -> dict[str, Any]:
-    """Return the constants with which a method runs, to be recorded with the result."""
-    return {
-        "kernels_px": KERNELS_PX[method],
-        "near_px": NEAR_PX,
-        "farthest_px": FARTHEST_PX,
-        "posting_px": POSTING_PX,
-    }
+class Searched(NamedTuple):
+    """A pair after the coarse search with which all methods begin.
+
+    Attributes:
+        source: its images, linear power
+        sampled: samples of them, (2, rows, cols) each
+        textures: what was searched
+        found: result of the search
+        search_px: reach of the search as it was wanted
+        posting_px: spacing of the offsets
+        device: where to compute
+        pieces: store for the pieces of a large pair
+    """
+
+    source: PairSource
+    sampled: list[Float32]
+    textures: Textures
+    found: Search
+    search_px: int
+    posting_px: int
+    device: torch.device
+    pieces: Pieces | None
 
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
@@ -75,22 +84,14 @@ def track_offsets(
     of a large pair. ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    if method not in METHODS:
-        raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    sampled = usable_samples(source, posting)
+    row, sampled = OffsetsMethod.named(method), usable_samples(source, posting)
     textures = of_source(source, device)
     found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
-    if method in ON_NODES:
-        tracker = network.shipped(device, method)
-        tracked = network.track_from(source, tracker, found, pieces, textures, sampled)
-        bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
-    else:
-        on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
-        bands = _correlated(source, method, on_device, found, min(search, NEAR_PX), posting, pieces)
+    bands = row.function(row, Searched(source, sampled, textures, found, search, posting, device, pieces))
     statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
-    tags = {"kernels_px": " ".join(map(str, KERNELS_PX[method])), "search_px": str(search), "posting_px": str(posting)}
+    tags = {"kernels_px": " ".join(map(str, row.kernels_px)), "search_px": str(search), "posting_px": str(posting)}
     tags |= {"reach_px": str(found.reach_px)}
-    of_network = {"precision": precision(device)} if method in WEIGHTS else {}
+    of_network = {"precision": precision(device)} if row.weights else {}
     grid = source.transform @ Affine.scale(posting)
     return RasterResult(
         bands,
@@ -104,35 +105,55 @@ def track_offsets(
     )
 
 
-def _correlated(
-    source: PairSource,
-    method: str,
-    sampled: list[torch.Tensor],
-    found: Search,
-    search: int,
-    posting: int,
-    pieces: Pieces | None,
+def on_nodes(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
+    """Return the bands of a network, or of the law without one, which answer on the nodes of the search."""
+    tracker = network.shipped(given.device, row.weights, row.folder)
+    tracked = network.track_from(given.source, tracker, given.found, given.pieces, given.textures, given.sampled)
+    laid = at_posting(tracked, given.source.shape, given.posting_px)
+    return {name: band.numpy() for name, band in laid._asdict().items()}
+
+
+def correlated(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
+    """Return the bands of normalised cross-correlation with the windows of a method."""
+    search, posting = min(given.search_px, NEAR_PX), given.posting_px
+    shared = median(pixels_per_cell(torch.from_numpy(sample).to(given.device)) for sample in given.sampled)
+
+    def track(power: Tensor, start: Tensor | None) -> baseline.Offsets:
+        return baseline.track(power, row.kernels_px, search, posting, shared, row.chance_margin, start)
+
+    return _tile_by_tile(given, track, baseline.reach(row.kernels_px, search, posting))
+
+
+def correlated_whitened(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
+    """Return the bands of whitened correlation."""
+    search, posting = min(given.search_px, NEAR_PX), given.posting_px
+    sampled = [torch.from_numpy(sample).to(given.device) for sample in given.sampled]
+    correlation, shared = whitened.autocorrelation(sampled), median(map(pixels_per_cell, sampled))
+
+    def track(power: Tensor, start: Tensor | None) -> baseline.Offsets:
+        return whitened.track(power, correlation, search, posting, shared, start)
+
+    return _tile_by_tile(given, track, whitened.reach(search, posting))
+
+
+def _tile_by_tile(
+    given: Searched, track: Callable[[Tensor, Tensor | None], baseline.Offsets], reach: int
 ) -> dict[str, Float32]:
-    """Return the bands of a correlation method. sampled: samples of the pair, on the device to be used."""
-    kernels, device, far = KERNELS_PX[method], sampled[0].device, coarse.far_starts(found)
-    shared = median(pixels_per_cell(sample) for sample in sampled)
-    margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
-    correlation = whitened.autocorrelation(sampled) if method == "whitened" else None
+    """Return the bands of a correlation, each tile searched around 0 or where the coarse search found fast motion.
+
+    track: linear power (2, rows, cols) and the start of each node, px, to its offsets; reach: halo of a tile, px.
+    """
+    far, posting, device = coarse.far_starts(given.found), given.posting_px, given.device
 
     def work(images: Float32, tile: Tile) -> dict[str, Float32]:
-        power = on_device(images, device)
         start = None if far is None else _at_nodes(far, tile.outer, posting).to(device)
-        if correlation is not None:
-            tracked = whitened.track(power, correlation, search, posting, shared, start)
-        else:
-            tracked = baseline.track(power, kernels, search, posting, shared, margin, start)
-        within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= found.reach_px + 1).all(dim=0)
+        tracked = track(on_device(images, device), start)
+        within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= given.found.reach_px + 1).all(dim=0)
         bands = {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
         return tile.own(bands, posting)
 
-    halo = whitened.reach(search, posting) if method == "whitened" else baseline.reach(kernels, search, posting)
-    halo += 0 if far is None else int(far.abs().max())
-    return dict(over_tiles(source, work, halo, posting, pieces=pieces, feed=feed_of(device)))
+    halo = reach + (0 if far is None else int(far.abs().max()))
+    return dict(over_tiles(given.source, work, halo, posting, pieces=given.pieces, feed=feed_of(device)))
 
 
 def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:

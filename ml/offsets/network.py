@@ -33,7 +33,6 @@ from ml.runtime.checkpoints import WEIGHTS, load, read_card
 from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px
 
-NAMES = {"model": "offsets", "cc-res-siamnet": "cc-res-siamnet"}  # of the cards
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
 MIN_KNOWN = 0.5  # of a node's square
@@ -61,12 +60,12 @@ class Tracker:
     block: int = 2 * BLOCK_PX
 
 
-def shipped(device: torch.device, method: str, folder: Path = WEIGHTS) -> Tracker:
-    """Load the tracker of a shipped method, without a network for 'law'. InputError if weights are missing."""
+def shipped(device: torch.device, name: str = "offsets", folder: Path = WEIGHTS) -> Tracker:
+    """Load the tracker of a card; without a name, that of the law alone. InputError if weights are missing."""
     block = window_px(device, 2 * BLOCK_PX)
-    if method not in NAMES:
+    if not name:
         return Tracker(None, device, block=block)
-    card = read_card(NAMES[method], folder)
+    card = read_card(name, folder)
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     ready(network, device)
@@ -176,7 +175,6 @@ def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: La
 
     with torch.no_grad():
         held, network = evidence(reference, images[1], start, far), tracker.network
-        short = torch.zeros_like(held.known)
         if network and law:
             channels = prior(held, start, law)
             found = answer(stated(network, channels), held, start, law, channels)
@@ -184,6 +182,5 @@ def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: La
             found = published(stated(network, correlated(held, start)), start)
         elif law:
             found = over_windows(held, start, law, tracker.size_px)
-        if law:
-            short = shortfall(held, found.offset - start, found.correlation, law)
+        short = shortfall(held, found.offset - start, found.correlation, law) if law else torch.zeros_like(held.known)
     return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

@@ -18,14 +18,12 @@ import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
 from core.errors import UnusableData
-from ml.offsets import POSTING_PX
-from ml.offsets.baseline import MOVED_SEARCH_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
+from ml.offsets import COARSE_KERNELS, FINE_KERNEL, NEAR_PX, POSTING_PX
+from ml.offsets.baseline import MOVED_SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate, windows
 from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
-FINE_KERNEL = 32
-COARSE_KERNELS = (32, 64)
 MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
 SPECTRUM_LAGS = 8  # of the autocorrelation that the spectrum is made from
 MAX_BRIGHTNESS = 4.0  # local standard deviations: what is brighter is held there
@@ -94,7 +92,7 @@ def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
 def track(
     power: torch.Tensor,
     correlation: torch.Tensor,
-    search: int = SEARCH_PX,
+    search: int = NEAR_PX,
     posting: int = POSTING_PX,
     shared: float = 1.0,
     start: torch.Tensor | None = None,

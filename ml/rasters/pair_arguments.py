@@ -1,16 +1,15 @@
 """Options that `python -m ml coherence` and `python -m ml offsets` share; importing them imports no torch."""
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from ingest.readers.images.scenes import SCALES
-from ml.runtime.methods import help_of, method_of
+from ml.runtime.methods import help_of, method_of, methods, shipped
 
 
-def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
-    """Declare the arguments on a pair. methods: by their stored names, the default first; out: help text of --out."""
+def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
+    """Declare the arguments on a pair. out: help text of --out."""
     parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
     parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
     parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")
@@ -18,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[
         "--scale", choices=SCALES, default="power", help="scale of the images' values (default: %(default)s)"
     )
     parser.add_argument(
-        "--method", type=partial(method_of, task), choices=methods, default=methods[0], help=help_of(task)
+        "--method",
+        type=partial(method_of, task),
+        choices=[*methods(task)],
+        default=shipped(task).name,
+        help=help_of(task),
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

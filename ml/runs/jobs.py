@@ -1,11 +1,9 @@
-"""Computation of a run for each task, from database rows to a raster. JOBS registers every method once."""
+"""Computation of a run for each task, from database rows to a raster."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import date
-from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +17,11 @@ from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
-from ml.coherence import WITH_WINDOW, window_of
+from ml.coherence import ChangeMethod, CoherenceMethod, window_of
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
-from ml.coherence.compared import Beside, Compared, compared
+from ml.coherence.compared import Beside, Compared
 from ml.deformation import infer as deformation_infer
 from ml.deformation.gridding.clusters import clustered
 from ml.deformation.gridding.points import PointCloud, project, usual
@@ -48,17 +46,6 @@ COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on whi
 WINDOW = "window"  # rows x columns, px
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
-
-
-class Job(NamedTuple):
-    """What computes the runs of a task.
-
-    methods: a module with METHODS, VERSIONS, parameters and, if it has networks, WEIGHTS (method -> name of the card);
-    work: function of a run that returns its result and computes each piece only once.
-    """
-
-    methods: ModuleType
-    work: Callable[[Run, torch.device, Pieces], RasterResult]
 
 
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -155,15 +142,14 @@ def _cloud(
 
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
-    """Estimate a pair's coherence; methods WITH_WINDOW use COHERENCE_WINDOW, a repeated run its former window."""
-    method, looks = run.model_version.method, looks_of(run.its_pair)
-    first = {WINDOW: settings.COHERENCE_WINDOW} if method in WITH_WINDOW else {}
+    """Estimate a pair's coherence; networks that take a window get COHERENCE_WINDOW, a repeated run its former one."""
+    row, looks = CoherenceMethod.named(run.model_version.method), looks_of(run.its_pair)
+    first = {WINDOW: settings.COHERENCE_WINDOW} if row.window_is_input else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
-    window = window_of(kept[WINDOW]) if method in WITH_WINDOW else None
-    result = coherence_infer.estimate_coherence(_images(run.its_pair), method, device, window, looks, pieces)
-    return _with_pair(
-        result._replace(parameters={**result.parameters, **{name: kept[name] for name in first}}), run.its_pair
-    )
+    window = window_of(kept[WINDOW]) if row.window_is_input else None
+    result = coherence_infer.estimate_coherence(_images(run.its_pair), row.name, device, window, looks, pieces)
+    kept_with = {**result.parameters, **{name: kept[name] for name in first}}
+    return _with_pair(result._replace(parameters=kept_with), run.its_pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -180,7 +166,7 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
     own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
-    share = np.float32(coherence_infer.area_share(own.run.model_version.method))
+    share = np.float32(CoherenceMethod.named(own.run.model_version.method).area_share)
     with ExitStack() as stack:
         now = stack.enter_context(opened_prediction(own))
         past = [stack.enter_context(opened_prediction(one, now)) for one in predecessors]
@@ -206,7 +192,8 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
             lambda at: now.read(sigma_of, at) * share,
             _images(run.its_pair),
         )
-        result = compared(these, now.transform, now.epsg, device, pieces)
+        compared = ChangeMethod.named(run.model_version.method).function
+        result: RasterResult = compared(these, now.transform, now.epsg, device, pieces)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
@@ -273,13 +260,10 @@ def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:
     return result._replace(tags=tags | result.tags)
 
 
-JOBS = {
-    Task.DEFORMATION: Job(deformation_infer, deformation),
-    Task.COHERENCE: Job(coherence_infer, coherence),
-    Task.COHERENCE_CHANGE: Job(change_infer, coherence_change),
-    Task.OFFSETS: Job(offsets_infer, offsets),
+# What computes the runs of a task: function of a run that returns its result and computes each piece only once.
+WORK: dict[Task, Callable[[Run, torch.device, Pieces], RasterResult]] = {
+    Task.DEFORMATION: deformation,
+    Task.COHERENCE: coherence,
+    Task.COHERENCE_CHANGE: coherence_change,
+    Task.OFFSETS: offsets,
 }
-METHODS: dict[str, list[ModelVersion.Task]] = {}  # name of a method -> tasks with a method of that name
-for _task, _job in JOBS.items():
-    for _method in _job.methods.METHODS:
-        METHODS.setdefault(_method, []).append(_task)

@@ -12,14 +12,12 @@ from django.conf import settings
 from ingest.models import Product, Scene
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.results import NotRepeatable, RasterResult
-from ml.runs.jobs import JOBS, METHODS
 from ml.runs.selectors import products_of
-from ml.runs.services import card_of, run_compute
+from ml.runs.services import run_compute, weights_here
 from ml.runs.stored import read_prediction
-from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
+from ml.runtime.methods import methods
 
-Task = ModelVersion.Task
 SHORT = 12  # letters of a hash
 
 
@@ -74,22 +72,20 @@ def run_again(*, run: Run) -> RasterResult:
 
 def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
     """Yield the first difference between this version of a method and the method on this machine, if they differ."""
-    name, task = version.method, Task(version.task)
-    if task not in METHODS.get(name, []):
+    name, row = version.method, methods(version.task).get(version.method)
+    if row is None:
         yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
         return
-    if weights := card_of(task, name):
-        was, here = version.weights_sha256, read_card(weights).weights_sha256
-        if here != was:
-            reason = f"the weights have changed: their SHA-256 was {was}, and here is {here}"
-            yield Missing(reason, _change("weights", was[:SHORT], here[:SHORT]))
-            return
-    methods = JOBS[task].methods
-    if methods.VERSIONS[name] != version.version:
-        reason = f"{name} was version {version.version}, and here is {methods.VERSIONS[name]}"
-        yield Missing(reason, _change(f"version of {name}", version.version, methods.VERSIONS[name]))
+    was, here = version.weights_sha256, weights_here(row)
+    if here != was:
+        reason = f"the weights have changed: their SHA-256 was {was}, and here is {here}"
+        yield Missing(reason, _change("weights", was[:SHORT], here[:SHORT]))
         return
-    today: dict[str, Any] = json.loads(json.dumps(methods.parameters(name)))
+    if row.version != version.version:
+        reason = f"{name} was version {version.version}, and here is {row.version}"
+        yield Missing(reason, _change(f"version of {name}", version.version, row.version))
+        return
+    today: dict[str, Any] = json.loads(json.dumps(row.parameters()))
     changed = sorted(one for one in today | version.parameters if today.get(one) != version.parameters.get(one))
     if changed:
         reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"

@@ -27,13 +27,14 @@ from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult, write_result
 from ml.runs import selectors
 from ml.runs.events import runs_urgent
-from ml.runs.jobs import JOBS, METHODS
+from ml.runs.jobs import WORK
 from ml.runs.queue import LEASE, is_finished, run_claim
 from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device, numerics
 from ml.runtime.memory import compute_or_fall_back
+from ml.runtime.methods import Method, method_named, methods
 from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
@@ -49,26 +50,25 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
     are missing.
     """
     task = task_of(method, task)
-    methods, weights = JOBS[task].methods, card_of(task, method)
+    row = method_named(task, method)
     version, _ = ModelVersion.objects.get_or_create(
         task=task,
         method=method,
-        version=methods.VERSIONS[method],
-        weights_sha256=read_card(weights).weights_sha256 if weights else "",
-        defaults={"parameters": methods.parameters(method)},
+        version=row.version,
+        weights_sha256=weights_here(row),
+        defaults={"parameters": row.parameters()},
     )
     return version
 
 
-def card_of(task: ModelVersion.Task, method: str) -> str | None:
-    """Return the name of a network's card; None for a method without weights."""
-    name: str | None = getattr(JOBS[task].methods, "WEIGHTS", {}).get(method)
-    return name
+def weights_here(row: Method) -> str:
+    """Return the hash of a method's weights on this machine, by their card; empty for a method without weights."""
+    return read_card(row.weights, row.folder).weights_sha256 if row.weights else ""
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
     """Return the task of a method. ValueError if there is none, or more than one and no task is given."""
-    tasks = METHODS.get(method, [])
+    tasks = [one for one in ModelVersion.Task if method in methods(one)]
     if task is not None and task in tasks:
         return ModelVersion.Task(task)
     if task is not None or not tasks:
@@ -183,8 +183,7 @@ def pieces_key(run: Run, device: torch.device) -> str:
     The weights are those of this machine: if they are not the run's, the pieces are not the run's either.
     """
     version = run.model_version
-    weights = card_of(ModelVersion.Task(version.task), version.method)
-    here = read_card(weights).weights_sha256 if weights else ""
+    here = weights_here(method_named(version.task, version.method))
     facts = [version.task, str(version), here, code_version(), device.type, *numerics(device), run.parameters]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -192,16 +191,14 @@ def pieces_key(run: Run, device: torch.device) -> str:
 def run_work(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Apply a run's method to its input. InputError if the weights on this machine are not those of the run."""
     version = run.model_version
-    task = ModelVersion.Task(version.task)
-    if weights := card_of(task, version.method):
-        here = read_card(weights).weights_sha256
-        if here != version.weights_sha256:
-            raise InputError(
-                f"{weights}.safetensors",
-                f"its sha-256 is {here[:12]}…, the run wants {version.weights_sha256[:12]}…",
-                "Put back the weights of that version, or queue the new ones (manage.py run)",
-            )
-    return JOBS[task].work(run, device, pieces)
+    row = method_named(version.task, version.method)
+    if (here := weights_here(row)) != version.weights_sha256:
+        raise InputError(
+            f"{row.weights}.safetensors",
+            f"its sha-256 is {here[:12]}…, the run wants {version.weights_sha256[:12]}…",
+            "Put back the weights of that version, or queue the new ones (manage.py run)",
+        )
+    return WORK[ModelVersion.Task(version.task)](run, device, pieces)
 
 
 def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from ingest.readers.files import file_sha256
+from ml.runtime.methods import SHIPPED_WEIGHTS
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS = SHIPPED_WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ class Channel(Protocol):
 
     one_server: whether one server takes all messages, so that several senders may share them; otherwise every address
     (`Endpoint`) has a server of its own. at_once: how many deliveries a sender then has under way at the same time.
-    rules: what the channel asks of its endpoints, if it has any.
+    rules: what the channel asks of its endpoints, if it has any. order: place of its section among those of others.
     """
 
+    order: int = 1000
     one_server: bool = True
     at_once: int = 1
     rules: ClassVar[EndpointRules] = EndpointRules()
@@ -127,7 +128,7 @@ def endpoint_channels(*, for_organisations: bool = False) -> dict[str, type[Endp
     some = {name: channel_class(name=name) for name in settings.CHANNELS}
     return {
         name: one
-        for name, one in some.items()
+        for name, one in sorted(some.items(), key=lambda item: item[1].order)
         if issubclass(one, EndpointChannel) and one.for_organisations >= for_organisations and one.shown() is not None
     }
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from ml.runtime.methods import methods
 from monitor.wording.dates import two_days
 from monitor.wording.figures import decimal, listed, percent, whole
 from monitor.wording.places import latitude_label, longitude_label, toward
@@ -74,28 +75,6 @@ TASKS = {
     "coherence-change": gettext_lazy("Change of coherence"),
     "offsets": gettext_lazy("Offsets"),
 }
-METHODS = {
-    "ada": gettext_lazy("active deformation areas"),
-    "cc-res-siamnet": gettext_lazy("neural network as published"),
-    "getis-ord": gettext_lazy("hot spots (Getis–Ord)"),
-    "gls": gettext_lazy("generalised least squares"),
-    "guarnieri-prati": gettext_lazy("estimator of Guarnieri and Prati"),
-    "law": gettext_lazy("correlation at whole pixels"),
-    "matched-filter": gettext_lazy("matched filter"),
-    "model": gettext_lazy("neural network"),
-    "multi-kernel": gettext_lazy("correlation with several windows"),
-    "ncc": gettext_lazy("normalised cross-correlation"),
-    "network": gettext_lazy("neural network alone"),
-    "overwrapped-cnn": gettext_lazy("neural network on wrapped phase"),
-    "pearson": gettext_lazy("sample coherence"),
-    "posterior-mean": gettext_lazy("posterior mean"),
-    "residual-unet": gettext_lazy("neural network"),
-    "robust-z": gettext_lazy("robust standard score"),
-    "threshold": gettext_lazy("threshold of velocity"),
-    "whitened": gettext_lazy("whitened correlation"),
-    "whitening": gettext_lazy("whitened matched filter"),
-    "without-network": gettext_lazy("decision without the neural network"),
-}
 NOT_RUN = {
     "coherence": gettext_lazy("No model has compared these two images yet."),
     "coherence-change": gettext_lazy(
@@ -105,9 +84,10 @@ NOT_RUN = {
 }
 
 
-def method_name(method: str) -> str:
-    """Return the name of a method for use in a sentence; its name in the code if it has no wording yet."""
-    return str(METHODS.get(method, method.replace("-", " ")))
+def method_name(task: str, method: str) -> str:
+    """Return the name of a method for use in a sentence; its stored name if it is no longer part of the code."""
+    row = methods(task).get(method)
+    return _(row.label) if row else method.replace("-", " ")
 
 
 # reasons of ml.offsets, of which statistics hold the shares

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.kinds import Kind, Sign, row_of
+from detection.kinds import Sign, row_of
 from detection.rules.updates import Cause
 from monitor.wording.components import ROSE, SANK, Way, way
 from monitor.wording.dates import day_words, month_words
@@ -24,11 +24,6 @@ GRADES_BEFORE = {
     "moderate": gettext_lazy("It was medium before."),
     "strong": gettext_lazy("It was high before."),
 }
-OVER = {
-    Kind.SURFACE_CHANGE: gettext_lazy("Data after %(day)s show no further change."),
-    Kind.GLACIER_SURGE: gettext_lazy("Data after %(day)s show the usual speed."),
-}
-NO_MOTION = gettext_lazy("Data after %(day)s show no motion.")
 SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
@@ -70,7 +65,7 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             month = month_words(date.fromisoformat(after))
             return [_("Since %(month)s it has moved faster than before.") % {"month": month}]
         case Cause.FINISHED:
-            return [str(OVER.get(Kind(kind), NO_MOTION) % {"day": day_words(date.fromisoformat(after))})]
+            return [str(row_of(kind).over % {"day": day_words(date.fromisoformat(after))})]
         case Cause.OUTLINE:
             areas = {"before": area_label(before), "after": area_label(after)}
             # Translators: %(before)s and %(after)s are "21 hectares"

@@ -17,7 +17,7 @@ from detection.rules.lifecycle import State
 from detection.selectors import shorter_pairs_cover
 from ingest.models import ScenePair
 from ml.models import GroundEvent, Prediction, Run
-from monitor.pages.alerts.blocks import places_rows
+from monitor.pages.alerts.blocks import places_block
 from monitor.wording.cards.cards import alert_card
 from tests.makers import pairs as made_pairs
 from tests.makers.watching import search_all, watch, watch_images
@@ -148,7 +148,7 @@ def test_mexico_city_has_one_alert_with_nested_levels_that_claims_no_change(real
     watch(real_data / "mexicocity_s1" / "cum.h5", method="model")
     alert = Alert.objects.get(extent=Extent.LOCAL)
     assert alert.kind == Kind.GROUNDWATER
-    levels = places_rows(list(Detection.objects.filter(alert=alert)))["outlines"]["features"]
+    levels = places_block(list(Detection.objects.filter(alert=alert))).outlines["features"]
     assert {one["properties"]["level"] for one in levels} == {"half", "core"}
     card = alert_card(alert)
     assert card.sentence.startswith("The fastest part sank by about ")

@@ -25,10 +25,10 @@ from lab.deformation.measures.shapes import best_error, shape_metrics, true_shap
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
-from ml.deformation import METHODS
 from ml.deformation.filters.baseline import split_by_sign
 from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
 from ml.rasters.areas import Area, PeakRate, Place
+from ml.runtime.methods import methods
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence
@@ -116,7 +116,7 @@ def test_what_has_too_few_points_is_neither_missed_nor_a_false_alarm(still):
     assert (score.n_objects, score.n_areas, score.false_alarms) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods("deformation"))
 def test_every_method_finds_a_wide_bowl_and_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
     tracks = moving.tracks[:1]
     points = cloud(tracks[0])

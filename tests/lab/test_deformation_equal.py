@@ -13,9 +13,10 @@ from lab.deformation.injected.scenes import bowl_in, digest, scene, searched_km2
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl, bowl_tile
 from lab.simulation.seeds import Purpose
 from ml.__main__ import main
+from ml.deformation import DeformationMethod
 from ml.deformation.filters.baseline import split_by_sign
 from ml.deformation.gridding.points import PointCloud, sorted_points
-from ml.deformation.infer import CONFIGS, DeformationResult
+from ml.deformation.infer import DeformationResult
 from ml.rasters.areas import areas_in, count_within
 
 SIDE_M = 4_100.0
@@ -76,7 +77,7 @@ def test_a_raised_threshold_flags_what_the_method_itself_flags_with_that_thresho
     tile = bowl_tile("deformation-national", "pd_4mm_800m", 3, Purpose.TEST)
     points = equal.cloud(tile.tracks[0])
     view = view_of(method, [points])
-    own = levels.detect_all_with([points], CONFIGS[method]())
+    own = levels.detect_all_with([points], DeformationMethod.named(method).new_config())
     held = [sorted_points(points)]
     served = [area for area in areas_in(own.bands(), own.transform) if count_within(area.polygon, held) >= 5]
     assert len(view.flagged(0.0)) == len(served)

@@ -12,33 +12,36 @@ from lab.evaluate_command import TASKS
 from lab.simulation.sar.recipes import homogeneous
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
-from ml.coherence import infer as coherence
-from ml.deformation import infer as deformation
-from ml.offsets import infer as offsets
+from ml.models import ModelVersion
 from ml.runs import services
-from ml.runs.jobs import JOBS
-from ml.runtime.methods import MODEL, SHIPPED, method_of
+from ml.runtime.methods import MODEL, method_of, methods, shipped
 from tests.makers.geotiff import write
 
-INFER = {"deformation": deformation, "coherence": coherence, "offsets": offsets}
+SHIPPED = ("deformation", "coherence", "offsets")  # tasks with a network
+EVERY = [row for task in ModelVersion.Task for row in methods(task).values()]
 
 
 @pytest.mark.parametrize("task", SHIPPED)
 def test_model_and_the_networks_own_name_mean_the_stored_method_with_weights(task):
-    stored = SHIPPED[task].method
-    assert method_of(task, MODEL) == method_of(task, SHIPPED[task].name) == stored
-    assert stored in INFER[task].METHODS
-    assert stored in INFER[task].WEIGHTS
-    assert [method_of(task, name) for name in INFER[task].METHODS] == list(INFER[task].METHODS)
+    (row,) = (row for row in methods(task).values() if row.network)
+    assert method_of(task, MODEL) == method_of(task, row.network) == row.name == shipped(task).name
+    assert row.weights
+    assert [method_of(task, name) for name in methods(task)] == list(methods(task))
 
 
 def test_the_methods_of_rows_in_the_database_keep_their_names():
-    assert {task: shipped.method for task, shipped in SHIPPED.items()} == {
+    assert {task: shipped(task).name for task in SHIPPED} == {
         "deformation": "model",
         "coherence": "residual-unet",
         "offsets": "model",
     }
-    assert all(SHIPPED[str(task)].method in job.methods.METHODS for task, job in JOBS.items() if str(task) in SHIPPED)
+
+
+@pytest.mark.parametrize("row", EVERY, ids=lambda row: f"{row.task} {row.name}")
+def test_a_row_leads_to_code_constants_and_weights(row):
+    assert callable(row.function)
+    assert json.loads(json.dumps(row.parameters())) is not None
+    assert not row.weights or (row.folder / f"{row.weights}.json").exists()
 
 
 @pytest.mark.parametrize("task", SHIPPED)
@@ -51,8 +54,8 @@ def test_every_benchmark_accepts_model(task, tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, task, (stub,))
     written = tmp_path / "figures.json"
     assert main(["evaluate", task, "--method", MODEL, "--size", "1", "--json", str(written)]) == 0
-    assert wanted == [SHIPPED[task].method]
-    assert json.loads(written.read_text())["method"] == SHIPPED[task].method
+    assert wanted == [shipped(task).name]
+    assert json.loads(written.read_text())["method"] == shipped(task).name
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +77,11 @@ def inputs(tmp_path_factory):
 @pytest.mark.parametrize("task", SHIPPED)
 def test_a_file_is_run_with_the_shipped_network_by_any_of_its_names(task, inputs, tmp_path):
     results = []
-    for name in (MODEL, SHIPPED[task].name):
+    for name in (MODEL, shipped(task).network):
         out = tmp_path / f"{name}.tif"
         assert main([task, *inputs[task], "--out", str(out), "--method", name]) == 0
         with rasterio.open(out) as raster:
-            assert raster.tags()["method"] == SHIPPED[task].method
+            assert raster.tags()["method"] == shipped(task).name
             results.append(raster.read(1))
     np.testing.assert_array_equal(*results)
 
@@ -89,9 +92,9 @@ def test_manage_run_knows_networks_by_their_own_names_and_as_model_of_a_task(mon
     monkeypatch.setattr(
         services, "runs_queue", lambda **which: queued.append((which["method"], str(which["task"]))) or []
     )
-    for task, shipped in SHIPPED.items():
-        call_command("run", shipped.name)
+    for task in SHIPPED:
+        call_command("run", shipped(task).network)
         call_command("run", MODEL, "--task", task)
-    assert queued == [(shipped.method, task) for task, shipped in SHIPPED.items() for _ in "ab"]
+    assert queued == [(shipped(task).name, task) for task in SHIPPED for _ in "ab"]
     with pytest.raises(CommandError, match="--task"):
         call_command("run", MODEL)

@@ -8,7 +8,7 @@ import pytest
 from detection.models import Alert
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from tests.makers.people import words as text
 from tests.monitor.maps.rasters.test_raster_tiles import tile_of
 
@@ -30,7 +30,7 @@ def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
     assert "No specialist has confirmed it yet" in content
     assert "track 901 ascending" in content
     assert "track 902 descending" in content
-    assert f"matched-filter {VERSIONS['matched-filter']}" in content
+    assert f"matched-filter {DeformationMethod.named('matched-filter').version}" in content
     assert "danger" not in content.lower()
 
 

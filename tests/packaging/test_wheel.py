@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from core import plugins
 from ml.runtime import code_version as code_version_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,16 @@ def test_a_wheel_carries_the_languages_compiled(small_project):
     catalogue.write_text(f'{head}msgid "Map"\nmsgstr "Karte"\n')
     with built(small_project) as archive, archive.open("monitor/_site/locale/de/LC_MESSAGES/django.mo") as file:
         assert GNUTranslations(file).gettext("Map") == "Karte"
+
+
+def test_a_wheel_registers_what_a_checkout_does(small_project):
+    with built(small_project) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+        written = archive.read(name).decode()
+    assert name.startswith(plugins.DISTRIBUTION.replace("-", "_"))
+    for group in (plugins.READERS, plugins.METHODS, plugins.CHANNELS):
+        listed = written.partition(f"[{group}]\n")[2].partition("\n\n")[0].split("\n")
+        assert {f"{point.name} = {point.value}" for point in plugins.registered(group).values()} == {*listed} - {""}
 
 
 def test_an_installed_copy_reports_what_it_was_built_from(tmp_path, monkeypatch):

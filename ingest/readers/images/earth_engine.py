@@ -19,6 +19,7 @@ from ingest.readers.records import Declaration
 
 NAME = "earth-engine"
 TITLE = "Earth Engine export of Sentinel-1"
+ORDER = 220
 SUFFIXES = raster.SUFFIXES
 OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files
 FLOAT = "S1_GRD_FLOAT"

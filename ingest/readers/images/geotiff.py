@@ -21,6 +21,7 @@ from ingest.readers.records import Declaration, Direction
 
 NAME = "geotiff-image"
 TITLE = "image (GeoTIFF)"
+ORDER = 230
 SUFFIXES = raster.SUFFIXES
 PYROSAR = re.compile(
     r"(?P<platform>S1[A-D])__?(?P<mode>IW|EW|S[1-6]|WV)_+(?P<direction>[AD])_(?P<start>\d{8}T\d{6})"

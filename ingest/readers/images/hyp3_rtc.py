@@ -20,6 +20,7 @@ from ingest.readers.tables import text_table
 
 NAME = "hyp3-rtc"
 TITLE = "HyP3 RTC"
+ORDER = 210
 SUFFIXES = raster.SUFFIXES
 PRODUCT = (
     r"(?P<product>(?P<platform>S1[A-D])_(?P<mode>\w\w)_(?P<start>\d{8}T\d{6})_[SD][HV][PRO]_RTC\d+_G"

@@ -14,6 +14,7 @@ from ingest.readers.records import Declaration
 
 NAME = "opera-rtc"
 TITLE = "OPERA RTC-S1"
+ORDER = 200
 SUFFIXES = raster.SUFFIXES
 FILE_NAME = re.compile(
     r"OPERA_L2_RTC-S1_T(?P<track>\d{3})-(?P<burst>\d{6}-IW\d)_(?P<acquired>\d{8}T\d{6})Z_(?P<made>\d{8}T\d{6})Z"

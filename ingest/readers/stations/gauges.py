@@ -23,6 +23,7 @@ from ingest.readers.stations.records import (
 from ingest.readers.stations.table import header_names, table_columns
 
 NAME, TITLE = "gauges", "table of gauges"
+ORDER = 50
 SUFFIXES = frozenset({".csv"})
 COLUMNS = ("gauge", "date", "longitude", "latitude")
 VALUES = {GaugeKind.RAIN: "rain_mm_day", GaugeKind.GROUNDWATER: "level_m"}

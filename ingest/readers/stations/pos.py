@@ -23,6 +23,7 @@ from ingest.readers.stations.records import (
 )
 
 NAME, TITLE = "pos", "station series (.pos)"
+ORDER = 30
 SUFFIXES = frozenset({".pos"})
 FIRST_WORDS = "PBO Station Position Time Series"
 NEEDED = ("YYYYMMDD", "dE", "dN", "dU", "Se", "Sn", "Su")

@@ -26,6 +26,7 @@ from ingest.readers.stations.records import (
 from ingest.readers.tables.text_table import refuse_cut_off
 
 NAME, TITLE = "stations", "table of stations"
+ORDER = 40
 SUFFIXES = frozenset({".csv"})
 PLACED = ("date", "longitude", "latitude")
 MOVED = ("east_mm", "north_mm", "up_mm", "east_sigma_mm", "north_sigma_mm", "up_sigma_mm")

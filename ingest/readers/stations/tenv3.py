@@ -23,6 +23,7 @@ from ingest.readers.stations.records import (
 )
 
 NAME, TITLE = "ngl-tenv3", "NGL tenv3"
+ORDER = 20
 SUFFIXES = frozenset({".tenv3"})
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 COLUMNS = 23

@@ -27,6 +27,7 @@ from ingest.readers.tables.text_table import Table
 
 NAME = "generic"
 TITLE = "Table"
+ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 MAX_UNREAD = 5  # columns alike: of more, a person may have expected that they are read

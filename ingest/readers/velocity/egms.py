@@ -22,6 +22,7 @@ from ingest.readers.velocity import geotiff
 
 NAME = "egms"
 TITLE = "EGMS"
+ORDER = 60
 SUFFIXES = text_table.SUFFIXES | raster.SUFFIXES
 EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"

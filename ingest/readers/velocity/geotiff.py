@@ -17,6 +17,7 @@ from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated,
 
 NAME = "geotiff"
 TITLE = "GeoTIFF"
+ORDER = 900
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # never used for phase measurements

@@ -27,10 +27,12 @@ from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ingest.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slope_mm_yr
 from ingest.readers.tables.columns import check_rates
+from ingest.readers.velocity.geotiff import other_layer as other_layer
 from ingest.readers.velocity.geotiff import refuse_other_layer
 
 NAME = "gmt"
 TITLE = "GMTSAR"
+ORDER = 190
 SUFFIXES = frozenset({".grd", ".nc"})
 VELOCITY = re.compile(r"vel(?:ocity)?(?:_mm)?(?P<ll>_ll)?\.grd")
 DATED = re.compile(r"(?:disp_?|cum_?)?(?P<year>[12]\d{3})(?P<day>\d{4}|\d{3})(?P<ll>_ll)?\.grd")

@@ -35,6 +35,7 @@ from ingest.readers.velocity import stacks
 
 NAME = "gunw"
 TITLE = "ARIA/NISAR GUNW"
+ORDER = 120
 SUFFIXES = hdf5.SUFFIXES
 MAX_FILES = 800  # each stays open while a folder is read
 PHASE = "unwrappedPhase"

@@ -21,6 +21,7 @@ from ingest.readers.velocity import stacks
 
 NAME = "hyp3"
 TITLE = "HyP3"
+ORDER = 150
 SUFFIXES = raster.SUFFIXES
 FILE_NAME = re.compile(
     r"(?P<product>(?P<place>S1[A-D]{2}|S1_\d{6}_[IE]W\d|S1_(?P<track>\d{3})_[\dsn-]+_[IE]W)"

@@ -16,6 +16,7 @@ from ingest.readers.tables.columns import Plan
 
 NAME = "insar-norway"
 TITLE = "InSAR Norway"
+ORDER = 70
 SUFFIXES = text_table.SUFFIXES
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
 LICENCE = ""  # not stated in the file: --licence

@@ -34,6 +34,7 @@ from ingest.readers.tables import text_table
 
 NAME = "its-live"
 TITLE = "ITS_LIVE"
+ORDER = 160
 SUFFIXES = hdf5.SUFFIXES
 AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})

@@ -25,6 +25,7 @@ from ingest.readers.velocity.stacks import MAX_PAIRS
 
 NAME = "kfts"
 TITLE = "KFTS-InSAR"
+ORDER = 180
 SUFFIXES = hdf5.SUFFIXES
 PHASES = ("igram", "figram")
 PLACES = ("lon.flt", "lat.flt")

@@ -27,6 +27,7 @@ from ingest.readers.hdf5_grids import Grid
 
 NAME = "licsbas"
 TITLE = "LiCSBAS"
+ORDER = 80
 SUFFIXES = hdf5.SUFFIXES
 VARIANTS = (".filt.mskd", ".mskd", ".filt", "")  # the best first: filtering also chooses a better reference
 LAYER = r"(?P<layer>vel|vstd|mask|hgt|resid_rms|{})(?P<variant>(?:\.filt)?(?:\.mskd)?)"

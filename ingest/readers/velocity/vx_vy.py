@@ -22,6 +22,7 @@ from ingest.readers.tables import text_table
 
 NAME = "vx-vy"
 TITLE = "Tracked motion"
+ORDER = 170
 SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
 PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")

@@ -25,13 +25,12 @@ from lab.coherence.change.evaluate import DETECTED_SHARE, EDGE_PX, estimates_of
 from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import VERSIONS
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
-from ml.coherence.infer import WEIGHTS
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import Float32
 from ml.rasters.windows import Window
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Float64, Interval, bootstrap
 
 NAME, VERSION = "change-real", "4"
@@ -239,4 +238,4 @@ def truth_sha256(places: int) -> str:
     return hashlib.sha256((repr(settings) + series).encode()).hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, 3, "places of land", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(NAME, VERSION, 3, "places of land", methods("coherence"), evaluate, truth_sha256)

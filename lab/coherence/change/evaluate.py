@@ -18,11 +18,12 @@ from lab.benchmark import Benchmark, auc, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import VERSIONS, WINDOW_PX
+from ml.coherence import WINDOW_PX
 from ml.coherence.change import coherence_change, of_scatterers
 from ml.coherence.confirm import EPOCH, Confirmed, Evidence, confirmed
-from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Interval, bootstrap
 
 NAME, CONFIRMED, VERSION = "change", "change-confirmed", "1"
@@ -125,7 +126,7 @@ def truth_sha256(name: str, series: int, purpose: Purpose = Purpose.BENCHMARK) -
 
 BENCHMARKS = tuple(
     Benchmark(
-        name, VERSION, size, of, VERSIONS, partial(_evaluate, outcome, names), partial(truth_sha256, name), WEIGHTS
+        name, VERSION, size, of, methods("coherence"), partial(_evaluate, outcome, names), partial(truth_sha256, name)
     )
     for name, size, of, outcome, names in (
         (NAME, 100, "series of nine images", outcome, ("auc_change", "false_alarm_share")),

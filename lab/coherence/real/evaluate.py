@@ -23,11 +23,12 @@ from core.errors import InputError
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32, to_pixels
-from ml.coherence import VERSIONS
-from ml.coherence.infer import WEIGHTS, estimate_coherence
+from ml.coherence import CoherenceMethod
+from ml.coherence.infer import estimate_coherence
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "coherence-real", "1"
@@ -161,7 +162,7 @@ def recalibrated(blocks: list[Block]) -> list[Float64]:
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
     """Return the blocks of a method for every window tried. Networks get STATED only, also on averaged pixels."""
     tried = {}
-    for side in (STATED[0],) if method in WEIGHTS else WINDOWS:
+    for side in (STATED[0],) if CoherenceMethod.named(method).weights else WINDOWS:
         bands = estimate_coherence(pair.images, method, torch.device("cpu"), side, pair.looks).bands
         tried[side] = blocks_of(pair, bands["coherence"], bands["coherence_sigma"])
     return tried
@@ -210,4 +211,6 @@ def truth_sha256(blocks: int) -> str:
     return hashlib.sha256(repr((NAME, VERSION, LOOKS, WINDOWS, AVERAGED, means)).encode()).hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, BLOCKS_KNOWN, "blocks of a real pair", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(
+    NAME, VERSION, BLOCKS_KNOWN, "blocks of a real pair", methods("coherence"), evaluate, truth_sha256
+)

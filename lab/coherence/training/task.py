@@ -32,13 +32,13 @@ from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask, begin_from
-from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, VERSIONS
+from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, CoherenceMethod
 from ml.coherence.baseline import Estimate
 from ml.coherence.features import SCATTERERS, features, no_history
-from ml.coherence.infer import WEIGHTS
 from ml.coherence.network import CoherenceNet, network_of
 from ml.networks.coherence_heads import SicaHead
 from ml.runtime.checkpoints import Card, load, read_card
+from ml.runtime.methods import methods
 
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation
@@ -60,7 +60,7 @@ KINDS: dict[str, Callable[[int], SarPair]] = {
 class CoherenceSettings(Drawing):
     """Settings that --config can change.
 
-    method: a key of WEIGHTS. batch: samples per step; windows: number of windows per step, shared by its samples, in
+    method: one with weights. batch: samples per step; windows: number of windows per step, shared by its samples, in
     addition to the scatterers; looks_stated_share: share of samples with stated looks; begin: folder of weights to
     continue from; unet: of those of Sica et al., with whose U-Net ours begins; '' for none.
     """
@@ -180,10 +180,11 @@ def _named(window: Window | None) -> str:
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Draw missing samples, make the network. InputError for settings that do not fit, or without textures."""
-    if settings.method not in WEIGHTS:
-        raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(WEIGHTS)}")
-    name = WEIGHTS[settings.method]
-    card, net = Card("coherence", name, VERSIONS[settings.method], {}), network_of(name)
+    networks = {name: row.weights for name, row in methods("coherence").items() if row.weights}
+    if settings.method not in networks:
+        raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(networks)}")
+    name = networks[settings.method]
+    card, net = Card("coherence", name, CoherenceMethod.named(settings.method).version, {}), network_of(name)
     if settings.begin:
         begin_from(Path(settings.begin), card, net)
     if settings.unet and (settings.begin or settings.method != NETWORK):

@@ -26,10 +26,9 @@ from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, 
 from lab.deformation.measures.scoring import heart_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M
-from ml.deformation import VERSIONS
 from ml.deformation.gridding.points import Float64, PointCloud
-from ml.deformation.infer import WEIGHTS
 from ml.rasters.areas import CLASSES
+from ml.runtime.methods import methods
 from ml.statistics.intervals import Interval, bootstrap_over
 
 NAME, VERSION = "deformation-equal", "2"
@@ -200,4 +199,4 @@ def truth_sha256(size: int) -> str:
     return scenes_sha256(VERSION, size, [*map(digest, scenes)])
 
 
-BENCHMARK = Benchmark(NAME, VERSION, SIZE, "still tiles", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(NAME, VERSION, SIZE, "still tiles", methods("deformation"), evaluate, truth_sha256)

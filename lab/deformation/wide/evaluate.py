@@ -11,7 +11,7 @@ import numpy as np
 from rasterio.features import geometry_mask
 
 from ingest.readers.records import Reference
-from lab.benchmark import Benchmark, over_seeds
+from lab.benchmark import Benchmark, Measured, over_seeds
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
 from ml.deformation.gridding.cells import middles
 from ml.deformation.wide.cells import WideCells
@@ -23,7 +23,7 @@ VERSION = "2"
 SIZE = 96  # four frames, twelve bowls, two places
 DRAWN_MM_YR = 2.0
 MATCHING_IOU = 0.2
-VERSIONS = {"wide": "2"}
+METHODS = {"wide": Measured("2")}
 
 
 class Moving(NamedTuple):
@@ -91,6 +91,6 @@ def truth_sha256(noise: Noise, size: int) -> str:
 
 
 BENCHMARKS = tuple(
-    Benchmark(noise.value, VERSION, SIZE, "scenes", VERSIONS, partial(evaluate, noise), partial(truth_sha256, noise))
+    Benchmark(noise.value, VERSION, SIZE, "scenes", METHODS, partial(evaluate, noise), partial(truth_sha256, noise))
     for noise in Noise
 )

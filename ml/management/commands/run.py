@@ -9,9 +9,8 @@ from core.failures import reason_of
 from ingest.models import Product, ScenePair
 from ml.models import ModelVersion, Run
 from ml.runs import services
-from ml.runs.jobs import METHODS
 from ml.runs.repetition import run_repeat
-from ml.runtime.methods import TASK_OF_NETWORK, method_of
+from ml.runtime.methods import method_of, methods
 
 Task = ModelVersion.Task
 
@@ -23,7 +22,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the method, its task and the product, pair or run."""
-        parser.add_argument("method", choices=[*METHODS, *(name for name in TASK_OF_NETWORK if name not in METHODS)])
+        rows = [row for task in Task for row in methods(task).values()]
+        parser.add_argument(
+            "method", choices=[*dict.fromkeys([row.name for row in rows] + [*self._tasks_of_networks()])]
+        )
         parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--product", type=int, metavar="ID")
@@ -33,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Queue and compute runs of a method, or repeat a finished run."""
         method = options["method"]
-        options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
+        options["task"] = options["task"] or self._tasks_of_networks().get(method)
         method = method_of(options["task"], method) if options["task"] else method
         if options["repeat"] is not None:
             self._repeat(options["repeat"], method)
@@ -56,9 +58,18 @@ class Command(BaseCommand):
         if failed:
             raise CommandError("\n".join([*failed, f"{len(failed)} of {len(runs)} runs failed."]), returncode=1)
 
+    def _tasks_of_networks(self) -> dict[str, Task]:
+        """Return the task of each shipped network by the network's own name."""
+        return {row.network: task for task in Task for row in methods(task).values() if row.network}
+
     def _task_of_flag(self, method: str, options: Mapping[str, Any]) -> str | None:
         """Return the task implied by --product or --pair; None if it is ambiguous, as several tasks take pairs."""
-        wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
+        tasks = (
+            [Task.DEFORMATION]
+            if options["product"] is not None
+            else [task for task in Task if task != Task.DEFORMATION]
+        )
+        wanted = [task for task in tasks if method in methods(task)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None
 

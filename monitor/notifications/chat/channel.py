@@ -46,6 +46,7 @@ PRESETS: dict[str, tuple[Any, dict[str, Any]]] = {  # name of the server, and wh
 class Channel(base.EndpointChannel):
     """Channel to chat rooms; requests run in parallel, at most one per room at a time."""
 
+    order = 40
     rules = EndpointRules(most_an_hour=20, reports_end=True)
     section = "notifications/chat/_rooms.html"
     for_organisations = True

@@ -23,6 +23,8 @@ SERVICE_CLOSES = 421
 class Channel(base.Channel):
     """Channel of mails through Django's mail backend, which sends them to a server or, without one, writes files."""
 
+    order = 10
+
     def __init__(self) -> None:
         self.server = get_connection()
         self.compose = Composer()

@@ -30,6 +30,7 @@ WORKS = gettext_noop("Messages of this site reach this device.")
 class Channel(base.EndpointChannel):
     """Channel of encrypted messages; requests run in parallel, at most one per device at a time."""
 
+    order = 20
     rules = EndpointRules(wakes=True, most_an_hour=5)
     removed, gone_by = "The device was removed.", (404, 410)
     section, script = "notifications/push/_devices.html", "js/notifications/push/device.js"

@@ -43,6 +43,7 @@ OF_THIS_NUMBER = (400, 404, 422)  # statuses of a gateway that does not take a n
 class Channel(base.EndpointChannel):
     """Channel of text messages through one gateway, which pauses as a whole when the gateway takes nothing."""
 
+    order = 30
     one_server, at_once = True, 4
     rules = EndpointRules(wakes=True, most_an_hour=3, is_number=True)
     section = "notifications/text/_numbers.html"

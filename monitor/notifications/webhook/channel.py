@@ -33,6 +33,7 @@ BOTH_FOR = timedelta(days=1)  # in which the old secret also signs
 class Channel(base.EndpointChannel):
     """Channel of signed messages; requests run in parallel, at most one per server at a time."""
 
+    order = 50
     rules = EndpointRules(reports_end=True)
     section = "notifications/webhook/_webhooks.html"
     for_organisations = True

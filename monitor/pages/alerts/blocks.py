@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,10 +16,11 @@ from core.areas import area_of
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
 from detection.selectors import scans_beside
+from ml.models import Prediction
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, season_sentence
-from monitor.wording.figures import area_label, figure, mm_a_year, percent, whole, with_uncertainty
+from monitor.wording.figures import area_label, figure, mm_a_year, percent, whole
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
@@ -28,21 +30,61 @@ OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a mode
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
 
 
-def motion_rows(motion: AlertMotion) -> dict[str, Any]:
-    """Return the sentence on seasons, table and chart data of an alert's motion."""
+@dataclass(frozen=True)
+class Motion:
+    """Motion of an alert: sentences on its seasons, the table of changes, and the data of its chart."""
+
+    sentences: list[str]
+    source: str
+    n_dates: int
+    changes: list[dict[str, str]]
+    chart: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Fastest places of an alert: rows of the table, a sentence on the tilt, and outlines for the map."""
+
+    rows: list[dict[str, str]]
+    tilt: str
+    outlines: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a detection was made from and with. weights_sha256, series: empty where there are none."""
+
+    prediction: Prediction
+    method: str
+    run_version: str
+    weights_sha256: str
+    thresholds: list[tuple[str, Any]]
+    series: str
+    model_cards: list[str]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A sentence, and the rows of the table or list that it sums up."""
+
+    sentence: str
+    rows: Sequence[dict[str, Any]]
+
+
+def motion_block(motion: AlertMotion) -> Motion:
+    """Return what is told of an alert's motion."""
     negative, positive = both_directions(motion.product.component)
-    return {
-        "sentences": season_sentence(motion),
-        "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
-        "source": data_set_name(motion.product.name),
-        "n_dates": motion.n_dates,
-        "changes": change_rows(motion.product.component, motion.fit),
-        "chart": motion.fit | {"negative_word": negative, "positive_word": positive},
-    }
+    return Motion(
+        season_sentence(motion),
+        data_set_name(motion.product.name),
+        motion.n_dates,
+        change_rows(motion.product.component, motion.fit),
+        motion.fit | {"negative_word": negative, "positive_word": positive},
+    )
 
 
-def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Return rows, a tilt sentence and outlines of the fastest places in the fastest detection; None without places."""
+def places_block(detections: Sequence[Detection]) -> Places | None:
+    """Return the fastest places in the fastest detection; None without places."""
     measured = [detection for detection in detections if detection.places]
     if not measured:
         return None
@@ -53,11 +95,8 @@ def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
         for level in LEVELS
     ]
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
-    return {
-        "rows": [_place_row(place) for place in places[:MOST_ROWS]],
-        "tilt": tilt_sentence(steepest),
-        "outlines": {"type": "FeatureCollection", "features": outlines},
-    }
+    rows = [_place_row(place) for place in places[:MOST_ROWS]]
+    return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
 
 
 def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
@@ -68,26 +107,25 @@ def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
     return {"rate": mm_a_year(peak), "between": between, "half": half, "core": core}
 
 
-def provenance(detection: Detection) -> dict[str, Any]:
-    """Return the method, thresholds, hashes and model cards behind a detection, for the template `_provenance.html`."""
+def provenance(detection: Detection) -> Provenance:
+    """Return the method, thresholds, hashes and model cards behind a detection."""
     prediction = detection.scan.prediction
     run, version = prediction.run, prediction.run.model_version
     series = SurgeSeries.objects.filter(detection=detection).first() if detection.kind == Kind.GLACIER_SURGE else None
     thresholds = series.rule if series else detection.scan.thresholds
     region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
     card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
-    return {
-        "method": _("search of wide areas, without learning") if region else method_name(version.method),
-        # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
-        "run_version": _("%(version)s, code %(code)s, on %(device)s")
-        % {"version": version, "code": run.code_version, "device": run.device},
-        "weights_sha256": "" if region else version.weights_sha256,
-        "input_sha256": run.input_sha256,
-        "raster_sha256": prediction.raster_sha256,
-        "thresholds": [] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
-        "series": _series(series) if series else "",
-        "model_cards": [f"docs/models/{name}.md" for name in (card, *(["surges"] if surge else []))],
-    }
+    # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
+    run_version = _("%(version)s, code %(code)s, on %(device)s")
+    return Provenance(
+        prediction,
+        method=_("search of wide areas, without learning") if region else method_name(version.task, version.method),
+        run_version=run_version % {"version": version, "code": run.code_version, "device": run.device},
+        weights_sha256="" if region else version.weights_sha256,
+        thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
+        series=_series(series) if series else "",
+        model_cards=[f"docs/models/{name}.md" for name in (card, *(["surges"] if surge else []))],
+    )
 
 
 def _series(series: SurgeSeries) -> str:
@@ -96,7 +134,7 @@ def _series(series: SurgeSeries) -> str:
     return pairs % {"n": n, "glacier": series.glacier}
 
 
-def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
+def method_block(alert: Alert, detections: Sequence[Detection]) -> Told | None:
     """Return a sentence on how many methods flag an alert, and a row for each; None if only one method covers it."""
     kept = AlertMethods.objects.filter(alert=alert).first()
     if kept is None or not kept.looks or not detections:
@@ -104,10 +142,8 @@ def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any
     best = max(detections, key=lambda one: one.score)
     own = {"method": best.scan.prediction.run.model_version.method, "score": best.score, "share": 1.0}
     methods = [own, *kept.looks]
-    return {
-        "sentence": _counted(sum(one["share"] > 0 for one in methods), len(methods)),
-        "rows": [_method_row(one, own=one is own) for one in methods],
-    }
+    counted = _counted(sum(one["share"] > 0 for one in methods), len(methods))
+    return Told(counted, [_method_row(one, own=one is own) for one in methods])
 
 
 def _counted(n_flag: int, n: int) -> str:
@@ -132,7 +168,7 @@ def _method_row(method: Mapping[str, Any], own: bool) -> dict[str, str]:
     elif method["share"]:
         share = _("%(share)s of the outline") % {"share": percent(method["share"])}
     answer = _answer(method["score"], method["share"])
-    return {"name": capfirst(method_name(name)), "answer": answer, "share": share}
+    return {"name": capfirst(method_name("deformation", name)), "answer": answer, "share": share}
 
 
 def _answer(score: float, share: float) -> str:
@@ -141,7 +177,7 @@ def _answer(score: float, share: float) -> str:
     return _("sees a hint of it, too weak to count") if score >= HINT else _("does not see it")
 
 
-def reports_block(alert: Alert) -> dict[str, Any] | None:
+def reports_block(alert: Alert) -> Told | None:
     """Return a sentence on the accepted reports of residents near an alert, and their kinds by month; None if none."""
     reports = list(reports_near(area=alert.area))
     if not reports:
@@ -155,17 +191,17 @@ def reports_block(alert: Alert) -> dict[str, Any] | None:
     counts = {"n": whole(len(reports)), "near": whole(NEAR_M), "month": _month(reports[0].seen_on)}
     by_month = Counter((_month(one.seen_on), one.get_kind_display()) for one in reports)
     rows = [{"month": month, "kind": kind, "n": n} for (month, kind), n in by_month.items()]
-    return {"sentence": sentence % counts, "rows": rows}
+    return Told(sentence % counts, rows)
 
 
 def _month(day: date) -> str:
     return date_format(day, "YEAR_MONTH_FORMAT")
 
 
-def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
-    """Return a row per velocity field at an alert: does it show the motion by itself? Empty for fewer than two."""
-    if family(alert.kind) is not Family.VELOCITY:
-        return []
+def agreement_block(alert: Alert, detections: Sequence[Detection]) -> Told | None:
+    """Return a row per velocity field at an alert: does it show the motion by itself? None for fewer than two."""
+    if family(alert.kind) is not Family.VELOCITY or not alert.is_measured:
+        return None
     flagged = {
         one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
     }
@@ -173,12 +209,12 @@ def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[s
     blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
     others = {one.name: _named(one.name, one.component) | blank for one in beside if one.name not in flagged}
     rows = [*flagged.values(), *others.values()]
-    return rows if len(rows) > 1 else []
+    return Told(agreement_sentence(sum(row["shows"] for row in rows), len(rows)), rows) if len(rows) > 1 else None
 
 
-def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a sentence on how many velocity fields of `agreement_rows` show the motion by themselves."""
-    counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
+def agreement_sentence(n: int, total: int) -> str:
+    """Return a sentence on how many velocity fields show the motion by themselves."""
+    counts = {"n": n, "total": total}
     if counts["n"] == counts["total"] == 2:
         return _("Both sets of measurements show it, each by itself.")
     if counts["n"] == counts["total"]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,9 @@ from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
+from ingest.products.selectors import AreaSeries
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from ml.models import Run
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
@@ -29,14 +32,16 @@ from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
-from monitor.pages.alerts.pictures import captions
-from monitor.pages.alerts.since import since_block
+from monitor.pages.alerts.pictures import Captioned, captions
+from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.web.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
+from monitor.wording.families.voice import Evidence as EvidenceWords
+from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole
 from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates
@@ -46,6 +51,105 @@ MOST_SERIES = 2
 MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MOST_CREDITS}
 LONGEST_NOTE = 500
 PICTURES = ("points-1", "score")  # by priority: the first available one is printed
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Possible causes: sentences, and the share of each cause, 0-1, by its words."""
+
+    sentences: list[str]
+    shares: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """What one run shows of an alert. pair_url: shown to operators only; likely: how often such a score is right."""
+
+    detection: Detection
+    run: Run
+    source: str
+    product_url: str
+    pair_url: str
+    finding: Finding
+    pictures: list[Captioned]
+    likely: str
+    score: float
+    area_label: str
+    made: blocks.Provenance
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence for an alert. words: of its family; rows: of the runs that show it, the newest data first."""
+
+    words: EvidenceWords
+    rows: list[EvidenceRow]
+
+
+@dataclass(frozen=True)
+class History:
+    """Steps of an alert, and the alerts that it was split from or merged with."""
+
+    steps: list[dict[str, Any]]
+    kin: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Series of speeds, pair by pair: for the charts, and as tables."""
+
+    charts: list[dict[str, Any]]
+    views: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What was simulated where an alert is, and the share of its area that it fills, in words."""
+
+    put_in: list[Any]
+    share: str
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words."""
+
+    product: Product
+    series: AreaSeries
+    name: str
+    component: str
+    change: str
+
+
+@dataclass(frozen=True)
+class AlertBlocks:
+    """Blocks that an alert's public page and its case share, each by its name in the templates.
+
+    matches: coherence before and after; curves: drawn charts; most blocks are None or empty if there is nothing to say.
+    """
+
+    card: AlertCard
+    alert_geojson: dict[str, Any]
+    map_config: dict[str, Any]
+    map_caption: str
+    measured: bool
+    advice: list[str]
+    cause: Cause
+    history: History
+    evidence: Evidence
+    agreement: blocks.Told | None
+    methods: blocks.Told | None
+    speeds: Speeds | None
+    limits: list[str]
+    truth: Truth | None
+    glaciers: list[dict[str, str]]
+    motion: blocks.Motion | None
+    since: SinceBlock | None
+    curves: list[Any]
+    matches: tuple[float, float] | None
+    places: blocks.Places | None
+    residents: blocks.Told | None
+    series: list[SeriesRow]
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
@@ -60,45 +164,47 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
-    return alert_context(alert) | around | {"reviews": reviews}
+    return vars(alert_blocks(alert)) | around | {"reviews": reviews}
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
     """Return the context of the printed report, with the same figures as the alert's page."""
-    context = alert_page(alert, with_missing=False) | {"credits": site_facts()["attributions"]}
-    card, places = context["card"], context["places"]
-    inner = [one["geometry"] for one in places["outlines"]["features"]] if places else []
+    page = alert_page(alert, with_missing=False)
+    card, places, evidence, agreement = (page[name] for name in ("card", "places", "evidence", "agreement"))
+    lists = {"evidence": evidence.rows, "agreement": agreement.rows if agreement else [], "reviews": page["reviews"]}
+    cut = shortened(lists | {"limits": page["limits"], "credits": site_facts()["attributions"]}, MOST)
+    inner = [one["geometry"] for one in places.outlines["features"]] if places else []
     return {
-        **shortened(context, MOST),
+        **page,
+        **cut,
+        "evidence": replace(evidence, rows=cut["evidence"]),
+        "agreement": agreement and replace(agreement, rows=cut["agreement"]),
         "longest_note": LONGEST_NOTE,
         "plan": alert_plan(alert, card, inner),
         "coordinates": coordinates(card.longitude, card.latitude),
-        "picture": _picture(context["evidence"]),
-        "drawn_charts": context["curves"][:MOST_SERIES],
+        "picture": _picture(evidence.rows),
+        "drawn_charts": page["curves"][:MOST_SERIES],
         "printed_on": timezone.now(),
         "permalink": f"{settings.PUBLIC_URL}{card.url}",
         "simulated": alert.simulated,
     }
 
 
-def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _picture(evidence: Sequence[EvidenceRow]) -> dict[str, Any] | None:
     """Return the first available picture of PICTURES and its detection, or None."""
-    for name in PICTURES:
-        for item in evidence:
-            for picture in item["pictures"]:
-                if picture.name == name:
-                    return {"detection": item["detection"], "picture": picture}
-    return None
+    shown = (
+        (item, picture) for name in PICTURES for item in evidence for picture in item.pictures if picture.name == name
+    )
+    return next(({"detection": item.detection.pk, "picture": picture} for item, picture in shown), None)
 
 
-def alert_context(alert: Alert) -> dict[str, Any]:
-    """Return the part of an alert's context that the public page and the reviewers' page share."""
+def alert_blocks(alert: Alert) -> AlertBlocks:
+    """Return the blocks that the public page and the reviewers' page of an alert share."""
     card, detections = alert_card(alert), detections_shown(alert=alert)
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
     raster = evidence_raster([detection.scan.prediction for detection in detections])
-    agreement = blocks.agreement_rows(alert, detections) if alert.is_measured else []
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
     glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
@@ -106,36 +212,34 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
-    return {
-        "card": card,
-        "alert_geojson": alert_feature(alert, card),
-        "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
-        "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
-        "measured": alert.is_measured,
-        "advice": card.voice.advice(alert.kind, alert.state),
-        "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
-        "cause_bars": card.voice.cause_shares(alert) if card.cause_is_computed else [],
-        "steps": [step_row(step) for step in alert.transitions.select_related("update", "alert")],
-        "kin": kin(alert),
-        "evidence": [_evidence(detection, card) for detection in newest_first],
-        "evidence_words": card.voice.evidence,
-        "agreement": agreement,
-        "agreement_sentence": blocks.agreement_sentence(agreement),
-        "methods": blocks.method_block(alert, detections),
-        **({"charts": speeds, "views": [series_table(view) for view in speeds]} if speeds is not None else {}),
-        "limits": card.voice.limits(alert, sources),
-        "simulated_here": {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
-        if has_truth
-        else None,
-        "glaciers": [glacier_link(one) for one in glaciers],
-        "motion": blocks.motion_rows(motion) if motion else None,
-        "since": since_block(alert, newest_first) if alert.is_measured else None,
-        "curves": curves(motion, series, speeds or flows) if alert.is_measured else [],
-        "matches": (alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
-        "places": blocks.places_rows(detections),
-        "residents": blocks.reports_block(alert),
-        "series_summary": [_series_row(**one) for one in series],
-    }
+    computed = card.cause_is_computed
+    return AlertBlocks(
+        card=card,
+        alert_geojson=alert_feature(alert, card),
+        map_config=config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
+        map_caption=raster["caption"] if raster else colour_caption("los", stretch),
+        measured=alert.is_measured,
+        advice=card.voice.advice(alert.kind, alert.state),
+        cause=Cause(
+            with_surroundings(alert, card.voice.causes(alert)) if computed else [],
+            card.voice.cause_shares(alert) if computed else [],
+        ),
+        history=History([step_row(step) for step in alert.transitions.select_related("update", "alert")], kin(alert)),
+        evidence=Evidence(card.voice.evidence, [_evidence_row(detection, card) for detection in newest_first]),
+        agreement=blocks.agreement_block(alert, detections),
+        methods=blocks.method_block(alert, detections),
+        speeds=None if speeds is None else Speeds(speeds, [series_table(view) for view in speeds]),
+        limits=card.voice.limits(alert, sources),
+        truth=Truth(list(truth_in(area=alert.area)), percent(truth_share(area=alert.area))) if has_truth else None,
+        glaciers=[glacier_link(one) for one in glaciers],
+        motion=blocks.motion_block(motion) if motion else None,
+        since=since_block(alert, newest_first) if alert.is_measured else None,
+        curves=curves(motion, series, speeds or flows) if alert.is_measured else [],
+        matches=(alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
+        places=blocks.places_block(detections),
+        residents=blocks.reports_block(alert),
+        series=[_series_row(**one) for one in series],
+    )
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:
@@ -148,29 +252,22 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     return [own, *(one for one in others if one.name in shown)]
 
 
-def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
+def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
     run = detection.scan.prediction.run
-    finding = card.voice.finding(detection, run.input)
     has_points = run.product and not run.product.points_deleted_at
-    return {
-        "source": data_set_name(str(run.input)),
-        "product_url": reverse("product-analysis", args=[run.product_id]) if has_points else "",
-        "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # shown to operators only
-        "figure": finding.figure,
-        "direction": finding.direction,
-        "pictures": captions(detection),
-        "detection": detection.pk,
-        "likely": how_likely(run.model_version.parameters, detection),
-        "reasons": finding.reasons,
-        "counted": card.voice.evidence.counted,
-        "score": round(detection.score, 2),
-        "area_label": area_label(detection.area_m2),
-        "n_points": detection.n_points,
-        "finished_at": run.finished_at,
-        "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
-        "raster_label": card.voice.evidence.raster_label,
-        **blocks.provenance(detection),
-    }
+    return EvidenceRow(
+        detection,
+        run,
+        source=data_set_name(str(run.input)),
+        product_url=reverse("product-analysis", args=[run.product_id]) if has_points else "",
+        pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
+        finding=card.voice.finding(detection, run.input),
+        pictures=captions(detection),
+        likely=how_likely(run.model_version.parameters, detection),
+        score=round(detection.score, 2),
+        area_label=area_label(detection.area_m2),
+        made=blocks.provenance(detection),
+    )
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
@@ -185,17 +282,9 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     return f"{likely} {assumed}" % figures
 
 
-def _series_row(product, series) -> dict[str, Any]:
+def _series_row(product: Product, series: AreaSeries) -> SeriesRow:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
-    return {
-        "product_id": product.pk,
-        "product_name": data_set_name(product.name),
-        "component_label": component_label(product.component),
-        "first_date": series.dates[0],
-        "last_date": series.dates[-1],
-        "n_dates": len(series.dates),
-        "n_points": series.n_points,
-        "change_label": label % {"size": figure(change), "way": direction(product.component, change)},
-    }
+    changed = label % {"size": figure(change), "way": direction(product.component, change)}
+    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed)

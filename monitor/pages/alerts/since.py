@@ -1,7 +1,8 @@
 """Sentence and picture of what has changed on an alert's ground between two releases of its data."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from django.core.cache import cache
@@ -41,6 +42,17 @@ class Since(NamedTuple):
     group: str
 
 
+@dataclass(frozen=True)
+class SinceBlock:
+    """What has changed since the release before: a sentence, the releases, and the picture of a detection."""
+
+    sentence: str
+    releases: str
+    caption: str
+    detection: int
+    map_url: str
+
+
 def since_release(detections: Sequence[Detection]) -> Since | None:
     """Return the comparison of the first detection whose data have an earlier release; None without one."""
     for detection in detections:
@@ -51,8 +63,8 @@ def since_release(detections: Sequence[Detection]) -> Since | None:
     return None
 
 
-def since_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any] | None:
-    """Return the sentence, the picture's caption and the link to the map; None where no release came before."""
+def since_block(alert: Alert, detections: Sequence[Detection]) -> SinceBlock | None:
+    """Return what has changed since the release before; None where there is none."""
     since = since_release(detections)
     shares = since and _shares(alert, since.change)
     if since is None or shares is None:
@@ -60,14 +72,11 @@ def since_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any]
     newer, older = (
         release_words(one.release, one.dates[0], one.dates[-1]) for one in (since.change.newer, since.change.older)
     )
-    return {
-        "sentence": since_sentence(since.change.older.release, shares),
-        # Translators: two releases, each "2019–2023, version 1"
-        "releases": _("%(newer)s, compared with %(older)s") % {"newer": newer, "older": older},
-        "caption": LAYER.caption,
-        "detection": since.detection.pk,
-        "map_url": f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*bounds_of(alert.area))}",
-    }
+    # Translators: two releases, each "2019–2023, version 1"
+    releases = _("%(newer)s, compared with %(older)s") % {"newer": newer, "older": older}
+    map_url = f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*bounds_of(alert.area))}"
+    sentence = since_sentence(since.change.older.release, shares)
+    return SinceBlock(sentence, releases, LAYER.caption, since.detection.pk, map_url)
 
 
 def change_picture(request: HttpRequest, since: Since) -> HttpResponseBase:

@@ -133,7 +133,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "row": run,
         "task": task,
         "label": label,
-        "method": words.method_name(run.model_version.method),
+        "method": words.method_name(run.model_version.task, run.model_version.method),
         "state": run.state,
         "state_words": words.run_state(run.state, run.share_done),
         "alerts": cards,

@@ -122,7 +122,7 @@ def _track_label(product: Product) -> str:
 
 def _run(run: Run) -> dict[str, Any]:
     return {
-        "model": f"{method_name(run.model_version.method)} {run.model_version.version}",
+        "model": f"{method_name(run.model_version.task, run.model_version.method)} {run.model_version.version}",
         "state": run_state(run.state, run.share_done),
         "row": run,
     }

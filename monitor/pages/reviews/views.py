@@ -30,7 +30,7 @@ from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
-from monitor.pages.alerts.evidence import alert_context
+from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
@@ -249,7 +249,7 @@ def _case(
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
     waiting = proposal_waiting(alert=alert)
-    context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert, waiting)
+    context = queue_context(request, alert) | vars(alert_blocks(alert)) | case_evidence(alert, waiting)
     given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
     context |= {
         "reports": report_rows(list(reports_near(area=alert.area))) if may_review(request.user) else [],

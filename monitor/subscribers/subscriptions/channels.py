@@ -1,6 +1,5 @@
 """Registry of channels: the class that settings.CHANNELS names, and what each channel asks of its endpoints."""
 
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -25,11 +24,9 @@ class EndpointRules(NamedTuple):
 
 def channel_class(*, name: str) -> Any:
     """Return the class of the channel with this name in settings.CHANNELS. Raises LookupError if there is none."""
-    try:
-        folder = settings.CHANNELS[name]
-    except KeyError:
-        raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS") from None
-    return import_module(f"{folder}.channel").Channel
+    if name not in settings.CHANNELS:
+        raise LookupError(f"no channel {name!r} is registered in settings.CHANNELS")
+    return settings.CHANNELS[name].load()
 
 
 def endpoint_rules(channel: str) -> EndpointRules:

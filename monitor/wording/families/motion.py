@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.kinds import Kind, row_of
+from detection.kinds import row_of
 from detection.search.patches import MOTION
 from monitor.wording.dates import day_words, days_words, period_words
 from monitor.wording.families.voice import (
@@ -84,8 +84,7 @@ class MotionVoice(PairVoice):
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence that the cause is not identified; empty if the kind names it."""
-        named = alert.kind in (Kind.FAST_LANDSLIDE, Kind.GLACIER_SURGE)
-        return "" if named else _("The cause is not identified.")
+        return "" if row_of(alert.kind).names_cause else _("The cause is not identified.")
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         """Return the limits: the slowest visible motion, and that only motion along the ground is measured."""

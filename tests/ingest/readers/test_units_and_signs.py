@@ -3,10 +3,23 @@
 The rows stand beside their makers: see tests/makers/sources.py.
 """
 
+import inspect
+from typing import get_type_hints
+
 import numpy as np
 import pytest
 
-from ingest.formats.registry import READERS, REGISTERED, VELOCITY_READERS, recognise
+from ingest.formats.registry import (
+    READERS,
+    SCENE_READERS,
+    STATION_READERS,
+    VELOCITY_READERS,
+    Reader,
+    SceneReader,
+    StationReader,
+    VelocityReader,
+    recognise,
+)
 from tests.makers.damage import all_points
 from tests.makers.sources import SINKS, every
 
@@ -34,5 +47,15 @@ def test_every_format_of_velocities_has_a_row():
     assert {*VELOCITY_READERS} <= {source.format for source in SOURCES}
 
 
-def test_every_reader_has_a_name_of_its_own():
-    assert len(READERS) == len(REGISTERED)
+def test_every_reader_has_the_members_of_its_kind_and_their_arguments():
+    assert len({reader.ORDER for reader in READERS.values()}) == len(READERS)
+    for name, reader in READERS.items():
+        kinds = ((SceneReader, SCENE_READERS), (StationReader, STATION_READERS), (VelocityReader, VELOCITY_READERS))
+        (kind,) = (kind for kind, readers in kinds if name in readers)
+        for member in get_type_hints(Reader):
+            assert getattr(reader, member) is not None
+        for wanted in (
+            one for one in vars(kind).values() if inspect.isfunction(one) and one.__module__ == kind.__module__
+        ):
+            given = inspect.signature(getattr(reader, wanted.__name__))
+            assert [*given.parameters] == [*inspect.signature(wanted).parameters][1:], f"{name}: {wanted.__name__}"

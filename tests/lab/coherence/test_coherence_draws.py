@@ -15,9 +15,9 @@ from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.features import INPUTS, features, no_history, temporal
-from ml.coherence.infer import WEIGHTS
 from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered
 from ml.coherence.registration import facts_of
+from ml.runtime.methods import methods
 
 torch = pytest.importorskip("torch")
 SMALL = (8, 8)  # widths
@@ -226,7 +226,7 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("method", WEIGHTS)
+@pytest.mark.parametrize("method", [name for name, row in methods("coherence").items() if row.weights])
 def test_a_few_steps_teach_every_network(real_data, monkeypatch, tmp_path, method):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     monkeypatch.setattr(task, "SCENES", 1)  # nothing is validated here

@@ -23,9 +23,9 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.coherence import NETWORK
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
-from ml.coherence.infer import ESTIMATORS
 from ml.coherence.network import shipped
 from ml.coherence.registration import facts_of
+from ml.runtime.methods import methods
 
 torch = pytest.importorskip("torch")
 CPU = torch.device("cpu")
@@ -46,7 +46,7 @@ def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch
     assert together["truth_sha256"] == benchmark.truth_sha256(2)
 
 
-@pytest.mark.parametrize("method", ESTIMATORS)
+@pytest.mark.parametrize("method", [name for name, row in methods("coherence").items() if not row.weights])
 def test_a_pixel_of_misregistration_costs_a_baseline_method_little(method):
     straight, shifted = (
         np.concatenate([evaluate.errors_of(evaluate.STRUCTURED, by, [method], scene)[method] for scene in range(4)])

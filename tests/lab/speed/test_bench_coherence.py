@@ -1,12 +1,14 @@
 """The bench of coherence runs, and says what was measured; how fast is no matter of a test."""
 
 from lab.speed import coherence
-from ml.coherence import METHODS
+from ml.runtime.methods import methods
 
 
 def test_the_bench_times_the_network_and_the_windows_against_one_control():
     report = coherence.run(rounds=1, size_px=64)
     assert report["name"] == "coherence"
     lines = [row["what"] for row in report["results"] if ", cpu, " in row["what"]]
-    assert [line.split(",")[0].split(" ")[0] for line in lines] == [one for one in METHODS if one != coherence.CONTROL]
+    assert [line.split(",")[0].split(" ")[0] for line in lines] == [
+        one for one in methods("coherence") if one != coherence.CONTROL
+    ]
     assert all(row["value"] > 0 and row["unit"] == "Mpx/s" for row in report["results"])

@@ -7,13 +7,13 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.coherence import METHODS
 from ml.coherence.baseline import Speckle, guarnieri_prati, pearson, posterior_mean, speckle_of
 from ml.coherence.change import coherence_change, in_season
 from ml.coherence.compared import ratio_db
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
+from ml.runtime.methods import methods
 
 
 def speckle(
@@ -87,7 +87,7 @@ def test_what_is_unknown_in_either_image_is_unknown_in_the_result(method):
     assert np.isfinite(result.bands["coherence"][25:]).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods("coherence"))
 def test_every_method_is_registered_before_it_estimates(method):
     power = speckle(0.8, 5).numpy()
     apart = ImagePair(power[0, 3:, 2:], power[1, :-3, :-2], None, None)  # what is at (r, c) is at (r + 3, c + 2)

@@ -140,8 +140,8 @@ def test_the_recipe_trains_and_leaves_weights_that_track(monkeypatch, tmp_path, 
     config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crops": 4, "crop_px": 64, "batch": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
     assert main([*arguments, "--device", "cpu"]) == 0
-    method = "model" if form == WEIGHTS else "cc-res-siamnet"
-    card = read_card(network.NAMES[method], tmp_path)
+    name = "offsets" if form == WEIGHTS else "cc-res-siamnet"
+    card = read_card(name, tmp_path)
     assert {"g50_mae", "g50_law_mae", "varying_mae", "varying_within_68"} <= set(card.figures)
-    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.shipped(CPU, method, tmp_path), 6)
+    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.shipped(CPU, name, tmp_path), 6)
     assert tracked.dx_px.shape == (12, 12)

@@ -5,8 +5,9 @@ import pytest
 import rasterio
 
 from ml.__main__ import main
-from ml.coherence import METHODS, MIX, VERSIONS
+from ml.coherence import MIX
 from ml.rasters.pieces import Folder
+from ml.runtime.methods import methods
 from tests.makers.geotiff import write
 
 
@@ -22,7 +23,7 @@ def run(task: str, folder, *options: str) -> int:
     return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", methods("coherence"))
 def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, capsys):
     assert run("coherence", pair, "--method", method) == 0
     assert method in capsys.readouterr().out
@@ -31,7 +32,7 @@ def test_coherence_writes_its_bands_with_everything_to_trace_them(pair, method, 
         assert {*raster.dtypes, *(raster.tags(band)["units"] for band in raster.indexes)} == {"float32", "1"}
         assert (raster.shape, raster.crs, raster.transform) == (truth.shape, truth.crs, truth.transform)
         tags = raster.tags()
-        assert tags["model_version"] == f"{method} {VERSIONS[method]}"
+        assert tags["model_version"] == f"{method} {methods('coherence')[method].version}"
         assert len(tags["input_sha256"]) == 64
         bands, gamma = raster.read(1), truth.read(3)
         still = (truth.read(1) == 0) & (gamma > 0.6)

@@ -18,7 +18,7 @@ from core.failures import Cause, next_step
 from core.storage import stored_tiff
 from ingest.products.services import product_load
 from ml import tasks
-from ml.deformation import VERSIONS
+from ml.deformation import DeformationMethod
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import queue, selectors, services
 from ml.runs.repetition import run_repeat
@@ -50,7 +50,7 @@ def test_a_product_is_queued_once_and_its_finished_run_can_be_traced(run, produc
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
     with stored_tiff(run.prediction.raster) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
-        assert raster.tags()["model_version"] == f"matched-filter {VERSIONS['matched-filter']}"
+        assert raster.tags()["model_version"] == f"matched-filter {DeformationMethod.named('matched-filter').version}"
 
 
 def test_only_one_worker_gets_a_run(run):
@@ -67,7 +67,7 @@ def at_once(run: Run) -> None:
 def working(run: Run, monkeypatch, work) -> None:
     """What its task does instead."""
     task = run.model_version.task
-    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=work))
+    monkeypatch.setitem(services.WORK, task, work)
 
 
 def failing(run: Run, monkeypatch, fault: Exception) -> None:
@@ -132,7 +132,7 @@ def test_tracks_are_announced_in_turn_and_no_more_than_can_begin_soon(make_egms,
 
 def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
     """Before, the third attempt within seconds was the last one."""
-    job = services.JOBS[run.model_version.task]
+    done = services.WORK[run.model_version.task]
     failing(run, monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
     waits = []
     for _ in range(12):
@@ -145,7 +145,7 @@ def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
     assert "RASTER_DIR" in run.error
     assert "free space" in run.error
     assert waits == [1, 2, 4, 8, 16, *[30] * 7]
-    working(run, monkeypatch, job.work)
+    working(run, monkeypatch, done)
     at_once(run)
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
@@ -234,11 +234,11 @@ def test_the_reason_of_a_run_of_the_first_release_is_shown_without_the_exception
 
 
 def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkeypatch):
-    job = services.JOBS[run.model_version.task]
+    done = services.WORK[run.model_version.task]
 
     def overtaken(*args):
         Run.objects.filter(pk=run.pk).update(attempts=2)  # the lease ran out, somebody else claimed it
-        return job.work(*args)
+        return done(*args)
 
     working(run, monkeypatch, overtaken)
     services.run_execute(run_id=run.pk)
@@ -300,7 +300,7 @@ def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_netwo
 def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
     """The heartbeat writes it; here the work itself makes it beat."""
     beats, seen = [], []
-    job = services.JOBS[run.model_version.task]
+    done = services.WORK[run.model_version.task]
 
     @contextmanager
     def beating(prolong, every_seconds):
@@ -312,7 +312,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
             report_progress(share)
             beats[0]()
             seen.append(Run.objects.get(pk=run.pk).share_done)
-        return job.work(*args)
+        return done(*args)
 
     monkeypatch.setattr(services, "heartbeat", beating)
     working(run, monkeypatch, work)
@@ -322,7 +322,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
 
 
 def test_other_weights_are_another_version_and_queue_everything_anew(product, monkeypatch):
-    monkeypatch.setattr(services, "read_card", lambda name: SimpleNamespace(weights_sha256=hashes[-1]))
+    monkeypatch.setattr(services, "read_card", lambda *card: SimpleNamespace(weights_sha256=hashes[-1]))
     hashes = ["a" * 64]
     (first,) = services.runs_queue(method="model", task="deformation")
     assert services.runs_queue(method="model", task="deformation") == []
@@ -358,7 +358,7 @@ def test_another_method_at_the_same_version_does_not_count_as_seen(product):
 
 
 def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypatch):
-    work, made = services.JOBS[run.model_version.task].work, []
+    work, made = services.WORK[run.model_version.task], []
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     urgent = services.run_queue(subject=run.product, version=version)
 
@@ -383,7 +383,7 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
 
 
 def test_a_run_of_many_small_pieces_checks_once_a_second_whether_it_may_go_on(run, monkeypatch):
-    work, now, checked_at = services.JOBS[run.model_version.task].work, [100.0], []
+    work, now, checked_at = services.WORK[run.model_version.task], [100.0], []
 
     def in_small_pieces(run, device, pieces):
         def piece(number: int) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import tasks
+from ml.coherence import infer
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.runs import joining, queue, selectors, services, sharing
 from ml.runs.sharing import Claims
@@ -50,7 +51,7 @@ def shared(run) -> Run:
 def staged(monkeypatch):
     """Puts a stage of pieces before what runs do; gives what was made, and what happens as a piece is begun."""
     made, happens = [], {}
-    job = services.JOBS["deformation"]
+    done = services.WORK["deformation"]
 
     def work(run, device, pieces):
         def piece(number: int) -> dict[str, np.ndarray]:
@@ -59,9 +60,9 @@ def staged(monkeypatch):
             return {"number": np.array([number])}
 
         pieces.each("stage", PLACES, piece)
-        return job.work(run, device, pieces)
+        return done(run, device, pieces)
 
-    monkeypatch.setitem(services.JOBS, "deformation", job._replace(work=work))
+    monkeypatch.setitem(services.WORK, "deformation", work)
     return made, happens
 
 
@@ -155,7 +156,7 @@ def test_one_that_helps_leaves_as_soon_as_the_run_is_not_shared_any_more(shared,
 
 def test_a_worker_with_other_code_weights_or_arithmetic_does_not_join(shared, staged, monkeypatch):
     made, _ = staged
-    weights = {"card_of": "residual_unet", "read_card": ModelVersion(weights_sha256="f" * 64)}
+    weights = {"weights_here": "f" * 64}
     for difference in ({"code_version": "another"}, {"numerics": ["more threads"]}, weights):
         with monkeypatch.context() as other:
             for name, answer in difference.items():
@@ -291,10 +292,8 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
     pair, settings, monkeypatch, request, storage_kind
 ):
     """No disk in common: their pieces meet in the object store."""
-    tiles = services.JOBS["coherence"].methods.over_tiles
-    monkeypatch.setattr(
-        services.JOBS["coherence"].methods, "over_tiles", lambda *args, **more: tiles(*args, core=12, **more)
-    )
+    tiles = infer.over_tiles
+    monkeypatch.setattr(infer, "over_tiles", lambda *args, **more: tiles(*args, core=12, **more))
     (alone,) = services.runs_queue(method="guarnieri-prati")
     settings.RUN_WORKERS = 1
     services.run_execute(run_id=alone.pk)

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from django.contrib.auth import get_user_model
 
+from ml.runtime.methods import methods
 from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
 from monitor.maps.imaging.pixels import RATIO_WORDS
@@ -69,6 +70,7 @@ def test_images_and_pairs():
     scales = (*images.PLACED.values(), *images.BACKSCATTER.values(), *images.TASKS.values(), *images.NOT_RUN.values())
     assert whole(*scales, *RATIO_WORDS, *map(images.polarisation, images.POLARISATIONS), images.polarisation(""))
     assert whole(*(images.run_state(state, 0.4) for state in images.RUN_STATES))
+    assert whole(*(images.method_name(task, name) for task in (*images.TASKS, "deformation") for name in methods(task)))
     assert whole(*(images.look_side(*one) for one in images.LOOKS), images.size(200, 150, 30.0))
     assert whole(images.headline(DAY, LATER, 12), images.apart(1), images.platforms("S1A", ""), images.piece(_Image()))
     assert whole(images.extent(-119.96, 35.26, 119.93, -35.29), images.track_of_series("track 12 ascending"))

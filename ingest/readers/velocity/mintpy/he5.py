@@ -19,6 +19,7 @@ from ingest.readers.velocity.mintpy.stack import Layer, Stack
 
 NAME = "hdfeos5"
 TITLE = "HDF-EOS5"
+ORDER = 100
 SUFFIXES = hdf5.SUFFIXES
 ROOT = "HDFEOS/GRIDS/timeseries"
 DISPLACEMENT, DATE = f"{ROOT}/observation/displacement", f"{ROOT}/observation/date"

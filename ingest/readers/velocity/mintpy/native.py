@@ -19,6 +19,7 @@ from ingest.readers.velocity.mintpy.stack import Layer, Stack
 
 NAME = "mintpy"
 TITLE = "MintPy"
+ORDER = 90
 SUFFIXES = hdf5.SUFFIXES
 MAIN = ("timeseries", "velocity")
 SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})

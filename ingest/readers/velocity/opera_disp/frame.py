@@ -28,6 +28,7 @@ from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, LAYERS, DispFi
 
 NAME = "opera-disp"
 TITLE = "OPERA DISP-S1"
+ORDER = 110
 SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"

@@ -18,7 +18,7 @@ from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
 from monitor.maps.map import selectors
-from monitor.pages.alerts.blocks import agreement_rows, agreement_sentence, method_block
+from monitor.pages.alerts.blocks import agreement_block, method_block
 from monitor.pages.alerts.evidence import how_likely
 from monitor.pages.alerts.pictures import captions, evidence_png
 from tests.makers.glaciers import watch_moving_ground
@@ -91,16 +91,16 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
 
 def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
     (detection, *_) = detections_current(alert=alert)
-    both = agreement_rows(alert, [detection])
-    assert [(row["source"], row["answer"]) for row in both] == [
+    both = agreement_block(alert, [detection])
+    assert [(row["source"], row["answer"]) for row in both.rows] == [
         (one["product"], "shows it by itself" if one["seen"] else "not clear by itself") for one in detection.reasons
     ]
     detection.reasons = detection.reasons[:1]
     Detection.objects.filter(alert=alert).exclude(pk=detection.pk).delete()
-    rows = agreement_rows(alert, [detection])
-    assert [row["answer"] for row in rows[1:]] == ["not flagged"]
-    assert rows[1]["source"] != rows[0]["source"]
-    assert agreement_sentence(rows).startswith(("1 of 2 sets of measurements shows", "None of 2"))
+    block = agreement_block(alert, [detection])
+    assert [row["answer"] for row in block.rows[1:]] == ["not flagged"]
+    assert block.rows[1]["source"] != block.rows[0]["source"]
+    assert block.sentence.startswith(("1 of 2 sets of measurements shows", "None of 2"))
 
 
 def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
@@ -123,8 +123,8 @@ def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     kept.looks = [look | {"score": 0.2, "share": 0.0}, look | {"method": "model", "score": 0.0, "share": 0.0}]
     kept.save()
     block = method_block(alert, detections)
-    assert block["sentence"].startswith("1 of 3 methods flags this place.")
-    assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
+    assert block.sentence.startswith("1 of 3 methods flags this place.")
+    assert [row["answer"] for row in block.rows[1:]] == ["sees a hint of it, too weak to count", "does not see it"]
 
 
 def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it(alert, monkeypatch):

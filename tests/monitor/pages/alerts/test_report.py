@@ -17,7 +17,7 @@ from detection.selectors import OF_PLACES, alerts_public, detections_shown, stee
 from ingest.context.services import layer_delete
 from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
-from monitor.pages.alerts.blocks import places_rows
+from monitor.pages.alerts.blocks import places_block
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.points import tilt_sentence
 from tests.ingest.context.conftest import square as ring_around
@@ -91,17 +91,15 @@ def detection(peak: float, **more) -> SimpleNamespace:
 
 
 def test_the_fastest_detection_gives_rows_and_outlines():
-    block = places_rows([detection(-10.0), detection(-30.0, **TILT)])
-    assert block["rows"] == [
-        {"rate": "30 mm a year", "between": "24 to 36", "half": "44 hectares", "core": "11 hectares"}
-    ]
-    assert [one["properties"]["level"] for one in block["outlines"]["features"]] == ["half", "core"]
-    assert "ten metres long moves about 0.4 mm a year more than the other (probably 0.3 to 0.6)" in block["tilt"]
+    block = places_block([detection(-10.0), detection(-30.0, **TILT)])
+    assert block.rows == [{"rate": "30 mm a year", "between": "24 to 36", "half": "44 hectares", "core": "11 hectares"}]
+    assert [one["properties"]["level"] for one in block.outlines["features"]] == ["half", "core"]
+    assert "ten metres long moves about 0.4 mm a year more than the other (probably 0.3 to 0.6)" in block.tilt
 
 
 def test_without_places_there_is_no_block_and_without_a_tilt_no_sentence():
-    assert places_rows([SimpleNamespace(peak_rate_mm_yr=-5.0, places=[])]) is None
-    assert places_rows([detection(-10.0)])["tilt"] == ""
+    assert places_block([SimpleNamespace(peak_rate_mm_yr=-5.0, places=[])]) is None
+    assert places_block([detection(-10.0)]).tilt == ""
     assert "both ends of a building move alike" in tilt_sentence({**TILT, "tilt_mm_m_yr": 0.003})
 
 

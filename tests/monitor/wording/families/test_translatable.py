@@ -104,7 +104,7 @@ def test_the_points_behind_an_alert():
             assert whole(*reason_sentences("los", reason | changes | {"assumes": assumes}))
     for seen in ((True, True), (True, False), (False, False), (True, True, False)):
         assert whole(*agreement_sentences([reason | {"seen": one} for one in seen]))
-        assert whole(agreement_sentence([{"shows": one} for one in seen]), _counted(sum(seen), len(seen)))
+        assert whole(agreement_sentence(sum(seen), len(seen)), _counted(sum(seen), len(seen)))
     assert whole(*(_answer(score, share) for score in (0.05, 0.5, 1.0) for share in (0.0, 0.5)))
     tilt = {"tilt_mm_m_yr": 0.04, "tilt_low_mm_m_yr": 0.03, "tilt_high_mm_m_yr": 0.06}
     assert whole(tilt_sentence(tilt), tilt_sentence(tilt | {"tilt_mm_m_yr": 0.001}))

@@ -56,6 +56,11 @@ def source(kind: str, **values) -> SimpleNamespace:
     return SimpleNamespace(reference=SimpleNamespace(posting_m=30.0), temporal_baseline_days=12)
 
 
+def test_an_event_has_last_words_of_its_own():
+    rows = [row for row in KINDS.values() if row.event]
+    assert len({(str(row.over), row.ended) for row in (*rows, KINDS[Kind.SUBSIDENCE])}) == len(rows) + 1
+
+
 @pytest.mark.parametrize(("kind", "state"), list(product(Kind, State)))
 def test_every_kind_in_every_state_has_words(kind, state):
     row, alert, family_voice = KINDS[kind], figures(kind), voice(kind)
