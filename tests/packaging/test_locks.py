@@ -65,7 +65,7 @@ def test_all_that_the_project_asks_for_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = project["dependencies"] + [
-        text for name in ("acquire", "mail", "s3", "terrain", "dev") for text in extras[name]
+        text for name in ("service", "tables", "acquire", "mail", "s3", "terrain", "dev") for text in extras[name]
     ]
     names = {canonicalize_name(Requirement(text).name) for text in wanted} - {"torch", project["name"]}
     assert names <= {name for lock in LOCKS for name in pins(lock)}

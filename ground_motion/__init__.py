@@ -1,0 +1,1 @@
+"""Ground motion from files: the library below the service."""
