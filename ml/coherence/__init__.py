@@ -15,6 +15,7 @@ METHODS = (*VERSIONS,)
 WITH_WINDOW = (NETWORK, MIX)  # networks to which the window is an input
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
+SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 WIDEST_PX = 31  # largest side of a window, px
 
 

@@ -7,12 +7,24 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
+from affine import Affine
 from hatchling.builders.wheel import WheelBuilder
+
+from tests.makers.geotiff import write
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_DIRECT, MAX_PACKAGES = 15, 40
 OF_CUDA = ("nvidia", "cuda", "triton")  # which torch brings where an index has no build for CPUs
+PICTURE = """
+from ground_motion import coherence, offsets, open_pair
+
+pair = open_pair("reference.tif", "secondary.tif")
+print(offsets(pair).dataset.dx_px.median().item())
+coherence(pair).quicklook("coherence.png")
+"""
+MAX_LINES = 10
 EVERY_MODULE = """
 import pkgutil, sys
 from importlib import import_module
@@ -27,6 +39,13 @@ assert not [name for name in {foreign} if name in sys.modules]
 def contract() -> dict[str, list[str]]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     return next(one for one in contracts if one["name"].startswith("The library below the service"))
+
+
+def write_pair(folder: Path) -> None:
+    """Write a pair of images of one speckle, of which the secondary lies three pixels to the right."""
+    ground = np.random.default_rng(7).exponential(size=(256, 264)).astype(np.float32)
+    for name, first in (("reference", 4), ("secondary", 1)):
+        write(folder / f"{name}.tif", ground[:, first : first + 256], "EPSG:32632", Affine(10, 0, 5e5, 0, -10, 5e6))
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +93,11 @@ def test_its_program_says_what_the_service_needs(library, tmp_path):
     refused = called(library / "ground-motion", "ingest", "points.csv", cwd=tmp_path)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert "ground-motion-monitor[service]" in refused.stderr
+
+
+def test_a_pair_becomes_a_picture_in_ten_lines(library, tmp_path):
+    write_pair(tmp_path)
+    done = called(library / "python", "-c", PICTURE, cwd=tmp_path)
+    assert float(done.stdout) == pytest.approx(3.0, abs=0.1), done.stderr
+    assert (tmp_path / "coherence.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(PICTURE.strip().splitlines()) <= MAX_LINES
