@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from core.errors import InputError, Undeclared, printable
 from ingest.formats.declared import add_declarations, declaration_of
 from ingest.formats.inspection import inspect
 from ingest.formats.walk import Walk, walk
 from ingest.readers.records import Declaration
 
+BAR_AFTER_SECONDS = 2  # of a terminal
 SHADES, BARS = " .:+#", " ▁▂▃▄▅▆▇█"
 
 
@@ -27,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """Print what each file is; return 2 if one of them would not be loaded."""
     declared = declaration_of(vars(args))
     found = [_walked(path, declared) for path in args.inputs]
-    reports = [inspect(path, args.format, declared) | {"path": str(path)} for each in found for path in each.arrivals]
+    arrivals = [path for each in found for path in each.arrivals]
+    bar = tqdm(arrivals, "inspecting", leave=False, delay=BAR_AFTER_SECONDS, disable=None)
+    reports = [inspect(path, args.format, declared) | {"path": str(path)} for path in bar]
     left = {str(path): why for each in found for path, why in each.left_alone.items()}
     listed = json.dumps(reports + [{"path": path, "left_alone": why} for path, why in left.items()], indent=1)
     if args.out:

@@ -15,6 +15,7 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -88,6 +89,8 @@ class Unpacked:
                 size = sum(info.file_size for info in archive.infolist())
         if size > MAX_SHEET_BYTES:
             raise InputError(path, f"it unpacks to {size:,} bytes", "Export it as CSV")
+        if find_spec("python_calamine") is None:
+            raise InputError(path, "a spreadsheet needs the extra `tables`", "Export it as CSV")
         from python_calamine import CalamineError, CalamineWorkbook
 
         try:

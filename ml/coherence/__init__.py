@@ -10,6 +10,7 @@ from ml.runtime.methods import Method
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
 WINDOW_PX = 9  # of the classical methods
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
+SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 WIDEST_PX = 31  # largest side of a window, px
 AREA_PX = 14  # side of the smallest area in which a change is reported
 

@@ -2,10 +2,8 @@
 
 import argparse
 
-from ml.coherence import SAMPLE_WINDOW, SICA, WINDOW_PX, CoherenceMethod, window_of
+from ml.coherence import SAMPLE_WINDOW, SICA, SLACK_PX, WINDOW_PX, CoherenceMethod, window_of
 from ml.rasters import pair_arguments
-
-SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="velocity product; several of one region (its other tracks) are combined",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif", help="raster to write")
+    parser.add_argument("--quicklook", type=Path, metavar="FILE.png", help="picture of the raster to write")
     parser.add_argument("--areas", type=Path, metavar="A.geojson", help="GeoJSON file of the flagged areas to write")
     parser.add_argument(
         "--method",

@@ -2,18 +2,14 @@
 
 import argparse
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from shapely.geometry import mapping
-from tqdm import tqdm
 
-from core.errors import InputError
 from core.rasters import write_cog
 from ingest.readers.files import files_sha256
 from ingest.readers.records import Declaration, Reference
@@ -23,37 +19,42 @@ from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
 from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
+from ml.rasters.results import require_folders
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
-from ml.runtime.progress import listening
+from ml.runtime.progress import progress_bar
 from ml.statistics.reasons import reach_of, track_reason
 
 
 def run(args: argparse.Namespace) -> int:
     """Detect moving areas, write the files, print a summary. Raises InputError or ValueError for unusable input."""
-    for target in filter(None, (args.out, args.areas)):
-        if not target.parent.is_dir():
-            raise InputError(target, "its folder does not exist", "Make the folder first")
+    require_folders(args.out, args.areas, args.quicklook)
     device, started = choose_device(args.device), time.monotonic()
     declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
-    read = read_clusters(args.inputs, declared)
-    tags = _tags(args.inputs, read.files, args.method)
+    with progress_bar("reading"):
+        read = read_clusters(args.inputs, declared)
+    tags = tags_of(args.inputs, read.files, args.method)
     rasters: list[Path] = []
     features: list[dict[str, Any]] = []
     points = 0
     for number, tracks in enumerate(read.clusters, start=1):
         clouds = [track.points for track in tracks]
-        with _bar() as show, listening(show):
+        with progress_bar("deformation"):
             result = detect_tracks(clouds, args.method, device)
-        rasters.append(args.out if number == 1 else args.out.with_stem(f"{args.out.stem}-{number}"))
+        rasters.append(_numbered(args.out, number))
         write_cog(rasters[-1], result.bands(), result.transform, result.epsg, result.units(), tags)
+        if args.quicklook:
+            from ml.rasters.quicklook import draw  # matplotlib takes a second
+
+            picture = _numbered(args.quicklook, number)
+            draw(picture, result.bands(), result.transform, result.epsg, tags["model_version"])
         if args.reference:
             tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
         if args.areas:
             before = max((one["properties"].get("region", 0) for one in features), default=0)
-            features += _features(result, tracks, before)
+            features += features_of(result, tracks, before)
         points += sum(cloud.x.size for cloud in clouds)
-    areas_note = f", {_write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
+    areas_note = f", {write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
     seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
     written = ", ".join(map(str, rasters))
     print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {written}{areas_note}")
@@ -63,18 +64,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[float], None]]:
-    """Show a progress bar on a terminal, nothing elsewhere. Yields a function to call with the share done, 0-1."""
-    with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
-
-        def show(share: float) -> None:
-            bar.update(round(100 * share) - bar.n)
-
-        yield show
+def _numbered(path: Path, number: int) -> Path:
+    """Return the file of the points' place of this number, which counts from 1."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
-def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
+def tags_of(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
+    """Return the tags by which a result can be traced. inputs: as given; files: those that were read."""
     row = DeformationMethod.named(method)
     tags = {
         "method": method,
@@ -88,7 +84,7 @@ def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[st
     return tags
 
 
-def _write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
+def write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     """Write features as GeoJSON; return their number without the places inside areas."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
@@ -96,7 +92,7 @@ def _write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     return sum(one["properties"]["extent"] != "place" for one in features)
 
 
-def _features(result: DeformationResult, tracks: Sequence[Track], before: int) -> list[dict[str, Any]]:
+def features_of(result: DeformationResult, tracks: Sequence[Track], before: int = 0) -> list[dict[str, Any]]:
     """Return the areas, places and wide regions of a cluster. before: numbers of regions taken by other clusters."""
     flagged = flagged_areas(result, [track.points for track in tracks])
     areas = [(area._replace(region=before + area.region), n_points) for area, n_points in flagged]

@@ -1,7 +1,8 @@
 """Reading of files into point clouds, one per track, for `python -m ml deformation`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.geometry import utm_zone_of
-from ingest.formats.registry import open_velocity_field
+from ingest.formats import registry
 from ingest.readers.gate import FAR
-from ingest.readers.records import Component, Declaration, Direction, Float64, Reference, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, Float64, PointBatch, Reference, VelocityField
 from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
 from ml.deformation.gridding.points import Float32, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.search import Track
+from ml.runtime.progress import report_progress
 
 
 class _Columns(NamedTuple):
@@ -79,6 +81,23 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     refused[FAR] += columns.track.size - sum(group.size for group in groups)
     left_out = [f"Left out ({count:,}): {reason}." for reason, count in refused.items() if count]
     return Read(parts, read, [*(change for field in fields for change in field.changes), *left_out])
+
+
+def open_velocity_field(path: Path, declared: Declaration) -> VelocityField:
+    """Open a file of one component, as the registry does; reading its points reports progress. Raises InputError."""
+    field = registry.open_velocity_field(path, declared=declared)
+    expected = field.expected_points
+    if not expected:
+        return field
+
+    def batches() -> Iterator[PointBatch]:
+        done = 0
+        for batch in field.batches():
+            done += batch.pid.size + len(batch.refused)
+            report_progress(min(1.0, done / expected))
+            yield batch
+
+    return replace(field, batches=batches)
 
 
 def _tracks(columns: _Columns, epsg: int | None, posting_m: float | None, reference: Reference) -> list[Track]:

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
     parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
     parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
     parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")
+    parser.add_argument("--quicklook", type=Path, metavar="FILE.png", help="picture of the result to write")
     parser.add_argument(
         "--scale", choices=SCALES, default="power", help="scale of the images' values (default: %(default)s)"
     )

@@ -9,6 +9,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from core.errors import InputError
 from core.rasters import RasterExtent, write_cog, write_cog_parts
 from ml.rasters.pieces import PieceBands
 
@@ -42,6 +43,13 @@ class RasterResult(NamedTuple):
     parameters: Mapping[str, Any] = MappingProxyType({})
     note: str = ""
     companions: Sequence[int] = ()
+
+
+def require_folders(*paths: Path | None) -> None:
+    """Check, before work begins, that the folders of files to be written exist. Raises InputError."""
+    for path in paths:
+        if path and not path.parent.is_dir():
+            raise InputError(path, "its folder does not exist", "Make the folder first")
 
 
 def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> None:

@@ -31,7 +31,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
 from ml.rasters.imagery import Float32, PairSource
-from ml.rasters.pair_command import pair_sha256
+from ml.rasters.pair_files import pair_sha256
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import NotRepeatable, RasterResult
 from ml.rasters.windows import Window

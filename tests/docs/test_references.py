@@ -7,9 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ml/weights").glob("*.md")])
-TOPS = "core|detection|docker|docs|ingest|lab|ml|monitor|scripts|static|templates|tests"
+TOPS = "core|detection|docker|docs|ground_motion|ingest|lab|ml|monitor|scripts|static|templates|tests"
 PATH = re.compile(rf"(?:{TOPS})(?:/[\w.*-]+)+/?")
-MODULE = re.compile(r"(?:core|detection|ingest|lab|ml|monitor)(?:\.\w+)+")
+MODULE = re.compile(r"(?:core|detection|ground_motion|ingest|lab|ml|monitor)(?:\.\w+)+")
 CODE = re.compile(r"`([^`\n]+)`|^ {4,}(\S.*)$", flags=re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"manage\.py (\w+)")

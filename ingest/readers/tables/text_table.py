@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -141,7 +142,7 @@ def table_of(path: Path) -> Table:
         sample = stream.read(SAMPLE_BYTES)
         if b"\n" not in sample:
             sample += stream.read(MAX_HEADER_BYTES - len(sample))
-    encoding = _encoding(sample)
+    encoding = _encoding(path, sample)
     with io.TextIOWrapper(io.BytesIO(sample), encoding, "replace", newline=None) as text:
         lines = text.read().removeprefix("\ufeff").split("\n")
     if len(lines) == 1 and len(sample) == MAX_HEADER_BYTES:
@@ -160,8 +161,8 @@ def table_of(path: Path) -> Table:
     return table._replace(encoding="utf-8-sig" if encoding == "utf-8" and (has_lone_returns or is_marked) else encoding)
 
 
-def _encoding(sample: bytes) -> str:
-    """Return Python's name of the encoding of a table's first bytes."""
+def _encoding(path: Path, sample: bytes) -> str:
+    """Return Python's name of the encoding of a table's first bytes. InputError if it takes the extra `tables`."""
     if sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
@@ -173,6 +174,8 @@ def _encoding(sample: bytes) -> str:
     except UnicodeDecodeError:
         if b"\0" in sample:  # It is no text at all; what reads its rows refuses them.
             return "utf-8"
+        if find_spec("charset_normalizer") is None:
+            raise InputError(path, "text that is not UTF-8 needs the extra `tables`", "Export it as UTF-8") from None
         from charset_normalizer import from_bytes
 
         lines = [line for line in whole.splitlines() if not line.isascii()]

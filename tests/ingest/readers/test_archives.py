@@ -100,6 +100,12 @@ def test_a_spreadsheet_gives_its_one_table(tmp_path):
     assert "2 of its sheets hold a table: S0, S1" in outcome(path, TOWARD)
 
 
+def test_without_the_extra_for_tables_a_spreadsheet_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "find_spec", lambda name: None)
+    said = outcome(workbook(tmp_path / "points.xlsx", [TABLE]), TOWARD)
+    assert "needs the extra `tables`. Export it as CSV" in said
+
+
 def test_what_was_unpacked_stays_as_long_as_its_points_may_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()

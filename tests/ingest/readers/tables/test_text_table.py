@@ -54,6 +54,13 @@ def test_a_table_is_read_however_it_is_written(tmp_path, how):
     assert batch.displacement_mm[:, -1] == pytest.approx(-40.02)
 
 
+def test_without_the_extra_for_tables_text_that_is_not_utf_8_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_table, "find_spec", lambda name: None)
+    name, content = WRITTEN["in Windows-1252"]
+    (tmp_path / name).write_bytes(content)
+    assert "needs the extra `tables`. Export it as UTF-8" in damage.outcome(tmp_path / name, TOWARD)
+
+
 @pytest.mark.parametrize("word", ["", "None", "NULL", "N/A", "#N/A", "-", "--", "*****", " None ", "nan"])
 def test_words_for_missing_values_are_no_values(tmp_path, word):
     batch = the_batch(make(tmp_path, change=lambda table: table["D20210103"].__setitem__(3, word)), TOWARD)

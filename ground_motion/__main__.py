@@ -2,11 +2,14 @@
 
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 
 from ml.__main__ import COMMANDS
 from ml.__main__ import main as run_method
 
+ROOT = Path(__file__).resolve().parents[1]
 APPLICATIONS = ("ingest", "detection", "ml", "monitor/operations")
 
 
@@ -21,6 +24,9 @@ def main() -> int | None:
         return 0
     if name in COMMANDS:
         return run_method([name, *arguments], prog="ground-motion")
+    if find_spec("django") is None:
+        print(f"'{name}' is a command of the service: pip install 'ground-motion-monitor[service]'.", file=sys.stderr)
+        return 2
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
@@ -37,11 +43,9 @@ def main() -> int | None:
 
 
 def _help() -> str:
-    """Return the help text. It finds Django commands by their files, and so needs no settings and no database."""
-    from django.core.management import find_commands
-
-    here = Path(__file__).resolve().parent
-    own = sorted({name for app in APPLICATIONS for name in find_commands(str(here / app / "management"))})
+    """Return the help text. It finds Django commands by their files, and so needs no Django."""
+    folders = [str(ROOT / app / "management/commands") for app in APPLICATIONS]
+    own = sorted(module.name for module in iter_modules(folders) if not module.name.startswith("_"))
     return "\n".join(
         [
             "usage: ground-motion COMMAND …",
@@ -49,7 +53,7 @@ def _help() -> str:
             "Files in, files out, without a database (ground-motion COMMAND --help says more):",
             *(f"  {name:<12} {command.help}" for name, command in COMMANDS.items()),
             "",
-            "The service and its database (ground-motion help COMMAND says more):",
+            "The service and its database (ground-motion help COMMAND says more; needs the extra `service`):",
             f"  {', '.join(own)}",
             "  manage …     any of Django's commands as well: ground-motion manage migrate, manage check, manage help",
             "",

@@ -1,0 +1,103 @@
+"""The library below the service, as somebody gets it who installs the wheel without extras: few packages, no Django."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from affine import Affine
+from hatchling.builders.wheel import WheelBuilder
+
+from tests.makers.geotiff import write
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_DIRECT, MAX_PACKAGES = 15, 40
+OF_CUDA = ("nvidia", "cuda", "triton")  # which torch brings where an index has no build for CPUs
+PICTURE = """
+from ground_motion import coherence, offsets, open_pair
+
+pair = open_pair("reference.tif", "secondary.tif")
+print(offsets(pair).dataset.dx_px.median().item())
+coherence(pair).quicklook("coherence.png")
+"""
+MAX_LINES = 10
+EVERY_MODULE = """
+import pkgutil, sys
+from importlib import import_module
+for name in {packages}:
+    package = import_module(name)
+    for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{{name}}."):
+        import_module(module.name)
+assert not [name for name in {foreign} if name in sys.modules]
+"""
+
+
+def contract() -> dict[str, list[str]]:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return next(one for one in contracts if one["name"].startswith("The library below the service"))
+
+
+def write_pair(folder: Path) -> None:
+    """Write a pair of images of one speckle, of which the secondary lies three pixels to the right."""
+    ground = np.random.default_rng(7).exponential(size=(256, 264)).astype(np.float32)
+    for name, first in (("reference", 4), ("secondary", 1)):
+        write(folder / f"{name}.tif", ground[:, first : first + 256], "EPSG:32632", Affine(10, 0, 5e5, 0, -10, 5e6))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    """The folder of programs of a new environment in which the wheel was installed without extras."""
+    folder = tmp_path_factory.mktemp("library")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+    programs = folder / "venv/bin"
+    command = [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet", "--no-compile"]
+    if url := os.environ.get("TORCH_INDEX_URL", "").strip():
+        command += ["--extra-index-url", url]
+    subprocess.run([*command, wheel, f"torch=={metadata.version('torch')}"], check=True)
+    return programs
+
+
+def called(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(cwd)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_it_brings_few_packages(library):
+    (packages,) = library.parent.glob("lib/python*/site-packages")
+    names = {found.metadata["Name"].lower() for found in metadata.distributions(path=[str(packages)])}
+    counted = sorted(name for name in names if not name.startswith(OF_CUDA))
+    assert len(counted) <= MAX_PACKAGES, counted
+    assert not {"django", "celery", "dash", "requests"} & set(counted)
+
+
+def test_it_asks_for_few_packages():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert len(project["dependencies"]) <= MAX_DIRECT
+
+
+def test_every_module_of_it_is_imported_without_the_service(library, tmp_path):
+    held = contract()
+    script = EVERY_MODULE.format(packages=held["source_modules"], foreign=held["forbidden_modules"])
+    done = called(library / "python", "-c", script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_its_program_says_what_the_service_needs(library, tmp_path):
+    helped = called(library / "ground-motion", "--help", cwd=tmp_path)
+    assert "deformation" in helped.stdout, helped.stderr
+    refused = called(library / "ground-motion", "ingest", "points.csv", cwd=tmp_path)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert "ground-motion-monitor[service]" in refused.stderr
+
+
+def test_a_pair_becomes_a_picture_in_ten_lines(library, tmp_path):
+    write_pair(tmp_path)
+    done = called(library / "python", "-c", PICTURE, cwd=tmp_path)
+    assert float(done.stdout) == pytest.approx(3.0, abs=0.1), done.stderr
+    assert (tmp_path / "coherence.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(PICTURE.strip().splitlines()) <= MAX_LINES
