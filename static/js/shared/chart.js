@@ -13,9 +13,8 @@ export function timeLabels(_, splits, _axis, _space, step) {
   return splits.map((at, i) => {
     const when = new Date(at * 1000);
     if (step >= YEAR * 0.9 || (step > 27 * 86400 && when.getUTCMonth() === 0)) return String(when.getUTCFullYear());
-    const day = step > 27 * 86400 ? {} : { day: "numeric" };
-    const year = i === 0 ? { year: "numeric" } : {};
-    return formatDate(when, { ...day, month: "short", ...year });
+    const [day, year] = [step > 27 * 86400 ? undefined : "numeric", i === 0 ? "numeric" : undefined];
+    return formatDate(when, /** @type {Intl.DateTimeFormatOptions} */ ({ day, month: "short", year }));
   });
 }
 
@@ -87,7 +86,7 @@ export function drawChart(box, series) {
     ctx.restore();
   }
 
-  let chart = null;
+  let chart = /** @type {LibraryObject} */ (null);
   function draw() {
     chart?.destroy();
     const [accent, soft, rule] = [css("accent"), css("text-soft"), css("line")];

@@ -24,6 +24,10 @@ function formatter(Format, options) {
 /** 1234.5 → "1,234.5", in German "1.234,5". options: of Intl.NumberFormat. */
 export const formatNumber = (value, options = {}) => formatter(Intl.NumberFormat, options).format(value);
 
-/** A Date → "3 Jan 2020", in UTC. options: of Intl.DateTimeFormat. */
+/**
+ * A Date → "3 Jan 2020", in UTC.
+ * @param {Date} date
+ * @param {Intl.DateTimeFormatOptions} options
+ */
 export const formatDate = (date, options = { day: "numeric", month: "short", year: "numeric" }) =>
   formatter(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(date);

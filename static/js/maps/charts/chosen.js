@@ -45,7 +45,7 @@ export function addChosen(map) {
   for (const id of ["inspected-line", "inspected-reference"]) themed(map, id, { "line-color": "accent" });
 
   function clearMarks() {
-    for (const mark of marks) mark.remove();
+    for (const marker of marks) marker.remove();
     marks = [];
   }
 

@@ -17,11 +17,11 @@ const NOTHING = { points: [], area: null, line: null, width: 200, from: null, un
  */
 export function setUpInspect({ map, urls, layer, remember, say, show, onPeriod }) {
   const chosen = addChosen(map);
-  let state = { ...NOTHING };
-  let mode = null; // "series", "profile", or null
-  let view = null; // the panel that is open
-  let tool = null; // the drawing that is under way
-  let running = null;
+  let state = /** @type {Record<string, any>} */ ({ ...NOTHING });
+  let mode = /** @type {"series" | "profile" | null} */ (null);
+  let view = /** @type {LibraryObject} */ (null); // the panel that is open
+  let tool = /** @type {LibraryObject} */ (null); // the drawing that is under way
+  let running = /** @type {AbortController | null} */ (null);
 
   async function fetchJson(url) {
     running?.abort();
@@ -37,7 +37,7 @@ export function setUpInspect({ map, urls, layer, remember, say, show, onPeriod }
     const params = new URLSearchParams();
     if (mode === "profile") {
       params.set("line", state.line);
-      params.set("width", state.width);
+      params.set("width", String(state.width));
       params.set("layer", layer());
     } else {
       for (const key of state.points) params.append("point", key);

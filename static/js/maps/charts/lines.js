@@ -19,7 +19,7 @@ export function joined(lines) {
   const place = new Map(x.map((value, i) => [value, i]));
   const spread = (line, values) => {
     const column = new Array(x.length).fill(null);
-    if (values) line.x.forEach((value, i) => (column[place.get(value)] = values[i]));
+    if (values) line.x.forEach((value, i) => (column[/** @type {number} */ (place.get(value))] = values[i]));
     return column;
   };
   return {
@@ -34,8 +34,11 @@ export function joined(lines) {
  * name: beside a value, where it is not the label; knots: each value of the line is marked.
  * unit: of y; direction: what up and down mean; isTime; xText(x): x in words;
  * onRange(from, to): a part of x was chosen with the pointer. Returns a function that removes the chart.
+ * @param {HTMLElement} box
+ * @param {{lines: any[], unit: string, direction: string, isTime?: boolean, xText: (x: number) => string,
+ *   onRange?: (from: number, to: number) => void}} chart
  */
-export function drawLines(box, { lines, unit, direction, isTime = true, xText, onRange = null }) {
+export function drawLines(box, { lines, unit, direction, isTime = true, xText, onRange }) {
   const { x, columns } = joined(lines);
   const readout = h("p", { class: "readout" }, HINT);
   const plot = h("div", { class: "plot plot--tall" });
@@ -98,7 +101,7 @@ export function drawLines(box, { lines, unit, direction, isTime = true, xText, o
   };
 
   const room = lines.length > 1 ? 20 + 8 * Math.max(...lines.map((line) => line.label.length)) : 20;
-  let chart = null;
+  let chart = /** @type {LibraryObject} */ (null);
   function draw() {
     chart?.destroy();
     const [soft, rule] = [css("text-soft"), css("line")];

@@ -11,7 +11,7 @@ const COLOURS = ["#0072b2", "#c25500", "#00724f", "#9a3d74", "#8a6d00", "#1c2326
 export function ticks(low, high, most = 6) {
   const rough = (high - low || 1) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((one) => one * power >= rough);
+  const step = power * ([1, 2, 5].find((one) => one * power >= rough) ?? 10);
   const marks = [];
   for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-6; at += step) marks.push(at);
   return marks;
@@ -115,7 +115,7 @@ export async function savePng(chart, name) {
   image.src = URL.createObjectURL(new Blob([asSvg(chart)], { type: "image/svg+xml" }));
   await image.decode();
   const canvas = Object.assign(document.createElement("canvas"), { width: 2 * WIDTH, height: 2 * HEIGHT });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(image.src);
   canvas.toBlob((blob) => save(blob, `${name}.png`), "image/png");
 }

@@ -13,7 +13,7 @@ const EMPTY = { type: "FeatureCollection", features: [] };
 export function stretchOf(points) {
   const ends = points.map(([, , values]) => Math.abs(values.findLast((value) => value !== null) ?? 0));
   const high = ends.sort((a, b) => a - b)[Math.floor(ends.length * 0.95)] ?? 0;
-  return STRETCHES.find((one) => one >= high) ?? STRETCHES.at(-1);
+  return STRETCHES.find((one) => one >= high) ?? STRETCHES[STRETCHES.length - 1];
 }
 
 /**
@@ -21,7 +21,9 @@ export function stretchOf(points) {
  * startAt: a date of a link; remember(changes); onClose(). Returns { close(), layerChanged() }.
  */
 export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
-  let [frames, at, running, stretch] = [null, 0, null, 10];
+  let frames = /** @type {LibraryObject} */ (null); // what the server answered
+  let running = /** @type {AbortController | null} */ (null);
+  let [at, stretch] = [0, 10];
   const wanted = { day: startAt };
   const play = h("button", { type: "button", class: "button" });
   const label = gettext("Date of the displacement");

@@ -59,7 +59,9 @@ export function openSeries(actions) {
   const [changes, downloads, values] = ["div", "p", "div"].map((tag) => h(tag));
   const parts = h("div", { class: "chart-parts", hidden: true });
   const more = moreOf(actions, (text) => fail(text));
-  let [removeChart, last, chosenBands] = [null, null, false];
+  let removeChart = /** @type {(() => void) | null} */ (null);
+  let last = /** @type {LibraryObject} */ (null); // what the server answered
+  let chosenBands = false;
 
   const period = h(
     "div",
@@ -130,7 +132,7 @@ export function openSeries(actions) {
     }
     whole.disabled = !first && !end;
     parts.hidden = false;
-    const focused = table.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const focused = table.contains(document.activeElement) ? document.activeElement?.getAttribute("aria-label") : null;
     table.replaceChildren(ratesTable(body, actions));
     if (focused) (table.querySelector(`[aria-label="${focused}"]`) ?? sentence.parentElement).focus();
     changes.replaceChildren(...changesOf(body));

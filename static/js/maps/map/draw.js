@@ -65,7 +65,7 @@ export function drawArea(map, onArea) {
     onArea(area.geometry);
   });
 
-  let endTheme = null;
+  let endTheme = /** @type {(() => void) | null} */ (null);
   return {
     /** Shows the tool: with an area to change, or ready for the first corner. */
     start(geometry) {
@@ -116,7 +116,7 @@ export function drawLine(map, onLine) {
     modes: [new TerraDrawLineStringMode({ styles: styles() })],
   });
   draw.on("finish", (id) => onLine(draw.getSnapshotFeature(id).geometry));
-  let endTheme = null;
+  let endTheme = /** @type {(() => void) | null} */ (null);
   return {
     start() {
       draw.start();

@@ -5,6 +5,7 @@ import { css, onTheme } from "gmm/dom";
 export const width = (...stops) => ["interpolate", ["exponential", 1.4], ["zoom"], ...stops];
 const class_ = (name) => ["==", ["get", "line_class"], name];
 // id, layer of the tiles, kind, filter, paint, colours by property
+/** @type {[string, string, string, any, object, object][]} */
 const LAYERS = [
   ["made-land", "land", "fill", true, {}, { "fill-color": "map-land" }],
   ["lakes", "lakes", "fill", true, {}, { "fill-color": "map-lake", "fill-outline-color": "map-river" }],
@@ -61,7 +62,7 @@ export function themed(map, id, colours) {
 
 /** Adds what `/basemap.json` names below the borders and coasts of the offline world. */
 export async function addGround(map, maplibre) {
-  const response = await fetch(document.body.dataset.basemapUrl);
+  const response = await fetch(document.body.dataset.basemapUrl ?? "");
   if (!response.ok) throw new Error(`base map: HTTP ${response.status}`);
   const { ground, heights, archive } = await response.json();
   const before = "borders";

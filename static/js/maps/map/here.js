@@ -5,7 +5,7 @@ import { keep, open } from "gmm/panel";
 import { gettext, interpolate } from "gmm/words";
 
 const TITLE = gettext("My house or street");
-let running = null;
+let running = /** @type {AbortController | null} */ (null);
 
 /** The query of a place, rounded to about ten metres. */
 const query = ({ lng, lat }) => `lat=${lat.toFixed(4)}&lon=${lng.toFixed(4)}`;

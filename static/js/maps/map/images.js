@@ -21,7 +21,9 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   const { layers, min_zoom: minzoom } = await response.json();
   if (layers.length === 0) return null;
   const [select, slider, strength, points] = ["choice", "date", "strength", "points"].map(part);
-  let [raster, arrows, key] = [null, null, query.get("date")];
+  let raster = /** @type {ReturnType<typeof addRaster> | null} */ (null);
+  let arrows = /** @type {ReturnType<typeof addArrows> | null} */ (null);
+  let key = query.get("date");
 
   const layer = () => layers.find((one) => one.name === select.value);
   const group = () => layer()?.groups[Number(slider.value)];
@@ -121,7 +123,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
       slider.value = i;
       show();
       const next = layer().groups[i + 1];
-      if (next) raster.prefetch({ group: next.key });
+      if (next) raster?.prefetch({ group: next.key });
       return new Promise((drawn) => map.once("idle", drawn));
     },
   });

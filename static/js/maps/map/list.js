@@ -9,7 +9,7 @@ import { formatNumber, interpolate, ngettext } from "gmm/words";
 export function setUpList({ query, remember, find, onPick }) {
   const cards = [...document.querySelectorAll("[data-alert-code]")];
   const form = document.getElementById("filters");
-  let alerts = null;
+  let alerts = /** @type {Awaited<ReturnType<typeof import("gmm/marks").addAlerts>>} */ (/** @type {unknown} */ (null));
 
   /** Adds the values there are to a choice; all: [value, label] of every place. */
   function fill(name, all) {

@@ -37,13 +37,13 @@ function remember(changes) {
 
 // ---- the legend and the list ----
 let map;
-let points = null;
-let alerts = null;
-let images = null;
-let popup = null;
-let pin = null;
-let known = null;
-let tools = null;
+let points = /** @type {ReturnType<typeof addPoints> | null} */ (null);
+let alerts = /** @type {Awaited<ReturnType<typeof addAlerts>> | null} */ (null);
+let images = /** @type {Awaited<ReturnType<typeof setUpImages>> | null} */ (null);
+let popup = /** @type {LibraryObject} */ (null);
+let pin = /** @type {LibraryObject} */ (null);
+let known = /** @type {ReturnType<typeof setUpContext> | null} */ (null);
+let tools = /** @type {ReturnType<typeof setUpTools> | null} */ (null);
 let pointsWanted = true; // beside an image
 
 const legend = setUpLegend({
@@ -71,7 +71,7 @@ try {
   map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
 } catch (error) {
   console.warn(error);
-  message.firstElementChild.textContent = gettext("This browser cannot draw the map. The list has every place.");
+  message.querySelector("p").textContent = gettext("This browser cannot draw the map. The list has every place.");
   legendBox.hidden = true;
 }
 
@@ -80,7 +80,7 @@ function say(text) {
 }
 
 function warn(text, retry) {
-  const [line, button] = notice.children;
+  const [line, button] = notice.querySelectorAll(":scope > *");
   line.textContent = text;
   button.onclick = () => {
     notice.hidden = true;
@@ -106,15 +106,16 @@ function padding() {
 }
 
 function mapIntoView() {
-  if (narrow.matches) window.scrollTo({ top: pane.parentElement.offsetTop });
+  if (narrow.matches) window.scrollTo({ top: pane.parentElement?.offsetTop });
 }
 
 // on the phone the list lies over the map, which stays where it is: who comes to the map by Tab wants to see it
-pane.addEventListener("focusin", ({ target }) => {
-  if (target.matches(":focus-visible") && getComputedStyle(pane).position === "sticky") mapIntoView();
+pane.addEventListener("focusin", () => {
+  if (pane.querySelector(":focus-visible") && getComputedStyle(pane).position === "sticky") mapIntoView();
 });
 
 // ---- choosing ----
+/** @param {{alert?: string | null, point?: string | null, scroll?: boolean}} chosen */
 function choose({ alert = null, point = null, scroll = false }) {
   remember({ alert, point });
   alerts?.choose(alert);
@@ -154,7 +155,7 @@ async function selectPoint(product, pid, coordinates) {
 }
 
 /** Words at a place, with a link to more about it where there is one. */
-function explain(lngLat, text, link = null) {
+function explain(lngLat, text, link) {
   const content = element(
     "div",
     {},
@@ -193,7 +194,7 @@ function pressed(event) {
     return;
   }
   const area = alerts && map.queryRenderedFeatures(event.point, { layers: ["alert-fill"] })[0];
-  const feature = area && alerts.find(area.properties.code);
+  const feature = area && alerts?.find(area.properties.code);
   const arrow = images?.at(event.point, reach);
   const here = known?.at(event.point, reach);
   if (arrow) explain(event.lngLat, motionHere(arrow), here?.link);
@@ -215,8 +216,9 @@ panel.onClose(() => {
 // ---- the readout ----
 /** What stands under the pointer, beside the scale. */
 class Readout {
+  node = document.createElement("div");
+
   onAdd(on) {
-    this.node = document.createElement("div");
     this.node.className = "maplibregl-ctrl readout-here";
     const centre = () => this.put(on.getCenter());
     on.on("mousemove", ({ lngLat, point }) => {
@@ -324,8 +326,9 @@ async function start() {
       points?.show(legend.drawn());
     },
   });
-  const slash = query.get("point")?.indexOf("/") ?? -1;
-  if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
+  const point = query.get("point") ?? "";
+  const slash = point.indexOf("/");
+  if (slash > 0) selectPoint(point.slice(0, slash), point.slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);
   followDrawing(map, ground);
 }
@@ -335,7 +338,7 @@ if (map) {
   setUpSearch(goTo);
   loaded(map).then(start);
   map.on("error", ({ error, sourceId }) => {
-    if (sourceId === "points") warn(gettext("Some measurement points could not be loaded."), () => points.retry());
+    if (sourceId === "points") warn(gettext("Some measurement points could not be loaded."), () => points?.retry());
     else if (sourceId === "raster") warn(gettext("Some images could not be loaded."), () => images?.retry());
     else console.warn(error?.message);
   });

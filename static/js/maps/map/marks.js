@@ -34,10 +34,10 @@ export function cutSeam(data) {
     const { geometry, properties } = feature;
     if (boundsOf(geometry)[2] <= 180) return [feature];
     const lines = geometry.coordinates.flat().flatMap((ring) => {
-      const pieces = [[]];
+      const pieces = /** @type {number[][][]} */ ([[]]);
       ring.forEach((at, i) => {
         if (i && Math.abs(at[0]) === 180 && Math.abs(ring[i - 1][0]) === 180) pieces.push([at]);
-        else pieces.at(-1).push(at);
+        else pieces[pieces.length - 1].push(at);
       });
       return pieces.filter((piece) => piece.length > 1);
     });
@@ -82,12 +82,12 @@ const markOf = (alert, mark) =>
 /** All alerts, the most important first: an answer holds some hundreds, and the address of the next ones. */
 export async function fetchAlerts(url) {
   const features = [];
-  while (url) {
-    const response = await fetch(url);
+  for (let next = url; next; ) {
+    const response = await fetch(next);
     if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
     const page = await response.json();
     features.push(...page.features);
-    url = page.next;
+    next = page.next;
   }
   return { type: "FeatureCollection", features };
 }

@@ -4,9 +4,9 @@ import { date, fixed, position, seconds, signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const panel = document.getElementById("panel");
-let removeChart = null;
-let running = null;
-let before = null;
+let removeChart = /** @type {(() => void) | null} */ (null);
+let running = /** @type {AbortController | null} */ (null);
+let before = /** @type {HTMLElement | null} */ (null);
 let closed = () => {};
 
 export const isOpen = () => !panel.hidden;
@@ -21,7 +21,7 @@ export function close() {
   removeChart = null;
   if (panel.hidden) return;
   panel.hidden = true;
-  panel.parentElement.classList.remove("has-panel", "has-wide-panel");
+  panel.parentElement?.classList.remove("has-panel", "has-wide-panel");
   panel.replaceChildren();
   if (before?.isConnected && !before.closest("[hidden]")) before.focus({ preventScroll: true });
   closed();
@@ -36,8 +36,8 @@ export function open(title, ...content) {
   running?.abort();
   removeChart?.();
   removeChart = null;
-  panel.parentElement.classList.remove("has-wide-panel");
-  if (panel.hidden) before = document.activeElement;
+  panel.parentElement?.classList.remove("has-wide-panel");
+  if (panel.hidden) before = /** @type {HTMLElement} */ (document.activeElement);
   panel.replaceChildren(
     h(
       "div",
@@ -53,14 +53,14 @@ export function open(title, ...content) {
   );
   panel.hidden = false;
   panel.scrollTop = 0;
-  panel.parentElement.classList.add("has-panel");
+  panel.parentElement?.classList.add("has-panel");
   panel.focus({ preventScroll: true });
 }
 
 /** The same with room for a large chart. */
 export function openWide(title, ...content) {
   open(title, ...content);
-  panel.parentElement.classList.add("has-wide-panel");
+  panel.parentElement?.classList.add("has-wide-panel");
 }
 
 /** remove() is called when something else is shown, or nothing. */
@@ -89,7 +89,7 @@ export function copyButton() {
 }
 
 /** Shows the point whose series is at `url`; actions(point): buttons for it. */
-export async function showPoint(url, actions = () => []) {
+export async function showPoint(url, actions) {
   open(POINT, ...waiting());
   const request = (running = new AbortController());
   try {
@@ -98,7 +98,7 @@ export async function showPoint(url, actions = () => []) {
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const [point, { drawChart }] = await Promise.all([response.json(), import("gmm/chart")]);
     if (request.signal.aborted) return null;
-    renderPoint(point, drawChart, actions(point));
+    renderPoint(point, drawChart, actions?.(point) ?? []);
     return point;
   } catch (error) {
     if (error.name === "AbortError" || request.signal.aborted) return null;
@@ -131,7 +131,7 @@ export async function showPoint(url, actions = () => []) {
 }
 
 function renderPoint(point, drawChart, buttons) {
-  const { product, dates, displacement_mm: values, fit_mm: fit, band_mm: band } = point;
+  const { dates, displacement_mm: values, fit_mm: fit, band_mm: band } = point;
   const measured = values.filter((value) => value !== null);
   const head = [h("p", { class: "verdict" }, point.sentence), figures(point, measured)];
   const tail = [
@@ -321,7 +321,7 @@ function howSure(point, count) {
  * Shows an alert in short, with the way to its own page.
  * link: to more about the place that was pressed; hasPoints: whether points show its motion.
  */
-export function showAlert(alert, { link = null, hasPoints = true } = {}) {
+export function showAlert(alert, { link, hasPoints = true }) {
   open(
     interpolate(gettext("Alert %(code)s"), { code: alert.code }),
     h("p", { class: "verdict" }, alert.sentence),

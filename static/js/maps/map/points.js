@@ -9,8 +9,12 @@ export function velocityColour(stretch) {
   return ["interpolate", ["linear"], ["get", "v"], ...stops];
 }
 
-/** Adds the points; period: {from, until} of their rates, or null; `before` is the layer that stays above them. */
-export function addPoints(map, { urls, layer, stretch, period, before }) {
+/**
+ * Adds the points; period: {from, until} of their rates, or null; `before` is the layer that stays above them.
+ * @param {LibraryObject} map
+ * @param {{urls: any, layer: string, stretch: number, period?: object | null, before?: string}} look
+ */
+export function addPoints(map, { urls, layer, stretch, period = null, before }) {
   let now = { layer, stretch, period };
   const tiles = () => {
     const url = now.period ? urls.period_tiles : urls.tiles;

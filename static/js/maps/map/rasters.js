@@ -93,7 +93,8 @@ export function addArrows(
   map,
   { arrowsUrl, group, fastest = 2, minzoom = 5, before = map.getLayer("alert-fill") ? "alert-fill" : undefined },
 ) {
-  let running = null;
+  let running = /** @type {AbortController | null} */ (null);
+  let shown = group;
   map.addSource("arrows", { type: "geojson", data: EMPTY });
   if (!map.hasImage("arrow")) map.addImage("arrow", drawArrow(), { pixelRatio: 2 });
   const size = ["interpolate", ["linear"], ["get", "speed_m_day"], 0, 0.45, fastest, 1];
@@ -114,7 +115,7 @@ export function addArrows(
     if (map.getZoom() < minzoom) return map.getSource("arrows").setData(EMPTY);
     running = new AbortController();
     try {
-      const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(group))}?bbox=${bbox}`, {
+      const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(shown))}?bbox=${bbox}`, {
         signal: running.signal,
       });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -128,7 +129,7 @@ export function addArrows(
 
   return {
     show(next) {
-      group = next.group;
+      shown = next.group;
       load();
     },
     /** The arrow under a place on the screen in words, or null. */
@@ -164,7 +165,7 @@ export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: b
 function drawArrow() {
   const side = 64;
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   const middle = side / 2;
   for (const [colour, width] of [
     [css("alert-casing"), 12],

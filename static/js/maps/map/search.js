@@ -18,7 +18,7 @@ export function setUpSearch(go) {
   let answered = "";
   let isElsewhere = false;
   let timer = 0;
-  let running = null;
+  let running = /** @type {AbortController | null} */ (null);
 
   const attributes = {
     role: "combobox",
@@ -112,10 +112,10 @@ export function setUpSearch(go) {
     }
   });
   input.addEventListener("focus", () => hits.length && input.value.trim() === answered && open(true));
-  form.addEventListener("focusout", (event) => form.contains(event.relatedTarget) || open(false));
+  form.addEventListener("focusout", (event) => form.contains(/** @type {Node} */ (event.relatedTarget)) || open(false));
   list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
   list.addEventListener("click", (event) => {
-    const option = event.target.closest("[role=option]");
+    const option = /** @type {PageElement} */ (event.target).closest("[role=option]");
     if (option) pick(hits[[...list.children].indexOf(option)]);
   });
   form.addEventListener("submit", async (event) => {

@@ -9,7 +9,8 @@ import { gettext, pgettext } from "gmm/words";
  * or closed. Returns what the page asks of the tools.
  */
 export function setUpTools({ map, urls, layer, query, remember, say, warn, padding, onUse, onPlay, onPeriod }) {
-  let [inspect, play] = [null, null];
+  let inspect = /** @type {ReturnType<typeof import("gmm/inspect").setUpInspect> | null} */ (null);
+  let play = /** @type {ReturnType<typeof import("gmm/play").openPlay> | null} */ (null);
   const playButton = document.querySelector("[data-tool=play]");
   const actions = {
     compare: (tools) => tools.compare([]),

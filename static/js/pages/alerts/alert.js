@@ -74,7 +74,7 @@ function followCurve(day) {
   chart?.querySelector(".now")?.remove();
   if (!chart || !day) return;
   const grid = chart.querySelector(".grid").getAttribute("d");
-  const [, left, right] = grid.match(/^M(\d+) [\d.]+H(\d+)/).map(Number);
+  const [, left, right] = (grid?.match(/^M(\d+) [\d.]+H(\d+)/) ?? []).map(Number);
   const [first, last] = [chart.dataset.first, chart.dataset.last].map(Date.parse);
   const share = Math.min(1, Math.max(0, (Date.parse(day) - first) / (last - first)));
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");

@@ -56,8 +56,9 @@ function drawMap() {
     };
     again.addEventListener("click", () => tool.again());
     form.addEventListener("change", ({ target }) => {
-      if (target.name === "outline_is") show();
-      if (target.name === "outline") {
+      const { name } = /** @type {PageElement} */ (target);
+      if (name === "outline_is") show();
+      if (name === "outline") {
         tool.stop();
         show();
       }

@@ -4,9 +4,12 @@ import { element, jsonOf, loadScript } from "gmm/dom";
 
 const charts = new WeakMap(); // by box: {figure, config, live: promise of Plotly's chart, or null}
 const { charts: address } = jsonOf("desk-scripts");
-let library = null;
+let library = /** @type {Promise<LibraryObject> | null} */ (null);
 
-/** Loads Plotly, which is as large as all other files of the page; resolves when it can draw. */
+/**
+ * Loads Plotly, which is as large as all other files of the page; resolves when it can draw.
+ * @returns {Promise<LibraryObject>}
+ */
 function plotly() {
   library ??= loadScript(address).then(
     () => window.Plotly,
@@ -44,7 +47,7 @@ async function plot(box) {
 }
 
 /** Replaces the still in a box by Plotly's chart, and calls `use` with it. The box reports "desk-live" once. */
-export function liven(box, use = () => {}) {
+export function liven(box, use = (_plot) => {}) {
   const chart = charts.get(box);
   chart.live ??= plot(box).then(
     () => {
@@ -69,7 +72,8 @@ export function livenAll(...names) {
 }
 
 /** Livens the chart that the mouse is over, or that a key or a tap has chosen; a swipe over it scrolls the page. */
-function reachFor({ target, pointerType }) {
+function reachFor(event) {
+  const { target, pointerType } = /** @type {LibraryObject} */ (event);
   if (pointerType === "touch") return;
   const box = target.closest?.(".desk-chart")?.querySelector(".desk-figure");
   if (box && charts.has(box)) liven(box);

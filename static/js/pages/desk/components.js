@@ -6,12 +6,12 @@ const make = (...parts) => window.React.createElement(...parts); // Dash loads R
 
 /** Returns the component of an HTML element. It leaves out `setProps`, because such elements report nothing to Dash. */
 const plain = (tag) =>
-  function Plain({ setProps, children, ...attributes }) {
+  function Plain({ setProps: _unused, children, ...attributes }) {
     return make(tag, attributes, children);
   };
 
 /** A box, marked while a callback fills it. The last box to be filled removes the server's copy of the sheet. */
-function Div({ setProps, children, ...attributes }) {
+function Div({ setProps: _unused, children, ...attributes }) {
   const isLoading = window.dash_component_api.useDashContext().useLoading();
   const { id } = attributes;
   window.React.useLayoutEffect(() => {

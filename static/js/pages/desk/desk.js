@@ -5,12 +5,12 @@ document.querySelector(".desk-tabs [aria-current]")?.scrollIntoView({ block: "ne
 /** The address of what is chosen; empty fields are left out. */
 function address() {
   const said = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) if (value) said.set(name, value);
+  for (const [name, value] of new FormData(form)) if (value) said.set(name, String(value));
   return `?${said}`;
 }
 
 form?.addEventListener("change", (event) => {
-  if (event.target.matches("[data-reload]")) return form.requestSubmit();
+  if (/** @type {PageElement} */ (event.target).matches("[data-reload]")) return form.requestSubmit();
   history.pushState(null, "", address());
   window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
 });

@@ -34,15 +34,18 @@ function featuresOf({ longitude, latitude, value }, rows) {
 }
 
 /**
- * Draws one map into a box. data: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
+ * Draws one map into a box. given: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
  * of cells, names of groups, line (corners). onChoose(rows, outline) makes the points choosable; onLine(corners) adds
  * the tool for a line; onView(area) loads more points; describe(row) returns the text of a point.
  * Returns {mark(rows), focus(row), remove()}, or null.
+ * @param {HTMLElement} box
+ * @param {any} given
+ * @param {Record<string, Function>} tools
  */
-export function drawGround(box, data, { onChoose, onLine, onView, describe } = {}) {
-  const { latitude } = data;
-  const longitude = data.longitude.map((x) => longitudeNear(x, data.longitude[0]));
-  data = { ...data, longitude };
+export function drawGround(box, given, { onChoose, onLine, onView, describe }) {
+  const { latitude } = given;
+  const longitude = given.longitude.map((x) => longitudeNear(x, given.longitude[0]));
+  const data = { ...given, longitude };
   const bounds = new maplibre.LngLatBounds();
   if (data.line) for (const corner of data.line) bounds.extend(corner);
   else longitude.forEach((x, row) => bounds.extend([x, latitude[row]]));
@@ -105,7 +108,7 @@ function textOf({ value, unit, names }, row) {
 }
 
 /** Adds the sources and layers of the data, which follow the theme until the map is removed. */
-function addMarks(map, { unit, side_m, latitude, reach, names, line }) {
+function addMarks(map, { unit, side_m, latitude, reach, line }) {
   const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
   if (unit) map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
@@ -169,7 +172,7 @@ function legendOf({ unit, reach, names }) {
 function toolbar(box) {
   const bar = h("div", { class: "desk-tools", role: "group", "aria-label": gettext("Tools of the map") });
   box.append(bar);
-  let active = null; // {button, stop()}
+  let active = /** @type {{button: PageElement, stop: () => void} | null} */ (null);
   const stop = () => {
     active?.stop();
     active?.button.setAttribute("aria-pressed", "false");
@@ -280,7 +283,8 @@ function within(ring, x, y) {
 /** Lets a box be dragged over the map with Shift, or after start(), which returns the function that stops it. */
 function boxTool(map, onBox) {
   const canvas = map.getCanvasContainer();
-  let [on, from, frame, busy] = [false, null, null, false];
+  let from = /** @type {number[] | null} */ (null);
+  let [on, frame, busy] = [false, h("div"), false];
   map.boxZoom.disable();
   const at = ({ clientX, clientY }) => {
     const { left, top } = canvas.getBoundingClientRect();
@@ -297,7 +301,7 @@ function boxTool(map, onBox) {
   canvas.addEventListener("pointermove", (event) => {
     if (!from) return;
     const to = at(event);
-    const [left, top] = [0, 1].map((axis) => Math.min(from[axis], to[axis]));
+    const [left, top] = [Math.min(from[0], to[0]), Math.min(from[1], to[1])];
     frame.style.transform = `translate(${left}px, ${top}px)`;
     frame.style.width = `${Math.abs(to[0] - from[0])}px`;
     frame.style.height = `${Math.abs(to[1] - from[1])}px`;

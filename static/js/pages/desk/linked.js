@@ -10,8 +10,8 @@ const SERIES_AFTER_MS = 250;
 const FINGER_PX = 12; // a tap chooses points within this distance; bars are narrower
 const ACROSS = 20; // bands of the cross-plot that the keys choose; a click chooses points within one of either axis
 const UNKNOWN = 2 ** 16 - 1; // code of a value that is not known
-let maps = [];
-let sheet = null; // state of the sheet with linked charts, if it is open
+let maps = /** @type {{remove: () => void}[]} */ ([]);
+let sheet = /** @type {LibraryObject} */ (null); // state of the sheet with linked charts, if it is open
 
 /** The values of `parts.packed`. */
 function unpack({ low, step, codes }) {
@@ -41,6 +41,7 @@ export function show(ground) {
   }
 }
 
+/** @returns {Record<string, Function>} */
 function toolsOf(id, data, linked) {
   if (data.line) return { onLine: openLine };
   if (id !== "points") return {};
@@ -67,7 +68,8 @@ function link({ value, unit }, { pids, bars: [low, high, bars], x, y, edges }) {
   for (const id of LINKED) if (plotOf(id)) listen(id, plotOf(id));
 }
 
-document.addEventListener("desk-live", ({ target }) => {
+document.addEventListener("desk-live", (event) => {
+  const target = /** @type {LibraryObject} */ (event.target);
   const { id } = target.parentElement;
   if (id === "series") target.on("plotly_hover", focus);
   if (!sheet || !LINKED.includes(id)) return;
@@ -105,16 +107,17 @@ function chooseAround(id, x, y, width, height) {
 }
 
 // ---- taps: they choose on a still, too. Plotly ends a touch with a click, on the point that it showed before ----
-let [from, isTouch] = [null, false];
+let from = /** @type {Touch | null} */ (null);
+let isTouch = false;
 const heard = { capture: true, passive: true };
 document.addEventListener("pointerdown", ({ pointerType }) => (isTouch = pointerType !== "mouse"), heard);
 document.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at), heard);
 document.addEventListener(
   "touchend",
   ({ target, changedTouches: [at] }) => {
-    const box = target.closest(".desk-figure");
+    const box = /** @type {PageElement} */ (target).closest(".desk-figure");
     const isTap = from && Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) <= 8;
-    if (box && isTap && sheet && LINKED.includes(box.parentElement.id)) liven(box, (plot) => tap(plot, at));
+    if (box && isTap && sheet && LINKED.includes(box.parentElement?.id ?? "")) liven(box, (plot) => tap(plot, at));
   },
   heard,
 );
@@ -128,21 +131,22 @@ function tap(plot, at) {
   chooseAround(plot.parentElement.id, left + across * (right - left), low + up * (high - low), width, height);
 }
 
+/** @returns {[number, number]} */
 const edgesOf = (bar, last = bar) => {
   const step = (sheet.high - sheet.low) / sheet.bars;
   return [sheet.low + bar * step, last === sheet.bars - 1 ? sheet.high : sheet.low + (last + 1) * step];
 };
 
-let waiting = null;
+let waiting = 0;
 
-/** Marks chosen points in the map and all charts. from: where they were chosen; outline: around them, for links. */
-function choose(rows, from, outline = "") {
+/** Marks chosen points in the map and all charts. source: where they were chosen; outline: around them, for links. */
+function choose(rows, source, outline = "") {
   sheet.rows = rows;
   sheet.map?.mark(rows);
   if (rows.length) livenAll(...LINKED);
   mark(rows);
   for (const id of LINKED)
-    if (id !== from && plotOf(id)?.layout.selections?.length) Plotly.relayout(plotOf(id), { selections: [] });
+    if (id !== source && plotOf(id)?.layout.selections?.length) Plotly.relayout(plotOf(id), { selections: [] });
   say(rows);
   clearTimeout(waiting);
   const pids = rows.slice(0, MOST_SERIES).map((row) => sheet.pids[row]); // the sample's order is random
@@ -233,9 +237,9 @@ function readOn(plot, key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const box = event.target.closest?.(".desk-chart")?.querySelector(".desk-figure");
+  const box = /** @type {PageElement} */ (event.target).closest?.(".desk-chart")?.querySelector(".desk-figure");
   if (!box || event.altKey || event.ctrlKey || event.metaKey) return;
-  const { id } = box.parentElement;
+  const id = box.parentElement?.id ?? "";
   const { key, shiftKey } = event;
   const isLinked = sheet && LINKED.includes(id);
   if (key === "Escape" && sheet) choose([], "keys");

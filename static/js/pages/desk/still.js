@@ -50,11 +50,12 @@ export function drawStill(box, { data, layout }) {
 
 // ---- axes ----
 /** Returns an axis: at(value) in pixels, ticks [[pixels, text]], and the names of its categories, if it has any. */
-function axisOf(traces, name, { range, title, type, autorange } = {}, from, to) {
+function axisOf(traces, name, layout, from, to) {
+  const { range, title, type, autorange } = layout ?? {};
   const values = traces.flatMap((trace) => known(trace[name]));
   const axis = { from, to, title: title?.text ?? "" };
   if (type === "category") {
-    const places = new Map([...new Set(values)].map((value, place) => [value, place]));
+    const places = new Map([...new Set(values)].map((value, i) => [value, i]));
     const ends = autorange === "reversed" ? [places.size - 0.5, -0.5] : [-0.5, places.size - 0.5];
     place(axis, ends, (value) => places.get(value));
     axis.names = [...places.keys()].map(text);
@@ -69,7 +70,8 @@ function axisOf(traces, name, { range, title, type, autorange } = {}, from, to) 
   return Object.assign(axis, { ticks: ticks.map(([value, said]) => [axis.at(value), said]) });
 }
 
-function place(axis, [low, high], number) {
+function place(axis, ends, number) {
+  const [low, high] = ends;
   axis.at = (value) => axis.from + ((number(value) - low) / (high - low)) * (axis.to - axis.from);
 }
 
@@ -149,7 +151,8 @@ function drawAxes(pen, { left, right, top, bottom }, x, y, { font, xaxis, yaxis 
 }
 
 // ---- marks ----
-function stroke(pen, { color, width = 2, dash }, corners) {
+function stroke(pen, line, corners) {
+  const { color, width = 2, dash } = line;
   pen.strokeStyle = color;
   pen.lineWidth = width;
   pen.setLineDash(DASHES[dash] ?? []);

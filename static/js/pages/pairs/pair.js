@@ -101,7 +101,8 @@ function stop() {
 
 function say() {
   flicker.setAttribute("aria-pressed", String(timer !== 0));
-  flicker.firstChild.textContent = `${timer ? pgettext("flicker", "Stop") : pgettext("flicker", "Start")} `;
+  const words = /** @type {Node} */ (flicker.firstChild);
+  words.textContent = `${timer ? pgettext("flicker", "Stop") : pgettext("flicker", "Start")} `;
 }
 
 /** Only a hand starts it: neither the page nor the choice of the mode does. */
@@ -128,8 +129,8 @@ function describe({ metresPerPixel, whole, closest, bar }) {
         })
       : interpolate(gettext("Every pixel of %(metres)s m is shown."), { metres: formatNumber(config.posting_m) });
   part("picture-status").textContent = `${extent} ${grain}`;
-  part("scale").firstElementChild.style.width = `${bar.pixels}px`;
-  part("scale").firstElementChild.textContent = metres(bar.metres);
+  part("scale").querySelector("*").style.width = `${bar.pixels}px`;
+  part("scale").querySelector("*").textContent = metres(bar.metres);
   viewer.querySelector("[data-zoom=in]").disabled = closest;
   for (const name of ["out", "whole"]) viewer.querySelector(`[data-zoom=${name}]`).disabled = whole;
 }

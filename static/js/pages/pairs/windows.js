@@ -18,12 +18,14 @@ const SCALES_M = [1, 2, 5];
  */
 export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide }) {
   const pen = canvas.getContext("2d");
-  const stores = new Map(
+  /** @type {Record<string, {overview: any, piece: any, requested: string, failed: boolean}>} */
+  const stores = Object.fromEntries(
     Object.keys(urls).map((name) => [name, { overview: null, piece: null, requested: "", failed: false }]),
   );
-  let [layers, timer, frame] = [[], 0, 0];
+  let layers = /** @type {{name: string, alpha?: number, from?: number, to?: number}[]} */ ([]);
+  let [timer, frame] = [0, 0];
   let [width, height, dpr] = [0, 0, 1];
-  let view = null; // x, y: middle in pixels of the grid; scale: CSS pixels for one of them
+  let view = { x: 0, y: 0, scale: 0 }; // middle in pixels of the grid; CSS pixels for one of them, 0: not drawn yet
 
   const fit = () => Math.min(width / grid.cols, height / grid.rows);
   const closest = () => Math.max(CLOSEST, fit());
@@ -81,11 +83,11 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
   async function load() {
     const part = inView();
     await Promise.all(layers.map(({ name }) => loadOne(name, part)));
-    onFault(layers.some(({ name }) => stores.get(name).failed));
+    onFault(layers.some(({ name }) => stores[name].failed));
   }
 
   async function loadOne(name, part) {
-    const store = stores.get(name);
+    const store = stores[name];
     try {
       if (!store.overview) {
         store.overview = fetched(name, { side: OVERVIEW_PX });
@@ -133,12 +135,12 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
 
   function paint() {
     frame = 0;
-    if (!view) return;
+    if (!view.scale) return;
     pen.setTransform(dpr, 0, 0, dpr, 0, 0);
     pen.clearRect(0, 0, width, height);
     for (const { name, alpha = 1, from = 0, to = 1 } of layers) {
       if (alpha === 0) continue; // kept ready, not shown
-      const { overview, piece } = stores.get(name);
+      const { overview, piece } = stores[name];
       const finer = piece && fineness(piece, MOST_PX) > fineness(grid, OVERVIEW_PX);
       pen.save();
       pen.globalAlpha = alpha;
@@ -150,11 +152,8 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     }
     for (const { from = 0 } of layers) {
       if (from <= 0 || from >= 1) continue;
-      for (const [colour, more] of [
-        ["#000", 1],
-        ["#fff", 0],
-      ]) {
-        pen.fillStyle = colour;
+      for (const more of [1, 0]) {
+        pen.fillStyle = more ? "#000" : "#fff";
         pen.fillRect(from * width - 1 - more, 0, 2 + 2 * more, height);
         pen.beginPath();
         pen.arc(from * width, height / 2, GRIP_PX / 2 + more, 0, 2 * Math.PI);
@@ -162,7 +161,7 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
       }
     }
     canvas.dataset.drawn = layers
-      .filter(({ name }) => stores.get(name).overview instanceof Image)
+      .filter(({ name }) => stores[name].overview instanceof Image)
       .map(({ name }) => name)
       .join(" ");
   }
@@ -194,7 +193,7 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
   function resize() {
     const box = canvas.getBoundingClientRect();
     if (!box.width || !box.height) return;
-    const stays = view && view.scale > fit() * 1.001;
+    const stays = view.scale > fit() * 1.001;
     [width, height, dpr] = [box.width, box.height, Math.min(2, devicePixelRatio || 1)];
     canvas.width = Math.round(width * dpr);
     canvas.height = Math.round(height * dpr);
@@ -219,7 +218,7 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     whole,
     move: (right, down) => move((right * width) / 5, (down * height) / 5),
     retry() {
-      for (const store of stores.values()) Object.assign(store, { requested: "", failed: false });
+      for (const store of Object.values(stores)) Object.assign(store, { requested: "", failed: false });
       load();
     },
   };

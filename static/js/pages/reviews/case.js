@@ -12,7 +12,11 @@ import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const VIEW = { padding: 56, maxZoom: 15 };
 const OUTLINES = { detection: [1.5, [1, 1.5]], neighbour: [1.5, [4, 2]], proposed: [3, [2, 1]] }; // width, dashes
-let [map, points, image, arrows, context] = [null, null, null, null, ""];
+let map = /** @type {LibraryObject} */ (null);
+let points = /** @type {ReturnType<typeof addPoints> | null} */ (null);
+let image = /** @type {ReturnType<typeof addRaster> | null} */ (null);
+let arrows = /** @type {ReturnType<typeof addArrows> | null} */ (null);
+let context = "";
 
 /** Draws what the page of a case holds; page: its main element. */
 export function openCase(page) {

@@ -4,7 +4,10 @@ import { jsonOf } from "gmm/dom";
 
 const STORED = "review-keys";
 const BESIDE = matchMedia("(min-width: 1101px)"); // the queue stands beside the case, not below it
-let [page, overview, renewal, going] = [document.getElementById("content"), null, 0, null];
+let page = document.getElementById("content");
+let overview = /** @type {LibraryObject} */ (null);
+let renewal = 0;
+let going = /** @type {AbortController | null} */ (null);
 
 const part = (selector) => page.querySelector(selector);
 
@@ -98,12 +101,12 @@ function open(verdict) {
 function setUpNotes() {
   for (const form of page.querySelectorAll("details[name=verdict] form")) {
     if (!form.elements.public_note) continue; // an answer to what a colleague proposed
-    const show = () => {
+    const hint = () => {
       const chosen = form.querySelector("[name=reason_code]:checked, [name=reason_code][type=hidden]");
       form.elements.public_note.placeholder = chosen?.dataset.sentence ?? "";
     };
-    form.addEventListener("change", show);
-    show();
+    form.addEventListener("change", hint);
+    hint();
   }
 }
 
@@ -190,8 +193,8 @@ async function drawOverview(box) {
   map.once("load", async () => {
     const ground = fillBasemap(map);
     if (config.default_layer) addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: 20 });
-    const open = ({ properties }) => go(`/review/${properties.code}/`);
-    await addAlerts(map, config.urls.alerts, open).catch((error) => console.warn(error));
+    const visit = ({ properties }) => go(`/review/${properties.code}/`);
+    await addAlerts(map, config.urls.alerts, visit).catch((error) => console.warn(error));
     followDrawing(map, ground);
   });
 }

@@ -69,7 +69,7 @@ function send(file) {
 
 async function sendAll(files) {
   const most = Number(form.dataset.maxBytes);
-  const faults = files
+  const refused = files
     .filter((file) => file.size > most)
     .map((file) =>
       interpolate(gettext("%(file)s is too large: %(size)s; at most %(most)s can be sent at a time."), {
@@ -78,15 +78,15 @@ async function sendAll(files) {
         most: form.dataset.maxWords,
       }),
     );
-  say(faults);
+  say(refused);
   sending.replaceChildren();
   sending.hidden = false;
   underWay = true;
   button.disabled = true;
   for (const file of files) {
     if (file.size > most) continue;
-    faults.push(...(await send(file)));
-    say(faults);
+    refused.push(...(await send(file)));
+    say(refused);
     await refresh();
   }
   underWay = false;
@@ -146,7 +146,8 @@ for (const kind of ["dragenter", "dragover"]) {
 for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("drop--over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
-  if (!underWay && event.dataTransfer.files.length) chooser.files = event.dataTransfer.files;
+  const files = event.dataTransfer?.files;
+    if (!underWay && files?.length) chooser.files = files;
 });
 addEventListener("beforeunload", (event) => underWay && event.preventDefault());
 if (document.getElementById("jobs").dataset.busy === "yes") refresh();

@@ -7,8 +7,8 @@ const field = document.getElementById("place");
 const note = document.getElementById("position-note");
 const box = document.getElementById("report-map");
 const WRITTEN = /^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*$/; // latitude, longitude
-let map = null;
-let pin = null;
+let map = /** @type {LibraryObject} */ (null);
+let pin = /** @type {LibraryObject} */ (null);
 
 function written() {
   const [, latitude, longitude] = WRITTEN.exec(field.value)?.map(Number) ?? [];

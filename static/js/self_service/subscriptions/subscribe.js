@@ -10,7 +10,7 @@ const past = document.getElementById("past");
 const CHOOSE_A_PLACE = preview.textContent;
 
 function labelOf(name) {
-  return form.querySelector(`[name=${name}]:checked`)?.nextElementSibling.textContent.split(/[:(]/)[0].trim() ?? "";
+  return form.querySelector(`[name=${name}]:checked`)?.nextElementSibling?.textContent.split(/[:(]/)[0].trim() ?? "";
 }
 
 function describe() {
@@ -84,7 +84,7 @@ function changed() {
 
 setUpWhere(changed);
 form.addEventListener("input", ({ target }) => {
-  if (!["email", "place", "name"].includes(target.name)) changed();
+  if (!["email", "place", "name"].includes(/** @type {PageElement} */ (target).name)) changed();
 });
 
 changed();

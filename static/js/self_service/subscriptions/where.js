@@ -80,9 +80,9 @@ function outlineOf({ latitude, longitude, metres }) {
 }
 
 // ---- the map ----
-let map = null;
-let tool = null;
-let pin = null;
+let map = /** @type {LibraryObject} */ (null);
+let tool = /** @type {ReturnType<typeof import("gmm/draw").drawArea> | null} */ (null);
+let pin = /** @type {LibraryObject} */ (null);
 
 function show({ move = false, duration = 600 } = {}) {
   const circle = chosenCircle();
@@ -225,12 +225,13 @@ function useMyPosition() {
 export function setUpWhere(whenChanged) {
   changed = whenChanged;
   form.addEventListener("input", ({ target }) => {
-    if (target.name === "own_km") fields.distance.value = "own";
-    if (target.name === "hit") take();
-    if (["latitude", "longitude", "region"].includes(target.name)) offer([]);
-    if (["where", "region", "boundary", "sites"].includes(target.name)) answered = null;
-    if (target.name === "where") showTool();
-    else if (["latitude", "longitude", "distance", "own_km"].includes(target.name)) show({ move: true });
+    const { name } = /** @type {PageElement} */ (target);
+    if (name === "own_km") fields.distance.value = "own";
+    if (name === "hit") take();
+    if (["latitude", "longitude", "region"].includes(name)) offer([]);
+    if (["where", "region", "boundary", "sites"].includes(name)) answered = null;
+    if (name === "where") showTool();
+    else if (["latitude", "longitude", "distance", "own_km"].includes(name)) show({ move: true });
   });
   drawAgain.addEventListener("click", () => tool?.again());
   document.getElementById("use-circle").addEventListener("click", () => {
