@@ -1,6 +1,6 @@
 """Computation of an alert's columns from its current detections, the exposure on its ground and its surroundings."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from math import pi, sqrt
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import transaction
 from shapely import from_wkb, get_coordinates, unary_union
 
 from core.areas import area_of, zone_of
+from core.errors import promised
 from core.geometry import projected
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
@@ -108,7 +109,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     }
 
 
-def independent_views(detection: Detection) -> set[Hashable]:
+def independent_views(detection: Detection) -> set[tuple[Any, ...]]:
     """Return one key for each independent view that shows a detection: a track, or the later image of a pair.
 
     A joint run on two tracks gives two keys if each track shows the motion by itself.
@@ -129,9 +130,9 @@ def measured_in(detection: Detection) -> Product | ScenePair:
     """Return the source of a detection's figures: its image pair, or the product of the track that gave the rate."""
     run = detection.scan.prediction.run
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
-    if run.pair or orbit in {None, run.product.track}:
+    if run.pair or orbit in {None, run.its_product.track}:
         return run.input
-    return next((one for one in products_of(run=run) if one.track == orbit), run.product)
+    return next((one for one in products_of(run=run) if one.track == orbit), run.its_product)
 
 
 def view_of_detection(detection: Detection) -> str:
@@ -159,13 +160,13 @@ def data_span(detection: Detection) -> tuple[date, date]:
     """Return the first and last date of the data behind a detection."""
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
-        return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
+        return seen.reference.day, seen.secondary.day
     return seen.dates[0], seen.dates[-1]
 
 
 def data_end(seen: Product | ScenePair) -> date:
     """Return the last date of a product's series, or the day of a pair's later image."""
-    return seen.secondary.acquired_at.date() if isinstance(seen, ScenePair) else seen.dates[-1]
+    return seen.secondary.day if isinstance(seen, ScenePair) else seen.dates[-1]
 
 
 def event_span(detection: Detection) -> tuple[date, date] | None:
@@ -177,9 +178,10 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
 
 
 def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
-    products = [detection.scan.prediction.run.product for detection in detections]
+    products = [detection.scan.prediction.run.its_product for detection in detections]
     main, main_product = max(
-        zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
+        zip(detections, products, strict=True),
+        key=lambda pair: (_weight(pair[1]), abs(promised(pair[0].peak_rate_mm_yr))),
     )
     evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
     weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
@@ -191,7 +193,7 @@ def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[s
         "peak_low_mm_yr": main.peak_low_mm_yr,
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
-        "n_fast_places": count_fast_places(main.places, main.rate_mm_yr),
+        "n_fast_places": count_fast_places(main.places, promised(main.rate_mm_yr)),
         "component": main_product.component,
         "extent": main.extent,
         "reference": main.reference,
@@ -200,12 +202,13 @@ def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[s
 
 def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     reasons = detection.reasons or [{"track": product.direction}]
-    return evidence_of(reasons, product.component, detection.rate_mm_yr, detection.area_m2, detection.class_shares)
+    rate_mm_yr = promised(detection.rate_mm_yr)
+    return evidence_of(reasons, product.component, rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
 def _of_surface(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the detection with the greatest loss of coherence."""
-    return _copied(min(detections, key=lambda detection: detection.change_sigma))
+    return _copied(min(detections, key=lambda detection: promised(detection.change_sigma)))
 
 
 def _of_offsets(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 from shapely import box, from_wkb
 
-from core.areas import zone_of
+from core.areas import polygons_of, zone_of
 from core.geometry import projected
 from core.locks import Lock, locked
 from detection.alerts.importance import importance_refresh
@@ -139,7 +139,7 @@ def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence
     """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = zone_of(geographic)
-    place = projected(geographic, 4326, epsg)
+    place = polygons_of(projected(geographic, 4326, epsg))
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
     results = results_at(place, tracks, methods) if tracks else []

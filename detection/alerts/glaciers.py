@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import area_of
+from core.areas import area_of, polygons_of
+from core.errors import promised
 from core.geometry import projected
 from core.locks import Lock, locked
 from detection.alerts.describe import data_end, views_of_run
@@ -55,6 +58,7 @@ from ml.runs.stored import StoredRaster, read_prediction
 logger = logging.getLogger(__name__)
 
 LEAST_KM2 = 0.25  # a smaller glacier cannot surge by the rule
+Days = tuple[date, date]  # of the images of a pair
 NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
 
 
@@ -82,7 +86,7 @@ class SurgeObservation(NamedTuple):
 
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Save the velocities of every glacier in a prediction of offsets; `glacier_follow` finds surges later."""
-    pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
+    pair, raster, now = prediction.run.its_pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
     ground, samples = measured(raster, pair, glaciers)
     with transaction.atomic():
@@ -105,9 +109,11 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 
 def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
     """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below LEAST_KM2 are left out."""
-    shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
+    shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
-    motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
+    motion = ground_motion(
+        nodes, raster.epsg, PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
+    )
     ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
     samples: dict[int, GroundMotion] = {}
     for number, shape in shapes.items():
@@ -130,17 +136,17 @@ def _nodes(raster: StoredRaster) -> Nodes:
     return Nodes(x_m, y_m, dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2))
 
 
-def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> np.ndarray:
+def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
     if not outlines:
         return np.zeros(raster.shape, dtype=bool)
     on_map = [projected(one, 4326, raster.epsg) for one in outlines]
-    return geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True)
+    return np.asarray(geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True))
 
 
 def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     """Compute the motion of a glacier from all its samples and alert on a surge, in one transaction."""
     glacier = motion.glacier
-    cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
+    cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
     with locked(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
@@ -179,7 +185,7 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
         shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
         rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
         known = known.replace_view(name, ViewLife(moved_until, int(shown.sum()), rest_until))
-    alert_end_where_over(alert, known, max((one.run for one in observations), key=lambda run: data_end(run.pair)))
+    alert_end_where_over(alert, known, max((one.run for one in observations), key=lambda run: data_end(run.its_pair)))
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
@@ -191,25 +197,24 @@ def surges_in(sampled: Sampled) -> list[Detection]:
     return [one for surge in view.surges for one in _detections(sampled.cells, view, surge, chosen)]
 
 
-def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
+def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
     """Return one sample for each pair of days (bursts of a pass merged), and days -> the row with most known cells."""
-    by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
+    by_days: dict[Days, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
     for row in sampled.rows:
-        pair, known = row.prediction.run.pair, unpack(bytes(row.packed), n_cells)
+        pair, known = row.prediction.run.its_pair, unpack(bytes(row.packed), n_cells)
         if known is not None:
-            days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
-            by_days.setdefault(days, []).append((row, known))
+            by_days.setdefault((pair.reference.day, pair.secondary.day), []).append((row, known))
     samples, chosen = [], {}
-    for days, sampled in sorted(by_days.items()):
-        stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in sampled), strict=True)))
-        cell = np.tile(np.arange(n_cells), len(sampled))
+    for days, found in sorted(by_days.items()):
+        stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in found), strict=True)))
+        cell = np.tile(np.arange(n_cells), len(found))
         samples.append(PairSample(*days, into_cells(stacked, cell, n_cells)))
-        chosen[days] = max(sampled, key=lambda one: np.isfinite(one[1].east_m_day).sum())[0]
+        chosen[days] = max(found, key=lambda one: int(np.isfinite(one[1].east_m_day).sum()))[0]
     return samples, chosen
 
 
-def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
+def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[Days, GlacierSample]) -> None:
     """Save a detection for each searched pair that shows a surge, under one alert; skip surges that ended long ago."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
@@ -226,11 +231,12 @@ def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict
 
 
 def _detections(
-    cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]
+    cells: Cells, view: GlacierView, surge: Surge, chosen: dict[Days, GlacierSample]
 ) -> Iterator[Detection]:
     """Yield one unsaved detection of a surge for each searched pair that shows it."""
     mask = np.isin(cells.number, np.flatnonzero(surge.cells))
-    geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
+    on_ice = outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline)
+    geographic = to_geographic(polygons_of(on_ice), cells.epsg)
     speed, sigma = mean_speed(view.series, surge.cells)
     for step in range(surge.first, surge.last + 1):
         days = day_of(view.series.start_day[step]), day_of(view.series.end_day[step])

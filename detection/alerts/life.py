@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from core.errors import promised
 from detection.alerts import plan
 from detection.alerts.describe import data_end, data_span, measured_in, view_of_detection
 from detection.alerts.importance import importance_refresh
@@ -215,8 +216,8 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
 def _event_proof(alert: Alert) -> Proof:
     """Return the proof required to end an event; for a surge, more pairs without motion than RULE.gap_pairs."""
     if family(alert.kind) is Family.SURFACE:
-        return lifecycle.event_proof(alert.change_sigma, CHANGE.enter)
-    rise = (alert.speed_m_day - alert.usual_speed_m_day) / alert.speed_sigma_m_day
+        return lifecycle.event_proof(promised(alert.change_sigma), CHANGE.enter)
+    rise = (promised(alert.speed_m_day) - promised(alert.usual_speed_m_day)) / promised(alert.speed_sigma_m_day)
     return lifecycle.event_proof(rise, RULE.z, RULE.gap_pairs + 1)
 
 
@@ -240,11 +241,12 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
     ends = [data_end(measured_in(one)) for one in found]
     until = max(ends)
     newest = [one for one, end in zip(found, ends, strict=True) if end == until]
-    main, area_m2 = max(newest, key=lambda one: abs(one.peak_rate_mm_yr)), sum(one.area_m2 for one in newest)
+    main, area_m2 = max(newest, key=lambda one: abs(promised(one.peak_rate_mm_yr))), sum(one.area_m2 for one in newest)
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
     sigma = None if low is None or high is None else abs(high - low) / 2 / WITHIN_90
     rate_sigma = main.rate_sigma_mm_yr or 0.0
-    return ViewFigures(main.rate_mm_yr, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
+    rate = promised(main.rate_mm_yr)
+    return ViewFigures(rate, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
 
 
 def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from shapely import MultiPolygon, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from core.errors import InputError
+from core.areas import polygons_of
+from core.errors import InputError, promised
 from detection.alerts.describe import describe
 from detection.alerts.glaciers import Sampled, measured, surges_in
 from detection.alerts.importance import terms_of
@@ -74,13 +75,13 @@ class Reruns:
             for prediction, samples in known
             if glacier.pk in samples
         ]
-        return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(glacier.outline.wkb))), rows))
+        return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(promised(glacier.outline).wkb))), rows))
 
     def _of(self, prediction: Prediction) -> Done:
         run = prediction.run
         if run.pk not in self._done:
             result = self.again(run)
-            raster = StoredRaster(result.bands, result.transform, result.epsg)
+            raster = StoredRaster(result.bands, result.transform, promised(result.epsg))
             self._done[run.pk] = Done(_searched(prediction, result, raster), _samples(run, raster))
         return self._done[run.pk]
 
@@ -139,7 +140,7 @@ def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
     """Measure glaciers in a repeated run's offsets with the outlines loaded now; return packed samples by glacier."""
     if run.model_version.task != ModelVersion.Task.OFFSETS:
         return {}
-    samples = measured(raster, run.pair, list(glaciers_in(pair=run.pair))).samples
+    samples = measured(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
     return {number: pack(motion) for number, motion in samples.items()}
 
 
@@ -359,4 +360,4 @@ def _scans(detections: Sequence[Detection]) -> list[Scan]:
 
 def _shape(*areas: Any) -> MultiPolygon:
     """Return one area, or the union of several, as the database stores them."""
-    return unary_union([from_wkb(bytes(area.wkb)) for area in areas])
+    return polygons_of(unary_union([from_wkb(bytes(area.wkb)) for area in areas]))

@@ -46,7 +46,7 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
 LEAST_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
-FAMILY_OF = {
+FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
     ModelVersion.Task.OFFSETS: Family.OFFSETS,
@@ -267,6 +267,6 @@ def _shows_afterwards(run: Run, alert: Alert) -> bool:
     """Return whether a run covers an alert's ground; a pair may not begin before the alert's last motion."""
     if run.product:
         return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
-    if run.pair.reference.acquired_at.date() < alert.last_motion:
+    if run.its_pair.reference.day < alert.last_motion:
         return False
     return known_share(prediction=run.prediction, area=alert.area) >= LEAST_KNOWN

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import promised
 from detection.glaciers.surge import PairSample, as_json, view_of
 from detection.models import Detection
 from ml.offsets.motion import GroundMotion
@@ -25,7 +24,7 @@ def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
         if pair is None or not one.speed_m_day or not one.speed_sigma_m_day or one.bearing_deg is None:
             continue
         name = f"track {pair.reference.track} {pair.reference.direction}".strip()
-        days = promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
+        days = pair.reference.day, pair.secondary.day
         bearing = math.radians(one.bearing_deg)
         parts = one.speed_m_day * math.sin(bearing), one.speed_m_day * math.cos(bearing), one.speed_sigma_m_day
         motion = GroundMotion(*(np.array([part]) for part in parts))

@@ -7,11 +7,11 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
-from shapely import MultiPolygon as ShapelyMultiPolygon
-from shapely.geometry import shape
+from shapely.geometry import Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import area_of
+from core.areas import area_of, polygons_of
+from core.errors import promised
 from core.geos import geos
 from core.projections import transformer
 from detection.glaciers.selectors import ice_share
@@ -89,7 +89,7 @@ def _in_cluster(
     flagged = areas_in(raster.bands, raster.transform, thresholds)
     for one in flagged:
         place = to_django(to_geographic(one.polygon, raster.epsg))
-        if not place.intersects(prediction.run.product.footprint):
+        if not place.intersects(prediction.run.its_product.footprint):
             continue
         if _points_within(products, place) < thresholds.fewest_points:
             continue
@@ -113,7 +113,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
 
 def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
     """Return the detection of a region (GeoJSON feature) of the run; its rates are against the product's reference."""
-    product, geometry, figures = prediction.run.product, shape(feature["geometry"]), feature["properties"]
+    product, geometry, figures = prediction.run.its_product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
     rate, peak, sigma = (figures[name] for name in ("rate_mm_yr", "peak_rate_mm_yr", "peak_rate_sigma_mm_yr"))
     return Detection(
@@ -164,7 +164,7 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     A sudden change also lowers the coherence of a shorter pair of the same days, whose own search finds it: without
     confirmation, a patch that only the longer pair shows is noise.
     """
-    pair = prediction.run.pair
+    pair = prediction.run.its_pair
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
@@ -176,24 +176,24 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find ground that moves outside glaciers; surges of glaciers are found in series of pairs."""
-    simulated = prediction.run.pair.simulated
+    simulated = prediction.run.its_pair.simulated
     detections = _moving(prediction, raster, thresholds)
     outside = [one for one in detections if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
     for one in outside:
         ground = ground_at(area=one.area, simulated=simulated)
-        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, one.bearing_deg):
+        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, promised(one.bearing_deg)):
             one.kind = Kind.FAST_LANDSLIDE
     return outside
 
 
 def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    pair = prediction.run.pair
-    posting_m, days = pair.reference.posting_m, pair.temporal_baseline_days
+    pair = prediction.run.its_pair
+    posting_m, days = promised(pair.reference.posting_m), pair.temporal_baseline_days
     patches = moving_patches(raster.bands, raster.transform, raster.epsg, posting_m, days, thresholds)
     return [_from_patch(patch, raster.epsg) for patch in patches]
 
 
-SEARCHES = {
+SEARCHES: dict[str, Search] = {
     Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity, by_parts=True),
     Task.COHERENCE_CHANGE: Search(CHANGE, _in_change, by_parts=True),
     Task.OFFSETS: Search(MOTION, _in_offsets),
@@ -219,7 +219,7 @@ def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
 
 def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints:
     """Return the product's points in the box around some ground (metres, epsg), as the detector used them."""
-    box = to_django(to_geographic(ground.envelope, epsg))
+    box = to_django(to_geographic(polygons_of(ground.envelope), epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     velocity = points.velocity_mm_yr
@@ -237,7 +237,7 @@ def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
+def _reason(view: View, polygon: Polygon, place: MultiPolygon) -> dict[str, Any]:
     """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
     product, points = view
     reason = track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr)
@@ -268,5 +268,4 @@ def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
 
 def to_django(geometry: BaseGeometry) -> MultiPolygon:
     """Convert a shapely area in degrees to GeoDjango's."""
-    parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
-    return geos(parts)
+    return geos(polygons_of(geometry))

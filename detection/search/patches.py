@@ -18,7 +18,7 @@ from ml.rasters.windows import Window
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Float32 = NDArray[np.float32]
-Bands = dict[str, Float32]
+Bands = Mapping[str, Float32]
 CHANGE_BANDS = ("change_sigma", "coherence_before", "coherence_after", "area_sigma", "confidence")
 _GEOD = Geod(ellps="WGS84")
 

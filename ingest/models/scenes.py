@@ -1,5 +1,7 @@
 """Radar images and pairs of them."""
 
+from datetime import date
+
 from affine import Affine
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
@@ -92,6 +94,11 @@ class Scene(FromFile):
     def pixel_grid(self) -> PixelGrid:
         """Return the grid of the pixels."""
         return PixelGrid(promised(self.epsg), Affine(*promised(self.grid)), promised(self.rows), promised(self.cols))
+
+    @property
+    def day(self) -> date:
+        """Day on which a usable image was taken, UTC. LookupError for one whose file does not say it."""
+        return promised(self.acquired_at).date()
 
     @property
     def piece(self) -> str:

@@ -79,7 +79,8 @@ class Visitor(FastHttpUser):
         kind = "averages" if self.zoom < 10 else "points"
         answer = self.client.get(path, headers={"If-None-Match": etag} if etag else {}, name=f"a tile of {kind}")
         if answer.status_code in (200, 304):
-            self.cache[path] = (str((answer.headers or {})["ETag"]), time.monotonic())
+            headers = answer.headers or {"ETag": ""}
+            self.cache[path] = (str(headers["ETag"]), time.monotonic())
 
 
 class Analyst(FastHttpUser):
@@ -119,7 +120,7 @@ class Analyst(FastHttpUser):
                 answer.failure(f"not drawn: {answer.status_code}")
 
 
-@events.quitting.add_listener
+@events.quitting.add_listener  # type: ignore[untyped-decorator]  # locust says no types.
 def name_failures(environment: Any, **kwargs: Any) -> None:
     """Print each kind of failed request with its number."""
     for one in environment.stats.errors.values():

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 
 from core.areas import box_around
-from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
@@ -233,7 +232,7 @@ def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction
 
 
 def _dates(pair: ScenePair) -> tuple[date, date]:
-    return promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
+    return pair.reference.day, pair.secondary.day
 
 
 def looks_of(pair: ScenePair) -> float | None:

@@ -134,8 +134,8 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
         known = list(same_version.select_related("run__pair__secondary"))
         if len(known) >= FEWEST_PREDECESSORS:
-            days = [promised(one.run.its_pair.secondary.acquired_at).date() for one in known]
-            return own, [known[index] for index in in_season(days, promised(pair.secondary.acquired_at).date(), most)]
+            days = [one.run.its_pair.secondary.day for one in known]
+            return own, [known[index] for index in in_season(days, pair.secondary.day, most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
