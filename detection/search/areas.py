@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
-from shapely.geometry import Polygon, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of, polygons_of
@@ -237,10 +237,10 @@ def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(view: View, polygon: Polygon, place: MultiPolygon) -> dict[str, Any]:
+def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
     """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
     product, points = view
-    reason = track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr)
+    reason = track_reason(product.direction, polygons_of(polygon), points.x, points.y, points.velocity_mm_yr)
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
     return reason.as_dict() | seen_by | _of_series(product, place)
 
