@@ -238,7 +238,7 @@ def test_on_a_phone_a_tap_chooses_the_points_under_a_finger(open_page, watched_r
         expect(chart).to_be_attached()
         if name == "cross":
             assert any(chooses(page, chart, 0.5, 0.5, SAYS_ANYTHING) for _ in TRIES)
-    values = page.evaluate("document.querySelector('#histogram .js-plotly-plot')._fullLayout.xaxis.range")
+    values = page.evaluate("document.querySelector('#histogram .js-plotly-plot').layout.xaxis.range")
     finger = 13 * (values[1] - values[0]) / chart.bounding_box()["width"]
     for across, up in ((0.3, 0.1), (0.85, 0.9), (0.6, 0.5)):  # wherever a finger meets a column, also above its bars
         tapped = values[0] + across * (values[1] - values[0])

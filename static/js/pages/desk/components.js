@@ -25,7 +25,7 @@ function Div({ setProps: _unused, children, ...attributes }) {
 function Location({ setProps }) {
   window.React.useEffect(() => {
     const report = () => setProps({ search: location.search });
-    const changes = ["popstate", "_dashprivate_pushstate"];
+    const changes = ["popstate", "desk-address"];
     for (const name of changes) addEventListener(name, report);
     report();
     return () => changes.forEach((name) => removeEventListener(name, report));

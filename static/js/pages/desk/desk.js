@@ -12,7 +12,7 @@ function address() {
 form?.addEventListener("change", (event) => {
   if (/** @type {PageElement} */ (event.target).matches("[data-reload]")) return form.requestSubmit();
   history.pushState(null, "", address());
-  window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+  dispatchEvent(new Event("desk-address"));
 });
 form?.addEventListener("submit", (event) => {
   event.preventDefault();

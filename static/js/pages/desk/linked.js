@@ -24,7 +24,7 @@ const LINKED = ["histogram", "cross"];
 /** Returns the chart with this name if Plotly has drawn it, else null. */
 function plotOf(id) {
   const plot = document.querySelector(`#${id} .js-plotly-plot`);
-  return plot?._fullLayout && plot.on ? plot : null;
+  return plot?.data && plot.on ? plot : null;
 }
 
 /** Draws the maps of a sheet, and links its charts. ground: the data of `parts.map_data`. */
@@ -126,7 +126,7 @@ function tap(plot, at) {
   const box = plot.querySelector(".nsewdrag").getBoundingClientRect();
   const [across, up] = [(at.clientX - box.left) / box.width, (box.bottom - at.clientY) / box.height];
   if (Math.min(across, up) < 0 || Math.max(across, up) > 1) return;
-  const [[left, right], [low, high]] = [plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range];
+  const [[left, right], [low, high]] = [plot.layout.xaxis.range, plot.layout.yaxis.range];
   const [width, height] = [(FINGER_PX / box.width) * (right - left), (FINGER_PX / box.height) * (high - low)];
   chooseAround(plot.parentElement.id, left + across * (right - left), low + up * (high - low), width, height);
 }
