@@ -253,7 +253,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
 
 
 def _shows_afterwards(run: Run, alert: Alert) -> bool:
-    """Return whether a run covers an alert's ground; a pair may not life.begin before the alert's last motion."""
+    """Return whether a run covers an alert's ground; a pair may not begin before the alert's last motion."""
     if run.product:
         return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
     if run.pair.reference.acquired_at.date() < alert.last_motion:
