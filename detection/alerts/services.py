@@ -8,7 +8,7 @@ from django.utils import timezone
 from shapely import from_wkb
 
 from core.locks import Lock, lock, locked
-from detection.alerts import plan
+from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
     data_end,
@@ -21,18 +21,7 @@ from detection.alerts.describe import (
 )
 from detection.alerts.evidence import alert_motion_refresh
 from detection.alerts.importance import importance_refresh
-from detection.alerts.life import (
-    Life,
-    alert_transition,
-    begin,
-    changes_since_report,
-    figures_of,
-    life_of,
-    lives_begin,
-    rest_of,
-    series_resumed,
-    step_apply,
-)
+from detection.alerts.life import Life, alert_transition
 from detection.by_hand import keep_by_hand
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
@@ -72,7 +61,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
             code_version=code_version(),
             n_detections=len(detections),
         )
-        lives_begin()
+        life.lives_begin()
         for detection in detections:
             detection.scan = scan
         alerts = _sightings_save(detections)
@@ -90,8 +79,8 @@ def alert_follow(*, alert: Alert) -> AlertTransition | None:
         current = list(detections_current(alert=alert))
         if not current or alert.state not in LIVING:
             return None
-        facts, known = _facts(alert, life_of(alert), current, None)
-        return step_apply(alert, known, plan.next_step(facts))
+        facts, known = _facts(alert, life.life_of(alert), current, None)
+        return life.step_apply(alert, known, plan.next_step(facts))
 
 
 def carry_into_alert(detection: Detection) -> None:
@@ -102,7 +91,7 @@ def carry_into_alert(detection: Detection) -> None:
 
 def alert_end_where_over(alert: Alert, known: Life, run: Run) -> AlertTransition | None:
     """Store an alert's life, and finish the alert if it has been at rest, or over, for as long as the rule requires."""
-    return step_apply(alert, known, _end_step(alert, known, run), run)
+    return life.step_apply(alert, known, _end_step(alert, known, run), run)
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
@@ -142,7 +131,7 @@ def _same_place(detection: Detection) -> Alert | None:
 
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Update an alert after a run that shows it, and take the step that is due."""
-    known, ends, resumed = life_of(alert), views_of_run(run), False
+    known, ends, resumed = life.life_of(alert), views_of_run(run), False
     newer = known.is_newer(data_end(run.input))
     for view in sorted({view_of_detection(one) for one in found}):
         known, again = known.observe(view, ends[view], found)
@@ -158,12 +147,12 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
             if step is None:
                 facts, known = _facts(alert, known, current, run)
                 step = plan.next_step(facts)
-    step_apply(alert, known, step, run)
+    life.step_apply(alert, known, step, run)
 
 
 def _facts(alert: Alert, known: Life, current: Sequence[Detection], run: Run | None) -> tuple[plan.Facts, Life]:
     """Gather the facts on which the next step of an alert depends; return also its life with a new baseline."""
-    changes, rebased = changes_since_report(alert, known, current)
+    changes, rebased = life.changes_since_report(alert, known, current)
     facts = plan.Facts(
         state=State(alert.state),
         n_detections=len(current),
@@ -179,7 +168,7 @@ def _facts(alert: Alert, known: Life, current: Sequence[Detection], run: Run | N
 def _end_step(alert: Alert, known: Life, run: Run) -> plan.Step | None:
     """Plan the end of a living alert if a run's data show that it is over; else return None."""
     noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
-    rest = rest_of(alert, known, data_end(run.input), noise) if alert.state in LIVING else None
+    rest = life.rest_of(alert, known, data_end(run.input), noise) if alert.state in LIVING else None
     return plan.end_step(alert.kind, State(alert.state), rest, str(run.input)) if rest else None
 
 
@@ -188,7 +177,7 @@ def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_a
     if row_of(alert.kind).event or seen_again:
         return not row_of(alert.kind).event
     alert_motion_refresh(alert=alert, detections=current)
-    return series_resumed(alert, known)
+    return life.series_resumed(alert, known)
 
 
 def _columns_refresh(alert: Alert, current: Sequence[Detection]) -> None:
@@ -211,7 +200,7 @@ def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:
 def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
     """Compute exposure, cause, motion and severity of a new alert, then begin its life with that severity."""
     _surroundings_refresh(alert, detections)
-    begin(alert, reason, detections)
+    life.begin(alert, reason, detections)
 
 
 def _split_off(
@@ -231,7 +220,7 @@ def _split_off(
         Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
         _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
-        known = known.after_split(figures_of(alert, kept).views)
+        known = known.after_split(life.figures_of(alert, kept).views)
     return kept, known
 
 
@@ -257,7 +246,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
         moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
         if moves_elsewhere or not _shows_afterwards(run, alert):
             continue  # the ground moves under another code, or has not been observed since: neither is rest
-        known = life_of(alert)
+        known = life.life_of(alert)
         for view, until in views.items():
             known, _ = known.observe(view, until, [])
         alert_end_where_over(alert, known, run)

@@ -11,13 +11,13 @@ from functools import cache, partial
 import numpy as np
 
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
+from lab.deformation import CONFIGS
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tiles, cloud, digest, field_tile
 from lab.deformation.measures.scoring import TileScore, detects_bowl, score_tile, truth_of
 from lab.deformation.measures.shapes import best_error, shape_metrics, true_shapes
 from lab.deformation.reliability_figures import reliability_figures, resampled
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile, TileTrack
-from ml.deformation import DeformationMethod
 from ml.deformation.gridding.points import Float64
 from ml.deformation.infer import Config, DeformationResult, detect_all_with, flagged_areas
 from ml.rasters.areas import KINDS
@@ -66,7 +66,7 @@ def measure_bowls(config: Config, purpose: Purpose, number: int) -> Float64:
 
 def evaluate(method: str, size: int, purpose: Purpose = Purpose.BENCHMARK) -> Figures:
     """Measure a method with its shipped settings, on some tiles and on a fifth as many for each bowl."""
-    config = DeformationMethod.named(method).new_config()
+    config = CONFIGS[method]()
     fields = over_seeds(partial(measure_field, config, purpose), size)
     bowls = np.stack(over_seeds(partial(measure_bowls, config, purpose), _bowl_tiles(size)))
     metrics: Figures = {}

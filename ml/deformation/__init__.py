@@ -27,13 +27,8 @@ class DeformationMethod(Method):
 
     def parameters(self) -> dict[str, Any]:
         """Return the constants of its config, with the network and settings of its card if it has one."""
-        constants = asdict(self.new_config()) if self.config else {}
-        if not self.weights:
-            return constants
-        from ml.runtime.checkpoints import read_card  # Reading weights needs torch.
-
-        card = read_card(self.weights, self.folder)
-        return constants | {"network": card.network, "settings": card.settings}
+        constants, card = asdict(self.new_config()) if self.config else {}, self.card()
+        return constants | ({"network": card.network, "settings": card.settings} if card else {})
 
 
 METHODS = (

@@ -20,7 +20,6 @@ from ml.deformation.inputs import read_clusters
 from ml.deformation.wide.search import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.rasters.results import require_folders
-from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.progress import progress_bar
 from ml.statistics.reasons import reach_of, track_reason
@@ -79,8 +78,8 @@ def tags_of(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[
         "input_name": ", ".join(path.name for path in inputs),
         "sign": "positive toward the satellite (or up, or east)",
     }
-    if row.weights:
-        tags["weights_sha256"] = read_card(row.weights, row.folder).weights_sha256
+    if card := row.card():
+        tags["weights_sha256"] = card.weights_sha256
     return tags
 
 

@@ -107,7 +107,7 @@ def track_offsets(
 
 def on_nodes(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
     """Return the bands of a network, or of the law without one, which answer on the nodes of the search."""
-    tracker = network.shipped(given.device, row.weights, row.folder)
+    tracker = network.shipped(given.device, row.weights)
     tracked = network.track_from(given.source, tracker, given.found, given.pieces, given.textures, given.sampled)
     laid = at_posting(tracked, given.source.shape, given.posting_px)
     return {name: band.numpy() for name, band in laid._asdict().items()}

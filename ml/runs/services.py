@@ -30,7 +30,6 @@ from ml.runs.events import runs_urgent
 from ml.runs.jobs import WORK
 from ml.runs.queue import LEASE, is_finished, run_claim
 from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
-from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device, numerics
 from ml.runtime.memory import compute_or_fall_back
@@ -63,7 +62,8 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
 
 def weights_here(row: Method) -> str:
     """Return the hash of a method's weights on this machine, by their card; empty for a method without weights."""
-    return read_card(row.weights, row.folder).weights_sha256 if row.weights else ""
+    card = row.card()
+    return card.weights_sha256 if card else ""
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from core.errors import InputError
 from ingest.readers.files import file_sha256
-from ml.runtime.methods import SHIPPED_WEIGHTS
 
-WEIGHTS = SHIPPED_WEIGHTS
+WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from core.plugins import METHODS, registered
 
+if TYPE_CHECKING:
+    from ml.runtime.checkpoints import Card
+
 MODEL = "model"
-SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Method:
         order: its place among the methods of its task, the lowest first
         network: own name of the network that is shipped for the task; empty for all other methods
         weights: name of its card in `folder`; empty for methods without weights
-        folder: where its card and weights lie
+        folder: where its card and weights lie; None: with those that we ship
     """
 
     task: ClassVar[str]
@@ -41,7 +43,7 @@ class Method:
     order: int = 1000
     network: str = ""
     weights: str = ""
-    folder: Path = SHIPPED_WEIGHTS
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -51,6 +53,12 @@ class Method:
     def function(self) -> Any:
         """What computes the method."""
         return resolve_name(self.code)
+
+    def card(self) -> "Card | None":
+        """Read the card of its weights; None for a method without weights. InputError if it is missing."""
+        from ml.runtime.checkpoints import WEIGHTS, read_card  # They need torch.
+
+        return read_card(self.weights, self.folder or WEIGHTS) if self.weights else None
 
     def parameters(self) -> dict[str, Any]:
         """Return the constants with which the method runs, to be recorded with its results."""

@@ -5,14 +5,14 @@ A threshold is a number of logits above the method's own. Score maps are monoton
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from lab.deformation import CONFIGS
 from lab.deformation.measures.scoring import large_motions
-from ml.deformation import DeformationMethod
 from ml.deformation.gridding.points import Float64, PointCloud
 from ml.deformation.infer import DeformationResult, detect_all_with
 from ml.rasters.areas import Motion
@@ -82,7 +82,7 @@ def _raised(probability: NDArray[np.float32], width: float, level: float) -> NDA
 
 def view_of(method: str, tracks: Sequence[PointCloud]) -> View:
     """Run a method once on some tracks."""
-    config = DeformationMethod.named(method).new_config()
+    config: Any = CONFIGS[method]()
     widths = {one.name: WIDER * getattr(config, one.name) for one in fields(config) if "width" in one.name}
     result = detect_all_with(tracks, replace(config, **widths))
     points = np.zeros(result.maps.probability.shape, dtype=np.int64)

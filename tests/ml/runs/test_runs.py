@@ -22,6 +22,7 @@ from ml.deformation import DeformationMethod
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import queue, selectors, services
 from ml.runs.repetition import run_repeat
+from ml.runtime.checkpoints import Card
 from ml.runtime.progress import report_progress
 
 pytestmark = pytest.mark.django_db
@@ -322,7 +323,9 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
 
 
 def test_other_weights_are_another_version_and_queue_everything_anew(product, monkeypatch):
-    monkeypatch.setattr(services, "read_card", lambda *card: SimpleNamespace(weights_sha256=hashes[-1]))
+    monkeypatch.setattr(
+        DeformationMethod, "card", lambda row: Card("deformation", row.name, "1", {}, weights_sha256=hashes[-1])
+    )
     hashes = ["a" * 64]
     (first,) = services.runs_queue(method="model", task="deformation")
     assert services.runs_queue(method="model", task="deformation") == []
