@@ -114,7 +114,7 @@ class Result:
         write_cog(Path(path), bands, self.transform, self.epsg, units, tags)
 
     def quicklook(self, path: File) -> None:
-        """Draw the main variables side by side and write a PNG.
+        """Draw the main variables side by side, or all if none is a result of this library; write a PNG.
 
         Args:
             path: File to write.
@@ -124,7 +124,7 @@ class Result:
         """
         require_folders(Path(path))
         title = str(self.dataset.attrs.get("model_version", self.dataset.attrs.get("title", "")))
-        draw(Path(path), self._drawn(), self.transform, self.epsg, title)
+        draw(Path(path), self._bands(), self.transform, self.epsg, title)
 
     def _bands(self) -> dict[str, NDArray[np.float32]]:
         return {
@@ -132,6 +132,3 @@ class Result:
             for name, one in self.dataset.data_vars.items()
             if one.dims == ("y", "x")
         }
-
-    def _drawn(self) -> dict[str, NDArray[np.float32]]:
-        return self._bands()

@@ -1,7 +1,7 @@
 """Velocity fields: measurement points out of a file, and the ground that moves among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from ml.rasters.results import require_folders
 from ml.runtime.device import choose_device
 from ml.runtime.methods import MODEL, method_of
 from ml.runtime.progress import progress_bar
-
-DRAWN = ("rate_mm_yr", "probability")
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,6 @@ class Deformation(Result):
         require_folders(Path(path))
         write_areas(Path(path), self.areas)
 
-    def _drawn(self) -> dict[str, Any]:
-        return {name: band for name, band in self._bands().items() if name in DRAWN}
-
 
 def open_velocity(
     path: File | Sequence[File],
@@ -107,8 +102,7 @@ def open_velocity(
         tied = [track._replace(reference=Reference(reference)) for track in cluster] if reference else cluster
         dataset = _points(tied, ", ".join(file.name for file in inputs))
         fields.append(Velocities(dataset, tuple(read.changes), (), tied, inputs, read.files))
-    first, *others = fields
-    return Velocities(first.dataset, first.changes, tuple(others), first.tracks, inputs, read.files)
+    return replace(fields[0], elsewhere=tuple(fields[1:]))
 
 
 def deformation(field: Velocities, *, method: str = MODEL, device: str = "auto") -> Deformation:

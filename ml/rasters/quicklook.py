@@ -30,7 +30,7 @@ class Style(NamedTuple):
     signed: bool = False
 
 
-STYLES = {  # bands that are drawn; others are not
+STYLES = {  # bands that are drawn; others are not, if one of these is there
     "rate_mm_yr": Style("rate, mm/yr (blue: toward the satellite, up or east)", "RdBu", signed=True),
     "probability": Style("probability of motion", limits=(0, 1)),
     "coherence": Style("coherence", limits=(0, 1)),
@@ -46,8 +46,8 @@ VELOCITY = Style("velocity, mm/yr (blue: toward the satellite, up or east)", "Rd
 
 
 def draw(path: Path, bands: Mapping[str, Float32], transform: Affine, epsg: int | None, title: str) -> None:
-    """Draw the bands that have a style side by side, (rows, cols), NaN unknown; write a PNG."""
-    names = [name for name in bands if name in STYLES]
+    """Draw bands, (rows, cols), NaN unknown, side by side; write a PNG. Bands without a style only if none has one."""
+    names = [name for name in bands if name in STYLES] or list(bands)
     wide = min(2, len(names))
     high = -(-len(names) // wide)
     figure = Figure((wide * PANEL_INCHES[0], high * PANEL_INCHES[1]), layout="constrained")
@@ -56,7 +56,7 @@ def draw(path: Path, bands: Mapping[str, Float32], transform: Affine, epsg: int 
         rows, cols = values.shape
         step = -(-max(rows, cols) // MAX_PX)
         (west, north), (east, south) = transform @ (0, 0), transform @ (cols, rows)
-        thinned, style = values[::step, ::step], STYLES[name]
+        thinned, style = values[::step, ::step], STYLES.get(name, Style(name))
         low, high_value = _limits(thinned, style)
         image = axes.imshow(
             thinned,
@@ -96,6 +96,7 @@ def _label(axes: Axes, epsg: int | None) -> None:
     axes.set_facecolor(UNKNOWN)
     axes.set_xlabel(f"x, EPSG:{epsg}" if epsg else "x, px")
     axes.set_ylabel("y")
+    axes.locator_params(axis="x", nbins=5)
     axes.tick_params(labelsize="small")
     axes.ticklabel_format(useOffset=False, style="plain")
 

@@ -127,6 +127,17 @@ def test_a_part_of_a_result_is_written_where_it_lies(images, tmp_path):
         assert raster.crs.to_epsg() == 32632
 
 
+def test_what_was_made_of_a_result_is_drawn_and_written_under_its_name(images, tmp_path):
+    dataset = open_pair(*images).dataset
+    bright = Result((dataset[["reference"]] > 4).rename(reference="bright"))
+    bright.quicklook(tmp_path / "bright.png")
+    bright.to_geotiff(tmp_path / "bright.tif")
+    assert is_png(tmp_path / "bright.png")
+    with rasterio.open(tmp_path / "bright.tif") as raster:
+        assert raster.descriptions == ("bright",)
+        assert set(np.unique(raster.read(1))) == {0.0, 1.0}
+
+
 def test_images_without_a_place_are_a_grid_of_pixels(tmp_path):
     images = speckle(np.random.default_rng(1), (64, 64)), speckle(np.random.default_rng(2), (64, 64))
     with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning):
