@@ -28,7 +28,7 @@ class GuardedScheduler(DatabaseScheduler):
     _last_tick = float("inf")  # by the wall clock: at the first tick the clock seems to have been set back
     _last_sign = float("-inf")
 
-    def tick(self, *args, **kwargs) -> float:
+    def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send the tasks that are due, if this process leads; return the seconds until the next tick."""
         if not self._leads():
             self._give_signs(beat_sign(gethostname()))
@@ -62,7 +62,7 @@ class GuardedScheduler(DatabaseScheduler):
             now = entry._default_now()
             if entry.last_run_at > now:
                 entry.last_run_at = entry.model.last_run_at = now
-        self._heap = None  # made anew by the next tick, in the order of the new clock
+        self._heap = None  # type: ignore[assignment]  # made anew by the next tick, in the order of the new clock
 
     def _give_signs(self, *names: str) -> None:
         if time.monotonic() - self._last_sign < SIGN_SECONDS:

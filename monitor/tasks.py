@@ -54,7 +54,7 @@ def send_messages() -> None:
     """Send the messages that are due; if one server gets many, other processes of the worker send a share each."""
     if selectors.messages_due(now=timezone.now())[rounds.BATCH :].exists():
         for share in range(1, settings.MAIL_SENDERS):
-            help_to_send.apply_async(args=[share], expires=SEND_SECONDS)
+            help_to_send.apply_async(args=(share,), expires=SEND_SECONDS)
     rounds.messages_send(seconds=SEND_SECONDS, of=settings.MAIL_SENDERS, beside=True)
 
 

@@ -15,6 +15,7 @@ from detection.reviews.visits import visits_coming
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
+from monitor.optional import not_none
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.often import subscriptions_silent
@@ -28,7 +29,8 @@ MOST_RETURNS = 10  # in a row, of whatever kind
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 LONGEST_ERROR = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
-OPEN_UNTIL = {  # letters, the row that each is about, and the times in that row that end the need for it
+# Letters, the row that each is about, and the times in that row that end the need for it.
+OPEN_UNTIL: dict[str, tuple[str, ...]] = {
     Kind.CONFIRM: ("subscription", "confirmed_at", "ended_at"),
     Kind.INVITATION: ("invitation", "accepted_at", "withdrawn_at"),
     Kind.MEMBERSHIP: ("membership", "confirmed_at", "left_at"),
@@ -71,9 +73,10 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     """Claim a message for this sender; False if another sender was quicker, or it was withdrawn or put off."""
     # The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
     # Only the mark that it was sent has to last, and committing that one writes this one as well.
-    as_read = (message.pk, message.state, message.attempts, message.next_try_at)
+    claim: list[Any] = [State.SENDING, LEASE.duration]
+    claim += [message.pk, message.state, message.attempts, message.next_try_at]  # as they were read
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [State.SENDING, LEASE.duration, *as_read])
+        cursor.execute(_CLAIM, claim)
         claimed = bool(cursor.rowcount)
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
@@ -83,7 +86,7 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
     """Return whether this sender's lease of a message lasts `seconds` more; until then no other sender takes it."""
     with connection.cursor() as cursor:
-        held = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
+        held: list[Any] = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
         cursor.execute(_IS_HELD, held)
         return bool(cursor.rowcount)
 
@@ -230,7 +233,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         silent = subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
-        return subscriptions.subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address).exists()
+        readers = subscriptions.subscriptions_to_bulletin(bulletin=not_none(message.bulletin))
+        return readers.filter(email=message.address).exists()
     if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
         return True
     if message.kind == Kind.VISITS:

@@ -50,7 +50,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
         .order_by("subscription_id", "transition_id")
     )
     return (
-        messages_due(now=now)
+        messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
         .select_related("subscription", "transition__alert", "transition__update", *ABOUT)
         .defer("subscription__region", "transition__alert__area", "report__photo")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))

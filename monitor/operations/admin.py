@@ -17,6 +17,9 @@ from django_celery_beat.models import (
 
 from detection.reviews.audit import audit_write
 from monitor.schedule import BEAT_SCHEDULE
+from monitor.web.guards import account_in
+
+ACTIONS = ("enable_tasks", "run_tasks")  # on several periodic tasks
 
 
 class ScheduleAdmin(beat.ScheduleAdmin):
@@ -40,7 +43,7 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
 
     def clean(self) -> dict[str, Any]:
         """Refuse to switch a stage of the plan off without a description."""
-        data: dict[str, Any] = super().clean()
+        data: dict[str, Any] = beat.PeriodicTaskForm.clean(self)
         if self.instance.name in BEAT_SCHEDULE and not data["enabled"] and not data.get("description", "").strip():
             raise ValidationError({"description": _("Say why this stage is switched off.")})
         return data
@@ -50,11 +53,10 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin):
     """Page of periodic tasks. Stages of the plan are switched off one by one, with a reason, and never deleted."""
 
     form = PeriodicTaskForm
-    actions = ("enable_tasks", "run_tasks")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions on several rows, without their deletion."""
-        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+        """Return the actions on several rows that switch tasks on or run them."""
+        return {name: action for name, action in super().get_actions(request).items() if name in ACTIONS}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return the fields that cannot be changed: of a stage of the plan also its name, by which it is known."""
@@ -71,7 +73,7 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin):
         if "enabled" in form.changed_data:
             action = f"schedule.{'on' if obj.enabled else 'off'}"
             detail = f"{obj.name}: {obj.description}".removesuffix(": ")
-            audit_write(actor=request.user, action=action, subject="schedule", detail=detail)
+            audit_write(actor=account_in(request), action=action, subject="schedule", detail=detail)
 
 
 def _is_used(times: Any) -> bool:

@@ -123,7 +123,7 @@ def mail_page(request: HttpRequest, name: str) -> HttpResponse:
 def mail_html(request: HttpRequest, name: str) -> HttpResponse:
     """Return the HTML of a mail for a sandboxed frame."""
     response = HttpResponse(_mail_or_404(name).html)
-    response._csp_replace = {
+    response._csp_replace = {  # type: ignore[attr-defined]  # where django-csp looks for it
         "default-src": ["'none'"],
         "script-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],

@@ -29,7 +29,7 @@ WISH = ("file_format", "with_series")
 class ExtractForm(EmailForm, WhereForm):
     """Form of an area, the kind of file and a mail address; it counts the points of the area."""
 
-    name = sites = None
+    name = sites = None  # type: ignore[assignment]  # Django's way to leave a field out
     where = forms.ChoiceField(choices=[one for one in WHERE_WORDS if one[0] != "sites"])
     file_format = forms.ChoiceField(
         choices=Extract.Format.choices, error_messages={"required": gettext_lazy("Choose a kind of file.")}
@@ -113,7 +113,7 @@ def extract_page(request: HttpRequest, token: str) -> HttpResponse:
 def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
     """Answer with the file of an extract, or a byte range of it."""
     asked = extracts.extract_read(token)
-    if not asked.file:
+    if not asked.file.name:
         raise Http404("The file is not ready yet.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"

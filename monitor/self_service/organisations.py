@@ -109,7 +109,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     membership = asked.select_related("organisation", "invited_by").first()
     if membership is None:
         raise Expired("it was withdrawn, declined, or left again")
-    context = {"membership": membership, "organisation": membership.organisation}
+    context: dict[str, Any] = {"membership": membership, "organisation": membership.organisation}
     if request.method == "POST" and request.POST.get("deed") == "decline":
         services.invitation_decline(membership=membership)
         return render(request, "self_service/organisations/declined.html", context)
@@ -143,7 +143,7 @@ def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
     elif deed == "invite":
         form = EmailForm(request.POST)
         if not form.is_valid():
-            raise Refusal(form.errors["email"][0])
+            raise Refusal(str(form.errors["email"][0]))
         services.member_invite(owner=mine, email=form.cleaned_data["email"])
     elif deed in ABOUT_ONE:
         pk = number_or_none(request.POST.get("about", "")) or 0
@@ -186,7 +186,8 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
     initial = DEFAULTS
     if shared:
         initial = DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}
-    form, status = places.form_of(ChangeForm if shared else ChoiceForm, request, initial)
+    form_class: type[ChoiceForm] = ChangeForm if shared else ChoiceForm
+    form, status = places.form_of(form_class, request, initial)
     if form.is_valid() and _keep(form, organisation, shared):
         return redirect("organisation", token=token, organisation=organisation.pk)
     context = {

@@ -7,6 +7,7 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from django.contrib import admin
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from monitor.web.guards import User, may_administrate, may_view_work, second_factor_missing
+from monitor.web.guards import Reader, may_administrate, may_view_work, second_factor_missing
 from monitor.web.request_limits import network_of
 
 
@@ -36,10 +37,11 @@ class SignIn(LoginView):
 def sign_in(request: HttpRequest, user: User, then: str = "") -> HttpResponse:
     """Sign in an account whose password was just checked, or lead to its second factor first."""
     record_authentication(request, user, "password", reauthenticated=True)
-    return perform_login(request, user, redirect_url=then or home_of(user))
+    answer: HttpResponse = perform_login(request, user, redirect_url=then or home_of(user))
+    return answer
 
 
-def home_of(user: User) -> str:
+def home_of(user: Reader) -> str:
     """Return the address of an account's first page."""
     if second_factor_missing(user):
         return reverse("mfa_activate_totp")

@@ -94,10 +94,11 @@ _clocks: dict[int, Clock] = {}  # of the requests in progress, by thread
 
 def clock_of(environ: dict[str, Any]) -> Clock:
     """Return the clock of a request; start a new one if the application was called without `with_deadline`."""
-    if CLOCK not in environ:
+    clock: Clock | None = environ.get(CLOCK)
+    if clock is None:
         clock = environ[CLOCK] = Clock(_what(environ))
         clock.start()
-    return environ[CLOCK]
+    return clock
 
 
 def with_deadline(application: Wsgi) -> Wsgi:
@@ -115,7 +116,8 @@ def with_deadline(application: Wsgi) -> Wsgi:
             raise
         finally:
             clock.stop()
-        if isinstance(answer, environ.get("wsgi.file_wrapper", ())):  # a file, which the server sends by itself
+        is_file = isinstance(answer, environ.get("wsgi.file_wrapper", ()))
+        if is_file:  # the server sends it by itself
             _forget(clock)
             return answer
         return _Answer(answer, clock)

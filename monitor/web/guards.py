@@ -22,71 +22,81 @@ from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from monitor.web.roles import LOAD, PUBLISH, REVIEW, VIEW_WORK
 
 MAIL_FILES_BACKEND = "monitor.notifications.mail.files.EmailBackend"
-User = AbstractBaseUser | AnonymousUser
+Reader = User | AnonymousUser
 ViewFunction = Callable[..., HttpResponseBase]
 READING = {"GET", "HEAD", "OPTIONS"}
+FACTOR_MISSING = "_second_factor_missing"  # attribute of an account in which the answer is kept for its request
 
 
-def second_factor_missing(user: User) -> bool:
+def second_factor_missing(user: Reader) -> bool:
     """Return whether an account lacks the second factor that its role needs; until then the role has no effect."""
     if not settings.MFA_REQUIRED or not user.is_authenticated:
         return False
-    if not hasattr(user, "_second_factor_missing"):
+    missing: bool | None = getattr(user, FACTOR_MISSING, None)
+    if missing is None:
         has_role = user.is_staff or any(user.has_perm(permission) for permission in (REVIEW, PUBLISH, LOAD))
-        user._second_factor_missing = has_role and not is_mfa_enabled(user)
-    return user._second_factor_missing
+        missing = has_role and not is_mfa_enabled(user)
+        setattr(user, FACTOR_MISSING, missing)
+    return missing
 
 
-def may_review(user: User) -> bool:
+def may_review(user: Reader) -> bool:
     """Return whether this account may decide about alerts."""
     return user.has_perm(REVIEW) and not second_factor_missing(user)
 
 
-def may_publish(user: User) -> bool:
+def may_publish(user: Reader) -> bool:
     """Return whether this account may agree with what another person proposed."""
     return user.has_perm(PUBLISH) and may_review(user)
 
 
-def may_load(user: User) -> bool:
+def may_load(user: Reader) -> bool:
     """Return whether this account may add data."""
     return user.has_perm(LOAD) and not second_factor_missing(user)
 
 
-def may_view_work(user: User) -> bool:
+def may_view_work(user: Reader) -> bool:
     """Return whether the pages of those who work here are shown: cases, images, pairs, events."""
     return any(user.has_perm(permission) for permission in (VIEW_WORK, REVIEW, LOAD)) and not second_factor_missing(
         user
     )
 
 
-def may_administrate(user: User) -> bool:
+def may_administrate(user: Reader) -> bool:
     """Return whether Django's admin lets this account in."""
     return user.is_active and user.is_staff and not second_factor_missing(user)
 
 
-def may_manage_accounts(user: User) -> bool:
+def may_manage_accounts(user: Reader) -> bool:
     """Return whether this account is a superuser; only they edit accounts, because an editor could take any right."""
     return user.is_active and user.is_superuser and not second_factor_missing(user)
+
+
+def account_in(request: HttpRequest) -> User:
+    """Return the account that is signed in, as behind every guard. Raises PermissionDenied."""
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return request.user
 
 
 class Permissions:
     """Permissions of a page's reader, for templates: `{% if may.review %}`. Looked up only where they are used."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self._user: User = getattr(request, "user", None) or AnonymousUser()
+        self._user: Reader = getattr(request, "user", None) or AnonymousUser()
 
     review = cached_property(lambda self: may_review(self._user))
     publish = cached_property(lambda self: may_publish(self._user))
@@ -173,7 +183,7 @@ def _reads_or_reviews(request: HttpRequest) -> bool:
 def _guarded(
     view: ViewFunction,
     may: Callable[[HttpRequest], bool],
-    refusal: str,
+    refusal: Promise,
     back: Callable[[HttpRequest, dict[str, Any]], str],
 ) -> ViewFunction:
     """Redirect an anonymous visitor to sign in and then to `back`; refuse an account that fails `may`."""

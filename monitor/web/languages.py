@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import django
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import Http404, HttpRequest, HttpResponseBase, QueryDict
 from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
@@ -74,7 +74,7 @@ choose_language = csrf_exempt(require_POST(set_language))
 
 
 @require_safe
-def words(request: HttpRequest, language: str, version: str) -> HttpResponse:
+def words(request: HttpRequest, language: str, version: str) -> HttpResponseBase:
     """Return the translations for the site's scripts in one language, as a script."""
     if language not in dict(settings.LANGUAGES):
         raise Http404

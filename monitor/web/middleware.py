@@ -4,7 +4,7 @@ import logging
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, QueryDict
@@ -20,6 +20,9 @@ from monitor.web.deadlines import clock_of
 from monitor.web.places import Busy, place_take
 from monitor.web.request_limits import account_of, network_of, request_kind, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
+
+if TYPE_CHECKING:
+    from django.http.request import _ImmutableQueryDict
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +53,11 @@ TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached 
 
 # What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
 # names that it does not know in its console, so only names that every browser knows are listed.
-DENIED = ("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gyroscope")
-DENIED += ("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock", "usb")
-DENIED += ("xr-spatial-tracking",)
+DENIED = [
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gyroscope"),
+    *("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock", "usb"),
+    "xr-spatial-tracking",
+]
 OWN = ("geolocation", "publickey-credentials-get")
 PERMISSIONS = ", ".join([*(f"{name}=()" for name in DENIED), *(f"{name}=(self)" for name in OWN)])
 
@@ -81,7 +86,7 @@ def public_data(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return HttpResponse(status=204, headers=ANY_ORIGIN | PREFLIGHT)
-        response = as_problem(request, conditional(request))
+        response = as_problem(request, conditional.process_response(request, get_response(request)))
         for name, value in ANY_ORIGIN.items():
             response[name] = value
         return response
@@ -121,7 +126,7 @@ class LimitRequests:
             give_back = place_take(kind) if kind not in TAKE_PLACES_THEMSELVES else None
         except Busy:
             return _later(request, 503, "the service is answering too many such requests just now", BUSY_SECONDS)
-        clock = clock_of(request.environ)
+        clock = clock_of(request.META)
         if kind == "uploads":
             clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
         clock.charge_begin(account)
@@ -139,7 +144,7 @@ class LimitRequests:
         if not response.streaming:
             end()
         else:  # runs once: when the answer was sent, was cut off, or was replaced by another
-            response._resource_closers.append(weakref.finalize(response, end))
+            response._resource_closers.append(weakref.finalize(response, end))  # type: ignore[attr-defined]  # Django's own list
         return response
 
 
@@ -181,13 +186,13 @@ class CleanTypedText(MiddlewareMixin):
                 return  # the view handles a body that was cut off
 
 
-def cleaned(given: QueryDict, instead: str = "") -> QueryDict:
+def cleaned(given: QueryDict, instead: str = "") -> "_ImmutableQueryDict":
     """Return fields with `instead` for unwanted characters. Passwords stay as typed, because they are never shown."""
     fields = QueryDict(mutable=True, encoding=given.encoding)
     for name, values in given.lists():
         typed = values if "password" in name else [plain_text(value, instead) for value in values]
         fields.setlist(plain_text(name, instead), typed)
-    return fields
+    return cast("_ImmutableQueryDict", fields)  # as Django's stubs call the fields of a request
 
 
 def answer_fault(request: HttpRequest) -> HttpResponseBase:

@@ -82,8 +82,8 @@ def saying(label: object, text: object) -> str:
 
 
 @register.simple_tag
-def site(field: str) -> str:
-    """Return a field of the site's identity: its name, or an accent colour."""
+def site(field: str) -> object:
+    """Return a field of the site's identity, such as its name or an accent colour."""
     return getattr(settings.SITE, field)
 
 

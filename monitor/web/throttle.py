@@ -4,12 +4,10 @@ A browser is known to the name that last signed in with it. In a known browser, 
 address count. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
 """
 
-from collections.abc import Mapping
-
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
-from axes.helpers import get_client_username
+from axes.helpers import get_client_ip_address, get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
@@ -29,11 +27,11 @@ _SALT = "monitor.known-browser"
 class SignInThrottle(AxesDatabaseHandler):
     """Handler of django-axes with several limits. `AXES_FAILURE_LIMIT` is 1, so that one used-up limit locks."""
 
-    def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
+    def get_failures(self, request: HttpRequest, credentials: dict[str, str] | None = None) -> int:
         """Return how many of the limits are used up."""
         known = browser_is_known(request, get_client_username(request, credentials) or "")
         limits = SIGN_IN_LIMITS[:1] if known else SIGN_IN_LIMITS
-        values = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
+        values = {"username": get_client_username(request, credentials), "ip_address": get_client_ip_address(request)}
         recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
         used_up = 0
         for parameters, limit in limits:
@@ -50,7 +48,7 @@ def client_in_log(*_who: object) -> str:
 def refuse_while_paused(request: HttpRequest, username: str) -> None:
     """Raise ValidationError while a name is locked, in a form that checks a secret itself; then django-axes answers."""
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
-        request.axes_locked_out = True
+        request.axes_locked_out = True  # type: ignore[attr-defined]  # django-axes looks for it
         raise ValidationError(_("Too many wrong attempts. Wait for a quarter of an hour."))
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import NamedTuple
 
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -13,16 +14,16 @@ WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
 class DateWords(NamedTuple):
     """Templates for a date known to the month, to a third of a year (seasons differ by hemisphere), or less exactly."""
 
-    month: str
-    thirds: tuple[str, str, str]
-    about: str
+    month: Promise
+    thirds: tuple[Promise, Promise, Promise]
+    about: Promise
 
     def of(self, day: date, within_days: float) -> str:
         """Return a date that is known to ± `within_days`: 'in March 2023', 'in mid-2023', 'in about 2023'."""
         if within_days <= WITHIN_A_MONTH_OR_TWO:
-            return self.month % {"month": month_words(day)}
+            return str(self.month) % {"month": month_words(day)}
         template = self.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else self.about
-        return template % {"year": day.year}
+        return str(template) % {"year": day.year}
 
 
 IN = DateWords(
@@ -66,7 +67,7 @@ def period_words(first: date, last: date) -> str:
         years = {"first_year": first.year, "last_year": last.year}
         return _("between %(first_year)s and %(last_year)s") % years
     if first.month == last.month:
-        return IN.month % {"month": month_words(last)}
+        return str(IN.month) % {"month": month_words(last)}
     # Translators: %(first_month)s is "January", %(last_month)s is "July 2018"
     months = {"first_month": month_name(first.month), "last_month": month_words(last)}
     return _("between %(first_month)s and %(last_month)s") % months

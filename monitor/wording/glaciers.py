@@ -21,7 +21,9 @@ LEAST_SEASON_M_DAY = 0.05
 Surge = dict[str, Any]
 
 
-def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: float, last: date, n_pairs: int) -> str:
+def verdict(
+    state: str, speed_m_day: float, sigma_m_day: float | None, usual_m_day: float, last: date, n_pairs: int
+) -> str:
     """Return the sentence that sums up a glacier's motion. Speeds are means over the ice, m/day."""
     figures = {
         "speed": speed_words(speed_m_day, sigma_m_day),

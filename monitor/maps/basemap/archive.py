@@ -37,7 +37,7 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
         if len(head) < HEADER.size:
             return "this file ends within its header"
         values = HEADER.unpack(head)
-        sections = {name: values[n : n + 2] for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
+        sections = {name: (values[n], values[n + 1]) for n, name in zip(range(1, 9, 2), SECTIONS, strict=True)}
         packed, packed_tiles, tile_type = values[-3:]  # compression of directories and of tiles; type of tiles
         missing = max(offset + length for offset, length in sections.values()) - size
         if missing > 0:

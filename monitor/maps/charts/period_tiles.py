@@ -1,6 +1,7 @@
 """Vector tiles of points whose rates are fitted to their series in a chosen period, for high zooms only."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 
@@ -43,14 +44,14 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
         return b""
     dates = dict(Product.objects.filter(pk__in=counts, has_series=True).values_list("pk", "dates"))
     share = sampling.share_leaving(n_points=n_points, most=MOST_FITTED)
-    values = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MOST_FITTED}
+    values: dict[str, Any] = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MOST_FITTED}
     values["margin"] = selectors.WORLD_M / 2**z / 64
     by_product: dict[int, list[tuple[str, float, float, bytes]]] = defaultdict(list)
     with tile_cursor() as cursor:
         cursor.execute(_SERIES_OF_TILE.format(sample=sampling.condition(share)), values)
         for product, *row in cursor.fetchall():
             by_product[product].append(tuple(row))
-    columns: list[list] = [[], [], [], [], []]
+    columns: list[list[Any]] = [[], [], [], [], []]
     n_unfitted = sum(n for product, n in counts.items() if product not in dates)
     for product, rows in by_product.items():
         inside = period.holds(dates[product])

@@ -183,7 +183,8 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
         numbers = finite_numbers(text)
         if not numbers:
             raise Refusal(f"{name} holds no position: {text[:40]!r}", _SHAPES.format(name=name))
-        region = regions.circle(*numbers)
+        longitude, latitude, distance_m = numbers
+        region = regions.circle(longitude, latitude, distance_m)
     else:
         parts_of_box = boxes(text) if text.count(",") == 3 else []
         if not parts_of_box:

@@ -112,10 +112,11 @@ def _sample(product: Product, area: GEOSGeometry, n_points: int, most: int) -> P
 
 def _as_columns(product: Product, rows: Sequence[Sequence[Any]], n_points: int, with_series: bool) -> PointsIn:
     """Return rows of _COLUMNS and, with_series, `packed` as columns."""
-    numbers = np.array([row[1:6] for row in rows], dtype=np.float64).reshape(len(rows), 5).T
+    longitude, latitude, rate, deviation, coherence = np.array([row[1:6] for row in rows], np.float64).reshape(-1, 5).T
     dates = len(product.dates) if with_series else 0
     packed = unpack_series([bytes(row[6]) for row in rows], dates) if dates else np.empty((len(rows), 0), np.float32)
-    return PointsIn(product, max(n_points, len(rows)), [row[0] for row in rows], *numbers, packed)
+    pids, n_points = [row[0] for row in rows], max(n_points, len(rows))
+    return PointsIn(product, n_points, pids, longitude, latitude, rate, deviation, coherence, packed)
 
 
 def points_within(
@@ -156,11 +157,11 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
             (SELECT ST_Translate(ST_Transform(ST_GeomFromEWKB(%s), 3857), %s, 0) AS here) AS place
         WHERE product_id = %s AND tile_point && ST_Expand(here, %s) ORDER BY tile_point <-> here LIMIT 1"""  # noqa: S608
-    around = geos(on_the_map(Spot(longitude, latitude).buffer(reach_degrees)))
-    behind_180 = [-math.copysign(2 * HALF_WORLD_M, longitude)] if len(around) > 1 else []
+    around = on_the_map(Spot(longitude, latitude).buffer(reach_degrees))
+    behind_180 = [-math.copysign(2 * HALF_WORLD_M, longitude)] if len(around.geoms) > 1 else []
     found = []
     with connection.cursor() as cursor:
-        for product in products_over(area=around):
+        for product in products_over(area=geos(around)):
             for turn in (0.0, *behind_180):
                 cursor.execute(sql, [bytes(at.ewkb), turn, product.pk, reach_degrees * 111_320])
                 found += [NearPoint(product, *row) for row in cursor.fetchall()]

@@ -119,7 +119,7 @@ def fit_in(trace: Trace, period: Period) -> PeriodFit:
     inside = np.flatnonzero(period.holds(trace.dates) & np.isfinite(trace.values_mm))
     if inside.size < 3:
         return stated
-    dates, values = [trace.dates[i] for i in inside], trace.values_mm[inside]
+    dates, values = [trace.dates[i] for i in inside.tolist()], trace.values_mm[inside]
     fit = fit_series(dates, values)
     if fit is None:
         return stated

@@ -23,6 +23,7 @@ from monitor.maps.imaging.plans import WIDTH, Frame, Shape
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import card_shapes
 from monitor.maps.rasters.answers import etag_of
+from monitor.optional import not_none
 
 VERSION = 2  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
@@ -94,7 +95,7 @@ def _drawing(alert: Alert) -> CardDrawing:
     above.append(Shape("base", _box(0, frame.height, WIDTH, CARD_HEIGHT)))
     if drawn:
         above += _curve(drawn[0]["chart"], frame.height + EDGE)
-    elif alert.coherence_after is not None:
+    elif alert.coherence_before is not None and alert.coherence_after is not None:
         for top, share in zip(BARS, (alert.coherence_before, alert.coherence_after), strict=True):
             y, longest = frame.height + top, WIDTH - 40
             above += [
@@ -128,7 +129,7 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     shown = next((one for one in detections if one.scan.prediction.run.product), None)
     if shown is None or alert.extent != Extent.LOCAL:
         return []
-    source = product or shown.scan.prediction.run.product
+    source = product or not_none(shown.scan.prediction.run.product)
     points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MOST_POINTS)
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Value
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ingest.context.simulated_truth import truth_is_loaded
@@ -22,7 +23,7 @@ class Overlay:
     """Map layer of surroundings. columns: SQL by property name; far, near: geometry below zoom 7 and from zoom 7."""
 
     kind: str
-    label: str
+    label: Promise
     table: str
     columns: dict[str, str]
     far: str

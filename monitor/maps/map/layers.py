@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ingest.models import Product
@@ -15,9 +16,9 @@ class Layer(NamedTuple):
     """Layer of points: component, technique and direction select its products; direction None selects all."""
 
     name: str
-    label: str
+    label: Promise
     component: str
-    description: str
+    description: Promise
     direction: str | None = None
     technique: str = "insar"
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from core.areas import box_of, parse_position, wrap_longitude
+from core.areas import Position, box_of, parse_position, wrap_longitude
 from core.http.faults import SourceError
 from core.text import search_key
 from ingest.context.selectors import PlaceMatch, kinds_loaded
@@ -145,9 +145,9 @@ def _at(
 
 
 def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> Hit:
-    rounded = tuple(round(value, 4) for value in bounds)
-    address = f"{reverse('map')}?{urlencode({'bbox': ','.join(f'{value:g}' for value in rounded)}, safe=',')}"
-    return Hit(name, detail, rounded, address)
+    west, south, east, north = (round(value, 4) for value in bounds)
+    box = urlencode({"bbox": f"{west:g},{south:g},{east:g},{north:g}"}, safe=",")
+    return Hit(name, detail, (west, south, east, north), f"{reverse('map')}?{box}")
 
 
 def geocoder_host() -> str:
@@ -189,7 +189,7 @@ class NumberField(forms.FloatField):
         self.error_messages["invalid"] = gettext_lazy("Type a number, such as 46.99.")
         self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
 
-    def to_python(self, value: Any) -> float | None:
+    def to_python(self, value: Any) -> float | None:  # type: ignore[override]  # as Django's own FloatField
         """Convert the typed text to a number. Raises ValidationError."""
         if isinstance(value, str):
             value = value.strip().rstrip("°").strip().replace("−", "-")
@@ -209,7 +209,7 @@ class PlaceForm(forms.Form):
 
     def clean_place(self) -> str:
         """Return the text; set `position` to its longitude and latitude. Raises ValidationError."""
-        text = self.cleaned_data["place"]
+        text: str = self.cleaned_data["place"]
         at = parse_position(text)
         if at is None:
             hits = place_search(text, addresses=self.asks_geocoder).hits
@@ -221,6 +221,6 @@ class PlaceForm(forms.Form):
                 several = _("Several places fit: %(names)s. Type more of the name, or coordinates.")
                 raise forms.ValidationError(several % {"names": names})
             middle = box_of(named[0].bounds).representative_point()
-            at = named[0].at or (middle.x, middle.y)
+            at = Position(*(named[0].at or (middle.x, middle.y)))
         self.cleaned_data["position"] = at
         return text

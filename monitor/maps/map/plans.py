@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -65,7 +66,7 @@ def region_plan(
     return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
 
 
-def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> plans.Plan:
+def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict[str, Any]]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
     frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=LEAST_KM)
     shapes = [
@@ -156,7 +157,8 @@ def _plan(
 def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MOST_NAMES."""
     places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
-    return [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
+    largest = places.order_by("-population", "pk")[: 3 * MOST_NAMES]
+    return [(place.name, place.position.x, place.position.y) for place in largest]
 
 
 def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:

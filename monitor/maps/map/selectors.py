@@ -1,7 +1,7 @@
 """Queries of the map's pages and tiles."""
 
 from math import log2
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from django.db import connection
@@ -19,7 +19,7 @@ from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
-from ingest.products.selectors import PointColumns, area_series, product_points
+from ingest.products.selectors import AreaSeries, PointColumns, area_series, product_points
 from ingest.readers.records import Technique
 from ml.models import Run
 from ml.runs.selectors import products_of
@@ -138,11 +138,18 @@ def map_totals() -> dict[str, Any]:
     return amounts | alerts | {"bounds": list(bounds) if bounds else None}
 
 
-def alert_series(*, alert: Alert) -> list[dict[str, object]]:
+class ProductSeries(TypedDict):
+    """Mean series of a product's points in an area."""
+
+    product: Product
+    series: AreaSeries
+
+
+def alert_series(*, alert: Alert) -> list[ProductSeries]:
     """Return product and mean series in an alert's area, for the newest release of each product where it was found."""
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products = {_newest_release(product) for run in runs for product in products_of(run=run)}
-    by_product = []
+    by_product: list[ProductSeries] = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)
         if series is not None:

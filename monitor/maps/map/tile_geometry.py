@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import atan, degrees, pi, sinh
+from typing import Any
 
 from django.contrib.gis.geos import Polygon
 from django.db import connection, transaction
@@ -42,7 +43,7 @@ def tile_cursor() -> Iterator[CursorWrapper]:
         yield cursor
 
 
-def read_tile(sql: str, values: Mapping[str, object] | Sequence[object]) -> bytes:
+def read_tile(sql: str, values: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Run a query that returns one vector tile, and return its bytes."""
     with tile_cursor() as cursor:
         cursor.execute(sql, values)

@@ -1,7 +1,7 @@
 """Catalogue of rasters: the dates of each layer, and the files of one date in a box."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from monitor.maps.rasters.layers import (
     RELEASES,
     RasterLayer,
 )
+from monitor.optional import not_none
 from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
 from monitor.wording.points import release_words
@@ -99,19 +100,22 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
         return None
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
-    return layer.name, f"{run.pair.secondary.acquired_at:%Y-%m-%d}-{run.pair.temporal_baseline_days}d"
+    pair = not_none(run.pair)
+    return layer.name, f"{pair.secondary.acquired_at:%Y-%m-%d}-{pair.temporal_baseline_days}d"
 
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """Describe the newest of an alert's rasters from image pairs, for its small map; None if it has none."""
-    of_pairs = [one for one in predictions if one.run.pair is not None]
-    newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
-    place = raster_group(newest) if newest else None
-    if newest is None or place is None:
+    of_pairs = [(pair, one) for one in predictions if (pair := one.run.pair)]
+    if not of_pairs:
+        return None
+    pair, newest = max(of_pairs, key=lambda row: (not_none(row[0].secondary.acquired_at), row[1].pk))
+    place = raster_group(newest)
+    if place is None:
         return None
     name, group = place
-    layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
-    days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
+    layer = RASTER_LAYERS_BY_NAME[name]
+    days = not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()
     # Translators: a layer and its date: "Coherence, 13 Dec 2021 (12 days since 1 December)."
     shown = _("%(layer)s, %(date)s.") % {"layer": layer.label, "date": pair_label(*days, pair.temporal_baseline_days)}
     caption = f"{shown} {layer.caption}"
@@ -191,8 +195,8 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
 
 def _compared() -> QuerySet[ReleaseChange]:
     """Return the comparisons of releases that have verdicts, with the last date of each release."""
-    dates = {"older_last": last_date("older__dates"), "last": last_date("newer__dates")}
-    return ReleaseChange.objects.filter(verdicts__isnull=False).annotate(**dates)
+    changes = ReleaseChange.objects.filter(verdicts__isnull=False)
+    return changes.annotate(older_last=last_date("older__dates"), last=last_date("newer__dates"))
 
 
 def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, str] | None:
@@ -200,7 +204,7 @@ def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, st
     changes = _compared().filter(newer__in=products).select_related("older", "newer").order_by("updated_at")
     of_product = {change.newer_id: change for change in changes}
     change = next((of_product[product.pk] for product in products if product.pk in of_product), None)
-    return change and (change, f"{change.older_last:%Y}-{change.last:%Y}")
+    return None if change is None else (change, f"{change.older.dates[-1]:%Y}-{change.newer.dates[-1]:%Y}")
 
 
 def _groups_of_releases() -> list[RasterGroup]:
@@ -213,25 +217,24 @@ def _groups_of_releases() -> list[RasterGroup]:
             n=Count("id"),
             bounds=BoundsOf("newer__footprint"),
             made_up=BoolOr(Q(newer__simulated=True) | Q(older__simulated=True)),
-            **{
-                f"{one}_{name}": figure
-                for one in ("older", "newer")
-                for name, figure in {
-                    "name": Max(f"{one}__release"),
-                    "first": Min(f"{one}__dates__0"),
-                    "end": Max(last_date(f"{one}__dates")),
-                }.items()
-            },
+            older_name=Max("older__release"),
+            older_first=Min("older__dates__0"),
+            older_end=Max("older_last"),
+            newer_name=Max("newer__release"),
+            newer_first=Min("newer__dates__0"),
         )
         .order_by("year", "older_year")
     )
     # Translators: two releases, each "2019–2023, version 1"
     label = _("%(newer)s, compared with %(older)s")
-    sides = ("older", "newer")
     return [
         _group(
             f"{row['older_year']:04d}-{row['year']:04d}",
-            label % {one: release_words(*(row[f"{one}_{name}"] for name in ("name", "first", "end"))) for one in sides},
+            label
+            % {
+                "older": release_words(row["older_name"], row["older_first"], row["older_end"]),
+                "newer": release_words(row["newer_name"], row["newer_first"], row["last_day"]),
+            },
             row["last_day"],
             row,
         )
@@ -249,7 +252,7 @@ def _groups_of_scenes() -> list[RasterGroup]:
     return [_group(row["day"].isoformat(), day_label(row["day"]), row["day"], row) for row in rows]
 
 
-def _group(key: str, label: str, day: date, row: dict[str, Any]) -> RasterGroup:
+def _group(key: str, label: str, day: date, row: Mapping[str, Any]) -> RasterGroup:
     return RasterGroup(key, label, day, row["n"], row["bounds"], row["made_up"])
 
 
@@ -271,7 +274,7 @@ def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | 
         return None
     changes = (
         _compared()
-        .filter(older_last__year=int(years[1]), last__year=int(years[2]), newer__footprint__intersects=box)
+        .filter(Q(older_last__year=int(years[1]), last__year=int(years[2])), newer__footprint__intersects=box)
         .order_by("newer_id", "-updated_at")
         .distinct("newer_id")
     )
@@ -296,7 +299,7 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list
         .distinct("run__pair_id")
     )
     chosen = _one_polarisation(
-        [(one.run.pair.reference, one.run.pair.secondary.acquired_at, one) for one in predictions]
+        [(pair.reference, pair.secondary.acquired_at, one) for one in predictions if (pair := one.run.pair)]
     )
     return [
         RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))
@@ -328,11 +331,11 @@ def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> l
 
 def images_of(prediction: Prediction) -> InputGrid:
     """Return the grid, the dates and the overall shift of the images behind a prediction."""
-    pair, statistics = prediction.run.pair, prediction.statistics
+    pair, statistics = not_none(prediction.run.pair), prediction.statistics
     shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
-    a, b, _, d, e, _ = pair.reference.grid
-    last = (pair.secondary.acquired_at.date() - date(1970, 1, 1)).days
-    return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last, shift)
+    a, b, _, d, e, _ = not_none(pair.reference.grid)
+    last = (not_none(pair.secondary.acquired_at).date() - date(1970, 1, 1)).days
+    return InputGrid(not_none(pair.reference.posting_m), (a, d), (b, e), pair.temporal_baseline_days, last, shift)
 
 
 def _day(text: str) -> date | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -19,23 +20,23 @@ class RasterLayer(NamedTuple):
     """Raster layer of the map."""
 
     name: str
-    label: str
+    label: Promise
     task: str  # the kind of prediction shown, empty for radar images, RELEASES for compared releases
     bands: tuple[str, ...]
     low: float
     high: float
     stops: tuple[str, ...]  # colours evenly spaced from low to high; values beyond get the end colours
-    words: tuple[str, str, str]  # legend at low, middle and high
-    description: str
-    details: str
-    caption: str  # the colours in words, for use without a legend
+    words: tuple[str | Promise, ...]  # legend at low, middle and high
+    description: Promise
+    details: Promise
+    caption: Promise  # the colours in words, for use without a legend
     overlap: str = "first"  # the value shown where rasters overlap: first, highest or lowest
-    unit: str = ""
+    unit: str | Promise = ""
     value: Callable[[Float32], Float32] = lambda bands: bands[0]  # turns (bands, rows, cols) into what is shown
     # Applied to the bands before `value`; uses the grid and dates of the pair's images.
     of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""  # a statistic that must be above 0 for a result to be shown
-    classes: tuple[str, ...] = ()  # names of the whole values from low to high; empty for a continuous layer
+    classes: tuple[Promise, ...] = ()  # names of the whole values from low to high; empty for a continuous layer
 
     def as_dict(self) -> dict[str, object]:
         """Return the layer as JSON for the map's legend."""

@@ -59,7 +59,7 @@ def ranged_file(
         content_type: the header Content-Type
         cache: the header Cache-Control
     """
-    if not file:
+    if not file.name:
         raise Http404("There is no such file.")
     try:
         size = file.size
@@ -111,6 +111,7 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
         if span is None:
             return HttpResponse(status=416, headers={"Content-Range": f"bytes */{stored.n_bytes}"})
         (first, last), status = span, 206
+    response: HttpResponseBase
     if stored.at_proxy:
         response = HttpResponse(content_type=stored.content_type, headers={"X-Accel-Redirect": stored.at_proxy})
         patch_vary_headers(response, [PROXY_SENDS])
@@ -121,14 +122,14 @@ def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBa
             return HttpResponse(f"Ask for ranges of at most {stored.max_bytes} bytes.", "text/plain", 403)
         length = stored.max_bytes
         last = first + length - 1
-    response: HttpResponseBase
     if request.method == "HEAD" or not length:
         response = HttpResponse(content_type=stored.content_type)
     else:
         stream = stored.opened(first, last)
         kind = HttpResponse if length <= CHUNK_BYTES else StreamingHttpResponse
         response = kind(_read(stream, length), status=status, content_type=stored.content_type)
-        response._resource_closers.append(stream.close)  # a generator that never began does not close its stream
+        # A generator that never began does not close its stream.
+        response._resource_closers.append(stream.close)  # type: ignore[union-attr]  # Django's own list
     response["Content-Length"] = str(length)
     if status == 206:
         response["Content-Range"] = f"bytes {first}-{last}/{stored.n_bytes}"

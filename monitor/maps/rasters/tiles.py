@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -53,7 +54,7 @@ def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]
     for source in sources:
         if (grid := source.grid) is not None:
             most = max(1, MOST_ARROWS // len(sources))
-            drawn += read_source(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
+            drawn += read_source(source, partial(rasters.arrows, grid=grid, bounds=bounds, most=most)) or []
     return drawn
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import MultiPolygon
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.core.cache import cache
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.maps.rasters.tiles import read_source
+from monitor.optional import not_none
 from monitor.wording.dates import day_words
 from monitor.wording.figures import percent_or_less, whole
 
@@ -87,19 +88,19 @@ class Visibility(NamedTuple):
     last_measured: date
 
 
-def visibility_in(region: MultiPolygon | None) -> Visibility | None:
+def visibility_in(region: GEOSGeometry | None) -> Visibility | None:
     """Return the visibility in a region or, for None, on the ground of all current velocity fields; None if unknown."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
     return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
 
 
-def visibilities_in(regions: Mapping[int, MultiPolygon]) -> dict[int, Visibility | None]:
+def visibilities_in(regions: Mapping[int, GEOSGeometry]) -> dict[int, Visibility | None]:
     """Return the visibility in each region by its key, with one query; None if unknown."""
     if not regions:
         return {}
-    around = MultiPolygon([part for region in regions.values() for part in geos(box_around(region))], srid=4326)
+    around = MultiPolygon([geos(part) for region in regions.values() for part in box_around(region).geoms], srid=4326)
     predictions = list(_latest(Q(run__product__footprint__intersects=around)))
-    tree = STRtree([from_wkb(one.run.product.footprint.wkb.tobytes()) for one in predictions])
+    tree = STRtree([from_wkb(not_none(one.run.product).footprint.wkb.tobytes()) for one in predictions])
     outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
     here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
     pks = list(regions)
@@ -112,15 +113,16 @@ def _latest(here: Q) -> QuerySet[Prediction]:
     return newest_of_products(LAYER.needs).filter(here, run__product__superseded_by=None).select_related("run__product")
 
 
-def _visibility(region: MultiPolygon | None, predictions: Sequence[Prediction]) -> Visibility | None:
+def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) -> Visibility | None:
     if not 0 < len(predictions) <= MOST_RASTERS:
         return None
-    grounds = [part for one in predictions for part in one.run.product.footprint]
+    products = [not_none(one.run.product) for one in predictions]
+    grounds = [part for product in products for part in product.footprint]
     outline = MultiPolygon(grounds, srid=4326) if region is None else region
-    return Visibility(*_shares(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
+    return Visibility(*_shares(outline, predictions), max(product.dates[-1] for product in products))
 
 
-def visibility_sentence(region: MultiPolygon | None, with_day: bool = True) -> str:
+def visibility_sentence(region: GEOSGeometry | None, with_day: bool = True) -> str:
     """Describe the visibility in a region, or, for None, on all covered ground; empty if it is unknown."""
     found = visibility_in(region)
     scope = Scope.COVERED if region is None else Scope.REGION
@@ -158,15 +160,16 @@ def visibility_words(found: Visibility, scope: Scope, with_day: bool = True) -> 
     return " ".join((str(NOTICED[scope]), rest, *measured)) % figures
 
 
-def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
+def _shares(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
     """Return `unseen` and `noticed_mm_yr` of Visibility, cached, because computing them opens every raster."""
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
-    return cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
+    shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
+    return not_none(shares)
 
 
-def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    outline = transform_geometry(join_halves(region), web_mercator, interleaved=False)
+def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
+    outline = transform_geometry(join_halves(region), lambda degrees: np.column_stack(web_mercator(*degrees.T)))
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
     rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))

@@ -20,6 +20,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Kept
+from monitor.optional import not_none
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.often import subscriptions_silent
 from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
@@ -84,12 +85,13 @@ class Composer:
         if kind in letters.LETTERS:
             return letters.LETTERS[kind](message)
         if kind == Kind.VISITS:
-            visits = visits_coming(visitor=message.account)
+            visits = visits_coming(visitor=not_none(message.account))
             cards = alert_cards([one.review.alert for one in visits])
             return letters.visits_mail(message, list(zip(visits, cards, strict=True)))
         if kind == Kind.BULLETIN:
-            readers = subscriptions_to_bulletin(bulletin=message.bulletin).filter(email=message.address)
-            return letters.bulletin_mail(key=message.key, bulletin=message.bulletin, subscriptions=list(readers))
+            bulletin = not_none(message.bulletin)
+            readers = subscriptions_to_bulletin(bulletin=bulletin).filter(email=message.address)
+            return letters.bulletin_mail(key=message.key, bulletin=bulletin, subscriptions=list(readers))
         if kind == Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=message.key, subscriptions=list(silent))
@@ -97,7 +99,7 @@ class Composer:
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return self._digest(message, subscriptions, sites)
-        draft = self._alert_draft(kind, message.transition, sites)
+        draft = self._alert_draft(kind, not_none(message.transition), sites)
         return letters.to_reader(draft, key=message.key, subscriptions=subscriptions)
 
     def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:
@@ -107,8 +109,8 @@ class Composer:
             card = self._card(alert)
             if kind == Kind.CORRECTION:
                 return letters.correction_draft(card=card, transition=transition)
-            shown = {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
-            return letters.alert_draft(card=card, transition=transition, sites=sites, **shown)
+            unseen, picture = self.unseen_around(alert), picture_of(alert, card, letters.map_part)
+            return letters.alert_draft(card=card, transition=transition, sites=sites, unseen=unseen, picture=picture)
 
         about = (kind, transition.pk, *_version(alert), timezone.get_current_timezone_name(), *sites)
         return self._drafts.get_or_make(about, make)

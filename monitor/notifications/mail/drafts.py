@@ -40,34 +40,39 @@ class Draft:
         self.attach_pictures(letter)
         return letter
 
-    def attach_pictures(self, mail: EmailMultiAlternatives) -> None:
+    def attach_pictures(self, mail: "Related") -> None:
         """Attach the pictures, if there are any, for use in the HTML."""
         for picture in self.pictures:
-            mail.mixed_subtype = "related"
             mail.attach(picture)
 
     def frame(self) -> list[bytes]:
         """Return three encoded parts, made once: before the text, between text and HTML, and after the HTML."""
         if self._frame is None:
             text, html = blank("text"), blank("html")
-            mail = EmailMultiAlternatives(self.subject, text)
+            mail = Related(self.subject, text)
             mail.attach_alternative(html, "text/html")
             self.attach_pictures(mail)
             message = mail.message()
             del message["Date"], message["Message-ID"]
-            head, rest = message.as_bytes(linesep="\r\n").split(text.encode())
+            head, rest = message.as_bytes().replace(b"\n", b"\r\n").split(text.encode())
             self._frame = [head, *rest.split(html.encode())]
         return self._frame
 
 
-class Letter(EmailMultiAlternatives):
+class Related(EmailMultiAlternatives):
+    """Mail whose HTML shows what is attached."""
+
+    mixed_subtype = "related"
+
+
+class Letter(Related):
     """Mail made from a draft; the parts that all its readers share are not encoded again."""
 
     draft: Draft
 
-    def message(self) -> Message:
+    def message(self) -> Message:  # type: ignore[override]  # as Django before version 6
         """Return the same message as Django, made from the encoded draft; Django makes it if a line is too long."""
-        bodies = [part.replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0].content)]
+        bodies = [str(part).replace("\n", "\r\n").encode() for part in (self.body, self.alternatives[0][0])]
         if any(len(line) > RFC5322_EMAIL_LINE_LENGTH_LIMIT for body in bodies for line in body.split(b"\r\n")):
             return super().message()
         date = formatdate(localtime=settings.EMAIL_USE_LOCALTIME)
@@ -103,7 +108,8 @@ class Kept(dict[Hashable, Any]):
             while len(self) >= MOST_KEPT:
                 del self[next(iter(self))]
             self[about] = make()
-        return self[about]
+        kept: Made = self[about]
+        return kept
 
 
 def _filled(parts: list[str], words: Mapping[str, str]) -> str:

@@ -64,7 +64,7 @@ def _signature(message_id: int, day: int) -> str:
     return salted_hmac("monitor.return", f"{message_id}:{day}", algorithm="sha256").hexdigest()[:SIGNED]
 
 
-def report_of(mail: Message) -> Report | None:
+def report_of(mail: EmailMessage) -> Report | None:
     """Return the failure that a mail reports; None if it reports none, for example only a delay."""
     for fields in _recipients(mail):
         if str(fields.get("Action", "")).strip().lower() != "failed":
@@ -76,11 +76,11 @@ def report_of(mail: Message) -> Report | None:
     return None
 
 
-def _recipients(mail: Message) -> Iterator[Message]:
+def _recipients(mail: EmailMessage) -> Iterator[Message]:
     """Yield the blocks of fields in a delivery report, each block about one recipient."""
     for part in mail.walk():
         if part.get_content_type() == "message/delivery-status" and part.is_multipart():
-            yield from (block for block in part.get_payload() if "Action" in block)
+            yield from (block for block in part.iter_parts() if "Action" in block)
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:

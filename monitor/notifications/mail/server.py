@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
+from monitor.optional import not_none
 from monitor.web.outgoing.deadlines import Deadline
 
 QUIT_SECONDS = 5.0
@@ -34,7 +35,7 @@ class EmailBackend(smtp.EmailBackend):
 
     def _close_connection(self, connection: "_Conversation") -> None:
         connection.deadline = Deadline(min(QUIT_SECONDS, connection.timeout))
-        super()._close_connection(connection)
+        super()._close_connection(connection)  # type: ignore[misc]  # Django's own, private
 
 
 class _Lines:
@@ -45,7 +46,7 @@ class _Lines:
 
     def readline(self, most_bytes: int) -> bytes:
         while b"\n" not in self.unread and len(self.unread) < most_bytes:
-            piece = self.conversation.deadline.receive(self.conversation.sock, 4096)
+            piece = self.conversation.deadline.receive(not_none(self.conversation.sock), 4096)
             if not piece:
                 break
             self.unread, self.answer = self.unread + piece, self.answer + piece
@@ -93,7 +94,7 @@ class _Conversation(smtplib.SMTP):
         self.deadline = Deadline(self.timeout)
         return super().sendmail(*args, **kwargs)
 
-    def data(self, msg: bytes) -> tuple[int, bytes]:
+    def data(self, msg: bytes) -> tuple[int, bytes]:  # type: ignore[override]  # Django gives bytes only
         """Send a mail whose lines end in CRLF; return code and text of the server's answer."""
         # An answer that begins with 2 shows that the server has the mail (RFC 5321, 4.2.1), even if the rest does not
         # arrive in time. If nothing arrives, the mail is sent again under the same Message-ID, because none may be

@@ -26,6 +26,7 @@ from monitor.notifications import base
 from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.notifications.brief import brief_of
 from monitor.notifications.text.gateway import Gateway
+from monitor.optional import not_none
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.web.outgoing import outward
@@ -57,12 +58,12 @@ class Channel(base.EndpointChannel):
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
         """Add a number and send it a code."""
         number = number_normal(given.get("number", ""))
-        if not NUMBER.fullmatch(number) or not number.startswith(settings.TEXT_GATEWAY.prefixes):
+        if not NUMBER.fullmatch(number) or not number.startswith(not_none(settings.TEXT_GATEWAY).prefixes):
             raise Refusal(_("Type a mobile number with its country: +49 151 23456789."))
         if endpoints.endpoints_of(channel=TEXT, **owner).filter(url=SCHEME + number).exists():
             raise Refusal(_("This number is listed already."))
-        named = {"url": SCHEME + number, "name": f"… {number[-4:]}", "keys": _keys_new()}
-        endpoints.endpoint_add(channel=TEXT, **named, **owner)
+        name = f"… {number[-4:]}"
+        endpoints.endpoint_add(channel=TEXT, url=SCHEME + number, name=name, keys=_keys_new(), **owner)
         return {}
 
     @classmethod

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -42,12 +43,12 @@ class Channel(base.EndpointChannel):
         """Return the request with the signed message."""
         body = json.dumps(payload(message, self.cards), ensure_ascii=False, separators=(",", ":")).encode()
         message_id, timestamp = endpoints.message_id(message), int(time.time())
-        signed = {"message_id": message_id, "timestamp": timestamp, "body": body}
+        sign_with = partial(sign, message_id=message_id, timestamp=timestamp, body=body)
         headers = {
             "Content-Type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": " ".join(sign(secret=one, **signed) for one in secrets_of(endpoint=endpoint)),
+            "webhook-signature": " ".join(sign_with(secret=one) for one in secrets_of(endpoint=endpoint)),
         }
         return {"url": endpoint.url, "body": body, "headers": headers}
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Path, Query, Router
+from ninja import Path, Router
+from ninja.params.functions import Query
 from pydantic.fields import FieldInfo
 
 from detection import kinds
@@ -36,7 +37,8 @@ MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\
 def _written(pattern: str, longest: int, description: str) -> FieldInfo:
     written = Query(max_length=longest, description=description)
     written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
-    return written
+    field: FieldInfo = written
+    return field
 
 
 Box = Annotated[str, _written(BOX_PATTERN, 100, "west,south,east,north in degrees")]
@@ -45,7 +47,8 @@ Id = Annotated[int, Path(ge=1, le=BIGGEST_KEY)]
 
 
 def _one_of(words: Iterable[str]) -> FieldInfo:
-    return Query(max_length=40, description=f"one of {', '.join(words)}")
+    chosen: FieldInfo = Query(max_length=40, description=f"one of {', '.join(words)}")
+    return chosen
 
 
 Kind = Annotated[str, _one_of(kinds.Kind)]
@@ -184,10 +187,10 @@ def raster_layers(request: HttpRequest) -> Any:
     ]
 
 
-def _pairs():
+def _pairs() -> QuerySet[ScenePair]:
     finished = Run.objects.filter(state=Run.State.SUCCEEDED, prediction__isnull=False).select_related(
         "prediction", "model_version"
     )
     return ScenePair.objects.select_related("reference", "secondary").prefetch_related(
-        Prefetch("runs", queryset=finished.order_by("id"), to_attr="finished_runs")
+        Prefetch("runs", queryset=finished.order_by("id"))
     )

@@ -1,11 +1,11 @@
 """Conversion of database rows to answers of the API."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Schema
@@ -22,8 +22,12 @@ from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, aler
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
 
+Row = TypeVar("Row", bound=Model)
 
-def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
+
+def page(
+    request: HttpRequest, rows: QuerySet[Row], limit: int, offset: int, make: Callable[[Row], dict[str, Any]]
+) -> dict[str, Any]:
     """Return a page of rows, converted by `make`, with their total number and the address of the next page."""
     return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
 
@@ -36,7 +40,9 @@ def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset
     return _part(request, alerts, limit, offset, items)
 
 
-def _part(request: HttpRequest, rows: QuerySet, limit: int, offset: int, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _part(
+    request: HttpRequest, rows: QuerySet[Any], limit: int, offset: int, items: list[dict[str, Any]]
+) -> dict[str, Any]:
     count, further = rows.count(), offset + limit
     query = request.GET.copy()
     query["offset"] = str(further)
@@ -51,9 +57,9 @@ def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
 def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
     """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
-    own = {"bbox": _box(alert.area), "motion": _filled(schemas.MotionOut, motion) if motion else None}
-    own["resident_reports"] = n_reports
-    return _filled(schemas.AlertOut, card, alert, **_filled(schemas.Figures, alert), **own)
+    own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": n_reports}
+    own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
+    return _filled(schemas.AlertOut, card, alert, **own)
 
 
 def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
@@ -115,13 +121,13 @@ def station_row(station: Station) -> dict[str, Any]:
 
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:
-    """Return a pair, from both scenes and the finished runs in `pair.finished_runs`."""
+    """Return a pair, from both scenes and its runs, which are read with the pairs and only if they are finished."""
     reference, secondary = pair.reference, pair.secondary
     own = {
         "reference_at": reference.acquired_at,
         "secondary_at": secondary.acquired_at,
         "bbox": _box(pair.footprint),
-        "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
+        "predictions": [_prediction_row(run, pair) for run in pair.runs.all()],
     }
     return _filled(schemas.PairOut, pair, reference, **own)
 

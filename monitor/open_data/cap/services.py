@@ -112,8 +112,8 @@ def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequ
         _add_named(info, "parameter", name, value)
     area = SubElement(info, "area")
     _add(area, {"areaDesc": words.place})
-    for part in alert.area:
-        SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in part.exterior_ring.coords)
+    for exterior, *_holes in alert.area.coords:
+        SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in exterior)
 
 
 def _add(parent: Element, children: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Views of single CAP messages, and of the feed that links to them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +10,7 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import require_safe
 
 from core.text import plain_text, plain_values
@@ -25,7 +26,7 @@ MOST_ENTRIES = 100
 class PlainAtom(Atom1Feed):
     """Atom 1.0 feed of plain text: one stored character that XML forbids would break the whole feed."""
 
-    def write(self, outfile, encoding: str) -> None:
+    def write(self, outfile: IO[str] | HttpResponse, encoding: str) -> None:
         """Write the feed without characters that XML forbids."""
         self.feed, self.items = plain_values(self.feed), plain_values(self.items)
         super().write(outfile, encoding)
@@ -41,7 +42,7 @@ class PlainAtom(Atom1Feed):
 class CapAtom(PlainAtom):
     """Atom feed whose entries lead to CAP messages."""
 
-    def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         """Add the link to the message."""
         super().add_item_elements(handler, item)
         handler.addQuickElement("link", "", {"rel": "enclosure", "type": MEDIA_TYPE, "href": item["link"]})
@@ -71,8 +72,8 @@ def cap_feed(request: HttpRequest, messages: Iterable[CapMessage], title: str, g
     for one in messages:
         words = one.headline if language == settings.LANGUAGE_CODE else headline(one.xml, language)
         link = request.build_absolute_uri(one.get_absolute_url())
-        at = {"pubdate": one.sent_at, "updateddate": one.sent_at}
-        feed.add_item(title=f"{one.message_type}: {words}", link=link, description=words, unique_id=link, **at)
+        title, at = f"{one.message_type}: {words}", one.sent_at
+        feed.add_item(title, link, words, unique_id=link, pubdate=at, updateddate=at)
     return feed.response()
 
 

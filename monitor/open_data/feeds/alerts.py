@@ -9,13 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import condition, require_safe
+from shapely import area, from_wkb, get_parts
 
 from detection.lists import Order
 from detection.models import Alert, AlertTransition
@@ -24,6 +26,7 @@ from ml.runtime.code_version import code_version
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
+from monitor.optional import not_none
 from monitor.wording.cards import bulletins as words
 from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
 from monitor.wording.cards.filters import alerts_requested
@@ -34,6 +37,7 @@ from monitor.wording.refusals import refusals_as_json, whole_number
 MOST_ENTRIES = 100
 MOST_BULLETINS = 15  # half a year, one every twelve days
 MOST_OFFSET = 1_000_000
+LIST_STATE = "list_state"  # member of a request's META: the state of the list of alerts, read once
 KEPT_SECONDS = 60  # how long an answer is kept, because its key does not show every change, such as one of a contact
 MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
@@ -45,7 +49,7 @@ class GeoAtom(PlainAtom):
         """Return the attributes of the feed, with the namespace of GeoRSS."""
         return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
 
-    def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         """Add categories, the outline and the link to the CAP message."""
         super().add_item_elements(handler, item)
         for scheme, term, label in item["labels"]:
@@ -64,15 +68,16 @@ def alert_feed(
     said: Callable[[Alert, AlertCard], tuple[str, datetime]],
     guid: str = "",
 ) -> HttpResponse:
-    """Return a feed of alerts that have `has_message` set. said: returns an entry's description and time of change."""
+    """Return a feed of alerts. said: returns an entry's description and time of change."""
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
     feed = site_feed(GeoAtom, request, title, subtitle, guid)
+    with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
         labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
         labels.append(("severity", card.severity, card.severity_label))
-        message = request.build_absolute_uri(reverse("cap-message", args=[alert.code])) if alert.has_message else ""
+        message = request.build_absolute_uri(reverse("cap-message", args=[alert.code]))
         description, changed = said(alert, card)
-        ring = max(alert.area, key=lambda polygon: polygon.area).exterior_ring  # GeoRSS holds one polygon
+        largest = max(get_parts(from_wkb(bytes(alert.area.wkb))), key=area)  # GeoRSS holds one polygon
         feed.add_item(
             title=alert_title(card),
             link=request.build_absolute_uri(card.url),
@@ -81,8 +86,8 @@ def alert_feed(
             pubdate=card.first_seen,
             updateddate=changed,
             labels=labels,
-            polygon=" ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords),
-            message=message,
+            polygon=" ".join(f"{y:.5f} {x:.5f}" for x, y in largest.exterior.coords),
+            message=message if alert.pk in with_message else "",
         )
     return feed.response()
 
@@ -100,11 +105,10 @@ def entry_id(alert: Alert) -> str:
 
 def _list_state(request: HttpRequest) -> list[dict[str, Any]]:
     """Return figures that change with the content of a list of alerts, queried once for each request."""
-    state: list[dict[str, Any]] | None = getattr(request, "list_state", None)
-    if state is None:
+    if LIST_STATE not in request.META:
         messages = CapMessage.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max("sent_at"))
-        state = [*cards_state(), messages]
-        request.list_state = state  # type: ignore[attr-defined]
+        request.META[LIST_STATE] = [*cards_state(), messages]
+    state: list[dict[str, Any]] = request.META[LIST_STATE]
     return state
 
 
@@ -127,8 +131,7 @@ def _state_name(request: HttpRequest, of: str) -> str:
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
-    has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
-    alerts = list(alerts_requested(request.GET, Order.CHANGED).annotate(has_message=has_message)[:MOST_ENTRIES])
+    alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MOST_ENTRIES])
     steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))
 
     def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
@@ -152,7 +155,7 @@ def alerts_geojson(request: HttpRequest) -> HttpResponse:
         body = _features(request)
     else:  # what every visit of the map requests
         key = _state_name(request, f"alerts.geojson in {get_language()}")
-        body = cache.get_or_set(key, partial(_features, request), KEPT_SECONDS)
+        body = not_none(cache.get_or_set(key, partial(_features, request), KEPT_SECONDS))
     return HttpResponse(body, content_type="application/geo+json")
 
 
@@ -166,7 +169,7 @@ def _features(request: HttpRequest) -> str:
     body: dict[str, Any] = {"type": "FeatureCollection", "numberMatched": requested.count(), "features": features}
     if len(alerts) > limit:
         query = request.GET.copy()
-        query["offset"] = offset + limit
+        query["offset"] = str(offset + limit)
         body["next"] = f"{request.path}?{query.urlencode()}"
     return json.dumps(body)
 

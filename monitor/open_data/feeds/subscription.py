@@ -9,7 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -91,9 +91,6 @@ def subscription_atom(request: HttpRequest, subscription: Subscription, entries:
     """Return an Atom feed with one entry for each alert; each step that matches the filters updates the entry."""
     last = {entry.alert.pk: entry.last for entry in entries}
     alerts = [entry.alert for entry in entries]
-    with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
-    for alert in alerts:
-        alert.has_message = alert.pk in with_message
 
     def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
         step = last[alert.pk]
@@ -116,9 +113,9 @@ STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(ma
 class PlainEvent(Event):
     """Event of plain text: a lone carriage return in a stored row would start another property."""
 
-    def add(self, name: str, value: object, **more: object) -> None:
+    def add(self, name: str, value: object, *more: Any, **named: Any) -> None:
         """Add a property without control characters."""
-        super().add(name, plain_values(value), **more)
+        super().add(name, plain_values(value), *more, **named)
 
 
 def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
@@ -140,7 +137,7 @@ def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> byte
             event.add("description", what_happened(step))
             event.add("dtstart", step.created_at.astimezone(zone).date())
             calendar.add_component(event)
-    return calendar.to_ical()
+    return bytes(calendar.to_ical())
 
 
 def _period(entry: Entry, card: AlertCard, zone: ZoneInfo) -> Event:

@@ -21,6 +21,7 @@ from monitor.open_data.feeds.subscription import (
     subscription_atom,
     subscription_cap,
 )
+from monitor.optional import not_none
 
 KEEP_SECONDS = 300
 
@@ -42,9 +43,9 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
             issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
             etag = _etag(request, subscription, entries, list(issued))
             changed = [*(entry.changed for entry in entries), *issued.values()]
-            stamp = int(max(changed, default=subscription.confirmed_at).timestamp())
-            response = get_conditional_response(request, etag=etag, last_modified=stamp)
-            response = response or make(request, subscription, entries)
+            stamp = int(max(changed, default=not_none(subscription.confirmed_at)).timestamp())
+            unchanged = get_conditional_response(request, etag=etag, last_modified=stamp)
+            response = unchanged or make(request, subscription, entries)
         response["ETag"], response["Last-Modified"] = etag, http_date(stamp)
         response["Content-Language"] = subscription.language
         return _private(response)

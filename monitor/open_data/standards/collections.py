@@ -1,11 +1,11 @@
 """Base class of every collection of features, and the class of collections stored in one table."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
-from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point, Polygon
 from django.db.models import Max, Min, QuerySet
 
 from core.areas import bounds_of
@@ -28,20 +28,22 @@ class Extent(NamedTuple):
     last: date | datetime | None = None
 
 
-def extent_of(rows: QuerySet, area: Any, period: Period | None) -> Extent:
+def extent_of(rows: QuerySet[Any], area: Any, period: Period | None) -> Extent:
     """Return the extent of rows. area: the field or expression for the geometry of a row."""
     ends = {"first": Min(period[0]), "last": Max(period[1])} if period else {}
     return Extent(**rows.aggregate(bounds=BoundsOf(area), **ends))
 
 
-def rows_matching(rows: QuerySet, query: Query, area: Any, period: Period | None) -> QuerySet:
+def rows_matching(rows: QuerySet[Any], query: Query, area: Any, period: Period | None) -> QuerySet[Any]:
     """Return the rows that overlap the area and the period of a query. area, period: as for `extent_of`."""
     if query.area is not None:
         rows = rows.alias(covers=expression_of(area)).filter(covers__intersects=query.area)
     if query.during is None or period is None:
         return rows
     begins, ends = map(expression_of, period)
-    return rows.alias(begins=begins, ends=ends).filter(begins__lte=query.during.end, ends__gte=query.during.start)
+    spanned = rows.alias(begins=begins, ends=ends)
+    within: QuerySet[Any] = spanned.filter(begins__lte=query.during.end, ends__gte=query.during.start)
+    return within
 
 
 class Part(NamedTuple):
@@ -77,7 +79,7 @@ class Collection(ABC):
         """Return the area and the period that the features cover."""
 
     @abstractmethod
-    def every(self) -> QuerySet:
+    def every(self) -> QuerySet[Any]:
         """Return the rows of all features, in any state."""
 
     def schemas(self) -> dict[str, dict[str, Any]]:
@@ -89,8 +91,8 @@ class Collection(ABC):
 class Rows(Collection):
     """Collection of the rows of a table by key. New rows come last, so that paging neither skips nor repeats a row."""
 
-    known: ClassVar[Callable[[], QuerySet]]  # every row
-    feature_of: ClassVar[Callable[[Any], Feature]]  # the feature of a row
+    known: "ClassVar[staticmethod[[], QuerySet[Any]]]"  # every row
+    feature_of: "ClassVar[staticmethod[[Any], Feature]]"  # the feature of a row
     period: ClassVar[Period | None] = None
 
     def part(self, query: Query) -> Part:
@@ -101,7 +103,7 @@ class Rows(Collection):
         shown = listed[: query.limit]
         return Part(self.features(shown), str(shown[-1].pk) if len(listed) > query.limit else "", rows.count())
 
-    def rows(self, query: Query) -> QuerySet:
+    def rows(self, query: Query) -> QuerySet[Any]:
         """Return the rows that match the area, the period and those of the filters that are queryable."""
         own = {self.queryables[name]: value for name, value in query.filters.items() if name in self.queryables}
         return rows_matching(self.known().filter(**own), query, self.queryables["geometry"], self.period)
@@ -110,14 +112,14 @@ class Rows(Collection):
         """Return the area and the period of every row."""
         return extent_of(self.known(), self.queryables["geometry"], self.period)
 
-    def chosen(self, query: Query) -> QuerySet:
+    def chosen(self, query: Query) -> QuerySet[Any]:
         """Return the rows that match the whole query. Raises Refusal."""
         rows = self.rows(query)
         if query.ids:
             rows = rows.filter(pk__in=[key for key in map(number_or_none, query.ids) if key is not None])
         return rows if query.tree is None else narrowed(rows, query.tree, self.queryables)
 
-    def every(self) -> QuerySet:
+    def every(self) -> QuerySet[Any]:
         """Return every row."""
         return self.known()
 
@@ -131,7 +133,7 @@ class Rows(Collection):
         return self.feature_of(row) if row else None
 
 
-def row_of(rows: QuerySet, ident: str) -> Any | None:
+def row_of(rows: QuerySet[Any], ident: str) -> Any | None:
     """Return the row with this key; None if there is none or `ident` is not a key."""
     return rows.filter(pk=number_or_none(ident)).first()
 
@@ -144,7 +146,7 @@ def key_of(after: str, part: str) -> int:
     raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
 
 
-def geojson(shape: GEOSGeometry) -> dict[str, Any]:
+def geojson(shape: Point | Polygon | MultiPolygon) -> dict[str, Any]:
     """Return a geometry as GeoJSON, EPSG:4326."""
     return {"type": shape.geom_type, "coordinates": _rounded(shape.coords)}
 

@@ -14,7 +14,9 @@ import cql2
 from django.contrib.gis.db.models import GeometryField
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import BooleanField, DateField, DateTimeField, F, Field, FloatField, IntegerField, Q, QuerySet
+from django.db.models.fields.related import RelatedField
 from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
 
 from core.geometry import split_at_180
 from core.geos import geos
@@ -35,7 +37,7 @@ COMPARED = {"=": "exact", "<>": "exact", "<": "lt", "<=": "lte", ">": "gt", ">="
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 SPATIAL = {f"s_{name}": name for name in ("intersects", "disjoint", "contains", "within", "touches", "crosses")}
 SPATIAL |= {f"s_{name}": name for name in ("overlaps", "equals")}
-SCHEMAS: tuple[tuple[type[Field], dict[str, str]], ...] = (
+SCHEMAS: tuple[tuple["type[Field[Any, Any]]", dict[str, str]], ...] = (
     (BooleanField, {"type": "boolean"}),
     (DateTimeField, {"type": "string", "format": "date-time"}),
     (DateField, {"type": "string", "format": "date"}),
@@ -95,11 +97,12 @@ def _short(text: str) -> str:
     return text
 
 
-def narrowed(rows: QuerySet, tree: Tree, queryables: Queryables) -> QuerySet:
+def narrowed(rows: QuerySet[Any], tree: Tree, queryables: Queryables) -> QuerySet[Any]:
     """Return the rows that match a filter. Raises Refusal."""
     condition = Condition(rows, queryables)
     wanted = condition.of(tree)
-    return rows.alias(**condition.expressions).filter(wanted)
+    narrower: QuerySet[Any] = rows.alias(**condition.expressions).filter(wanted)
+    return narrower
 
 
 def expression_of(queryable: Any) -> Any:
@@ -107,13 +110,13 @@ def expression_of(queryable: Any) -> Any:
     return F(queryable) if isinstance(queryable, str) else queryable
 
 
-def field_of(rows: QuerySet, queryable: Any) -> Field:
+def field_of(rows: QuerySet[Any], queryable: Any) -> "Field[Any, Any]":
     """Return the field that holds the values of a queryable property."""
-    field = rows.alias(asked=expression_of(queryable)).query.annotations["asked"].output_field
-    return getattr(field, "target_field", field)
+    field: Field[Any, Any] = rows.alias(asked=expression_of(queryable)).query.annotations["asked"].output_field
+    return field.target_field if isinstance(field, RelatedField) else field
 
 
-def schema_of(field: Field) -> dict[str, Any]:
+def schema_of(field: "Field[Any, Any]") -> dict[str, Any]:
     """Return the JSON schema of a field's values."""
     schema = next((schema for kind, schema in SCHEMAS if isinstance(field, kind)), {"type": "string"})
     return schema | ({"enum": [value for value, _ in field.choices]} if field.choices else {})
@@ -125,7 +128,7 @@ def geometry_of(given: Any, what: str) -> GEOSGeometry:
     try:
         if isinstance(given, dict) and "bbox" in given:
             west, south, *_, east, north = map(float, given["bbox"])
-            outline = box(west, south, east if west <= east else east + 360, north)
+            outline: BaseGeometry = box(west, south, east if west <= east else east + 360, north)
         else:
             outline = shape(given)
         west, south, east, north = outline.bounds
@@ -153,13 +156,13 @@ class Property(NamedTuple):
 
     name: str
     path: str
-    field: Field
+    field: "Field[Any, Any]"
 
 
 class Condition:
     """Translation of a filter to a condition on rows. expressions: those that the condition uses, by alias."""
 
-    def __init__(self, rows: QuerySet, queryables: Queryables) -> None:
+    def __init__(self, rows: QuerySet[Any], queryables: Queryables) -> None:
         self.rows, self.queryables = rows, queryables
         self.expressions: dict[str, Any] = {}
 
@@ -214,11 +217,10 @@ def _is_property(given: Any) -> bool:
 
 def _lookup(op: str, one: Property, values: list[Any]) -> tuple[str, Any]:
     """Return Django's lookup and value for an operator on a property."""
-    is_area = isinstance(one.field, GeometryField)
-    if op in SPATIAL and is_area and len(values) == 1:
-        area = geometry_of(values[0], "a geometry of filter")
-        return SPATIAL[op], area if one.field.srid == 4326 else area & MERCATOR
-    if is_area:
+    if isinstance(one.field, GeometryField):
+        if op in SPATIAL and len(values) == 1:
+            area = geometry_of(values[0], "a geometry of filter")
+            return SPATIAL[op], area if one.field.srid == 4326 else area & MERCATOR
         raise Refusal(f"filter cannot use {op[:20]!r} on {one.name}", "Use S_INTERSECTS, S_WITHIN or S_DISJOINT.")
     if op in COMPARED and len(values) == 1:
         return COMPARED[op], _value(one, values[0])

@@ -21,6 +21,7 @@ from monitor.open_data.api.rows import product_row
 from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
+from monitor.optional import not_none
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import BRIEF, alert_cards
 
@@ -52,7 +53,9 @@ class Alerts(Rows):
 
     def rows(self, query: Query) -> QuerySet[Alert]:
         """Return the alerts that fit the query."""
-        return rows_matching(alerts_matching(**query.filters), query, "area", self.period)
+        kind, state, severity = (query.filters.get(name, "") for name in ("kind", "state", "severity"))
+        alerts = alerts_matching(kind=kind, state=state, severity=severity)
+        return rows_matching(alerts, query, "area", self.period)
 
     def features(self, rows: Sequence[Alert]) -> list[Feature]:
         """Return alerts with the words of their cards and their figures."""
@@ -109,7 +112,7 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
         "attribution": glacier.layer.attribution,
         "url": reverse("glacier-detail", args=[ident_of(glacier)]),
     }
-    outline = geojson(glacier.outline)
+    outline = geojson(not_none(glacier.outline))
     return {"type": "Feature", "id": ident_of(glacier), "geometry": outline, "properties": properties}
 
 

@@ -51,7 +51,7 @@ def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBas
         @require_safe
         @wraps(answer)
         def view(request: HttpRequest) -> HttpResponseBase:
-            asked = {key.upper(): value for key, value in request.GET.items()}
+            asked = {key.upper(): request.GET.get(key, "") for key in request.GET}
             try:
                 service = asked.get("SERVICE", name).upper()
                 if service != name:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
+from shapely import from_wkb, get_parts
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, points_behind
@@ -48,8 +49,8 @@ class Points(Collection):
 
     def part(self, query: Query) -> Part:
         """Return a page of points, product by product."""
-        product, dot, pid_behind = query.after.partition(".")
-        product_behind = key_of(query.after, product if dot else "") if query.after else 0
+        key, dot, pid_behind = query.after.partition(".")
+        product_behind = key_of(query.after, key if dot else "") if query.after else 0
         every = query.tree is None
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
         if query.area is None:  # only points near an area of the filter are read, as for a bbox
@@ -91,7 +92,7 @@ class Points(Collection):
         series = reverse("api-1:point", args=[product.pk, pid])
         return feature | {"links": [{"rel": "related", "href": series, "title": "How this point moved"}]}
 
-    def every(self) -> QuerySet:
+    def every(self) -> QuerySet[MeasurementPoint]:
         """Return the rows of all points."""
         return MeasurementPoint.objects.all()
 
@@ -114,7 +115,7 @@ def _products(query: Query) -> QuerySet[Product]:
 def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     """Return the bounding box of each part of an area, cut at the latitude limits of Web Mercator."""
     boxes = []
-    for west, south, east, north in (part.extent for part in (area if area.num_geom > 1 else [area])):
+    for west, south, east, north in (part.bounds for part in get_parts(from_wkb(bytes(area.wkb)))):
         boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))
         boxes[-1].srid = 4326
     return boxes

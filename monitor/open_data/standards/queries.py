@@ -71,7 +71,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
         parameters.get("after", ""),
         area_of(level(bbox)) if bbox else None,
         period(parameters.get("datetime", "")),
-        {name: _value(name, parameters[name], filters[name]) for name in filters if parameters.get(name)},
+        {name: _value(name, value, filters[name]) for name in filters if (value := parameters.get(name))},
         tree=cql2.parsed(condition, language) if condition else None,
     )
 
@@ -151,5 +151,5 @@ def _moved(part: Any, system: str) -> Any:
     longitude, latitude = part[:2]
     if system == DEGREES:
         return [latitude, longitude]
-    x, y = web_mercator(np.float64(longitude), np.clip(latitude, -MERCATOR_DEGREES, MERCATOR_DEGREES))
+    x, y = web_mercator(np.asarray(longitude, np.float64), np.clip(latitude, -MERCATOR_DEGREES, MERCATOR_DEGREES))
     return [round(float(x), DECIMALS_M), round(float(y), DECIMALS_M)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models import F, Q
@@ -25,7 +26,7 @@ PARAMETERS = {
 }
 MAX_ENTRIES = {"collections": 20, "ids": MOST, "sortby": 4 * len(SORTABLE), "fields": 100}  # of each list
 MAX_FIELD_LETTERS = 200
-USUAL_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
+USUAL_FIELDS: tuple[str, ...] = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
 USUAL_FIELDS += tuple(f"properties.{name}" for name in ("datetime", "start_datetime", "end_datetime"))
 Order = list[tuple[str, bool]]  # name, and whether the largest comes first
 
@@ -139,9 +140,9 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
         listed = rows.order_by(*by, "pk").values_list(*sorts, "pk")[: query.limit + 1]
         keys += [(*values[:-1], at, values[-1]) for values in listed]
     for place, (_, largest) in reversed(list(enumerate(order))):  # sorting is stable
-        keys.sort(key=lambda key, place=place: key[place], reverse=largest)  # type: ignore[misc]
+        keys.sort(key=itemgetter(place), reverse=largest)
     shown = keys[: query.limit]
-    features = {}
+    features: dict[tuple[int, int], Feature] = {}
     for at, one in enumerate(chosen):
         found = list(one.rows(query).filter(pk__in=[key[-1] for key in shown if key[-2] == at]))
         features |= {(at, row.pk): feature for row, feature in zip(found, one.features(found), strict=True)}

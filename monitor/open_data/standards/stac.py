@@ -16,6 +16,7 @@ from monitor.open_data.standards.collections import Feature, Rows, box, geojson
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.ground import OF_PRODUCTS, Products
 from monitor.open_data.standards.queries import Filter, Query
+from monitor.optional import not_none
 
 STAC = "1.1.0"
 VELOCITY_FIELDS, RADAR_IMAGES, PREDICTIONS = "velocity-fields", "radar-images", "predictions"
@@ -82,7 +83,7 @@ def of_product(row: Product) -> Feature:
 def of_scene(row: Scene) -> Feature:
     """Return the item of a radar image."""
     properties: dict[str, Any] = _titled(row.name, row.simulated) | {
-        "datetime": stamp(row.acquired_at),
+        "datetime": stamp(not_none(row.acquired_at)),
         "created": stamp(row.loaded_at),
         "gsd": row.posting_m,
         **{name: getattr(row, name) for name in OF_SCENES},
@@ -97,7 +98,7 @@ def of_scene(row: Scene) -> Feature:
         row.footprint,
         properties | known_orbit,
         stac_extensions=[PROJECTION, *([SATELLITE] if known_orbit else [])],
-        assets={"tiles": _tiles("radar", row.acquired_at.date().isoformat())} if row.raster else {},
+        assets={"tiles": _tiles("radar", not_none(row.acquired_at).date().isoformat())} if row.raster else {},
     )
 
 
@@ -109,8 +110,9 @@ def of_prediction(row: Prediction) -> Feature:
         seen = [run.product, *run.companions.all()]
         sources = [_related("derived_from", VELOCITY_FIELDS, one.pk) for one in seen]
     else:
-        between = _between(run.pair.reference.acquired_at, run.pair.secondary.acquired_at)
-        images = (run.pair.reference_id, run.pair.secondary_id)
+        pair = not_none(run.pair)
+        between = _between(not_none(pair.reference.acquired_at), not_none(pair.secondary.acquired_at))
+        images = (pair.reference_id, pair.secondary_id)
         sources = [_related("derived_from", RADAR_IMAGES, pk) for pk in images]
     properties = (
         _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated)
@@ -237,7 +239,7 @@ class Predictions(Rows):
 
     def rows(self, query: Query) -> QuerySet[Prediction]:
         """Return the results that fit the query."""
-        found = super().rows(query._replace(during=None))
+        found: QuerySet[Prediction] = super().rows(query._replace(during=None))
         if query.during is None:  # the ends of a velocity field are days, those of a pair are moments
             return found
         start, end = query.during

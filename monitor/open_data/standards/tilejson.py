@@ -7,6 +7,7 @@ from django.contrib.gis.db.models import Extent
 from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.views.decorators.http import require_safe
 
 from core.areas import Bounds
@@ -39,8 +40,8 @@ SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sam
 @require_safe
 def index(request: HttpRequest) -> JsonResponse:
     """Return every layer with the address of its TileJSON."""
-    vectors = [("points", one.name, one.label) for one in layers_available()]
-    vectors += [("context", one.kind, one.label) for one in _overlays()]
+    vectors = [("points", one.name, str(one.label)) for one in layers_available()]
+    vectors += [("context", one.kind, str(one.label)) for one in _overlays()]
     vectors += [("base", name, document["name"]) for name, document in _base().items()]
     rasters = [
         (layer.name, group.key, f"{layer.label}, {group.label}")
@@ -100,7 +101,7 @@ def _of_points(layer: Layer) -> Document:
 
 def _of_context(overlay: Overlay) -> Document:
     rows = ContextLayer.objects.filter(kind=overlay.kind)
-    described = overlay.label if overlay is not TRUTH else SIMULATED
+    described = str(overlay.label) if overlay is not TRUTH else SIMULATED
     layers = [{"id": "context", "fields": dict.fromkeys(overlay.columns, "")}]
     return _of_vectors(overlay.label, f"context/{overlay.kind}/{XYZ}", rows, described, DEEPEST_CONTEXT, layers)
 
@@ -141,13 +142,15 @@ def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
     }
 
 
-def _of_vectors(name: str, path: str, rows: QuerySet, described: str, deepest: int, layers: list[Document]) -> Document:
+def _of_vectors(
+    name: str | Promise, path: str, rows: QuerySet[Any], described: str, deepest: int, layers: list[Document]
+) -> Document:
     """Return the TileJSON of vector tiles. rows: their data, for the attribution and a remark on simulated data."""
     depths = {"minzoom": 0, "maxzoom": deepest}
     listed = list(rows.values_list("attribution", "simulated").distinct())
     made_up = any(simulated for _, simulated in listed)
     return {
-        "name": name,
+        "name": str(name),
         "attribution": "; ".join(sorted({credit for credit, _ in listed if credit})),
         "description": f"{described} {SIMULATED}" if made_up else described,
         "tiles": [f"/tiles/{path}"],

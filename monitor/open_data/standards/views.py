@@ -1,9 +1,9 @@
 """Views of OGC API Features and STAC, shared by both catalogues; the address names the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 def routes(name: str) -> tuple[list[Any], str]:
     """Return the addresses of a catalogue, for `include`."""
     own, one = {"catalogue": CATALOGUES[name]}, "collections/<str:name>"
-    views = [
+    views: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
         ("", landing, "landing"),
         ("api", description, "description"),
         ("conformance", conformance, "conformance"),
@@ -170,8 +170,9 @@ def _stated(catalogue: Catalogue, system: str) -> dict[str, str]:
 
 def _collection(catalogue: Catalogue, name: str) -> Collection:
     """Return the collection with this name. Raises Missing."""
-    if name in catalogue.collections:
-        return catalogue.collections[name]
+    found: Collection | None = catalogue.collections.get(name)
+    if found is not None:
+        return found
     raise Missing("There is no such collection.", f"There are {', '.join(catalogue.collections)}.")
 
 
@@ -199,7 +200,7 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
     }
     if catalogue.stac:
         stac = {"type": "Collection", "stac_version": catalogue.stac, "stac_extensions": [], "license": "other"}
-        return stac | whole | one.items
+        return {**stac, **whole, **one.items}
     return whole | {"itemType": "feature", "crs": [*SYSTEMS], "storageCrs": CRS84}
 
 

@@ -118,7 +118,7 @@ class ReadReplica(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Set a cookie if the browser has just sent something, so that its next requests read the primary."""
         if request.method not in READING:
-            response.set_cookie(  # type: ignore[attr-defined]
+            response.set_cookie(
                 WROTE,
                 "1",
                 max_age=int(settings.REPLICA_LAG_SECONDS + CHECK_SECONDS) + 1,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from core.locks import Lock, lock
@@ -120,7 +121,7 @@ def _grants(database: str, tables: list[str], roles: dict[str, str]) -> Iterator
                 yield sql.SQL(f"GRANT {rights[part]} ON {{}} TO {{}}").format(*names)
 
 
-def _limit_rows(cursor, policy: Policy, role: str) -> None:
+def _limit_rows(cursor: CursorWrapper, policy: Policy, role: str) -> None:
     """Create a policy, but only if it is missing: creating one locks the table and waits for files being loaded."""
     name = f"{policy.role}_{policy.verb}".lower()
     cursor.execute("SELECT roles FROM pg_policies WHERE tablename = %s AND policyname = %s", [policy.table, name])

@@ -95,9 +95,9 @@ def _fault(row: PeriodicTask | None, entry: dict[str, Any], now: datetime | None
 def _differs(row: PeriodicTask, entry: dict[str, Any]) -> bool:
     interval, options = row.interval, entry["options"]
     period = timedelta(**{interval.period: interval.every}) if interval else None
-    there = (row.task, period, json.loads(row.args), json.loads(row.kwargs), row.queue or None, row.expire_seconds)
-    planned = (entry["task"], entry["schedule"], entry["args"], {}, options.get("queue"), options["expire_seconds"])
-    return there != planned or any(getattr(row, name) for name in OTHER_KINDS)
+    there = (row.task, period, json.loads(row.args), row.queue or None, row.expire_seconds)
+    planned = (entry["task"], entry["schedule"], entry["args"], options.get("queue"), options["expire_seconds"])
+    return there != planned or json.loads(row.kwargs) != {} or any(getattr(row, name) for name in OTHER_KINDS)
 
 
 def _listed(names: list[str]) -> str:

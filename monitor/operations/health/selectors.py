@@ -4,10 +4,11 @@ Each living process updates a row every few seconds, its sign of life.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Model, Q, QuerySet, When
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
@@ -19,7 +20,7 @@ from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions.often import is_held
 
 State = OutgoingMessage.State
-KINDS: dict[str, type[Model]] = {
+KINDS: dict[str, type[Run | IngestJob | SceneDownload | OutgoingMessage | StepFailure]] = {
     "run": Run,
     "file": IngestJob,
     "download": SceneDownload,
@@ -38,7 +39,7 @@ KEEP_SIGNS = timedelta(days=1)  # of processes that are gone for good
 FAILED_DAYS = 7.0  # older failures are history
 
 
-def waiting() -> dict[str, QuerySet]:
+def waiting() -> dict[str, QuerySet[Any]]:
     """Return querysets of waiting runs, files, downloads and messages, each row with `since`, when its wait began."""
     due = Greatest("created_at", "next_try_at")  # NULL is ignored
     tried = When(attempts__gt=0, then=F("created_at"))
@@ -72,7 +73,7 @@ def counts_by_state() -> dict[str, dict[str, int]]:
     return counts
 
 
-def failures() -> dict[str, QuerySet]:
+def failures() -> dict[str, QuerySet[Any]]:
     """Return recently failed runs, files, downloads and follow-up steps, each with `failed_at`, newest first."""
     times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
     return {
@@ -93,18 +94,19 @@ def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
     return failed.order_by("-next_try_at")
 
 
+def _running(kind: str) -> QuerySet[Any]:
+    return KINDS[kind]._default_manager.filter(state=RUNNING[kind])
+
+
 def abandoned(*, seconds: float) -> dict[str, int]:
     """Count the rows of each kind still marked as running although their lease ended `seconds` ago or earlier."""
     ended = Now() - timedelta(seconds=seconds)
-    return {
-        kind: KINDS[kind]._default_manager.filter(state=running, lease_until__lt=ended).count()
-        for kind, running in RUNNING.items()
-    }
+    return {kind: _running(kind).filter(lease_until__lt=ended).count() for kind in RUNNING}
 
 
 def is_worked_on(kind: str) -> bool:
     """Return whether a worker is processing a row of this kind under a valid lease."""
-    return KINDS[kind]._default_manager.filter(state=RUNNING[kind], lease_until__gte=Now()).exists()
+    return _running(kind).filter(lease_until__gte=Now()).exists()
 
 
 def newest_data_ages() -> dict[str, float]:
@@ -121,7 +123,8 @@ def database_now() -> datetime:
     """Return the time by the clock of the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def installed_seconds() -> float:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import redis
 from django.conf import settings
@@ -34,6 +35,9 @@ from monitor.pages.uploads.resumable import in_words
 from monitor.subscribers.accounts.selectors import publishers, reviewers
 from monitor.web.ended import PREFIX
 from monitor.wording.dates import duration_words
+
+if TYPE_CHECKING:
+    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
 
 ANSWER_SECONDS = 3
 PAGE_SECONDS = 10.0
@@ -200,10 +204,11 @@ def storage() -> str:
         raise Wrong(f"rasters cannot be written: {fault.strerror}") from fault
     if raster_folder():
         return "writable"
-    ahead = rasters.clock_ahead_seconds()
+    store = cast("ObjectStorage", rasters)
+    ahead = store.clock_ahead_seconds()
     if abs(ahead) > MOST_CLOCK_SECONDS:
-        raise Wrong(f"the clock of this machine is {ahead:.0f} s ahead of that of {rasters.place}")
-    return f"writable, {rasters.place}"
+        raise Wrong(f"the clock of this machine is {ahead:.0f} s ahead of that of {store.place}")
+    return f"writable, {store.place}"
 
 
 @setup("base map", "Correct BASEMAP to a PMTiles file, or leave it empty: maps then show what is loaded.")

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, QuerySet
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
@@ -53,8 +54,8 @@ GROUP_OF_STATE = {  # of the rows of every kind
 class JobKind:
     """Kind of job. retry, cancel: functions that change the rows of a queryset and return how many."""
 
-    label: str
-    model: type[Model]
+    label: Promise
+    model: type[IngestJob | Run | SceneDownload | Extract | OutgoingMessage | StepFailure]
 
     related: tuple[str, ...] = ()
     title: Callable[[Any], str]

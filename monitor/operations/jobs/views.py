@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from monitor.operations.health.alarms import alarms_open, with_remedies
 from monitor.operations.jobs import kinds as jobs
 from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_rows, jobs_of
-from monitor.web.guards import job_keepers_only
+from monitor.web.guards import account_in, job_keepers_only
 
 PER_PAGE = 50
 ANSWERS = {  # by verb: messages after success and after refusal
@@ -51,7 +51,7 @@ def job_change(request: HttpRequest, kind: str, pk: int, verb: str) -> HttpRespo
     row = KINDS[kind].rows().filter(pk=pk).first() if kind in KINDS else None
     if row is None:
         raise Http404("There is no such job.")
-    changed = jobs.job_change(kind=kind, pk=pk, verb=verb, by=request.user)
+    changed = jobs.job_change(kind=kind, pk=pk, verb=verb, by=account_in(request))
     done, refused = ANSWERS[verb]
     words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
     (messages.success if changed else messages.error)(request, words)

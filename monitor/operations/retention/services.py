@@ -5,10 +5,11 @@ First the row is deleted, then its file; files left by a crash are deleted as we
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -33,6 +34,10 @@ from ingest.scenes.services import scene_image_delete
 from ml.models import ModelVersion, Prediction, Run
 from monitor.subscribers.reports.selectors import reports_over
 
+if TYPE_CHECKING:
+    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
+
+Row = TypeVar("Row", bound=Model)
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")
 UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING, SceneDownload.State.FETCHED)
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
@@ -151,7 +156,7 @@ def inputs_without_row() -> Iterator[Entry]:
 def uploads_unfinished() -> Iterator[Callable[[], object]]:
     """Yield functions, each of which discards the parts of an upload to the object store broken off over a day ago."""
     if store := input_store():
-        for storage in (store, raster_storage(), storages["pieces"]):
+        for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
             yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
 
 
@@ -221,7 +226,7 @@ def _prune(kind: Kind, dry_run: bool, ends_at: float | None) -> Pruned:
 
 def _predictions() -> Iterator[Over]:
     for row in _one_by_one(predictions_over()):
-        yield Over(_size(row.raster), lambda row=row: _prediction_delete(row))
+        yield Over(_size(row.raster), partial(_prediction_delete, row))
 
 
 def _prediction_delete(row: Prediction) -> bool:
@@ -238,13 +243,13 @@ def _prediction_delete(row: Prediction) -> bool:
 
 def _images() -> Iterator[Over]:
     for row in _one_by_one(images_over()):
-        yield Over(_size(row.raster), lambda row=row: scene_image_delete(scene=row, reason=IMAGE_DELETED))
+        yield Over(_size(row.raster), partial(scene_image_delete, scene=row, reason=IMAGE_DELETED))
 
 
 def _releases() -> Iterator[Over]:
     for release, points_only in releases_over():
         delete = product_points_delete if points_only else _release_delete
-        yield Over(product_bytes(product=release), lambda release=release, delete=delete: delete(product=release))
+        yield Over(product_bytes(product=release), partial(delete, product=release))
 
 
 def _release_delete(*, product: Product) -> None:
@@ -257,23 +262,26 @@ def _release_delete(*, product: Product) -> None:
 def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
     """Return a function that yields rows without a file; each is deleted only if it is then still due."""
 
+    def delete(pk: int) -> bool:
+        return bool(due().filter(pk=pk).delete()[0])
+
     def chosen() -> Iterator[Over]:
         for row in _one_by_one(due()):
-            yield Over(0, lambda pk=row.pk: bool(due().filter(pk=pk).delete()[0]))
+            yield Over(0, partial(delete, row.pk))
 
     return chosen
 
 
 def _orphans() -> Iterator[Over]:
     for name, size_bytes in orphans():
-        yield Over(size_bytes, lambda name=name: raster_storage().delete(name))
+        yield Over(size_bytes, partial(raster_storage().delete, name))
     for entry in inputs_without_row():
-        yield Over(entry.size_bytes, lambda key=entry.name: input_delete(key))
+        yield Over(entry.size_bytes, partial(input_delete, entry.name))
     for discard in uploads_unfinished():
         yield Over(0, discard)
 
 
-def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
+def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:
     """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
     after = None
     while batch := list(
@@ -285,7 +293,7 @@ def _one_by_one(due: QuerySet[Any]) -> Iterator[Model]:
 
 def _size(file: FieldFile) -> int:
     """Return the bytes of a file; 0 if it is gone."""
-    return file.storage.size(file.name) if file and file.storage.exists(file.name) else 0
+    return file.storage.size(file.name) if file.name and file.storage.exists(file.name) else 0
 
 
 KINDS = (

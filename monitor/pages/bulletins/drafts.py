@@ -118,13 +118,13 @@ def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
     """Return the content of a bulletin, in a number of queries that does not depend on the number of places."""
     places = _merged(searches)
     outlines = [shape(one["outline"]) for one in places]
-    sampled = [point.coords for search in searches for point in search.sampled or ()]
-    inside = [one.representative_point().coords[0] for one in outlines]
+    sampled = [at for search in searches if search.sampled for at in search.sampled.coords]
+    inside = [(middle.x, middle.y) for middle in (one.representative_point() for one in outlines)]
     found = regions_at(points=[*inside, *sampled], simulated=simulated)
     _complete(places[:MOST_PLACES], outlines[:MOST_PLACES], simulated)
     regions: dict[str, Row] = {}
     for one, region in zip(places[:MOST_PLACES], found, strict=False):
-        row = _named(region) if region else {"slug": "", "name": "", "names": {}}
+        row: Row = _named(region) if region else {"slug": "", "name": "", "names": {}}
         regions.setdefault(row["slug"], row | {"places": []})["places"].append(one)
     changed = {region.slug for region in found[: len(places)] if region}
     still = {one.slug: _named(one) for one in found[len(places) :] if one and one.slug not in changed}
@@ -192,5 +192,7 @@ def _add_alerts(places: Sequence[Row], outlines: Sequence[BaseGeometry], simulat
 
 
 def _period(place: Row, outline: BaseGeometry) -> PlaceAndPeriod:
-    days = (date.fromisoformat(day) for day in (place["fit"]["dates"][0], place["first_day"], place["last_day"]))
-    return PlaceAndPeriod(*outline.representative_point().coords[0], *days)
+    days = (place["fit"]["dates"][0], place["first_day"], place["last_day"])
+    since, first, last = (date.fromisoformat(day) for day in days)
+    middle = outline.representative_point()
+    return PlaceAndPeriod(middle.x, middle.y, since, first, last)

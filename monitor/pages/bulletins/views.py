@@ -20,7 +20,7 @@ from monitor.maps.imaging.charts import curves, gauge_charts
 from monitor.maps.map.plans import outlines_plan
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins import drafts
-from monitor.web.guards import may_view_work, operators_only
+from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording.cards import bulletins as words
 from monitor.wording.states import in_language
 
@@ -104,9 +104,10 @@ def bulletin_edit(request: HttpRequest, bulletin: int) -> HttpResponse:
     draft = get_object_or_404(Bulletin, pk=bulletin, signed_at=None)
     unsaved: list[str] = []
     if request.method == "POST":
-        texts = {name.removeprefix("text-"): text for name, text in request.POST.items() if name.startswith("text-")}
+        named = [name for name in request.POST if name.startswith("text-")]
+        texts = {name.removeprefix("text-"): request.POST.get(name, "") for name in named}
         expected, sign = request.POST.get("expected", ""), request.POST.get("deed") == "sign"
-        if drafts.bulletin_edit(bulletin=draft, expected=expected, texts=texts, actor=request.user, sign=sign):
+        if drafts.bulletin_edit(bulletin=draft, expected=expected, texts=texts, actor=account_in(request), sign=sign):
             name = "bulletin-detail" if sign else "bulletin-edit"
             return HttpResponseRedirect(reverse(name, args=[draft.pk]))
         unsaved = [text for text in texts.values() if text.strip()]

@@ -99,7 +99,7 @@ def _methods(content: Mapping[str, Any], stem: str) -> tuple[str, list[Result]]:
 
 def _values(metrics: Mapping[str, Mapping[str, float | None]]) -> dict[str, Value]:
     return {
-        name: Value(one["value"], one.get("low"), one.get("high"))
+        name: Value(value, one.get("low"), one.get("high"))
         for name, one in metrics.items()
-        if one.get("value") is not None
+        if (value := one.get("value")) is not None
     }

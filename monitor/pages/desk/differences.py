@@ -113,4 +113,4 @@ def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, 
 
 def cell_side_m(zoom: int, latitude_deg: float) -> float:
     """Return the side, in metres, of the cells of a zoom on the ground at a latitude."""
-    return 40_075_017 / (CELLS * 2**zoom) * math.cos(math.radians(latitude_deg))
+    return 40_075_017 / (CELLS * 2.0**zoom) * math.cos(math.radians(latitude_deg))

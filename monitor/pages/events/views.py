@@ -33,9 +33,10 @@ from ml.runs.events import event_report
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
+from monitor.optional import not_none
 from monitor.pages.events import words
 from monitor.pages.pairs.rows import run_rows
-from monitor.web.guards import operators_only
+from monitor.web.guards import account_in, operators_only
 from monitor.wording import images as image_words
 from monitor.wording import regions
 from monitor.wording.cards.cards import alert_cards
@@ -81,12 +82,12 @@ class EventForm(PlaceForm):
     def report(self) -> dict[str, Any]:
         """Return the arguments of `event_report`. Without a time, the period is that day, 0 to 24 h UTC."""
         cleaned = self.cleaned_data
-        moment = cleaned.get("happened_at")
+        moment, (longitude, latitude) = cleaned.get("happened_at"), cleaned["position"]
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)
         return {
             "kind": cleaned["kind"],
             "name": cleaned["name"] or cleaned["place"],
-            "position": Point(*cleaned["position"], srid=4326),
+            "position": Point(longitude, latitude, srid=4326),
             "radius_km": cleaned["radius_km"],
             "between": (first, first if moment else first + timedelta(days=1)),
         }
@@ -120,14 +121,14 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
     area = to_django(region.outline)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
-    around = (image.acquired_at if image else None for image in events.images_around(event=event))
+    before, after = (image.acquired_at if image else None for image in events.images_around(event=event))
     alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
     return {
         "event": _row(event),
         "look_for": words.LOOK_FOR[event.kind],
         "place_url": f"{reverse('map')}{map_at(*bounds_of(area))}",
         "pairs": [_pair(event, pair) for pair in pairs],
-        "waiting": "" if pairs else words.waiting_sentence(*around, settings.PAIR_BASELINES_DAYS),
+        "waiting": "" if pairs else words.waiting_sentence(before, after, settings.PAIR_BASELINES_DAYS),
         "alerts": alert_cards(alerts),
     }
 
@@ -139,10 +140,10 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     for row in rows:
         # The sentences about the surroundings of the event come first; what they already say is not repeated.
-        if prediction := predictions.get(row.get("id")):
+        if prediction := predictions.get(row.get("id", 0)):
             near = _near(event, pair, prediction)
             row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
-    days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+    days = not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
@@ -159,7 +160,7 @@ def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
         with stored_tiff(prediction.raster) as raster:
             if "coherence" in raster.descriptions:
                 return words.coherence_near(near_coherence(raster, around), event.radius_km)
-            scale = PixelScale(pair.reference.posting_m, pair.temporal_baseline_days)
+            scale = PixelScale(not_none(pair.reference.posting_m), pair.temporal_baseline_days)
             return words.motion_near(near_motion(raster, around, scale), event.radius_km)
     except (OSError, RasterioError, ValueError) as fault:
         logger.warning("raster %s cannot be read: %s", prediction.raster.name, fault)
@@ -176,7 +177,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             event = event_report(**form.report(), reported_by=request.user.get_username())
-            audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
+            audit_write(actor=account_in(request), action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
     reported = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
     context = {"form": form, "events": [_row(event) for event in reported]}

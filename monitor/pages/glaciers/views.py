@@ -1,6 +1,7 @@
 """Views of glaciers' motion: the list, the page of one glacier, and its series as CSV."""
 
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -24,6 +25,7 @@ from monitor.maps.imaging.charts import middles
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.catalogue import raster_group
+from monitor.optional import not_none
 from monitor.wording import glaciers as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
@@ -53,21 +55,23 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
         "place": place,
         "motion": motion,
         "state_words": words.STATE_WORDS[motion.state],
-        "speed": speed_words(motion.speed_m_day, motion.sigma_m_day),
-        "usual": speed_words(motion.usual_m_day),
+        "speed": speed_words(not_none(motion.speed_m_day), motion.sigma_m_day),
+        "usual": speed_words(not_none(motion.usual_m_day)),
     }
 
 
 def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
     """Return the context of the page of one glacier."""
-    glacier, km2 = motion.glacier, cells_of(from_wkb(bytes(motion.glacier.outline.wkb))).km2
-    row = _row(motion, area_names([(glacier.outline, glacier.layer.simulated)])[0])
-    speeds = motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day
+    glacier, outline = motion.glacier, not_none(motion.glacier.outline)
+    km2 = cells_of(from_wkb(bytes(outline.wkb))).km2
+    row = _row(motion, area_names([(outline, glacier.layer.simulated)])[0])
+    speed, usual = not_none(motion.speed_m_day), not_none(motion.usual_m_day)
+    last_day, sigma = not_none(motion.last_day), motion.sigma_m_day
     seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
-    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=glacier.outline)
+    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=outline)
     return {
         "glacier": row | {"id": glacier.glacier_id, "attribution": glacier.layer.attribution},
-        "verdict": words.verdict(motion.state, *speeds, motion.last_day, motion.n_pairs),
+        "verdict": words.verdict(motion.state, speed, sigma, usual, last_day, motion.n_pairs),
         "season": next(filter(None, seasons), ""),
         "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
         "views": [series_table(view) for view in motion.views],
@@ -97,8 +101,9 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}
-    prediction = max(samples, key=lambda one: one.prediction.run.pair.secondary.acquired_at).prediction
-    layer, group = raster_group(prediction)
+    ends = [(not_none(not_none(one.prediction.run.pair).secondary.acquired_at), one.prediction) for one in samples]
+    _end, prediction = max(ends, key=itemgetter(0))
+    layer, group = not_none(raster_group(prediction))
     where = map_at(*bounds_of(motion.glacier.outline))
     scan = getattr(prediction, "glacier_scan", None)
     return {
@@ -112,7 +117,7 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
 def glacier_list(request: HttpRequest) -> HttpResponse:
     """Show the list of glaciers whose motion is known."""
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
-    places = area_names([(motion.glacier.outline, motion.glacier.layer.simulated) for motion in page])
+    places = area_names([(not_none(motion.glacier.outline), motion.glacier.layer.simulated) for motion in page])
     rows = [_row(motion, place) for motion, place in zip(page, places, strict=True)]
     return render(request, "pages/glaciers/list.html", {"page": page, "glaciers": rows})
 

@@ -62,8 +62,8 @@ def here_context(here: Here) -> dict[str, Any]:
     if here.tracks:
         main = here.tracks[0]
         names = ("longitude", "latitude", "velocity_mm_yr")
-        columns = tuple(np.concatenate([getattr(part, name) for part in main.points]) for name in names)
-        plan, full = place_plan(here.longitude, here.latitude, here.radius_m, columns, here.simulated)
+        x, y, rates = (np.concatenate([getattr(part, name) for part in main.points]) for name in names)
+        plan, full = place_plan(here.longitude, here.latitude, here.radius_m, (x, y, rates), here.simulated)
         context |= {"plan": plan, "plan_caption": colour_caption(main.rate.component, full)}
     return context
 

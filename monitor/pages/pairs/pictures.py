@@ -19,6 +19,7 @@ from monitor.maps.imaging.drawing import Float32
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import RasterLayer
+from monitor.optional import not_none
 from monitor.wording.dates import day_words
 from monitor.wording.figures import listed
 
@@ -31,7 +32,7 @@ PAINT_VERSION = 2  # raise when pictures of the same files look different
 def missing_images(pair: ScenePair) -> list[Scene]:
     """Return the images of a pair whose files are missing from the storage."""
     scenes = (pair.reference, pair.secondary)
-    return [one for one in scenes if not (one.raster and one.raster.storage.exists(one.raster.name))]
+    return [one for one in scenes if not (one.raster.name and one.raster.storage.exists(one.raster.name))]
 
 
 def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
@@ -66,14 +67,13 @@ def pair_stretch(pair: ScenePair) -> pixels.Stretch:
     factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
     shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
     key = f"pair-stretch-{etag_of(*_of_files(pair))}"
-    return pixels.Stretch(
-        *cache.get_or_set(key, lambda: pixels.common_stretch(read_pair(pair, grid, shape)), STRETCH_KEPT_S)
-    )
+    stretch = cache.get_or_set(key, lambda: pixels.common_stretch(read_pair(pair, grid, shape)), STRETCH_KEPT_S)
+    return pixels.Stretch(*not_none(stretch))
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> bytes:
     """Return a PNG of a run's result in a window of the pair's grid. Raises ImageGone."""
-    pair = prediction.run.pair
+    pair = not_none(prediction.run.pair)
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
     try:
         with stored_tiff(prediction.raster) as dataset:
@@ -116,7 +116,7 @@ def gone_words(scenes: list[Scene]) -> str:
         "The files of the images of %(days)s are no longer in the storage, so there is nothing to show. Load them "
         "again.",
         len(scenes),
-    ) % {"days": listed([day_words(scene.acquired_at.date()) for scene in scenes])}
+    ) % {"days": listed([day_words(not_none(scene.acquired_at).date()) for scene in scenes])}
 
 
 def _of_files(pair: ScenePair) -> list[object]:

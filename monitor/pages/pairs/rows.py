@@ -1,10 +1,12 @@
 """Rows and labels of images, pairs and runs for the operators' pages."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -17,9 +19,11 @@ from ml.models import Run
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.catalogue import day_label, raster_group
 from monitor.maps.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
+from monitor.optional import not_none
 from monitor.wording import images as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
+from monitor.wording.dates import two_days
 from monitor.wording.refusals import plain_words
 
 IMAGE_STATES = {
@@ -43,7 +47,7 @@ def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
     days = _days(pair)
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
-        "days": words.two_days(*days),
+        "days": two_days(*days),
         "apart": words.apart(pair.temporal_baseline_days),
         "piece": words.piece(pair.reference),
         "polarisation": pair.reference.polarisation,
@@ -70,7 +74,7 @@ def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
 
 def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
     satellite = words.PLATFORMS.get(scene.platform, scene.platform)
-    size = words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else ""
+    size = words.size(scene.rows, not_none(scene.cols), not_none(scene.posting_m)) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
         "scene": scene,
@@ -87,7 +91,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
     """Return the properties of a pair in words, for its page."""
     first, second = pair.reference, pair.secondary
-    day = second.acquired_at.date().isoformat()
+    day = not_none(second.acquired_at).date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
     return {
         "row": pair,
@@ -101,7 +105,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "look": words.look_side(first.direction, first.look_direction),
         "polarisation": words.polarisation(first.polarisation),
         "apart": words.apart(pair.temporal_baseline_days),
-        "size": words.size(pair.rows, pair.cols, first.posting_m),
+        "size": words.size(pair.rows, pair.cols, not_none(first.posting_m)),
         "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
         if pair.resampled
         else _("Both images share one grid; nothing is resampled."),
@@ -126,7 +130,7 @@ def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]
     return rows
 
 
-def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[str, Any]:
+def _run_row(pair: ScenePair, run: Run, label: Promise, cards: list[Any]) -> dict[str, Any]:
     task = run.model_version.task
     row: dict[str, Any] = {
         "id": run.pk,
@@ -141,12 +145,12 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     prediction = getattr(run, "prediction", None)
     if prediction is None or run.state != Run.State.SUCCEEDED:
         return row
-    layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
+    layer, (_, group) = LAYER_OF_TASK[task], not_none(raster_group(prediction))
     where = map_at(*bounds_of(pair.footprint))
     has_values = prediction.statistics.get("known_share") != 0
     return row | {
         "sentences": words.result_sentences(
-            task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
+            task, prediction.statistics, not_none(pair.reference.posting_m), pair.temporal_baseline_days
         ),
         "layer": layer,
         "picture": reverse("pair-run-image", args=[pair.pk, run.pk]) if has_values else "",
@@ -164,7 +168,7 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
     """Return links to the previous and the next pair over the same ground."""
     rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
     return [
-        {"which": which, "days": words.two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
+        {"which": which, "days": two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
         for which, one in rows
         if one is not None
     ]
@@ -174,7 +178,7 @@ def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the configuration of the script that compares the images of a pair. rows: as `run_rows` returns them."""
     images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
     results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
-    first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
+    first, second = map(day_label, _days(pair))
     return {
         "rows": pair.rows,
         "cols": pair.cols,
@@ -184,5 +188,5 @@ def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _days(pair: ScenePair) -> tuple[Any, Any]:
-    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+def _days(pair: ScenePair) -> tuple[date, date]:
+    return not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()

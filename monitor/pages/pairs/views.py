@@ -138,5 +138,5 @@ def _number(request: HttpRequest, name: str) -> int | None:
     return number_or_none(request.GET.get(name, ""), HIGHEST)
 
 
-def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
+def _page(request: HttpRequest, rows: QuerySet[Any]) -> "Page[Any]":
     return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))

@@ -23,6 +23,7 @@ from ml.runs.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file
+from monitor.optional import not_none
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
@@ -37,7 +38,10 @@ def product_list(request: HttpRequest) -> HttpResponse:
     """Show the velocity fields and the stacks of images that are loaded."""
     runs = runs_of_products() if may_view_work(request.user) else {}
     loaded = products().annotate(has_stations=has_stations())
-    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in loaded]
+    rows = [
+        _row(product, product.has_stations) | {"runs": [_run(run) for run in runs.get(product.pk, [])]}
+        for product in loaded
+    ]
     scenes = Scene.objects.ready().order_by(*GROUND, "acquired_at", "polarisation")
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
@@ -79,14 +83,14 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     return {
         "name": ", ".join(part for part in (title, piece(first)) if part),
         "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
-        "period_label": _between(first.acquired_at.date(), last.acquired_at.date()),
+        "period_label": _between(not_none(first.acquired_at).date(), not_none(last.acquired_at).date()),
         "scenes": scenes,
         "bounds_url": f"{reverse('map')}?raster=radar{map_at(*bounds_of(first.footprint))}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
 
 
-def _row(product: Product) -> dict[str, Any]:
+def _row(product: Product, has_stations: bool) -> dict[str, Any]:
     dates = _("velocities only")
     if product.has_series:
         dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
@@ -103,7 +107,7 @@ def _row(product: Product) -> dict[str, Any]:
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
         "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
-        "stations_url": reverse("product-stations", args=[product.pk]) if product.has_stations else "",
+        "stations_url": reverse("product-stations", args=[product.pk]) if has_stations else "",
     }
 
 

@@ -60,7 +60,7 @@ def truth_judgements() -> list[Review]:
     rows = []
     for alert in alerts.annotate(score=Subquery(score), moves=moves).defer("area"):
         row = Review(alert=alert, verdict=Verdict.CONFIRM if alert.moves else Verdict.REJECT)
-        row.found_as, row.score = alert.state, alert.score
+        vars(row).update(found_as=alert.state, score=alert.score)
         rows.append(row)
     return rows
 
@@ -81,9 +81,14 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
     ]
 
 
+def _found_as(review: Review) -> str:
+    state: str = vars(review)["found_as"]  # a column of `judgements`
+    return state
+
+
 def found_words(review: Review) -> str:
     """Describe the number of data sets in which an alert was found before its review."""
-    return str(FOUND_AS[review.found_as])
+    return str(FOUND_AS[_found_as(review)])
 
 
 def _row(one: Precision) -> dict[str, Any]:
@@ -125,6 +130,6 @@ def record_csv(request: HttpRequest) -> HttpResponse:
     for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
         simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"
         alert = (card.code, card.kind, cell_text(card.place), simulated, first_seen)
-        verdict = (review.found_as, f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
+        verdict = (_found_as(review), f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
         rows.append((*alert, *verdict, request.build_absolute_uri(card.url)))
     return csv_response("alerts-judged", rows)

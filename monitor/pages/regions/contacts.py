@@ -14,7 +14,7 @@ from detection.reviews.audit import audit_write
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion
 from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE
-from monitor.web.guards import deciders_only
+from monitor.web.guards import account_in, deciders_only
 from monitor.wording.cards.filters import region_or_404
 
 FIELDS = ("name", "phone", "page")
@@ -36,7 +36,7 @@ class ContactForm(forms.Form):
         return self._matching("page", PAGE, LONGEST_PAGE, _("Type an address that begins with https:// or http://."))
 
     def _matching(self, name: str, pattern: re.Pattern[str], longest: int, fault: str) -> str:
-        text = self.cleaned_data[name]
+        text: str = self.cleaned_data[name]
         if text and not (pattern.fullmatch(text) and len(text) <= longest):
             raise forms.ValidationError(fault)
         return text
@@ -65,5 +65,5 @@ def region_contact(request: HttpRequest, slug: str) -> HttpResponse:
         values = {f"contact_{name}": value for name, value in given.items()}
         AdministrativeRegion.objects.filter(pk=region.pk).update(**values, contact_by_hand=True)
         detail = f"{region.name}: {before} → {after}"
-        audit_write(actor=request.user, action="contact", subject=f"region {region.slug}"[:40], detail=detail)
+        audit_write(actor=account_in(request), action="contact", subject=f"region {region.slug}"[:40], detail=detail)
     return redirect("region-detail", region.slug)

@@ -52,6 +52,7 @@ STATES = {  # headings of columns with numbers of places by state
 }
 REGIONS_ON_A_PAGE = 100
 LONGEST = 100
+WIDGET_POLICY = {"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]}
 
 
 def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
@@ -186,7 +187,7 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=300)
 @xframe_options_exempt
-@csp_replace({"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]})
+@csp_replace(WIDGET_POLICY)  # type: ignore[arg-type]  # django-csp knows only views without further parameters
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the widget of a region, the only page that other sites may frame; it has no script, form or cookie."""
     context = region_page(region_or_404(slug), most=MOST_ON_WIDGET, numbered=True)

@@ -15,7 +15,7 @@ from detection.reviews import batches
 from detection.reviews.services import LONGEST_NOTE
 from detection.rules.verdicts import REASONS, Verdict
 from monitor.maps.map.plans import alert_plan
-from monitor.web.guards import reviewers_only
+from monitor.web.guards import account_in, reviewers_only
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.figures import listed
@@ -44,7 +44,7 @@ def review_similar(request: HttpRequest, code: str) -> HttpResponse:
     try:
         notes = {name: request.POST.get(name, "") for name in NOTES}
         batch = batches.batch_review(
-            cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=request.user, **notes
+            cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=account_in(request), **notes
         )
     except ValueError as fault:
         return _similar(
@@ -64,7 +64,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
     row = get_object_or_404(ReviewBatch, pk=batch)
     if request.method != "POST":
         return _batch(request, row)
-    undone = batches.batch_take_back(batch=row, reviewer=request.user)
+    undone = batches.batch_take_back(batch=row, reviewer=account_in(request))
     if not undone.done:
         return _batch(request, row, _left(undone.skipped), status=409)
     n = len(undone.done)

@@ -31,7 +31,7 @@ from detection.selectors import PUBLIC_STATES
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
 from monitor.pages.reviews.visits import files_of
-from monitor.web.guards import reviewers_only
+from monitor.web.guards import account_in, reviewers_only
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
@@ -53,7 +53,7 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
     try:
         edit = alert_edit(
             alert=alert,
-            editor=request.user,
+            editor=account_in(request),
             wanted=wanted_of(request),
             expected_state=request.POST.get("expected_state", ""),
             expected_edit=-1 if expected_edit is None else expected_edit,
@@ -75,11 +75,11 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
 def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
     """Take a change of an alert back."""
     alert = alert_or_404(code)
-    edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", ""))).first()
+    edit = alert.edits.filter(pk=number_or_none(request.POST.get("edit", "")) or 0).first()
     if edit is None:
         return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
-        undone = edit_take_back(edit=edit, editor=request.user)
+        undone = edit_take_back(edit=edit, editor=account_in(request))
     except ValueError as fault:
         return _page(request, alert, _unchanged(fault), status=409)
     done = _("Taken back. %(code)s is as it was before.")
@@ -95,7 +95,7 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
     """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
     try:
-        note_add(alert=alert, author=request.user, text=request.POST.get("note", ""), files=files_of(request))
+        note_add(alert=alert, author=account_in(request), text=request.POST.get("note", ""), files=files_of(request))
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))
@@ -176,7 +176,7 @@ def review_draw(request: HttpRequest) -> HttpResponse:
     try:
         draft["outline"] = _outline(request)
         known = values_of("known", request.POST.getlist("known"), MAX_KNOWN)
-        alert = alert_draw(drawn=_drawn(draft), by=request.user, known=known)
+        alert = alert_draw(drawn=_drawn(draft), by=account_in(request), known=known)
     except PlaceTaken as taken:
         return _form(request, draft, there=taken.alerts, status=409)
     except (Unfit, Refusal) as unfit:
@@ -194,7 +194,7 @@ def _outline(request: HttpRequest) -> str:
     if file is None:
         return request.POST.get("outline", "")
     try:
-        return file.read(LONGEST_OUTLINE + 1).decode()
+        return str(file.read(LONGEST_OUTLINE + 1).decode())
     except UnicodeDecodeError as fault:
         raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
 
@@ -219,7 +219,7 @@ def _form(
     request: HttpRequest, draft: dict[str, str], *, there: list[Alert] | None = None, fault: str = "", status: int = 200
 ) -> HttpResponse:
     today = timezone.now().date().isoformat()
-    kind = draft.get("kind") if draft.get("kind") in set(Kind) else Kind.SUBSIDENCE
+    kind = draft["kind"] if draft.get("kind") in set(Kind) else Kind.SUBSIDENCE
     context = {
         "drawn": True,
         "second_person": bool(settings.SECOND_PERSON_FROM),

@@ -43,8 +43,8 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
             ],
         },
         "neighbours": [
-            {"card": card, "away": distance_label(one.away_m) if one.away_m >= 1 else _("touches it")}
-            for one, card in zip(near, cards, strict=True)
+            {"card": card, "away": distance_label(away_m) if away_m >= 1 else _("touches it")}
+            for away_m, card in zip((vars(one)["away_m"] for one in near), cards, strict=True)
         ],
     }
 

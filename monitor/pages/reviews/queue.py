@@ -22,6 +22,7 @@ from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
 from monitor.subscribers.accounts.selectors import reviewers
+from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
 
@@ -141,7 +142,7 @@ def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
 
 
 def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[int]:
-    return in_order(cases=cases_wanted(wanted=choice.wanted, person=request.user, now=now), now=now)
+    return in_order(cases=cases_wanted(wanted=choice.wanted, person=account_in(request), now=now), now=now)
 
 
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:

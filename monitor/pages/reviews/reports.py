@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from detection.models import Alert
 from monitor.maps.map.config import map_at
 from monitor.models.reports import ResidentReport
+from monitor.optional import not_none
 from monitor.subscribers.reports.selectors import alerts_near_reports, reports_confirmed, reports_waiting
 from monitor.subscribers.reports.services import LONGEST_REASON, report_decide
-from monitor.web.guards import deciders_only
+from monitor.web.guards import account_in, deciders_only
 from monitor.wording.cards.whereabouts import area_names
 from monitor.wording.refusals import number_or_none
 
@@ -29,13 +30,13 @@ def review_reports(request: HttpRequest) -> HttpResponse:
     """Show the reports that wait, and the last decided; on POST, accept or reject one."""
     if request.method != "POST":
         return _page(request)
-    report = reports_confirmed().filter(pk=number_or_none(request.POST.get("report", ""))).first()
+    report = reports_confirmed().filter(pk=number_or_none(request.POST.get("report", "")) or 0).first()
     state, reason = request.POST.get("state", ""), request.POST.get("reason", "")
     if report is None or state not in {State.ACCEPTED, State.REJECTED}:
         return _page(request, _("There is no such report. Nothing was changed."), status=400)
     if state == State.REJECTED and not reason.strip():
         return _page(request, _("Please say why you do not accept the report."), status=400)
-    if not report_decide(report=report, by=request.user, state=state, reason=reason):
+    if not report_decide(report=report, by=account_in(request), state=state, reason=reason):
         return _page(request, _("This report has already been decided. Nothing was changed."), status=409)
     accepted = state == State.ACCEPTED
     messages.success(request, _("The report was accepted.") if accepted else _("The report was not accepted."))
@@ -51,7 +52,7 @@ def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": f'attachment; filename="report{kept.pk}.jpg"',
     }
-    return HttpResponse(bytes(kept.photo), content_type="image/jpeg", headers=headers)
+    return HttpResponse(bytes(not_none(kept.photo)), content_type="image/jpeg", headers=headers)
 
 
 def _page(request: HttpRequest, fault: str = "", status: int = 200) -> HttpResponse:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,7 +17,7 @@ from monitor.pages.reviews.visits import RESULT_WORDS
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
 
-OUTCOMES = {
+OUTCOMES: dict[str, Promise] = {
     Proposal.Outcome.DECLINED: gettext_lazy("What was proposed was declined"),
     Proposal.Outcome.WITHDRAWN: gettext_lazy("What was proposed was withdrawn"),
     Proposal.Outcome.OVERTAKEN: gettext_lazy("What was proposed ended: the alert became another one"),

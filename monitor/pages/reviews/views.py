@@ -39,7 +39,7 @@ from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting
-from monitor.web.guards import may_review, publishers_only, reviewers_only
+from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
@@ -72,10 +72,10 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     """Take a verdict on a case back."""
     alert = alert_or_404(code)
-    review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", ""))).first()
+    review = alert.reviews.filter(pk=number_or_none(request.POST.get("review", "")) or 0).first()
     if review is None:
         return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."))
-    take_back = partial(review_take_back, review=review, reviewer=request.user)
+    take_back = partial(review_take_back, review=review, reviewer=account_in(request))
     return _done(request, alert, _("Taken back. %(code)s is as it was before."), take_back, takes_back=True)
 
 
@@ -85,9 +85,9 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
     """Renew the reviewer's hold on a case and answer with JSON, or release it and redirect to the list."""
     alert = alert_or_404(code)
     if request.POST.get("act") == "release":
-        claim_release(alert=alert, holder=request.user)
+        claim_release(alert=alert, holder=account_in(request))
         return HttpResponseRedirect(_with_choice(request, reverse("review-queue")))
-    return JsonResponse({"held": claim_renew(alert=alert, holder=request.user) is not None})
+    return JsonResponse({"held": claim_renew(alert=alert, holder=account_in(request)) is not None})
 
 
 @require_POST
@@ -97,7 +97,7 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     alert, said = alert_or_404(code), request.POST.get("agrees", "")
     if said not in {"yes", "no"}:
         return _case(request, alert, fault=_("Please choose an answer."))
-    record = partial(second_look_record, alert=alert, reviewer=request.user, agrees=said == "yes")
+    record = partial(second_look_record, alert=alert, reviewer=account_in(request), agrees=said == "yes")
     return _done(request, alert, _("Your second look at %(code)s is recorded."), record)
 
 
@@ -111,8 +111,8 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
     except (Claimed, Unfit) as fault:
         return _refused(request, alert, fault)
     except Overtaken:
-        fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
-        return _case(request, alert_or_404(code), fault=fault, status=409)
+        words = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
+        return _case(request, alert_or_404(code), fault=words, status=409)
     return _done(request, alert, _("The visit of %(code)s is recorded."))
 
 
@@ -131,7 +131,7 @@ def review_assign(request: HttpRequest, code: str) -> HttpResponse:
     colleague = next((one for one in reviewers() if str(one.pk) == person), None)
     if person and colleague is None:
         return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."))
-    assign(alert=alert, assignee=colleague, by=request.user)
+    assign(alert=alert, assignee=colleague, by=account_in(request))
     words = _("%(code)s is now assigned to %(name)s.") if colleague else _("%(code)s is assigned to nobody.")
     return _done(request, alert, words, name=colleague)
 
@@ -148,11 +148,11 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
     if act == "decline" and not answer.strip():
         return _case(request, alert, fault=_("Please say why you decline it."))
     if act == "decline":
-        decline = partial(proposal_decline, proposal=proposal, publisher=request.user, answer=answer)
+        decline = partial(proposal_decline, proposal=proposal, publisher=account_in(request), answer=answer)
         return _done(request, alert, _("%(code)s is back in the queue."), decline)
     publishes = services.review_publish if proposal.change is None else edit_publish
     expected = request.POST.get("expected_state", "")
-    publish = partial(publishes, proposal=proposal, publisher=request.user, expected_state=expected)
+    publish = partial(publishes, proposal=proposal, publisher=account_in(request), expected_state=expected)
     return _done(request, alert, _("%(code)s is published."), publish)
 
 
@@ -164,7 +164,7 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
     proposal = _proposal(request, alert)
     if proposal is None:
         return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."))
-    withdraw = partial(proposal_withdraw, proposal=proposal, proposer=request.user)
+    withdraw = partial(proposal_withdraw, proposal=proposal, proposer=account_in(request))
     return _done(request, alert, _("You have withdrawn what you proposed of %(code)s."), withdraw, takes_back=True)
 
 
@@ -205,7 +205,7 @@ def _refused(
 
 
 def _proposal(request: HttpRequest, alert: Alert) -> Proposal | None:
-    return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", ""))).first()
+    return alert.proposals.filter(pk=number_or_none(request.POST.get("proposal", "")) or 0).first()
 
 
 def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
@@ -227,15 +227,22 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
         except Alert.DoesNotExist:
             return _case(request, alert, draft=draft, fault=_("There is no alert with this code."))
     expected_state = request.POST.get("expected_state", "")
-    known = {"reviewer": request.user, "expected_state": expected_state, "other": other}
-    notes = {name: fields[name] for name in ("public_note", "internal_note")}
+    me, notes = account_in(request), {name: fields[name] for name in ("public_note", "internal_note")}
     draft |= {name: request.POST.get(name, "") for name in PLAN_FIELDS}
     try:
         plan = plan_of(request) if verdict == Verdict.FIELD_VISIT else None
         if plan:
-            visit_plan(alert=alert, plan=plan, by=request.user, expected_state=expected_state, **notes)
+            visit_plan(alert=alert, plan=plan, by=me, expected_state=expected_state, **notes)
         else:
-            alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
+            alert_review(
+                alert=alert,
+                verdict=Verdict(verdict),
+                reason_code=fields["reason_code"],
+                reviewer=me,
+                expected_state=expected_state,
+                other=other,
+                **notes,
+            )
     except ValueError as fault:
         return _refused(request, alert, fault, draft)
     following = case_following(request, alert)
@@ -247,7 +254,7 @@ def _case(
     request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 0
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
-    claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
+    claim = claim_take(alert=alert, holder=account_in(request)) if may_review(request.user) else living.get(alert.pk)
     waiting = proposal_waiting(alert=alert)
     context = queue_context(request, alert) | vars(alert_blocks(alert)) | case_evidence(alert, waiting)
     given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
@@ -280,7 +287,7 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
     if waiting and waiting.proposer_id == request.user.pk and waiting.change is None:
         reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
         return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
-    review = alert.reviews.filter(reviewer=request.user).last()
+    review = alert.reviews.filter(reviewer=account_in(request)).last()
     if review is None or not may_take_back(review=review, alert=alert):
         return None
     return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
@@ -315,7 +322,7 @@ def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
     review = verdict_standing(alert=alert)
     if review is None or review.reviewer_id == request.user.pk:
         return None
-    own = review.second_looks.filter(reviewer=request.user).first()
+    own = review.second_looks.filter(reviewer=account_in(request)).first()
     return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
 
 

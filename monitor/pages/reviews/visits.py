@@ -17,7 +17,9 @@ from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
+from monitor.optional import not_none
 from monitor.subscribers.accounts.selectors import reviewers
+from monitor.web.guards import account_in
 
 RESULT_WORDS = {
     Result.SEEN: gettext_lazy("Traces of motion were seen"),
@@ -56,7 +58,7 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
     result, _colon, judge = request.POST.get("result", "").partition(":")
     return visit_report(
         visit=visit,
-        by=request.user,
+        by=account_in(request),
         result=result,
         text=request.POST.get("note", ""),
         files=files_of(request),
@@ -98,7 +100,7 @@ def visits_remind() -> int:
     with transaction.atomic():
         wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)
         due = list(wished.exclude(visitor__email="").select_for_update(of=("self",)))
-        visitors = {visit.visitor_id: visit.visitor for visit in due}
+        visitors = {visit.visitor_id: not_none(visit.visitor) for visit in due}
         languages = dict(AccountLanguage.objects.filter(account__in=list(visitors)).values_list("account", "language"))
         for visitor in visitors.values():
             last = max(visit.pk for visit in due if visit.visitor_id == visitor.pk)

@@ -1,8 +1,8 @@
 """Form in which a sender declares properties of files, and rows of the list of jobs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.urls import reverse
@@ -104,7 +104,8 @@ class FileForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Check that the first and the last day are given together and in order. Raises ValidationError."""
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if (first is None) != (last is None):
             raise forms.ValidationError(_("Give both the first and the last day, or neither."))
@@ -118,7 +119,7 @@ class FileForm(forms.Form):
         period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
         direction = Direction(entered["direction"]) if entered["direction"] else None
         names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
-        values = {name: entered[name] or None for name in names}
+        values: dict[str, Any] = {name: entered[name] or None for name in names}
         return Submission(
             source_format=entered["source_format"] or "auto",
             declared=Declaration(mapping=mapping, period=period, direction=direction, **values),
@@ -133,10 +134,10 @@ def job_row(job: IngestJob) -> dict[str, Any]:
     declared = {name: getattr(job, name) for name in FileForm.base_fields}
     form, missing = FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"), fields_missing(job)
     for name in missing:
-        form.fields[name].required, form.fields[name].label = True, FIELD_LABELS[name]
-        form.fields[name].widget.is_required = True
-        if isinstance(form.fields[name], forms.ChoiceField):
-            form.fields[name].choices = [("", _("please choose")), *form.fields[name].choices[1:]]
+        field = form.fields[name]
+        field.required, field.label, field.widget.is_required = True, FIELD_LABELS[name], True
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", _("please choose")), *cast("Sequence[tuple[str, str]]", field.choices)[1:]]
     return {
         "row": job,
         "state": job.state,

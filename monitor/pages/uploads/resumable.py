@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload, TemporaryFileUploadHandler
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
+from monitor.optional import not_none
 from monitor.wording.figures import short, whole
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
@@ -31,7 +32,7 @@ NO_ROOM = gettext_lazy(
 )
 
 
-class Incoming(UploadedFile):
+class Incoming(TemporaryUploadedFile):
     """Uploaded file that is written to a folder of its own and hashed while it arrives."""
 
     def __init__(self, name: str) -> None:
@@ -39,7 +40,7 @@ class Incoming(UploadedFile):
         self.folder.mkdir(mode=0o700, parents=True)
         self.path = self.folder / clean_name(name)
         self.digest = hashlib.sha256()
-        super().__init__(file=self.path.open("xb"), name=name, size=0)
+        UploadedFile.__init__(self, file=self.path.open("xb"), name=name, size=0)
 
     @property
     def sha256(self) -> str:
@@ -49,6 +50,8 @@ class Incoming(UploadedFile):
 
 class PrivateFolderHandler(TemporaryFileUploadHandler):
     """Upload handler that writes each file to a folder of its own and skips files with an unknown ending."""
+
+    file: Incoming
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,11 +63,12 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         """Open a file in a folder of its own, or skip it if its ending is unknown."""
         FileUploadHandler.new_file(self, *args, **kwargs)
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
-        if Path(self.file_name).suffix.lower() not in known:
+        name = not_none(self.file_name)
+        if Path(name).suffix.lower() not in known:
             fault = _("%(file)s was not taken: its ending is not one of %(endings)s.")
             self._refuse(fault, endings=", ".join(sorted(known)))
         with self._onto_disk():
-            self.file = Incoming(self.file_name)
+            self.file = Incoming(name)
         self.taken.append(self.file)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -92,7 +96,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
             raise StopUpload(connection_reset=True) from fault
 
     def _refuse(self, fault: str, **figures: str) -> None:
-        self.faults.append(fault % {"file": self.file_name[:LONGEST_NAME], **figures})
+        self.faults.append(fault % {"file": not_none(self.file_name)[:LONGEST_NAME], **figures})
         raise SkipFile
 
     def upload_interrupted(self) -> None:

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,8 +22,9 @@ from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob
+from monitor.optional import not_none
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
-from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
+from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
 from monitor.web.guards import loaders_only
 from monitor.web.middleware import cleaned
 from monitor.wording.refusals import Refusal, number_or_none, values_of
@@ -93,8 +95,8 @@ def upload_withdraw(request: HttpRequest, job: int) -> HttpResponse:
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
     """Read the request's body and queue its files. A body without the form's last field, `whole`, is incomplete."""
     try:
-        form, files = FileForm(cleaned(request.POST)), values_of("files", request.FILES.getlist("files"), MAX_FILES)
-        mapping = request.FILES.get(MAPPING_FIELD)
+        form, sent = FileForm(cleaned(request.POST)), values_of("files", request.FILES.getlist("files"), MAX_FILES)
+        files, mapping = cast("list[Incoming]", sent), cast("Incoming | None", request.FILES.get(MAPPING_FIELD))
     except Refusal as refusal:
         return _answer(request, [], [f"{refusal.error}. {refusal.remedy}"], status=400)
     except (UnreadablePostError, MultiPartParserError):
@@ -106,7 +108,8 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         return _answer(request, [], faults or [str(BROKEN_OFF)], status=400)
     if form.errors or (not files and not faults):
         return _answer(request, [], faults or [_("Choose at least one file.")], status=422)
-    names, refused = [], 422
+    names: list[str] = []
+    refused = 422
     for file in files:
         if job_selectors.is_waiting(sha256=file.sha256):
             fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
@@ -127,12 +130,12 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         job_queue(
             source=IngestJob.Source.UPLOAD,
             path=folder / file.path.name,
-            original_name=file.name,
-            size_bytes=file.size,
+            original_name=not_none(file.name),
+            size_bytes=not_none(file.size),
             sha256=file.sha256,
             submission=form.submission(request.user.get_username(), beside),
         )
-        names.append(file.name)
+        names.append(not_none(file.name))
     return _answer(request, names, faults, status=refused if faults and not names else 200)
 
 
@@ -175,4 +178,4 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
 
 
 def _faults(form: FileForm) -> list[str]:
-    return [error for errors in form.errors.values() for error in errors]
+    return [str(error) for errors in form.errors.values() for error in errors]

@@ -20,11 +20,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from monitor.models.messages import Invitation
+from monitor.optional import not_none
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
-from monitor.web.guards import superusers_only
+from monitor.web.guards import account_in, superusers_only
 from monitor.web.request_limits import network_of
 from monitor.web.secret_links import Wrong
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
@@ -43,7 +44,7 @@ class InvitationForm(AddressForm):
     role = forms.ChoiceField(choices=Invitation.Role.choices)
 
 
-class AcceptForm(BaseUserCreationForm):
+class AcceptForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic for mypy only
     """Form of the name and the password that an invited person chooses."""
 
     class Meta:
@@ -52,7 +53,7 @@ class AcceptForm(BaseUserCreationForm):
 
     def clean_username(self) -> str:
         """Refuse a name that differs from a known one in capitals only."""
-        username = self.cleaned_data["username"]
+        username: str = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=username).exists():
             raise ValidationError(_("This name is taken. Choose another one."))
         return username
@@ -61,7 +62,7 @@ class AcceptForm(BaseUserCreationForm):
 class OwnPasswordForm(PasswordChangeForm):
     """Form to change one's password. Wrong old passwords count as at the sign-in: a stolen session cannot guess it."""
 
-    def __init__(self, *args, request, **kwargs) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         self.request = request
         super().__init__(*args, **kwargs)
 
@@ -88,7 +89,7 @@ def account_list(request: HttpRequest) -> HttpResponse:
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.invitation_send(**form.cleaned_data, invited_by=request.user)
+            services.invitation_send(**form.cleaned_data, invited_by=account_in(request))
         except Refusal as refusal:
             form.add_error("email", refusal.error)
         else:
@@ -115,7 +116,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
     chosen = get_object_or_404(User, pk=account)
     active = request.POST.get("deed") == "activate"
     try:
-        services.account_set_active(account=chosen, active=active, actor=request.user)
+        services.account_set_active(account=chosen, active=active, actor=account_in(request))
     except Refusal as refusal:
         messages.error(request, f"{refusal.error} {refusal.remedy}")
     else:
@@ -130,7 +131,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
 def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
     """Withdraw an invitation."""
     chosen = get_object_or_404(Invitation, pk=invitation)
-    services.invitation_withdraw(invitation=chosen, actor=request.user)
+    services.invitation_withdraw(invitation=chosen, actor=account_in(request))
     messages.success(request, _("The invitation of %(address)s was withdrawn.") % {"address": chosen.email})
     return redirect("accounts")
 
@@ -152,7 +153,7 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 def invitation_accept(request: HttpRequest) -> HttpResponse:
     """Make an account with a chosen name and password; then lead to the second factor if the role needs one."""
-    invitation = selectors.invitations_open().filter(pk=request.session.get(OPENED)).first()
+    invitation = selectors.invitations_open().filter(pk=request.session.get(OPENED, 0)).first()
     if invitation is None or request.user.is_authenticated:
         return _no_invitation(request)
     form = AcceptForm(request.POST or None, instance=User(email=invitation.email))
@@ -163,7 +164,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
         except Refusal:
             return _no_invitation(request)
         del request.session[OPENED]
-        return sign_in(request, authenticate(request, username=name, password=password))
+        return sign_in(request, not_none(authenticate(request, username=name, password=password)))
     context = {"form": form, "invitation": invitation}
     return render(request, "self_service/accounts/join.html", context, status=422 if form.errors else 200)
 
@@ -192,7 +193,7 @@ class OwnPassword(PasswordChangeView):
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         """End all other sessions."""
         response = super().form_valid(form)
-        sessions_end(user=self.request.user, but=self.request.session.session_key)
+        sessions_end(user=account_in(self.request), but=self.request.session.session_key)
         UserSession.objects.create_from_request(self.request)
         return response
 
@@ -207,10 +208,10 @@ class NewPassword(PasswordResetConfirmView):
     template_name = "self_service/accounts/new_password.html"
     success_url = reverse_lazy("login")
 
-    def form_valid(self, form: SetPasswordForm) -> HttpResponse:
+    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         """Remember the browser, because a reader of the owner's mail counts as the owner."""
         response = super().form_valid(form)
-        browser_remember(response, self.user.get_username())
+        browser_remember(response, not_none(self.user).get_username())
         return response
 
 

@@ -60,7 +60,12 @@ class ChoiceForm(WhereForm):
     lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
     unreviewed = forms.BooleanField(required=False)
     updates = forms.BooleanField(required=False)
-    least_exposure = forms.TypedChoiceField(choices=EXPOSURE_WORDS, coerce=int, empty_value=0, required=False)
+    least_exposure = forms.TypedChoiceField(
+        choices=EXPOSURE_WORDS,
+        coerce=int,
+        empty_value=0,  # type: ignore[arg-type]  # a number, as coerced
+        required=False,
+    )
     frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
     quiet_from = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
     quiet_until = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)

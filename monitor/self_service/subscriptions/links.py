@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -25,13 +25,13 @@ from monitor.web.secret_links import Expired, Wrong
 from monitor.wording.refusals import Refusal
 
 
-def private_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def private_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Wrap a page for one person: never cached or listed by search engines; a bad link gets a clear page."""
     view = require_http_methods(["GET", "HEAD", "POST"])(view)
 
     @never_cache
     @wraps(view)
-    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             response = view(request, *args, **kwargs)
         except Expired:
@@ -54,8 +54,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         try:
             subscriptions.subscription_confirm(subscription=subscription)
         except Refusal as refusal:
-            context = {"too_many": refusal.error.rstrip(".")}
-            return render(request, "self_service/subscriptions/bad_link.html", context, status=409)
+            refused = {"too_many": refusal.error.rstrip(".")}
+            return render(request, "self_service/subscriptions/bad_link.html", refused, status=409)
         subscription.refresh_from_db()
     context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
     return render(request, "self_service/subscriptions/subscribe_confirm.html", context)
@@ -155,8 +155,8 @@ def download(content: dict[str, Any], name: str) -> JsonResponse:
 def owner_of(token: str) -> str:
     """Return the mail address of the link's owner. Raises Expired, Wrong."""
     subscription, membership = tokens.read_manage(token)
-    held = Subscription.objects.filter(pk=subscription).exclude(email="").first()
-    held = held or Membership.objects.filter(pk=membership).first()
+    own = Subscription.objects.filter(pk=subscription).exclude(email="").first()
+    held = own or Membership.objects.filter(pk=membership).first()
     if held is None:
         raise Expired("everything of this person was deleted")
     return held.email

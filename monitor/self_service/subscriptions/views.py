@@ -183,7 +183,7 @@ def within_limits(request: HttpRequest) -> bool:
     return limits.allowed_for_connection(ip=network_of(request))
 
 
-def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, with_past: bool = False) -> HttpResponse:
+def _page(request: HttpRequest, form: ChoiceForm, status: int = 200, with_past: bool = False) -> HttpResponse:
     context = {
         "form": form,
         "hours": HOURS,

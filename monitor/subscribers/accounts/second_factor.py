@@ -8,7 +8,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
-from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
@@ -16,6 +16,7 @@ from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm
 from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -24,6 +25,7 @@ from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
 from monitor.web.accounts import client_address, home_of
+from monitor.web.guards import FACTOR_MISSING
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Return False: accounts come from invitations."""
         return False
 
-    def add_message(self, *args, **kwargs) -> None:
+    def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Add no message: the pages themselves say what happened."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
@@ -55,7 +57,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     get_signup_redirect_url = get_login_redirect_url
 
-    def post_login(self, request: HttpRequest, user: User, **kwargs) -> HttpResponse:
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
         """Remember the browser that signed in; of a single sign-on, also its end and whether it is trusted."""
         sign_on = (kwargs["signal_kwargs"] or {}).get("sociallogin")
         if sign_on:
@@ -71,7 +73,7 @@ class AccountAdapter(DefaultAccountAdapter):
 class FactorAdapter(DefaultMFAAdapter):
     """Adapter of second factors, whose secrets are encrypted with a key made of SECRET_KEY."""
 
-    def get_totp_label(self, user: User) -> str:
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
         """Return the name of the account in an authenticator app."""
         return user.get_username()
 
@@ -88,8 +90,8 @@ class FactorAdapter(DefaultMFAAdapter):
         return _box().decrypt(encrypted_text.encode()).decode()
 
 
-class Throttled:
-    """Mixin for forms that ask for a code: a wrong code counts like a wrong password, a code of the app works once."""
+class Throttled(BaseAuthenticateForm):
+    """Base of forms that ask for a code: a wrong code counts like a wrong password, a code of the app works once."""
 
     def clean_code(self) -> str:
         """Refuse a code while the account is paused, and one that was used already."""
@@ -104,8 +106,8 @@ class Throttled:
         failure_count(context.request, self.user.get_username())
 
 
-class ThrottledKey:
-    """Mixin for forms that ask for a security key: a wrong answer counts like a wrong password."""
+class ThrottledKey(AuthenticateWebAuthnForm):
+    """Base of forms that ask for a security key: a wrong answer counts like a wrong password."""
 
     def clean_credential(self) -> Authenticator:
         """Refuse a key while the account is paused."""
@@ -128,7 +130,7 @@ class NewKeyForm(AddWebAuthnForm):
             raise ValidationError(_("No key answered. Try again, or use another one.")) from None
 
 
-class KeyForm(ThrottledKey, AuthenticateWebAuthnForm):
+class KeyForm(ThrottledKey):
     """Form for the security key at the sign-in, with a limit of attempts."""
 
 
@@ -163,7 +165,7 @@ def sessions_end(*, user: User, but: str | None = None) -> None:
 def factor_trusted(request: HttpRequest) -> None:
     """Let an account use its role whose provider asked for a second factor at the sign-in of this session."""
     if request.session.get(TRUSTED) == request.user.pk:
-        request.user._second_factor_missing = False
+        setattr(request.user, FACTOR_MISSING, False)
 
 
 def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
@@ -186,5 +188,5 @@ def _first_use(authenticator: Authenticator, code: str) -> bool:
 
 def _box() -> MultiFernet:
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = [hashlib.sha256(f"monitor.second-factor:{key}".encode()).digest() for key in keys]
+    digests = [hashlib.sha256(f"monitor.second-factor:{key!s}".encode()).digest() for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_http_methods
 
 from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, factor_trusted, sessions_end
+from monitor.web.guards import account_in
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
@@ -43,6 +45,9 @@ SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
+signed_in_lately: Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]] = reauthentication_required(
+    allow_get=True
+)
 
 
 def limit_sessions(
@@ -62,26 +67,26 @@ def limit_sessions(
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthentication_required(allow_get=True)
+@signed_in_lately
 def session_list(request: HttpRequest) -> HttpResponse:
     """List where an account is signed in; a POST ends one session, all others, or all."""
-    here = request.session.session_key
+    here, account = request.session.session_key, account_in(request)
     if request.method == "POST":
         wanted = request.POST.get("end", "")
         if wanted == "all":
-            sessions_end(user=request.user)
+            sessions_end(user=account)
             logout(request)
             return HttpResponseRedirect(reverse("login"))
         if wanted == "others":
-            sessions_end(user=request.user, but=here)
+            sessions_end(user=account, but=here)
         else:
-            named = UserSession.objects.filter(user=request.user, pk=number_or_none(wanted))
+            named = UserSession.objects.filter(user=account, pk=number_or_none(wanted))
             for session in named.exclude(session_key=here):
                 session.end()
         return HttpResponseRedirect(f"{request.path}?ended=yes")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"row": one, "device": device_in_words(one.user_agent), "here": one.session_key == here}
-        for one in UserSession.objects.purge_and_list(request.user)
+        for one in UserSession.objects.purge_and_list(account)
     ]
     rows.sort(key=lambda row: (not row["here"], -row["row"].last_seen_at.timestamp()))
     context = {
@@ -95,7 +100,7 @@ def session_list(request: HttpRequest) -> HttpResponse:
 class SignOut(LogoutView):
     """Page that signs out; the browser forgets the pages that it kept."""
 
-    def post(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Sign out, and make the browser forget the pages that it kept."""
         response = super().post(request, *args, **kwargs)
         response["Clear-Site-Data"] = '"cache", "storage"'

@@ -7,7 +7,7 @@ sessions. Names and addresses of the provider are not kept, except a name to sho
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -23,6 +23,7 @@ from django.utils import timezone
 from requests import RequestException
 
 from detection.reviews.audit import audit_write
+from monitor.optional import not_none
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.identity.site_file import ROLES, OpenID
@@ -42,22 +43,23 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Give a known account the role of the claim; refuse those without one, deactivated, or paused."""
-        given, account, lasts_until = sociallogin.account.extra_data, sociallogin.user, _end_of(sociallogin.token)
+        given, account, lasts_until = sociallogin.account.extra_data, _account(sociallogin), _end_of(sociallogin.token)
         _keep_little(sociallogin, given)
-        role = role_of(settings.SITE.openid, given)
+        provider = not_none(settings.SITE.openid)
+        role = role_of(provider, given)
         if sociallogin.is_existing:
             role_apply(account=account, role=role)
         if sociallogin.state.get("process") != "login" or not role or not account.is_active:
             raise ImmediateHttpResponse(render(request, "socialaccount/refused.html", status=403))
         if not AxesProxyHandler.is_allowed(request, {"username": account.get_username()}):
             raise ImmediateHttpResponse(locked_out(request, None, None))
-        trusted = is_trusted(settings.SITE.openid, given)
+        trusted = is_trusted(provider, given)
         sociallogin.state |= {"role": role, TRUSTED: trusted, LASTS_UNTIL: lasts_until}
 
     def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: None = None) -> User:
         """Make an account without a password, with the role of the claim."""
         with transaction.atomic():
-            account = super().save_user(request, sociallogin, form)
+            account: User = super().save_user(request, sociallogin, form)
             _audit(account, "account made", after=sociallogin.state["role"])
             role_apply(account=account, role=sociallogin.state["role"])
         return account
@@ -66,10 +68,11 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
 def sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Redirect to the provider; show a page if the provider cannot be reached."""
     try:
-        return openid_connect.login(request, provider_id)
+        answer: HttpResponse = openid_connect.login(request, provider_id)
     except RequestException as fault:  # allauth handles it on the way back only
         logger.warning("the provider of the sign-on cannot be reached: %s", fault)
         return render(request, "socialaccount/authentication_error.html", status=503)
+    return answer
 
 
 def role_of(openid: OpenID, given: Mapping[str, Any]) -> str:
@@ -129,8 +132,13 @@ def _keep_little(sociallogin: SocialLogin, given: Mapping[str, Any]) -> None:
     if account.pk:
         account.save(update_fields=["extra_data"])
     else:
-        sociallogin.user.first_name = sociallogin.user.last_name = ""
-        sociallogin.user.email = sociallogin.user.email if person.get("email_verified") is True else ""
+        new = _account(sociallogin)
+        new.first_name = new.last_name = ""
+        new.email = new.email if person.get("email_verified") is True else ""
+
+
+def _account(sociallogin: SocialLogin) -> User:
+    return cast(User, sociallogin.user)  # allauth calls it any model of users
 
 
 def _audit(account: User, action: str, **change: str) -> None:

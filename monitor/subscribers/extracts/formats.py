@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import struct
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -125,7 +125,7 @@ def _contents(file: sqlite3.Connection, name: str, kind: str, description: str) 
     file.execute(row, [name, kind, name, description, 4326 if kind == "features" else None])
 
 
-def _insert(file: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterator | list) -> None:
+def _insert(file: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     marks = ", ".join("?" * len(names))
     file.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608
 

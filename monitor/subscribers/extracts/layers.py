@@ -66,8 +66,9 @@ def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
         yield n_points
     if n_points < AT_ONCE:  # the last piece was there
         return
-    within = {"area": extract.area, "with_series": extract.with_series}
-    batches = points_batches(product=product, after=after, at_once=AT_ONCE, **within)
+    batches = points_batches(
+        product=product, after=after, at_once=AT_ONCE, area=extract.area, with_series=extract.with_series
+    )
     for at, batch in enumerate(batches, start=number):
         text = np.frombuffer(json.dumps(batch.pids).encode(), dtype=np.uint8)
         store.put(_name(product, at), batch._asdict() | {"pids": text})

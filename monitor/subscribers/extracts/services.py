@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.template.defaultfilters import filesizeformat
@@ -141,7 +141,7 @@ def extract_request(
         extract = Extract.objects.create(
             email=email,
             label=region.label[:200],
-            area=geos(region.outline),
+            area=MultiPolygon([geos(part) for part in region.outline.geoms], srid=4326),
             file_format=file_format,
             products=sorted(contents.by_product),
             n_points=contents.n_points,
@@ -160,9 +160,10 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
     """
     if extract.confirmed_at:
         return
-    holder = {"mailbox": mailbox_key(email=extract.email), "network": network_key(ip=ip)}
-    with room_held(store=EXTRACTS, claim=Claim(extract.size_bytes, **holder), delete=_make_way):
-        Extract.objects.filter(pk=extract.pk, confirmed_at=None).update(confirmed_at=timezone.now(), **holder)
+    claim = Claim(extract.size_bytes, mailbox_key(email=extract.email), network_key(ip=ip))
+    with room_held(store=EXTRACTS, claim=claim, delete=_make_way):
+        unconfirmed = Extract.objects.filter(pk=extract.pk, confirmed_at=None)
+        unconfirmed.update(confirmed_at=timezone.now(), mailbox=claim.mailbox, network=claim.network)
 
 
 def _make_way(extracts: QuerySet[Any]) -> None:

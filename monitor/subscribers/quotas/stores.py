@@ -6,7 +6,7 @@ limits it otherwise; or, if no visitor fills it, in STAFF.
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from core.disk import database_room_bytes, work_room_bytes
@@ -57,11 +58,11 @@ class Store(NamedTuple):
     rows: type[Holding]
     parts: tuple[type[Model], ...]
     quota: Callable[[], Quota]
-    remedy: str
+    remedy: Promise
     room: Callable[[], int | None]
     counted: Q
     written: Q = Q()
-    first_to_go: Callable[[QuerySet[Holding]], QuerySet[Holding]] = lambda rows: rows.none()
+    first_to_go: Callable[[QuerySet[Any]], QuerySet[Any]] = lambda rows: rows.none()
     free_bytes: int = 0
     unsaved: tuple[type[Model], ...] = ()
 
@@ -71,7 +72,7 @@ def _extract_quota() -> Quota:
     return Quota(mailbox=total // 10, network=total // 5, total=total)
 
 
-def _extracts_first_to_go(rows: QuerySet[Holding]) -> QuerySet[Holding]:
+def _extracts_first_to_go(rows: QuerySet[Extract]) -> QuerySet[Extract]:
     """Return the files that were downloaded, the oldest download first, then those offered for MIN_OFFERED."""
     now = timezone.now()
     downloaded = Q(downloaded_at__lt=now - DOWNLOAD)

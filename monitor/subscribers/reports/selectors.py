@@ -54,7 +54,7 @@ def reports_near_alerts(*, alerts: Iterable[int]) -> list[tuple[int, int]]:
 def _neighbours(condition: str, keys: Iterable[int]) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(_NEIGHBOURS.format(condition), {"near_m": NEAR_M, "keys": list(keys)})
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def reports_over() -> QuerySet[ResidentReport]:

@@ -44,7 +44,8 @@ def report_request(
     room_check(store=PHOTOS, claim=claim)
     if not limits.allowed_for_address(email=email):
         return None
-    at = Point(*(round(degrees, DIGITS) for degrees in place), srid=4326)
+    longitude, latitude = (round(degrees, DIGITS) for degrees in place)
+    at = Point(longitude, latitude, srid=4326)
     counted = {"size_bytes": claim.size_bytes, "network": claim.network}
     with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
         report = ResidentReport.objects.create(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
+from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import MultiPolygon, to_wkb
@@ -43,15 +44,16 @@ def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> 
 
 def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> dict[tuple[int, int], dict[int, str]]:
     """Return {(subscription, alert): {site id: name}} of sites whose area intersects the alert, by one query."""
-    pairs = Asset.objects.raw(
-        "SELECT asset.id, asset.name, asset.subscription_id, alert.id AS alert_id FROM monitor_asset asset"
-        " JOIN detection_alert alert ON ST_Intersects(asset.area, alert.area)"
-        " WHERE alert.id = ANY(%s) AND asset.subscription_id = ANY(%s) ORDER BY asset.id",
-        [list(alerts), list(subscriptions)],
-    )
     found: dict[tuple[int, int], dict[int, str]] = {}
-    for pair in pairs:
-        found.setdefault((pair.subscription_id, pair.alert_id), {})[pair.pk] = pair.name
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT asset.subscription_id, alert.id, asset.id, asset.name FROM monitor_asset asset"
+            " JOIN detection_alert alert ON ST_Intersects(asset.area, alert.area)"
+            " WHERE alert.id = ANY(%s) AND asset.subscription_id = ANY(%s) ORDER BY asset.id",
+            [list(alerts), list(subscriptions)],
+        )
+        for subscription, alert, pk, name in cursor.fetchall():
+            found.setdefault((subscription, alert), {})[pk] = name
     return found
 
 

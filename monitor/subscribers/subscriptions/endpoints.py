@@ -302,4 +302,4 @@ def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:
     """Return the data held about an owner's endpoints, without their secrets, which are shown only once."""
     times = {"created": F("created_at"), "verified": F("verified_at"), "ended": F("ended_at")}
     mine = Endpoint.objects.filter(**owner)
-    return list(mine.values("channel", "url", "name", "language", "failing_since", "end_reason", **times))
+    return list[Any](mine.values("channel", "url", "name", "language", "failing_since", "end_reason", **times))

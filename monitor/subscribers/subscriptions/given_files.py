@@ -36,8 +36,8 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
     if read["faults"]:
         raise Refusal(_faults(read["faults"], shown_name(name)))
     sites = [
-        SiteArea(called or _("Site %(number)s") % {"number": whole(number)}, *at, _area(outline))
-        for number, (called, *at, outline) in enumerate(read["sites"], start=1)
+        SiteArea(called or _("Site %(number)s") % {"number": whole(number)}, x, y, within_m, _area(outline))
+        for number, (called, x, y, within_m, outline) in enumerate(read["sites"], start=1)
     ]
     return regions.discs(_area(read["joined"]), len(sites)), sites
 

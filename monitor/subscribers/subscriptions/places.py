@@ -1,7 +1,7 @@
 """Place of a subscription: the form fields that choose it, and the search results that they offer."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -15,6 +15,7 @@ from core.text import distinct_values
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
 from monitor.maps.map.place_search import Hit, NumberField, place_search
+from monitor.optional import not_none
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions
 from monitor.wording.administrative import level_label
@@ -37,6 +38,7 @@ KEEP = "keep"
 REGION_MARK = "region:"  # before the part of an address of a region, as a value of `hit`
 SAME_DEGREES = 2e-5
 MOST_REGIONS = 8
+Form = TypeVar("Form", bound="WhereForm")
 
 
 class Offer(NamedTuple):
@@ -59,13 +61,16 @@ class SeveralField(forms.MultipleChoiceField):
 
     def to_python(self, value: Any) -> list[str]:
         """Return each value once. Raises ValidationError for more values than there are choices."""
-        most = len(list(self.choices))
+        most = len(self._values())
         return distinct_values(super().to_python(value), most, lambda number: _too_many(number, most))
 
     def ticked(self, given: Sequence[str]) -> list[str]:
         """Return the choices that were given; any other value is left out."""
         sent = set(given)
-        return [value for value, _label in self.choices if value in sent]
+        return [value for value in self._values() if value in sent]
+
+    def _values(self) -> list[str]:
+        return [value for value, _label in cast("Iterable[tuple[str, str]]", self.choices)]
 
 
 def _too_many(number: int, most: int) -> forms.ValidationError:
@@ -142,8 +147,9 @@ class WhereForm(forms.Form):
         hit = cleaned.get("hit") or ""
         if hit.startswith(REGION_MARK):
             return self._region(cleaned)
-        typed = (cleaned.get("longitude"), cleaned.get("latitude"))
-        at = _position(hit) or (self._only_one(cleaned) if None in typed else typed)
+        longitude, latitude = cleaned.get("longitude"), cleaned.get("latitude")
+        typed = None if longitude is None or latitude is None else (longitude, latitude)
+        at: tuple[float, float] = _position(hit) or typed or self._only_one(cleaned)
         return Chosen(regions.circle(*at, self._distance(cleaned), self._name_of(at, cleaned)))
 
     def _only_one(self, cleaned: dict[str, Any]) -> tuple[float, float]:
@@ -183,22 +189,23 @@ class WhereForm(forms.Form):
         return Chosen(regions.drawn(cleaned["drawn"]))
 
     def _boundary(self, cleaned: dict[str, Any]) -> Chosen:
-        file = self._file(cleaned, "boundary", given_files.MOST_BYTES, _("Choose a file with a boundary."))
-        return Chosen(given_files.boundary(content=file.read(), name=file.name))
+        content, name = self._file(cleaned, "boundary", given_files.MOST_BYTES, _("Choose a file with a boundary."))
+        return Chosen(given_files.boundary(content=content, name=name))
 
     def _sites(self, cleaned: dict[str, Any]) -> Chosen:
         none = _("Choose a table (CSV) with your sites.")
-        file = self._file(cleaned, "sites", given_files.MOST_BYTES_OF_SITES, none)
+        content, name = self._file(cleaned, "sites", given_files.MOST_BYTES_OF_SITES, none)
         radius_m = self._distance(cleaned)
-        return Chosen(*given_files.sites_read(content=file.read(), name=file.name, radius_m=radius_m))
+        return Chosen(*given_files.sites_read(content=content, name=name, radius_m=radius_m))
 
-    def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> UploadedFile:
-        """Return the file of a field. Raises Refusal if it is missing, invalid or too large, with the field's error."""
-        file = cleaned.get(field)
+    def _file(self, cleaned: dict[str, Any], field: str, most_bytes: int, none: str) -> tuple[bytes, str]:
+        """Return content and name of a field's file. Raises Refusal, with the field's error, if there is none."""
+        file: UploadedFile[Any] | None = cleaned.get(field)
         if file is None:
-            raise Refusal(" ".join(self.errors.pop(field, [])) or none)
-        given_files.check_size(file.size, most_bytes, file.name)
-        return file
+            raise Refusal(" ".join(map(str, self.errors.pop(field, []))) or none)
+        name = not_none(file.name)
+        given_files.check_size(not_none(file.size), most_bytes, name)
+        return file.read(), name
 
 
 class MoveForm(WhereForm):
@@ -217,7 +224,7 @@ WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
 }
 
 
-def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str, Any]) -> tuple[WhereForm, int]:
+def form_of(form_class: type[Form], request: HttpRequest, initial: dict[str, Any]) -> tuple[Form, int]:
     """Return the form of a page and the HTTP status to show it with; a POST of the search button only searches."""
     if request.method != "POST":
         return form_class(initial=initial), 200
@@ -226,7 +233,7 @@ def form_of(form_class: type[WhereForm], request: HttpRequest, initial: dict[str
     return form_class(request.POST, request.FILES), 422
 
 
-def searched(form_class: type[WhereForm], data: QueryDict) -> WhereForm:
+def searched(form_class: type[Form], data: QueryDict) -> Form:
     """Return an unbound form, and so without error messages, that keeps what was typed and has the search results."""
     filled = {
         name: field.ticked(data.getlist(name)) if isinstance(field, SeveralField) else data.get(name, "")

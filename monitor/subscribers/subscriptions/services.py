@@ -51,7 +51,7 @@ LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
 SITE_FIELDS = ("name", "latitude", "longitude", "radius_m")
 OWN_FIELDS = ("language", "time_zone", "quiet_from", "quiet_until", "sign_of_life", "bulletins", "paused_until")
-DEEDS = {  # deeds on the page of a person's subscriptions, with the fields that each sets
+DEEDS: dict[str, dict[str, Any]] = {  # deeds on the page of a person's subscriptions, with the fields that each sets
     "sign": {"sign_of_life": True},
     "no-sign": {"sign_of_life": False},
     "bulletins": {"bulletins": True},
@@ -208,7 +208,7 @@ def time_zone_known(name: str) -> str:
 
 def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
     """Apply the action `deed` to a subscription, if valid. Return the page's notice: test-sent, test-limit or ""."""
-    mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk)).first()
+    mine = Subscription.objects.filter(email=email, ended_at=None, pk=number_or_none(pk) or 0).first()
     if mine is None:
         return ""
     if deed == "pause":

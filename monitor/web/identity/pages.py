@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -86,7 +87,7 @@ def robots_txt(request: HttpRequest) -> HttpResponse:
     return render(None, "web/site/robots.txt", content_type=PLAIN)
 
 
-def pages_linked() -> list[tuple[str, str]]:
+def pages_linked() -> list[tuple[str, Promise]]:
     """Return the names and titles of the pages that this site has."""
     return [(name, title) for name, title in TITLES.items() if getattr(settings.SITE, name) or name in WITHOUT_TEXT]
 

@@ -181,7 +181,7 @@ def _line(value: Any) -> str:
 def _colour(value: Any) -> str:
     try:
         if value[0] == "#" and len(value) == 7 and len(_levels(value)) == 3:
-            return value.lower()
+            return str(value.lower())
     except (TypeError, ValueError, IndexError, KeyError):
         pass
     raise NotAllowed("write six hexadecimal digits, as #0b5f73")

@@ -15,6 +15,7 @@ from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
+from monitor.optional import not_none
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
@@ -73,4 +74,4 @@ def alerts_touching(region: AdministrativeRegion) -> list[int]:
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
     key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"
     touching = alerts_within(area=AdministrativeRegion.objects.filter(pk=region.pk).values("outline"))
-    return cache.get_or_set(key, lambda: list(touching.values_list("pk", flat=True)), KEPT_S)
+    return not_none(cache.get_or_set(key, lambda: list(touching.values_list("pk", flat=True)), KEPT_S))

@@ -28,20 +28,20 @@ class AreaFigures(Protocol):
     kind: str
     extent: str
     reference: str
-    rate_mm_yr: float
-    peak_rate_mm_yr: float
+    rate_mm_yr: float | None
+    peak_rate_mm_yr: float | None
     peak_low_mm_yr: float | None
     peak_high_mm_yr: float | None
     rate_sigma_mm_yr: float | None
-    speed_m_day: float
-    speed_sigma_m_day: float
-    usual_speed_m_day: float
-    bearing_deg: float
-    onset: date
-    onset_sigma_days: float
-    coherence_before: float
-    coherence_after: float
-    change_sigma: float
+    speed_m_day: float | None
+    speed_sigma_m_day: float | None
+    usual_speed_m_day: float | None
+    bearing_deg: float | None
+    onset: date | None
+    onset_sigma_days: float | None
+    coherence_before: float | None
+    coherence_after: float | None
+    change_sigma: float | None
 
 
 class AlertFigures(AreaFigures, Protocol):
@@ -50,12 +50,16 @@ class AlertFigures(AreaFigures, Protocol):
     n_fast_places: places inside that surely move far faster than the median.
     """
 
-    is_measured: bool
     n_fast_places: int
     component: str
     first_motion: date
     last_motion: date
     class_shares: Mapping[str, float]
+
+    @property
+    def is_measured(self) -> bool:
+        """Return whether data have shown the alert."""
+        ...
 
 
 class DetectionFigures(AreaFigures, Protocol):

@@ -1,5 +1,7 @@
 """manage.py acquire: search for new images of the watched areas and fetch them, as the schedule does."""
 
+from typing import Any
+
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -27,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="list what would be fetched, and fetch nothing")
         parser.add_argument("--retry-failed", action="store_true", help="want again what could not be fetched")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Search, and queue new images for fetching."""
         if options["source"] is None:
             raise CommandError("no source: give --source asf or --source stac, or set ACQUIRE_SOURCE")

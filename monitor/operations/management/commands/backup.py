@@ -5,12 +5,14 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
 from monitor.operations.backups.manifest import Unusable
 from monitor.operations.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
+from monitor.optional import not_none
 
 EVERY = timedelta(days=1)
 TRY_AGAIN_SECONDS = 3600.0
@@ -34,13 +36,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--daily", action="store_true", help="with --keep: go on, and add one every day")
 
-    def handle(self, *args, folder: Path, keep: int | None, daily: bool, **options) -> None:
+    def handle(self, *args: Any, folder: Path, keep: int | None, daily: bool, **options: Any) -> None:
         """Make one backup, or one a day."""
         if (keep is not None and keep < 1) or (daily and keep is None):
             raise CommandError("--keep takes a number above 0; --daily needs it")
         folder = folder.absolute()
         if daily:
-            self._every_day(folder, keep)
+            self._every_day(folder, not_none(keep))
         else:
             try:
                 self._make(folder, keep)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--recipient", default="", help="the address that it came to, as the mail server names it")
         parser.add_argument("--maildir", type=Path, help="read the mails in new/, and move them to cur/ as read")
 
-    def handle(self, *args, recipient: str, maildir: Path | None, **options) -> None:
+    def handle(self, *args: Any, recipient: str, maildir: Path | None, **options: Any) -> None:
         """Read one mail from standard input, or all of a folder."""
         try:
             if maildir is None:

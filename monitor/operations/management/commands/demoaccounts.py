@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     help = "Make or refresh the two demo accounts; their random passwords stay in var/demo-accounts.json."
     requires_system_checks = []  # `prepare` has made them
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Make the accounts that are missing, and restore the others' passwords and groups."""
         if settings.BEHIND_HTTPS:
             raise CommandError(
@@ -42,8 +43,10 @@ class Command(BaseCommand):
 
 def _passwords(path: Path) -> dict[str, str]:
     """Return the passwords in a file; make the file if there is none, readable by its owner only."""
+    passwords: dict[str, str]
     if path.exists():
-        return json.loads(path.read_text())
+        passwords = json.loads(path.read_text())
+        return passwords
     passwords = {name: secrets.token_urlsafe(15) for name in ACCOUNTS}
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,6 +1,7 @@
 """manage.py doctor: check that everything that the service needs is present and works."""
 
 import sys
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
         instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")
 
-    def handle(self, *args, deploy: bool, dns: bool, **options) -> None:
+    def handle(self, *args: Any, deploy: bool, dns: bool, **options: Any) -> None:
         """Print every condition; exit with 1 if one does not hold."""
         conditions = DEPLOYMENT if deploy else SENDER if dns else CONDITIONS
         reports = examine(conditions)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         """Add the seed of the simulation."""
         parser.add_argument("--seed", type=int, default=7)
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Load what is missing."""
         missing = [
             load

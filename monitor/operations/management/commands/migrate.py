@@ -1,10 +1,12 @@
 """manage.py migrate: Django's command, run as the tables' owner; afterwards every role gets exactly its rights."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from django.core.management import CommandError
 from django.core.management.commands import migrate
 from django.db import connection, transaction
+from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
@@ -20,17 +22,17 @@ class WholeMigrationExecutor(MigrationExecutor):
     the migration again next time, which then always fails.
     """
 
-    def apply_migration(self, state, migration, *options, **more):
+    def apply_migration(self, state: Any, migration: Migration, *options: Any, **more: Any) -> Any:
         """Apply a migration and record it in one transaction, unless the migration is not atomic."""
         with self._whole(migration):
             return super().apply_migration(state, migration, *options, **more)
 
-    def unapply_migration(self, state, migration, *options, **more):
+    def unapply_migration(self, state: Any, migration: Migration, *options: Any, **more: Any) -> Any:
         """Revert a migration and record it in one transaction, unless the migration is not atomic."""
         with self._whole(migration):
             return super().unapply_migration(state, migration, *options, **more)
 
-    def _whole(self, migration):
+    def _whole(self, migration: Migration) -> AbstractContextManager[None]:
         return transaction.atomic(using=self.connection.alias) if migration.atomic else nullcontext()
 
 
@@ -46,13 +48,13 @@ def refuse_older() -> None:
             )
 
 
-migrate.MigrationExecutor = WholeMigrationExecutor  # the command offers no other way to replace it
+vars(migrate)["MigrationExecutor"] = WholeMigrationExecutor  # the command offers no other way to replace it
 
 
 class Command(migrate.Command):
     """Django's migrate command, run as the owner of the tables."""
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Migrate, then set the rights of all roles."""
         with as_owner():
             refuse_older()

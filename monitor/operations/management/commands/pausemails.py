@@ -1,5 +1,7 @@
 """manage.py pausemails ADDRESS: pause the subscriptions of an address whose mails came back."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.subscribers.subscriptions.services import address_pause
@@ -14,6 +16,6 @@ class Command(BaseCommand):
         """Add the address whose subscriptions are paused."""
         parser.add_argument("address")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Pause the subscriptions and print their number."""
         self.stdout.write(f"paused subscriptions: {address_pause(email=options['address'])}")

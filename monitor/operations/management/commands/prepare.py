@@ -1,6 +1,7 @@
 """manage.py prepare: update database, static files and keys to this code; may be run again at any time."""
 
 import time
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -27,7 +28,7 @@ class Command(BaseCommand):
             help="only wait until the database is at the migrations of this code: another machine applies them",
         )
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Apply what is missing, or wait until another machine has done so."""
         if options["wait"]:
             self._wait()

@@ -1,5 +1,7 @@
 """manage.py prune: delete results, images, releases and rows older than the settings KEEP_... allow."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
@@ -17,7 +19,7 @@ class Command(BaseCommand):
         """Add the option that deletes nothing."""
         parser.add_argument("--dry-run", action="store_true", help="delete nothing; say what would go")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Delete old data, and print the number and size of each kind."""
         try:
             pruned = services.prune(dry_run=options["dry_run"])

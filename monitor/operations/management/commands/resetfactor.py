@@ -1,5 +1,7 @@
 """manage.py resetfactor NAME: remove an account's second factor if both app and recovery codes are lost."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -15,7 +17,7 @@ class Command(BaseCommand):
         """Add the name of the account."""
         parser.add_argument("name")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Remove the second factor, and end all sessions of the account."""
         try:
             account = User.objects.get_by_natural_key(options["name"])

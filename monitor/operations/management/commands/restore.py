@@ -1,6 +1,7 @@
 """manage.py restore FOLDER: restore a service from a backup into an empty database."""
 
 from pathlib import Path
+from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,7 +20,7 @@ class Command(BaseCommand):
         """Add the folder of the backup."""
         parser.add_argument("folder", type=Path)
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Restore the backup, or report why that is refused."""
         folder = options["folder"].absolute()
         try:

@@ -1,5 +1,7 @@
 """manage.py retry [KIND] [--id N | --failed]: put failed jobs back into their queues, as the page Jobs does."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from monitor.operations.jobs.kinds import KINDS
@@ -17,7 +19,7 @@ class Command(BaseCommand):
         which.add_argument("--id", type=int, metavar="N", help="one job of the kind")
         which.add_argument("--failed", action="store_true", help="whatever has failed for good")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Queue the chosen jobs again, and print how many."""
         if options["id"] is not None and options["kind"] is None:
             raise CommandError("name the kind of the job as well, such as: retry runs --id 12", returncode=2)

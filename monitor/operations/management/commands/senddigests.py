@@ -1,5 +1,7 @@
 """manage.py senddigests: make and send digests now, in this process, as the schedule does by itself."""
 
+from typing import Any
+
 from django.core.management.base import BaseCommand
 
 from monitor.notifications import digests, rounds
@@ -11,7 +13,7 @@ class Command(BaseCommand):
 
     help = "Make the digests that are due, and send every message that is due."
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Queue digests, then send."""
         digests.due_queue()
         visits_remind()
