@@ -81,8 +81,9 @@ class DashFiles(FileSystemFinder):
             package, below = folder.split("/")
             root = str(Path(str(find_spec(package).origin)).with_name(below))  # type: ignore[union-attr]
             storage = FileSystemStorage(location=root)
-            storage.prefix = f"dash/component/{folder}"
-            self.locations.append((storage.prefix, root))
+            prefix = f"dash/component/{folder}"
+            storage.prefix = prefix  # type: ignore[attr-defined]  # The finder reads it there.
+            self.locations.append((prefix, root))
             self.storages[root] = storage
 
     def check(self, **kwargs: Any) -> list[Any]:
@@ -91,4 +92,4 @@ class DashFiles(FileSystemFinder):
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
         """Return all files except those of Python and those for developers of Dash, which are half of all bytes."""
-        return super().list([*(ignore_patterns or []), "*.py", "*.pyc", "*.map", "*.dev.js"])
+        yield from super().list([*(ignore_patterns or []), "*.py", "*.pyc", "*.map", "*.dev.js"])

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from statistics import mean
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     JudgedReview = WithAnnotations[Review, "Judged"]
 
+Row = TypeVar("Row", bound=Review)
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
 SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower bounds of the classes of scores in the reliability diagram
 
@@ -68,7 +69,7 @@ def n_unjudged(*, simulated: bool) -> int:
     return Alert.objects.filter(simulated=simulated, state__in=[state.value for state in UNREVIEWED_STATES]).count()
 
 
-def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> list[Precision]:
+def precision(reviews: Iterable[Row], group_of: Callable[[Row], str]) -> list[Precision]:
     """Return the share of confirmed alerts in each group, the largest group first."""
     judged: Counter[str] = Counter()
     confirmed: Counter[str] = Counter()

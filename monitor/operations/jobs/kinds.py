@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.template.defaultfilters import filesizeformat
@@ -215,7 +215,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
     }
 
 
-def job_change(*, kind: str, pk: int, verb: str, by: AbstractBaseUser) -> bool:
+def job_change(*, kind: str, pk: int, verb: str, by: User) -> bool:
     """Cancel a waiting or running job, or retry one that failed, was cancelled or is delayed. Return whether it worked.
 
     verb: retry or cancel.

@@ -205,7 +205,7 @@ def agreement_block(alert: Alert, detections: Sequence[Detection]) -> Told | Non
     flagged = {
         one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
     }
-    beside = [scan.prediction.run.product for scan in scans_beside(alert=alert)]
+    beside = [scan.prediction.run.its_product for scan in scans_beside(alert=alert)]
     blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
     others = {one.name: _named(one.name, one.component) | blank for one in beside if one.name not in flagged}
     rows = [*flagged.values(), *others.values()]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.areas import bounds_of
+from core.errors import promised
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
@@ -212,7 +213,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
-    computed = card.cause_is_computed
+    computed, after = card.cause_is_computed, alert.coherence_after
     return AlertBlocks(
         card=card,
         alert_geojson=alert_feature(alert, card),
@@ -235,7 +236,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         motion=blocks.motion_block(motion) if motion else None,
         since=since_block(alert, newest_first) if alert.is_measured else None,
         curves=curves(motion, series, speeds or flows) if alert.is_measured else [],
-        matches=(alert.coherence_before, alert.coherence_after) if alert.coherence_after is not None else None,
+        matches=None if after is None else (promised(alert.coherence_before), after),
         places=blocks.places_block(detections),
         residents=blocks.reports_block(alert),
         series=[_series_row(**one) for one in series],
@@ -245,7 +246,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
 def _sources(detection: Detection) -> list[Product | ScenePair]:
     """Return the data behind a detection: its run's pair, or its run's product and others that show the motion."""
     run = detection.scan.prediction.run
-    if run.pair_id:
+    if run.pair:
         return [run.pair]
     own, *others = products_of(run=run)
     shown = {one["product"] for one in detection.reasons if one.get("seen")}

@@ -7,14 +7,15 @@ import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.db.models.fields.files import FieldFile
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
 from shapely import box
-from shapely import transform as transform_geometry
 from shapely.geometry import MultiPolygon
 
 from core.areas import join_halves, polygons_of, zone_of
-from core.geometry import to_degrees
+from core.errors import promised
+from core.geometry import projected, to_degrees
 from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from core.storage import stored_tiff
@@ -50,7 +51,7 @@ class Captioned(NamedTuple):
 
     name: str
     title: str
-    caption: str
+    caption: str | Promise
 
 
 def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
@@ -60,7 +61,7 @@ def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
         earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
         for name, scene, shown in zip(("before", "after"), scenes, (earlier, later), strict=True):
-            title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
+            title = _("Radar image of %(day)s") % {"day": day_words(scene.day)}
             thanks = f" {scene.attribution}, {scene.acquired_at:%Y}." if scene.attribution else ""
             yield Captioned(name, title, f"{shown}{thanks}")
         yield Captioned(
@@ -73,7 +74,7 @@ def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
 
 def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     """Return the picture of `_of_pair` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
-    pair = detection.scan.prediction.run.pair
+    pair = detection.scan.prediction.run.its_pair
     try:
         if name == "result":
             return _result(detection, frame, epsg, outline)
@@ -116,7 +117,7 @@ def captions(detection: Detection) -> list[Captioned]:
     """Return the captions of the available pictures of a detection; products without points have none."""
     run = detection.scan.prediction.run
     if run.product is None:
-        return list(_of_pair(run.pair, LAYER_OF_TASK[run.model_version.task]))
+        return list(_of_pair(run.its_pair, LAYER_OF_TASK[run.model_version.task]))
     products = _products(detection)
     measured = [one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)]
     if _is_region(detection):
@@ -141,13 +142,13 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "source": data_set_name(product.name),
         "negative": negative,
         "positive": positive,
-        "stretch": evidence.full_colour_mm_yr(detection.peak_rate_mm_yr),
+        "stretch": evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
     }
     shown = (stated if _is_region(detection) else against_still) % figures
     yield Captioned(f"points-{number}", _("What was measured"), shown)
     if _is_region(detection):
         return
-    ring = figure(evidence.fringe_mm_yr(detection.peak_rate_mm_yr))
+    ring = figure(evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
@@ -160,9 +161,10 @@ def _products(detection: Detection) -> list[Product]:
     """Return the run's products with points at a detection, those that agree with its rate first; of a region one."""
     run = detection.scan.prediction.run
     if _is_region(detection):
-        return [run.product]
-    shown = {one["product"] for one in detection.reasons if "product" in one} or {run.product.name}
-    against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * detection.rate_mm_yr < 0}
+        return [run.its_product]
+    shown = {one["product"] for one in detection.reasons if "product" in one} or {run.its_product.name}
+    rate_mm_yr = promised(detection.rate_mm_yr)
+    against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * rate_mm_yr < 0}
     products = [product for product in products_of(run=run) if product.name in shown]
     return sorted(products, key=lambda product: product.name in against)[:MOST_PRODUCTS]
 
@@ -193,10 +195,10 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = evidence.points_on(frame, x, y, relative)
     if what == "points":
-        stretch = evidence.full_colour_mm_yr(detection.peak_rate_mm_yr)
+        stretch = evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
         return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
     return evidence.picture(
-        evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(detection.peak_rate_mm_yr)),
+        evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr))),
         evidence.PHASE_STOPS,
         0.0,
         1.0,
@@ -219,8 +221,7 @@ def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
     geographic, epsg = polygons_of(join_halves(area)), zone_of(area)
-    project = transformer(4326, epsg).transform
-    return transform_geometry(geographic, project, interleaved=False), epsg
+    return polygons_of(projected(geographic, 4326, epsg)), epsg
 
 
 def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:

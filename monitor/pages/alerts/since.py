@@ -8,6 +8,7 @@ import numpy as np
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
@@ -48,7 +49,7 @@ class SinceBlock:
 
     sentence: str
     releases: str
-    caption: str
+    caption: str | Promise
     detection: int
     map_url: str
 
@@ -90,12 +91,13 @@ def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] 
     """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
     key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
     # the cache holds JSON: numbers and lists
-    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, change).items()), KEPT_S)
+    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, change).items()), KEPT_S) or []
     return {Verdict(verdict): VerdictShare(*share) for verdict, share in rows} or None
 
 
 def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
-    area = transform_geometry(join_halves(alert.area), web_mercator, interleaved=False)
+    joined = join_halves(alert.area)
+    area = transform_geometry(joined, web_mercator, interleaved=False)  # type: ignore[arg-type]  # It takes two arrays.
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS
     shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))

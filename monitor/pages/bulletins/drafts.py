@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone, translation
@@ -78,9 +78,7 @@ def _draft(simulated: bool, awaiting: bool) -> None:
     draft.searches.set(searches)
 
 
-def bulletin_edit(
-    *, bulletin: Bulletin, expected: str, texts: dict[str, str], actor: AbstractBaseUser, sign: bool
-) -> bool:
+def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], actor: User, sign: bool) -> bool:
     """Save an operator's texts, and sign if wanted. Return False if the draft is signed, or not the `expected` one.
 
     texts: slug of a region, or "introduction": text; expected: `version_of` the draft that the operator saw.

@@ -66,7 +66,7 @@ def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[
 
 def compare(view: View, product: Product) -> list[Component]:
     """Return the sheet that shows where two data sets differ, and by how much. view.other: id of the second one."""
-    other = Product.objects.get(pk=view.other)
+    other = Product.objects.get(pk=view.other or 0)
     found, drawn, zoom = _differences(view, product, other)
     if found is None or drawn is None:
         apart = _("The two data sets have no cell in common here.")

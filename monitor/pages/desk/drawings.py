@@ -86,7 +86,7 @@ def _upright(at: float, dash: str = "solid") -> dict[str, Any]:
 def _rounded(values: Any, digits: int = 3) -> list[float | None]:
     """Return rounded numbers as JSON holds them, with None for those that are not finite."""
     known = np.round(np.asarray(values, dtype=np.float64), digits)
-    return np.where(np.isfinite(known), known, None).tolist()  # type: ignore[no-any-return]
+    return [float(value) if np.isfinite(value) else None for value in known]
 
 
 def ends(values: np.ndarray) -> tuple[float, float]:
@@ -198,7 +198,8 @@ def density(
     if found.x.size:
         x, y = (_rounded(np.clip(one, *limits), 4) for one, limits in ((found.x, x_ends), (found.y, y_ends)))
         mark = {"size": 5, "color": ACCENT, "opacity": 0.55}
-        traces = [dots | {"x": x, "y": y, "marker": mark, "hovertemplate": "%{x:.2f}, %{y:.2f}<extra></extra>"}]
+        shown = {"x": x, "y": y, "marker": mark, "hovertemplate": "%{x:.2f}, %{y:.2f}<extra></extra>"}
+        traces: list[dict[str, Any]] = [dots | shown]
     else:
         traces = [_cells(found.density, count)]
     if np.isfinite(found.slope):
@@ -269,7 +270,7 @@ def along(distance_m: np.ndarray, velocity: np.ndarray, middle: Bins, unit: str,
         "line": {"color": ACCENT, "width": 3},
     }
     return figure(
-        [_band(at, middle.low, middle.high, ACCENT), dots | hover, median | hover],
+        [_band(at.tolist(), middle.low, middle.high, ACCENT), dots | hover, median | hover],
         xaxis=_axis("km", range=[0, length_km]),
         yaxis=_axis(unit),
         margin={"l": 56, "r": 76, "t": 8, "b": 36},

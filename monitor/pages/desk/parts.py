@@ -38,12 +38,17 @@ PARTS = (
     pgettext_lazy("point of the compass", "south"),
     pgettext_lazy("point of the compass", "south-east"),
 )
-GRAPH = {
+GRAPH: Any = {
     "displaylogo": False,
     "responsive": True,
     "displayModeBar": "hover",
     "modeBarButtonsToRemove": ["sendDataToCloud", "lasso2d", "autoScale2d"],
 }
+
+
+def attributes(**values: str) -> dict[str, Any]:
+    """Return attributes of HTML by their own names: aria_label becomes aria-label."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
 
 
 def chart(name: str, heading: str, said: str, figure: dict[str, Any], numbers: Component | None = None) -> Component:
@@ -53,7 +58,7 @@ def chart(name: str, heading: str, said: str, figure: dict[str, Any], numbers: C
         role="group",
         className="desk-chart",
         tabIndex=0,
-        **{"aria-label": heading, "aria-describedby": f"{name}-words", "data-keys": str(KEYS.get(name, KEYS_READ))},
+        **attributes(aria_label=heading, aria_describedby=f"{name}-words", data_keys=str(KEYS.get(name, KEYS_READ))),
     )
     return _section(name, heading, said, drawn, numbers)
 
@@ -65,7 +70,7 @@ def _section(name: str, heading: str, said: str, drawn: Component, numbers: Comp
 
 def ground_map(name: str, heading: str, said: str, numbers: Component | None = None) -> Component:
     """Return a section of heading, sentences, table, and a map that the page's script draws from `map_data`."""
-    drawn = html.Div(id=name, className="desk-map", role="region", **{"aria-label": heading})
+    drawn = html.Div(id=name, className="desk-map", role="region", **attributes(aria_label=heading))
     return _section(name, heading, said, drawn, numbers)
 
 
@@ -125,7 +130,7 @@ def packed(values: NDArray[Any]) -> dict[str, Any]:
     return {"low": low, "step": step, "codes": b64encode(codes.astype("<u2").tobytes()).decode()}
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *, is_open: bool = False) -> Component:
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, is_open: bool = False) -> Component:
     """Return a table that can be unfolded. rows: the first cell of each row is its heading."""
     body = [
         html.Tr([html.Th(row[0], scope="row"), *(html.Td(cell, className="number") for cell in row[1:])])
@@ -140,7 +145,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]], *
             html.Tbody(body),
         ]
     )
-    scrolled = html.Div(made, className="table-scroll", tabIndex=0, role="region", **{"aria-label": caption})
+    scrolled = html.Div(made, className="table-scroll", tabIndex=0, role="region", **attributes(aria_label=caption))
     return html.Details([html.Summary(caption), scrolled], open=is_open)
 
 
@@ -156,7 +161,7 @@ def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]
     return table(caption, [_("Date"), *(name for name, _values in named)], rows)
 
 
-def figures_table(caption: str, rows: Sequence[Sequence[object]]) -> Component:
+def figures_table(caption: str, rows: Sequence[Sequence[Any]]) -> Component:
     """Return an open table of figures and their names."""
     return table(caption, [_("Figure"), _("Value")], rows, is_open=True)
 
@@ -206,7 +211,7 @@ def points_listed(marks: Marks) -> Component:
     heading = _("Choose points from a list")
     said = _("All points shown, by their velocity.") if is_all else _("The most negative and the most positive points.")
     chosen_here = dcc.Checklist(id="listed", options=options, value=[], className="desk-listed")
-    boxes = html.Div(chosen_here, role="group", **{"aria-label": heading})
+    boxes = html.Div(chosen_here, role="group", **attributes(aria_label=heading))
     return html.Details([html.Summary(heading), html.P(said, className="soft"), boxes])
 
 

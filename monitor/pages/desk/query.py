@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.areas import bounds_of
+from core.areas import LARGEST_KM2, bounds_of
 from core.geos import geos
 from ingest.models import Product
 from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
@@ -21,7 +21,6 @@ from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
 from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_number
-from monitor.wording.regions import LARGEST_KM2
 
 USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")

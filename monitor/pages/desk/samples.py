@@ -129,16 +129,16 @@ def kept(
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
-    if found is None and make is None:
-        return []
     if found is None:
+        if make is None:
+            return []
         with place_held("workbench"):
             found = cache.get(key)  # another request may have drawn them in the meantime
             if found is None:
                 with bounded():
                     found = to_json_plotly(make())
                 cache.set(key, found, timeout=KEPT_SECONDS)
-    return json.loads(in_theme(found, theme))
+    return [*json.loads(in_theme(found, theme))]
 
 
 def points_about(*, product: Product, ground: GEOSGeometry | None) -> int:
@@ -228,7 +228,8 @@ def marks_of(
         cursor.execute(SCATTERED)
         values, pids = _read(sql, len(wanted), pids="pid")
     n_points = n_points if len(pids) >= most or share > 1 else len(pids)
-    return Marks(n_points, pids, *values[:, :3].T, values[:, 3:])
+    longitude, latitude, velocity = values[:, :3].T
+    return Marks(n_points, pids, longitude, latitude, velocity, values[:, 3:])
 
 
 def series_of(
@@ -286,7 +287,8 @@ def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: S
     # attributes: longitude, latitude, velocity and uncertainty, in this order.
     if zoom > FINEST_ZOOM:
         points = columns_of(product=product, ground=ground, attributes=attributes).values
-        return cells_of_points(*points.T, zoom)
+        longitude, latitude, velocity, sigma = points.T
+        return cells_of_points(longitude, latitude, velocity, sigma, zoom)
     left, top, right, bottom = (math.floor(edge) for edge in _cells_around(ground, CELLS * 2.0**zoom))
     sql = f"""
         SELECT (tile_x * {CELLS} + cell % {CELLS})::float8, (tile_y * {CELLS} + cell / {CELLS})::float8,

@@ -46,7 +46,7 @@ def sheet(search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
         if view.tab == "benchmarks":
-            return json.loads(drawings.in_theme(to_json_plotly(_benchmarks(view)), theme))
+            return [*json.loads(drawings.in_theme(to_json_plotly(_benchmarks(view)), theme))]
         product = samples.chosen_product(view)
         if product is None:
             return [
@@ -84,14 +84,13 @@ def _points(view: View, product: Product) -> list[Component]:
     low, high = drawings.ends(speed)
     found = relation(*marks.others.T)
     shown = parts.positions(marks.longitude, marks.latitude, speed, unit=unit)
-    linked = {
+    linked: dict[str, Any] = {
         "pids": marks.pid,
         "bars": [low, high, drawings.BARS],
         "address": address(view, product=product.pk, area=""),
     }
     if found:
-        linked["edges"] = [found.density.x_edges[0], found.density.x_edges[-1]]
-        linked["edges"] += [found.density.y_edges[0], found.density.y_edges[-1]]
+        linked["edges"] = [edges[end] for edges in (found.density.x_edges, found.density.y_edges) for end in (0, -1)]
         axes = (("x", across), ("y", up))
         linked |= {axis: parts.packed(marks.others[:, i]) for i, (axis, one) in enumerate(axes) if one is not VELOCITY}
     return [
@@ -105,7 +104,7 @@ def _points(view: View, product: Product) -> list[Component]:
         html.Div(
             [
                 _ground_part(view, product, marks),
-                html.Div(id="chosen", className="desk-part", **{"aria-live": "polite"}),
+                html.Div(id="chosen", className="desk-part", **parts.attributes(aria_live="polite")),
                 parts.chart(
                     "histogram",
                     _("How fast the points move"),
@@ -132,8 +131,8 @@ def _ground_part(view: View, product: Product, marks: Marks) -> Component:
 def _cross_part(found: Relation, across: Attribute, up: Attribute) -> Component:
     said = parts.sentences(words.related(found), words.at_the_edge(found))
     titles = words.titled(across), words.titled(up)
-    look = {"chosen": _("chosen"), "height": drawings.HEIGHT}
-    return parts.relation_chart("cross", words.against(across, up), said, found, titles, **look)
+    heading, chosen_words = words.against(across, up), _("chosen")
+    return parts.relation_chart("cross", heading, said, found, titles, chosen=chosen_words, height=drawings.HEIGHT)
 
 
 def _speeds_table(speed: Float64, unit: str) -> Component:
@@ -200,7 +199,7 @@ def _origins(results: list[Result]) -> list[Component]:
     return listed
 
 
-def chosen(choice: dict | None, search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
+def chosen(choice: dict[str, Any] | None, search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
     choice: members of `callbacks.Choice`; None until points are chosen. only_cached: as in `sheet`.
@@ -211,7 +210,7 @@ def chosen(choice: dict | None, search: str, theme: str, *, only_cached: bool = 
     if product is None:
         return []
     if choice and choice["pids"]:
-        return json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))
+        return [*json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))]
     try:
         make = None if only_cached else lambda: _chosen(view, product, Choice())
         return samples.kept(product, ["chosen", view.area], theme, make)

@@ -33,7 +33,7 @@ SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north"
 
 def up_and_east(view: View, product: Product) -> list[Component]:
     """Return the sheet of up and east. view.other: id of the data set that sees the ground from the other side."""
-    other = Product.objects.get(pk=view.other)
+    other = Product.objects.get(pk=view.other or 0)
     ground = product.footprint.intersection(other.footprint)
     if view.ground:
         ground = ground.intersection(view.ground)

@@ -59,7 +59,7 @@ def draw_sheet(search: str | None, theme: str | None) -> list[Any]:
 
 
 @app.callback(Output("chosen", "children"), Input("choice", "data"), Input("theme", "data"), State("address", "search"))
-def draw_chosen(choice: dict | None, theme: str | None, search: str | None) -> list[Any]:
+def draw_chosen(choice: dict[str, Any] | None, theme: str | None, search: str | None) -> list[Any]:
     """Draw the series of the points that are chosen on the map, in a chart or in the list."""
     with _language_of(search or ""):
         return sheets.chosen(choice, search or "", theme or "light")
@@ -68,7 +68,8 @@ def draw_chosen(choice: dict | None, theme: str | None, search: str | None) -> l
 def dash_answer(path: str = "", body: dict[str, Any] | None = None) -> Response:
     """Return Dash's response to a GET of BASE + path, or to a POST if there is a body. Callback errors are raised."""
     with app.server.test_request_context(BASE + path, method="POST" if body else "GET", json=body):
-        return app.server.full_dispatch_request()
+        answer: Response = app.server.full_dispatch_request()
+        return answer
 
 
 def _language_of(search: str) -> AbstractContextManager[None]:
@@ -112,10 +113,10 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
     if view.tab == "benchmarks":
         known = benchmarks()
         benchmark = known.get(view.benchmark) or next(iter(known.values()), None)
-        is_speed = benchmark is None or benchmark.name.startswith(SPEED)
+        metrics = {} if benchmark is None or benchmark.name.startswith(SPEED) else benchmark.metrics
         return {
             "benchmarks": [_option(name, name, benchmark.name if benchmark else "") for name in known],
-            "metrics": [] if is_speed else [_option(*one, view.metric) for one in benchmark.metrics.items()],
+            "metrics": [_option(name, label, view.metric) for name, label in metrics.items()],
         }
     if product is None:
         return {}

@@ -1,7 +1,9 @@
 """Views of the public record: how often alerts were right, and the list of judged alerts as CSV."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Subquery
@@ -23,12 +25,15 @@ from monitor.wording.cards.cards import alert_cards
 from monitor.wording.figures import cell_text, whole
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
+if TYPE_CHECKING:
+    from detection.reviews.record import JudgedReview
+
 FOUND_AS = {"first": gettext_lazy("found in one data set"), "provisional": gettext_lazy("found in two data sets")}
 PER_PAGE = 50
 COLUMNS = ("alert", "kind", "place", "simulated", "first_seen", "found_as", "judged_on", "verdict", "reason", "page")
 
 
-def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
+def record_of(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:
     """Return the precision of alerts on real or simulated data: in total, by kind, state before review and year."""
     own = [review for review in reviews if review.alert.simulated == simulated]
     return {
@@ -47,7 +52,7 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
     }
 
 
-def truth_judgements() -> list[Review]:
+def truth_judgements() -> list[JudgedReview]:
     """Return the verdicts that unreviewed simulated alerts would get: right where motion or change was simulated.
 
     The rows are not saved, and have the columns of `judgements`. Without simulated truth there are none.
@@ -57,15 +62,15 @@ def truth_judgements() -> list[Review]:
     score = Detection.objects.filter(alert=OuterRef("pk")).order_by("id").values("score")[:1]
     moves = Exists(SimulatedTruth.objects.filter(outline__intersects=OuterRef("area")))
     alerts = Alert.objects.filter(simulated=True, source=Source.COMPUTER, state__in=UNREVIEWED_STATES)
-    rows = []
+    rows: list[JudgedReview] = []
     for alert in alerts.annotate(score=Subquery(score), moves=moves).defer("area"):
-        row = Review(alert=alert, verdict=Verdict.CONFIRM if alert.moves else Verdict.REJECT)
+        row: Any = Review(alert=alert, verdict=Verdict.CONFIRM if alert.moves else Verdict.REJECT)
         vars(row).update(found_as=alert.state, score=alert.score)
         rows.append(row)
     return rows
 
 
-def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
+def judged_rows(reviews: Sequence[JudgedReview]) -> list[dict[str, Any]]:
     """Return a row for each judged alert with its verdict, without reviewers' names."""
     cards = alert_cards([review.alert for review in reviews])
     return [
@@ -81,14 +86,9 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
     ]
 
 
-def _found_as(review: Review) -> str:
-    state: str = vars(review)["found_as"]  # a column of `judgements`
-    return state
-
-
-def found_words(review: Review) -> str:
+def found_words(review: JudgedReview) -> str:
     """Describe the number of data sets in which an alert was found before its review."""
-    return str(FOUND_AS[_found_as(review)])
+    return str(FOUND_AS[review.found_as])
 
 
 def _row(one: Precision) -> dict[str, Any]:
@@ -130,6 +130,6 @@ def record_csv(request: HttpRequest) -> HttpResponse:
     for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
         simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"
         alert = (card.code, card.kind, cell_text(card.place), simulated, first_seen)
-        verdict = (_found_as(review), f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
+        verdict = (review.found_as, f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
         rows.append((*alert, *verdict, request.build_absolute_uri(card.url)))
     return csv_response("alerts-judged", rows)

@@ -1,13 +1,14 @@
 """Quality of reviews, without names: agreement between reviewers, time to a verdict, precision by kind."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from detection.models import Review
 from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
 from detection.reviews.record import judgements
 from monitor.pages.alerts.choice import SEVERITIES
@@ -15,6 +16,9 @@ from monitor.pages.record.views import record_of
 from monitor.wording.dates import duration_words
 from monitor.wording.figures import whole
 from monitor.wording.states import VERDICT_FORMS
+
+if TYPE_CHECKING:
+    from detection.reviews.record import JudgedReview
 
 LOOKED_BACK = timedelta(days=365)
 
@@ -35,7 +39,7 @@ def _agreement(one: Agreement) -> dict[str, Any]:
     return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": words}
 
 
-def _part(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
+def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:
     n_waiting, oldest = oldest_waiting(simulated=simulated)
     times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
     kinds = record_of(reviews, simulated=simulated)["groups"][0]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.gis.geos import Point
 from django.db import transaction
 from django.utils import timezone
@@ -69,7 +69,7 @@ def report_confirm(*, report: ResidentReport) -> None:
             OutgoingMessage.objects.filter(report=report).delete()
 
 
-def report_decide(*, report: ResidentReport, by: AbstractBaseUser, state: str, reason: str = "") -> bool:
+def report_decide(*, report: ResidentReport, by: User, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
     decided = {"state": State(state), "reason": reason.strip()[:LONGEST_REASON], "decided_by": by}
     if decided["state"] == State.ACCEPTED:  # It does not count against a quota any more.
