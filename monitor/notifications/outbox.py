@@ -10,12 +10,12 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from core.errors import promised
 from core.leases import Lease
 from detection.reviews.visits import visits_coming
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
-from monitor.optional import not_none
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.often import subscriptions_silent
@@ -233,7 +233,7 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         silent = subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
-        readers = subscriptions.subscriptions_to_bulletin(bulletin=not_none(message.bulletin))
+        readers = subscriptions.subscriptions_to_bulletin(bulletin=promised(message.bulletin))
         return readers.filter(email=message.address).exists()
     if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
         return True

@@ -9,6 +9,7 @@ import numpy as np
 from django.core.cache import cache
 from django.template.loader import render_to_string
 
+from core.errors import promised
 from core.geometry import longitude_near
 from detection.glaciers.moving_series import series_of
 from detection.kinds import Extent
@@ -23,7 +24,6 @@ from monitor.maps.imaging.plans import WIDTH, Frame, Shape
 from monitor.maps.map import selectors
 from monitor.maps.map.plans import card_shapes
 from monitor.maps.rasters.answers import etag_of
-from monitor.optional import not_none
 
 VERSION = 2  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
@@ -129,7 +129,7 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     shown = next((one for one in detections if one.scan.prediction.run.product), None)
     if shown is None or alert.extent != Extent.LOCAL:
         return []
-    source = product or not_none(shown.scan.prediction.run.product)
+    source = product or promised(shown.scan.prediction.run.product)
     points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MOST_POINTS)
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)

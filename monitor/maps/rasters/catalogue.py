@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core.areas import box_of
+from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
@@ -29,7 +30,6 @@ from monitor.maps.rasters.layers import (
     RELEASES,
     RasterLayer,
 )
-from monitor.optional import not_none
 from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
 from monitor.wording.points import release_words
@@ -100,7 +100,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
         return None
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
-    pair = not_none(run.pair)
+    pair = promised(run.pair)
     return layer.name, f"{pair.secondary.acquired_at:%Y-%m-%d}-{pair.temporal_baseline_days}d"
 
 
@@ -109,13 +109,13 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     of_pairs = [(pair, one) for one in predictions if (pair := one.run.pair)]
     if not of_pairs:
         return None
-    pair, newest = max(of_pairs, key=lambda row: (not_none(row[0].secondary.acquired_at), row[1].pk))
+    pair, newest = max(of_pairs, key=lambda row: (promised(row[0].secondary.acquired_at), row[1].pk))
     place = raster_group(newest)
     if place is None:
         return None
     name, group = place
     layer = RASTER_LAYERS_BY_NAME[name]
-    days = not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()
+    days = promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
     # Translators: a layer and its date: "Coherence, 13 Dec 2021 (12 days since 1 December)."
     shown = _("%(layer)s, %(date)s.") % {"layer": layer.label, "date": pair_label(*days, pair.temporal_baseline_days)}
     caption = f"{shown} {layer.caption}"
@@ -331,11 +331,11 @@ def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> l
 
 def images_of(prediction: Prediction) -> InputGrid:
     """Return the grid, the dates and the overall shift of the images behind a prediction."""
-    pair, statistics = not_none(prediction.run.pair), prediction.statistics
+    pair, statistics = promised(prediction.run.pair), prediction.statistics
     shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
-    a, b, _, d, e, _ = not_none(pair.reference.grid)
-    last = (not_none(pair.secondary.acquired_at).date() - date(1970, 1, 1)).days
-    return InputGrid(not_none(pair.reference.posting_m), (a, d), (b, e), pair.temporal_baseline_days, last, shift)
+    a, b, _, d, e, _ = promised(pair.reference.grid)
+    last = (promised(pair.secondary.acquired_at).date() - date(1970, 1, 1)).days
+    return InputGrid(promised(pair.reference.posting_m), (a, d), (b, e), pair.temporal_baseline_days, last, shift)
 
 
 def _day(text: str) -> date | None:

@@ -19,6 +19,7 @@ from shapely import STRtree, from_wkb
 from shapely import transform as transform_geometry
 
 from core.areas import box_around, join_halves
+from core.errors import promised
 from core.geos import geos
 from core.projections import web_mercator
 from ml.models import Prediction
@@ -26,7 +27,6 @@ from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.maps.rasters.tiles import read_source
-from monitor.optional import not_none
 from monitor.wording.dates import day_words
 from monitor.wording.figures import percent_or_less, whole
 
@@ -100,7 +100,7 @@ def visibilities_in(regions: Mapping[int, GEOSGeometry]) -> dict[int, Visibility
         return {}
     around = MultiPolygon([geos(part) for region in regions.values() for part in box_around(region).geoms], srid=4326)
     predictions = list(_latest(Q(run__product__footprint__intersects=around)))
-    tree = STRtree([from_wkb(not_none(one.run.product).footprint.wkb.tobytes()) for one in predictions])
+    tree = STRtree([from_wkb(promised(one.run.product).footprint.wkb.tobytes()) for one in predictions])
     outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
     here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
     pks = list(regions)
@@ -116,7 +116,7 @@ def _latest(here: Q) -> QuerySet[Prediction]:
 def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) -> Visibility | None:
     if not 0 < len(predictions) <= MOST_RASTERS:
         return None
-    products = [not_none(one.run.product) for one in predictions]
+    products = [promised(one.run.product) for one in predictions]
     grounds = [part for product in products for part in product.footprint]
     outline = MultiPolygon(grounds, srid=4326) if region is None else region
     return Visibility(*_shares(outline, predictions), max(product.dates[-1] for product in products))
@@ -165,7 +165,7 @@ def _shares(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[fl
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
     shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
-    return not_none(shares)
+    return promised(shares)
 
 
 def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone, translation
 
+from core.errors import promised
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
 from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
@@ -20,7 +21,6 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Kept
-from monitor.optional import not_none
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.often import subscriptions_silent
 from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
@@ -85,11 +85,11 @@ class Composer:
         if kind in letters.LETTERS:
             return letters.LETTERS[kind](message)
         if kind == Kind.VISITS:
-            visits = visits_coming(visitor=not_none(message.account))
+            visits = visits_coming(visitor=promised(message.account))
             cards = alert_cards([one.review.alert for one in visits])
             return letters.visits_mail(message, list(zip(visits, cards, strict=True)))
         if kind == Kind.BULLETIN:
-            bulletin = not_none(message.bulletin)
+            bulletin = promised(message.bulletin)
             readers = subscriptions_to_bulletin(bulletin=bulletin).filter(email=message.address)
             return letters.bulletin_mail(key=message.key, bulletin=bulletin, subscriptions=list(readers))
         if kind == Kind.SIGN:
@@ -99,7 +99,7 @@ class Composer:
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return self._digest(message, subscriptions, sites)
-        draft = self._alert_draft(kind, not_none(message.transition), sites)
+        draft = self._alert_draft(kind, promised(message.transition), sites)
         return letters.to_reader(draft, key=message.key, subscriptions=subscriptions)
 
     def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:

@@ -19,6 +19,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
+from core.errors import promised
 from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.card_picture import card_png
@@ -29,7 +30,6 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
-from monitor.optional import not_none
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.reports.services import report_token
@@ -102,7 +102,7 @@ class Part(NamedTuple):
 
 def confirm_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail that asks an address to confirm its subscription. Until then it gets nothing else."""
-    asked = not_none(message.subscription)
+    asked = promised(message.subscription)
     url, unseen = absolute("subscribe-confirm", tokens.confirm_token(asked.pk)), visibility_sentence(asked.region)
     return _mail("confirm", message, {"subscription": asked, "confirm_url": url, "unseen": unseen})
 
@@ -116,7 +116,7 @@ def link_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 def extract_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link to the file of an area: to start its making, or to fetch it."""
-    extract = not_none(message.extract)
+    extract = promised(message.extract)
     url = absolute("extract-page", extract_token(extract.pk))
     about = {"extract": extract, "url": url, "keep_days": KEEP.days, "max_minutes": MAX_WORK.seconds // 60}
     return _mail("extract", message, about)
@@ -124,14 +124,14 @@ def extract_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 def test_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return a test mail, which states what the subscription reports and when."""
-    subscription = not_none(message.subscription)
+    subscription = promised(message.subscription)
     context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
     return to_reader(_draft("test", context), key=message.key, subscriptions=[subscription])
 
 
 def ended_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail about the end of an endpoint, which took nothing for a week or answered that it is gone."""
-    endpoint, token = not_none(message.endpoint), manage_token_of(email=message.address)
+    endpoint, token = promised(message.endpoint), manage_token_of(email=message.address)
     about = ["organisation-ways", token, endpoint.organisation_id]
     context = {
         "host": urlsplit(endpoint.url).hostname,
@@ -144,14 +144,14 @@ def ended_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 def invitation_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail that invites a person to make an account."""
-    invitation = not_none(message.invitation)
+    invitation = promised(message.invitation)
     url = absolute("invitation-open", invitation_token(invitation.pk))
     return _mail("invitation", message, {"invitation": invitation, "join_url": url})
 
 
 def membership_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail that invites an address to an organisation, which sends it nothing else before it has joined."""
-    asked = not_none(message.membership)
+    asked = promised(message.membership)
     url = absolute("organisation-join", tokens.join_token(asked.pk))
     owner = asked.invited_by.email if asked.invited_by else ""
     return _mail("membership", message, {"organisation": asked.organisation.name, "owner": owner, "join_url": url})
@@ -164,7 +164,7 @@ def dissolved_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 def password_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link to choose a new password; the link works once, and for two hours."""
-    account = not_none(message.account)
+    account = promised(message.account)
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
     return _mail("password", message, {"account": account, "password_url": url})
@@ -172,7 +172,7 @@ def password_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail with the link that confirms a resident's report, and later shows and deletes it."""
-    report = not_none(message.report)
+    report = promised(message.report)
     url = absolute("report-link", report_token(report.pk))
     return _mail("report", message, {"report": report, "report_url": url})
 

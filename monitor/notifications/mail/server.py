@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
-from monitor.optional import not_none
+from core.errors import promised
 from monitor.web.outgoing.deadlines import Deadline
 
 QUIT_SECONDS = 5.0
@@ -46,7 +46,7 @@ class _Lines:
 
     def readline(self, most_bytes: int) -> bytes:
         while b"\n" not in self.unread and len(self.unread) < most_bytes:
-            piece = self.conversation.deadline.receive(not_none(self.conversation.sock), 4096)
+            piece = self.conversation.deadline.receive(promised(self.conversation.sock), 4096)
             if not piece:
                 break
             self.unread, self.answer = self.unread + piece, self.answer + piece

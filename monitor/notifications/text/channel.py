@@ -21,12 +21,12 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from core.errors import promised
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.notifications.brief import brief_of
 from monitor.notifications.text.gateway import Gateway
-from monitor.optional import not_none
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.web.outgoing import outward
@@ -58,7 +58,7 @@ class Channel(base.EndpointChannel):
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
         """Add a number and send it a code."""
         number = number_normal(given.get("number", ""))
-        if not NUMBER.fullmatch(number) or not number.startswith(not_none(settings.TEXT_GATEWAY).prefixes):
+        if not NUMBER.fullmatch(number) or not number.startswith(promised(settings.TEXT_GATEWAY).prefixes):
             raise Refusal(_("Type a mobile number with its country: +49 151 23456789."))
         if endpoints.endpoints_of(channel=TEXT, **owner).filter(url=SCHEME + number).exists():
             raise Refusal(_("This number is listed already."))

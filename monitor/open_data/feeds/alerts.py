@@ -19,6 +19,7 @@ from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import condition, require_safe
 from shapely import area, from_wkb, get_parts
 
+from core.errors import promised
 from detection.lists import Order
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
@@ -26,7 +27,6 @@ from ml.runtime.code_version import code_version
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
-from monitor.optional import not_none
 from monitor.wording.cards import bulletins as words
 from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
 from monitor.wording.cards.filters import alerts_requested
@@ -155,7 +155,7 @@ def alerts_geojson(request: HttpRequest) -> HttpResponse:
         body = _features(request)
     else:  # what every visit of the map requests
         key = _state_name(request, f"alerts.geojson in {get_language()}")
-        body = not_none(cache.get_or_set(key, partial(_features, request), KEPT_SECONDS))
+        body = promised(cache.get_or_set(key, partial(_features, request), KEPT_SECONDS))
     return HttpResponse(body, content_type="application/geo+json")
 
 

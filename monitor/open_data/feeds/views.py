@@ -11,6 +11,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
+from core.errors import promised
 from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
@@ -21,7 +22,6 @@ from monitor.open_data.feeds.subscription import (
     subscription_atom,
     subscription_cap,
 )
-from monitor.optional import not_none
 
 KEEP_SECONDS = 300
 
@@ -43,7 +43,7 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
             issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
             etag = _etag(request, subscription, entries, list(issued))
             changed = [*(entry.changed for entry in entries), *issued.values()]
-            stamp = int(max(changed, default=not_none(subscription.confirmed_at)).timestamp())
+            stamp = int(max(changed, default=promised(subscription.confirmed_at)).timestamp())
             unchanged = get_conditional_response(request, etag=etag, last_modified=stamp)
             response = unchanged or make(request, subscription, entries)
         response["ETag"], response["Last-Modified"] = etag, http_date(stamp)

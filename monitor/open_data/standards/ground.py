@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db.models import F, Func, IntegerField, QuerySet
 from django.urls import reverse
 
+from core.errors import promised
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
@@ -21,7 +22,6 @@ from monitor.open_data.api.rows import product_row
 from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.optional import not_none
 from monitor.pages.glaciers.views import ident_of
 from monitor.wording.cards.cards import BRIEF, alert_cards
 
@@ -112,7 +112,7 @@ def glacier_feature(motion: GlacierMotion) -> Feature:
         "attribution": glacier.layer.attribution,
         "url": reverse("glacier-detail", args=[ident_of(glacier)]),
     }
-    outline = geojson(not_none(glacier.outline))
+    outline = geojson(promised(glacier.outline))
     return {"type": "Feature", "id": ident_of(glacier), "geometry": outline, "properties": properties}
 
 

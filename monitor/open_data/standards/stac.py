@@ -7,6 +7,7 @@ from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, 
 from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 
+from core.errors import promised
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
@@ -16,7 +17,6 @@ from monitor.open_data.standards.collections import Feature, Rows, box, geojson
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.ground import OF_PRODUCTS, Products
 from monitor.open_data.standards.queries import Filter, Query
-from monitor.optional import not_none
 
 STAC = "1.1.0"
 VELOCITY_FIELDS, RADAR_IMAGES, PREDICTIONS = "velocity-fields", "radar-images", "predictions"
@@ -83,7 +83,7 @@ def of_product(row: Product) -> Feature:
 def of_scene(row: Scene) -> Feature:
     """Return the item of a radar image."""
     properties: dict[str, Any] = _titled(row.name, row.simulated) | {
-        "datetime": stamp(not_none(row.acquired_at)),
+        "datetime": stamp(promised(row.acquired_at)),
         "created": stamp(row.loaded_at),
         "gsd": row.posting_m,
         **{name: getattr(row, name) for name in OF_SCENES},
@@ -98,7 +98,7 @@ def of_scene(row: Scene) -> Feature:
         row.footprint,
         properties | known_orbit,
         stac_extensions=[PROJECTION, *([SATELLITE] if known_orbit else [])],
-        assets={"tiles": _tiles("radar", not_none(row.acquired_at).date().isoformat())} if row.raster else {},
+        assets={"tiles": _tiles("radar", promised(row.acquired_at).date().isoformat())} if row.raster else {},
     )
 
 
@@ -110,8 +110,8 @@ def of_prediction(row: Prediction) -> Feature:
         seen = [run.product, *run.companions.all()]
         sources = [_related("derived_from", VELOCITY_FIELDS, one.pk) for one in seen]
     else:
-        pair = not_none(run.pair)
-        between = _between(not_none(pair.reference.acquired_at), not_none(pair.secondary.acquired_at))
+        pair = promised(run.pair)
+        between = _between(promised(pair.reference.acquired_at), promised(pair.secondary.acquired_at))
         images = (pair.reference_id, pair.secondary_id)
         sources = [_related("derived_from", RADAR_IMAGES, pk) for pk in images]
     properties = (

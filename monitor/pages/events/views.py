@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
 from core.areas import bounds_of
+from core.errors import promised
 from core.storage import stored_tiff
 from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
@@ -33,7 +34,6 @@ from ml.runs.events import event_report
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
-from monitor.optional import not_none
 from monitor.pages.events import words
 from monitor.pages.pairs.rows import run_rows
 from monitor.web.guards import account_in, operators_only
@@ -143,7 +143,7 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
         if prediction := predictions.get(row.get("id", 0)):
             near = _near(event, pair, prediction)
             row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
-    days = not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()
+    days = promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
@@ -160,7 +160,7 @@ def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
         with stored_tiff(prediction.raster) as raster:
             if "coherence" in raster.descriptions:
                 return words.coherence_near(near_coherence(raster, around), event.radius_km)
-            scale = PixelScale(not_none(pair.reference.posting_m), pair.temporal_baseline_days)
+            scale = PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
             return words.motion_near(near_motion(raster, around, scale), event.radius_km)
     except (OSError, RasterioError, ValueError) as fault:
         logger.warning("raster %s cannot be read: %s", prediction.raster.name, fault)

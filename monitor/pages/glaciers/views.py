@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from shapely import from_wkb
 
 from core.areas import bounds_of
+from core.errors import promised
 from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of
 from detection.glaciers.selectors import samples_by_view
@@ -25,7 +26,6 @@ from monitor.maps.imaging.charts import middles
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.catalogue import raster_group
-from monitor.optional import not_none
 from monitor.wording import glaciers as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
@@ -55,18 +55,18 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
         "place": place,
         "motion": motion,
         "state_words": words.STATE_WORDS[motion.state],
-        "speed": speed_words(not_none(motion.speed_m_day), motion.sigma_m_day),
-        "usual": speed_words(not_none(motion.usual_m_day)),
+        "speed": speed_words(promised(motion.speed_m_day), motion.sigma_m_day),
+        "usual": speed_words(promised(motion.usual_m_day)),
     }
 
 
 def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
     """Return the context of the page of one glacier."""
-    glacier, outline = motion.glacier, not_none(motion.glacier.outline)
+    glacier, outline = motion.glacier, promised(motion.glacier.outline)
     km2 = cells_of(from_wkb(bytes(outline.wkb))).km2
     row = _row(motion, area_names([(outline, glacier.layer.simulated)])[0])
-    speed, usual = not_none(motion.speed_m_day), not_none(motion.usual_m_day)
-    last_day, sigma = not_none(motion.last_day), motion.sigma_m_day
+    speed, usual = promised(motion.speed_m_day), promised(motion.usual_m_day)
+    last_day, sigma = promised(motion.last_day), motion.sigma_m_day
     seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
     alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=outline)
     return {
@@ -101,9 +101,9 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}
-    ends = [(not_none(not_none(one.prediction.run.pair).secondary.acquired_at), one.prediction) for one in samples]
+    ends = [(promised(promised(one.prediction.run.pair).secondary.acquired_at), one.prediction) for one in samples]
     _end, prediction = max(ends, key=itemgetter(0))
-    layer, group = not_none(raster_group(prediction))
+    layer, group = promised(raster_group(prediction))
     where = map_at(*bounds_of(motion.glacier.outline))
     scan = getattr(prediction, "glacier_scan", None)
     return {
@@ -117,7 +117,7 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
 def glacier_list(request: HttpRequest) -> HttpResponse:
     """Show the list of glaciers whose motion is known."""
     page = Paginator(glacier_selectors.motions_known(), PER_PAGE).get_page(request.GET.get("page"))
-    places = area_names([(not_none(motion.glacier.outline), motion.glacier.layer.simulated) for motion in page])
+    places = area_names([(promised(motion.glacier.outline), motion.glacier.layer.simulated) for motion in page])
     rows = [_row(motion, place) for motion, place in zip(page, places, strict=True)]
     return render(request, "pages/glaciers/list.html", {"page": page, "glaciers": rows})
 

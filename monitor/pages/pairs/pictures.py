@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from rasterio.errors import RasterioError
 
+from core.errors import promised
 from core.pixel_grids import PixelGrid
 from core.storage import stored_tiff
 from ingest.models import Scene, ScenePair
@@ -19,7 +20,6 @@ from monitor.maps.imaging.drawing import Float32
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
 from monitor.maps.rasters.catalogue import images_of
 from monitor.maps.rasters.layers import RasterLayer
-from monitor.optional import not_none
 from monitor.wording.dates import day_words
 from monitor.wording.figures import listed
 
@@ -68,12 +68,12 @@ def pair_stretch(pair: ScenePair) -> pixels.Stretch:
     shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
     key = f"pair-stretch-{etag_of(*_of_files(pair))}"
     stretch = cache.get_or_set(key, lambda: pixels.common_stretch(read_pair(pair, grid, shape)), STRETCH_KEPT_S)
-    return pixels.Stretch(*not_none(stretch))
+    return pixels.Stretch(*promised(stretch))
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: pixels.Piece) -> bytes:
     """Return a PNG of a run's result in a window of the pair's grid. Raises ImageGone."""
-    pair = not_none(prediction.run.pair)
+    pair = promised(prediction.run.pair)
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
     try:
         with stored_tiff(prediction.raster) as dataset:
@@ -116,7 +116,7 @@ def gone_words(scenes: list[Scene]) -> str:
         "The files of the images of %(days)s are no longer in the storage, so there is nothing to show. Load them "
         "again.",
         len(scenes),
-    ) % {"days": listed([day_words(not_none(scene.acquired_at).date()) for scene in scenes])}
+    ) % {"days": listed([day_words(promised(scene.acquired_at).date()) for scene in scenes])}
 
 
 def _of_files(pair: ScenePair) -> list[object]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
 from core.areas import bounds_of
+from core.errors import promised
 from detection import pairs as pair_selectors
 from detection.models import Alert
 from ingest.formats.registry import TITLES
@@ -19,7 +20,6 @@ from ml.models import Run
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.catalogue import day_label, raster_group
 from monitor.maps.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
-from monitor.optional import not_none
 from monitor.wording import images as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
@@ -74,7 +74,7 @@ def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
 
 def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
     satellite = words.PLATFORMS.get(scene.platform, scene.platform)
-    size = words.size(scene.rows, not_none(scene.cols), not_none(scene.posting_m)) if scene.rows else ""
+    size = words.size(scene.rows, promised(scene.cols), promised(scene.posting_m)) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
         "scene": scene,
@@ -91,7 +91,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
     """Return the properties of a pair in words, for its page."""
     first, second = pair.reference, pair.secondary
-    day = not_none(second.acquired_at).date().isoformat()
+    day = promised(second.acquired_at).date().isoformat()
     licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
     return {
         "row": pair,
@@ -105,7 +105,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "look": words.look_side(first.direction, first.look_direction),
         "polarisation": words.polarisation(first.polarisation),
         "apart": words.apart(pair.temporal_baseline_days),
-        "size": words.size(pair.rows, pair.cols, not_none(first.posting_m)),
+        "size": words.size(pair.rows, pair.cols, promised(first.posting_m)),
         "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
         if pair.resampled
         else _("Both images share one grid; nothing is resampled."),
@@ -145,12 +145,12 @@ def _run_row(pair: ScenePair, run: Run, label: Promise, cards: list[Any]) -> dic
     prediction = getattr(run, "prediction", None)
     if prediction is None or run.state != Run.State.SUCCEEDED:
         return row
-    layer, (_, group) = LAYER_OF_TASK[task], not_none(raster_group(prediction))
+    layer, (_, group) = LAYER_OF_TASK[task], promised(raster_group(prediction))
     where = map_at(*bounds_of(pair.footprint))
     has_values = prediction.statistics.get("known_share") != 0
     return row | {
         "sentences": words.result_sentences(
-            task, prediction.statistics, not_none(pair.reference.posting_m), pair.temporal_baseline_days
+            task, prediction.statistics, promised(pair.reference.posting_m), pair.temporal_baseline_days
         ),
         "layer": layer,
         "picture": reverse("pair-run-image", args=[pair.pk, run.pk]) if has_values else "",
@@ -189,4 +189,4 @@ def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _days(pair: ScenePair) -> tuple[date, date]:
-    return not_none(pair.reference.acquired_at).date(), not_none(pair.secondary.acquired_at).date()
+    return promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()

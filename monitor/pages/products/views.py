@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from core.areas import bounds_of
+from core.errors import promised
 from ingest.formats.registry import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
@@ -23,7 +24,6 @@ from ml.runs.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file
-from monitor.optional import not_none
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.figures import cell_text, listed, whole
@@ -83,7 +83,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     return {
         "name": ", ".join(part for part in (title, piece(first)) if part),
         "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
-        "period_label": _between(not_none(first.acquired_at).date(), not_none(last.acquired_at).date()),
+        "period_label": _between(promised(first.acquired_at).date(), promised(last.acquired_at).date()),
         "scenes": scenes,
         "bounds_url": f"{reverse('map')}?raster=radar{map_at(*bounds_of(first.footprint))}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",

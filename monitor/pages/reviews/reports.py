@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from core.errors import promised
 from detection.models import Alert
 from monitor.maps.map.config import map_at
 from monitor.models.reports import ResidentReport
-from monitor.optional import not_none
 from monitor.subscribers.reports.selectors import alerts_near_reports, reports_confirmed, reports_waiting
 from monitor.subscribers.reports.services import LONGEST_REASON, report_decide
 from monitor.web.guards import account_in, deciders_only
@@ -52,7 +52,7 @@ def review_report_photo(request: HttpRequest, report: int) -> HttpResponse:
         "X-Content-Type-Options": "nosniff",
         "Content-Disposition": f'attachment; filename="report{kept.pk}.jpg"',
     }
-    return HttpResponse(bytes(not_none(kept.photo)), content_type="image/jpeg", headers=headers)
+    return HttpResponse(bytes(promised(kept.photo)), content_type="image/jpeg", headers=headers)
 
 
 def _page(request: HttpRequest, fault: str = "", status: int = 200) -> HttpResponse:

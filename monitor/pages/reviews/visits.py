@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.errors import promised
 from core.text import distinct_values
 from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
@@ -17,7 +18,6 @@ from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.optional import not_none
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 
@@ -100,7 +100,7 @@ def visits_remind() -> int:
     with transaction.atomic():
         wished = visits_open().filter(remind=True, reminded_at=None, day__lte=tomorrow, visitor__is_active=True)
         due = list(wished.exclude(visitor__email="").select_for_update(of=("self",)))
-        visitors = {visit.visitor_id: not_none(visit.visitor) for visit in due}
+        visitors = {visit.visitor_id: promised(visit.visitor) for visit in due}
         languages = dict(AccountLanguage.objects.filter(account__in=list(visitors)).values_list("account", "language"))
         for visitor in visitors.values():
             last = max(visit.pk for visit in due if visit.visitor_id == visitor.pk)

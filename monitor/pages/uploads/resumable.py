@@ -19,9 +19,9 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpl
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.errors import promised
 from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
-from monitor.optional import not_none
 from monitor.wording.figures import short, whole
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
@@ -63,7 +63,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         """Open a file in a folder of its own, or skip it if its ending is unknown."""
         FileUploadHandler.new_file(self, *args, **kwargs)
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
-        name = not_none(self.file_name)
+        name = promised(self.file_name)
         if Path(name).suffix.lower() not in known:
             fault = _("%(file)s was not taken: its ending is not one of %(endings)s.")
             self._refuse(fault, endings=", ".join(sorted(known)))
@@ -96,7 +96,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
             raise StopUpload(connection_reset=True) from fault
 
     def _refuse(self, fault: str, **figures: str) -> None:
-        self.faults.append(fault % {"file": not_none(self.file_name)[:LONGEST_NAME], **figures})
+        self.faults.append(fault % {"file": promised(self.file_name)[:LONGEST_NAME], **figures})
         raise SkipFile
 
     def upload_interrupted(self) -> None:

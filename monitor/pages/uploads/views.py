@@ -16,13 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import DiskFull
+from core.errors import DiskFull, promised
 from core.storage.inputs import input_put
 from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob
-from monitor.optional import not_none
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
 from monitor.web.guards import loaders_only
@@ -130,12 +129,12 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         job_queue(
             source=IngestJob.Source.UPLOAD,
             path=folder / file.path.name,
-            original_name=not_none(file.name),
-            size_bytes=not_none(file.size),
+            original_name=promised(file.name),
+            size_bytes=promised(file.size),
             sha256=file.sha256,
             submission=form.submission(request.user.get_username(), beside),
         )
-        names.append(not_none(file.name))
+        names.append(promised(file.name))
     return _answer(request, names, faults, status=refused if faults and not names else 200)
 
 

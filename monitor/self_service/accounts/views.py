@@ -19,8 +19,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from core.errors import promised
 from monitor.models.messages import Invitation
-from monitor.optional import not_none
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
 from monitor.subscribers.subscriptions import limits
@@ -164,7 +164,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
         except Refusal:
             return _no_invitation(request)
         del request.session[OPENED]
-        return sign_in(request, not_none(authenticate(request, username=name, password=password)))
+        return sign_in(request, promised(authenticate(request, username=name, password=password)))
     context = {"form": form, "invitation": invitation}
     return render(request, "self_service/accounts/join.html", context, status=422 if form.errors else 200)
 
@@ -211,7 +211,7 @@ class NewPassword(PasswordResetConfirmView):
     def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
         """Remember the browser, because a reader of the owner's mail counts as the owner."""
         response = super().form_valid(form)
-        browser_remember(response, not_none(self.user).get_username())
+        browser_remember(response, promised(self.user).get_username())
         return response
 
 

@@ -22,8 +22,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from requests import RequestException
 
+from core.errors import promised
 from detection.reviews.audit import audit_write
-from monitor.optional import not_none
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.identity.site_file import ROLES, OpenID
@@ -45,7 +45,7 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
         """Give a known account the role of the claim; refuse those without one, deactivated, or paused."""
         given, account, lasts_until = sociallogin.account.extra_data, _account(sociallogin), _end_of(sociallogin.token)
         _keep_little(sociallogin, given)
-        provider = not_none(settings.SITE.openid)
+        provider = promised(settings.SITE.openid)
         role = role_of(provider, given)
         if sociallogin.is_existing:
             role_apply(account=account, role=role)

@@ -9,10 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.errors import one_line
+from core.errors import one_line, promised
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
-from monitor.optional import not_none
 from monitor.subscribers.organisations.names import title_of
 from monitor.subscribers.quotas.holders import organisation_key
 from monitor.subscribers.quotas.services import Claim, room_held
@@ -170,7 +169,7 @@ def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
     """Change filters, name, and region if one is given, of a watched place, for every member. Raises Refusal."""
-    with _alone(not_none(shared.organisation)) as mine:
+    with _alone(promised(shared.organisation)) as mine:
         services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
         seats_settle(organisation=mine)

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from shapely import from_wkb
 
+from core.errors import promised
 from core.text import distinct_values
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
 from monitor.maps.map.place_search import Hit, NumberField, place_search
-from monitor.optional import not_none
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions
 from monitor.wording.administrative import level_label
@@ -203,8 +203,8 @@ class WhereForm(forms.Form):
         file: UploadedFile[Any] | None = cleaned.get(field)
         if file is None:
             raise Refusal(" ".join(map(str, self.errors.pop(field, []))) or none)
-        name = not_none(file.name)
-        given_files.check_size(not_none(file.size), most_bytes, name)
+        name = promised(file.name)
+        given_files.check_size(promised(file.size), most_bytes, name)
         return file.read(), name
 
 

@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.db.models import Count, Max, QuerySet
 from django.http import Http404
 
+from core.errors import promised
 from detection.kinds import Kind
 from detection.lists import Order, Period, alerts_matching, alerts_within
 from detection.models import Alert
@@ -15,7 +16,6 @@ from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
-from monitor.optional import not_none
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
 
@@ -74,4 +74,4 @@ def alerts_touching(region: AdministrativeRegion) -> list[int]:
     parts = f"{region.pk} {region.layer.file_sha256} {sorted(known.items())}"
     key = f"alerts-touching-{hashlib.sha256(parts.encode()).hexdigest()}"
     touching = alerts_within(area=AdministrativeRegion.objects.filter(pk=region.pk).values("outline"))
-    return not_none(cache.get_or_set(key, lambda: list(touching.values_list("pk", flat=True)), KEPT_S))
+    return promised(cache.get_or_set(key, lambda: list(touching.values_list("pk", flat=True)), KEPT_S))

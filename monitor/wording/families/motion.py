@@ -5,9 +5,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from core.errors import promised
 from detection.kinds import row_of
 from detection.search.patches import MOTION
-from monitor.optional import not_none
 from monitor.wording.dates import day_words, days_words, period_words
 from monitor.wording.families.voice import (
     AlertFigures,
@@ -54,26 +54,26 @@ class MotionVoice(PairVoice):
         """Return a label: 'moving 3.1 metres a day to the south-east'."""
         # Translators: %(speed)s is "3.1 metres a day", %(way)s is "to the south-east"
         return _("moving %(speed)s %(way)s") % {
-            "speed": speed_words(not_none(alert.speed_m_day)),
-            "way": toward(not_none(alert.bearing_deg)),
+            "speed": speed_words(promised(alert.speed_m_day)),
+            "way": toward(promised(alert.bearing_deg)),
         }
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return a sentence on how fast the ground moved, in which direction and when."""
         figures = {
-            "way": toward(not_none(alert.bearing_deg)),
-            "speed": likely_speed(not_none(alert.speed_m_day), alert.speed_sigma_m_day),
+            "way": toward(promised(alert.bearing_deg)),
+            "speed": likely_speed(promised(alert.speed_m_day), alert.speed_sigma_m_day),
             "when": days_words(alert.first_motion, alert.last_motion),
         }
         return str(row_of(alert.kind).moved % figures)
 
     def headline(self, alert: AlertFigures) -> Headline:
         """Return the speed along the ground and its direction on the compass."""
-        speed = speed_words(not_none(alert.speed_m_day), alert.speed_sigma_m_day)
+        speed = speed_words(promised(alert.speed_m_day), alert.speed_sigma_m_day)
         number, _sign, rest = speed.partition(" ± ")
         margin, _space, unit = rest.partition(" ")
-        arrow = ARROWS[round(not_none(alert.bearing_deg) / 45) % 8]
-        return Headline(number, margin, unit, arrow, toward(not_none(alert.bearing_deg)), self._when(alert))
+        arrow = ARROWS[round(promised(alert.bearing_deg) / 45) % 8]
+        return Headline(number, margin, unit, arrow, toward(promised(alert.bearing_deg)), self._when(alert))
 
     def _when(self, alert: AlertFigures) -> str:
         return period_words(alert.first_motion, alert.last_motion)
@@ -81,8 +81,8 @@ class MotionVoice(PairVoice):
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here moved to the south-east by about 42 centimetres a day in October 2023.'."""
         figures = {
-            "way": toward(not_none(alert.bearing_deg)),
-            "speed": speed_words(not_none(alert.speed_m_day)),
+            "way": toward(promised(alert.bearing_deg)),
+            "speed": speed_words(promised(alert.speed_m_day)),
             "when": self._when(alert),
         }
         return str(row_of(alert.kind).moved % figures)
@@ -101,9 +101,9 @@ class MotionVoice(PairVoice):
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the speed of a detection with its direction."""
-        speed = speed_words(not_none(detection.speed_m_day), detection.speed_sigma_m_day)
+        speed = speed_words(promised(detection.speed_m_day), detection.speed_sigma_m_day)
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
-        figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(not_none(detection.bearing_deg))}
+        figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(promised(detection.bearing_deg))}
         return Finding(figure, _("along the ground"), [])
 
 
@@ -124,8 +124,8 @@ class SurgeVoice(MotionVoice):
 
     def label(self, alert: AlertFigures) -> str:
         """Return a label: 'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
-        usual = not_none(alert.usual_speed_m_day)
-        times = not_none(alert.speed_m_day) / usual if usual > 0 else 0.0
+        usual = promised(alert.usual_speed_m_day)
+        times = promised(alert.speed_m_day) / usual if usual > 0 else 0.0
         label = super().label(alert)
         if times < 2:
             return label
@@ -136,22 +136,22 @@ class SurgeVoice(MotionVoice):
         return _("The glacier here has flowed much faster than usual %(since)s.") % {"since": self._when(alert)}
 
     def _when(self, alert: AlertFigures) -> str:
-        return _("since about %(day)s") % {"day": day_words(not_none(alert.onset))}
+        return _("since about %(day)s") % {"day": day_words(promised(alert.onset))}
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return sentences on when the surge began, and on the latest and the usual speed of the glacier."""
-        margin = max(1, round(2 * not_none(alert.onset_sigma_days)))
-        usual = speed_words(max(not_none(alert.usual_speed_m_day), LEAST_USUAL_M_DAY))
+        margin = max(1, round(2 * promised(alert.onset_sigma_days)))
+        usual = speed_words(max(promised(alert.usual_speed_m_day), LEAST_USUAL_M_DAY))
         since = ngettext(
             "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s day).",
             "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s days).",
             margin,
-        ) % {"day": day_words(not_none(alert.onset)), "margin": margin}
+        ) % {"day": day_words(promised(alert.onset)), "margin": margin}
         # Translators: %(speed)s is "3 metres a day (probably 2 to 4)", %(way)s is "to the south-east", %(usual)s is
         # "40 centimetres a day"
         lately = _("Lately it flowed by about %(speed)s %(way)s; about %(usual)s is usual.") % {
-            "speed": likely_speed(not_none(alert.speed_m_day), alert.speed_sigma_m_day),
-            "way": toward(not_none(alert.bearing_deg)),
+            "speed": likely_speed(promised(alert.speed_m_day), alert.speed_sigma_m_day),
+            "way": toward(promised(alert.bearing_deg)),
             "usual": usual,
         }
         return f"{since} {lately}"

@@ -5,8 +5,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.errors import promised
 from detection.kinds import row_of
-from monitor.optional import not_none
 from monitor.wording.dates import days_words
 from monitor.wording.families.voice import (
     AlertFigures,
@@ -56,15 +56,15 @@ class SurfaceVoice(PairVoice):
             "The surface here changed %(when)s: radar images of these days match to only %(after)s, where earlier ones "
             "matched to %(before)s; that is far beyond their usual ups and downs."
         )
-        return (far_changed if -not_none(alert.change_sigma) >= FAR_SIGMAS else changed) % figures
+        return (far_changed if -promised(alert.change_sigma) >= FAR_SIGMAS else changed) % figures
 
     def headline(self, alert: AlertFigures) -> Headline:
         """Return how well the images still match, and how unusual that is."""
-        times = _("%(times)s times the usual spread") % {"times": decimal(-not_none(alert.change_sigma), 1)}
+        times = _("%(times)s times the usual spread") % {"times": decimal(-promised(alert.change_sigma), 1)}
         before = _("match of the images; %(before)s before") % _matches(alert)
         when = days_words(alert.first_motion, alert.last_motion)
         return Headline(
-            percent(not_none(alert.coherence_after)), "", f"{before}, {times}", "↓", str(row_of(alert.kind).short), when
+            percent(promised(alert.coherence_after)), "", f"{before}, {times}", "↓", str(row_of(alert.kind).short), when
         )
 
     def brief(self, alert: AlertFigures) -> str:
@@ -85,10 +85,10 @@ class SurfaceVoice(PairVoice):
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the loss of coherence of a detection."""
-        times = {"times": decimal(-not_none(detection.change_sigma), 1)}
+        times = {"times": decimal(-promised(detection.change_sigma), 1)}
         figure = _("match fell from %(before)s to %(after)s, %(times)s times its usual spread")
         return Finding(figure % (_matches(detection) | times), _("compared with earlier pairs"), [])
 
 
 def _matches(area: AreaFigures) -> dict[str, str]:
-    return {"before": percent(not_none(area.coherence_before)), "after": percent(not_none(area.coherence_after))}
+    return {"before": percent(promised(area.coherence_before)), "after": percent(promised(area.coherence_after))}

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from core.errors import promised
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from detection.rules.motion import is_at_rest, motion_of, rate_now
 from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
-from monitor.optional import not_none
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import IN, period_words
 from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, since_change
@@ -141,7 +141,7 @@ class VelocityVoice(FamilyVoice):
             # Translators: %(rate)s is "75 mm a year", %(around)s is "9"
             rate = _("%(rate)s (%(around)s around it)") % {
                 "rate": mm_a_year(figure(now.rate_mm_yr)),
-                "around": round_figure(not_none(alert.rate_mm_yr)),
+                "around": round_figure(promised(alert.rate_mm_yr)),
             }
             return str(now.way.fastest_up_to % {"rate": rate, "when": now.when})
         since, between = (now.way.has_moved_short or now.way.has_moved), (now.way.moved_short or now.way.moved)
@@ -165,12 +165,12 @@ class VelocityVoice(FamilyVoice):
         elif motion:
             moved = change_sentences(motion, alert, own)
         else:
-            moved = [own.moved % {"rate": rate_words(not_none(alert.rate_mm_yr), alert.rate_sigma_mm_yr), "when": when}]
+            moved = [own.moved % {"rate": rate_words(promised(alert.rate_mm_yr), alert.rate_sigma_mm_yr), "when": when}]
         # without a sign, the direction itself is seen from the satellite
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
-        uneven = abs(not_none(alert.peak_rate_mm_yr)) > max(
-            UNEVEN * abs(not_none(alert.rate_mm_yr)), abs(now.rate_mm_yr)
+        uneven = abs(promised(alert.peak_rate_mm_yr)) > max(
+            UNEVEN * abs(promised(alert.rate_mm_yr)), abs(now.rate_mm_yr)
         )
         parts = []
         if stands_out:
@@ -234,7 +234,7 @@ class VelocityVoice(FamilyVoice):
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the rate of a detection in words, with the reasons for the detection."""
-        rate = with_uncertainty(not_none(detection.rate_mm_yr), detection.rate_sigma_mm_yr)
+        rate = with_uncertainty(promised(detection.rate_mm_yr), detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
         if len(detection.reasons) > 1:
             reasons = [*agreement_sentences(detection.reasons), *reasons]
@@ -245,7 +245,7 @@ class VelocityVoice(FamilyVoice):
             reasons.append(fastest % {"n": len(detection.places), "rates": rates})
         reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
         figures = [
-            direction(source.component, not_none(detection.rate_mm_yr)),
+            direction(source.component, promised(detection.rate_mm_yr)),
             _("%(number)s mm/year") % {"number": rate},
         ]
         return Finding(", ".join(figures), component_label(source.component), reasons)
@@ -297,13 +297,13 @@ def _current(alert: AlertFigures) -> Current:
     when, n_fast = period_words(alert.first_motion, alert.last_motion), alert.n_fast_places
     if motion is None and n_fast:
         return Current(
-            not_none(alert.peak_rate_mm_yr), _peak_sigma(alert), own, when, most=_("up to"), beside=_beside(alert)
+            promised(alert.peak_rate_mm_yr), _peak_sigma(alert), own, when, most=_("up to"), beside=_beside(alert)
         )
     if motion is None:
         return Current(*rate, own, when)
     fastest = ""
     if n_fast and not is_at_rest(alert):
-        fastest = str(own.fastest_up_to % {"rate": mm_a_year(figure(not_none(alert.peak_rate_mm_yr))), "when": when})
+        fastest = str(own.fastest_up_to % {"rate": mm_a_year(figure(promised(alert.peak_rate_mm_yr))), "when": when})
     if motion.trend in EVENLY:
         return Current(*rate, own, IN.of(alert.last_motion, 0.0), beside=fastest)
     now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
@@ -322,7 +322,7 @@ def _beside(alert: AlertFigures) -> str:
     beside = ngettext(
         "in one place; %(around)s around it", "in %(n)s places; %(around)s around them", alert.n_fast_places
     )
-    return beside % {"n": whole(alert.n_fast_places), "around": round_figure(not_none(alert.rate_mm_yr))}
+    return beside % {"n": whole(alert.n_fast_places), "around": round_figure(promised(alert.rate_mm_yr))}
 
 
 def _around(alert: AlertFigures) -> str:
@@ -333,7 +333,7 @@ def _around(alert: AlertFigures) -> str:
     )
     return around % {
         "n": whole(alert.n_fast_places),
-        "rate": rate_words(not_none(alert.rate_mm_yr), alert.rate_sigma_mm_yr),
+        "rate": rate_words(promised(alert.rate_mm_yr), alert.rate_sigma_mm_yr),
     }
 
 
@@ -343,7 +343,7 @@ def _is_region(alert: AlertFigures) -> bool:
 
 def _way(alert: AlertFigures) -> Way:
     sign = row_of(alert.kind).sign
-    return SIGN_WAYS[sign] if sign else way(alert.component, not_none(alert.rate_mm_yr))
+    return SIGN_WAYS[sign] if sign else way(alert.component, promised(alert.rate_mm_yr))
 
 
 def _in_ten(name: str, share: float) -> str:
@@ -366,7 +366,7 @@ def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
 
 def _fastest(alert: AlertFigures, own: Way, when: str) -> str:
     """Return 'The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.'."""
-    peak = not_none(alert.peak_rate_mm_yr)
+    peak = promised(alert.peak_rate_mm_yr)
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return str(own.fastest_up_to % {"rate": mm_a_year(round_figure(peak)), "when": when})
     low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
+from core.errors import promised
 from monitor.operations.backups.manifest import Unusable
 from monitor.operations.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
-from monitor.optional import not_none
 
 EVERY = timedelta(days=1)
 TRY_AGAIN_SECONDS = 3600.0
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError("--keep takes a number above 0; --daily needs it")
         folder = folder.absolute()
         if daily:
-            self._every_day(folder, not_none(keep))
+            self._every_day(folder, promised(keep))
         else:
             try:
                 self._make(folder, keep)
