@@ -94,19 +94,19 @@ def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
     return failed.order_by("-next_try_at")
 
 
-def _running(kind: str) -> QuerySet[Any]:
+def _rows_running(kind: str) -> QuerySet[Any]:
     return KINDS[kind]._default_manager.filter(state=RUNNING[kind])
 
 
 def abandoned(*, seconds: float) -> dict[str, int]:
     """Count the rows of each kind still marked as running although their lease ended `seconds` ago or earlier."""
     ended = Now() - timedelta(seconds=seconds)
-    return {kind: _running(kind).filter(lease_until__lt=ended).count() for kind in RUNNING}
+    return {kind: _rows_running(kind).filter(lease_until__lt=ended).count() for kind in RUNNING}
 
 
 def is_worked_on(kind: str) -> bool:
     """Return whether a worker is processing a row of this kind under a valid lease."""
-    return _running(kind).filter(lease_until__gte=Now()).exists()
+    return _rows_running(kind).filter(lease_until__gte=Now()).exists()
 
 
 def newest_data_ages() -> dict[str, float]:

@@ -81,14 +81,14 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
     ]
 
 
-def _found_as(review: Review) -> str:
+def _state_before(review: Review) -> str:
     state: str = vars(review)["found_as"]  # a column of `judgements`
     return state
 
 
 def found_words(review: Review) -> str:
     """Describe the number of data sets in which an alert was found before its review."""
-    return str(FOUND_AS[_found_as(review)])
+    return str(FOUND_AS[_state_before(review)])
 
 
 def _row(one: Precision) -> dict[str, Any]:
@@ -130,6 +130,6 @@ def record_csv(request: HttpRequest) -> HttpResponse:
     for review, card in zip(reviews, alert_cards([review.alert for review in reviews]), strict=True):
         simulated, first_seen = "yes" if card.simulated else "no", f"{card.first_seen:%Y-%m-%d}"
         alert = (card.code, card.kind, cell_text(card.place), simulated, first_seen)
-        verdict = (_found_as(review), f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
+        verdict = (_state_before(review), f"{review.created_at:%Y-%m-%d}", review.verdict, review.reason_code)
         rows.append((*alert, *verdict, request.build_absolute_uri(card.url)))
     return csv_response("alerts-judged", rows)
