@@ -16,9 +16,9 @@ EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "
 
 
 def promised(value: Value | None) -> Value:
-    """Return a value that a rule of the database promises to be there. LookupError if it is None."""
+    """Return a value that a rule of the database promises to be there. RuntimeError if it is None."""
     if value is None:
-        raise LookupError("a row lacks a value that the rules of its table promise")
+        raise RuntimeError("a row lacks a value that the rules of its table promise")
     return value
 
 

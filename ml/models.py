@@ -108,12 +108,12 @@ class Run(models.Model):
 
     @property
     def its_product(self) -> Product:
-        """Velocity field that the run is on. LookupError for a run on a pair."""
+        """Velocity field that the run is on. RuntimeError for a run on a pair."""
         return promised(self.product)
 
     @property
     def its_pair(self) -> ScenePair:
-        """Pair that the run is on. LookupError for a run on a velocity field."""
+        """Pair that the run is on. RuntimeError for a run on a velocity field."""
         return promised(self.pair)
 
 

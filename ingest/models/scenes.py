@@ -97,7 +97,7 @@ class Scene(FromFile):
 
     @property
     def day(self) -> date:
-        """Day on which a usable image was taken, UTC. LookupError for one whose file does not say it."""
+        """Day on which a usable image was taken, UTC. RuntimeError for one whose file does not say it."""
         return promised(self.acquired_at).date()
 
     @property
