@@ -9,6 +9,11 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
+# Translators: %(way)s is "to the south-east", %(speed)s is "3 metres a day (probably 2 to 4)", %(when)s is "between 4
+# and 16 October 2023"
+MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s.")
+NO_MOTION = _("Data after %(day)s show no motion.")
+
 
 class Kind(StrEnum):
     """Kinds of alerts."""
@@ -69,12 +74,6 @@ class Mark(NamedTuple):
     def classes(self) -> str:
         """Return the classes of static/css/mark.css."""
         return f"mark--{self.shape} tone--{self.colour}"
-
-
-# Translators: %(way)s is "to the south-east", %(speed)s is "3 metres a day (probably 2 to 4)", %(when)s is "between 4
-# and 16 October 2023"
-MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s.")
-NO_MOTION = _("Data after %(day)s show no motion.")
 
 
 @dataclass(frozen=True, kw_only=True)

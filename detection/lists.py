@@ -15,6 +15,8 @@ from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import LIVING, State
 from detection.selectors import MOST_IMPORTANT, PUBLIC_STATES
 
+NEVER_WERE = (State.REJECTED, State.MERGED)
+
 
 class Period(NamedTuple):
     """Period between two days, both included; None: no limit."""
@@ -57,7 +59,6 @@ ORDERS = {
     Order.FOUND: ("-created_at", "-id"),
     Order.LARGEST: ("-area_m2", "-id"),
 }
-NEVER_WERE = (State.REJECTED, State.MERGED)
 
 
 def alerts_matching(

@@ -51,6 +51,21 @@ __all__ = [  # beside the models below
     "SetByHand",
     "SurgeSeries",
 ]
+AREA_FIGURES = (  # published numbers of an area, in this order
+    "area_m2",
+    "rate_mm_yr",
+    "peak_rate_mm_yr",
+    "peak_low_mm_yr",
+    "peak_high_mm_yr",
+    "rate_sigma_mm_yr",
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+)
 
 
 def _choices(values: Iterable[StrEnum]) -> list[tuple[str, str]]:
@@ -68,23 +83,6 @@ class Scan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.n_detections} areas in {self.prediction}"
-
-
-AREA_FIGURES = (  # published numbers of an area, in this order
-    "area_m2",
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "peak_low_mm_yr",
-    "peak_high_mm_yr",
-    "rate_sigma_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-)
 
 
 class AreaFigures(models.Model):

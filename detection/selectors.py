@@ -26,6 +26,7 @@ UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may resume
 MOST_IMPORTANT = ("-importance", "-id")  # the order of every list; see detection.rules.importance
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
+OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
@@ -259,7 +260,6 @@ def claims_living(*, now: datetime) -> dict[int, Claim]:
     return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}
 
 
-OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
 Tilt = tuple[float, float, float]
 
 

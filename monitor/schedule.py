@@ -18,6 +18,24 @@ SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 SIGN = timedelta(seconds=30)
+QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # those that a service needs; `gpu` may be without a worker
+TASK_ROUTES = {
+    "ingest.tasks.announce_jobs": {"queue": "housekeeping"},
+    "ingest.tasks.delete_uploads": {"queue": "housekeeping"},
+    "ingest.tasks.*": {"queue": "ingest"},
+    "ml.tasks.execute_run": {"queue": "cpu"},
+    "ml.tasks.join_run": {"queue": "cpu"},
+    "ml.tasks.requeue_expired_runs": {"queue": "housekeeping"},
+    "ml.tasks.*": {"queue": "ingest"},
+    "detection.tasks.*": {"queue": "ingest"},
+    "monitor.tasks.search_images": {"queue": "ingest"},
+    "monitor.tasks.draft_bulletins": {"queue": "ingest"},
+    "monitor.tasks.make_extracts": {"queue": "ingest"},
+    "monitor.tasks.prune": {"queue": "housekeeping"},
+    "monitor.tasks.clear_sessions": {"queue": "housekeeping"},
+    "monitor.tasks.delete_what_is_over": {"queue": "housekeeping"},
+    "monitor.tasks.*": {"queue": "mail"},
+}
 
 
 def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str) -> dict[str, Any]:
@@ -26,8 +44,6 @@ def every(period: timedelta, task: str, args: Sequence[str] = (), **options: str
     expiring = {"expire_seconds": int(period.total_seconds()), **options}
     return {"task": task, "schedule": period, "args": [*args], "options": expiring}
 
-
-QUEUES = ("ingest", "cpu", "mail", "housekeeping")  # those that a service needs; `gpu` may be without a worker
 
 BEAT_SCHEDULE = {
     "data 1 take up what lies in the watched folder": every(STAGE, "ingest.tasks.watch_folder"),
@@ -61,22 +77,4 @@ BEAT_SCHEDULE = {
         )
         for queue in QUEUES
     },
-}
-
-TASK_ROUTES = {
-    "ingest.tasks.announce_jobs": {"queue": "housekeeping"},
-    "ingest.tasks.delete_uploads": {"queue": "housekeeping"},
-    "ingest.tasks.*": {"queue": "ingest"},
-    "ml.tasks.execute_run": {"queue": "cpu"},
-    "ml.tasks.join_run": {"queue": "cpu"},
-    "ml.tasks.requeue_expired_runs": {"queue": "housekeeping"},
-    "ml.tasks.*": {"queue": "ingest"},
-    "detection.tasks.*": {"queue": "ingest"},
-    "monitor.tasks.search_images": {"queue": "ingest"},
-    "monitor.tasks.draft_bulletins": {"queue": "ingest"},
-    "monitor.tasks.make_extracts": {"queue": "ingest"},
-    "monitor.tasks.prune": {"queue": "housekeeping"},
-    "monitor.tasks.clear_sessions": {"queue": "housekeeping"},
-    "monitor.tasks.delete_what_is_over": {"queue": "housekeeping"},
-    "monitor.tasks.*": {"queue": "mail"},
 }

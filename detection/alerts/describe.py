@@ -25,6 +25,20 @@ from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
 from ml.runs.selectors import products_of
 
+COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
+FIGURES_OF_PAIRS = (
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+    "usual_speed_m_day",
+    "onset",
+    "onset_sigma_days",
+)
+
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
     """Return mines, landslides, ice, roads and slope in or near an area (loaded layers), elongation and diameter."""
@@ -58,9 +72,6 @@ def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
     AlertCause.objects.update_or_create(alert=alert, defaults=values)
 
 
-COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
-
-
 def exposure_refresh(*, alert: Alert) -> AlertExposure:
     """Recount buildings, roads, railways and people on an alert's ground, replacing the earlier count."""
     exposed = exposed_in(area=alert.area, simulated=alert.simulated)
@@ -73,20 +84,6 @@ def exposure_refresh(*, alert: Alert) -> AlertExposure:
     with transaction.atomic():
         kept, _ = AlertExposure.objects.update_or_create(alert=alert, defaults=values)
     return kept
-
-
-FIGURES_OF_PAIRS = (
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-    "usual_speed_m_day",
-    "onset",
-    "onset_sigma_days",
-)
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:

@@ -34,6 +34,19 @@ from ml.runtime.code_version import code_version
 
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")
+LEAST_IOU = 0.99
+RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
+ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
+FIGURES = (
+    "rate_mm_yr",
+    "peak_rate_mm_yr",
+    "speed_m_day",
+    "peak_speed_m_day",
+    "change_sigma",
+    "area_m2",
+    "score",
+    "n_points",
+)
 
 
 class Done(NamedTuple):
@@ -142,21 +155,6 @@ def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
         return {}
     samples = measured(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
     return {number: pack(motion) for number, motion in samples.items()}
-
-
-LEAST_IOU = 0.99
-RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
-ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
-FIGURES = (
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "change_sigma",
-    "area_m2",
-    "score",
-    "n_points",
-)
 
 
 class Outcome(StrEnum):

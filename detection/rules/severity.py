@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+# anything, and much: a hamlet is some, a village much; trains ask for millimetres (EN 13848-5), so a station's length
+BUILDINGS, PEOPLE, MAIN_ROAD_KM, RAILWAY_KM = (1, 50), (1.0, 200.0), (0.1, 2.0), (0.05, 0.5)
+
 
 class Severity(StrEnum):
     """Grades of severity, lowest first."""
@@ -19,10 +22,6 @@ class Exposure(NamedTuple):
     main_road_km: float | None = None
     railway_km: float | None = None
     people: float | None = None
-
-
-# anything, and much: a hamlet is some, a village much; trains ask for millimetres (EN 13848-5), so a station's length
-BUILDINGS, PEOPLE, MAIN_ROAD_KM, RAILWAY_KM = (1, 50), (1.0, 200.0), (0.1, 2.0), (0.05, 0.5)
 
 
 def exposure_points(exposure: Exposure) -> int:

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_noop as _
 
 from detection.rules.lifecycle import State, may_become
 
+_VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
+
 
 class Verdict(StrEnum):
     """Verdicts of a specialist."""
@@ -81,7 +83,6 @@ STATE_AFTER: dict[Verdict, State] = {
     Verdict.FINISH: State.FINISHED,
     Verdict.DUPLICATE: State.MERGED,
 }
-_VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
 
 
 def verdicts_open(state: State) -> list[Verdict]:

@@ -8,6 +8,10 @@ from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.rasters.areas import SURE_SHARE
 
 UNKNOWN_PLACE = Surroundings()
+# Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
+SMALL_M2 = 150_000.0
+SLOW_MM_YR = 3.0
+VERTICAL_SHARE = 1 / 3  # the mean rate of all directions must be at least this share of the fastest direction's
 
 
 class Evidence(NamedTuple):
@@ -41,12 +45,6 @@ def evidence_of(
         own,
         *(Evidence(one["component"], one["track"], one["rate_mm_yr"] - one["around_mm_yr"], area_m2) for one in seen),
     ]
-
-
-# Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
-SMALL_M2 = 150_000.0
-SLOW_MM_YR = 3.0
-VERTICAL_SHARE = 1 / 3  # the mean rate of all directions must be at least this share of the fastest direction's
 
 
 def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:

@@ -21,6 +21,7 @@ Float32 = NDArray[np.float32]
 Bands = Mapping[str, Float32]
 CHANGE_BANDS = ("change_sigma", "coherence_before", "coherence_after", "area_sigma", "confidence")
 _GEOD = Geod(ellps="WGS84")
+CONFIRMED_SHARE = 0.5  # of a patch's cells
 
 
 class Band(Protocol):
@@ -65,7 +66,6 @@ class MotionThresholds(NamedTuple):
 
 CHANGE = ChangeThresholds()
 MOTION = MotionThresholds()
-CONFIRMED_SHARE = 0.5  # of a patch's cells
 
 
 class Patch(NamedTuple):

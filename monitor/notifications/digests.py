@@ -39,6 +39,8 @@ NEWS = (Kind.ALERT, Kind.CORRECTION, Kind.DIGEST, Kind.SUMMARY)
 _PUT_INTO = """
     UPDATE monitor_notification SET message_id = pairs.message
     FROM unnest(%s::bigint[], %s::bigint[]) AS pairs(id, message) WHERE monitor_notification.id = pairs.id"""
+MOST = 0.5  # share of the alerts
+DIGEST_HOUR = 6  # of the reader's morning
 
 
 class Pace(NamedTuple):
@@ -141,9 +143,6 @@ def _message(channel: str, items: list[Any]) -> OutgoingMessage:
     return message_about(kind, f"from:{items[0].pk}", items[0].email, channel=channel, transition_id=only)
 
 
-MOST = 0.5  # share of the alerts
-
-
 class Burst(StrEnum):
     """Common reason why many news items come at once: new data, or a new version of the model."""
 
@@ -168,9 +167,6 @@ def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     if again.count(True) > least:
         return Burst.NEW_MODEL
     return Burst.NEW_DATA if again.count(False) > least else None
-
-
-DIGEST_HOUR = 6  # of the reader's morning
 
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:

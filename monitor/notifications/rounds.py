@@ -22,6 +22,13 @@ from monitor.subscribers.subscriptions.channels import channel_class
 logger = logging.getLogger(__name__)
 
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
+MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
+BATCH = 200
+FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
+NEXT_CHECK_SECONDS = 1.0  # of the other channels, while one is still sending
+# A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
+# sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
+ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def channel_pause(*, channel: str, reason: str) -> None:
@@ -43,15 +50,6 @@ def channel_resume(*, channel: str) -> None:
     """End the pause of a channel, because a message got through."""
     ChannelPause.objects.filter(channel=channel).delete()
     logger.info("messages get through on the channel %s again", channel)
-
-
-MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
-BATCH = 200
-FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
-NEXT_CHECK_SECONDS = 1.0  # of the other channels, while one is still sending
-# A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
-# sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
-ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
 def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = False) -> int:

@@ -16,6 +16,7 @@ UNITS = {
     "metres a day": ngettext_lazy("%(number)s metre a day", "%(number)s metres a day", "n"),
     "centimetres a day": ngettext_lazy("%(number)s centimetre a day", "%(number)s centimetres a day", "n"),
 }
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 def whole(value: float) -> str:
@@ -151,9 +152,6 @@ def _joined(parts: Sequence[str], end: str) -> str:
     if len(parts) < 2:
         return "".join(map(str, parts))
     return end % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
-
-
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 def cell_text(text: str) -> str:

@@ -60,16 +60,6 @@ RUN_STATES = {
     "failed": pgettext_lazy("computation", "failed"),
     "cancelled": pgettext_lazy("computation", "cancelled"),
 }
-
-
-def run_state(state: str, share_done: float) -> str:
-    """Return the state of a run in words: 'waiting', 'running, 40 % done'."""
-    if state == "running" and share_done > 0:
-        # Translators: %(share)s is "40 %"
-        return _("running, %(share)s done") % {"share": percent(share_done)}
-    return str(RUN_STATES[state])
-
-
 TASKS = {
     "coherence": gettext_lazy("Coherence"),
     "coherence-change": gettext_lazy("Change of coherence"),
@@ -82,14 +72,6 @@ NOT_RUN = {
     ),
     "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
-
-
-def method_name(task: str, method: str) -> str:
-    """Return the name of a method for use in a sentence; its stored name if it is no longer part of the code."""
-    row = methods(task).get(method)
-    return _(row.label) if row else method.replace("-", " ")
-
-
 # reasons of ml.offsets, of which statistics hold the shares
 NO_VALUE = {
     "too_few_pixels": gettext_lazy("It has no value for this pair: the two images show too little ground in common."),
@@ -102,6 +84,20 @@ NO_VALUE = {
         "was searched."
     ),
 }
+
+
+def run_state(state: str, share_done: float) -> str:
+    """Return the state of a run in words: 'waiting', 'running, 40 % done'."""
+    if state == "running" and share_done > 0:
+        # Translators: %(share)s is "40 %"
+        return _("running, %(share)s done") % {"share": percent(share_done)}
+    return str(RUN_STATES[state])
+
+
+def method_name(task: str, method: str) -> str:
+    """Return the name of a method for use in a sentence; its stored name if it is no longer part of the code."""
+    row = methods(task).get(method)
+    return _(row.label) if row else method.replace("-", " ")
 
 
 def apart(days: int) -> str:

@@ -18,6 +18,16 @@ Bounds = tuple[float, float, float, float]
 Line = np.ndarray[Any, np.dtype[np.float64]]
 WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-50m.json"
 NEAR_DEGREES = 1.0  # small islands are missing at this scale
+TOWARD = (
+    gettext_lazy("to the north"),
+    gettext_lazy("to the north-east"),
+    gettext_lazy("to the east"),
+    gettext_lazy("to the south-east"),
+    gettext_lazy("to the south"),
+    gettext_lazy("to the south-west"),
+    gettext_lazy("to the west"),
+    gettext_lazy("to the north-west"),
+)
 
 
 def place_name(longitude: float, latitude: float, simulated: bool = False, near: str = "", region: str = "") -> str:
@@ -114,18 +124,6 @@ def atlas_rings(country: dict[str, Any], arcs: list[Line]) -> list[list[Line]]:
 
 def _joined(chains: list[Line]) -> Line:
     return np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
-
-
-TOWARD = (
-    gettext_lazy("to the north"),
-    gettext_lazy("to the north-east"),
-    gettext_lazy("to the east"),
-    gettext_lazy("to the south-east"),
-    gettext_lazy("to the south"),
-    gettext_lazy("to the south-west"),
-    gettext_lazy("to the west"),
-    gettext_lazy("to the north-west"),
-)
 
 
 def toward(bearing_deg: float) -> str:

@@ -30,6 +30,20 @@ OPTION_WORDS = {
     "platform": "Type the satellite",
     "direction": "Choose which way the satellite flew",
 }
+PROBLEM = "application/problem+json"
+KEPT_HEADERS = ("Allow", "Accept-Ranges", "Cache-Control", "Content-Range", "ETag", "Retry-After")
+WORDS = {
+    400: ("The request has too many parts or cannot be read.", "Send fewer values, or correct it."),
+    404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
+    405: ("This address can only be read.", "Send GET or HEAD."),
+    416: ("The file has no such part.", "Ask for one range of bytes within the size that Content-Range states."),
+}
+FAULT = ("The request could not be answered.", "Try again later.")
+BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
+MAX_NUMBERS = 10  # with commas between them; a box with heights has six
+LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
+HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
+BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
 class Refusal(ValueError):
@@ -58,17 +72,6 @@ def plain_words(line: str, where: str) -> str:
     )
 
 
-PROBLEM = "application/problem+json"
-KEPT_HEADERS = ("Allow", "Accept-Ranges", "Cache-Control", "Content-Range", "ETag", "Retry-After")
-WORDS = {
-    400: ("The request has too many parts or cannot be read.", "Send fewer values, or correct it."),
-    404: ("There is nothing at this address.", "The addresses are listed at /api/v1/."),
-    405: ("This address can only be read.", "Send GET or HEAD."),
-    416: ("The file has no such part.", "Ask for one range of bytes within the size that Content-Range states."),
-}
-FAULT = ("The request could not be answered.", "Try again later.")
-
-
 def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
     """Return an error answer with the cause and the remedy, as RFC 9457 problem JSON."""
     detail = f"{error.rstrip('.')}. {remedy}".strip()
@@ -92,11 +95,6 @@ def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponse
 
 
 ViewFunction = Callable[..., HttpResponseBase]
-BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
-MAX_NUMBERS = 10  # with commas between them; a box with heights has six
-LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
-HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
-BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
 def refusals_as_json(view: ViewFunction) -> ViewFunction:

@@ -76,13 +76,6 @@ PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
     "meaning": _("The ground moves here. It is public when a second person has agreed."),
     "button": _("Propose"),
 }
-
-
-def state_label(state: str) -> str:
-    """Return the label of a state: 'confirmed'; empty for the state before the first."""
-    return str(STATE_LABELS[state][0]) if state else ""
-
-
 # What rows keep of the reasons of steps, in English (`detection.alerts`).
 # Translators: %(source)s is a data set or a pair of images, %(code)s the code of another alert
 STEP_REASONS = (
@@ -107,6 +100,11 @@ STEP_REASONS = (
 )
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"
 CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the computer's finding.")
+
+
+def state_label(state: str) -> str:
+    """Return the label of a state: 'confirmed'; empty for the state before the first."""
+    return str(STATE_LABELS[state][0]) if state else ""
 
 
 def in_language(kept: str) -> str:

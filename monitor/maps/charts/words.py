@@ -23,6 +23,12 @@ from monitor.wording.figures import (
 from monitor.wording.places import toward
 from monitor.wording.points import STILL_MM_YR
 
+FEW_POINTS = 5
+NOT_A_BUILDING = gettext_lazy(
+    "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
+)
+RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
+
 
 class Line(NamedTuple):
     """Rate of one line of a chart, mm/yr, with the sign of its component, and the number of its changes of motion."""
@@ -108,13 +114,6 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
         else _("It moves most %(distance)s from its start.") % {"distance": length_words(at_m / 1000)}
     )
     return f"{opening} {where} {str(way(component, rate).there) % {'rate': figure(rate)}}"
-
-
-FEW_POINTS = 5
-NOT_A_BUILDING = gettext_lazy(
-    "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
-)
-RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
 
 
 class PlaceRate(NamedTuple):

@@ -21,6 +21,8 @@ LETTERS = LARGER * 12.5  # height in units of the drawing; 12.5 as in static/css
 DOT, MARK, NUMBERED, EDGE = 3.0, 8.0, 14.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
+CARD_HEIGHT, CARD_CELL = 528, 16  # of a card's picture: its height, and the side of the cells that hold a dot
+DOT_SHARE = 0.8  # diameter of a dot by the side of its cell
 
 
 class Style(NamedTuple):
@@ -44,8 +46,6 @@ STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the s
     "railway": Style("map-rail", 1.6),
     "inner": Style("alert-line"),
 }
-CARD_HEIGHT, CARD_CELL = 528, 16  # of a card's picture: its height, and the side of the cells that hold a dot
-DOT_SHARE = 0.8  # diameter of a dot by the side of its cell
 CARD_STYLES = {  # of a card's picture, as SVG and as PNG; it is shown at a quarter of its size
     "sea": Style(fill="map-water"),
     "land": Style(fill="map-land"),

@@ -32,6 +32,9 @@ CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
 PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that is full: it may take mails again
+FAILED = {"bounced", "rejected"}
+TIMED_OUT = "timed_out"
+OURS = {"blocked", "spam", "other", None}  # reasons that are about this service, or unknown
 
 
 class Report(NamedTuple):
@@ -100,11 +103,6 @@ def return_take(*, content: bytes, recipient: str = "") -> str:
     if not message_return(message_id=message_id, error=f"came back: {report.code}", passing=passing):
         return f"ignored: message {message_id} is not known as sent, or has come back before"
     return f"message {message_id} came back: {report.code}"
-
-
-FAILED = {"bounced", "rejected"}
-TIMED_OUT = "timed_out"
-OURS = {"blocked", "spam", "other", None}  # reasons that are about this service, or unknown
 
 
 def addresses() -> list[URLPattern | URLResolver]:

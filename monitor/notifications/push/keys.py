@@ -20,6 +20,8 @@ from django.conf import settings
 VALID_SECONDS = 12 * 3600  # of a day at most
 CURVE = ec.SECP256R1()
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of this curve, FIPS 186-5
+RECORD_BYTES = 4096
+LAST_RECORD = b"\x02"
 
 
 def key_make(*, path: Path) -> bool:
@@ -71,10 +73,6 @@ def to_text(raw: bytes) -> str:
 def from_text(text: str) -> bytes:
     """Decode base64url without padding. Raises ValueError."""
     return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
-
-
-RECORD_BYTES = 4096
-LAST_RECORD = b"\x02"
 
 
 def encrypt(

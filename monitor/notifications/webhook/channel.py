@@ -29,6 +29,7 @@ from monitor.wording.cards.steps import update_sentences
 WEBHOOK = "webhook"
 PREFIX = "whsec_"  # of secrets
 BOTH_FOR = timedelta(days=1)  # in which the old secret also signs
+FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 
 
 class Channel(base.EndpointChannel):
@@ -67,9 +68,6 @@ class Channel(base.EndpointChannel):
         if deed != "secret":
             return None
         return {"secret": secret_rotate(endpoint=endpoint), "secret_of": endpoint.url, "is_rotated": True}
-
-
-FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:

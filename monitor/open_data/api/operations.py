@@ -32,6 +32,8 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave
 # The description states these formats for programs; invalid values are refused with messages of this site.
 BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"
 MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
+BAD = {400: schemas.Fault}
+MISSING = {400: schemas.Fault, 404: schemas.Fault}
 
 
 def _written(pattern: str, longest: int, description: str) -> FieldInfo:
@@ -55,8 +57,6 @@ Kind = Annotated[str, _one_of(kinds.Kind)]
 State = Annotated[str, _one_of(lifecycle.State)]
 Severity = Annotated[str, _one_of(severities.Severity)]
 Sort = Annotated[str, _one_of(Order)]
-BAD = {400: schemas.Fault}
-MISSING = {400: schemas.Fault, 404: schemas.Fault}
 
 
 def _get(path: str, answer: Any, faults: dict[int, Any], tag: str, summary: str) -> Callable[..., Any]:

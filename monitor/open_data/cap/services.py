@@ -28,6 +28,8 @@ NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
+OVER = (State.REJECTED, State.MERGED, State.FINISHED)
+FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 
 
 class Words(NamedTuple):
@@ -127,8 +129,6 @@ def _add_named(parent: Element, tag: str, name: str, value: str) -> None:
 
 
 Type = CapMessage.Type
-OVER = (State.REJECTED, State.MERGED, State.FINISHED)
-FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 
 
 def transitions_due() -> QuerySet[AlertTransition]:

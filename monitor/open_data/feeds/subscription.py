@@ -32,6 +32,8 @@ from monitor.wording.cards.steps import what_happened
 YEARS = 2
 MOST_ALERTS = 100
 TAKEN_BACK = (State.REJECTED, State.MERGED)
+ASK_AGAIN = timedelta(hours=6)
+STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
 
 
 class Entry(NamedTuple):
@@ -104,10 +106,6 @@ def subscription_cap(request: HttpRequest, subscription: Subscription, entries: 
     """Return an Atom feed with one entry for each CAP message of the alerts in `entries`."""
     title = _("%(site)s, CAP messages: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
     return cap_feed(request, messages_of(entries=entries), title, feed_id(subscription, "cap"))
-
-
-ASK_AGAIN = timedelta(hours=6)
-STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
 
 
 class PlainEvent(Event):

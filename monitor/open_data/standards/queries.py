@@ -31,6 +31,11 @@ FEW = 100
 COMMON = ("limit", "bbox", "datetime", "after", "filter", "filter-lang", "filter-crs")
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
+MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
+SYSTEMS = (CRS84, DEGREES, MERCATOR)
+MERCATOR_DEGREES = 85.06  # nearer to the poles, coordinates grow without limit
+DECIMALS_M = 2
 
 
 class Filter(NamedTuple):
@@ -106,13 +111,6 @@ def _bounds(text: str) -> tuple[datetime, datetime]:
         return BEGINNING, END
     at = moment("datetime", text) or BEGINNING
     return at, at + timedelta(days=1, microseconds=-1) if len(text) == len("2024-12-31") else at
-
-
-DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
-MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
-SYSTEMS = (CRS84, DEGREES, MERCATOR)
-MERCATOR_DEGREES = 85.06  # nearer to the poles, coordinates grow without limit
-DECIMALS_M = 2
 
 
 def system_of(name: str, text: str) -> str:

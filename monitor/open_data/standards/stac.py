@@ -27,6 +27,20 @@ GEOJSON, JSON = "application/geo+json", "application/json"
 SHA256 = "1220"  # how a multihash says that a SHA-256 follows
 ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
+SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
+LAST_DAY = Cast(last_date("dates"), DateTimeField())
+FIRST_DAY = Cast(F("dates__0"), DateTimeField())
+AREA = Coalesce("run__product__footprint", "run__pair__footprint")
+PERIOD = (
+    Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
+    Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
+)
+_FLAGS = ("run__product__simulated", "run__pair__reference__simulated", "run__pair__secondary__simulated")
+SIMULATED = Case(
+    When(Q.create([(flag, True) for flag in _FLAGS], connector=Q.OR), then=True),
+    default=False,
+    output_field=BooleanField(),
+)
 
 
 def at(moment: date | datetime | None) -> datetime:
@@ -150,11 +164,6 @@ def _related(rel: str, collection: str, pk: int) -> dict[str, Any]:
     return {"rel": rel, "type": GEOJSON, "href": reverse("stac:item", args=[collection, str(pk)])}
 
 
-SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
-LAST_DAY = Cast(last_date("dates"), DateTimeField())
-FIRST_DAY = Cast(F("dates__0"), DateTimeField())
-
-
 def _of_every_item(name: str, area: Any, first: Any, last: Any, created: str) -> dict[str, Any]:
     """Return the queryables that all collections share. datetime: the end, if an item covers a period."""
     ident, collection = Cast(F("pk"), TextField()), Value(name, TextField())
@@ -204,19 +213,6 @@ def _predictions() -> QuerySet[Prediction]:
         .select_related(*run)
         .prefetch_related("run__companions")
     )
-
-
-AREA = Coalesce("run__product__footprint", "run__pair__footprint")
-PERIOD = (
-    Coalesce(Cast(F("run__product__dates__0"), DateTimeField()), "run__pair__reference__acquired_at"),
-    Coalesce(Cast(last_date("run__product__dates"), DateTimeField()), "run__pair__secondary__acquired_at"),
-)
-_FLAGS = ("run__product__simulated", "run__pair__reference__simulated", "run__pair__secondary__simulated")
-SIMULATED = Case(
-    When(Q.create([(flag, True) for flag in _FLAGS], connector=Q.OR), then=True),
-    default=False,
-    output_field=BooleanField(),
-)
 
 
 class Predictions(Rows):

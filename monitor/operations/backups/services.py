@@ -37,6 +37,8 @@ from monitor.subscribers.quotas.stores import STORES
 UNFINISHED = "UNFINISHED"
 WAIT_SECONDS, RETRY_SECONDS = 1800.0, 1.0
 SERIES, SERIES_TIME = "????-??-??T??????Z", "%Y-%m-%dT%H%M%SZ"  # names of the folders
+# Policies name roles: manage.py migrate creates them for this server's roles. The last one is PostGIS's own table.
+NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 
 
 def backup_make(*, folder: Path) -> Manifest:
@@ -212,10 +214,6 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
             elif not check:
                 with (folder / RASTERS / name).open("rb") as file:
                     raster_put_back(name, File(file))
-
-
-# Policies name roles: manage.py migrate creates them for this server's roles. The last one is PostGIS's own table.
-NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 
 
 def _dump(path: Path, snapshot: str) -> None:

@@ -60,6 +60,7 @@ FUNCTIONS = {
 OUR_TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"""
+LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
 
 class Policy(NamedTuple):
@@ -137,9 +138,6 @@ def _limit_rows(cursor: CursorWrapper, policy: Policy, role: str) -> None:
         ).format(sql.Identifier(role))
     )
     cursor.execute(f"ALTER TABLE {policy.table} ENABLE ROW LEVEL SECURITY")
-
-
-LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
 
 @contextmanager

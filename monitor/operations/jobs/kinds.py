@@ -48,6 +48,38 @@ GROUP_OF_STATE = {  # of the rows of every kind
     "failed": "failed",
     "rejected": "refused",
 }
+_STEPS = {
+    StepFailure.Step.SEARCH: gettext_lazy("Search for moving areas"),
+    StepFailure.Step.MEASURE: gettext_lazy("Measurement of glaciers"),
+    StepFailure.Step.FOLLOW: gettext_lazy("Series of a glacier"),
+    StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
+    StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
+    StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
+    StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
+}
+ADVICE = {
+    Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
+    Cause.MEMORY: gettext_lazy(
+        "It is tried again by itself. If it fails again and again, it needs more memory than there is."
+    ),
+    Cause.DATABASE: gettext_lazy("It goes on by itself when the database answers again."),
+    Cause.BROKER: gettext_lazy("It goes on by itself when the message broker answers again."),
+    Cause.ARCHIVE: gettext_lazy("It goes on by itself when the archive answers again."),
+    Cause.SIGN_IN: gettext_lazy(
+        "It goes on by itself when the archive accepts the sign-in: show an administrator this line."
+    ),
+    Cause.LOST: gettext_lazy(
+        "It is tried again by itself. If its worker ends again and again, show an administrator this line."
+    ),
+    Cause.STALLED: gettext_lazy(
+        "It was ended and is tried again. If it stops again and again, show an administrator this line."
+    ),
+    Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
+    Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
+}
+ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a mail server's answer quotes the address that it refuses
+LATER = ("failed", "cancelled")
+OPEN = ("waiting", "running", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +130,6 @@ def _share(done: float, everything: float | None) -> str:
 def _points(n_points: int) -> str:
     return ngettext("%(number)s point", "%(number)s points", n_points) % {"number": whole(n_points)}
 
-
-_STEPS = {
-    StepFailure.Step.SEARCH: gettext_lazy("Search for moving areas"),
-    StepFailure.Step.MEASURE: gettext_lazy("Measurement of glaciers"),
-    StepFailure.Step.FOLLOW: gettext_lazy("Series of a glacier"),
-    StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
-    StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
-    StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
-    StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
-}
 
 KINDS = {
     "files": JobKind(
@@ -164,30 +186,6 @@ KINDS = {
 }
 
 
-ADVICE = {
-    Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
-    Cause.MEMORY: gettext_lazy(
-        "It is tried again by itself. If it fails again and again, it needs more memory than there is."
-    ),
-    Cause.DATABASE: gettext_lazy("It goes on by itself when the database answers again."),
-    Cause.BROKER: gettext_lazy("It goes on by itself when the message broker answers again."),
-    Cause.ARCHIVE: gettext_lazy("It goes on by itself when the archive answers again."),
-    Cause.SIGN_IN: gettext_lazy(
-        "It goes on by itself when the archive accepts the sign-in: show an administrator this line."
-    ),
-    Cause.LOST: gettext_lazy(
-        "It is tried again by itself. If its worker ends again and again, show an administrator this line."
-    ),
-    Cause.STALLED: gettext_lazy(
-        "It was ended and is tried again. If it stops again and again, show an administrator this line."
-    ),
-    Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
-    Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
-}
-ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a mail server's answer quotes the address that it refuses
-LATER = ("failed", "cancelled")
-
-
 def job_rows(kind: str, jobs: list[Any]) -> list[dict[str, Any]]:
     """Return jobs of a kind as rows of the page."""
     now = timezone.now()
@@ -229,9 +227,6 @@ def job_change(*, kind: str, pk: int, verb: str, by: User) -> bool:
         if n_changed:
             audit_write(actor=by, action=f"{verb} a job", subject=f"{kind} {pk}")
     return n_changed == 1
-
-
-OPEN = ("waiting", "running", "failed")
 
 
 class JobChoice(NamedTuple):

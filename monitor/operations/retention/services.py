@@ -43,6 +43,9 @@ UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING,
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
 ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
 NAMES_AT_ONCE = 1000
+logger = logging.getLogger(__name__)
+BATCH = 500
+IMAGE_DELETED = "Its image was deleted because it is older than this service keeps images (KEEP_SCENE_DAYS)."
 
 
 def predictions_over() -> QuerySet[Prediction]:
@@ -162,12 +165,6 @@ def uploads_unfinished() -> Iterator[Callable[[], object]]:
 
 def _before(days: float) -> datetime:
     return timezone.now() - timedelta(days=days)
-
-
-logger = logging.getLogger(__name__)
-
-BATCH = 500
-IMAGE_DELETED = "Its image was deleted because it is older than this service keeps images (KEEP_SCENE_DAYS)."
 
 
 class Busy(RuntimeError):

@@ -24,6 +24,13 @@ from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_n
 
 USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")
+_RATE = _("mm/year")
+TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
+USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8
+WAYS = ("motion", "shape")
+MOST_CORNERS = 40
+MOST_LETTERS = 2000
+NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
 
 
 class Attribute(NamedTuple):
@@ -35,7 +42,6 @@ class Attribute(NamedTuple):
     sql: str  # {longitude} and {latitude}: middle of the chosen ground; empty if computed from the series
 
 
-_RATE = _("mm/year")
 ATTRIBUTES = (
     Attribute("velocity", _("Velocity"), _RATE, "velocity_mm_yr"),
     Attribute("uncertainty", _("Uncertainty of the velocity"), _RATE, "velocity_std_mm_yr"),
@@ -57,12 +63,6 @@ ATTRIBUTES = (
     Attribute("latitude", _("Latitude"), "°", "ST_Y(position)"),
 )
 BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
-
-TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
-USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8
-WAYS = ("motion", "shape")
-MOST_CORNERS = 40
-MOST_LETTERS = 2000
 
 
 class View(NamedTuple):
@@ -94,9 +94,6 @@ class View(NamedTuple):
     def drawn_line(self) -> Line | None:
         """Return the line of a profile with its width; None if none is drawn. Raises Refusal."""
         return line_query(self.line, self.width) if self.line else None
-
-
-NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
 
 
 def view_of(asked: QueryDict) -> View:

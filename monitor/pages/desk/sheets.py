@@ -36,6 +36,16 @@ MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
 # Ids are left out because Dash's sheet has them too, and tab stops because the elements are soon replaced.
 ATTRIBUTES = {"className": "class", "href": "href", "scope": "scope", "role": "role", "aria-label": "aria-label"}
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
+SECOND = {
+    "compare": (
+        gettext_lazy("No other data set covers this ground."),
+        gettext_lazy("A second release or another track is needed."),
+    ),
+    "upeast": (
+        gettext_lazy("No data set sees this ground from the other side."),
+        gettext_lazy("Choose a data set along the line of sight whose ground ascending and descending tracks see."),
+    ),
+}
 
 
 def sheet(search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
@@ -317,14 +327,4 @@ SHEETS = {
     "upeast": up_and_east,
     "compare": compare,
     "groups": groups,
-}
-SECOND = {
-    "compare": (
-        gettext_lazy("No other data set covers this ground."),
-        gettext_lazy("A second release or another track is needed."),
-    ),
-    "upeast": (
-        gettext_lazy("No data set sees this ground from the other side."),
-        gettext_lazy("Choose a data set along the line of sight whose ground ascending and descending tracks see."),
-    ),
 }

@@ -31,6 +31,9 @@ from monitor.web.secret_links import Wrong
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
 
+PAGE_OR_DEED = ["GET", "HEAD", "POST"]
+OPENED = "invitation"  # in the session: so that the link stands in no address that is passed on
+
 
 class AddressForm(forms.Form):
     """Form with an address alone."""
@@ -75,10 +78,6 @@ class OwnPasswordForm(PasswordChangeForm):
         except ValidationError:
             failure_count(self.request, username)
             raise
-
-
-PAGE_OR_DEED = ["GET", "HEAD", "POST"]
-OPENED = "invitation"  # in the session: so that the link stands in no address that is passed on
 
 
 @require_http_methods(PAGE_OR_DEED)

@@ -19,6 +19,7 @@ from monitor.wording.cards.steps import what_happened
 
 PREVIEW_YEARS = 2
 SHOWN = 20
+MOST = 300
 
 
 class Replay(NamedTuple):
@@ -62,9 +63,6 @@ def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None)
             waiting = sorted(held, key=lambda each: each[0])
         count, last = count + 1, leaves
     return count
-
-
-MOST = 300
 
 
 def news_of(*, email: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from monitor.web.secret_links import signed_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROLE_WORDS = Invitation.Role.choices[::-1]  # names of groups and words, the role with most rights first
+INVITED_FOR = timedelta(hours=72)
 
 
 def accounts_listed() -> QuerySet[User]:
@@ -54,5 +55,4 @@ def publishers() -> QuerySet[User]:
     return User.objects.with_perm(PUBLISH, backend=BACKEND).order_by("username")
 
 
-INVITED_FOR = timedelta(hours=72)
 invitation_token, read_invitation = signed_link("monitor.invitation", INVITED_FOR)

@@ -49,6 +49,14 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
     ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL);
 """
 
+MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
+MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
+OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
+# Room to reserve for a file, in the format that takes most (GeoPackage).
+NUMBER_BYTES, POINT_BYTES = 9, 300
+LAYER_BYTES = 2**18
+EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.
+
 
 class Layer(NamedTuple):
     """Points of a data set. name: letters, digits, underscores; about: facts in words; tables: a new pass by each call.
@@ -225,13 +233,6 @@ class FileKind(NamedTuple):
     most_dates: int = 10_000
 
 
-MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
-MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
-OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
-# Room to reserve for a file, in the format that takes most (GeoPackage).
-NUMBER_BYTES, POINT_BYTES = 9, 300
-LAYER_BYTES = 2**18
-EMPTY_PAGES = 4 / 3  # At least three rows fit on a page, so that a quarter of it is empty at most.
 KINDS = {
     "gpkg": FileKind(
         geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS, MOST_COLUMNS - OTHER_COLUMNS

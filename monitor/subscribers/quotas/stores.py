@@ -29,6 +29,17 @@ DISK_SHARE = 0.5  # of the room that a disk would have without a store
 MIN_OFFERED = timedelta(days=1)  # A file is kept at least so long for its first download.
 DOWNLOAD = timedelta(hours=1)  # A file is kept at least so long after a download has begun.
 MIB = 2**20
+BOUNDED: dict[type[Model], str] = {
+    Endpoint: "keys of fixed length and an address of 2,000 letters; few for each mailbox and organisation",
+    Session: "written at a sign-in only, which has limits; cleared when it ends",
+    AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
+    UserSession: "the first letters of the name of an account's browser; deleted with the session",
+    Authenticator: "keys of fixed length; accounts are made by invitation",
+}
+STAFF: dict[type[Model], str] = {
+    Bulletin: "drafted by the service, one at a time, and signed by operators",
+    CapMessage: "issued by the service, one for each step of an alert",
+}
 
 
 class Quota(NamedTuple):
@@ -114,14 +125,3 @@ PLACES = Store(
     free_bytes=16_384,  # a region has 500 corners at most
 )
 STORES = (EXTRACTS, PHOTOS, PLACES)
-BOUNDED: dict[type[Model], str] = {
-    Endpoint: "keys of fixed length and an address of 2,000 letters; few for each mailbox and organisation",
-    Session: "written at a sign-in only, which has limits; cleared when it ends",
-    AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
-    UserSession: "the first letters of the name of an account's browser; deleted with the session",
-    Authenticator: "keys of fixed length; accounts are made by invitation",
-}
-STAFF: dict[type[Model], str] = {
-    Bulletin: "drafted by the service, one at a time, and signed by operators",
-    CapMessage: "issued by the service, one for each step of an alert",
-}

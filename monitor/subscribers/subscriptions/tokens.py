@@ -17,6 +17,8 @@ confirm_token, read_confirm = signed_link("monitor.confirm", CONFIRM_FOR)  # key
 join_token, read_join = signed_link("monitor.join", INVITED_FOR)  # key of the membership to accept
 stop_token, read_stop = signed_link("monitor.stop")  # keys of the subscriptions to end; it can do nothing else
 manage_token, _read_manage = signed_link("monitor.manage", MANAGE_FOR)  # key of a subscription: data of its owner
+KEY_BYTES = 24
+FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses
 
 
 def member_token(membership_id: int) -> str:
@@ -28,10 +30,6 @@ def read_manage(token: str) -> tuple[int, int]:
     """Return the keys (subscription, membership) that identify a person; one of them is 0. Raises Expired, Wrong."""
     held = _read_manage(token)
     return (0, held[1]) if isinstance(held, list) else (held, 0)
-
-
-KEY_BYTES = 24
-FEEDS = ("feed-atom", "feed-calendar", "feed-cap")  # names of addresses
 
 
 def feeds_open(*, subscription: Subscription) -> None:

@@ -27,6 +27,20 @@ from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LAB
 
 AS_STORED = ("code", "kind", "state", "severity", "importance", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
+BRIEF = (
+    "code",
+    "kind",
+    "kind_label",
+    "place",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "sentence",
+    "simulated",
+    "url",
+)
+PROPERTIES = (*BRIEF, "area_label", "rate_label", "exposure", "extent", "sentences", "source", "longitude", "latitude")
 
 
 @dataclass(frozen=True)
@@ -215,22 +229,6 @@ class KeptCards:
         if key not in self._cards:
             self._cards[key] = alert_card(alert)
         return self._cards[key]
-
-
-BRIEF = (
-    "code",
-    "kind",
-    "kind_label",
-    "place",
-    "state",
-    "state_label",
-    "severity",
-    "severity_label",
-    "sentence",
-    "simulated",
-    "url",
-)
-PROPERTIES = (*BRIEF, "area_label", "rate_label", "exposure", "extent", "sentences", "source", "longitude", "latitude")
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:

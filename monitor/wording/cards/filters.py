@@ -18,6 +18,8 @@ from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment
 
+KEPT_S = 24 * 3600
+
 
 def alerts_requested(query: Mapping[str, str], order: Order = Order.IMPORTANT) -> QuerySet[Alert]:
     """Return the public alerts that match the parameters of an address. Raises Refusal."""
@@ -62,9 +64,6 @@ def alert_or_404(code: str) -> Alert:
         return alert_by_code(code=code)
     except Alert.DoesNotExist as fault:
         raise Http404("There is no alert with this code.") from fault
-
-
-KEPT_S = 24 * 3600
 
 
 def alerts_touching(region: AdministrativeRegion) -> list[int]:

@@ -22,6 +22,7 @@ from monitor.wording.figures import likely_speed, speed_words, whole
 from monitor.wording.places import toward
 
 ARROWS = "↑↗→↘↓↙←↖"  # clockwise from the north
+LEAST_USUAL_M_DAY = 0.01
 
 
 class MotionVoice(PairVoice):
@@ -105,9 +106,6 @@ class MotionVoice(PairVoice):
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
         figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(promised(detection.bearing_deg))}
         return Finding(figure, _("along the ground"), [])
-
-
-LEAST_USUAL_M_DAY = 0.01
 
 
 class SurgeVoice(MotionVoice):
