@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from core.errors import promised
 from detection.models import Alert, AlertTransition, Detection, Review
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
@@ -82,11 +83,12 @@ def precision(reviews: Iterable[Row], group_of: Callable[[Row], str]) -> list[Pr
 
 def reliability(reviews: Iterable[JudgedReview]) -> list[tuple[float, Precision]]:
     """Return mean score, 0-1, and precision of the alerts in each class of SCORES. reviews: of `judgements`."""
-    scored, group_of = list[Review](), dict[int, str]()
-    scores: dict[str, list[float]] = defaultdict(list)
-    for review in reviews:
-        if review.score is not None:
-            group_of[review.pk] = group = str(bisect_right(SCORES, review.score))
-            scores[group].append(review.score)
-            scored.append(review)
-    return [(mean(scores[one.group]), one) for one in precision(scored, lambda review: group_of[review.pk])]
+    grouped: dict[str, list[float]] = defaultdict(list)
+    scored = [review for review in reviews if review.score is not None]
+
+    def group_of(review: JudgedReview) -> str:
+        return str(bisect_right(SCORES, promised(review.score)))
+
+    for review in scored:
+        grouped[group_of(review)].append(promised(review.score))
+    return [(mean(grouped[one.group]), one) for one in precision(scored, group_of)]

@@ -83,10 +83,12 @@ def _upright(at: float, dash: str = "solid") -> dict[str, Any]:
     return {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
 
 
-def _rounded(values: Any, digits: int = 3) -> list[float | None]:
-    """Return rounded numbers as JSON holds them, with None for those that are not finite."""
-    known = np.round(np.asarray(values, dtype=np.float64), digits)
-    return [float(value) if np.isfinite(value) else None for value in known]
+def _rounded(values: Any, digits: int = 3) -> list[Any]:
+    """Return rounded numbers, (n,) or (n, m), as JSON holds them, with None for those that are not finite."""
+    rounded = np.round(np.asarray(values, dtype=np.float64), digits)
+    shown = rounded.astype(object)
+    shown[~np.isfinite(rounded)] = None
+    return [*shown.tolist()]
 
 
 def ends(values: np.ndarray) -> tuple[float, float]:
