@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from core.projections import transformer
+from core.projections import transformer, web_mercator
 
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
@@ -82,7 +82,12 @@ def longitude_near(longitude: NDArray[np.float64], middle: float | NDArray[np.fl
 
 def projected(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
     """Project a geometry from one reference system to another. source, target: EPSG code or WKT."""
-    return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]  # It takes arrays, too.
+    return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]
+
+
+def web_mercator_of(geometry: BaseGeometry) -> BaseGeometry:
+    """Project a geometry in degrees to EPSG:3857; longitudes may run on beyond 180."""
+    return shapely.transform(geometry, web_mercator, interleaved=False)  # type: ignore[arg-type]
 
 
 def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:

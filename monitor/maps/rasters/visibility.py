@@ -16,12 +16,11 @@ from django.utils.translation import gettext_lazy
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
 from shapely import STRtree, from_wkb
-from shapely import transform as transform_geometry
 
 from core.areas import box_around, join_halves
 from core.errors import promised
+from core.geometry import web_mercator_of
 from core.geos import geos
-from core.projections import web_mercator
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
@@ -169,7 +168,7 @@ def _shares(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[fl
 
 
 def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    outline = transform_geometry(join_halves(region), lambda degrees: np.column_stack(web_mercator(*degrees.T)))
+    outline = web_mercator_of(join_halves(region))
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
     rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))

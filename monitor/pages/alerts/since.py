@@ -12,10 +12,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
-from shapely import transform as transform_geometry
 
 from core.areas import bounds_of, join_halves
-from core.projections import web_mercator
+from core.geometry import web_mercator_of
 from detection.models import Alert, Detection
 from ingest.models import ReleaseChange
 from ingest.products.comparison import Verdict
@@ -96,8 +95,7 @@ def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] 
 
 
 def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
-    joined = join_halves(alert.area)
-    area = transform_geometry(joined, web_mercator, interleaved=False)  # type: ignore[arg-type]  # It takes two arrays.
+    area = web_mercator_of(join_halves(alert.area))
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS
     shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))
