@@ -54,7 +54,7 @@ class Draft:
             self.attach_pictures(mail)
             message = mail.message()
             del message["Date"], message["Message-ID"]
-            head, rest = message.as_bytes().replace(b"\n", b"\r\n").split(text.encode())
+            head, rest = message.as_bytes(linesep="\r\n").split(text.encode())  # type: ignore[call-arg]  # Django's own
             self._frame = [head, *rest.split(html.encode())]
         return self._frame
 
