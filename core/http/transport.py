@@ -133,7 +133,7 @@ def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
     read.seek(0)
     again = requests.Response()
     again.__dict__.update(response.__dict__, _content=read.getvalue(), _content_consumed=True)
-    again.raw, again.connection = read, response.connection
+    again.raw = read
     return again
 
 

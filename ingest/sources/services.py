@@ -188,7 +188,7 @@ def _delete_file(row: SceneDownload) -> None:
     now = timezone.now()
     values = {"state": State.DELETED} if row.state == State.LOADED else {}
     SceneDownload.objects.filter(pk=row.pk).update(stored_path="", finished_at=now, **values)
-    IngestJob.objects.filter(pk__in=[row.job_id or 0], stored_path=row.stored_path).update(stored_path="")
+    IngestJob.objects.filter(pk=row.job_id or 0, stored_path=row.stored_path).update(stored_path="")
     logger.info("%s made way for a newer image", row.scene_id)
 
 
