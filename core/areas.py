@@ -16,9 +16,9 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import UnusableData, gettext_noop
 from core.geometry import METRES_PER_DEGREE, joined_at_180, split_at_180, utm_epsg
 
-LARGEST_KM2 = 200_000.0  # largest area that can be watched
-MOST_VERTICES = 500
-FARTHEST_M = 50_000.0
+MAX_KM2 = 200_000.0  # largest area that can be watched
+MAX_VERTICES = 500
+MAX_RADIUS_M = 50_000.0
 FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
 _CORNERS = 64
 _GEOD = Geod(ellps="WGS84")
@@ -38,7 +38,7 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
     longitude = wrap_longitude(longitude)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
-    if not 0 < distance_m <= FARTHEST_M:
+    if not 0 < distance_m <= MAX_RADIUS_M:
         raise UnusableData(gettext_noop("The distance must be more than 0 and at most 50 km."))
     if abs(latitude) + distance_m / 111_000 > 89:
         raise UnusableData(gettext_noop("This is too close to a pole: the satellites do not cover it."))
@@ -50,9 +50,9 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
 
 
 def simple_border(outline: BaseGeometry) -> MultiPolygon:
-    """Return an area that contains an outline, with at most MOST_VERTICES corners; the outline if it has no more."""
+    """Return an area that contains an outline, with at most MAX_VERTICES corners; the outline if it has no more."""
     border, step = outline, FINEST_BORDER_DEGREES
-    while get_num_coordinates(border) > MOST_VERTICES:
+    while get_num_coordinates(border) > MAX_VERTICES:
         border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
         step *= 2
     return on_the_map(border)

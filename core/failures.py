@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
-FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
+FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
@@ -40,7 +40,7 @@ class Cause(TextChoices):
 
 
 # Failures in a row after which work is given up, for each cause; None: never.
-MOST_FAULTS: dict[str, int | None] = {
+MAX_FAULTS: dict[str, int | None] = {
     Cause.DISK: None,
     Cause.DATABASE: None,
     Cause.BROKER: None,
@@ -65,8 +65,8 @@ class Step(NamedTuple):
 
 def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
     """Return the fault count and when failed work is tried again. Only faults of the same sort in a row are counted."""
-    most = MOST_FAULTS[cause]
-    same_sort = cause_before in MOST_FAULTS and (MOST_FAULTS[cause_before] is None) == (most is None)
+    most = MAX_FAULTS[cause]
+    same_sort = cause_before in MAX_FAULTS and (MAX_FAULTS[cause_before] is None) == (most is None)
     faults = faults + 1 if same_sort else 1
     if most is not None and faults >= most:
         return Step(faults, None)
@@ -77,7 +77,7 @@ def delay(cause: Cause, faults: int) -> timedelta:
     """Return the wait before the next attempt: 1, 2, 4 … 30 minutes; 5, 10 … for SPREAD_OUT; 0 for lost leases."""
     doublings = faults - 1 - (cause is Cause.LOST)
     first = FIRST_DELAY_OF_A_FAULT if cause in SPREAD_OUT else FIRST_DELAY
-    return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))
+    return timedelta(0) if doublings < 0 else min(MAX_DELAY, first * 2 ** min(doublings, 10))
 
 
 def cause_of(fault: BaseException) -> Cause:

@@ -14,7 +14,7 @@ from core.rasters import CACHE_MB
 from ground_motion.results import File, Result, raster_dataset
 from ml.coherence import SLACK_PX, CoherenceMethod, window_of
 from ml.coherence.infer import estimate_coherence
-from ml.offsets import FARTHEST_PX, POSTING_PX, OffsetsMethod
+from ml.offsets import MAX_SEARCH_PX, POSTING_PX, OffsetsMethod
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import PairSource
 from ml.rasters.pair_files import PairFiles
@@ -112,7 +112,7 @@ def offsets(
     *,
     method: str = MODEL,
     posting_px: int = POSTING_PX,
-    search_px: int = FARTHEST_PX,
+    search_px: int = MAX_SEARCH_PX,
     device: str = "auto",
 ) -> Result:
     """Track the offsets between two detected images, as `ground-motion offsets` and the service do.
@@ -136,7 +136,7 @@ def offsets(
         docs/models/offsets.md.
     """
     _require("posting_px", posting_px, 1, MAX_POSTING_PX)
-    _require("search_px", search_px, 1, FARTHEST_PX)
+    _require("search_px", search_px, 1, MAX_SEARCH_PX)
     chosen = method_of("offsets", method)
     return _made(
         pair,

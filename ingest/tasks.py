@@ -21,7 +21,7 @@ from ingest.stations.services import stations_settle
 logger = logging.getLogger(__name__)
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # because the broker may have lost the message
-MOST_ANNOUNCED = 20
+MAX_ANNOUNCED = 20
 DERIVE_AFTER_SECONDS = 60  # because neighbours of a new track may arrive
 FETCH_SECONDS = 50.0  # afterwards the worker is free for other tasks, and the next round resumes the file
 
@@ -66,7 +66,7 @@ def execute_job(job_id: int) -> None:
 def announce_jobs() -> None:
     """Requeue jobs whose worker died, and announce every waiting job to the broker."""
     jobs.jobs_requeue_expired()
-    for job in jobs.jobs_to_announce(queued_longer_than=ANNOUNCE_AGAIN_AFTER)[:MOST_ANNOUNCED]:
+    for job in jobs.jobs_to_announce(queued_longer_than=ANNOUNCE_AGAIN_AFTER)[:MAX_ANNOUNCED]:
         jobs.job_announce(job_id=job.pk)
 
 

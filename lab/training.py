@@ -20,7 +20,7 @@ from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
-MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
+MAX_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
 SETTLED = 300  # batches over which normalisations are measured after training
 WARM_UP = 0.02  # share of the training in which the learning rate rises
 
@@ -108,7 +108,7 @@ def train(
             coming = ahead.submit(_batch, task, schedule.seed, state.step + 1)
             value = _step(network, optimiser, task, batch, schedule, progress, device)
             skipped = skipped + 1 if math.isnan(value) else 0
-            if skipped == MOST_SKIPPED:
+            if skipped == MAX_SKIPPED:
                 raise FloatingPointError(
                     f"{skipped} steps in a row had no finite gradient: step {state.step} in {folder}"
                 )

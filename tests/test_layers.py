@@ -12,7 +12,7 @@ from tests.shares import dealt_out
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [name for name in ("core", "ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
-MOST_MODULES = 16  # of a folder
+MAX_MODULES = 16  # of a folder
 WORDS = [
     ROOT / "detection/kinds.py",
     ROOT / "monitor/pages/events/words.py",
@@ -76,10 +76,10 @@ def test_no_two_folders_import_each_other(package):
 def test_a_folder_has_at_most_sixteen_modules(package):
     modules = modules_of(package)
     counts = Counter(folder_of(name, modules) for name, path in modules.items() if path.stat().st_size)
-    assert {folder: n for folder, n in counts.items() if n > MOST_MODULES and folder != package} == {}
+    assert {folder: n for folder, n in counts.items() if n > MAX_MODULES and folder != package} == {}
 
 
-MOST_COLUMNS = 120
+MAX_COLUMNS = 120
 OURS = sorted(
     path
     for folder, suffix in (("templates", ".html"), ("static/css", ".css"), ("static/js", ".js"))
@@ -91,7 +91,7 @@ OURS = sorted(
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_line_is_longer_than_the_formatter_allows_python(path):
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-    assert [f"line {number}: {len(line)}" for number, line in lines if len(line) > MOST_COLUMNS] == []
+    assert [f"line {number}: {len(line)}" for number, line in lines if len(line) > MAX_COLUMNS] == []
 
 
 @pytest.mark.parametrize("path", [path for path in OURS if path.suffix == ".css"], ids=lambda path: path.name)

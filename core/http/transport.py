@@ -34,8 +34,8 @@ from core.http.allow_list import AllowList, Entry, is_public, origin
 from core.http.faults import ArchiveAway, HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
-MOST_REDIRECTS = 10
-MOST_ANSWER_BYTES = 64 * 2**20
+MAX_REDIRECTS = 10
+MAX_ANSWER_BYTES = 64 * 2**20
 LOOKUP_SECONDS = 5.0  # Behind a proxy a resolver may not answer at all.
 MAX_RETRY_AFTER_SECONDS = 24 * 3600  # Longer waits requested by a server are shortened to this.
 BUSY = (408, 425, 429)
@@ -61,12 +61,12 @@ def guard(
     session: requests.Session, allowed: AllowList, credentials: Iterable[Credential] = (), *, answers: bool = False
 ) -> requests.Session:
     """Limit a session to allowed hosts; return it. answers: read each body at once, up to a size limit (searches)."""
-    adapter = GuardedAdapter(allowed, tuple(credentials), MOST_ANSWER_BYTES if answers else None)
+    adapter = GuardedAdapter(allowed, tuple(credentials), MAX_ANSWER_BYTES if answers else None)
     session.adapters.clear()
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.trust_env = False
-    session.max_redirects = MOST_REDIRECTS
+    session.max_redirects = MAX_REDIRECTS
     session.headers["User-Agent"] = USER_AGENT
     return session
 

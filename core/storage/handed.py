@@ -24,7 +24,7 @@ from core.errors import StorageFailed, one_line
 from core.rasters import open_tiff
 from core.storage import RasterStorage, raster_storage
 
-LONGEST_REQUEST = 4096  # bytes
+MAX_REQUEST_LENGTH = 4096  # bytes
 GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images
 
 
@@ -92,7 +92,7 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
 def _serve(ours: socket.socket, folder: Path) -> None:
     stored: set[str] = set()
     with ours, ours.makefile("rw", encoding="utf-8", errors="replace") as stream:
-        while request := stream.readline(LONGEST_REQUEST):
+        while request := stream.readline(MAX_REQUEST_LENGTH):
             try:
                 answer = {"done": _done(json.loads(request), folder, stored)}
             except FileNotFoundError as fault:

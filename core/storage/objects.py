@@ -36,7 +36,7 @@ FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorage
 TRIES = 4  # of one request, with growing pauses; afterwards the whole work is tried again later
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
-MOST_DELETED = 1000  # objects in one request, a limit of S3
+MAX_DELETED = 1000  # objects in one request, a limit of S3
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
     s3={"addressing_style": "path"},  # one host for all buckets
@@ -141,8 +141,8 @@ class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has n
     def delete_all(self, names: Iterable[str]) -> None:
         """Delete many objects with few requests."""
         keys = [{"Key": self.key(name)} for name in names]
-        for first in range(0, len(keys), MOST_DELETED):
-            self.bucket.delete_objects(Delete={"Objects": keys[first : first + MOST_DELETED], "Quiet": True})
+        for first in range(0, len(keys), MAX_DELETED):
+            self.bucket.delete_objects(Delete={"Objects": keys[first : first + MAX_DELETED], "Quiet": True})
 
     @contextmanager
     def tiff(self, name: str) -> Iterator[DatasetReader]:

@@ -24,7 +24,7 @@ from detection.alerts.services import alert_end_where_over, carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
 from detection.glaciers.surge import (
-    FEWEST_STEPS,
+    MIN_STEPS,
     RULE,
     GlacierView,
     PairSample,
@@ -57,7 +57,7 @@ from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 
-LEAST_KM2 = 0.25  # a smaller glacier cannot surge by the rule
+MIN_KM2 = 0.25  # a smaller glacier cannot surge by the rule
 Days = tuple[date, date]  # of the images of a pair
 NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
 
@@ -108,7 +108,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 
 
 def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
-    """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below LEAST_KM2 are left out."""
+    """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below MIN_KM2 are left out."""
     shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(
@@ -117,7 +117,7 @@ def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier])
     ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
     samples: dict[int, GroundMotion] = {}
     for number, shape in shapes.items():
-        if ground is None or area_of(shape) < LEAST_KM2 * 1e6:
+        if ground is None or area_of(shape) < MIN_KM2 * 1e6:
             continue
         cells = cells_of(shape)
         cell = cells.of_points(raster.epsg, nodes.x_m, nodes.y_m)
@@ -280,6 +280,6 @@ def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -
     motion.speed_m_day, motion.sigma_m_day = float(view.speed_m_day[last]), float(view.sigma_m_day[last])
     motion.usual_m_day = float(np.median(view.speed_m_day[at]))
     surging = any(surge.end is None for _, one, _ in known for surge in one.surges)
-    enough = max(at.size for *_, at in known) >= FEWEST_STEPS
+    enough = max(at.size for *_, at in known) >= MIN_STEPS
     states = GlacierMotion.State
     motion.state = states.SURGING if surging else states.STEADY if enough else states.SHORT

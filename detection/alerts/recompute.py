@@ -34,7 +34,7 @@ from ml.runtime.code_version import code_version
 
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")
-LEAST_IOU = 0.99
+MIN_IOU = 0.99
 RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
 ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
 FIGURES = (
@@ -236,7 +236,7 @@ class Recomputer:
         columns["severity"] = _severity(alert, columns, again)
         outline = overlap(_shape(alert.area), _shape(columns.pop("area")))
         differences = [*_of_columns(alert, columns), *(one for pair in twins for one in _of_detection(*pair))]
-        same = outline >= LEAST_IOU and not differences
+        same = outline >= MIN_IOU and not differences
         return Recomputation(Outcome.SAME if same else Outcome.DIFFERENT, outline, differences, [], notes, runs)
 
 
@@ -274,7 +274,7 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
     elif not stored:
         reason = "no newest run of any product or pair shows it any more: newer runs have superseded those that did"
         yield Missing(reason, "superseded by newer runs")
-    elif overlap(_shape(alert.area), _shape(*(one.area for one in stored))) < LEAST_IOU:
+    elif overlap(_shape(alert.area), _shape(*(one.area for one in stored))) < MIN_IOU:
         yield Missing("its outline is from runs that newer ones have superseded", "superseded by newer runs")
     for scan in _scans(stored):
         way = SEARCHES[scan.prediction.run.model_version.task]

@@ -34,7 +34,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-LEAST_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
+MIN_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
@@ -258,4 +258,4 @@ def _shows_afterwards(run: Run, alert: Alert) -> bool:
         return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
     if run.its_pair.reference.day < alert.last_motion:
         return False
-    return known_share(prediction=run.prediction, area=alert.area) >= LEAST_KNOWN
+    return known_share(prediction=run.prediction, area=alert.area) >= MIN_KNOWN

@@ -16,7 +16,7 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 SIDE_M = 250.0  # at least the spacing of nodes in 30 m images, or cells between nodes would stay empty
-MOST_CELLS = 2000  # larger glaciers have larger cells
+MAX_CELLS = 2000  # larger glaciers have larger cells
 
 
 class Cells(NamedTuple):
@@ -53,7 +53,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
     on_map = projected(outline, 4326, epsg)
-    side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MOST_CELLS)))
+    side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MAX_CELLS)))
     west, south, east, north = on_map.bounds
     left, top = math.floor(west / side) * side, math.ceil(north / side) * side
     shape = max(1, math.ceil((top - south) / side)), max(1, math.ceil((east - left) / side))

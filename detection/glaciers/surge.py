@@ -14,8 +14,8 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 RULE = SurgeRule()
-FEWEST_STEPS = 8  # with fewer, the usual speed is not estimated
-LEAST_SHOWN = 0.25  # of the cells, for a mean speed
+MIN_STEPS = 8  # with fewer, the usual speed is not estimated
+MIN_SHOWN = 0.25  # of the cells, for a mean speed
 MOSTLY_ICE = 0.5
 STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
 EPOCH = dt.date(1970, 1, 1)
@@ -61,7 +61,7 @@ def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
 
 
 def _enough(series: SpeedSeries) -> bool:
-    return series.day.size >= FEWEST_STEPS
+    return series.day.size >= MIN_STEPS
 
 
 def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -72,7 +72,7 @@ def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, F
     speeds, errors = series.speed_m_day[:, cells], series.sigma_m_day[:, cells]
     known = np.isfinite(speeds)
     n = known.sum(axis=1)
-    shown = n >= max(1.0, LEAST_SHOWN * cells.sum())
+    shown = n >= max(1.0, MIN_SHOWN * cells.sum())
     with np.errstate(invalid="ignore", divide="ignore"):
         means = [np.where(known, part, 0.0).sum(axis=1) / n for part in (speeds, errors)]
     return np.where(shown, means[0], np.nan), np.where(shown, means[1], np.nan)

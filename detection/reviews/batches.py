@@ -17,7 +17,7 @@ from detection.models import Alert, Detection, Review, ReviewBatch
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Claimed
 from detection.reviews.outlines import distance_m
-from detection.reviews.services import LONGEST_NOTE, alert_review, may_take_back, review_take_back
+from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
 
@@ -77,8 +77,8 @@ def batch_review(
     """
     if verdict not in VERDICTS:
         raise ValueError(f"several cases cannot be answered with {verdict} at once")
-    if max(len(public_note), len(internal_note)) > LONGEST_NOTE:
-        raise ValueError(f"a note of more than {LONGEST_NOTE} characters; shorten it")
+    if max(len(public_note), len(internal_note)) > MAX_NOTE_LENGTH:
+        raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
         batch = Batch(ReviewBatch.objects.create(reviewer=reviewer), [], [], [])
         for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # in one order, against deadlocks

@@ -26,7 +26,7 @@ from detection.reviews.audit import audit_write
 from detection.reviews.edits import texts_of
 from detection.reviews.outlines import Unfit, distance_m, outline_of
 from detection.reviews.proposals import needs_second, proposal_make
-from detection.reviews.services import LONGEST_NOTE, SPECIALIST
+from detection.reviews.services import MAX_NOTE_LENGTH, SPECIALIST
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
@@ -36,7 +36,7 @@ from ingest.models import Product
 
 REASON = "reported by a specialist"
 SAME_PLACE_M = 250.0
-MOST_SHOWN = 8
+MAX_SHOWN = 8
 EARLIEST = date(1900, 1, 1)
 
 
@@ -116,9 +116,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
     """Return living alerts within 250 metres of an outline in degrees, the nearest first."""
     alerts = Alert.objects.filter(state__in=LIVING, area__intersects=geos(box_around(outline, SAME_PLACE_M)))
     away = [(distance_m(outline, from_wkb(bytes(alert.area.wkb))), alert.pk, alert) for alert in alerts]
-    return [alert for metres, _pk, alert in sorted(away, key=lambda one: one[:2]) if metres <= SAME_PLACE_M][
-        :MOST_SHOWN
-    ]
+    return [alert for metres, _pk, alert in sorted(away, key=lambda one: one[:2]) if metres <= SAME_PLACE_M][:MAX_SHOWN]
 
 
 def _checked(drawn: Drawn) -> BaseGeometry:
@@ -131,8 +129,8 @@ def _checked(drawn: Drawn) -> BaseGeometry:
         raise Unfit(_("Please say how the motion is known."))
     if not EARLIEST <= drawn.seen_on <= timezone.now().date():
         raise Unfit(_("The day on which it was seen lies in the future or too far back."))
-    if len(drawn.note) > LONGEST_NOTE:
-        raise Unfit(_("A note has at most %(most)s characters.") % {"most": LONGEST_NOTE})
+    if len(drawn.note) > MAX_NOTE_LENGTH:
+        raise Unfit(_("A note has at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH})
     if not drawn.outline.strip():
         raise Unfit(_("Draw the outline, or write it as GeoJSON."))
     return outline_of(drawn.outline)

@@ -30,7 +30,7 @@ from detection.search.areas import to_django
 from detection.selectors import PUBLIC_STATES
 from detection.tables.reviews import AlertEdit, SetByHand
 
-LONGEST_TEXT = 1000
+MAX_TEXT_LENGTH = 1000
 REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken back"
 
 
@@ -156,8 +156,8 @@ def may_take_back_edit(*, edit: AlertEdit) -> bool:
 def texts_of(given: Mapping[str, str]) -> dict[str, str]:
     """Return public texts by language, without empty ones. Raises Unfit."""
     texts = {code: given.get(code, "").strip() for code, _name in settings.LANGUAGES}
-    if any(len(text) > LONGEST_TEXT for text in texts.values()):
-        raise Unfit(_("A public text has at most %(most)s characters.") % {"most": LONGEST_TEXT})
+    if any(len(text) > MAX_TEXT_LENGTH for text in texts.values()):
+        raise Unfit(_("A public text has at most %(most)s characters.") % {"most": MAX_TEXT_LENGTH})
     return {code: text for code, text in texts.items() if text}
 
 

@@ -13,9 +13,9 @@ from detection.reviews.audit import audit_write
 from detection.reviews.outlines import Unfit
 from ingest.jobs.given import NotRead, read_given
 
-LONGEST_NOTE = 4000
-MOST_FILES, MOST_BYTES = 6, 10_000_000
-LONGEST_NAME = 100
+MAX_NOTE_LENGTH = 4000
+MAX_FILES, MAX_BYTES = 6, 10_000_000
+MAX_NAME_LENGTH = 100
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"}
 
 
@@ -31,9 +31,9 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -
     text = text.strip()
     if not text and not files:
         raise Unfit(_("Write a note or choose a file."))
-    if len(text) > LONGEST_NOTE:
-        raise Unfit(_("A note has at most %(most)s characters.") % {"most": LONGEST_NOTE})
-    if len(files) > MOST_FILES:
+    if len(text) > MAX_NOTE_LENGTH:
+        raise Unfit(_("A note has at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH})
+    if len(files) > MAX_FILES:
         raise too_many_files()
     kept = [_kept(one) for one in files]
     with transaction.atomic():
@@ -48,14 +48,14 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -
 
 def too_many_files() -> Unfit:
     """Return the refusal of a note with too many files."""
-    return Unfit(_("A note has at most %(most)s files.") % {"most": MOST_FILES})
+    return Unfit(_("A note has at most %(most)s files.") % {"most": MAX_FILES})
 
 
 def _kept(given: Given) -> CaseFile:
-    if len(given.content) > MOST_BYTES:
+    if len(given.content) > MAX_BYTES:
         raise Unfit(_("%(file)s was not taken: a file has at most 10 megabytes.") % {"file": given.name})
     media_type, content = _cleaned(given)
-    stem = "".join(c if c.isalnum() or c in "._- " else "_" for c in given.name.rsplit(".", 1)[0])[:LONGEST_NAME]
+    stem = "".join(c if c.isalnum() or c in "._- " else "_" for c in given.name.rsplit(".", 1)[0])[:MAX_NAME_LENGTH]
     name = f"{stem.strip(' .') or 'file'}{SUFFIXES[media_type]}"
     return CaseFile(name=name, media_type=media_type, size_bytes=len(content), content=content)
 

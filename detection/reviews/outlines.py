@@ -14,9 +14,9 @@ from shapely.validation import explain_validity
 
 from core.areas import area_of, join_halves, on_the_map, turn_near
 
-LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the largest region found so far
-MOST_CORNERS = 5000
-LONGEST_TEXT = 500_000
+MIN_M2, MAX_M2 = 100.0, 2e9  # a house; more than the largest region found so far
+MAX_CORNERS = 5000
+MAX_TEXT_LENGTH = 500_000
 NEAR_M = 5000.0
 WORLD = box(-360, -90, 360, 90)  # a map that is turned across 180 degrees counts on
 _GEOD = Geod(ellps="WGS84")
@@ -34,9 +34,9 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
     if area.is_empty or not WORLD.covers(area):
         raise Unfit(_("The outline is not on the map: give longitude and latitude in degrees."))
     area = on_the_map(area)
-    if get_num_coordinates(area) > MOST_CORNERS:
-        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MOST_CORNERS})
-    if not LEAST_M2 <= area_of(area) <= MOST_M2:
+    if get_num_coordinates(area) > MAX_CORNERS:
+        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MAX_CORNERS})
+    if not MIN_M2 <= area_of(area) <= MAX_M2:
         raise Unfit(_("The outline must measure between 100 square metres and 2,000 square kilometres."))
     if near is not None and distance_m(area, near) > NEAR_M:
         raise Unfit(_("The outline is more than 5 kilometres from the alert. Draw a new place instead."))
@@ -51,8 +51,8 @@ def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
 
 
 def _area(text: str) -> MultiPolygon:
-    if len(text) > LONGEST_TEXT:
-        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MOST_CORNERS})
+    if len(text) > MAX_TEXT_LENGTH:
+        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MAX_CORNERS})
     try:
         found = shape(_geometry(json.loads(text)))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, ShapelyError) as fault:

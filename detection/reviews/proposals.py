@@ -20,7 +20,7 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 
 PUBLISHED = (State.CONFIRMED, State.FINISHED)
-LONGEST_ANSWER = 1000
+MAX_ANSWER_LENGTH = 1000
 Outcome = Proposal.Outcome
 
 
@@ -63,8 +63,8 @@ def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
 
 def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> None:
     """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
-    if not answer.strip() or len(answer) > LONGEST_ANSWER:
-        raise ValueError(f"say why in at most {LONGEST_ANSWER} characters")
+    if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
+        raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
     with alone(proposal.alert):
         unclaimed(alert=proposal.alert, person=publisher)
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())

@@ -17,7 +17,7 @@ from detection.rules.lifecycle import LIVING, State
 from detection.selectors import PUBLIC_STATES, UNREVIEWED_STATES, alerts_to_review
 
 NEAR_M = 10_000.0
-MOST_NEIGHBOURS = 8
+MAX_NEIGHBOURS = 8
 
 
 class Wanted(NamedTuple):
@@ -91,4 +91,4 @@ def alerts_near(*, alert: Alert) -> list[Alert]:
         state__in=[*PUBLIC_STATES, State.REJECTED], area__intersects=geos(box_around(alert.area, NEAR_M))
     )
     near = near.filter(simulated=alert.simulated).exclude(pk=alert.pk).annotate(away_m=away)
-    return list(near.filter(away_m__lte=NEAR_M).order_by("away_m", "pk")[:MOST_NEIGHBOURS])
+    return list(near.filter(away_m__lte=NEAR_M).order_by("away_m", "pk")[:MAX_NEIGHBOURS])

@@ -18,7 +18,7 @@ from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_ope
 from detection.tables.alerts import MERGED_INTO
 
 SPECIALIST = "a specialist"  # names are never published
-LONGEST_NOTE = 1000
+MAX_NOTE_LENGTH = 1000
 
 
 def alert_review(
@@ -40,8 +40,8 @@ def alert_review(
     """
     if reason_code not in REASONS.get(verdict, {}) or verdict is Verdict.TAKEN_BACK:
         raise ValueError(f"{reason_code!r} is no reason for {verdict}")
-    if max(len(public_note), len(internal_note)) > LONGEST_NOTE:
-        raise ValueError(f"a note of more than {LONGEST_NOTE} characters; shorten it")
+    if max(len(public_note), len(internal_note)) > MAX_NOTE_LENGTH:
+        raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
         before = _locked(alert, expected_state, reviewer)
         if verdict not in verdicts_open(before):

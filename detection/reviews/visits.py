@@ -22,7 +22,7 @@ from detection.rules.verdicts import Verdict, verdicts_open
 Result = FieldVisit.Result
 RESULTS = (Result.SEEN, Result.NOTHING, Result.UNREACHED)  # results that a visitor can report
 VERDICTS = {Result.SEEN: (Verdict.CONFIRM, "seen-on-site"), Result.NOTHING: (Verdict.REJECT, "nothing-on-site")}
-LONGEST_AHEAD = timedelta(days=2 * 366)
+MAX_AHEAD = timedelta(days=2 * 366)
 
 
 class Plan(NamedTuple):
@@ -64,7 +64,7 @@ def visit_plan(
     Raises Unfit for a day in the past or too far ahead, and the errors of `alert_review`.
     """
     today = timezone.now().date()
-    if not today <= plan.day <= today + LONGEST_AHEAD:
+    if not today <= plan.day <= today + MAX_AHEAD:
         raise Unfit(_("The day of the visit must be today or later, within two years."))
     with transaction.atomic():
         review = alert_review(

@@ -13,9 +13,9 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 LEAVING_MM_YR = 2.0  # rate that counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is below half of it
-FEWEST_OBSERVATIONS, MOST_OBSERVATIONS = 2, 12
+MIN_OBSERVATIONS, MAX_OBSERVATIONS = 2, 12
 MISSED_BY_ALL = 0.01  # probability that all observations miss an ongoing event
-SHORTEST_REST, LONGEST_REST = timedelta(days=90), timedelta(days=3 * 365)
+MIN_REST, MAX_REST = timedelta(days=90), timedelta(days=3 * 365)
 YEAR = timedelta(days=365)
 
 
@@ -124,22 +124,22 @@ def required_rest(sigma_mm_yr: float | None) -> timedelta:
     if sigma_mm_yr is None:
         return YEAR
     required = YEAR * math.pow(sigma_mm_yr / (LEAVING_MM_YR / 2), 2 / 3)
-    return min(max(required, SHORTEST_REST), LONGEST_REST)
+    return min(max(required, MIN_REST), MAX_REST)
 
 
 def rest_proof(sigma_mm_yr: float | None) -> Proof:
     """Return the proof required that lasting motion is over. sigma_mm_yr: error of the rate, None for image pairs."""
-    return Proof(FEWEST_OBSERVATIONS, required_rest(sigma_mm_yr))
+    return Proof(MIN_OBSERVATIONS, required_rest(sigma_mm_yr))
 
 
-def event_proof(z: float, found_from: float, fewest: int = FEWEST_OBSERVATIONS) -> Proof:
+def event_proof(z: float, found_from: float, fewest: int = MIN_OBSERVATIONS) -> Proof:
     """Return the proof required that an event is over: three months, and so many observations that not all miss it.
 
     z: significance of the event, in standard deviations; found_from: z above which one observation finds it.
     """
     missed = max(NormalDist().cdf(found_from - abs(z)), MISSED_BY_ALL)
-    observations = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MOST_OBSERVATIONS
-    return Proof(min(max(observations, fewest), MOST_OBSERVATIONS), SHORTEST_REST)
+    observations = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MAX_OBSERVATIONS
+    return Proof(min(max(observations, fewest), MAX_OBSERVATIONS), MIN_REST)
 
 
 def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:

@@ -40,8 +40,8 @@ from ml.statistics.series import fit_series
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
-MOST_CORRECTED = 100_000  # points in and around an area: with more, series are not read (this takes seconds)
-MOST_SERIES = 1_000  # points inside an area whose series are examined one by one
+MAX_CORRECTED = 100_000  # points in and around an area: with more, series are not read (this takes seconds)
+MAX_SERIES = 1_000  # points inside an area whose series are examined one by one
 
 
 class Search(NamedTuple):
@@ -223,7 +223,7 @@ def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     velocity = points.velocity_mm_yr
-    if _has_cycles(product) and 0 < velocity.size <= MOST_CORRECTED:
+    if _has_cycles(product) and 0 < velocity.size <= MAX_CORRECTED:
         reader = SeriesReader(product.dates, half_wave_mm(product.header))
         for block in ingest_selectors.product_series(product=product, area=box):
             reader.add(block)
@@ -255,7 +255,7 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
     """Return evidence from the series of points inside an area; empty if the product has no series of phase."""
     if not _has_cycles(product):
         return {}
-    _, series = ingest_selectors.series_within(product=product, area=place, most=MOST_SERIES)
+    _, series = ingest_selectors.series_within(product=product, area=place, most=MAX_SERIES)
     return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
 
 

@@ -17,8 +17,8 @@ from ingest.context.selectors import ground_at, kinds_loaded, window_of
 from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
 
-MOST_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
-MOST_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
+MAX_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
+MAX_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
 LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country
 # Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
@@ -133,7 +133,7 @@ def people_in(raster: DatasetReader, area: BaseGeometry) -> float:
     if window is None:
         return 0.0
     rows, cols = int(window.height), int(window.width)
-    parts = int(np.clip(np.sqrt(MOST_CELLS / (rows * cols)), 1, MOST_PARTS))
+    parts = int(np.clip(np.sqrt(MAX_CELLS / (rows * cols)), 1, MAX_PARTS))
     grid = raster.window_transform(window)
     fine = grid @ grid.scale(1 / parts, 1 / parts)
     inside = geometry_mask([shape], (rows * parts, cols * parts), fine, invert=True)

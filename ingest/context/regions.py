@@ -12,7 +12,7 @@ from core.text import search_key
 from ingest.context.selectors import is_named, named
 from ingest.models import AdministrativeRegion, Product
 
-MOST_WITHIN = 200
+MAX_WITHIN = 200
 MAX_SLUG = 100
 
 
@@ -68,7 +68,7 @@ def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion
         outline__bboverlaps=region.outline, level__gt=region.level, layer__simulated=region.layer.simulated
     )
     inside = below.annotate(inside=PointOnSurface("outline")).filter(inside__within=region.outline)
-    return list(inside.defer("outline").order_by("level", "search_name", "pk")[:MOST_WITHIN])
+    return list(inside.defer("outline").order_by("level", "search_name", "pk")[:MAX_WITHIN])
 
 
 def slugs_give() -> None:

@@ -29,10 +29,10 @@ from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Gla
 from ingest.models.context import NAMES_JOINED, language_code
 from ingest.readers.context.records import ContextKind
 
-FARTHEST_PLACE_M = 100_000.0
+MAX_PLACE_DISTANCE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
-MOST_NAMED = 20
-MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
+MAX_NAMED = 20
+MAX_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
 NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
 MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
 _GEOD = Geod(ellps="WGS84")
@@ -185,8 +185,8 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
             ground = ground_at(area=area, simulated=simulated)
     return Context(
         whereabouts_of(points=[(inside.x, inside.y, simulated)])[0],
-        list(glaciers[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
-        list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
+        list(glaciers[:MAX_NAMED]) if ContextKind.GLACIERS in loaded else [],
+        list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MAX_NAMED]),
         _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
         ground,
         [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
@@ -260,7 +260,7 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
     nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
-        if distance <= FARTHEST_PLACE_M and (index not in nearest or distance < nearest[index].distance_m):
+        if distance <= MAX_PLACE_DISTANCE_M and (index not in nearest or distance < nearest[index].distance_m):
             nearest[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
     return nearest
 
@@ -315,14 +315,14 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
         where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
         params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
     )
-    return list(rows.order_by("-happened_on", "pk")[:MOST_NAMED])
+    return list(rows.order_by("-happened_on", "pk")[:MAX_NAMED])
 
 
 def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
     shape, window = window_of(raster, area)
     if window is None:
         return None
-    step = max(1, int(np.ceil(max(window.height, window.width) / MOST_TERRAIN_PIXELS)))
+    step = max(1, int(np.ceil(max(window.height, window.width) / MAX_TERRAIN_PIXELS)))
     rows, cols = max(1, int(window.height / step)), max(1, int(window.width / step))
     bands = raster.read(window=window, out_shape=(3, rows, cols))
     grid = raster.window_transform(window)

@@ -6,16 +6,16 @@ from pathlib import Path
 from shapely import coverage_is_valid, coverage_union_all, get_num_coordinates, make_valid, to_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import FINEST_BORDER_DEGREES, LARGEST_KM2, MOST_VERTICES, area_of, simple_border
+from core.areas import FINEST_BORDER_DEGREES, MAX_KM2, MAX_VERTICES, area_of, simple_border
 from core.errors import InputError, gettext_noop
 from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
 from ingest.vectors.packages import unpacked
 
-MOST_UNPACKED_BYTES = 10 * 2**20
-MOST_FEATURES = 2000
-MOST_CORNERS = 20_000
-MOST_CORNERS_MENDED = 500
+MAX_UNPACKED_BYTES = 10 * 2**20
+MAX_FEATURES = 2000
+MAX_CORNERS = 20_000
+MAX_CORNERS_MENDED = 500
 NO_BOUNDARY = gettext_noop("it is not a boundary file")
 SIMPLIFY = gettext_noop("Simplify it first")
 
@@ -27,7 +27,7 @@ def read(path: Path) -> bytes:
     MultiPolygon in degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
-    with unpacked(named, most_bytes=MOST_UNPACKED_BYTES) as layer:
+    with unpacked(named, most_bytes=MAX_UNPACKED_BYTES) as layer:
         if layer.suffix.lower() not in layers.SUFFIXES:
             raise _no_boundary(path)
         outline = _joined(layer)
@@ -68,31 +68,31 @@ def _joined(layer: Path) -> BaseGeometry:
         if row.geometry is not None:
             n_corners += int(get_num_coordinates(row.geometry))
             outlines.append(row.geometry)
-        if number > MOST_FEATURES or n_corners > MOST_CORNERS:
+        if number > MAX_FEATURES or n_corners > MAX_CORNERS:
             problem = gettext_noop("it has more than %(features)s features or %(corners)s corners")
-            raise InputError(layer, problem, SIMPLIFY, features=MOST_FEATURES, corners=MOST_CORNERS)
+            raise InputError(layer, problem, SIMPLIFY, features=MAX_FEATURES, corners=MAX_CORNERS)
     if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
         return coverage_union_all(outlines)
-    if n_corners > MOST_CORNERS_MENDED:
+    if n_corners > MAX_CORNERS_MENDED:
         remedy = gettext_noop("Repair and merge them first")
         raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
     return unary_union([make_valid(one) for one in outlines])
 
 
 def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Return an outline with at most MOST_VERTICES corners, slightly widened if it had more. Raises InputError."""
+    """Return an outline with at most MAX_VERTICES corners, slightly widened if it had more. Raises InputError."""
     size_km2 = area_of(outline) / 1e6 if not outline.is_empty else 0.0
     if size_km2 <= 0:
         raise InputError(path, gettext_noop("it contains no polygons"), gettext_noop("Choose a file with polygons"))
-    if size_km2 > LARGEST_KM2:
+    if size_km2 > MAX_KM2:
         problem = gettext_noop("it covers %(size)s km²; the limit is %(most)s km²")
         remedy = gettext_noop("Choose a smaller area within it")
-        raise InputError(path, problem, remedy, size=round(size_km2), most=round(LARGEST_KM2))
-    if get_num_coordinates(outline) > MOST_VERTICES:
+        raise InputError(path, problem, remedy, size=round(size_km2), most=round(MAX_KM2))
+    if get_num_coordinates(outline) > MAX_VERTICES:
         outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
     n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
     is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
-    if n_corners > MOST_VERTICES and is_dense:  # widening it would take minutes
+    if n_corners > MAX_VERTICES and is_dense:  # widening it would take minutes
         problem = gettext_noop("its border has %(corners)s corners close to each other")
         raise InputError(path, problem, SIMPLIFY, corners=n_corners)
     return simple_border(outline)

@@ -8,8 +8,8 @@ from PIL import Image, ImageOps
 
 from core.errors import InputError, gettext_noop
 
-MOST_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
-MOST_JPEG_PIXELS = 4 * MOST_PIXELS  # a large JPEG is decoded at half its width and height
+MAX_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
+MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # a large JPEG is decoded at half its width and height
 JPEG_QUALITY = 90
 
 
@@ -34,14 +34,14 @@ def read(path: Path, longest_px: float = 0) -> bytes:
 
 def _drawn_anew(path: Path, image: Image.Image, longest_px: int) -> bytes:
     n_pixels = image.width * image.height
-    if n_pixels > (MOST_JPEG_PIXELS if image.format == "JPEG" else MOST_PIXELS):
+    if n_pixels > (MAX_JPEG_PIXELS if image.format == "JPEG" else MAX_PIXELS):
         problem = gettext_noop("it has %(found)s megapixels; the limit is %(most)s for JPEG and %(png)s for PNG")
-        limits = {"most": MOST_JPEG_PIXELS // 1_000_000, "png": MOST_PIXELS // 1_000_000}
+        limits = {"most": MAX_JPEG_PIXELS // 1_000_000, "png": MAX_PIXELS // 1_000_000}
         raise InputError(path, problem, gettext_noop("Make it smaller"), found=n_pixels // 1_000_000, **limits)
     form, out = "JPEG" if longest_px else image.format, io.BytesIO()
     if longest_px:
         image.draft(None, (longest_px, longest_px))  # the coarsest decoding that is still this large
-    elif n_pixels > MOST_PIXELS:
+    elif n_pixels > MAX_PIXELS:
         image.draft(None, (image.width // 2, image.height // 2))
     ImageOps.exif_transpose(image, in_place=True)
     has_alpha = "A" in image.getbands() or "transparency" in image.info

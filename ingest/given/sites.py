@@ -14,8 +14,8 @@ from core.areas import disc, polygons_of, wrap_longitude
 from core.errors import InputError, UnusableData, gettext_noop, one_line
 from core.text import search_key
 
-MOST_ROWS = 2000
-LONGEST_NAME = 120
+MAX_ROWS = 2000
+MAX_NAME_LENGTH = 120
 CORNERS = 24  # of the outline of one site
 EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # as normalised by search_key; specific names before general ones
@@ -49,7 +49,7 @@ def read(path: Path, radius_m: float) -> bytes:
     outlines: list[MultiPolygon] = []
     faults: list[tuple[int, str, dict[str, str | int]]] = []
     n_rows = 0
-    for number, row in enumerate(islice(rows, MOST_ROWS + 1), start=2):
+    for number, row in enumerate(islice(rows, MAX_ROWS + 1), start=2):
         if not any(cell.strip() for cell in row):
             continue
         n_rows += 1
@@ -62,9 +62,9 @@ def read(path: Path, radius_m: float) -> bytes:
             faults.append((number, str(fault), {}))
         else:
             sites.append(site)
-    if n_rows > MOST_ROWS:
+    if n_rows > MAX_ROWS:
         problem = gettext_noop("it has more than %(most)s sites")
-        raise InputError(path, problem, gettext_noop("Split it into several subscriptions"), most=MOST_ROWS)
+        raise InputError(path, problem, gettext_noop("Split it into several subscriptions"), most=MAX_ROWS)
     if not n_rows:
         problem = gettext_noop("it has no rows below its header")
         raise InputError(path, problem, gettext_noop("Add one row for each site"))
@@ -127,7 +127,7 @@ def _site(path: Path, row: Sequence[str], columns: dict[str, int], radius_m: flo
         radius_m = _number(path, cell("metres"), "radius")
     elif cell("km"):
         radius_m = 1000 * _number(path, cell("km"), "radius_km")
-    return one_line(cell("name"))[:LONGEST_NAME], longitude, latitude, radius_m
+    return one_line(cell("name"))[:MAX_NAME_LENGTH], longitude, latitude, radius_m
 
 
 def _number(path: Path, text: str, column: str) -> float:

@@ -22,7 +22,7 @@ from ingest.jobs import landlock
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # linux/prctl.h
 CPUCLOCK_SCHED = 2  # linux/posix-timers.h: the clock of what a process has computed
-MOST_OPEN_FILES = 256
+MAX_OPEN_FILES = 256
 
 
 class Limits(NamedTuple):
@@ -156,7 +156,7 @@ def main(told: str, *command: str) -> None:
     limit_to(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
     limit_to(resource.RLIMIT_CORE, (0, 0))
     landlock.restrict(**allowed)
-    most = min(MOST_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    most = min(MAX_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     limit_to(resource.RLIMIT_NOFILE, (most, most))
     os.execv(command[0], command)  # noqa: S606 (a list of words, no shell)
 

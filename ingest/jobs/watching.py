@@ -35,8 +35,8 @@ from ingest.models import IngestJob
 logger = logging.getLogger(__name__)
 
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
-MOST_IN_A_PRODUCT = 100_000
-LONGEST_NAME_BYTES = 180  # leaves room for a number and a suffix
+MAX_IN_A_PRODUCT = 100_000
+MAX_NAME_BYTES = 180  # leaves room for a number and a suffix
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
@@ -155,8 +155,8 @@ def _state_of(path: Path) -> FileState | None:
         if inside.suffix.lower() in UNFINISHED:
             return None
         files, size, changed = files + 1, size + about.st_size, max(changed, about.st_mtime_ns)
-        if files > MOST_IN_A_PRODUCT:
-            raise Refused(f"it holds more than {MOST_IN_A_PRODUCT:,} files. Give one product per folder")
+        if files > MAX_IN_A_PRODUCT:
+            raise Refused(f"it holds more than {MAX_IN_A_PRODUCT:,} files. Give one product per folder")
     return FileState(files, size, changed) if files else None
 
 
@@ -213,7 +213,7 @@ def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
 
 def _short(name: str) -> str:
     raw = os.fsencode(name)
-    if len(raw) <= LONGEST_NAME_BYTES:
+    if len(raw) <= MAX_NAME_BYTES:
         return name
     return f"{os.fsdecode(raw[:120])}~{hashlib.sha256(raw).hexdigest()[:8]}~{os.fsdecode(raw[-40:])}"
 

@@ -13,10 +13,10 @@ from ingest.readers.records import Float32, Float64
 
 POSTING_M = 100.0
 MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
-MOST_CELLS = 10**7
+MAX_CELLS = 10**7
 STILL_MM_YR = 2.0  # ground that differs by no more from the still ground of its release counts as still
 SIGMAS = 2.0  # a change of speed counts if it exceeds this number of its standard deviations
-LEAST_SIGMA_MM_YR = 0.5  # two processings of the same images differ by about as much
+MIN_SIGMA_MM_YR = 0.5  # two processings of the same images differ by about as much
 VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # points vanished: at least this share of a cell's points, and this number
 MAD_TO_SIGMA = 1.4826
 
@@ -64,10 +64,10 @@ class Change(NamedTuple):
 
 
 def compare(older: Released, newer: Released) -> Change:
-    """Compare points by position and velocities by cell; the cells are enlarged to have at most MOST_CELLS."""
+    """Compare points by position and velocities by cell; the cells are enlarged to have at most MAX_CELLS."""
     x, y = np.concatenate([older.x, newer.x]), np.concatenate([older.y, newer.y])
     posting_m = POSTING_M
-    while np.ptp(x) * np.ptp(y) / posting_m**2 > MOST_CELLS:
+    while np.ptp(x) * np.ptp(y) / posting_m**2 > MAX_CELLS:
         posting_m *= 2
     cells = cells_around(x, y, posting_m)
     gone, new = ~_has_near(older, newer), ~_has_near(newer, older)
@@ -122,7 +122,7 @@ def _sigma(change: Float32, still: NDArray[np.bool_], counts: tuple[Float32, Flo
     scatter, scatter_per_point = (
         MAD_TO_SIGMA * float(np.median(sizes)) if sizes.size else 0.0 for sizes in (size, size / per_point[still])
     )
-    sigma = np.maximum(max(stated_mm_yr, scatter, LEAST_SIGMA_MM_YR), scatter_per_point * per_point)
+    sigma = np.maximum(max(stated_mm_yr, scatter, MIN_SIGMA_MM_YR), scatter_per_point * per_point)
     return np.asarray(sigma, dtype=np.float32)
 
 

@@ -36,7 +36,7 @@ from ingest.readers.records import Component, FieldHeader, PointBatch, Reference
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
 EDGE_POINTS = 5  # per edge of a tile, which is curved in degrees
-MOST_PLACES = 50  # with more changed places, all places are examined
+MAX_PLACES = 50  # with more changed places, all places are examined
 METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
 
@@ -108,7 +108,7 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     if not changed:
         return []
     touched = {place for product in changed for place in _places(product)}
-    places = touched if len(touched) <= MOST_PLACES else None
+    places = touched if len(touched) <= MAX_PLACES else None
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
     inside = [Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ()]

@@ -9,7 +9,7 @@ from ingest.readers.records import Float64
 
 CELLS = (180, 360)  # of one degree; points in neighbouring cells belong to one group
 MAX_PARTS = 100  # with more groups, cells farther from each other count as neighbours
-LEAST_DEGREES = 1e-6  # the side of a box around one point: 10 cm
+MIN_DEGREES = 1e-6  # the side of a box around one point: 10 cm
 _TOUCHING = np.ones((3, 3), dtype=bool)
 
 
@@ -53,6 +53,6 @@ class Footprint:
         lows = (ndimage.minimum(part, groups, numbers) for part in (west + beyond, south))
         highs = (ndimage.maximum(part, groups, numbers) for part in (east + beyond, north))
         bounds = np.array([*lows, *highs])
-        flat = np.tile(bounds[:2] == bounds[2:], (2, 1)) * LEAST_DEGREES / 2
+        flat = np.tile(bounds[:2] == bounds[2:], (2, 1)) * MIN_DEGREES / 2
         boxes = box(*(bounds + flat * np.array([-1, -1, 1, 1])[:, None]))
         return on_the_map(union_all(boxes))

@@ -80,7 +80,7 @@ def _of_parts(sql: str) -> str:
 def _samples(part: str, of: Callable[[str], str]) -> str:
     return "".join(
         f"IF points > {least} THEN {of(sampling.create_index(part, share))} END IF;"
-        for share, least in sampling.LEAST_POINTS.items()
+        for share, least in sampling.MIN_POINTS.items()
     )
 
 

@@ -25,10 +25,10 @@ from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, Velocity
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
 POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the index figure includes the pyramid
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
-MOST_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
+MAX_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
 FEW_POINTS = 100_000  # so few points do no harm, however small the file is
 CHECK_SECONDS = 0.5
-MOST_REFUSED_LISTED = 1000
+MAX_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
@@ -72,7 +72,7 @@ class LoadWatch:
     def read(self, rows: int) -> None:
         """Count rows as they are read, refused ones included. Raises InputError for more than the file can hold."""
         self._rows += rows
-        if self._size is not None and self._rows > max(FEW_POINTS, MOST_POINTS_A_BYTE * self._size):
+        if self._size is not None and self._rows > max(FEW_POINTS, MAX_POINTS_A_BYTE * self._size):
             problem = f"{self._size:,} bytes cannot hold the {self._rows:,} points that were read so far"
             raise InputError(self._path, problem, "Check where this file comes from, or make it again")
 
@@ -121,7 +121,7 @@ class Totals:
         """Count a batch and widen the footprint."""
         self.points += batch.pid.size
         self.reasons.update(row.reason for row in batch.refused)
-        self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]
+        self.listed += batch.refused[: MAX_REFUSED_LISTED - len(self.listed)]
         if batch.pid.size:
             self.footprint.add(batch.longitude, batch.latitude)
 

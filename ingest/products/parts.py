@@ -20,10 +20,10 @@ from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES
 
-LEAST_FULL = 4_000_000
-MOST_FULL = 64
-FEWEST_LOOSE = 96  # so that products of usual size are copied once: 80 products of 50,000 points fill a part
-MOST_AT_ONCE = 128  # because all their tables and indexes are locked together
+MIN_FULL = 4_000_000
+MAX_FULL = 64
+MIN_LOOSE = 96  # so that products of usual size are copied once: 80 products of 50,000 points fill a part
+MAX_AT_ONCE = 128  # because all their tables and indexes are locked together
 _BITS = 16  # of each coordinate on the curve: half a kilometre
 logger = logging.getLogger(__name__)
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
@@ -48,7 +48,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
     """
     full = full_at(sum(part.n_points for part in parts))
     loose = sorted((part for part in parts if part.n_points < full), key=_place)
-    if len(loose) < FEWEST_LOOSE:
+    if len(loose) < MIN_LOOSE:
         return []
     groups: list[list[Part]] = []
     group: list[Part] = []
@@ -57,17 +57,17 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
         if sum(one.n_points for one in group) >= full and _worth(group):
             groups.append(group)
             group = []
-        elif len(group) == MOST_AT_ONCE:
+        elif len(group) == MAX_AT_ONCE:
             groups.append(_without_largest(group))
             group = []
-    if len(group) >= FEWEST_LOOSE:
+    if len(group) >= MIN_LOOSE:
         groups.append(_without_largest(group))
     return [group for group in groups if group]
 
 
 def full_at(n_points: int) -> int:
     """Return the number of points at which a part is full and no longer merged. n_points: of all parts together."""
-    return max(LEAST_FULL, -(-n_points // MOST_FULL))
+    return max(MIN_FULL, -(-n_points // MAX_FULL))
 
 
 def _worth(group: Sequence[Part]) -> bool:
@@ -132,7 +132,7 @@ def parts_merge() -> Merged | None:
         functions.parts_sweep()
         sizes = [max(int(n_points), 0) for _, n_points, _ in rows_of(PARTS)]
         full = 1.1 * full_at(sum(sizes))  # 1.1, because PostgreSQL estimates sizes
-        enough_loose = sum(size < full for size in sizes) >= FEWEST_LOOSE
+        enough_loose = sum(size < full for size in sizes) >= MIN_LOOSE
         group = next(iter(groups_of(parts())), []) if enough_loose else []
         numbers = [part.number for part in group]
         if not group or not _may_begin(numbers):

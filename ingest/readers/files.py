@@ -14,7 +14,7 @@ MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a s
 MAX_UNPACKED_BYTES = 60 * 2**30  # of a table in a zip; a whole burst of 300 dates is about 3 GB
 MAX_PACKED_RATIO = 200  # digits pack about 1:5; far more is a bomb
 MAX_MEMBERS = 1000  # of a zip
-MOST_LOOKED_AT = 10_000  # names in a folder
+MAX_LOOKED_AT = 10_000  # names in a folder
 
 CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
 
@@ -30,7 +30,7 @@ def names_in(folder: Path) -> list[str]:
     """Return the names in a folder, sorted; an empty list if it cannot be listed. Never raises."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in islice(entries, MOST_LOOKED_AT))
+            return sorted(entry.name for entry in islice(entries, MAX_LOOKED_AT))
     except OSError:
         return []
 

@@ -22,7 +22,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from core.errors import InputError, Undeclared
-from ingest.readers.raster import COMPONENT_OF_SIGN, FARTHEST_MM, FASTEST_MM_YR, MM_PER_UNIT, TOWARD
+from ingest.readers.raster import COMPONENT_OF_SIGN, FASTEST_MM_YR, MAX_DISPLACEMENT_MM, MM_PER_UNIT, TOWARD
 from ingest.readers.records import (
     Component,
     Declaration,
@@ -300,7 +300,7 @@ class _Gate:
             n_fills += int(n_zero[dates].sum())
             series = series.copy()
             series[:, dates] = np.where(series[:, dates] == 0, np.float32(np.nan), series[:, dates])
-        _check_size(self.path, "displacement", "mm", series, FARTHEST_MM)
+        _check_size(self.path, "displacement", "mm", series, MAX_DISPLACEMENT_MM)
         if not n_fills:
             return batch
         self.fills.n_series += n_fills

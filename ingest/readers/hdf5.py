@@ -24,8 +24,8 @@ from ingest.readers.files import refuse_hollow
 from ingest.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"
-LEAST_BYTES = 4096  # of a heap; the library refuses a smaller one itself
-MOST_BYTES = 2**26
+MIN_BYTES = 4096  # of a heap; the library refuses a smaller one itself
+MAX_BYTES = 2**26
 READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
 # where the superblock of each version states how many bytes an address and a length have
@@ -99,9 +99,9 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
     if len(head) < _HEAD.size:
         return True
     _, _, size = _HEAD.unpack(head)
-    if size < LEAST_BYTES or place + size > file_size:
+    if size < MIN_BYTES or place + size > file_size:
         return True  # the library refuses it
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         return False
     stream.seek(place)
     heap, at = stream.read(size), _HEAD.size

@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 UNIT_SQUARE_WITHIN = 0.05  # tables round the three parts to two or three decimals
-LONGEST_NAME = 200  # letters of a point's id that are shown
+MAX_NAME_LENGTH = 200  # letters of a point's id that are shown
 
 
 class Component(StrEnum):
@@ -157,7 +157,7 @@ class PointBatch:
             return self
         columns = {name: column[good] for name, column in self.columns().items()}
         names = (pid.decode("utf-8", "replace").replace("\0", "\ufffd") for pid in self.pid[~good])
-        left_out = tuple(RefusedRow(pid=name[:LONGEST_NAME], reason=reason) for name in names)
+        left_out = tuple(RefusedRow(pid=name[:MAX_NAME_LENGTH], reason=reason) for name in names)
         return PointBatch(**columns, refused=self.refused + left_out)
 
     def rows(self, chosen: NDArray[np.bool_]) -> "PointBatch":

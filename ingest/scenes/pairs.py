@@ -10,7 +10,7 @@ from core.locks import rows_of
 from core.pixel_grids import common_grid, footprint_of, same_lattice
 from ingest.models import Scene, ScenePair
 
-LEAST_SHARE = 0.3  # of the smaller footprint; neighbouring slices overlap less
+MIN_SHARE = 0.3  # of the smaller footprint; neighbouring slices overlap less
 BATCH = 1000
 
 _ALIKE = """
@@ -67,7 +67,7 @@ def pairs_make(*, baselines_days: Sequence[int], new_only: bool = False) -> int:
     if new_only and not unpaired:
         return 0
     missing = _OF_NEW if new_only else _MISSING
-    wanted = {"days": list(baselines_days), "share": LEAST_SHARE, "new": list(unpaired)}
+    wanted = {"days": list(baselines_days), "share": MIN_SHARE, "new": list(unpaired)}
     rows = [row[:3] for row in rows_of(_IN_ORDER.format(missing=missing), wanted)]
     before = ScenePair.objects.count()
     for start in range(0, len(rows), BATCH):
@@ -104,7 +104,7 @@ def _make(rows: Sequence[tuple[int, int, int]]) -> None:
 
 
 def _say_why_alone(baselines_days: Sequence[int], tracks: list[int] | None) -> None:
-    rows = rows_of(_ALONE, {"share": LEAST_SHARE, "tracks": tracks})
+    rows = rows_of(_ALONE, {"share": MIN_SHARE, "tracks": tracks})
     alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, rows)}
     ready = Scene.objects.ready() if tracks is None else Scene.objects.ready().filter(track__in=tracks)
     changed = [scene for scene in ready.in_bulk(alone).values() if scene.reason != alone[scene.pk]]

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
 PROLONG_SECONDS = 5.0
-MOST_FOUND = 200  # per area and product in one search
+MAX_FOUND = 200  # per area and product in one search
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
 ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
@@ -58,7 +58,7 @@ class Search(NamedTuple):
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
     """Search images of the last `days` in areas; nothing is stored. limit: most new ones. Raises SourceError."""
     end = timezone.now()
-    most = MOST_FOUND
+    most = MAX_FOUND
     allowed = configured.allow_list()
     new: dict[str, CatalogueScene] = {}
     known, refused = set(), {}

@@ -14,7 +14,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Technique
 
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
-ENOUGH_POINTS, FEWEST_POINTS, MOST_POINTS = 12, 4, 500
+ENOUGH_POINTS, MIN_POINTS, MAX_POINTS = 12, 4, 500
 
 
 class PointsAround(NamedTuple):
@@ -60,7 +60,7 @@ def points_around(*, product: Product, stations: Sequence[Station]) -> list[Poin
         count(*) OVER (),
         (SELECT packed FROM {SERIES} AS s WHERE s.product_id = points.product_id AND s.pid = points.pid)"""  # noqa: S608
     found: list[list[Sequence[Any]]] = [[] for _ in stations]
-    for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MOST_POINTS):
+    for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MAX_POINTS):
         found[at].append(row)
     return [_summary(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
 
@@ -109,4 +109,4 @@ def radius_by_density(distances_m: Sequence[float]) -> float | None:
     """
     counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
     enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
-    return enough or (RADII_M[-1] if counts[-1][1] >= FEWEST_POINTS else None)
+    return enough or (RADII_M[-1] if counts[-1][1] >= MIN_POINTS else None)

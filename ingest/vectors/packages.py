@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 
 from core.errors import InputError, gettext_noop
 
-MOST_MEMBERS = 200
-MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
-MOST_RATIO = 200
+MAX_MEMBERS = 200
+MAX_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
+MAX_RATIO = 200
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
@@ -26,7 +26,7 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 
 @contextmanager
-def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
+def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MAX_BYTES) -> Iterator[Path]:
     """Yield the unpacked layer of a zip (of several, that `named` matches), or any other file. Raises InputError."""
     if path.suffix.lower() != ".zip":
         yield path
@@ -55,7 +55,7 @@ def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
 
 
 def _chosen(
-    path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None, most_bytes: int = MOST_BYTES
+    path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None, most_bytes: int = MAX_BYTES
 ) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
     members = [info for info in archive.infolist() if not info.is_dir()]
     _check(path, members, most_bytes)
@@ -82,14 +82,14 @@ def _chosen(
 
 
 def _check(path: Path, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
-    if len(members) > MOST_MEMBERS:
+    if len(members) > MAX_MEMBERS:
         raise InputError(path, gettext_noop("the zip holds %(number)s files"), ONE_LAYER, number=len(members))
     total = sum(info.file_size for info in members)
     if total > most_bytes:
         raise InputError(path, gettext_noop("it would unpack to %(size)s bytes"), CHECK_SOURCE, size=total)
     for info in members:
         member_name(path, info)
-        if info.file_size > MOST_RATIO * max(info.compress_size, 1):
+        if info.file_size > MAX_RATIO * max(info.compress_size, 1):
             problem = gettext_noop("%(name)s would unpack to %(size)s bytes")
             raise InputError(path, problem, CHECK_SOURCE, name=info.filename[:80], size=info.file_size)
 

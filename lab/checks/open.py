@@ -11,7 +11,7 @@ from lab.checks.site import Site
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 PNG = b"\x89PNG\r\n\x1a\n"
-MOST_ZOOM, TILES_ACROSS = 14, 2
+MAX_ZOOM, TILES_ACROSS = 14, 2
 
 
 def check(site: Site) -> str:
@@ -46,7 +46,7 @@ def _tile(site: Site, layer: dict[str, Any]) -> None:
     """Fetch the middle tile of a layer's newest date, at a zoom at which the date's image is about two tiles wide."""
     group = layer["groups"][-1]
     west, south, east, north = group["bounds"]
-    zoom = max(5, min(MOST_ZOOM, int(math.log2(TILES_ACROSS * 360 / max(east - west, 1e-6)))))
+    zoom = max(5, min(MAX_ZOOM, int(math.log2(TILES_ACROSS * 360 / max(east - west, 1e-6)))))
     x = int((east + west + 360) / 720 * 2**zoom)
     y = int((1 - math.asinh(math.tan(math.radians((south + north) / 2))) / math.pi) / 2 * 2**zoom)
     path = f"tiles/rasters/{layer['name']}/{group['key']}/{zoom}/{x}/{y}.png"

@@ -17,7 +17,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap_over
 NAME, VERSION = "surges-fast", "1"
 METHODS = {"surge-rule": Measured(SURGE_VERSION)}
 EARLY_DAYS = 24.0  # a surge reported earlier than this before the true onset is a false alarm
-FEWEST_STEPS = 8  # as in the service
+MIN_STEPS = 8  # as in the service
 FOLLOWED = 5  # one of this many glaciers is searched after every image; odd, so that half of these surge
 SPEEDS_M_DAY = {"0.5_to_2": (0.5, 2.0), "2_to_8": (2.0, 8.0), "8_to_30": (8.0, np.inf)}  # of the peak
 
@@ -34,7 +34,7 @@ def _detected(glacier: GlacierPairs, until_day: float = np.inf) -> tuple[Surge, 
     if not seen.any():
         return ()
     series = velocity_series(pairs)
-    if series.day.size < FEWEST_STEPS:
+    if series.day.size < MIN_STEPS:
         return ()
     return surges(series.day, series.speed_m_day, series.sigma_m_day, glacier.cell_km2)
 

@@ -20,8 +20,8 @@ from lab.simulation.sar.ground import Likely
 from lab.simulation.sar.hard_scenes import hard_pair
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import (
-    FARTHEST_PX,
     KINDS,
+    MAX_MISREGISTRATION_PX,
     any_system,
     even_ground,
     moving,
@@ -85,14 +85,14 @@ def _varied(rng: np.random.Generator, size: int) -> SarPair:
     system = any_system(rng)
     ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
     field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
     return simulate_pair(rng, system, ground, field + shift)
 
 
 def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
     """Draw land with 30 m pixels, as in OPERA's products, and one shift."""
     ground = opera_like.open_land(rng, padded(size))
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
     field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
     return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))
 

@@ -29,7 +29,7 @@ from ml.simulation.ground.sources import (
 from ml.simulation.ground.terrain import Terrain
 
 STEEP_ENOUGH = 0.09  # rise per metre, 5°: a landslide needs a slope
-LARGEST_UPLIFT_MM_YR = 29.0  # of a mine where the water rises
+MAX_UPLIFT_MM_YR = 29.0  # of a mine where the water rises
 UPLIFT_OUTLIERS = 0.05
 
 
@@ -73,7 +73,7 @@ def draw_residual_mining(rng: np.random.Generator, site: Site) -> Source:
 
 
 def _uplift_rate_mm_yr(rng: np.random.Generator, site: Site) -> float:
-    highest = LARGEST_UPLIFT_MM_YR if rng.random() < UPLIFT_OUTLIERS else 10.0
+    highest = MAX_UPLIFT_MM_YR if rng.random() < UPLIFT_OUTLIERS else 10.0
     return log_uniform(rng, 1, highest) * site.rate_factor
 
 

@@ -24,7 +24,7 @@ from lab.speed.simulated import DATES, made_batch, numbered, write_egms_csv
 
 SIZES = (10**4, 10**5, 10**6)
 LARGEST = 10**7  # with four dates: the rows of 300 would fill a small disk twice
-LARGEST_DATES = 4
+MAX_DATES = 4
 CHUNK = 4_000  # about what 4 MB of an EGMS table hold
 CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
@@ -55,7 +55,7 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 
 def run() -> dict[str, Any]:
     """Measure the copying of points in all sizes, disk space, a whole file, and memory."""
-    copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, LARGEST_DATES)]
+    copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, MAX_DATES)]
     return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), _whole_file(), _memory()])
 
 

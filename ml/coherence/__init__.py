@@ -49,10 +49,10 @@ class ChangeMethod(Method):
         from ml.coherence import change, confirm  # The web process needs no numerics.
 
         return {
-            "fewest_predecessors": change.FEWEST_PREDECESSORS,
-            "most_predecessors": change.MOST_PREDECESSORS,
+            "fewest_predecessors": change.MIN_PREDECESSORS,
+            "most_predecessors": change.MAX_PREDECESSORS,
             "confirmed_at_sigma": [confirm.HIGH_SIGMA, confirm.LOW_SIGMA],
-            "fewest_spanning": confirm.FEWEST_SPANNING,
+            "fewest_spanning": confirm.MIN_SPANNING,
         }
 
 

@@ -26,12 +26,12 @@ from ml.runtime.box_mean import Size, area
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
 SPREAD_GUARNIERI_PRATI = 1.45
 SPREAD_PEARSON = 1.6
-LEAST_LOOKS, MOST_LOOKS = 1.0, 30.0
+MIN_LOOKS, MAX_LOOKS = 1.0, 30.0
 LOOKS_WINDOW = 7
-LEAST_SIGMA = 0.01
+MIN_SIGMA = 0.01
 GRID = np.linspace(0.0, 0.99, 34)  # of coherence, for the posterior
 TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)
-MOST_VARIANCES = 10**6  # that a quantile is read from
+MAX_VARIANCES = 10**6  # that a quantile is read from
 BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
@@ -107,19 +107,19 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
     looks = max(
         1 / _speckle(of_log, shared, lambda looks: 2.5), 1 / _speckle(ratio, shared, lambda looks: 2 + 6 / looks)
     )
-    return min(MOST_LOOKS, max(LEAST_LOOKS, looks))
+    return min(MAX_LOOKS, max(MIN_LOOKS, looks))
 
 
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
     """Return the variance of speckle from local variances. tails: looks -> kurtosis - 1; shared: px per cell."""
-    some = variance.flatten()[:: 1 + variance.numel() // MOST_VARIANCES]
+    some = variance.flatten()[:: 1 + variance.numel() // MAX_VARIANCES]
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2
     speckle = low
     for _ in range(5):  # the scatter depends on the looks, a little
         scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # variances share less than means do
         skew = math.sqrt(math.log(1 + scatter**2))  # such variances are about log-normal
-        speckle = min(1 / LEAST_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
+        speckle = min(1 / MIN_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
     return speckle
 
 
@@ -128,7 +128,7 @@ def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window
     squared = torch.where(torch.isfinite(power).all(dim=0), squared, torch.nan).clamp(0.0, 1.0)
     deviation = spread * (1 - squared) / cells**0.5
     upper, lower = (squared + deviation).clamp_max(1.0).sqrt(), (squared - deviation).clamp_min(0.0).sqrt()
-    sigma = ((upper - lower) / 2).clamp_min(LEAST_SIGMA)
+    sigma = ((upper - lower) / 2).clamp_min(MIN_SIGMA)
     return Estimate(squared.sqrt(), torch.where(torch.isnan(squared), torch.nan, sigma))
 
 
@@ -164,7 +164,7 @@ def posterior_mean(power: torch.Tensor, window: Size, speckle: Speckle) -> Estim
         weights.add(gamma, box_mean(log[None], window)[0] * (cells - 1))
     mean, deviation = weights.moments()
     blank = torch.where(torch.isfinite(power).all(dim=0), 1.0, torch.nan)
-    return Estimate(mean * blank, deviation.clamp_min(LEAST_SIGMA) * blank)
+    return Estimate(mean * blank, deviation.clamp_min(MIN_SIGMA) * blank)
 
 
 def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torch.Tensor]]:

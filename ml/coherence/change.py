@@ -14,23 +14,23 @@ from ml.statistics.quantiles import MEDIAN
 from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 
 Float32 = NDArray[np.float32]
-FEWEST_PREDECESSORS = 3
-MOST_PREDECESSORS = 12
+MIN_PREDECESSORS = 3
+MAX_PREDECESSORS = 12
 SEASON_DAYS = 45  # of the year, on either side of a pair's own
-FEWEST_IN_SEASON = 6  # predecessors; with fewer in season, those of other seasons are used too
+MIN_IN_SEASON = 6  # predecessors; with fewer in season, those of other seasons are used too
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
 BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
 SPREAD_PX = 13  # over which the spread of the past is averaged: the network's resolution
 MARGIN_PX = AVERAGED_PX // 2  # around a piece, where it overlaps its neighbours
-LEAST_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
+MIN_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
 
 
 class CoherenceChange(NamedTuple):
     """Change of coherence. All arrays are (rows, cols).
 
     change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now; NaN
-    where the pair is unknown or fewer than FEWEST_PREDECESSORS predecessors are known.
+    where the pair is unknown or fewer than MIN_PREDECESSORS predecessors are known.
 
     weather: the median difference of the whole scene, which was removed.
     """
@@ -99,8 +99,8 @@ def _part(values: Float32, at: Window) -> Float32:
 
 def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Window]) -> ScaledChange:
     """Compute the scene-wide statistics of a change, piece by piece. at: name of a piece's place -> its window."""
-    if n_past < FEWEST_PREDECESSORS:
-        raise ValueError(f"{n_past} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
+    if n_past < MIN_PREDECESSORS:
+        raise ValueError(f"{n_past} predecessors are too few: at least {MIN_PREDECESSORS} are needed")
 
     places = {place: place for place in at}
     lost_before = _lost_before(stack, pieces, at)
@@ -163,7 +163,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
 def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> Arrays:
     """Return a window's past coherence, its usual deviation, and where enough predecessors are known."""
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
-    floor = LEAST_SIGMA_SHARE * median_of_known(history_sigma)
+    floor = MIN_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
     past = np.stack([one + share * before for one, share in zip(history, lost, strict=True)])
     before = median_of_known(past)
@@ -174,7 +174,7 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     own = np.maximum(averaged(spread.astype(np.float32), SPREAD_PX), floor)
     own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # a median is not exact either
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
-    return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= FEWEST_PREDECESSORS}
+    return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= MIN_PREDECESSORS}
 
 
 def _z(now: Float32, before: Float32, scale: Float32, lost: float) -> Float32:
@@ -187,15 +187,15 @@ def _able_to_lose(before: Float32, middle: float | None) -> Float32:
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
-def in_season(days: Sequence[date], day: date, most: int = MOST_PREDECESSORS) -> list[int]:
+def in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> list[int]:
     """Return the indices of the predecessors to compare a pair with, the latest first, at most `most`.
 
-    These are the predecessors of the pair's season, in any year, if there are at least FEWEST_IN_SEASON; otherwise the
+    These are the predecessors of the pair's season, in any year, if there are at least MIN_IN_SEASON; otherwise the
     latest predecessors. days: dates of the predecessors' secondary images; day: date of the pair's.
     """
     latest = sorted(range(len(days)), key=lambda index: days[index], reverse=True)
     alike = [index for index in latest if _apart(days[index], day) <= SEASON_DAYS]
-    return (alike if len(alike) >= FEWEST_IN_SEASON else latest)[:most]
+    return (alike if len(alike) >= MIN_IN_SEASON else latest)[:most]
 
 
 def _apart(one: date, other: date) -> float:

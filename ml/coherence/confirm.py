@@ -27,7 +27,7 @@ Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
 BEYOND_IMAGE = 1.0  # sigma: by so much, as a difference of squares, an event explains more than any one image
 IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # noise that all pairs of an image, and all pairs of a place, share
-FEWEST_SPANNING = 2  # pairs that span an event, of three images or more
+MIN_SPANNING = 2  # pairs that span an event, of three images or more
 LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
 NO_COHERENCE = 0.2  # lower limit of estimates from detected images
@@ -159,7 +159,7 @@ def _explanations(
     onsets, lowered = [], [(first == day) | (last == day) for day in days]
     for index, (before, onset) in enumerate(pairwise(days)):
         spanning = (first <= before) & (last >= onset)
-        if spanning.sum() < FEWEST_SPANNING or (span is not None and not (span[0] <= before and onset <= span[1])):
+        if spanning.sum() < MIN_SPANNING or (span is not None and not (span[0] <= before and onset <= span[1])):
             continue
         later = (first >= onset) & (first < days[min(index + LASTING_IMAGES, len(days) - 1)])
         onsets.append((onset, spanning))

@@ -26,7 +26,7 @@ from ml.statistics.quantiles import MEDIAN, quantile
 TILE_PX = 1280  # of a network on a CPU
 MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
 WHOLE_PX = 8  # halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile
-LEAST_POWER = 1e-9
+MIN_POWER = 1e-9
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32, Tile], Bands]
@@ -97,7 +97,7 @@ def _history_indexes(images: int) -> list[int]:
 
 def _levels(images: Sequence[Float32]) -> list[float]:
     """Return the median log power of each image. images: samples (n, rows, cols), see `_history_indexes`."""
-    medians = [np.nanmedian(np.log(np.maximum(one, LEAST_POWER)), axis=(1, 2)) for one in images if len(one)]
+    medians = [np.nanmedian(np.log(np.maximum(one, MIN_POWER)), axis=(1, 2)) for one in images if len(one)]
     return np.nanmedian(medians, axis=0).tolist() if medians else []
 
 
@@ -111,7 +111,7 @@ def _by_network(
     def work(images: Float32, tile: Tile) -> Bands:
         on_place = on_device(images, device)
         history = on_place[_history_indexes(len(on_place))]
-        past = temporal(torch.log(history.clamp_min(LEAST_POWER)), levels) if levels else None
+        past = temporal(torch.log(history.clamp_min(MIN_POWER)), levels) if levels else None
         within = inner(tile.core, tile.outer)
         sample, *of_scatterers = ready.estimate(on_place[:2], facts, windows, past, within)
         return _bands(sample) | (_bands(of_scatterers[0], "scatterers_") if of_scatterers else {})

@@ -13,7 +13,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence import MIX, SICA, WIDEST_PX
-from ml.coherence.baseline import LEAST_SIGMA, Estimate
+from ml.coherence.baseline import MIN_SIGMA, Estimate
 from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, window_facts
 from ml.coherence.registration import RESAMPLED_PX, resampled
 from ml.networks.coherence_heads import ALL_ROWS, NEAR, LinearMix, SicaHead, Window, WindowHead
@@ -24,12 +24,12 @@ from ml.runtime.device import low_precision, ready
 NAME = "coherence"
 STRIP_ROWS = 128  # that head and registration process at once on a CPU
 CARD_ROWS = 1024  # that the head processes at once on a GPU, whose memory holds its hidden layers
-MOST_SIGMA = 0.5
+MAX_SIGMA = 0.5
 
 
 def estimate_of(maps: Tensor) -> Estimate:
     """Return the estimate in the head's output (n, 2, rows, cols), sigma not yet calibrated."""
-    sigma = torch.exp(maps[:, 1].clamp(-6, 2)).clamp(LEAST_SIGMA, MOST_SIGMA)
+    sigma = torch.exp(maps[:, 1].clamp(-6, 2)).clamp(MIN_SIGMA, MAX_SIGMA)
     return Estimate(torch.sigmoid(maps[:, 0]), sigma)
 
 
@@ -95,7 +95,7 @@ class Settings:
     def calibrated(self, sigma: Tensor, window: Window | None) -> Tensor:
         """Calibrate the network's own sigma. window: over which coherence was estimated, None for the scatterers."""
         own = (self.sigma_factor, self.sigma_power) if window else (self.scatterers_factor, self.scatterers_power)
-        return (own[0] * sigma ** own[1]).clamp(LEAST_SIGMA, MOST_SIGMA)
+        return (own[0] * sigma ** own[1]).clamp(MIN_SIGMA, MAX_SIGMA)
 
 
 class CoherenceNetwork(NamedTuple):

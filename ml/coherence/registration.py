@@ -14,15 +14,15 @@ from ml.coherence.baseline import looks_of
 from ml.coherence.features import Facts
 from ml.rasters.imagery import high_pass
 
-FARTHEST_PX = 4
-RESAMPLED_PX = FARTHEST_PX + 3  # a shift of FARTHEST_PX, found a little beyond it, and two taps of the interpolation
-LEAST_SHIFT_PX = 0.05
+MAX_SHIFT_PX = 4
+RESAMPLED_PX = MAX_SHIFT_PX + 3  # a shift of MAX_SHIFT_PX, found a little beyond it, and two taps of the interpolation
+MIN_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
 STEP_PX = 0.5
 USUAL_PX = 1.5  # standard deviation of shifts: what lies farther must stand out more
-LEAST_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
+MIN_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
 SPECTRUM_BINS = 9
-LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
+MIN_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
@@ -38,8 +38,8 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     shift, peak, score = shift_of(passed)
     # Interpolation by a smaller shift would not be worthwhile.
-    used = register and score >= LEAST_SCORE
-    rows, cols = (by if used and abs(by) >= LEAST_SHIFT_PX else 0.0 for by in shift)
+    used = register and score >= MIN_SCORE
+    rows, cols = (by if used and abs(by) >= MIN_SHIFT_PX else 0.0 for by in shift)
     level = [float(torch.nanmedian(torch.log(images[image::2].clamp_min(1e-9)))) for image in (0, 1)]
     own = looks_of(images, shared)
     return Facts(
@@ -67,9 +67,9 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     """
     spectra = torch.fft.fft2(passed.float())
     cross = spectra[:, 0].conj() * spectra[:, 1]
-    lags = torch.arange(-FARTHEST_PX - STEP_PX, FARTHEST_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
+    lags = torch.arange(-MAX_SHIFT_PX - STEP_PX, MAX_SHIFT_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
     even = spectra.abs().square().mean(dim=0).sum(dim=0)
-    whitened = cross / (_smooth(even) + LEAST_POWER * even.mean()).sqrt()
+    whitened = cross / (_smooth(even) + MIN_POWER * even.mean()).sqrt()
     near = _at(whitened.sum(dim=0), lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
     # Samples overlap less the farther they are shifted, which would pull the peak to zero.
     by_rows, by_cols = (1 - lags.abs() / size for size in passed.shape[-2:])
@@ -80,7 +80,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     by_row = float(lags[row]) + STEP_PX * _vertex(near[row - 1 : row + 2, col])
     by_col = float(lags[col]) + STEP_PX * _vertex(near[row, col - 1 : col + 2])
     scale = passed[:, 0].norm() * passed[:, 1].norm() * passed[0, 0].numel()
-    whole = torch.arange(-FARTHEST_PX, FARTHEST_PX + 1.0, device=passed.device)
+    whole = torch.arange(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1.0, device=passed.device)
     peak = float(_at(cross.sum(dim=0), whole).max())
     return (by_row, by_col), peak / max(float(scale), 1e-9), math.sqrt(max(0.0, float(likely[row, col])))
 

@@ -18,7 +18,7 @@ PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
 NEWTON_ROUNDS = 50
-LARGEST_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
+MAX_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
 
 
 class Reliability(NamedTuple):
@@ -77,7 +77,7 @@ def balanced_regression(design: Float64, positive: NDArray[np.bool_], ridge: flo
 
 
 def _logit(score: float | NDArray[np.floating]) -> Float64:
-    """Return the logit within LARGEST_LOGIT."""
-    limit = 1 / (1 + math.exp(LARGEST_LOGIT))
+    """Return the logit within MAX_LOGIT."""
+    limit = 1 / (1 + math.exp(MAX_LOGIT))
     held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
     return np.asarray(np.log(held / (1 - held)))

@@ -8,7 +8,7 @@ from ml.runtime.methods import Method
 
 POSTING_PX = 8
 NEAR_PX = 6  # which is searched everywhere
-FARTHEST_PX = 128  # to which a search is widened
+MAX_SEARCH_PX = 128  # to which a search is widened
 SEARCH_KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
 CHANCE_MARGIN = 1.5
 CORRELATION_KERNELS_PX = (24, 32, 48, 64)
@@ -33,7 +33,7 @@ class OffsetsMethod(Method):
         return {
             "kernels_px": self.kernels_px,
             "near_px": NEAR_PX,
-            "farthest_px": FARTHEST_PX,
+            "farthest_px": MAX_SEARCH_PX,
             "posting_px": POSTING_PX,
         }
 

@@ -1,7 +1,7 @@
 """First search for offsets, to about a pixel, from near to far, so that ground that hardly moved costs little.
 
 First, every node is searched within NEAR_PX, in images of half the size. For nodes without a match, a sparse grid is
-searched up to FARTHEST_PX in images that are smaller still; then they are searched around the offsets of this grid and
+searched up to MAX_SEARCH_PX in still smaller images; then they are searched around the offsets of this grid and
 of matched neighbours, so that motion is followed from slow to fast ground (autoRIFT's sparse search before a dense one:
 Lei, Gardner, Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX
-from ml.offsets import FARTHEST_PX, NEAR_PX, SEARCH_KERNELS_PX
+from ml.offsets import MAX_SEARCH_PX, NEAR_PX, SEARCH_KERNELS_PX
 from ml.offsets.baseline import chance_peak, grid_of_nodes
 from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, aligned, nodes_of, over_blocks
 from ml.offsets.consensus import agrees_with_neighbours
@@ -71,7 +71,7 @@ def searched(
     block: int = BLOCK_PX,
     pieces: Pieces | None = None,
 ) -> Search:
-    """Search a pair for offsets. reach: px; doubled while there are matches up to twice as far, up to FARTHEST_PX.
+    """Search a pair for offsets. reach: px; doubled while there are matches up to twice as far, up to MAX_SEARCH_PX.
 
     pieces: the store for the pieces of a large pair.
     """
@@ -104,8 +104,8 @@ def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
 def widened(far: Tensor, reach: int) -> int:
     """Return the reach, doubled while matches lie beyond it but within twice of it. far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
-    while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
-        reach = min(2 * reach, FARTHEST_PX)
+    while reach < MAX_SEARCH_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
+        reach = min(2 * reach, MAX_SEARCH_PX)
     return reach
 
 
@@ -174,13 +174,13 @@ def _over_wanted(
 
 
 def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Tensor:
-    """Match offsets (2, rows, cols), px, up to FARTHEST_PX, at the sparse nodes near missing nodes; NaN unknown.
+    """Match offsets (2, rows, cols), px, up to MAX_SEARCH_PX, at the sparse nodes near missing nodes; NaN unknown.
 
     Matched ground is removed from the reference: otherwise still ground would outweigh the moving ground beside it.
     """
     each = SPARSE_PX // SQUARE_PX
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
-    size = AREA_BLOCKS * block, aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
+    size = AREA_BLOCKS * block, aligned(max(size for _, size in SPARSE_LOOKS) // 2 + MAX_SEARCH_PX)
 
     def match(halves: Tensor, outer: Window, _: list[Tensor], at: list[Tensor]) -> Tensor:
         matched = ~missing[slices(scaled(outer, SQUARE_PX))].to(halves.device)
@@ -200,7 +200,7 @@ def _sparse(halves: Tensor, at: list[Tensor]) -> Tensor:
         left = torch.isnan(found[0])
         if left.any():
             where = [part[left] // by for part in at]
-            matched = _smallest_that_stands_out(shrunk[by], where, by, (size,), FARTHEST_PX, SPARSE_MARGIN)
+            matched = _smallest_that_stands_out(shrunk[by], where, by, (size,), MAX_SEARCH_PX, SPARSE_MARGIN)
             found[:, left] = by * matched.cpu()
     return found
 
@@ -234,7 +234,7 @@ def _followed(
 
 def _around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
     """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
-    size = block, aligned(max(SEARCH_KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
+    size = block, aligned(max(SEARCH_KERNELS_PX) // 2 + AROUND_PX + MAX_SEARCH_PX)
 
     def match(halves: Tensor, _: Window, nodes: list[Tensor], at: list[Tensor]) -> Tensor:
         halved_at, start = [part // 2 for part in at], (likely[:, nodes[0], nodes[1]] / 2).round()

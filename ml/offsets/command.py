@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from ml.offsets import FARTHEST_PX, POSTING_PX, OffsetsMethod
+from ml.offsets import MAX_SEARCH_PX, POSTING_PX, OffsetsMethod
 from ml.rasters import pair_arguments
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--search",
         type=int,
         metavar="N",
-        help=f"reach, px; matches up to twice as far widen it, up to {FARTHEST_PX} (default: {FARTHEST_PX})",
+        help=f"reach, px; matches up to twice as far widen it, up to {MAX_SEARCH_PX} (default: {MAX_SEARCH_PX})",
     )
     parser.add_argument("--reach-m-per-day", type=float, metavar="M", help="in place of --search: the fastest motion")
     parser.add_argument("--days", type=int, metavar="D", help="between the images, for --reach-m-per-day")
@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Track, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if not 1 <= args.posting <= 512:
         raise ValueError(f"--posting {args.posting} is not between 1 and 512")
-    if args.search is not None and not 1 <= args.search <= FARTHEST_PX:
-        raise ValueError(f"--search {args.search} is not between 1 and {FARTHEST_PX}")
+    if args.search is not None and not 1 <= args.search <= MAX_SEARCH_PX:
+        raise ValueError(f"--search {args.search} is not between 1 and {MAX_SEARCH_PX}")
     if (args.reach_m_per_day is None) != (args.days is None):
         raise ValueError("--reach-m-per-day and --days go together: give both or neither")
     if args.reach_m_per_day is not None and args.search is not None:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 def _search(args: argparse.Namespace, pair: "PairSource") -> int:
     """Return the reach of the search in pixels. InputError if it is given in metres, but pixels are not in metres."""
     if args.days is None:
-        return args.search or FARTHEST_PX
+        return args.search or MAX_SEARCH_PX
     from rasterio.crs import CRS
 
     from ml.offsets.infer import reach_px

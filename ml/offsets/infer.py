@@ -15,7 +15,7 @@ from affine import Affine
 from torch import Tensor
 
 from core.errors import UnusableData
-from ml.offsets import FARTHEST_PX, NEAR_PX, POSTING_PX, OffsetsMethod, baseline, coarse, network, whitened
+from ml.offsets import MAX_SEARCH_PX, NEAR_PX, POSTING_PX, OffsetsMethod, baseline, coarse, network, whitened
 from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, of_source
 from ml.offsets.coarse import Reason, Search
 from ml.offsets.motion import PixelScale
@@ -66,7 +66,7 @@ class Searched(NamedTuple):
 
 def reach_px(m_per_day: float, scale: PixelScale) -> int:
     """Return how far, px, ground at this speed can move between two images, within the limits of the search."""
-    return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
+    return min(MAX_SEARCH_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
 @freed_memory_kept()
@@ -74,7 +74,7 @@ def track_offsets(
     pair: ImagePair | PairSource,
     method: str,
     device: torch.device,
-    search: int = FARTHEST_PX,
+    search: int = MAX_SEARCH_PX,
     posting: int = POSTING_PX,
     pieces: Pieces | None = None,
 ) -> RasterResult:

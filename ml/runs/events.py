@@ -7,7 +7,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ingest.models import Scene, ScenePair
-from ml.models import MOST_WAIT, GroundEvent, ModelVersion, Run
+from ml.models import MAX_WAIT, GroundEvent, ModelVersion, Run
 
 TASKS = (ModelVersion.Task.OFFSETS, ModelVersion.Task.COHERENCE)
 _PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simulated")
@@ -52,7 +52,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 def events_followed() -> QuerySet[GroundEvent]:
     """Return events recent enough that images may still arrive for them."""
-    return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
+    return GroundEvent.objects.filter(created_at__gte=timezone.now() - MAX_WAIT)
 
 
 def runs_urgent() -> QuerySet[Run]:

@@ -44,7 +44,7 @@ BESIDE_M = 3_000.0  # another track's points are read this far beyond a product'
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
-MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
+MAX_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -128,7 +128,7 @@ def _cloud(
     if product.component == Component.LOS:
         cloud = cloud._replace(direction=product.direction)
     cycles = has_cycles(product.has_series, product.component, product.technique)
-    if not cycles or cloud.x.size > MOST_POINTS_WITH_SERIES:
+    if not cycles or cloud.x.size > MAX_POINTS_WITH_SERIES:
         return cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product)), None
     reader = SeriesReader(product.dates, half_wave_mm(product.header))
     for block in ingest_selectors.product_series(product=product, area=area):
@@ -208,7 +208,7 @@ def _due(run: Run) -> dict[str, list[int]]:
 
     These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
     """
-    own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MOST_PREDECESSORS)
+    own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MAX_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.its_pair)}
     groups = ([own], predecessors, newest.values())
     return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))

@@ -14,15 +14,15 @@ from django.db.models.lookups import GreaterThanOrEqual
 from core.errors import promised
 from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
-from ml.coherence.change import FEWEST_PREDECESSORS, in_season
+from ml.coherence.change import MIN_PREDECESSORS, in_season
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
-MOST_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
-MOST_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
+MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
+MAX_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-LEAST_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
+MIN_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
 
 
 def velocity_fields() -> QuerySet[Product]:
@@ -83,7 +83,7 @@ def companions_of(*, run: Run) -> list[Product]:
     if not tracks:
         return []
     best = max(tracks, key=lambda track: (track[0], sum(one.shared for one in tracks[track])))
-    return tracks[best][:MOST_COMPANIONS]
+    return tracks[best][:MAX_COMPANIONS]
 
 
 def products_of(*, run: Run) -> list[Product]:
@@ -115,7 +115,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
     ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
         waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
-        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
+        enough=_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
@@ -133,7 +133,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     for own in coherence.filter(run__pair=pair):
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
         known = list(same_version.select_related("run__pair__secondary"))
-        if len(known) >= FEWEST_PREDECESSORS:
+        if len(known) >= MIN_PREDECESSORS:
             days = [one.run.its_pair.secondary.day for one in known]
             return own, [known[index] for index in in_season(days, pair.secondary.day, most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
@@ -204,7 +204,7 @@ def _same_ground(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    enough = GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE)  # slow, and true of equal footprints
+    enough = GreaterThanOrEqual(_shared_area(ground), whole * MIN_SHARE)  # slow, and true of equal footprints
     return ScenePair.objects.filter(Q(footprint__equals=ground) | Q(enough), **same)
 
 
@@ -226,13 +226,13 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:
     """Return due runs that were never announced to the broker, or last announced before this time.
 
-    Only the first MOST_ANNOUNCED due runs are considered, so that messages do not pile up: first those on pairs that
+    Only the first MAX_ANNOUNCED due runs are considered, so that messages do not pile up: first those on pairs that
     span an event, then one of each track in turn, so that a nation with many runs does not keep a single burst waiting.
     """
     grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
     in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
     first = runs_due().annotate(urgent=Exists(_events_of_pair()), turn=in_turn).order_by("-urgent", "turn", "id")
-    waiting = first.select_related("model_version")[:MOST_ANNOUNCED]
+    waiting = first.select_related("model_version")[:MAX_ANNOUNCED]
     return [run for run in waiting if run.queued_at is None or run.queued_at < queued_before]
 
 

@@ -37,7 +37,7 @@ from ml.runtime.methods import Method, method_named, methods
 from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
-LONGEST_RUN = timedelta(hours=6)
+MAX_RUN = timedelta(hours=6)
 CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; dozens of small pieces are computed in a second
 SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
 
@@ -142,7 +142,7 @@ def run_execute(*, run_id: int) -> Run | None:
 
 def run_progress() -> Progress:
     """Return a new record of a run's progress, with the time limits of the settings."""
-    return Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=LONGEST_RUN)
+    return Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=MAX_RUN)
 
 
 def run_compute(

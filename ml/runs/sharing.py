@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.storage.objects import ObjectStorage  # whose libraries are an extra
 
 logger = logging.getLogger(__name__)
-FEWEST_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input
+MIN_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input
 TAKE = """
 INSERT INTO ml_piececlaim (run_id, piece, worker, until) VALUES (%s, %s, %s, clock_timestamp() + %s)
 ON CONFLICT (run_id, piece) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until
@@ -73,7 +73,7 @@ class Claims:
 
     def share(self, missing: int) -> bool:
         """Open the run to other workers if enough pieces are missing; return whether it is open."""
-        if not self._shared and missing >= FEWEST_SHARED and settings.RUN_WORKERS > 1:
+        if not self._shared and missing >= MIN_SHARED and settings.RUN_WORKERS > 1:
             try:
                 self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
             except DatabaseError:

@@ -15,8 +15,8 @@ from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import PointsAround, points_around, stations_in
 from ml.statistics.stations import DAYS_A_YEAR, Difference, Plane, along, points_rate, reference_plane, series_rate
 
-SHORTEST_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
-MOST_STATIONS = 100
+MIN_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
+MAX_STATIONS = 100
 MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # in these, stations move with their continent
 
 
@@ -50,8 +50,8 @@ class Curves(NamedTuple):
 
 
 def comparisons_of(*, product: Product) -> list[Comparison]:
-    """Compare a product with the stations on its ground, at most MOST_STATIONS."""
-    stations = list(stations_in(product=product)[:MOST_STATIONS])
+    """Compare a product with the stations on its ground, at most MAX_STATIONS."""
+    stations = list(stations_in(product=product)[:MAX_STATIONS])
     around = points_around(product=product, stations=stations)
     return [_compared(product, *both)[0] for both in zip(stations, around, strict=True)]
 
@@ -71,7 +71,7 @@ def _compared(product: Product, station: Station, around: PointsAround | None) -
     dates, values, sigmas = _of_station(product, station, around)
     days, series = _of_points(product, station, around)
     curves = _curves(dates, values, days, series)
-    if min(_years(dates), _years(days)) < SHORTEST_YEARS:
+    if min(_years(dates), _years(days)) < MIN_YEARS:
         return Comparison(station, left=Left.PERIOD), curves
     own = series_rate(dates, values, sigmas)
     theirs = points_rate(days, series, around.velocity_mm_yr, around.velocity_std_mm_yr)

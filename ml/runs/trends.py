@@ -30,8 +30,8 @@ from ml.models import TrendSearch
 from ml.rasters.areas import to_geographic
 from ml.statistics.reasons import reach_of
 
-MOST_SERIES = 600  # points inside an area, and as many around it
-MOST_PLACES = 200  # of one product, the surest first
+MAX_SERIES = 600  # points inside an area, and as many around it
+MAX_PLACES = 200  # of one product, the surest first
 DIGITS = 2
 SIMPLIFIED_DEGREES = 1e-5
 
@@ -47,7 +47,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
         sure = (_place(product, one, epsg, first) for one in found.places)
-        row.places = list(islice((one for one in sure if one), MOST_PLACES))
+        row.places = list(islice((one for one in sure if one), MAX_PLACES))
         row.n_clusters = found.n_clusters
         if found.sampled:
             row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))  # type: ignore[assignment]  # Points.
@@ -57,8 +57,8 @@ def trend_search_make(*, product: Product) -> TrendSearch:
 
 def area_motion(*, product: Product, area: GEOSGeometry, local: bool) -> SeriesMotion | None:
     """Return the motion of a product's points in an area (EPSG:4326), if `local` relative to the ground around it."""
-    _, inside = series_within(product=product, area=area, most=MOST_SERIES)
-    around = series_within(product=product, area=_ring(area), most=MOST_SERIES)[1] if local else None
+    _, inside = series_within(product=product, area=area, most=MAX_SERIES)
+    around = series_within(product=product, area=_ring(area), most=MAX_SERIES)[1] if local else None
     days = np.array([(day - product.dates[0]).days for day in product.dates])
     cycles = has_cycles(product.has_series, product.component, product.technique)
     cycle_mm = half_wave_mm(product.header) if cycles else None

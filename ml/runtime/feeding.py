@@ -15,16 +15,16 @@ from ml.runtime.memory import window_divisor
 
 Float32 = NDArray[np.float32]
 
-MOST_READERS = 8
+MAX_READERS = 8
 LARGE_CARD_BYTES = 24 << 30
 ON_A_LARGE_CARD_PX, ON_A_CARD_PX = 4096, 2048
 
 
 def feed_of(device: torch.device) -> Feed:
-    """Return how to read ahead for a device: for a GPU with one thread per core, at most MOST_READERS."""
+    """Return how to read ahead for a device: for a GPU with one thread per core, at most MAX_READERS."""
     if device.type != "cuda":
         return AT_ONCE
-    return Feed(min(MOST_READERS, len(os.sched_getaffinity(0))), pinned=True)
+    return Feed(min(MAX_READERS, len(os.sched_getaffinity(0))), pinned=True)
 
 
 def window_px(device: torch.device, on_cpu: int) -> int:

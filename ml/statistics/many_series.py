@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
-LEAST_DATES = 8
-LEAST_KNOWN = 0.6  # of the dates of a series that is sorted into a group
+MIN_DATES = 8
+MIN_KNOWN = 0.6  # of the dates of a series that is sorted into a group
 PARTS = 12  # principal components in which groups are searched: the rest is noise
 STARTS = 6
 
@@ -49,7 +49,7 @@ def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
     nothing = np.full(len(series_mm), np.nan)
     acceleration, season = nothing.copy(), nothing.copy()
     known = np.isfinite(series_mm)
-    enough = known.sum(axis=1) >= LEAST_DATES
+    enough = known.sum(axis=1) >= MIN_DATES
     if not enough.any() or np.ptp(years) < 1.5:
         return Fitted(acceleration, season)
     weights = known[enough].astype(float)
@@ -68,7 +68,7 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
     """Group series, (n, dates), mm, NaN where missing, by k-means; None if fewer than k have enough dates."""
     # by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
     known = np.isfinite(series_mm)
-    used = np.flatnonzero(known.mean(axis=1) >= LEAST_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
+    used = np.flatnonzero(known.mean(axis=1) >= MIN_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
     if used.size < k:
         return None
     values = np.array([_whole(row) for row in series_mm[used].astype(np.float64)])

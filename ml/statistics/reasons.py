@@ -15,8 +15,8 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Float64 = NDArray[np.float64]
 NEAR_M, FAR_M = 200.0, 1_500.0  # limits of the ground around an area, without its own edge or other places; at least,
 NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and as a share of the area's square root, because a wide bowl has a wide edge
-FEWEST_AROUND = 5
-FEWEST_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show motion of an area
+MIN_AROUND = 5
+MIN_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show motion of an area
 
 
 class TrackReason(NamedTuple):
@@ -37,7 +37,7 @@ class TrackReason(NamedTuple):
     @property
     def shows(self) -> bool:
         """Whether this track alone shows that the area moves: most points inside differ from those around."""
-        return bool(self.n_points >= FEWEST_INSIDE and self.beyond >= MOST)
+        return bool(self.n_points >= MIN_INSIDE and self.beyond >= MOST)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reason for JSON: rounded, None for missing figures."""
@@ -72,7 +72,7 @@ def track_reason(
     around &= ~contains_xy(polygon.buffer(near_m).simplify(near_m / 4), x, y)
     rate = float(np.median(velocity[inside])) if inside.any() else np.nan
     n_around = int(around.sum())
-    if n_around < FEWEST_AROUND:
+    if n_around < MIN_AROUND:
         return TrackReason(track, int(inside.sum()), rate, n_around, np.nan, np.nan, np.nan)
     middle = float(np.median(velocity[around]))
     scatter = max(0.1, float(MAD_TO_SIGMA * np.median(np.abs(velocity[around] - middle))))

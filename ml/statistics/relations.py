@@ -10,7 +10,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 BINS = 60
 BANDS = 10  # of x, each with the median of y
-MOST_SINGLE = 1500  # points that are plotted one by one
+MAX_SINGLE = 1500  # points that are plotted one by one
 PAIRS = 20_000  # of points whose slopes are used
 TAIL = 1.0  # % at each end that lies beyond the axes and is counted in the outermost cells
 SIDES = 3  # parts of the ground along each side
@@ -87,7 +87,7 @@ def relation(x: Float64, y: Float64) -> Relation | None:
     if x.size < 3:
         return None
     slope, intercept = robust_line(x, y)
-    single = slice(None) if x.size <= MOST_SINGLE else slice(0)
+    single = slice(None) if x.size <= MAX_SINGLE else slice(0)
     counted = density(x, y)
     return Relation(
         n=int(x.size),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SHORTEST_FOR_A_SEASON_YEARS = 1.5
+MIN_SEASON_SPAN_YEARS = 1.5
 
 
 class SeriesFit(NamedTuple):
@@ -68,7 +68,7 @@ def _design(dates: Sequence[date]) -> NDArray[np.float64]:
     """Return the curve's terms, (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     columns = [np.ones_like(years), years]
-    if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:
+    if years[-1] >= MIN_SEASON_SPAN_YEARS:
         columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
     return np.column_stack(columns)
 

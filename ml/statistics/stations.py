@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float64
 from ml.statistics.robust import MAD_TO_SIGMA
-from ml.statistics.series import SHORTEST_FOR_A_SEASON_YEARS
+from ml.statistics.series import MIN_SEASON_SPAN_YEARS
 
 Values = NDArray[np.floating]
 DAYS_A_YEAR = 365.25
 INTERVALS = 80
-FEWEST_INTERVALS = 12  # of a series whose noise is estimated; a shorter one needs stated standard deviations
+MIN_INTERVALS = 12  # of a series whose noise is estimated; a shorter one needs stated standard deviations
 # Shares of flicker noise in the variance; ratios of white to flicker noise are evenly spaced in the logarithm.
 FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))
 OUTLIER_SIGMAS = 6.0
-LEAST_STATIONS, LARGEST_PLANE_SIGMA_MM_YR = 5, 1.0  # the error that the search of wide regions allows its reference
+MIN_STATIONS, MAX_PLANE_SIGMA_MM_YR = 5, 1.0  # the error that the search of wide regions allows its reference
 
 
 class Rate(NamedTuple):
@@ -105,7 +105,7 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
     values = np.asarray(values_mm, dtype=np.float64)[known]
     width = max(1.0, (days[-1] - days[0] + 1) / INTERVALS)
     place = np.floor((days - days[0]) / width).astype(np.int64)
-    if np.unique(place).size < FEWEST_INTERVALS:
+    if np.unique(place).size < MIN_INTERVALS:
         if sigma_mm is None:
             return None
         return _campaigns(days / DAYS_A_YEAR, values, np.asarray(sigma_mm, dtype=np.float64)[known])
@@ -154,7 +154,7 @@ def _averaged(
 def _design(years: Float64) -> Float64:
     """Return the design matrix (n, 2 or 4): level, rate and, for long series, a yearly wave."""
     columns = [np.ones_like(years), years - years.mean()]
-    if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
+    if np.ptp(years) >= MIN_SEASON_SPAN_YEARS:
         columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
     return np.column_stack(columns)
 
@@ -244,10 +244,10 @@ def reference_plane(
 ) -> Plane | None:
     """Fit the plane, mm/yr, by which a product exceeds the stations at x_m, y_m, (n,), metres.
 
-    None if the sigma of the plane exceeds LARGEST_PLANE_SIGMA_MM_YR at a corner of the product. Scatter beyond the
+    None if the sigma of the plane exceeds MAX_PLANE_SIGMA_MM_YR at a corner of the product. Scatter beyond the
     stated sigmas increases the sigma of the plane.
     """
-    if len(differences) < LEAST_STATIONS:
+    if len(differences) < MIN_STATIONS:
         return None
     values = np.array([one.mm_yr for one in differences])
     weight = 1 / np.array([max(one.sigma_mm_yr, 0.1) for one in differences])
@@ -261,7 +261,7 @@ def reference_plane(
     misfit = float(np.sum((weight * (values - design @ solution)) ** 2)) / (len(values) - 3)
     covariance = np.linalg.inv(weighted.T @ weighted) * max(1.0, misfit)
     at = np.column_stack([np.ones(len(corners)), (np.array(corners) - middle) / scale])
-    if np.sqrt(np.einsum("ni,ij,nj->n", at, covariance, at)).max() > LARGEST_PLANE_SIGMA_MM_YR:
+    if np.sqrt(np.einsum("ni,ij,nj->n", at, covariance, at)).max() > MAX_PLANE_SIGMA_MM_YR:
         return None
     slope_x, slope_y = solution[1:] / scale
     return Plane(float(solution[0] - middle @ [slope_x, slope_y]), float(slope_x), float(slope_y))

@@ -12,7 +12,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.wording.cards.cards import KeptCards, alert_title
 from monitor.wording.cards.steps import what_happened
 
-LONGEST_TITLE, LONGEST_SENTENCE = 160, 400  # letters
+MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # letters
 
 
 class Brief(NamedTuple):
@@ -37,8 +37,8 @@ def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief
             title, said = alert_title(cards(alert)), what_happened(message.transition)
             path, about = alert.get_absolute_url(), alert.code
     return Brief(
-        textwrap.shorten(title, LONGEST_TITLE, placeholder="…"),
-        textwrap.shorten(said, LONGEST_SENTENCE, placeholder="…"),
+        textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…"),
+        textwrap.shorten(said, MAX_SENTENCE_LENGTH, placeholder="…"),
         path,
         about,
     )

@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 GIVE_UP_AFTER = timedelta(days=3)
-MOST_BOUNCES = 3
-MOST_RETURNS = 10  # in a row, of whatever kind
+MAX_BOUNCES = 3
+MAX_RETURNS = 10  # in a row, of whatever kind
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
-LONGEST_ERROR = 300
+MAX_ERROR_LENGTH = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 # Letters, the row that each is about, and the times in that row that end the need for it.
 OPEN_UNTIL: dict[str, tuple[str, ...]] = {
@@ -142,10 +142,10 @@ def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: De
     retry_after = outcome.retry_after if isinstance(outcome, Refused) else None
     until = endpoints.endpoint_failed(endpoint=endpoint, gone=isinstance(outcome, Never), retry_after=retry_after)
     if message.attempts > len(endpoints.BACK_OFF) or endpoint.ended_at:
-        LEASE.settle(message, State.FAILED, error=outcome.reason[:LONGEST_ERROR])
+        LEASE.settle(message, State.FAILED, error=outcome.reason[:MAX_ERROR_LENGTH])
     else:
         at = max(until, timezone.now() + endpoints.back_off(message.attempts))
-        LEASE.settle(message, State.QUEUED, next_try_at=at, error=outcome.reason[:LONGEST_ERROR])
+        LEASE.settle(message, State.QUEUED, next_try_at=at, error=outcome.reason[:MAX_ERROR_LENGTH])
     waiting = OutgoingMessage.objects.filter(endpoint=endpoint, channel=message.channel, state=State.QUEUED)
     if endpoint.ended_at:
         waiting.update(state=State.FAILED, error="The address was switched off.")
@@ -157,22 +157,22 @@ def message_put_off(*, message: OutgoingMessage, error: str) -> None:
     """Queue a message again for later because its channel takes none now; the number of attempts is not limited."""
     logger.warning("%s was put off: %s", message, error)
     delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
-    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
+    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:MAX_ERROR_LENGTH])
 
 
 def message_retry(*, message: OutgoingMessage, error: str) -> None:
     """Queue a refused or faulty message again, or give it up if all delays were used and it is past GIVE_UP_AFTER."""
     if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
         logger.error("%s is given up: %s", message, error)
-        LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+        LEASE.settle(message, State.FAILED, error=error[:MAX_ERROR_LENGTH])
     else:
         message_put_off(message=message, error=error)
 
 
 def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """Give up a message to an address that does not exist; MOST_BOUNCES in a row pause the address's subscriptions."""
+    """Give up a message to an address that does not exist; MAX_BOUNCES in a row pause the address's subscriptions."""
     logger.warning("%s was refused: %s", message, error)
-    LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+    LEASE.settle(message, State.FAILED, error=error[:MAX_ERROR_LENGTH])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
     active.update(bounces=F("bounces") + 1)
     _pause_refused(active)
@@ -183,7 +183,7 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
     # passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
     with transaction.atomic():
         sent = OutgoingMessage.objects.filter(pk=message_id, state=State.SENT)
-        reason = (f"{PASSING}{error}" if passing else error)[:LONGEST_ERROR]
+        reason = (f"{PASSING}{error}" if passing else error)[:MAX_ERROR_LENGTH]
         if not sent.update(state=State.FAILED, error=reason):
             return False
         message = OutgoingMessage.objects.get(pk=message_id)
@@ -195,20 +195,20 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
 
 
 def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """Count lasting failures among the newest messages to the address that failed in a row, MOST_BOUNCES at most."""
+    """Count lasting failures among the newest messages to the address that failed in a row, MAX_BOUNCES at most."""
     # At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
     # refusals would not do: a relay takes every message, which sets it to nought.
     finished = OutgoingMessage.objects.filter(
         address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
     )
-    last = finished.order_by("-pk").values_list("state", "error")[:MOST_RETURNS]
+    last = finished.order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
     errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
     lasting = sum(not error.startswith(PASSING) for error in errors)
-    return MOST_BOUNCES if len(errors) == MOST_RETURNS else min(lasting, MOST_BOUNCES)
+    return MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES)
 
 
 def _pause_refused(active: QuerySet[Subscription]) -> None:
-    active.filter(bounces__gte=MOST_BOUNCES).update(
+    active.filter(bounces__gte=MAX_BOUNCES).update(
         paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
     )
 

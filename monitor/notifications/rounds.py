@@ -22,7 +22,7 @@ from monitor.subscribers.subscriptions.channels import channel_class
 logger = logging.getLogger(__name__)
 
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
-MOST_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
+MAX_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
 NEXT_CHECK_SECONDS = 1.0  # of the other channels, while one is still sending
@@ -235,7 +235,7 @@ class _Round:
                 self.channel.close()
         else:
             self.refused.add(address)
-        if self.paused or max(self.troubles, len(self.refused)) >= MOST_TROUBLES:
+        if self.paused or max(self.troubles, len(self.refused)) >= MAX_TROUBLES:
             self.left_alone = True
             channel_pause(channel=self.name, reason=outcome.reason)
 

@@ -14,7 +14,7 @@ from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.organisations import services
-from monitor.subscribers.organisations.names import LONGEST_TITLE
+from monitor.subscribers.organisations.names import MAX_TITLE_LENGTH
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.rules import WISH
@@ -43,7 +43,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     context |= {
         "memberships": members.memberships_of(email=email),
         "may_found": services.may_found(email=email),
-        "longest": LONGEST_TITLE,
+        "longest": MAX_TITLE_LENGTH,
     }
     return render(request, "self_service/organisations/list.html", context, status=422 if "refusal" in context else 200)
 
@@ -173,7 +173,7 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
         "members": joined,
         "owners": [one for one in joined if one.is_owner],
         "invited": members.invitations(organisation=organisation) if mine.is_owner else [],
-        "longest": LONGEST_TITLE,
+        "longest": MAX_TITLE_LENGTH,
         "invited_days": tokens.INVITED_FOR.days,
         "answer": request.GET.get("answer", ""),
         "typed": request.POST.get("email", ""),

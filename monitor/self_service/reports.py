@@ -22,7 +22,7 @@ from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
-from monitor.subscribers.reports.services import LONGEST_TEXT, read_report_token, report_confirm, report_request
+from monitor.subscribers.reports.services import MAX_TEXT_LENGTH, read_report_token, report_confirm, report_request
 from monitor.subscribers.subscriptions.given_files import photo
 from monitor.web.request_limits import network_of
 from monitor.web.secret_links import Expired
@@ -44,7 +44,7 @@ class ReportForm(EmailForm, PlaceForm):
         widget=forms.DateInput(attrs={"type": "date"}),
         error_messages={"required": gettext_lazy("Choose the day on which you saw it.")},
     )
-    text = forms.CharField(required=False, max_length=LONGEST_TEXT)
+    text = forms.CharField(required=False, max_length=MAX_TEXT_LENGTH)
     photo = forms.FileField(required=False)
 
     def clean_seen_on(self) -> date:
@@ -133,7 +133,7 @@ def _page(request: HttpRequest, form: ReportForm, status: int = 200) -> HttpResp
     context = {
         "form": form,
         "bounds": map_totals()["bounds"],
-        "longest_text": LONGEST_TEXT,
+        "longest_text": MAX_TEXT_LENGTH,
         "latest_day": _latest_day().isoformat(),
         "near_m": NEAR_M,
         "keep_years": KEEP.days // 365,

@@ -12,7 +12,7 @@ from monitor.web.guards import Permissions, mails_are_shown
 from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
-MOST_CREDITS = 6  # on paper
+MAX_CREDITS = 6  # on paper
 
 
 def site(request: HttpRequest) -> dict[str, object]:

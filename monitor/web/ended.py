@@ -14,7 +14,7 @@ import psycopg
 logger = logging.getLogger(__name__)
 
 PREFIX = "web process ended: "
-LONGEST_NAME = 120  # of the name of a sign of life
+MAX_NAME_LENGTH = 120  # of the name of a sign of life
 ANSWER_SECONDS = 3
 
 
@@ -27,7 +27,7 @@ def ended_note(*, what: str) -> None:
     )
     try:
         with psycopg.connect(address, connect_timeout=ANSWER_SECONDS) as connection:
-            connection.execute(row, [(PREFIX + what)[:LONGEST_NAME]])
+            connection.execute(row, [(PREFIX + what)[:MAX_NAME_LENGTH]])
     except psycopg.Error as fault:
         logger.error("could not record that a web process was ended (%s): %s", what, fault)
 

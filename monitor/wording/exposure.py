@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from detection.rules.importance import MODERATE_TILT_MM_M_YR
 from monitor.wording.figures import length_words, likely_words, whole
 
-LEAST_KM = 0.01
+MIN_KM = 0.01
 HOUSE_M = 10.0
 ALLOWED_MM_M = 2.0  # 1 in 500, of walls: Skempton and MacDonald 1956, doi:10.1680/ipeds.1956.12202
 NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: buildings, railways, main roads
@@ -40,7 +40,7 @@ def exposure_sentence(
     lines = {
         name: length_words(km)
         for name, km in (("railway", railway_km), ("road", main_road_km))
-        if km is not None and km >= LEAST_KM
+        if km is not None and km >= MIN_KM
     }
     sentences = []
     if buildings:
@@ -105,7 +105,7 @@ def exposure_rows(
     lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
         (_("Buildings"), _figure(buildings, count_words, 0.5)),
-        *((name, _figure(km, length_words, LEAST_KM)) for name, km in lengths),
+        *((name, _figure(km, length_words, MIN_KM)) for name, km in lengths),
         (_("People"), _figure(people, count_words, 0.5)),
     ]
 

@@ -17,7 +17,7 @@ STATE_WORDS = {
     "short": pgettext_lazy("glacier", "too few pairs"),
 }
 SEASON_YEARS = 2.0
-LEAST_SEASON_M_DAY = 0.05
+MIN_SEASON_M_DAY = 0.05
 Surge = dict[str, Any]
 
 
@@ -84,7 +84,7 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
         by_month.setdefault(day.month, []).append(value)
     means = {month: mean(values) for month, values in by_month.items()}
     fast, slow = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
-    if means[fast] - means[slow] < LEAST_SEASON_M_DAY:
+    if means[fast] - means[slow] < MIN_SEASON_M_DAY:
         return _("No seasonal change shows in these images.")
     # Translators: two months, each with its speed, "3.1 metres a day"
     return _(

@@ -41,7 +41,7 @@ WORDS = {
 FAULT = ("The request could not be answered.", "Try again later.")
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
 MAX_NUMBERS = 10  # with commas between them; a box with heights has six
-LONGEST_NUMBER = 20  # more digits than BIGGEST_KEY has
+MAX_NUMBER_LENGTH = 20  # more digits than BIGGEST_KEY has
 HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
@@ -190,7 +190,7 @@ def _widened(west: float, south: float, east: float, north: float) -> Bounds:
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:
     """Parse a whole number from 0 to `most` in a form or an address; return None for any other text."""
     # Python converts at most 4,300 digits, and the database compares no numbers beyond its columns' range.
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < LONGEST_NUMBER else None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < MAX_NUMBER_LENGTH else None
     return None if number is None or number > most else number
 
 

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from core import areas
-from core.areas import LARGEST_KM2, MOST_VERTICES, area_of, on_the_map, simple_border
+from core.areas import MAX_KM2, MAX_VERTICES, area_of, on_the_map, simple_border
 from core.errors import UnusableData
 from core.projections import local_system, transformer
 from monitor.wording.figures import area_label, decimal, whole
@@ -76,9 +76,9 @@ def drawn(text: str) -> Region:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, ShapelyError) as fault:
         raise Refusal(gettext("The drawn area could not be read. Please draw it again.")) from fault
-    if n_vertices > MOST_VERTICES:
+    if n_vertices > MAX_VERTICES:
         refusal = gettext("The area has %(corners)s corners; %(most)s are allowed. Draw a simpler outline.")
-        raise Refusal(refusal % {"corners": whole(int(n_vertices)), "most": whole(MOST_VERTICES)})
+        raise Refusal(refusal % {"corners": whole(int(n_vertices)), "most": whole(MAX_VERTICES)})
     _check(geometry)
     outline = on_the_map(geometry)
     middle = outline.representative_point()
@@ -155,5 +155,5 @@ def _check(geometry: BaseGeometry) -> None:
 
 def _check_size(area: BaseGeometry, refusal: str, **named: str) -> None:
     size = area_of(area) / 1e6
-    if size > LARGEST_KM2:
-        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2), **named})
+    if size > MAX_KM2:
+        raise Refusal(refusal % {"size": whole(size), "most": whole(MAX_KM2), **named})

@@ -13,7 +13,7 @@ from monitor.wording.figures import listed, whole
 from monitor.wording.places import toward
 
 FLAT_DEG = 2.0
-MOST_LISTED = 5
+MAX_LISTED = 5
 _NAMED_AND_KNOWN_TO = {
     "observed": gettext_lazy("%(glacier)s, which is known to surge"),
     "probable": gettext_lazy("%(glacier)s, which probably surges"),
@@ -164,10 +164,8 @@ def missing_sentence(kinds: Sequence[str]) -> str:
 
 
 def _first_ones(parts: Sequence[str]) -> str:
-    more = len(parts) - MOST_LISTED
+    more = len(parts) - MAX_LISTED
     if more < 2:
         return listed(parts)
     # Translators: the end of a list of names
-    return listed(
-        [*parts[:MOST_LISTED], ngettext("%(number)s more", "%(number)s more", more) % {"number": whole(more)}]
-    )
+    return listed([*parts[:MAX_LISTED], ngettext("%(number)s more", "%(number)s more", more) % {"number": whole(more)}])

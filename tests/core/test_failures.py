@@ -10,7 +10,7 @@ from django.db import DataError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from core.errors import InputError, UnusableData
-from core.failures import MOST_FAULTS, Cause, cause_of, next_step, reason_of
+from core.failures import MAX_FAULTS, Cause, cause_of, next_step, reason_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ def test_what_the_surroundings_cause_is_tried_again_for_as_long_as_it_takes():
     assert set(waits[6:]) == {timedelta(minutes=30)}
 
 
-@pytest.mark.parametrize(("cause", "tries"), [(cause, most) for cause, most in MOST_FAULTS.items() if most])
+@pytest.mark.parametrize(("cause", "tries"), [(cause, most) for cause, most in MAX_FAULTS.items() if most])
 def test_what_the_work_itself_may_cause_is_given_up(cause, tries):
     faults, before = 0, ""
     for attempt in range(1, tries + 1):
@@ -107,5 +107,5 @@ def test_an_hour_of_a_full_disk_leaves_a_fault_of_the_program_all_its_tries():
 
 
 def test_every_cause_has_words_and_a_number_of_tries():
-    assert set(MOST_FAULTS) == set(Cause)
+    assert set(MAX_FAULTS) == set(Cause)
     assert all(Cause.labels)

@@ -17,7 +17,7 @@ from monitor.celery import app
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = "/opt/ground-motion-monitor"
 UNITS = sorted(path.name for path in (ROOT / "docker" / "systemd").glob("*.service"))
-MOST_EXPOSED = 20  # tenths of what systemd calls exposure: 100 is a unit without any restriction
+MAX_EXPOSED = 20  # tenths of what systemd calls exposure: 100 is a unit without any restriction
 
 needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
@@ -46,7 +46,7 @@ def test_systemd_finds_no_fault_in_the_units(installed):
 @needs_systemd
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_process_may_do_little_besides_its_work(installed, unit):
-    options = ("--offline=true", "--no-pager", f"--threshold={MOST_EXPOSED}")
+    options = ("--offline=true", "--no-pager", f"--threshold={MAX_EXPOSED}")
     checked = analyze(installed, "security", *options, str(installed / unit))
     assert checked.returncode == 0, checked.stdout
 

@@ -11,7 +11,7 @@ from shapely import box
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of, pack, unpack
-from detection.glaciers.surge import FEWEST_STEPS, slides
+from detection.glaciers.surge import MIN_STEPS, slides
 from detection.models import Alert, GlacierMotion, GlacierSample
 from ingest.context.services import context_load
 from ingest.models import ContextLayer, Glacier, ScenePair
@@ -44,7 +44,7 @@ def test_a_pair_is_measured_against_stable_ground_and_kept_cell_by_cell():
 
 def test_ice_that_flows_fast_and_steadily_is_no_news():
     make_glacier()
-    make_offsets([1.0] * (FEWEST_STEPS + 2))
+    make_offsets([1.0] * (MIN_STEPS + 2))
     assert follow().state == GlacierMotion.State.STEADY
     assert not Alert.objects.exists()
 

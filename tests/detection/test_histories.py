@@ -185,12 +185,12 @@ def _nothing_is_impossible() -> None:
     assert GlacierSample.objects.count() == GlacierSample.objects.values("prediction").distinct().count()
 
 
-MOST_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays them all
+MAX_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays them all
 PLAYED_HERE = {"files-of-a-bowl-that-doubles", "files-with-a-new-reference-point", "a-surge-that-ends"}
 
 
 def is_quick(scenario: Scenario) -> bool:
-    return scenario.name in PLAYED_HERE or (not scenario.files and len(scenario.events) <= MOST_EVENTS)
+    return scenario.name in PLAYED_HERE or (not scenario.files and len(scenario.events) <= MAX_EVENTS)
 
 
 @pytest.mark.parametrize("scenario", list(filter(is_quick, scenarios())), ids=lambda one: one.name)

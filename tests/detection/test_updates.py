@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detection.rules.lifecycle import (
-    SHORTEST_REST,
+    MIN_REST,
     Observation,
     Proof,
     ViewLife,
@@ -178,7 +178,7 @@ def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
 
 @pytest.mark.parametrize(("z", "looks"), [(-9.0, 2), (-6.0, 2), (-5.0, 4), (-4.5, 7), (-3.0, 12)])
 def test_an_event_that_stood_out_less_is_looked_for_more_often_before_it_is_over(z, looks):
-    assert event_proof(z, found_from=4.5) == Proof(looks, SHORTEST_REST)
+    assert event_proof(z, found_from=4.5) == Proof(looks, MIN_REST)
 
 
 def test_series_that_rest_end_a_place_once_that_is_long_enough():

@@ -17,8 +17,8 @@ OF_DJANGO = {"migrate", "createsuperuser", "check", "axes_reset_username"}  # an
 COMMANDS = {path.stem for path in ROOT.glob("**/management/commands/*.py")} | OF_DJANGO
 OPTION = re.compile(r"\b(scripts/[\w-]+) (--[a-z-]+)")
 WING = re.compile(r"(?:^\d\. |\. )`(\w+)`:", flags=re.MULTILINE)
-MOST_WORDS = 15_000  # of all documents but those in the folders of the code
-MOST_WORDS_AT_FIRST = 20
+MAX_WORDS = 15_000  # of all documents but those in the folders of the code
+MAX_WORDS_AT_FIRST = 20
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
 
 READ_BY_PEOPLE = [path for path in DOCUMENTS if path.parent.name != "weights"]  # a head of the folder's cards
@@ -69,12 +69,12 @@ def test_every_setting_is_read():
 
 def test_documents_are_short():
     """Words are counted as `wc -w` counts them, tables included."""
-    assert sum(len(path.read_text().split()) for path in READ_BY_PEOPLE) <= MOST_WORDS
+    assert sum(len(path.read_text().split()) for path in READ_BY_PEOPLE) <= MAX_WORDS
 
 
 @pytest.mark.parametrize("document", READ_BY_PEOPLE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_first_sentence_is_short(document):
-    assert len(first_sentence(document).split()) <= MOST_WORDS_AT_FIRST
+    assert len(first_sentence(document).split()) <= MAX_WORDS_AT_FIRST
 
 
 def test_the_ten_wings_are_folders_of_monitor():

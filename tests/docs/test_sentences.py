@@ -14,7 +14,7 @@ JARGON = re.compile(
     r"±|\b(line of sight|LOS|InSAR|interferogram|coherence|sigma|z-score|mm/yr|unwrapp\w+|baseline|pixel)\b",
     flags=re.IGNORECASE,
 )
-MOST_WORDS = 50  # of a first sentence
+MAX_WORDS = 50  # of a first sentence
 
 
 def test_the_document_is_what_the_code_says():
@@ -35,4 +35,4 @@ def test_a_sentence_is_plain(about, text):
     assert "danger" not in text.lower()
     first = re.split(r"(?<=\.) (?=[A-Z])", text)[0]
     assert not JARGON.search(first)
-    assert len(first.split()) <= MOST_WORDS
+    assert len(first.split()) <= MAX_WORDS

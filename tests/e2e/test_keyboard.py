@@ -9,7 +9,7 @@ from tests.e2e.browsers import SIZES, fits, wait_for_map
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ENLARGED = {"enlarged": {"width": 320, "height": 256}}  # a window of 1280 x 1024 px at 400 %
 STOPS_OF_A_DATE = 5  # Chromium stops at day, month, year and calendar of one field
-MOST_PRESSES = 200
+MAX_PRESSES = 200
 
 # What Tab should reach: of a group of radio buttons one.
 WANTED = """() => {
@@ -56,7 +56,7 @@ def faults_by_tab(page: Page) -> list[str]:
     faults = [] if fits(page) else ["wider than the window"]
     page.evaluate(WANTED)
     waits = 0
-    for _ in range(MOST_PRESSES):
+    for _ in range(MAX_PRESSES):
         stop = page.evaluate(STOP)
         if stop is None:
             return faults + [f"never reached: {name}" for name in page.evaluate(LEFT)]

@@ -28,7 +28,7 @@ from monitor.storages import DashFiles, StaticFiles
 from tests.fixtures.servers import another_connection, python
 
 SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
-MOST_IDLE = timedelta(seconds=150)
+MAX_IDLE = timedelta(seconds=150)
 
 
 def test_the_web_process_never_imports_torch():
@@ -134,5 +134,5 @@ def test_every_task_of_ours_has_a_queue():
 def test_the_work_of_a_killed_worker_is_announced_again_within_150_seconds(lease, steps):
     assert delay(Cause.LOST, 1) == timedelta(0)
     waits = [BEAT_SCHEDULE[step]["schedule"] for step in steps]
-    assert lease.duration + sum(waits, timedelta(0)) <= MOST_IDLE
+    assert lease.duration + sum(waits, timedelta(0)) <= MAX_IDLE
     assert ingest_tasks.announce_jobs.name == BEAT_SCHEDULE["data 2 announce files that are waiting"]["task"]

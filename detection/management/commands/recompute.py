@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from detection.alerts.recompute import LEAST_IOU, Outcome, Recomputation, Recomputer
+from detection.alerts.recompute import MIN_IOU, Outcome, Recomputation, Recomputer
 from detection.kinds import family
 from detection.models import Alert
 from detection.selectors import PUBLIC_STATES, alert_by_code
@@ -15,7 +15,7 @@ from ml.runs.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
-MOST_NAMED = 2  # most figures named in one row of the table
+MAX_NAMED = 2  # most figures named in one row of the table
 
 
 class Command(BaseCommand):
@@ -75,8 +75,8 @@ def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> 
 
 def _row(alert: Alert, done: Recomputation) -> str:
     differing = [f"{one.name} {one.stored} → {one.recomputed}" for one in done.differences]
-    more = f" and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
-    figures = "–" if done.missing else "; ".join(differing[:MOST_NAMED]) + more or "none"
+    more = f" and {len(differing) - MAX_NAMED} more" if len(differing) > MAX_NAMED else ""
+    figures = "–" if done.missing else "; ".join(differing[:MAX_NAMED]) + more or "none"
     iou = "–" if done.iou is None else f"{done.iou:.4f}"
     return ROW.format(alert.code, family(alert.kind), alert.kind, iou, figures, done.verdict)
 
@@ -90,7 +90,7 @@ def _as_dict(alert: Alert, done: Recomputation) -> dict[str, Any]:
 
 
 def _lines(alert: Alert, done: Recomputation) -> list[str]:
-    agreement = "" if done.iou is None else f", the outlines agree by {done.iou:.4f} (IoU; the same from {LEAST_IOU})"
+    agreement = "" if done.iou is None else f", the outlines agree by {done.iou:.4f} (IoU; the same from {MIN_IOU})"
     lines = [f"{alert.code} {alert.kind}: {done.outcome}{agreement}"]
     for run in done.runs:
         weights = f", weights {run['weights_sha256'][:12]}" if run["weights_sha256"] else ""

@@ -34,7 +34,7 @@ COPERNICUS = (
 )
 MAX_CELLS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
 MAX_BLOCK_CELLS = 40_000_000
-MOST_IN_CELL = 1_000_000.0
+MAX_IN_CELL = 1_000_000.0
 PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
 
 
@@ -143,7 +143,7 @@ def population_total(path: Path) -> float:
             people, highest = people + known.sum(), max(highest, float(known.max(initial=0.0)))
     if not people:
         raise InputError(path, "nobody lives in any of its cells", "Check its nodata value")
-    if highest > MOST_IN_CELL:
+    if highest > MAX_IN_CELL:
         raise InputError(path, f"a cell has {highest:,.0f} people", "Give people per cell")
     return float(people)
 

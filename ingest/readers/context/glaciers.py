@@ -22,7 +22,7 @@ IDS = ("rgi_id", "rgiid")
 RGI_LICENCE = "CC BY 4.0"
 RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
-FARTHEST_M = 50_000.0  # between a position and the one that the glacier's GLIMS id spells
+MAX_DISTANCE_M = 50_000.0  # between a position and the one that the glacier's GLIMS id spells
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
 _GEOD = Geod(ellps="WGS84")
 
@@ -104,8 +104,8 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
             yield Remark("no position", refused=True)
             continue
         stated = position_in_glims_id(row["glims_id"])
-        if stated and _apart_m(stated, (longitude, latitude)) > FARTHEST_M:
-            if _apart_m(stated, (latitude, longitude)) > FARTHEST_M:
+        if stated and _apart_m(stated, (longitude, latitude)) > MAX_DISTANCE_M:
+            if _apart_m(stated, (latitude, longitude)) > MAX_DISTANCE_M:
                 yield Remark("a position that is not the one in its GLIMS id", refused=True)
                 continue
             yield Remark("latitude and longitude were swapped: turned by its GLIMS id", refused=False)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from shapely import MultiPolygon, Polygon, make_valid
 
 from core.errors import InputError
-from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE, MineRecord, RegionRecord, Remark
+from ingest.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE, MineRecord, RegionRecord, Remark
 from ingest.readers.context.tables import names_by_language
 from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
@@ -138,7 +138,7 @@ def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
     faults = []
     if phone and not PHONE.fullmatch(phone):
         phone, faults = "", ["contact_phone is no telephone number: left out"]
-    if page and not (PAGE.fullmatch(page) and len(page) <= LONGEST_PAGE):
+    if page and not (PAGE.fullmatch(page) and len(page) <= MAX_PAGE_LENGTH):
         page, faults = "", [*faults, "contact_page is no address that begins with http:// or https://: left out"]
     return (name[:200], phone, page), "; ".join(faults)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shapely import MultiLineString, MultiPolygon
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
-LONGEST_PAGE = 300
+MAX_PAGE_LENGTH = 300
 PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # of the office responsible for a region
 
 

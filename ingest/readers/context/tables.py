@@ -11,7 +11,7 @@ from typing import TextIO
 from core.areas import wrap_longitude
 from core.errors import InputError
 
-MOST_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
+MAX_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
 Row = dict[str, str]
 LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
 
@@ -95,7 +95,7 @@ def _names(path: Path, line: str) -> Names:
 
 
 def _encoding(path: Path) -> str:
-    if path.stat().st_size > MOST_BYTES_TO_TRY:
+    if path.stat().st_size > MAX_BYTES_TO_TRY:
         return "utf-8-sig"
     try:
         path.read_bytes().decode()

@@ -25,11 +25,11 @@ from core.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within millimetres on the ground
-LEAST_KNOWN = 0.5  # of the weight, or the result is unknown: an image does not grow at its edges
+MIN_KNOWN = 0.5  # of the weight, or the result is unknown: an image does not grow at its edges
 
 Places = tuple[Float64, Float64]
-LEAST_POSTING_M, MOST_POSTING_M = 0.5, 1000.0
-MOST_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
+MIN_POSTING_M, MAX_POSTING_M = 0.5, 1000.0
+MAX_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
 EDGE_POINTS = 33
 EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
 NAMED_WITHIN = 0.05
@@ -80,7 +80,7 @@ def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, 
             known_weight += both * known_share.take(at)
             total += both * filled.take(at)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where((weight > 0) & (known_weight >= LEAST_KNOWN * weight), total / known_weight, np.float32(np.nan))
+        return np.where((weight > 0) & (known_weight >= MIN_KNOWN * weight), total / known_weight, np.float32(np.nan))
 
 
 def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64], Float32]]:
@@ -120,7 +120,7 @@ def grid_out(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
         problem = f"a latitude of {own.transform.f:.4f} degrees is impossible"
         raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     grid = own if utm else _local(path, own, degrees)
-    if not LEAST_POSTING_M <= grid.transform.a <= MOST_POSTING_M:
+    if not MIN_POSTING_M <= grid.transform.a <= MAX_POSTING_M:
         raise InputError(path, f"its pixels measure {grid.transform.a:.6g} m", "Give an image of 1 to 1000 m")
     return grid
 
@@ -132,11 +132,11 @@ def _local(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
     x, y = _on(own.transform, col + half, row + half[::-1])
     east, north = _transformed(path, own.epsg, epsg, x, y)
     sides = np.hypot(east[1::2] - east[::2], north[1::2] - north[::2])
-    if not np.isfinite(sides).all() or sides.max() > MOST_POSTING_M:
+    if not np.isfinite(sides).all() or sides.max() > MAX_POSTING_M:
         raise InputError(path, f"its pixels measure {sides.max():.6g} m", "Give an image of 1 to 1000 m")
     posting = _posting_m(own, float(sides.max()), degrees)
     west, south, right, top = _bounds(path, own, epsg)
-    if not max(right - west, top - south) <= MOST_EXTENT_M:
+    if not max(right - west, top - south) <= MAX_EXTENT_M:
         raise InputError(path, f"it spans {max(right - west, top - south) / 1000:.0f} km: no one scene does", "Cut it")
     west, top = np.floor(west / posting) * posting, np.ceil(top / posting) * posting
     rows, cols = int(np.ceil((top - south) / posting)), int(np.ceil((right - west) / posting))

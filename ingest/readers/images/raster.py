@@ -28,7 +28,7 @@ MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # side of a resampled piece
 SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many samples, of that side each
-MOST_DB, LEAST_DB, MOST_MEDIAN_DB = 50.0, -100.0, 10.0
+MAX_DB, MIN_DB, MAX_MEDIAN_DB = 50.0, -100.0, 10.0
 NEGATIVE_SHARE = 0.001  # of values in decibels at least: no scene is all brighter than 0 dB
 FILL_SHARE = 0.05  # so many values of exactly 0 dB are no measurement
 
@@ -154,11 +154,11 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         if median < 0:
             remedy = "Declare --scale db, or convert decibels with 10 ** (value / 10)"
             raise InputError(path, f"{value_range} are not linear {scale}: most are negative", remedy)
-        if median**exponent > 10 ** (MOST_MEDIAN_DB / 10) or abs(most) ** exponent > 10 ** (MOST_DB / 10):
+        if median**exponent > 10 ** (MAX_MEDIAN_DB / 10) or abs(most) ** exponent > 10 ** (MAX_DB / 10):
             remedy = "Calibrate it first, and declare the right --scale and nodata value"
             raise InputError(path, f"{value_range} are not linear {scale}: they are too bright", remedy)
         return
-    if np.mean(known < 0) < NEGATIVE_SHARE or median > MOST_MEDIAN_DB:
+    if np.mean(known < 0) < NEGATIVE_SHARE or median > MAX_MEDIAN_DB:
         remedy = "Declare --scale power or --scale amplitude if they are that"
         raise InputError(path, f"{value_range} are not decibels: none or too few are below 0", remedy)
     _refuse_extreme_db(path, least, most)
@@ -177,7 +177,7 @@ def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | N
 
 
 def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
-    if most > MOST_DB or least < LEAST_DB:
+    if most > MAX_DB or least < MIN_DB:
         problem = f"its values ({least:.3g} to {most:.3g} dB) are not backscatter"
         raise InputError(path, problem, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
 
@@ -192,7 +192,7 @@ def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Wi
     else:
         linear = np.where(values > 0, values, values.dtype.type(np.nan))
         power = linear if scale == "power" else linear**2
-        if np.isfinite(power).any() and np.nanmax(power) > 10 ** (MOST_DB / 10):
+        if np.isfinite(power).any() and np.nanmax(power) > 10 ** (MAX_DB / 10):
             problem = f"its values (up to {np.nanmax(values):.3g}) are not linear {scale}"
             raise InputError(path, problem, "Declare the right --scale and nodata value")
     return power.astype(np.float32)

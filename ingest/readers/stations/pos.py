@@ -27,7 +27,7 @@ ORDER = 30
 SUFFIXES = frozenset({".pos"})
 FIRST_WORDS = "PBO Station Position Time Series"
 NEEDED = ("YYYYMMDD", "dE", "dN", "dU", "Se", "Sn", "Su")
-MOST_HEADER_LINES = 100
+MAX_HEADER_LINES = 100
 
 
 def recognises(path: Path) -> bool:
@@ -40,7 +40,7 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
     rows: dict[int, Row] = {}
     with numbered_lines(path) as lines:
         header: list[str] = []
-        for _, text in islice(lines, MOST_HEADER_LINES + 1):
+        for _, text in islice(lines, MAX_HEADER_LINES + 1):
             if text.startswith("*"):
                 break
             header.append(text)

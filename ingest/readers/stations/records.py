@@ -16,11 +16,11 @@ from core.text import distinct_values
 from ingest.readers.context.tables import number, open_text, position
 from ingest.readers.records import Float32
 
-MOST_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
+MAX_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
 MAX_SERIES = 20_000  # in one file; there are about as many GNSS stations in the world
-LONGEST_CODE = 40
+MAX_CODE_LENGTH = 40
 MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
-FARTHEST_MM = 1e6  # a kilometre; larger displacements are errors of the file
+MAX_DISPLACEMENT_MM = 1e6  # a kilometre; larger displacements are errors of the file
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1e-4, 1e4
 SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
 FIRST_YEAR, LAST_YEAR = 1800, 2100
@@ -96,10 +96,10 @@ def first_line(path: Path, suffixes: frozenset[str]) -> str:
 @contextmanager
 def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
     """Open a text file as numbered lines, from 1. Raises InputError for text that is damaged or too long."""
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(path, f"a series has at most {MOST_BYTES // 2**20} MB of text", "Cut the file into pieces")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(path, f"a series has at most {MAX_BYTES // 2**20} MB of text", "Cut the file into pieces")
     with open_text(path) as stream:
-        yield enumerate(iter(lambda: stream.readline(MOST_BYTES), ""), start=1)
+        yield enumerate(iter(lambda: stream.readline(MAX_BYTES), ""), start=1)
 
 
 def parsed(path: Path, line: int, name: str, text: str) -> float:
@@ -170,9 +170,9 @@ def rows_by_day(path: Path, rows: Mapping[int, Row]) -> dict[str, dict[date, tup
 
 
 def _check(path: Path, line: int, row: Row) -> None:
-    if not row.code or len(row.code) > LONGEST_CODE or not row.code.isprintable():
+    if not row.code or len(row.code) > MAX_CODE_LENGTH or not row.code.isprintable():
         problem = f"line {line}: {row.code[:40]!r} is not the name of a station"
-        raise InputError(path, problem, f"Give names of 1 to {LONGEST_CODE} letters")
+        raise InputError(path, problem, f"Give names of 1 to {MAX_CODE_LENGTH} letters")
     for sigma in row.values[3:]:
         if sigma < MIN_SIGMA_MM or sigma > MAX_SIGMA_MM:
             problem = f"line {line}: a standard deviation is {sigma:g} mm"
@@ -186,7 +186,7 @@ def _series(
     lines, rows = zip(*by_day.values(), strict=True)
     mm = np.array([row.values for row in rows], dtype=np.float64).T
     mm[:3] -= mm[:3, :1]
-    far = np.flatnonzero((np.abs(mm[:3]) > FARTHEST_MM).any(axis=0))
+    far = np.flatnonzero((np.abs(mm[:3]) > MAX_DISPLACEMENT_MM).any(axis=0))
     if far.size:
         farthest_m = np.nanmax(np.abs(mm[:3, far[0]])) / 1000
         problem = f"line {lines[far[0]]}: {code} would have moved by more than a kilometre ({farthest_m:.0f} m)"

@@ -13,7 +13,7 @@ from ingest.readers.context.tables import Row as Fields
 from ingest.readers.context.tables import column_names, read_rows
 from ingest.readers.records import Declaration
 from ingest.readers.stations.records import (
-    MOST_BYTES,
+    MAX_BYTES,
     Row,
     StationSeries,
     StationTechnique,
@@ -56,8 +56,8 @@ def header_names(path: Path, suffixes: frozenset[str]) -> set[str]:
 
 def table_columns(path: Path) -> set[str]:
     """Return the lower-case column names of a table. Raises InputError if it is too large, damaged or cut off."""
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(path, f"a table has at most {MOST_BYTES // 2**20} MB", "Cut it into pieces")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(path, f"a table has at most {MAX_BYTES // 2**20} MB", "Cut it into pieces")
     names = set(column_names(path))
     refuse_cut_off(path)
     return names

@@ -33,8 +33,8 @@ ROLES = ("pid", *PLACES, *NUMBERS)
 BATCH_ROWS = 200_000
 BATCH_VALUES = 2_000_000
 FEW_ROWS = 2_000
-LONGEST_PID = 200
-MAX_TEXT_BYTES = 10 * LONGEST_PID
+MAX_PID_LENGTH = 200
+MAX_TEXT_BYTES = 10 * MAX_PID_LENGTH
 MAX_WKB_BYTES = 128
 MULTIPOINT = 4  # shapely's number of this type
 AGREE_DEG = 0.005
@@ -282,8 +282,8 @@ class _Rows:
         sound = np.array([_is_text(value) for value in values], dtype=bool)
         values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
         longest = max(map(len, values), default=0)
-        if longest > LONGEST_PID:
-            raise InputError(self.path, f"a point id has {longest} characters", f"Use ids of at most {LONGEST_PID}")
+        if longest > MAX_PID_LENGTH:
+            raise InputError(self.path, f"a point id has {longest} characters", f"Use ids of at most {MAX_PID_LENGTH}")
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def places(self) -> tuple[Float64, Float64]:

@@ -84,7 +84,7 @@ IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 LONG_NAMES = ("date", "day", "datetime", "time", "epoch", "acquisition", "acquisitiondate")
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 ONE_ROW_EACH = "Give one row for each point, and a column for each date, such as D20190104"
-LONGEST_WAVE_M = 1.5  # P band
+MAX_WAVELENGTH_M = 1.5  # P band
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         good = isinstance(value, list) and len(value) == 2 and all(isinstance(end, str) for end in value)
     elif name in {"nodata", "posting_m", "wavelength_m"}:
         good = isinstance(value, int | float) and not isinstance(value, bool) and (name == "nodata" or value > 0)
-        good &= name != "wavelength_m" or value < LONGEST_WAVE_M
+        good &= name != "wavelength_m" or value < MAX_WAVELENGTH_M
     else:
         good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:

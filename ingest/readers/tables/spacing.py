@@ -16,15 +16,15 @@ from core.geometry import longitude_near, middle_of, utm_epsg
 from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")
-FARTHEST_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
+MAX_COORDINATE_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
 FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
 NEIGHBOURS = 8
-LEAST_POINTS = 50
-MOST_SAMPLED = 5_000  # of the places, spread evenly: as sure as all, and soon done
-LEAST_PAIRS = 20  # along each axis
+MIN_POINTS = 50
+MAX_SAMPLED = 5_000  # of the places, spread evenly: as sure as all, and soon done
+MIN_PAIRS = 20  # along each axis
 NEAR_STEPS = 2.5
 TOLERANCE = 0.1  # of a step: cells are given with rounded coordinates; 4 % of chance offsets are within it
-LEAST_SHARE = 0.9
+MIN_SHARE = 0.9
 ALIGNED_DEG = 0.1
 
 
@@ -50,10 +50,10 @@ class Spacing(NamedTuple):
 def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     """Return the grid whose cells are at x, y: (n,), m, in a plane; None if the points are scattered."""
     places = np.unique(np.column_stack([x, y]), axis=0)
-    places = places[np.all(np.abs(places) < FARTHEST_M, axis=1)]
-    if len(places) < LEAST_POINTS:
+    places = places[np.all(np.abs(places) < MAX_COORDINATE_M, axis=1)]
+    if len(places) < MIN_POINTS:
         return None
-    sample = places[:: max(1, len(places) // MOST_SAMPLED)]
+    sample = places[:: max(1, len(places) // MAX_SAMPLED)]
     distance, index = scipy.spatial.cKDTree(places).query(sample, k=NEIGHBOURS + 1)
     offsets = (places[index[:, 1:]] - sample[:, None]).reshape(-1, 2)
     step = float(np.percentile(distance[:, 1], 10))
@@ -67,7 +67,7 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     steps: Float64 = np.column_stack([along / first, across / second])
     near = np.all(steps < NEAR_STEPS, axis=1)
     whole = np.all(np.abs(steps - np.rint(steps)) < TOLERANCE, axis=1)
-    if near.sum() < len(sample) or whole[near].mean() < LEAST_SHARE:
+    if near.sum() < len(sample) or whole[near].mean() < MIN_SHARE:
         return None
     longer = max(first, second)
     return Lattice(round(longer, 0 if longer >= 100 else 1), float(np.degrees(turned)))
@@ -109,7 +109,7 @@ def _axes(offsets: Float64) -> float:
 
 def _side(lengths: NDArray[np.float64]) -> float | None:
     """Return the step along an axis. lengths: distances of neighbours along it; None if these are too few."""
-    if lengths.size < LEAST_PAIRS:
+    if lengths.size < MIN_PAIRS:
         return None
     shortest = float(np.percentile(lengths, 10))
     return float(lengths[np.abs(lengths - shortest) <= TOLERANCE * shortest].mean())

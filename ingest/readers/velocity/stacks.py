@@ -26,7 +26,7 @@ from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
 
 SIDE = 11  # pixels along a patch
-MOST_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
+MAX_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
 ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000
@@ -41,7 +41,7 @@ class Patches:
     """Sums of rates, coherence and phases over square patches of a grid, collected block by block."""
 
     def __init__(self, rows: int, cols: int, pairs: int) -> None:
-        self.side = max(2, min(SIDE, rows // 3, cols // 3), int(np.ceil(np.sqrt(rows * cols / MOST_PATCHES))))
+        self.side = max(2, min(SIDE, rows // 3, cols // 3), int(np.ceil(np.sqrt(rows * cols / MAX_PATCHES))))
         self.rows, self.cols = -(-rows // self.side), -(-cols // self.side)
         n = self.rows * self.cols
         self.count, self.rate, self.rate_squared, self.coherence = (np.zeros(n) for _ in range(4))

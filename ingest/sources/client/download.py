@@ -23,14 +23,14 @@ from requests.exceptions import ProxyError, Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
 from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
-from core.http.transport import BUSY, MOST_REDIRECTS, retry_after_seconds
+from core.http.transport import BUSY, MAX_REDIRECTS, retry_after_seconds
 from ingest.sources.client.scene import Checksum, file_checksum
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
 DAMAGED_WAIT_SECONDS = 3600.0
-MOST_IDLE_TRIES = 5  # in a row without new bytes
-MOST_TRIES = 60
-LONGEST_WAIT_SECONDS = 60.0  # the schedule resumes the download after longer waits
+MAX_IDLE_TRIES = 5  # in a row without new bytes
+MAX_TRIES = 60
+MAX_WAIT_SECONDS = 60.0  # the schedule resumes the download after longer waits
 PIECE_BYTES = 2**18
 ROOM_STEP_BYTES = 2**26
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -113,7 +113,7 @@ class _Transfer:
 
     def fetch(self) -> Fetched:
         idle, reached = 0, self._have()
-        for tries in range(1, MOST_TRIES + 1):
+        for tries in range(1, MAX_TRIES + 1):
             try:
                 self._request()
             except Cut as cut:
@@ -129,7 +129,7 @@ class _Transfer:
                 return Fetched(self._put_in_place(), tries, self.known.damaged)
             reached = 0
             self._throw_away()
-        raise Later(f"{_host(self.wanted.url)} cut the transfer {MOST_TRIES} times. It goes on later.")
+        raise Later(f"{_host(self.wanted.url)} cut the transfer {MAX_TRIES} times. It goes on later.")
 
     def _have(self) -> int:
         """Return the size of the part."""
@@ -174,7 +174,7 @@ class _Transfer:
     def _ask(self, headers: dict[str, str]) -> requests.Response:
         """Send a request, follow redirects (each checked by the session), return the response. Raises Away."""
         url = self.wanted.url
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             try:
                 response = self.session.get(
                     url, headers=headers, stream=True, allow_redirects=False, timeout=self.callbacks.timeout_seconds
@@ -189,7 +189,7 @@ class _Transfer:
                 return response
             url = urljoin(url, response.headers.get("Location", ""))
             response.close()
-        raise Hopeless(f"{_host(self.wanted.url)} sends us from place to place, more than {MOST_REDIRECTS} times.")
+        raise Hopeless(f"{_host(self.wanted.url)} sends us from place to place, more than {MAX_REDIRECTS} times.")
 
     def _judge(self, response: requests.Response, have: int) -> tuple[int, int | None]:
         """Return (position of the body in the file, its length or None). Raises Cut, SignInRefused, Hopeless."""
@@ -281,9 +281,9 @@ class _Transfer:
     def _wait(self, cut: Cut, idle: int) -> None:
         """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later if too long."""
         requested = cut.after_seconds if isinstance(cut, Away) else None
-        if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
+        if idle >= MAX_IDLE_TRIES or (requested is not None and requested > MAX_WAIT_SECONDS):
             raise (ArchiveAway if isinstance(cut, Away) else Later)(f"{cut}. It goes on later.", requested)
-        seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + self.callbacks.chance() / 2)
+        seconds = min(MAX_WAIT_SECONDS, 2.0**idle) * (0.5 + self.callbacks.chance() / 2)
         self._go_on(self._have(), True)
         self.callbacks.sleep(max(seconds, requested or 0.0))
 

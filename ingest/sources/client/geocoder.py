@@ -16,7 +16,7 @@ from core.http.faults import SearchFailed, understood
 from core.http.transport import USER_AGENT, guard
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
-LONGEST_NAME = 120
+MAX_NAME_LENGTH = 120
 PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other languages
 
 
@@ -95,8 +95,8 @@ def _found(
         raise ValueError("no position")
     west, south, east, north = bounds
     is_box = max(abs(west), abs(east)) <= 180 and west != east and -90 <= south < north <= 90  # west > east: over 180
-    shown = ", ".join(part for part in name if part)[:LONGEST_NAME]
-    detail = ", ".join(part for part in around if part)[:LONGEST_NAME]
+    shown = ", ".join(part for part in name if part)[:MAX_NAME_LENGTH]
+    detail = ", ".join(part for part in around if part)[:MAX_NAME_LENGTH]
     return Found(shown, detail, longitude, latitude, bounds if is_box and all(map(math.isfinite, bounds)) else None)
 
 

@@ -26,14 +26,14 @@ from ingest.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
 MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}
-MOST_CODES_BYTES = 4
+MAX_CODES_BYTES = 4
 _PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
 TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
 LONGEST = 160
 KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
-MOST_AREAS = 20
+MAX_AREAS = 20
 
 
 class Checksum(NamedTuple):
@@ -78,7 +78,7 @@ def _digest(text: str) -> bytes | None:
 
 def _varint(raw: bytes) -> tuple[int | None, bytes]:
     value = 0
-    for place, byte in enumerate(raw[:MOST_CODES_BYTES]):
+    for place, byte in enumerate(raw[:MAX_CODES_BYTES]):
         value |= (byte & 0x7F) << (7 * place)
         if not byte & 0x80:
             return value, raw[place + 1 :]
@@ -177,7 +177,7 @@ def name_of(url: str, scene_id: str, media_type: str = "") -> str:
     return name if name.lower().endswith(KNOWN) else f"{name.removesuffix('.SAFE')}{suffix}"
 
 
-def coarse(areas: Iterable[BaseGeometry], most: int = MOST_AREAS) -> list[Polygon]:
+def coarse(areas: Iterable[BaseGeometry], most: int = MAX_AREAS) -> list[Polygon]:
     """Return at most `most` boxes with edges on a grid, degrees, that contain all areas; more areas: a coarser grid."""
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []

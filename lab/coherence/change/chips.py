@@ -2,7 +2,7 @@
 
 All chips available (three places on land, one at sea, both polarisations, 22 dates) were known when the confirmation
 rule was designed. The thresholds are therefore chosen again here by a fixed rule, and each place on land is judged with
-thresholds chosen without it: at most MOST_SHARE of the cells per date may be confirmed over the other places; of the
+thresholds chosen without it: at most MAX_SHARE of the cells per date may be confirmed over the other places; of the
 thresholds that satisfy this, those that find most events in simulated validation series are taken. Events are also
 inserted into the real series (`with_event`); one counts as found if it is confirmed with SHOWN images of it.
 """
@@ -25,7 +25,7 @@ from lab.coherence.change.evaluate import DETECTED_SHARE, EDGE_PX, estimates_of
 from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
+from ml.coherence.change import MIN_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import Float32
@@ -39,10 +39,10 @@ SEA = "IW1"
 BASELINES_DAYS = (6, 12, 24)  # temporal baselines in which changes are searched
 SMOOTHED_PX = 9
 HIGHS, LOWS = (2.5, 3.0, 3.5, 4.0), (1.75, 2.0, 2.5)
-MOST_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
+MAX_SHARE = 0.0002  # of the cells per date, over the places used to choose the thresholds
 SERIES = 200  # validation series: with 40, thresholds that differ by 1 σ found the same share
 EVENTS, SHOWN = 8, 3  # events inserted into each real series, one at a time; images that show the event
-FEWEST_BEFORE = 8  # images before an event
+MIN_BEFORE = 8  # images before an event
 NEAR = timedelta(days=26)  # most days from the event's first image to the second image before it and after it
 THRESHOLDS, SHIPPED = [(high, low) for high in HIGHS for low in LOWS], (HIGH_SIGMA, LOW_SIGMA)
 Shares = Mapping[date, float]
@@ -106,7 +106,7 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
     collected = []
     for baseline in BASELINES_DAYS:
         alike = sorted((one for one in seen if one.days == baseline), key=lambda one: one.secondary)
-        for index in range(FEWEST_PREDECESSORS, len(alike)):
+        for index in range(MIN_PREDECESSORS, len(alike)):
             now, days = alike[index], [one.secondary for one in alike[:index]]
             past = [alike[chosen] for chosen in in_season(days, now.secondary)]
             history, sigma = np.stack([one.coherence for one in past]), np.stack([one.sigma for one in past])
@@ -159,7 +159,7 @@ def judged(place: str, method: str) -> Judged:
 
 def inserted(rng: np.random.Generator, days: Sequence[date], power: Float32) -> tuple[int, tuple[int, int], Float32]:
     """Put an event into a series: first image that shows it, its upper left corner, the series (`with_event`)."""
-    dates = range(FEWEST_BEFORE, len(days) - 2)
+    dates = range(MIN_BEFORE, len(days) - 2)
     near = [one for one in dates if max(days[one] - days[one - 2], days[one + 2] - days[one]) <= NEAR]
     first = near[int(rng.integers(len(near)))]
     rows, cols = (size - 2 * EDGE_PX - EVENT_PX for size in power.shape[1:])
@@ -177,13 +177,13 @@ def validation(method: str, scene: int) -> Float64:
 
 
 def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
-    """Choose the thresholds that find most events among those that confirm at most MOST_SHARE over the places.
+    """Choose the thresholds that find most events among those that confirm at most MAX_SHARE over the places.
 
     found: (thresholds,), share of validation events found. If none qualifies, the strictest are chosen.
     """
     series = [[one for place in places for one in place.shares[both]] for both in THRESHOLDS]
     mean = [by_date(shares).mean() for shares in series]
-    allowed = [at for at, share in enumerate(mean) if share <= MOST_SHARE]
+    allowed = [at for at, share in enumerate(mean) if share <= MAX_SHARE]
     return THRESHOLDS[max(allowed, key=lambda at: (found[at], THRESHOLDS[at]))] if allowed else THRESHOLDS[-1]
 
 
@@ -233,7 +233,7 @@ def truth_sha256(places: int) -> str:
         for (place, own), files in sorted(opera_chips(folder(CHIPS)).items())
         if own == polarisation
     ]
-    settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, EVENTS, SHOWN, FEWEST_BEFORE, NEAR, chips
+    settings = NAME, VERSION, places, THRESHOLDS, MAX_SHARE, SERIES, EVENTS, SHOWN, MIN_BEFORE, NEAR, chips
     series = simulated.truth_sha256(simulated.CONFIRMED, SERIES, Purpose.VALIDATION)
     return hashlib.sha256((repr(settings) + series).encode()).hexdigest()
 

@@ -39,7 +39,7 @@ AVERAGED = 2  # px on each axis
 AVERAGED_LOOKS = 6.2
 BLOCKS, PARTS = 4, 3  # on each axis: of the scene, and of a block for its interval
 BLOCKS_KNOWN = 14  # blocks with at least half of the pixels known
-LEAST_KNOWN = 0.5
+MIN_KNOWN = 0.5
 EVERY_PX, EDGE_PX = 4, 8
 WINDOWS = (5, 7, 9, 13, 17, 21, 29)
 STATED = (3, 3)  # networks' window, px of the pair; the truth's is 3 x 10 single looks, averaged over 1 x 4
@@ -89,7 +89,7 @@ def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]
     values = np.stack([coherence, sigma, pair.truth], axis=-1).astype(np.float64)
     blocks = []
     for at in _cut(known.shape, BLOCKS):
-        if known[at].mean() < LEAST_KNOWN:
+        if known[at].mean() < MIN_KNOWN:
             continue
         sampled = (slice(None, None, EVERY_PX // pair.averaged),) * 2
         picked, rows = inner[at][sampled], values[at][sampled]

@@ -22,19 +22,19 @@ from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32, to_pixels
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.baseline import MOST_LOOKS, Estimate
+from ml.coherence.baseline import MAX_LOOKS, Estimate
 from ml.coherence.features import Facts, no_history, temporal
 from ml.coherence.network import registered
 from ml.coherence.registration import facts_of
 from ml.runtime.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "4"
-MOST_EARLIER = 8  # images before a pair
+MAX_EARLIER = 8  # images before a pair
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1))
 LOOKS_SPREAD = 0.15  # standard deviation of the logarithm of a stated number of looks
 MEASURED_SHARE, SQUARE_PX = 0.35, 12  # share of stated numbers measured on the image, and the side of the squares
 NOMINAL_SHARE = 0.2  # share of stated numbers that count dependent looks or pixels
-MOST_NOMINAL = 0.5  # largest excess of the logarithm of such a number
+MAX_NOMINAL = 0.5  # largest excess of the logarithm of such a number
 BLANKED_SHARE = 0.1
 
 
@@ -135,7 +135,7 @@ def coherence_loss(estimate: Estimate, truth: Tensor) -> Tensor:
 def _drawn(drawing: Drawing, number: int) -> dict[str, NDArray[Any]]:
     rng = generator(Purpose.TRAINING, NAME, number)
     pool = POOLS[int(rng.integers(len(POOLS)))] if rng.random() < drawing.pooled_share else (1, 1)
-    earlier = int(rng.integers(1, MOST_EARLIER + 1)) if rng.random() < drawing.history_share else 0
+    earlier = int(rng.integers(1, MAX_EARLIER + 1)) if rng.random() < drawing.history_share else 0
     size = drawing.size * min(2, max(pool))
     if rng.random() < drawing.textured_share:
         pair = textured_pair(
@@ -203,8 +203,8 @@ def stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDA
         squares = power.reshape(rows, SQUARE_PX, cols, SQUARE_PX)
         found = float(np.nanmedian(squares.mean(axis=(1, 3)) ** 2 / squares.var(axis=(1, 3)).clip(1e-6)))
         if np.isfinite(found):
-            return min(max(found, 0.5), MOST_LOOKS)
-    nominal = MOST_NOMINAL if rng.random() < NOMINAL_SHARE else 0.0
+            return min(max(found, 0.5), MAX_LOOKS)
+    nominal = MAX_NOMINAL if rng.random() < NOMINAL_SHARE else 0.0
     looks, gain = numbers[-2:].tolist()
     return float(looks * gain * np.exp(rng.normal(0, LOOKS_SPREAD) + rng.uniform(0, 1) * nominal))
 

@@ -28,7 +28,7 @@ from lab.simulation.sar.ground import (
 )
 from lab.simulation.sar.opera_like import open_land
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
-from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, earlier_gamma, even_ground
+from lab.simulation.sar.recipes import GAIN_DB, MAX_MISREGISTRATION_PX, any_system, earlier_gamma, even_ground
 from lab.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
@@ -55,7 +55,7 @@ DrawGround = Callable[[np.random.Generator, int, System], Ground]  # from a gene
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, unseen_share: float = 0.0) -> SarPair:
-    """Draw a pair without motion, misregistered by up to FARTHEST_PX on each axis, with its moments.
+    """Draw a pair without motion, misregistered by up to MAX_MISREGISTRATION_PX on each axis, with its moments.
 
     earlier: number of images before it; unseen_share: probability of a coherence that power does not show
     (`with_unseen`).
@@ -69,7 +69,9 @@ def coherence_pair(rng: np.random.Generator, size: int = 128, earlier: int = 0, 
 def single_look_pair(rng: np.random.Generator, size: int, ground: DrawGround, earlier: int) -> SarPair:
     """Draw a pair of single-look images: squared complex amplitudes at points, with a response 1.05 to 1.9 px wide."""
     rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
-    return _every(_imaged(rng, FINER * size, System(5.0, (rows, cols), 1), ground, earlier, FINER * FARTHEST_PX))
+    return _every(
+        _imaged(rng, FINER * size, System(5.0, (rows, cols), 1), ground, earlier, FINER * MAX_MISREGISTRATION_PX)
+    )
 
 
 def _imaged(
@@ -78,7 +80,7 @@ def _imaged(
     system: System,
     ground: DrawGround,
     earlier: int,
-    farthest_px: float = FARTHEST_PX,
+    farthest_px: float = MAX_MISREGISTRATION_PX,
 ) -> SarPair:
     """Draw ground and misregistration and image them, with `earlier` images before the pair."""
     drawn_ground = ground(rng, size, system)

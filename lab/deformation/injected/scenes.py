@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from lab.deformation.injected.places import PLACES, place, residual_field
-from lab.deformation.measures.benchmark_tiles import FEWEST_POINTS, TableBowl
+from lab.deformation.measures.benchmark_tiles import MIN_POINTS, TableBowl
 from lab.deformation.measures.scoring import REACH_M, within_reach
 from lab.simulation.seeds import Purpose, generator
 from ml.deformation.gridding.cells import CELL_M, assign_cells
@@ -95,7 +95,7 @@ def scene(number: int, purpose: Purpose = Purpose.BENCHMARK) -> Scene:
 def bowl_in(still: Scene, key: str, cell: TableBowl, purpose: Purpose = Purpose.BENCHMARK) -> Bowl | None:
     """Draw a position for a bowl in a scene; None if the field is narrower than the bowl.
 
-    FEWEST_POINTS must lie within its radius, and one within half of it and REACH_M, so that on an island the middle of
+    MIN_POINTS must lie within its radius, and one within half of it and REACH_M, so that on an island the middle of
     a wide bowl is on land. Returns None also if TRIES random places do not meet this.
     """
     rng = generator(purpose, f"{NAME} {key}", still.number)
@@ -106,7 +106,7 @@ def bowl_in(still: Scene, key: str, cell: TableBowl, purpose: Purpose = Purpose.
         return None
     tried = rng.uniform(low, high, (TRIES, 2))
     tree = cKDTree(at)
-    enough = tree.query_ball_point(tried, cell.radius_m, return_length=True) >= FEWEST_POINTS
+    enough = tree.query_ball_point(tried, cell.radius_m, return_length=True) >= MIN_POINTS
     near = tree.query(tried)[0] <= min(REACH_M, cell.radius_m / 2)
     if not (enough & near).any():
         return None

@@ -21,7 +21,7 @@ from ml.simulation.velocity.nuisance import UNDONE
 NATIONAL = "deformation-national"
 TILE_KM2 = (SIDE_M / 1000) ** 2
 CONFIGS = {NATIONAL: TileConfig(signal_share=0.8)}
-FEWEST_POINTS = 30  # of the first track, within a bowl's radius
+MIN_POINTS = 30  # of the first track, within a bowl's radius
 KEEP_OFF_M = 1_000.0
 HEIGHT_ERROR_M = 2.0  # standard deviation, as in the simulated regions
 
@@ -59,7 +59,7 @@ _still_tile = lru_cache(maxsize=1)(still_tile)  # the bowls of one number follow
 def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
     """Make a still tile with one bowl of the table, vertical, with its rate along the first line of sight.
 
-    Raises ValueError if none of a thousand positions has FEWEST_POINTS.
+    Raises ValueError if none of a thousand positions has MIN_POINTS.
     """
     tile, rng, cell = _still_tile(name, number, purpose), generator(purpose, f"{name} {key}", number), BOWLS[key]
     track = tile.tracks[0]
@@ -67,10 +67,10 @@ def bowl_tile(name: str, key: str, number: int, purpose: Purpose = Purpose.BENCH
     up_mm_yr = rng.choice([-1.0, 1.0]) * cell.rate_mm_yr / track.geometry.los.up
     for _ in range(1000):
         at_x, at_y = rng.uniform(KEEP_OFF_M, SIDE_M - KEEP_OFF_M, 2)
-        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= FEWEST_POINTS:
+        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= MIN_POINTS:
             break
     else:
-        raise ValueError(f"no place of radius {cell.radius_m} m has {FEWEST_POINTS} points")
+        raise ValueError(f"no place of radius {cell.radius_m} m has {MIN_POINTS} points")
     east_m, north_m = tile.terrain.frame.to_local(
         np.array([tile.terrain.west_m + at_x]), np.array([tile.terrain.top_m - SIDE_M + at_y])
     )

@@ -1,7 +1,7 @@
 """Errors of measured places against the truth: peak rate, its interval, and the outline of half the peak.
 
 Any benchmark with a gridded truth can use it: `true_shape` and `best_error` for one object, `shape_metrics` of tiles.
-Only detected objects with a radius of SMALLEST_M or more count.
+Only detected objects with a radius of MIN_M or more count.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.rasters.areas import Area
 from ml.statistics.intervals import Interval, bootstrap_over
 
-SMALLEST_M = 250.0
+MIN_M = 250.0
 NTH_FASTEST = 3  # a peak rate must be reached by this many points to be measurable
 
 
@@ -72,7 +72,7 @@ def true_shapes(tile: Tile, tracks: Sequence[TileTrack]) -> list[TrueShape]:
     for source in tile.sources:
         seen = [_seen(tile, track, source) for track in tracks]
         largest = max((shape for shape in seen if shape), key=lambda shape: abs(shape.peak_mm_yr), default=None)
-        if largest is not None and largest.radius_m >= SMALLEST_M:
+        if largest is not None and largest.radius_m >= MIN_M:
             shapes.append(largest)
     return shapes
 

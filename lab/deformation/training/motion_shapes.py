@@ -12,7 +12,7 @@ from lab.simulation.seeds import log_uniform
 from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
-SMALLEST_CELLS, LARGEST_CELLS = 2.0, 30.0
+MIN_CELLS, MAX_CELLS = 2.0, 30.0
 _SHARES = (0.35, 0.15, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1)
 
 
@@ -28,9 +28,9 @@ def bowl(radius: float, aspect: float = 1.0, flatness: float = 1.0, turn: float 
 
 
 def draw_shape(rng: np.random.Generator) -> Share:
-    """Draw one of all shapes with a radius between SMALLEST_CELLS and LARGEST_CELLS."""
+    """Draw one of all shapes with a radius between MIN_CELLS and MAX_CELLS."""
     draw = _DRAWS[int(rng.choice(len(_DRAWS), p=_SHARES))]
-    return draw(rng, log_uniform(rng, SMALLEST_CELLS, LARGEST_CELLS), rng.uniform(0, math.pi))
+    return draw(rng, log_uniform(rng, MIN_CELLS, MAX_CELLS), rng.uniform(0, math.pi))
 
 
 def _round_bowl(rng: np.random.Generator, radius: float, turn: float) -> Share:

@@ -31,7 +31,7 @@ SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")
 DIAMETERS_KM = (10.0, 20.0, 30.0, 50.0)  # of the outline of a tenth of the peak
 RATES_MM_YR = (-5.0, -7.5, -10.0)
 CASES = tuple((diameter, rate) for diameter in DIAMETERS_KM for rate in RATES_MM_YR)
-LARGEST_ASPECT, FLATTEST = 2.0, 4.0
+MAX_ASPECT, FLATTEST = 2.0, 4.0
 MIN_KNOWN = 0.3  # of a bowl's outline
 SMOOTHED_KM, SCATTER_MM_YR = 5.0, 0.5
 STATION_KM, STATION_MM_YR, AROUND_STATION_KM, MIN_AROUND = 50.0, 0.5, 5.0, 8
@@ -99,7 +99,7 @@ def bowl_scene(noise: Noise, number: int) -> Scene:
     tree = cKDTree(np.stack([points.x, points.y], axis=1))
     while True:
         at = int(rng.integers(points.x.size))
-        aspect, order = rng.uniform(1, LARGEST_ASPECT), rng.uniform(2, FLATTEST)
+        aspect, order = rng.uniform(1, MAX_ASPECT), rng.uniform(2, FLATTEST)
         bowl = Bowl(points.x[at], points.y[at], diameter, aspect, rng.uniform(0, np.pi), order, peak)
         known = len(tree.query_ball_point([bowl.x_m, bowl.y_m], 500 * diameter))
         if known >= MIN_KNOWN * np.pi * (diameter / 2) ** 2:

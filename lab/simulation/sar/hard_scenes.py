@@ -15,7 +15,7 @@ from scipy import ndimage
 from lab.simulation.sar import motion
 from lab.simulation.sar.ground import Ground, Likely, gamma_texture, power_law_field, smooth_field, structured
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
-from lab.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
+from lab.simulation.sar.recipes import GAIN_DB, MAX_MISREGISTRATION_PX, any_system, even_ground
 from lab.simulation.sar.system import Float32, System
 
 TRACKED = Likely(gamma=(0.3, 0.98))
@@ -168,5 +168,5 @@ def _varying(rng: np.random.Generator, size: int, system: System) -> Float32:
 
 
 def _pair(rng: np.random.Generator, system: System, ground: Ground, field: Float32) -> SarPair:
-    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
     return simulate_pair(rng, system, ground, field + shift, float(rng.uniform(-GAIN_DB, GAIN_DB)))

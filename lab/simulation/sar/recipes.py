@@ -16,9 +16,9 @@ from lab.simulation.seeds import Purpose, generator
 
 Recipe = Callable[[np.random.Generator], SarPair]
 
-FARTHEST_PX = 1.5  # of a constant shift, and of misregistration
+MAX_MISREGISTRATION_PX = 1.5  # of a constant shift, and of misregistration
 GAIN_DB = 2.0
-LEAST_AFTER_RAIN = 0.75  # factor by which rain lowers an earlier image's gamma at most
+MIN_AFTER_RAIN = 0.75  # factor by which rain lowers an earlier image's gamma at most
 COVER_OFFSETS = Likely(gamma=(0.3, 0.98))  # below this gamma no classical method can track
 KINDS = tuple(motion.MOTIONS)
 
@@ -46,13 +46,13 @@ def _shift(rng: np.random.Generator, farthest_px: float) -> Float32:
 
 
 def constant_shift(rng: np.random.Generator, gamma: float, size: int = 160) -> SarPair:
-    """Draw a pair of GRDH, even ground, one shift within FARTHEST_PX on each axis."""
+    """Draw a pair of GRDH, even ground, one shift within MAX_MISREGISTRATION_PX on each axis."""
     return one_shift(rng, GRDH, even_ground(GRDH, size, gamma))
 
 
 def one_shift(rng: np.random.Generator, system: System, ground: Ground) -> SarPair:
-    """Draw a pair of some ground, moved by one shift within FARTHEST_PX on each axis."""
-    field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + _shift(rng, FARTHEST_PX)
+    """Draw a pair of some ground, moved by one shift within MAX_MISREGISTRATION_PX on each axis."""
+    field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + _shift(rng, MAX_MISREGISTRATION_PX)
     return simulate_pair(rng, system, ground, field)
 
 
@@ -63,7 +63,7 @@ def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely 
     ground = structured(rng, whole, system, likely)
     field = motion.MOTIONS[kind](rng, whole, fine)
     if kind != "zero":
-        field = field + _shift(rng, FARTHEST_PX)
+        field = field + _shift(rng, MAX_MISREGISTRATION_PX)
         if rng.random() < 0.3:
             field = field + motion.wavy(rng, whole, fine)
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)))
@@ -112,7 +112,7 @@ def _misregistered(
 def earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
     """Draw gamma of each earlier image with the next: what it was before the pair, less after rain."""
     gamma = ground.gamma if ground.before is None else ground.before
-    return [gamma * np.float32(rng.uniform(LEAST_AFTER_RAIN, 1)) for _ in range(images)]
+    return [gamma * np.float32(rng.uniform(MIN_AFTER_RAIN, 1)) for _ in range(images)]
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:
@@ -136,7 +136,7 @@ def training_pair(rng: np.random.Generator, size: int = 128, rtc_share: float = 
     kind = "constant" if rng.random() < 0.5 else KINDS[int(rng.integers(len(KINDS)))]
     field = motion.MOTIONS[kind](rng, whole, fine)
     if kind != "zero":
-        field = field + _shift(rng, FARTHEST_PX)
+        field = field + _shift(rng, MAX_MISREGISTRATION_PX)
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample)
 
 

@@ -32,7 +32,7 @@ from monitor.celery import app
 METHOD, POINTS = "matched-filter", 2_000
 SHRUNK = 0.15  # scale of the simulated ground, to some hundred pixels along a side
 SHORT_LEASE = timedelta(seconds=10)
-MOST_SECONDS = 300.0  # longest wait
+MAX_SECONDS = 300.0  # longest wait
 
 
 def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _is_begun(run: Run) -> bool:
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + MOST_SECONDS
+    ends = time.monotonic() + MAX_SECONDS
     while not holds():
         if time.monotonic() > ends:
             raise RuntimeError(f"waited in vain; runs are {list(Run.objects.values_list('state', 'error'))}")

@@ -28,14 +28,14 @@ GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # of parts with covariance exp(-(d / s
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
 PAIRS, NEAR_POINTS = 40_000, 2_500  # random pairs; points whose neighbours give the near pairs
 NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
-FEWEST_PAIRS = 150  # in a class
+MIN_PAIRS = 150  # in a class
 ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would move in steps
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
-SQUARE_M, FEWEST_IN_SQUARE, FEWEST_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
-LEAST_MM2_YR2 = 0.02
+SQUARE_M, MIN_IN_SQUARE, MIN_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
+MIN_MM2_YR2 = 0.02
 USUAL = (0.2, 0.3, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.05)  # strengths in products of Sentinel-1, (mm/yr)²
-USUAL_WITHIN, LEAST_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a share of it, or of this, (mm/yr)²
-MOST_PLACES = 50.0  # independent places of a distance that count: with more, the form of the law is what errs
+USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a share of it, or of this, (mm/yr)²
+MAX_PLACES = 50.0  # independent places of a distance that count: with more, the form of the law is what errs
 ROUNDS = 8  # of the fit, whose weights follow from its result
 
 
@@ -93,7 +93,7 @@ class Pairs(NamedTuple):
 def pairs_of(x: Float64, y: Float64) -> Pairs:
     """Return pairs at any distance of the points at x, y, (n,), m: random ones, and some points with near ones."""
     n, rng = x.size, np.random.default_rng(0)
-    if n < FEWEST_PAIRS:
+    if n < MIN_PAIRS:
         none = np.zeros(0, dtype=np.int32)
         return Pairs(none, none, none.astype(np.float32))
     at, some = np.column_stack([x, y]), rng.choice(n, min(n, NEAR_POINTS), replace=False)
@@ -119,15 +119,15 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
     rising = [1 - np.exp(-distance / m) for m in EXPONENTIAL_M]
     rising += [1 - np.exp(-((distance / m) ** 2)) for m in GAUSSIAN_M]
     ground_m2 = np.unique(square_of(x, y, SQUARE_M)).size * SQUARE_M**2
-    places = np.minimum(ground_m2 / (np.pi * distance**2), MOST_PLACES)
+    places = np.minimum(ground_m2 / (np.pi * distance**2), MAX_PLACES)
     terms, usual = np.stack([np.ones_like(distance), *rising], axis=1), np.array(USUAL)
     parts = usual
     for _ in range(ROUNDS):
-        surely = np.sqrt(places / 2) / np.maximum(terms @ parts, LEAST_MM2_YR2)  # 1 / standard deviation of a variance
-        usually = 1 / (USUAL_WITHIN * np.maximum(parts, LEAST_STRENGTH))
+        surely = np.sqrt(places / 2) / np.maximum(terms @ parts, MIN_MM2_YR2)  # 1 / standard deviation of a variance
+        usually = 1 / (USUAL_WITHIN * np.maximum(parts, MIN_STRENGTH))
         rows = np.concatenate([terms * surely[:, None], np.diag(usually)])
         parts, _ = nnls(rows, np.concatenate([variance * surely, usual * usually]))
-    return NoiseLaw(max(float(parts[0]), LEAST_MM2_YR2), tuple(map(float, parts[1:])))
+    return NoiseLaw(max(float(parts[0]), MIN_MM2_YR2), tuple(map(float, parts[1:])))
 
 
 def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs) -> tuple[Float64, Float64]:
@@ -138,7 +138,7 @@ def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
     first, second, distance = (part[still[pairs.first] & still[pairs.second]] for part in pairs)
     apart, found = np.abs(rate[first] - rate[second]), []
     for begin, end in pairwise(np.searchsorted(distance, EDGES_M, side="right")):
-        if end - begin >= FEWEST_PAIRS:
+        if end - begin >= MIN_PAIRS:
             median = np.median(apart[begin:end])
             found.append((distance[begin:end].mean(dtype=np.float64), (median / MEDIAN_TO_SIGMA) ** 2))
     means, variances = np.array(found, dtype=np.float64).reshape(-1, 2).T
@@ -150,8 +150,8 @@ def _still(x: Float64, y: Float64, rate: Float64) -> NDArray[np.bool_]:
     _, of, count = np.unique(square_of(x, y, SQUARE_M), return_inverse=True, return_counts=True)
     ordered = rate[np.lexsort((rate, of))]
     median = ordered[np.cumsum(count) - count + count // 2]
-    full = median[count >= FEWEST_IN_SQUARE]
-    if full.size < FEWEST_SQUARES:
+    full = median[count >= MIN_IN_SQUARE]
+    if full.size < MIN_SQUARES:
         return np.ones(x.size, dtype=bool)
     middle = np.median(full)
     spread = MAD_TO_SIGMA * float(np.median(np.abs(full - middle))) + 0.05

@@ -19,16 +19,16 @@ WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
 MARGIN = 32  # cells around what is transformed
 SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
 SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
-LEAST_RELIEF_M = 15.0  # with less, a slope is drawn toward none
+MIN_RELIEF_M = 15.0  # with less, a slope is drawn toward none
 SLOPE_ROUNDS = 3  # of its fit: rates far from the slope so far are clipped
-MOST_POINTS = 4  # of a finest cell that count: more share their errors
+MAX_POINTS = 4  # of a finest cell that count: more share their errors
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
 TILT_M, TILT_ROUNDS = 1_000.0, 8
 STEEPEST_PER_M = 2e-4  # mm/yr per m, of orbits and plates: 20 mm/yr over 100 km, as beside the North Anatolian fault
 
 
 class Level(NamedTuple):
-    """Grid of one cell size, (rows, cols) each: points, at most MOST_POINTS of a finest cell; mean rate; 0 if none."""
+    """Grid of one cell size, (rows, cols) each: points, at most MAX_POINTS of a finest cell; mean rate; 0 if none."""
 
     cell_m: float
     points: Tensor
@@ -98,7 +98,7 @@ def pyramid_of(
         plane.flat[occupied] = values
         return torch.from_numpy(plane)
 
-    weight, rate = placed(np.minimum(count, MOST_POINTS)), placed(_sums(points.rate_mm_yr[order], first) / count)
+    weight, rate = placed(np.minimum(count, MAX_POINTS)), placed(_sums(points.rate_mm_yr[order], first) / count)
     if points.height_m.any():
         halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
         height = placed(_sums(points.height_m[order], first) / count)
@@ -134,7 +134,7 @@ def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: in
     wide, slope = (gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
     r, h = (without_wide(plane, w, w > 0, wide) for plane in (r, h))
     known = filtered(w, slope).clamp_min(1e-6)
-    relief, follows = filtered(w * h**2, slope) + LEAST_RELIEF_M**2 * known, torch.zeros_like(h)
+    relief, follows = filtered(w * h**2, slope) + MIN_RELIEF_M**2 * known, torch.zeros_like(h)
     for _ in range(SLOPE_ROUNDS):
         held = follows * h + (r - follows * h).clamp(-2, 2)
         follows = filtered(w * held * h, slope) / relief

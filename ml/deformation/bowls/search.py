@@ -51,7 +51,7 @@ OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times th
 TURNS = 2  # The second has a law fitted without the bowls that the first found, which leaves out cells of 100 m.
 PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
 AREA_M2 = 1e9
-FEWEST_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
+MIN_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
 USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
@@ -274,10 +274,10 @@ def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: flo
     ratio = torch.where(known, amplitude / error, 0.0)
     area = math.pi * radius**2
     beside = known & still
-    if float(beside.sum()) < FEWEST_PLACES * area:
+    if float(beside.sum()) < MIN_PLACES * area:
         beside = known  # Where almost everything stands out, noise does, not motion.
     places = float(beside.sum()) / area
-    if places < FEWEST_PLACES:
+    if places < MIN_PLACES:
         return
     spread = MAD_TO_SIGMA * float(ratio[beside].abs().median())
     spread = math.sqrt((places * spread**2 + PRIOR_BOWLS * USUAL_SPREAD**2) / (places + PRIOR_BOWLS))

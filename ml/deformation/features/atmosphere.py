@@ -29,12 +29,12 @@ KNEE_M = 1_500.0
 SPECTRA = ((-11 / 3, -8 / 3), (-7 / 3, -7 / 3), (-8 / 3, -8 / 3), (-11 / 3, -11 / 3))  # exponents below KNEE_M, above
 CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
 NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its neighbours
-LEAST_NOISE_MM2_YR2 = 0.005  # of errors that all cells of a square share
+MIN_NOISE_MM2_YR2 = 0.005  # of errors that all cells of a square share
 FASTEST_MM_YR = 10.0  # faster rates are clipped to this
-FEWEST_SQUARES = 12
+MIN_SQUARES = 12
 MANY_SQUARES = 96  # from so many squares on, every other one gives the delay's spectrum
-LEAST_WEIGHT = 0.4
-LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: with less there is no value
+MIN_WEIGHT = 0.4
+MIN_INFORMATION = 0.1  # of a bowl of 1 mm/yr: with less there is no value
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
 FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
@@ -72,7 +72,7 @@ def standing_out(
     for row in range(0, rows, BLOCK):
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
-            if (squares.weight[block] > LEAST_WEIGHT).any():
+            if (squares.weight[block] > MIN_WEIGHT).any():
                 scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m, noise)
     by_cell = scores.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
     return by_cell[:, : velocity.shape[0], : velocity.shape[1]]
@@ -103,14 +103,14 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
     """Compute the planes of a block, (PLANES, BLOCK, BLOCK)."""
     window = tuple(slice(max(0, at - MARGIN), at + BLOCK + MARGIN) for at in (row, col))
     part = Squares(*(plane[window] for plane in squares))
-    seen = part.weight > LEAST_WEIGHT
-    if np.count_nonzero(seen) < FEWEST_SQUARES:
+    seen = part.weight > MIN_WEIGHT
+    if np.count_nonzero(seen) < MIN_SQUARES:
         return np.zeros((PLANES, BLOCK, BLOCK), dtype=np.float32)
     weight, rate, height, down, right = (plane[seen] for plane in part)
     down, right = down - (row + BLOCK / 2) * square_m, right - (col + BLOCK / 2) * square_m
     known = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height, rate])
     known[1:] -= known[1:].mean(axis=1, keepdims=True)
-    noise = variance / weight + LEAST_NOISE_MM2_YR2
+    noise = variance / weight + MIN_NOISE_MM2_YR2
     values = known.astype(np.float32)
     fit = _likeliest(_lags(down, right, _lag_m(square_m)), _lag_m(square_m), noise, values)
     strength = np.full((1, BLOCK, BLOCK), fit.at - FIRST_STRENGTH, dtype=np.float32)
@@ -211,7 +211,7 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
     taken, score = taken[:-1], taken[-1]
     free = np.linalg.solve(fit.normal[:-1, :-1], taken)
     information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
-    score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
+    score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, MIN_INFORMATION))
     return np.asarray(score.reshape(len(RADII_CELLS), BLOCK, BLOCK), dtype=np.float32)
 
 

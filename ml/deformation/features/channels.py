@@ -17,7 +17,7 @@ from ml.deformation.gridding.points import Float32
 OWN = 7  # channels before those of the surroundings
 CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
-FARTHEST_M = 1_000.0
+MAX_DISTANCE_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
 TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
 BEARABLE_NOISE_MM_YR = 0.4  # with more noise, rates are scaled down
@@ -86,7 +86,7 @@ def channels(tracks: list[TrackCells]) -> Tensor:
         planes[2] = known
         planes[3] = count.log1p() / 3
         planes[4] = mad.where(known, 0).asinh()
-        planes[5] = distance.clamp_max(FARTHEST_M) / 500
+        planes[5] = distance.clamp_max(MAX_DISTANCE_M) / 500
         planes[6] = (raw.where(known, 0) / 2).asinh()
         if track.around is not None:
             torch.asinh(torch.from_numpy(track.around), out=planes[OWN:])

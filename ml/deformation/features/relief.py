@@ -15,7 +15,7 @@ NEAR_CELLS, WIDE_CELLS = 21, 61  # windows: of the mean height; of the regressio
 SMOOTH_CELLS = 1.5  # heights before their slope is taken
 FASTEST_MM_YR = 5.0  # in the regression, faster rates are clipped to this
 FLAT_M = 30.0  # with a smaller spread of heights, the regression's slope is shrunk toward 0
-LEAST_WEIGHT = 1e-3
+MIN_WEIGHT = 1e-3
 
 
 def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
@@ -41,7 +41,7 @@ def _means(known: NDArray[np.bool_], size: int, *planes: Float32) -> list[Float3
 def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
     """Return the rise per cell of heights smoothed over the gaps, m."""
     weight = ndimage.gaussian_filter(known.astype(np.float32), SMOOTH_CELLS, mode="constant")
-    smooth = ndimage.gaussian_filter(height, SMOOTH_CELLS, mode="constant") / np.maximum(weight, LEAST_WEIGHT)
+    smooth = ndimage.gaussian_filter(height, SMOOTH_CELLS, mode="constant") / np.maximum(weight, MIN_WEIGHT)
     if min(height.shape) < 2:
         return np.zeros_like(height)
     return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float32)

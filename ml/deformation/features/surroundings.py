@@ -24,8 +24,8 @@ WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # faster rates are clipped to this
-LARGEST_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
-LEAST_SCATTER_MM_YR = 0.1
+MAX_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
+MIN_SCATTER_MM_YR = 0.1
 REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on heights, of means, of their scatter
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
@@ -76,8 +76,8 @@ def _of_means(ground: Ground) -> Iterator[Float32]:
     for window in WINDOWS_CELLS:
         difference = _against_wider(rate, weight, known, window)
         yield difference
-        held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
-        scatter = _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
+        held = np.minimum(np.abs(difference), np.float32(MAX_MM_YR))
+        scatter = _sum(held, SCATTER_CELLS) / seen + MIN_SCATTER_MM_YR
         ratios.append(np.asarray(difference / scatter, dtype=np.float32))
     yield from ratios
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-FEWEST_STILL = 5  # cells
+MIN_STILL = 5  # cells
 STILL_SPREAD_MM_YR = 1.0  # greatest difference from the level of still ground, where
 MOSTLY_STILL = 0.6  # of the cells lie within it
 STANDS_AT_MM_YR = 0.75  # greatest difference from any other level, where
-LEAST_STILL = 0.01  # of the cells must lie within it; more, the farther the level is from zero
+MIN_STILL_SHARE = 0.01  # of the cells must lie within it; more, the farther the level is from zero
 ZERO_OFF_MM_YR = 2.0  # standard deviation of products' zeros against still ground
 
 
@@ -30,11 +30,11 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
 
     It is the median of the cells near zero, because a product's reference is never far from it; so a scene that mostly
     sinks keeps its zero. If fewer than MOSTLY_STILL of the cells have this rate, it is the commonest rate, with rates
-    far from zero weighted less; or zero itself if fewer than LEAST_STILL of the cells have that.
+    far from zero weighted less; or zero itself if fewer than MIN_STILL_SHARE of the cells have that.
     """
     values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
     near = values[np.abs(values) <= max(within_mm_yr, 3 * noise_mm_yr)]
-    if near.size < FEWEST_STILL:
+    if near.size < MIN_STILL:
         return StillGround(0.0, 0.0)
     middle = float(np.median(near))
     at_middle = np.abs(values - np.float32(middle)) <= max(STILL_SPREAD_MM_YR, 3 * noise_mm_yr)
@@ -48,7 +48,7 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
     shares = (last - first) / values.size
     likely = shares * np.exp(-0.5 * (levels / ZERO_OFF_MM_YR) ** 2)
     best = int(np.argmax(likely))
-    if likely[best] < LEAST_STILL:
+    if likely[best] < MIN_STILL_SHARE:
         return StillGround(0.0, 0.0)
     return StillGround(float(np.median(ordered[first[best] : last[best]])), float(shares[best]))
 

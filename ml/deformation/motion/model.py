@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, Whitening
-from ml.deformation.series.regression import DAYS_PER_YEAR, SHORTEST_FOR_A_SEASON_YEARS
+from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS
 
-SHORTEST_FOR_HALF_YEARS = 2.0
-LARGEST_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
+MIN_HALF_YEAR_SPAN_YEARS = 2.0
+MAX_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
 RATE = 1  # row of `base`
 NO_POWER = 1e-9
 NEARLY = 4.0  # of twice the log-likelihood: noise models that are nearly as likely as the best
@@ -62,11 +62,11 @@ def base(days: Float64) -> Float64:
     """Return offset, years, and waves of a year and half a year if the dates determine them, (2, 4 or 6, dates)."""
     years = (days - days.mean()) / DAYS_PER_YEAR
     rows = [np.ones_like(years), years]
-    if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
+    if np.ptp(years) >= MIN_SEASON_SPAN_YEARS:
         rows += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
-    if np.ptp(years) >= SHORTEST_FOR_HALF_YEARS:
+    if np.ptp(years) >= MIN_HALF_YEAR_SPAN_YEARS:
         half = [np.sin(4 * np.pi * years), np.cos(4 * np.pi * years)]
-        if _inflation(np.stack(rows + half)) <= LARGEST_INFLATION:
+        if _inflation(np.stack(rows + half)) <= MAX_INFLATION:
             rows += half
     return np.stack(rows)
 

@@ -19,7 +19,7 @@ from ml.deformation.series.summary import summarise
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MIN_DATES = 24
-SHORTEST_YEARS = 1.0
+MIN_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
@@ -132,7 +132,7 @@ def series_motion(
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
     days = all_days[known]
-    if days.size < MIN_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
+    if days.size < MIN_DATES or np.ptp(days) < MIN_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
     fit = _with_even_change(series, find_changes(series))

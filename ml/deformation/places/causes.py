@@ -32,9 +32,9 @@ from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-LEAST_SHARE = 0.05  # because the network is overconfident about cells
+MIN_SHARE = 0.05  # because the network is overconfident about cells
 INWARD, ALONG = 0.06, 0.25  # values of `Sideways` that are surely motion toward the middle, and along the ground
-FEWEST_POINTS = 3
+MIN_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
@@ -182,8 +182,8 @@ def features_of(
     along, edge = sideways(tracks, moving, half), edge_width(tracks[area.track], half)
     return np.array(
         [
-            *(np.log(max(core.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),
-            *(np.log(max(rim.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),
+            *(np.log(max(core.get(kind, 0.0), MIN_SHARE)) for kind in KINDS),
+            *(np.log(max(rim.get(kind, 0.0), MIN_SHARE)) for kind in KINDS),
             float(np.sign(place.peak.value)),
             np.log(size),
             np.log(half.area),
@@ -248,5 +248,5 @@ def _elongation(outline: Polygon | MultiPolygon) -> float:
 def _agreement(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
     """Return the ratio of the slower track's median rate to the faster's, -1 to 1; 0 for one track."""
     rates = [track.rates_within(where) for track in tracks]
-    medians = sorted((float(np.median(rate)) for rate in rates if rate.size >= FEWEST_POINTS), key=abs)
+    medians = sorted((float(np.median(rate)) for rate in rates if rate.size >= MIN_POINTS), key=abs)
     return medians[0] / medians[-1] if len(medians) > 1 and medians[-1] else 0.0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
 LANDSLIDE, UPLIFT = "landslide", "uplift"
-LEAST_SHARE = 0.002  # so that every cause is possible; a higher value makes correct sure names doubtful
+MIN_SHARE = 0.002  # so that every cause is possible; a higher value makes correct sure names doubtful
 OTHER_SHARE = 0.05
 AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
@@ -63,7 +63,7 @@ def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
     known = terms_of(place)
     if not shares or not known:
         return Weighed(dict(shares), ())
-    score = {name: math.log(max(share, LEAST_SHARE)) for name, share in shares.items()}
+    score = {name: math.log(max(share, MIN_SHARE)) for name, share in shares.items()}
     if any(OTHER in term.factors for term in known):
         score[OTHER] = math.log(OTHER_SHARE)
     for term in known:

@@ -27,10 +27,10 @@ CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
 OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
-FEWEST_AROUND = 20
-MOST_PARTS = 100  # of an area; more parts are scattered over all of its ground
+MIN_AROUND = 20
+MAX_PARTS = 100  # of an area; more parts are scattered over all of its ground
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
-FEWEST_CELLS = 4
+MIN_CELLS = 4
 MODEL_SHARE = 0.07  # of the peak: error because a smooth covariance does not fit all shapes of ground
 MEDIAN_SHARE = 0.2  # of the median: its error from outlines drawn too narrow or wide, on validation tiles
 INTERVAL_FACTOR = 1.2  # so that nine in ten intervals contain the truth, on validation tiles
@@ -106,7 +106,7 @@ def _fastest(view: View) -> float:
 def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
     """Simplify an outline to which a margin is added: without holes; the hull if it has very many parts."""
     parts = get_parts(polygon)
-    if len(parts) > MOST_PARTS:
+    if len(parts) > MAX_PARTS:
         return polygon.convex_hull
     return unary_union([Polygon(part.exterior).simplify(width_m / 8) for part in parts])
 
@@ -129,14 +129,14 @@ def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise
     """Return the median in the surroundings, and the spread of the medians of their squares."""
     around_it = contains_xy(ring, samples.x, samples.y)
     rates = samples.velocity_mm_yr[around_it]
-    if rates.size < FEWEST_AROUND:
+    if rates.size < MIN_AROUND:
         return Background(otherwise_mm_yr, samples.noise_mm_yr)
     middle = float(np.median(rates))
     squares = square_of(samples.x[around_it], samples.y[around_it], square_m)
     _, square, count = np.unique(squares, return_inverse=True, return_counts=True)
     usual = rates.clip(middle - 3 * samples.noise_mm_yr, middle + 3 * samples.noise_mm_yr)
-    means = (np.bincount(square, usual) / count)[count >= FEWEST_CELLS]
-    if means.size < FEWEST_CELLS:
+    means = (np.bincount(square, usual) / count)[count >= MIN_CELLS]
+    if means.size < MIN_CELLS:
         return Background(middle, samples.noise_mm_yr)
     return Background(middle, float(MAD_TO_SIGMA * np.median(np.abs(means - middle))))
 
@@ -218,7 +218,7 @@ def _peak_and_tilt(
     cells = cell_means(view.samples, *at, radius_m)
     rng = np.random.default_rng(0)
     tilt = None
-    if cells.x.size >= FEWEST_CELLS:
+    if cells.x.size >= MIN_CELLS:
         fields = field_draws(cells, radius_m, sign)
         tilt, draws = steepest(cells, fields), fields.max(axis=0) - sign * view.background.rate_mm_yr
     else:

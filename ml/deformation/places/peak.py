@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from ml.deformation.gridding.points import Float64
 from ml.deformation.places.surface import CORRELATED_M, Samples, square_of
 
-MOST_CELLS = 120  # points are averaged into at most about this many cells, for speed
+MAX_CELLS = 120  # points are averaged into at most about this many cells, for speed
 RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # of the covariance, in radii
 SILLS = tuple(0.1 * 2.0**j for j in range(8))  # in variances of the cells
 NOISES = (1.0, 1.5, 2.2, 3.2)  # factors of the cells' standard errors, too small with tall buildings and heavy tails
@@ -32,11 +32,11 @@ class Cells(NamedTuple):
 
 
 def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
-    """Average the points within radius_m of a place into at most about MOST_CELLS squares."""
+    """Average the points within radius_m of a place into at most about MAX_CELLS squares."""
     inside = (samples.x - x) ** 2 + (samples.y - y) ** 2 <= radius_m**2
     if not inside.any():
         return Cells(*np.zeros((4, 0)))
-    side = max(samples.spacing_m / 4, radius_m * np.sqrt(np.pi / MOST_CELLS), 1.0)
+    side = max(samples.spacing_m / 4, radius_m * np.sqrt(np.pi / MAX_CELLS), 1.0)
     east, north, rate = samples.x[inside] - x, samples.y[inside] - y, samples.velocity_mm_yr[inside]
     _, cell, count = np.unique(square_of(east, north, side), return_inverse=True, return_counts=True)
     means = (np.bincount(cell, values) / count for values in (east, north, rate))

@@ -18,18 +18,18 @@ from ml.deformation.places.surface import square_of
 from ml.rasters.areas import SortedPoints
 from ml.rasters.line_of_sight import LineOfSight
 
-FEWEST_POINTS, FEWEST_CELLS, FEWEST_HEIGHTS = 3, 8, 10
+MIN_POINTS, MIN_CELLS, MIN_HEIGHTS = 3, 8, 10
 NEAR_M = 100.0  # margin around an outline in which heights are used
-OFF_M, AROUND_M, FEWEST_AROUND = 300.0, 1_500.0, 20  # of points around an area whose median is its zero
+OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # of points around an area whose median is its zero
 STEEP = 0.1  # rise per metre from which a slope counts fully
-LEAST_SEEN = 0.2  # of a motion down the slope, measured along a line of sight
+MIN_SEEN = 0.2  # of a motion down the slope, measured along a line of sight
 OPPOSITE = 0.6  # least length of the difference of two horizontal directions
-CELLS_A_RADIUS, FARTHEST_RADII = 5.0, 2.5
+CELLS_A_RADIUS, MAX_DISTANCE_RADII = 5.0, 2.5
 SPACINGS = 1.5  # of points, along the side of the squares in which two tracks are compared
 EDGE_REACH = 0.6  # radii on either side of an outline
 WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # of an edge, in radii
 SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # of the outline, in radii
-FEWEST_AT_EDGE = 15
+MIN_AT_EDGE = 15
 Outline = Polygon | MultiPolygon
 
 
@@ -58,7 +58,7 @@ def slope_of(tracks: Sequence[SortedPoints], where: Outline) -> tuple[float, flo
         return None
     x, y, _ = tracks[0].near(where, NEAR_M)
     known = contains_xy(where.buffer(NEAR_M, quad_segs=4), x, y) & np.isfinite(heights)
-    if known.sum() < FEWEST_HEIGHTS:
+    if known.sum() < MIN_HEIGHTS:
         return None
     x, y = x[known], y[known]
     plane = np.column_stack([x - x.mean(), y - y.mean(), np.ones(x.size)])
@@ -74,8 +74,8 @@ def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> l
         inside = track.rates_within(where)
         x, y, velocity = track.near(area, AROUND_M)
         around = velocity[contains_xy(outer, x, y) & ~contains_xy(inner, x, y)]
-        zero = float(np.median(around)) if around.size >= FEWEST_AROUND else 0.0
-        rates.append(float(np.median(inside)) - zero if inside.size >= FEWEST_POINTS else None)
+        zero = float(np.median(around)) if around.size >= MIN_AROUND else 0.0
+        rates.append(float(np.median(inside)) - zero if inside.size >= MIN_POINTS else None)
     return rates
 
 
@@ -96,13 +96,13 @@ def down_the_slope(
     if not seen:
         return 0.0
     rate, expected = np.array(seen).T
-    scale = np.linalg.norm(rate) * max(float(np.linalg.norm(expected)), LEAST_SEEN)
+    scale = np.linalg.norm(rate) * max(float(np.linalg.norm(expected)), MIN_SEEN)
     return float(rate @ expected / max(scale, 1e-9)) * min(1.0, steep / STEEP)
 
 
 def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Sideways:
     """Measure motion along the ground from two tracks that observe it from opposite sides."""
-    pair = _opposite([track for track in tracks if track.rates_within(area).size >= FEWEST_CELLS])
+    pair = _opposite([track for track in tracks if track.rates_within(area).size >= MIN_CELLS])
     if pair is None:
         return Sideways()
     (los, first), (other_los, second) = pair
@@ -112,16 +112,16 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
 
     def counts(x: Float64, y: Float64) -> NDArray[np.bool_]:
         """Flag points in the area near its peak; outlines are not intersected, because they may be invalid."""
-        near = np.hypot(x - middle.x, y - middle.y) <= FARTHEST_RADII * radius
+        near = np.hypot(x - middle.x, y - middle.y) <= MAX_DISTANCE_RADII * radius
         return np.asarray((near & contains_xy(area, x, y)) | contains_xy(half, x, y))
 
     at, one, other = _common_cells([track.near(area) for track in (first, second)], counts, radius)
-    if len(at) < FEWEST_CELLS:
+    if len(at) < MIN_CELLS:
         return Sideways()
     along = (other - one) / np.linalg.norm(across)
     up = (other + one) / upward
     in_half = contains_xy(half, at[:, 0], at[:, 1])
-    inner = in_half if in_half.sum() >= FEWEST_POINTS else np.ones(len(at), dtype=bool)
+    inner = in_half if in_half.sum() >= MIN_POINTS else np.ones(len(at), dtype=bool)
     share = np.arctan2(abs(np.median(along[inner])), abs(np.median(up[inner]))) / (np.pi / 2)
     place = at @ across / np.linalg.norm(across)
     place -= place.mean()
@@ -179,7 +179,7 @@ def edge_width(track: SortedPoints, half: Outline) -> float:
     away = np.asarray(distance_between(half.boundary, points(x, y)))
     depth = np.where(contains_xy(half, x, y), away, -away) / radius
     near = np.abs(depth) <= EDGE_REACH
-    if near.sum() < FEWEST_AT_EDGE:
+    if near.sum() < MIN_AT_EDGE:
         return 1.0
     depth, rate = depth[near], velocity[near].astype(np.float64)
     rate = np.clip(rate, *np.percentile(rate, [2, 98]))
@@ -197,6 +197,6 @@ def edge_width(track: SortedPoints, half: Outline) -> float:
 def flatness(track: SortedPoints, half: Outline) -> float:
     """Return the ratio of median to ninth decile of the rates inside the half outline; 1 for uniform motion."""
     rates = np.abs(track.rates_within(half))
-    if rates.size < FEWEST_POINTS:
+    if rates.size < MIN_POINTS:
         return 0.8
     return float(np.median(rates) / max(float(np.percentile(rates, 90)), 1e-6))

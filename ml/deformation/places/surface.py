@@ -19,15 +19,15 @@ from ml.statistics.robust import MAD_TO_SIGMA
 NEIGHBOURS = 8
 SPIKE_SIGMAS = 4.0  # a point is a spike if it differs by more than this from its neighbours' median,
 SPIKE_SHARE = 0.5  # and by more than this share of that median,
-FEWEST_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many neighbours differ less than this from it
+MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many neighbours differ less than this from it
 CORRELATED_M = 50.0  # points closer than this share their errors
 REACH_M = 200.0  # no motion is drawn farther than this from all points
-FINEST_M, MOST_NODES = 50.0, 250  # of the grid; nodes along its longer side
+FINEST_M, MAX_NODES = 50.0, 250  # of the grid; nodes along its longer side
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
 AGREEMENT = 2.0  # standard errors by which agreeing kernels may differ
 NOISE_POINTS = 3_000  # points from which the noise is estimated
-FEWEST_CELLS = 3.0  # averaged by the narrowest kernel of a node
-LEAST_NOISE_MM_YR = 0.2
+MIN_CELLS = 3.0  # averaged by the narrowest kernel of a node
+MIN_NOISE_MM_YR = 0.2
 
 
 class Samples(NamedTuple):
@@ -63,7 +63,7 @@ class Surface(NamedTuple):
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
     """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
-    A point that differs from the median of its nearest NEIGHBOURS is dropped, unless FEWEST_ALIKE of them move like
+    A point that differs from the median of its nearest NEIGHBOURS is dropped, unless MIN_ALIKE of them move like
     it, because three points that agree are motion.
     """
     if x.size < NEIGHBOURS:
@@ -77,7 +77,7 @@ def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Fl
     stands_out = np.abs(velocity - middle) > allowed
     apart = np.abs(around - velocity[:, None])
     alike = apart <= np.maximum(ALIKE_SIGMAS * noise, ALIKE_SHARE * np.abs(velocity))[:, None]
-    kept = ~stands_out | (alike.sum(axis=1) >= FEWEST_ALIKE)
+    kept = ~stands_out | (alike.sum(axis=1) >= MIN_ALIKE)
     heights = np.full(x.size, np.nan) if height_m is None else np.asarray(height_m, dtype=np.float64)
     spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)  # in a Poisson process the fourth nearest is 1.1 away
     return Samples(x[kept], y[kept], velocity[kept], heights[kept], spacing, noise)
@@ -104,17 +104,17 @@ def _noise_mm_yr(at: Float64, velocity: Float64) -> float:
     """Return the standard deviation of a point's rate, mm/yr, from neighbours too far apart to share their errors."""
     _, first = np.unique(square_of(at[:, 0], at[:, 1], CORRELATED_M), return_index=True)
     if first.size <= 3:
-        return LEAST_NOISE_MM_YR
+        return MIN_NOISE_MM_YR
     some = first[:: max(1, first.size // NOISE_POINTS)]
     _, near = _tree(at[first]).query(at[some], k=3)
     steps = (velocity[some][:, None] - velocity[first][near[:, 1:]]).ravel()
-    return max(LEAST_NOISE_MM_YR, float(MAD_TO_SIGMA * np.median(np.abs(steps)) / np.sqrt(2)))
+    return max(MIN_NOISE_MM_YR, float(MAD_TO_SIGMA * np.median(np.abs(steps)) / np.sqrt(2)))
 
 
 def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) -> Surface:
     """Fit the rate at each node within bounds (west, south, east, north), from points there and around."""
     west, south, east, north = bounds
-    cell = max(FINEST_M, samples.spacing_m / 2, (east - west) / MOST_NODES, (north - south) / MOST_NODES)
+    cell = max(FINEST_M, samples.spacing_m / 2, (east - west) / MAX_NODES, (north - south) / MAX_NODES)
     cols, rows = (max(1, int(np.ceil(side / cell))) for side in (east - west, north - south))
     col, row = ((at / cell).astype(np.int64) for at in (samples.x - west, north - samples.y))
     inside = (samples.x >= west) & (samples.y <= north) & (col < cols) & (row < rows)
@@ -142,7 +142,7 @@ def _widest_that_agrees(total: Float64, count: Float64, noise_mm_yr: float) -> t
         squares = ndimage.gaussian_filter(count, scale / np.sqrt(2), mode="constant", truncate=3)
         squares /= 4 * np.pi * scale**2
         share = np.divide(squares, weights**2, out=np.full_like(sums, np.inf), where=weights > 1e-3 / scale**2)
-        seen = share.clip(min=0) <= 1 / FEWEST_CELLS
+        seen = share.clip(min=0) <= 1 / MIN_CELLS
         mean = np.divide(sums, weights, out=np.zeros_like(sums), where=seen)
         error = noise_mm_yr * np.sqrt(share.clip(min=0))
         low = np.where(seen, np.maximum(low, mean - AGREEMENT * error), low)

@@ -15,9 +15,9 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 DAYS_PER_YEAR = 365.25
-SHORTEST_FOR_A_SEASON_YEARS = 1.5
+MIN_SEASON_SPAN_YEARS = 1.5
 RATE = 1  # column of `curves`
-LARGEST_LAG_ONE = 0.95
+MAX_LAG_ONE = 0.95
 HUBER = 1.5  # robust standard deviations from which a value's weight falls
 REWEIGHTED = 2
 RIDGE = 1e-3  # dates: if the dates cannot separate the curves, errors are large instead of infinite
@@ -32,7 +32,7 @@ def curves(days: NDArray[np.integer]) -> Float32:
     line = np.stack([np.ones_like(years), years], axis=1)
     square = years**2 / 2
     columns = [*line.T, square - line @ np.linalg.lstsq(line, square, rcond=None)[0]]
-    if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
+    if np.ptp(years) >= MIN_SEASON_SPAN_YEARS:
         columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -111,7 +111,7 @@ def widening(residual: Float32, mask: Float32) -> Float32:
     power = np.einsum("nt,nt->n", residual, residual) / np.maximum(mask.sum(axis=1), 1)
     pairs = np.einsum("nt,nt->n", residual[:, 1:], residual[:, :-1])
     pairs /= np.maximum((mask[:, 1:] * mask[:, :-1]).sum(axis=1), 1)
-    r = np.clip(pairs / np.maximum(power, 1e-9), 0.0, LARGEST_LAG_ONE)
+    r = np.clip(pairs / np.maximum(power, 1e-9), 0.0, MAX_LAG_ONE)
     return np.asarray(np.sqrt((1 + r) / (1 - r)), dtype=np.float32)
 
 

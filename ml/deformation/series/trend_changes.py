@@ -15,14 +15,14 @@ import scipy
 import shapely
 from numpy.typing import NDArray
 
-from ingest.products.comparison import MOST_CELLS, POSTING_M
+from ingest.products.comparison import MAX_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
 from ml.deformation.series.regression import Float32, Float64, curves, filled, projection, robust_fit, standard_error
 from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEWEST_DAYS = 180  # length of the newest period
-SHORTEST_BEFORE_DAYS = 550  # before the newest period; in a shorter time, season, curvature and rate are not separable
+MIN_BEFORE_DAYS = 550  # before the newest period; in a shorter time, season, curvature and rate are not separable
 MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
 MIN_POINTS = 3  # of a cluster
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
@@ -81,7 +81,7 @@ def joined(parts: Sequence[PointChanges]) -> PointChanges:
 def enough_dates(days: NDArray[np.integer]) -> bool:
     """Return whether the dates of a product, (dates,), allow the comparison of the newest period with that before."""
     newest = days > days[-1] - NEWEST_DAYS
-    long_enough = days[-1] - NEWEST_DAYS - days[0] >= SHORTEST_BEFORE_DAYS
+    long_enough = days[-1] - NEWEST_DAYS - days[0] >= MIN_BEFORE_DAYS
     return bool(long_enough and newest.sum() >= MIN_NEWEST and (~newest).sum() >= MIN_BEFORE)
 
 
@@ -118,7 +118,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     if not x.size:
         return ChangedPlaces((), 0)
     posting_m = POSTING_M
-    while np.ptp(x) * np.ptp(y) / posting_m**2 > MOST_CELLS:
+    while np.ptp(x) * np.ptp(y) / posting_m**2 > MAX_CELLS:
         posting_m *= 2
     cells = cells_around(x, y, posting_m)
     index = cells.number_of(x, y)

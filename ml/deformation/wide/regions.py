@@ -23,8 +23,8 @@ DRAWN_MM_YR = 2.0
 MAX_BOWLS = 16
 PLACES_FOR_SPREAD = 25.0  # for a shape side by side in a scene: with fewer, the scatter of its scores is unknown
 WIDEST_SPREAD = 2.0
-SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
-FARTHEST_RADII = 1.5  # from its middle to which a bowl is drawn
+MIN_M2, MIN_HOLE_M2 = 20e6, 25e6
+MAX_DISTANCE_RADII = 1.5  # from its middle to which a bowl is drawn
 SHARP_KM = 1.0  # width of the smoothing of rates that limit the peak
 SHADOW = 0.5  # of a bowl's peak: a weaker bowl at its rim, of the other sign, is a misfit of its shape
 
@@ -137,7 +137,7 @@ class _Field:
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
         """Flag cells that move with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
-        reach = np.exp(-(FARTHEST_RADII**2)) * abs(bowl.peak_mm_yr)
+        reach = np.exp(-(MAX_DISTANCE_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))
 
     def faster(self, bowl: Bowl, level: float) -> NDArray[np.bool_]:
@@ -150,7 +150,7 @@ def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
         bowl.peak_mm_yr * other.peak_mm_yr < 0
         and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)
         and np.hypot(bowl.x_m - other.x_m, bowl.y_m - other.y_m)
-        < 1000 * (FARTHEST_RADII * other.shape.radius_km + bowl.shape.radius_km)
+        < 1000 * (MAX_DISTANCE_RADII * other.shape.radius_km + bowl.shape.radius_km)
         for other in surer
     )
 
@@ -172,7 +172,7 @@ def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[in
 def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) -> WideRegion | None:
     """Describe a region; None where too little ground moves with the bowls."""
     labels, _ = ndimage.label(np.logical_or.reduce(masks), structure=EIGHT)
-    large = np.bincount(labels.ravel()) >= SMALLEST_M2 / field.transform.a**2
+    large = np.bincount(labels.ravel()) >= MIN_M2 / field.transform.a**2
     mask = (labels > 0) & large[labels]
     if not (mask & field.known).any():
         return None
@@ -183,8 +183,8 @@ def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) ->
     peak = sign * float(min(fitted, measured))
     core = mask & field.faster(main, float((sign * field.smooth)[mask].max()) / 2)
     return WideRegion(
-        outline(mask, field.transform, SMALLEST_HOLE_M2),
-        outline(core, field.transform, SMALLEST_HOLE_M2),
+        outline(mask, field.transform, MIN_HOLE_M2),
+        outline(core, field.transform, MIN_HOLE_M2),
         float(np.median(field.smooth[mask])),
         peak,
         main.sigma_mm_yr,

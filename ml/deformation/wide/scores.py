@@ -23,7 +23,7 @@ from ml.deformation.wide.noise import WideNoise
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
 ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
-MARGIN_KM, SMALLEST_KM = 100.0, 128.0  # of the torus
+MARGIN_KM, MIN_KM = 100.0, 128.0  # of the torus
 MIN_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
 MIN_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
 LARGE_SCENE = 10.0  # times the size of a shape
@@ -77,7 +77,7 @@ class Scores:
         self.cell_km, self.noise, self.extent, self.transform = cell_km, noise, rate.shape, cells.transform
         margin = MARGIN_KM / cell_km
         self.torus = tuple(
-            fft.next_fast_len(int(max(size + margin, SMALLEST_KM / cell_km)), real=True) for size in rate.shape
+            fft.next_fast_len(int(max(size + margin, MIN_KM / cell_km)), real=True) for size in rate.shape
         )
         self.known = self._on_torus(np.isfinite(rate).astype(np.float32))
         self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._on_torus(n_points), 1)))

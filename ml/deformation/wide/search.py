@@ -22,7 +22,7 @@ from ingest.readers.records import Reference
 from ml.deformation.gridding.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
 from ml.deformation.wide.noise import noise_of
-from ml.deformation.wide.regions import SIGNIFICANT, SMALLEST_M2, Bowl, WideRegion, draw_regions, find_bowls
+from ml.deformation.wide.regions import MIN_M2, SIGNIFICANT, Bowl, WideRegion, draw_regions, find_bowls
 from ml.deformation.wide.scores import Prior, Scores
 from ml.rasters.areas import to_geographic
 
@@ -139,7 +139,7 @@ def confirmed_regions(
         for one in found
     ]
     alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
-    cut_out = sum(one.area >= SMALLEST_M2 for one in reported)
+    cut_out = sum(one.area >= MIN_M2 for one in reported)
     if crowded([one.region for one in alone], cut_out, fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []

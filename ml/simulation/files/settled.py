@@ -18,7 +18,7 @@ from ml.simulation.nation import CITY, MINING_TOWN, PIT, VILLAGES, Nation
 
 SEED = 0x5E771ED
 PEOPLE_IN_BUILDING = 4.5
-MOST_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
+MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
 MAIN_PEOPLE = 1_500  # in a place to which main roads lead
 
 
@@ -75,7 +75,7 @@ def buildings_per_cell(nation: Nation) -> NDArray[np.int64]:
     rng, land = np.random.default_rng(SEED), nation.region.terrain
     hectares = (land.posting_m / 100.0) ** 2
     counts = np.zeros(nation.region.land_cover.shape, dtype=np.int64)
-    for cover, most in MOST_IN_CELL.items():
+    for cover, most in MAX_IN_CELL.items():
         here = nation.region.land_cover == cover
         counts[here] = rng.poisson(0.6 * most * hectares, int(here.sum()))
     return counts

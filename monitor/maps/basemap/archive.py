@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAGIC, VERSION = b"PMTiles", 3
-MOST_BYTES = 16 * 2**20  # of a directory or of metadata, unpacked
+MAX_BYTES = 16 * 2**20  # of a directory or of metadata, unpacked
 HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, compressions, tile type
 SECTIONS = ("root", "metadata", "leaves", "tiles")
 GZIP, MVT = 2, 1
@@ -58,13 +58,13 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
 
 def _read(file: BinaryIO, offset: int, length: int, packed: int) -> bytes:
     """Return a section's bytes, decompressed if `packed` is GZIP. Raises OSError, EOFError, zlib.error, ValueError."""
-    if length > MOST_BYTES:
+    if length > MAX_BYTES:
         raise ValueError("too long")
     file.seek(offset)
     content = file.read(length)
     if packed == GZIP:
         unpacking = zlib.decompressobj(wbits=31)
-        content = unpacking.decompress(content, MOST_BYTES)
+        content = unpacking.decompress(content, MAX_BYTES)
         if not unpacking.eof:
             raise EOFError
     return content

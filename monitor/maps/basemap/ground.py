@@ -26,11 +26,11 @@ KINDS = (
 )
 # Tiles of heights hold red · 256 + green + blue / 256 − 32768 m ("Terrarium" encoding of MapLibre's raster-dem).
 FROM_ZOOM, FINEST_ZOOM = 6, 14
-MOST_RASTERS = 64
+MAX_RASTERS = 64
 EQUATOR_M = 40_075_017.0
 OFFSET_M = 32_768.0
 STEPS_OF_PIXEL = 128  # heights are rounded to 1/128 of a pixel's side, because noise does not compress
-MOST_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
+MAX_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
 
 
 class GroundLayer(NamedTuple):
@@ -96,7 +96,7 @@ def _part(layer: GroundLayer) -> str:
         SELECT {layer.columns}, simulated, {drawn(geometry)} AS geometry
         FROM ingest_{layer.table} AS row JOIN ingest_contextlayer AS layer ON layer.id = row.layer_id, bounds
         WHERE {layer.where} AND {layer.from_zoom} <= %(z)s AND {geometry} && clip
-        ORDER BY hashtext(row.id::text) LIMIT {MOST_FEATURES}) AS rows)"""  # noqa: S608
+        ORDER BY hashtext(row.id::text) LIMIT {MAX_FEATURES}) AS rows)"""  # noqa: S608
 
 
 def heights_zoom() -> int | None:
@@ -116,7 +116,7 @@ def heights_version() -> str:
 def heights_tile(*, z: int, x: int, y: int) -> bytes:
     """Return the heights of a tile as a PNG of 256 x 256; 0 m where no height is known, as over the sea."""
     box = Polygon.from_bbox(drawing.tile_bounds_deg(z, x, y))
-    rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MOST_RASTERS]
+    rows = ElevationTile.objects.filter(footprint__intersects=box).order_by("-posting_m", "-pk")[:MAX_RASTERS]
     heights_m = np.zeros((drawing.TILE_PIXELS, drawing.TILE_PIXELS))
     where = (["elevation_m"], 3857, drawing.tile_bounds_m(z, x, y), heights_m.shape)
     for row in rows:  # the finest comes last and covers the others

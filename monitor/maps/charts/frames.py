@@ -14,16 +14,16 @@ from monitor.maps.charts.selectors import PointsIn
 from monitor.maps.map.layers import Layer
 from monitor.wording.refusals import Refusal
 
-MOST_POINTS = 1200
-MOST_FRAMES = 48
-MOST_PRODUCTS = 8
+MAX_POINTS = 1200
+MAX_FRAMES = 48
+MAX_PRODUCTS = 8
 AT_START = 3  # known frames of a point whose mean is its zero
 
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
     """Return as JSON each point's displacement on each day since its first frames, whole mm or None. Raises Refusal."""
-    products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MOST_PRODUCTS]
-    most = MOST_POINTS // max(1, len(products))
+    products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MAX_PRODUCTS]
+    most = MAX_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
     parts = [one for one in found if one.pids]
     if not parts:
@@ -42,10 +42,10 @@ def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
 
 def frame_days(dates: Sequence[Sequence[date]]) -> list[date]:
     """Return at most 48 days: a single product's own dates if these are few enough, else evenly spaced days."""
-    if len(dates) == 1 and len(dates[0]) <= MOST_FRAMES:
+    if len(dates) == 1 and len(dates[0]) <= MAX_FRAMES:
         return list(dates[0])
     first, last = min(one[0] for one in dates), max(one[-1] for one in dates)
-    span, n_frames = (last - first).days, min(MOST_FRAMES, max(len(one) for one in dates))
+    span, n_frames = (last - first).days, min(MAX_FRAMES, max(len(one) for one in dates))
     return [first + timedelta(days=round(span * i / (n_frames - 1))) for i in range(n_frames)]
 
 

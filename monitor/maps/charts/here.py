@@ -41,7 +41,7 @@ RADII_M = (50.0, 100.0, 200.0)
 ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # a cell of a coarse grid is the mean of many points
 CELL_M = 40.0  # from this posting on, a grid is coarse
 DIGITS = 4  # of coordinates, about 10 m: a shared address names a neighbourhood rather than a room
-ALERTS_KM, MOST_ALERTS = 5.0, 3
+ALERTS_KM, MAX_ALERTS = 5.0, 3
 AHEAD = {Component.UP: 0, Component.LOS: 1}  # components that matter most to a resident; others follow
 
 
@@ -207,7 +207,7 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
         )
         closest = nearest_points(outline, Spot(0, 0))[0]
         near.append((closest.distance(Spot(0, 0)), float(np.degrees(np.arctan2(closest.x, closest.y))) % 360, alert))
-    near = sorted(near, key=lambda one: (one[2].importance < MIN_MOVING, one[0]))[:MOST_ALERTS]
+    near = sorted(near, key=lambda one: (one[2].importance < MIN_MOVING, one[0]))[:MAX_ALERTS]
     cards = alert_cards([alert for _distance, _bearing, alert in near]) if near else []
     return [AlertNear(card, *one[:2]) for one, card in zip(near, cards, strict=True)]
 

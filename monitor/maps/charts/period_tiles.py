@@ -14,7 +14,7 @@ from monitor.maps.charts.query import Period
 from monitor.maps.map import selectors
 from monitor.maps.map.tile_geometry import read_tile, tile_cursor
 
-MOST_FITTED = 2500  # points per tile, about; of more, an even sample is fitted
+MAX_FITTED = 2500  # points per tile, about; of more, an even sample is fitted
 
 _SERIES_OF_TILE = f"""
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile),
@@ -43,8 +43,8 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
     if not n_points:
         return b""
     dates = dict(Product.objects.filter(pk__in=counts, has_series=True).values_list("pk", "dates"))
-    share = sampling.share_leaving(n_points=n_points, most=MOST_FITTED)
-    values: dict[str, Any] = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MOST_FITTED}
+    share = sampling.share_leaving(n_points=n_points, most=MAX_FITTED)
+    values: dict[str, Any] = {"z": z, "x": x, "y": y, "products": list(dates), "most": 2 * MAX_FITTED}
     values["margin"] = selectors.WORLD_M / 2**z / 64
     by_product: dict[int, list[tuple[str, float, float, bytes]]] = defaultdict(list)
     with tile_cursor() as cursor:

@@ -27,10 +27,10 @@ from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import around_line
 
-MOST_SHOWN = 2000
-FEWEST_BINS, MOST_BINS = 4, 40
+MAX_SHOWN = 2000
+MIN_BINS, MAX_BINS = 4, 40
 POINTS_OF_BIN = 5
-SHORTEST_BIN_M = 25.0
+MIN_BIN_M = 25.0
 EPOCHS = 6
 AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 
@@ -40,7 +40,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     line = query.line
     area = geos(around_line(line.corners, line.width_m).outline)
     found = [
-        selectors.points_in(product=product, area=area, most=MOST_SHOWN)
+        selectors.points_in(product=product, area=area, most=MAX_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)
     ]
     parts = _best_direction([one for one in found if one.n_points])
@@ -98,7 +98,7 @@ def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
 
 def bins_of(length_m: float, n_points: int) -> int:
     """Return the number of pieces into which a line is divided."""
-    return int(np.clip(min(length_m / SHORTEST_BIN_M, n_points / POINTS_OF_BIN), FEWEST_BINS, MOST_BINS))
+    return int(np.clip(min(length_m / MIN_BIN_M, n_points / POINTS_OF_BIN), MIN_BINS, MAX_BINS))
 
 
 def highest_of(usual: Bins) -> tuple[float, float]:

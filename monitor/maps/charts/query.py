@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from core.areas import MOST_VERTICES, area_of, wrap_longitude
+from core.areas import MAX_VERTICES, area_of, wrap_longitude
 from core.geos import geos
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.layers import BY_NAME, Layer
@@ -29,14 +29,14 @@ from monitor.wording.refusals import (
 )
 from monitor.wording.regions import Region
 
-MOST_POINTS = 6  # lines that a reader can distinguish
-LARGEST_AREA_KM2 = 100.0
-LARGEST_REFERENCE_KM2 = 25.0
-MOST_CORNERS = 20
-LONGEST_KM = 100.0
+MAX_POINTS = 6  # lines that a reader can distinguish
+MAX_AREA_KM2 = 100.0
+MAX_REFERENCE_KM2 = 25.0
+MAX_CORNERS = 20
+MAX_LENGTH_KM = 100.0
 WIDTHS_M = (20.0, 5000.0)
 USUAL_WIDTH_M = 200.0
-LARGEST_VIEW_DEGREES = 4.0
+MAX_VIEW_DEGREES = 4.0
 _SHAPES = (
     "Give {name}=west,south,east,north, or {name}=longitude,latitude,metres for a circle, or the corners of an area, "
     "{name}=longitude,latitude;longitude,latitude;…, in degrees."
@@ -91,11 +91,11 @@ class ProfileQuery(NamedTuple):
 def series_query(asked: QueryDict) -> SeriesQuery:
     """Parse the parameters of a chart of series. Raises Refusal."""
     query = SeriesQuery(
-        [_point(text) for text in values_of("point", asked.getlist("point"), MOST_POINTS)],
-        named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
+        [_point(text) for text in values_of("point", asked.getlist("point"), MAX_POINTS)],
+        named_area("area", asked.get("area", ""), MAX_AREA_KM2),
         _layer(asked),
         _period(asked),
-        named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
+        named_area("reference", asked.get("reference", ""), MAX_REFERENCE_KM2),
     )
     if not query.points and query.area is None:
         raise Refusal("no point and no area was asked for", "Give point=PRODUCT/POINT, or area=west,south,east,north.")
@@ -105,22 +105,22 @@ def series_query(asked: QueryDict) -> SeriesQuery:
 def profile_query(asked: QueryDict) -> ProfileQuery:
     """Parse the parameters of a profile. Raises Refusal."""
     line = line_query(asked.get("line", ""), asked.get("width", ""))
-    reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
+    reference = named_area("reference", asked.get("reference", ""), MAX_REFERENCE_KM2)
     return ProfileQuery(line, _layer_needed(asked), reference)
 
 
 def line_query(corners: str, width: str) -> Line:
     """Parse the corners of a line and the width of the strip around it, metres. Raises Refusal."""
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
-    line = _unroll([_position(part, "line", remedy) for part in parts_of("line", corners, MOST_CORNERS, ";")])
+    line = _unroll([_position(part, "line", remedy) for part in parts_of("line", corners, MAX_CORNERS, ";")])
     if len(line) < 2:
         many = _("the line has %(number)s corners; 2 to %(most)s are allowed")
-        raise Refusal(many % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
+        raise Refusal(many % {"number": whole(len(line)), "most": whole(MAX_CORNERS)}, remedy)
     length_m = float(EARTH.line_length([x for x, _ in line], [y for _, y in line]))
-    if not 50 <= length_m <= 1000 * LONGEST_KM:
+    if not 50 <= length_m <= 1000 * MAX_LENGTH_KM:
         raise Refusal(
             _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
-            _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
+            _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(MAX_LENGTH_KM)},
         )
     text = width or str(USUAL_WIDTH_M)
     widths = finite_numbers(text)
@@ -140,11 +140,10 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
     """Parse ?layer= and ?bbox= of the time slider; return the layer and the box. Raises Refusal."""
     parts = boxes(asked.get("bbox", ""))
     wide, (_west, south, _east, north) = sum(east - west for west, _south, east, _north in parts), parts[0]
-    if max(wide, north - south) > LARGEST_VIEW_DEGREES:
+    if max(wide, north - south) > MAX_VIEW_DEGREES:
         raise Refusal(
             _("the view is too wide to play it"),
-            _("Zoom in until it is at most %(degrees)s degrees wide and high.")
-            % {"degrees": whole(LARGEST_VIEW_DEGREES)},
+            _("Zoom in until it is at most %(degrees)s degrees wide and high.") % {"degrees": whole(MAX_VIEW_DEGREES)},
         )
     return _layer_needed(asked), geos(regions.drawn(regions.rectangle(*parts[0][:2], *parts[-1][2:])).outline)
 
@@ -174,7 +173,7 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     """Parse parameter `name`: a box, circle or drawn area; None if empty. Raises Refusal, also above largest_km2."""
     if not text:
         return None
-    parts = parts_of(name, text, MOST_VERTICES, ";")
+    parts = parts_of(name, text, MAX_VERTICES, ";")
     if len(parts) > 1:
         corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
         ring = _unroll([*corners, corners[0]])

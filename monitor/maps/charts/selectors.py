@@ -29,7 +29,7 @@ from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 
 SECONDS = 4  # limit of one statement
-MOST_COUNTED = 50_000  # points of one data set in an area; more are refused
+MAX_COUNTED = 50_000  # points of one data set in an area; more are refused
 _COLUMNS = """pid, ST_X(position), ST_Y(position), velocity_mm_yr::float8, coalesce(velocity_std_mm_yr::float8, 'NaN'),
     coalesce(temporal_coherence::float8, 'NaN')"""
 
@@ -81,11 +81,11 @@ def points_exist(*, area: GEOSGeometry) -> bool:
 def points_in(*, product: Product, area: GEOSGeometry, most: int) -> PointsIn:
     """Return at most `most` points of a product in an area; of more, always the same even sample. Raises Refusal."""
     n_points = points_count_within(product=product, area=area)
-    if n_points > MOST_COUNTED:
+    if n_points > MAX_COUNTED:
         raise Refusal(
             _("%(number)s points of %(data_set)s stand in this area")
             % {"number": whole(n_points), "data_set": data_set_name(product.name)},
-            _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MOST_COUNTED)},
+            _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MAX_COUNTED)},
         )
     return _sample(product, area, n_points, most)
 
@@ -137,7 +137,7 @@ def points_within(
         join = f"LEFT JOIN {SERIES} AS s ON s.product_id = p.product_id AND s.pid = p.pid AND s.product_id = ANY(%s)"
     sql = f"""
         SELECT p.product_id, p.{_COLUMNS} {packed} FROM {POINTS} AS p {join}
-        WHERE p.product_id = ANY(%s) AND ({boxes}) LIMIT {MOST_COUNTED}"""  # noqa: S608
+        WHERE p.product_id = ANY(%s) AND ({boxes}) LIMIT {MAX_COUNTED}"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [keys, keys] if with_series else [keys])
         rows = cursor.fetchall()

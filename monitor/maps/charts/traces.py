@@ -24,9 +24,9 @@ from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
-MOST_OF_AREA = 2000  # points whose series are averaged
-MOST_OF_REFERENCE = 400
-MOST_AREA_TRACES = 4
+MAX_OF_AREA = 2000  # points whose series are averaged
+MAX_OF_REFERENCE = 400
+MAX_AREA_TRACES = 4
 
 
 class Trace(NamedTuple):
@@ -91,11 +91,11 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
     if query.area is not None:
         area = geos(query.area.outline)
         found = [
-            selectors.points_in(product=product, area=area, most=MOST_OF_AREA)
+            selectors.points_in(product=product, area=area, most=MAX_OF_AREA)
             for product in selectors.products_over(area=area, layer=query.layer)
         ]
         views = sorted(by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
-        views = views[:MOST_AREA_TRACES]
+        views = views[:MAX_AREA_TRACES]
         traces += [of_area(parts, area, [reference(part.product) for part in parts]) for parts in views]
     return traces, missing
 
@@ -195,7 +195,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
     """Return the mean series and rate of a product in a reference area; zero if no area is chosen. Raises Refusal."""
     if place is None:
         return Reference(0, np.zeros(1), 0.0)
-    points = selectors.points_in(product=product, area=geos(place.outline), most=MOST_OF_REFERENCE)
+    points = selectors.points_in(product=product, area=geos(place.outline), most=MAX_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
             _("%(data_set)s has no measurement point in the reference area")

@@ -19,7 +19,7 @@ SQUARE = {"side": SIDE, "left": LEFT, "right": SIDE - RIGHT}
 TICKS = 4
 RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days
 GAP = 0.3  # gap between two columns, as a share of their spacing
-MOST_YEARS = 7  # labelled below a series
+MAX_YEARS = 7  # labelled below a series
 
 
 class Curve(NamedTuple):
@@ -43,7 +43,7 @@ def series_chart(curve: Curve) -> dict[str, Any]:
     steps = rounded_steps(min(0.0, *known), max(0.0, *known))
     first, last = curve.dates[0], curve.dates[-1]
     days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
-    named = years[:: math.ceil(len(years) / MOST_YEARS) or 1]
+    named = years[:: math.ceil(len(years) / MAX_YEARS) or 1]
     y = _axis(steps, base, TOP)
 
     def x(day: date) -> float:

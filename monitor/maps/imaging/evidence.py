@@ -16,7 +16,7 @@ from monitor.maps.imaging.plan_pictures import png_of
 SIDE_PX = 480  # longer side of a picture
 CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
 AROUND = 0.75  # margin on each side of the outline, as a share of its longer side
-LEAST_M = 400.0
+MIN_M = 400.0
 SMOOTHED = 5  # cells along the side of the mean that is taken before rates are wrapped
 OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
 UNKNOWN = (238, 238, 236)
@@ -45,7 +45,7 @@ class Frame(NamedTuple):
 def frame_of(outline: MultiPolygon) -> Frame:
     """Return the frame of a picture of the ground around an outline. outline: in metres."""
     west, south, east, north = outline.bounds
-    around = AROUND * max(east - west, north - south, LEAST_M)
+    around = AROUND * max(east - west, north - south, MIN_M)
     west, south, east, north = west - around, south - around, east + around, north + around
     factor = SIDE_PX / max(east - west, north - south)
     return Frame((west, south, east, north), (round((north - south) * factor), round((east - west) * factor)))

@@ -11,8 +11,8 @@ from monitor.maps.imaging.drawing import Float32, paint, png
 from monitor.maps.imaging.evidence import smoothed
 from monitor.wording.refusals import number_or_none
 
-MOST_PX = 1200  # longest side of a picture
-LEAST_PX = 16
+MAX_PX = 1200  # longest side of a picture
+MIN_PX = 16
 GREY_PERCENTILES = (2.0, 98.0)
 QUICK = 2  # compression level of a PNG; speckle hardly gets smaller at higher levels
 NO_STRETCH = (-25.0, 0.0)  # dB, for images without any value
@@ -89,9 +89,9 @@ def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
     high, wide = _number(parameters, "rows", rows - row), _number(parameters, "cols", cols - col)
     if not (0 < high <= rows - row and 0 < wide <= cols - col):
         raise ValueError(f"{high} x {wide} pixels from row {row}, column {col} are not inside {rows} x {cols}")
-    side = _number(parameters, "side", MOST_PX)
-    if not LEAST_PX <= side <= MOST_PX:
-        raise ValueError(f"side is {side}; a picture has {LEAST_PX} to {MOST_PX} pixels along its longer side")
+    side = _number(parameters, "side", MAX_PX)
+    if not MIN_PX <= side <= MAX_PX:
+        raise ValueError(f"side is {side}; a picture has {MIN_PX} to {MAX_PX} pixels along its longer side")
     factor = min(1.0, side / max(high, wide))
     return Piece(row, col, high, wide, (max(1, round(high * factor)), max(1, round(wide * factor))))
 

@@ -27,8 +27,8 @@ from monitor.maps.rasters.answers import etag_of
 
 VERSION = 2  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
-MOST_BYTES = 12_000
-MOST_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
+MAX_BYTES = 12_000
+MAX_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
 TOKENS = {*plans.RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
 STRIP, EDGE = 112, 8  # height of the curve and its distance below the map, units of the drawing
 BARS, BAR = (16, 72), 40  # two bars of a changed surface: tops below the map, height
@@ -41,7 +41,7 @@ def card_fingerprint(alert: Alert) -> str:
 
 
 def card_svg(alert: Alert) -> bytes:
-    """Return the picture of an alert for pages, in light and dark, of at most MOST_BYTES."""
+    """Return the picture of an alert for pages, in light and dark, of at most MAX_BYTES."""
     themes = {theme: sorted(plan_pictures.theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
     context = {
         "themes": themes,
@@ -57,7 +57,7 @@ def card_svg(alert: Alert) -> bytes:
 
 
 def card_png(alert: Alert) -> bytes:
-    """Return the picture of an alert for mails, in the light colours, of at most MOST_BYTES."""
+    """Return the picture of an alert for mails, in the light colours, of at most MAX_BYTES."""
     return _kept(alert, "png", plan_pictures.card_png)
 
 
@@ -68,7 +68,7 @@ def _kept(alert: Alert, form: str, draw: Callable[[CardDrawing], bytes]) -> byte
     if kept is None:
         for drawing in _ever_plainer(_drawing(alert)):
             picture = draw(drawing)
-            if len(picture) <= MOST_BYTES:
+            if len(picture) <= MAX_BYTES:
                 break
         kept = b64encode(picture).decode()  # the cache holds JSON
         cache.set(key, kept, KEPT_S)
@@ -130,7 +130,7 @@ def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Pr
     if shown is None or alert.extent != Extent.LOCAL:
         return []
     source = product or promised(shown.scan.prediction.run.product)
-    points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MOST_POINTS)
+    points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MAX_POINTS)
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL

@@ -11,7 +11,7 @@ from ingest.models import ContextLayer, Station
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
 ZOOM_OF_OUTLINES = 7  # at lower zooms a glacier is smaller than its mark
-MOST_FEATURES = 4000  # per tile; an even sample, the same at every request
+MAX_FEATURES = 4000  # per tile; an even sample, the same at every request
 # SQL of a glacier's identifier in addresses (`monitor.pages.glaciers.views.ident_of`); NULL if no speed is known
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
@@ -102,7 +102,7 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
         WITH {BOUNDS}, found AS (
             SELECT {columns}, {geometry} AS shape FROM ingest_{overlay.table}, bounds
             WHERE {overlay.where} AND {indexed}
-            ORDER BY hashtext(ingest_{overlay.table}.id::text) LIMIT {MOST_FEATURES}
+            ORDER BY hashtext(ingest_{overlay.table}.id::text) LIMIT {MAX_FEATURES}
         )
         SELECT ST_AsMVT(rows, 'context', 4096, 'geometry') FROM (
             SELECT {", ".join(overlay.columns)}, {drawn("shape")} AS geometry FROM found, bounds) AS rows"""  # noqa: S608

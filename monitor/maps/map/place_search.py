@@ -29,7 +29,7 @@ from monitor.wording.places import coordinates, countries_named
 
 MOST = 8
 LONGEST = 100
-SHORTEST_ADDRESS = 3  # letters
+MIN_ADDRESS = 3  # letters
 KEPT_SECONDS = 24 * 3600
 REST_SECONDS = 60  # after a fault, the geocoder is not asked for this long
 TURN, REST = "geocoder-turn", "geocoder-rest"
@@ -80,7 +80,7 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
     hits = _distinguished(hits)
-    if hits or not geocoder_host() or len(search_key(text)) < SHORTEST_ADDRESS:
+    if hits or not geocoder_host() or len(search_key(text)) < MIN_ADDRESS:
         return PlaceAnswer(text, hits, _note(text, bool(hits)))
     if not addresses:
         note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")

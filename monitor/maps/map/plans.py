@@ -27,10 +27,10 @@ from monitor.wording.cards.cards import AlertCard, alert_title
 from monitor.wording.figures import whole
 from monitor.wording.places import countries_in
 
-MOST_FEATURES = 3000  # drawn per layer
-MOST_NAMES = 9
+MAX_FEATURES = 3000  # drawn per layer
+MAX_NAMES = 9
 CARD_KM, CARD_TALL, CARD_FINE = 2.0, 0.625, 3.0  # least width, height by width, and finest detail (drawing units)
-LEAST_KM = 16.0  # least width of a map around an alert
+MIN_KM = 16.0  # least width of a map around an alert
 COUNTRIES_KM = 600.0  # the width of a mail's map if no surroundings are loaded
 MARKED_BELOW = 24.0  # drawing units; a smaller outline gets a mark in a mail
 NEAR_KM = 24.0  # small roads are drawn up to this width of the frame
@@ -68,7 +68,7 @@ def region_plan(
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict[str, Any]]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
-    frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=LEAST_KM)
+    frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=MIN_KM)
     shapes = [
         *_ground(frame, alert.simulated),
         *_context(frame, alert.simulated),
@@ -107,7 +107,7 @@ def place_plan(
 def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], simulated: bool) -> plans.Plan:
     """Draw numbered outlines (degrees) of kinds with what lies around them; a mark leads to `#place-NUMBER`."""
     frame = plans.frame_around(
-        join_halves(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=LEAST_KM
+        join_halves(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=MIN_KM
     )
     shapes = [*_ground(frame, simulated), *_context(frame, simulated)]
     marks = []
@@ -133,12 +133,12 @@ def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     """Draw the surroundings of an alert for a mail, in a flat frame; a small outline also gets a mark."""
     # If no surroundings are loaded, a wider map names the countries.
     extent, area = join_halves(alert.area).bounds, from_wkb(bytes(alert.area.wkb))
-    frame = plans.frame_around(extent, margin=1.5, least_km=LEAST_KM, tallest=plans.FLATTEST)
+    frame = plans.frame_around(extent, margin=1.5, least_km=MIN_KM, tallest=plans.FLATTEST)
     context, places = _context(frame, alert.simulated), _places(frame, alert.simulated)
-    names = plans.names_on(frame, places, [], MOST_NAMES, LARGER)
+    names = plans.names_on(frame, places, [], MAX_NAMES, LARGER)
     if not (context or places or alert.simulated):
         wide = plans.frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=plans.FLATTEST)
-        countries = plans.names_on(wide, _countries(wide), [], MOST_NAMES, LARGER)
+        countries = plans.names_on(wide, _countries(wide), [], MAX_NAMES, LARGER)
         if countries:
             frame, names = wide, [name._replace(anchor="middle") for name in countries]
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
@@ -150,14 +150,14 @@ def _plan(
     frame: plans.Frame, title: str, shapes: list[plans.Shape], marks: list[plans.Mark], simulated: bool
 ) -> plans.Plan:
     taken = [(mark.x, mark.y) for mark in marks]
-    names = plans.names_on(frame, _places(frame, simulated), taken, MOST_NAMES)
+    names = plans.names_on(frame, _places(frame, simulated), taken, MAX_NAMES)
     return plans.Plan(640, frame.height, title, shapes, marks, names, plans.scale_of(frame))
 
 
 def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
-    """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MOST_NAMES."""
+    """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MAX_NAMES."""
     places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
-    largest = places.order_by("-population", "pk")[: 3 * MOST_NAMES]
+    largest = places.order_by("-population", "pk")[: 3 * MAX_NAMES]
     return [(place.name, place.position.x, place.position.y) for place in largest]
 
 
@@ -213,7 +213,7 @@ def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulat
         FROM (SELECT (ST_Dump(ST_GeomFromEWKB(%(boxes)s))).geom AS box) AS frame,
              ingest_{table} AS feature JOIN ingest_contextlayer AS layer ON layer.id = feature.layer_id
         WHERE feature.{column} && frame.box AND layer.simulated = %(simulated)s AND {condition}
-        ORDER BY feature.id LIMIT {MOST_FEATURES}"""  # noqa: S608
+        ORDER BY feature.id LIMIT {MAX_FEATURES}"""  # noqa: S608
     boxes = bytes(geos(box_of(frame.bounds)).ewkb)
     with connection.cursor() as cursor:
         cursor.execute(sql, {"fine": 0.5 / frame.y_per_degree, "simulated": simulated, "boxes": boxes})

@@ -31,7 +31,7 @@ from monitor.maps.rasters.bounds import BoundsOf
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
-MOST_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
+MAX_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 TILE_VERSION = 2  # raise when tiles of the same products look different
@@ -90,7 +90,7 @@ def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: in
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     """Return a vector tile of the points of products; below ZOOM_OF_SINGLE_POINTS, of their means on a grid."""
-    # Of more than MOST_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number.
+    # Of more than MAX_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number.
     if z < ZOOM_OF_SINGLE_POINTS:
         return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)
@@ -105,11 +105,11 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
     values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
     if z < ZOOM_OF_SINGLE_POINTS:
         return _PYRAMID_TILE, values
-    share = sampling.share_leaving(n_points=n_points, most=MOST_POINTS_OF_TILE)
+    share = sampling.share_leaving(n_points=n_points, most=MAX_POINTS_OF_TILE)
     sql = _POINTS_TILE.format(table=POINTS, sample=sampling.condition(share), order=sampling.ORDER)
-    if n_points > MOST_POINTS_OF_TILE:
+    if n_points > MAX_POINTS_OF_TILE:
         sql = f"SELECT ({sql}) || ({SAMPLE_NOTE})"
-    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MOST_POINTS_OF_TILE, "n": n_points}
+    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MAX_POINTS_OF_TILE, "n": n_points}
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PAINT_VERSION = 2  # raise when tiles of the same rasters look different
-MOST_ARROWS = 400
+MAX_ARROWS = 400
 
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
@@ -49,11 +49,11 @@ def picture_png(
 
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
-    """Return the arrows of motion in a box, degrees, at most about MOST_ARROWS."""
+    """Return the arrows of motion in a box, degrees, at most about MAX_ARROWS."""
     drawn: list[Arrow] = []
     for source in sources:
         if (grid := source.grid) is not None:
-            most = max(1, MOST_ARROWS // len(sources))
+            most = max(1, MAX_ARROWS // len(sources))
             drawn += read_source(source, partial(rasters.arrows, grid=grid, bounds=bounds, most=most)) or []
     return drawn
 

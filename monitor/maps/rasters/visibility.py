@@ -32,9 +32,9 @@ from monitor.wording.figures import percent_or_less, whole
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
 AROUND_KM = 3.0
-MOST_OF_IT = 0.75  # share of a region in which noticed_mm_yr holds
+MAX_OF_IT = 0.75  # share of a region in which noticed_mm_yr holds
 CELLS = 128  # along the longer side of a region
-MOST_RASTERS = 100  # each takes some milliseconds; with more, no visibility is stated
+MAX_RASTERS = 100  # each takes some milliseconds; with more, no visibility is stated
 KEPT_S = 24 * 3600
 
 
@@ -90,7 +90,7 @@ class Visibility(NamedTuple):
 def visibility_in(region: GEOSGeometry | None) -> Visibility | None:
     """Return the visibility in a region or, for None, on the ground of all current velocity fields; None if unknown."""
     here = Q() if region is None else Q(run__product__footprint__intersects=region)
-    return _visibility(region, list(_latest(here)[: MOST_RASTERS + 1]))
+    return _visibility(region, list(_latest(here)[: MAX_RASTERS + 1]))
 
 
 def visibilities_in(regions: Mapping[int, GEOSGeometry]) -> dict[int, Visibility | None]:
@@ -113,7 +113,7 @@ def _latest(here: Q) -> QuerySet[Prediction]:
 
 
 def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) -> Visibility | None:
-    if not 0 < len(predictions) <= MOST_RASTERS:
+    if not 0 < len(predictions) <= MAX_RASTERS:
         return None
     products = [promised(one.run.product) for one in predictions]
     grounds = [part for product in products for part in product.footprint]
@@ -184,4 +184,4 @@ def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tupl
         [outline], (rows, cols), from_bounds(*outline.bounds, cols, rows), invert=True, all_touched=True
     )
     limits = np.where(np.isfinite(smallest), smallest, np.inf)[inside]
-    return float((limits > SLOW_MM_YR).mean()), float(np.quantile(limits, MOST_OF_IT, method="higher"))
+    return float((limits > SLOW_MM_YR).mean()), float(np.quantile(limits, MAX_OF_IT, method="higher"))

@@ -20,7 +20,7 @@ from monitor.wording.refusals import Refusal
 
 CHAT = "chat"
 WORKS = gettext_noop("Messages of this site reach this room.")
-OWN, LONGEST_TEMPLATE = "own", 4000
+OWN, MAX_TEMPLATE_LENGTH = "own", 4000
 BLANKS = re.compile(r"\{(title|sentence|url|code)\}")
 LINES = "{title}\n{sentence}\n{url}"
 BLOCKS = [{"type": "TextBlock", "text": "{title}", "weight": "bolder", "wrap": True}]
@@ -83,12 +83,12 @@ class Channel(base.EndpointChannel):
 def template_read(text: str) -> dict[str, Any]:
     """Parse a template that a person typed: a JSON object with a blank in one of its values. Raises Refusal."""
     try:
-        template = json.loads(text[: LONGEST_TEMPLATE + 1])
+        template = json.loads(text[: MAX_TEMPLATE_LENGTH + 1])
         has_blank = filled(template, dict.fromkeys(("title", "sentence", "url", "code"), "")) != template
         written = json.dumps(template, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):  # also for NaN, lone surrogates, and levels too deep to fill
         template, has_blank, written = None, False, b""
-    fits = len(text) <= LONGEST_TEMPLATE and b"\\u0000" not in written  # NUL, which the database cannot hold
+    fits = len(text) <= MAX_TEMPLATE_LENGTH and b"\\u0000" not in written  # NUL, which the database cannot hold
     if not isinstance(template, dict) or not has_blank or not fits:
         raise Refusal(_("This is no JSON object with {title}, {sentence}, {url} or {code} in it."))
     return template

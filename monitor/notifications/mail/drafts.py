@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import RFC5322_EMAIL_LINE_LENGTH_LIMIT, forbid_multi_line_headers
 
 Made = TypeVar("Made")
-MOST_KEPT = 256  # drafts of some 50 kB, or pictures of some 15 kB
+MAX_KEPT = 256  # drafts of some 50 kB, or pictures of some 15 kB
 # Private use, so that no text holds a blank; and not ASCII, so that a body with one is not declared as 7bit
 BLANK, BLANKS = "\ue000{}\ue001", re.compile("\ue000([a-z0-9]+)\ue001")
 
@@ -105,7 +105,7 @@ class Kept(dict[Hashable, Any]):
     def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
         """Return the value kept for the key `about`; make and keep it if it is missing."""
         if about not in self:
-            while len(self) >= MOST_KEPT:
+            while len(self) >= MAX_KEPT:
                 del self[next(iter(self))]
             self[about] = make()
         kept: Made = self[about]

@@ -23,7 +23,7 @@ from monitor.subscribers.subscriptions.services import email_normal
 
 VALID_FOR = timedelta(days=30)
 FIRST_DAY = date(2024, 1, 1)
-MOST_BYTES = 2 * 2**20
+MAX_BYTES = 2 * 2**20
 SIGNED = 20  # hexadecimal digits: 80 bits, and the whole name stays below the 64 letters that RFC 5321 allows
 RECIPIENTS = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 TOKEN = re.compile(r"\+([0-9a-z]{1,13})-([0-9a-z]{1,4})-([0-9a-f]{20})@", re.IGNORECASE)
@@ -89,7 +89,7 @@ def _recipients(mail: EmailMessage) -> Iterator[Message]:
 def return_take(*, content: bytes, recipient: str = "") -> str:
     """Process a mail sent to a return address; return the result as a sentence for the log, without any address."""
     # recipient: as the mail server names it; without one the mail's own headers are read.
-    mail: EmailMessage = message_from_bytes(content[:MOST_BYTES], policy=policy.default)
+    mail: EmailMessage = message_from_bytes(content[:MAX_BYTES], policy=policy.default)
     named = [recipient] if recipient else [str(value) for name in RECIPIENTS for value in mail.get_all(name, [])]
     message_id = next((one for one in map(read_return_address, named) if one is not None), None)
     if message_id is None:

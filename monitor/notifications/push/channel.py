@@ -22,7 +22,7 @@ from monitor.wording.cards.cards import KeptCards
 from monitor.wording.refusals import Refusal
 
 PUSH = "push"
-LONGEST_URL = 2000
+MAX_URL_LENGTH = 2000
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 WORKS = gettext_noop("Messages of this site reach this device.")
 
@@ -60,7 +60,7 @@ class Channel(base.EndpointChannel):
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
         """Add a device by the address and keys that its browser gave."""
         url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
-        known = bool(settings.PUSH_PRIVATE_KEY) and not outward.url_fault(url) and len(url) <= LONGEST_URL
+        known = bool(settings.PUSH_PRIVATE_KEY) and not outward.url_fault(url) and len(url) <= MAX_URL_LENGTH
         if not known or not _are_keys(keys):
             raise Refusal(
                 _("This browser gave no address that messages can be sent to. Reload the page and try again.")

@@ -35,7 +35,7 @@ from monitor.wording.refusals import Refusal
 
 TEXT, SCHEME = "text", "tel:"
 NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")  # ITU-T E.164
-CODE_FOR, MOST_TRIES = timedelta(hours=1), 5
+CODE_FOR, MAX_TRIES = timedelta(hours=1), 5
 WORKS = gettext_noop("Messages of this site reach this phone.")
 LONGEST = 240  # letters before the address of the page: two or three parts of a text message
 OF_THIS_NUMBER = (400, 404, 422)  # statuses of a gateway that does not take a number; others concern all numbers
@@ -152,13 +152,13 @@ def code_of(endpoint: Endpoint) -> str:
 
 
 def code_confirm(*, endpoint: Endpoint, code: str) -> bool:
-    """Confirm a number by its code. Return False for a wrong or old code, and for any after MOST_TRIES wrong ones."""
+    """Confirm a number by its code. Return False for a wrong or old code, and for any after MAX_TRIES wrong ones."""
     with transaction.atomic():
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         if mine.verified_at:
             return True
         is_old = datetime.fromisoformat(mine.keys["asked_at"]) < timezone.now() - CODE_FOR
-        if is_old or mine.keys["tries"] >= MOST_TRIES:
+        if is_old or mine.keys["tries"] >= MAX_TRIES:
             return False
         is_right = constant_time_compare(code.strip(), code_of(mine))
         mine.verified_at = timezone.now() if is_right else None

@@ -25,9 +25,9 @@ from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
 
 router = Router()
-MOST_ROWS = 200
+MAX_ROWS = 200
 
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="how many at most")]
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="how many at most")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave out first")]
 # The description states these formats for programs; invalid values are refused with messages of this site.
 BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"

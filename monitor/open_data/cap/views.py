@@ -20,7 +20,7 @@ from monitor.wording.cards.filters import alert_or_404, touching_region
 from monitor.wording.refusals import Missing, area_of, moment, refusals_as_json
 
 MEDIA_TYPE = "application/cap+xml"
-MOST_ENTRIES = 100
+MAX_ENTRIES = 100
 
 
 class PlainAtom(Atom1Feed):
@@ -89,7 +89,7 @@ def cap_atom(request: HttpRequest) -> HttpResponse:
         messages = messages.filter(alert__in=touching_region(slug))
     if since := moment("since", request.GET.get("since", "")):
         messages = messages.filter(sent_at__gte=since)
-    return cap_feed(request, messages[:MOST_ENTRIES], _("%(site)s: CAP messages") % {"site": settings.SITE.name})
+    return cap_feed(request, messages[:MAX_ENTRIES], _("%(site)s: CAP messages") % {"site": settings.SITE.name})
 
 
 @require_safe

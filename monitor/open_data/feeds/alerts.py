@@ -34,12 +34,12 @@ from monitor.wording.cards.steps import update_sentences
 from monitor.wording.dates import day_words
 from monitor.wording.refusals import refusals_as_json, whole_number
 
-MOST_ENTRIES = 100
-MOST_BULLETINS = 15  # half a year, one every twelve days
-MOST_OFFSET = 1_000_000
+MAX_ENTRIES = 100
+MAX_BULLETINS = 15  # half a year, one every twelve days
+MAX_OFFSET = 1_000_000
 LIST_STATE = "list_state"  # member of a request's META: the state of the list of alerts, read once
 KEPT_SECONDS = 60  # how long an answer is kept, because its key does not show every change, such as one of a contact
-MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
+MAX_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
 
 class GeoAtom(PlainAtom):
@@ -131,7 +131,7 @@ def _state_name(request: HttpRequest, of: str) -> str:
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
-    alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MOST_ENTRIES])
+    alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MAX_ENTRIES])
     steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))
 
     def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
@@ -160,8 +160,8 @@ def alerts_geojson(request: HttpRequest) -> HttpResponse:
 
 
 def _features(request: HttpRequest) -> str:
-    offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
-    limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
+    offset = whole_number("offset", request.GET.get("offset", "0"), 0, MAX_OFFSET)
+    limit = whole_number("limit", request.GET.get("limit", str(MAX_FEATURES)), 1, MAX_FEATURES)
     requested = alerts_requested(request.GET)
     alerts = list(requested[offset : offset + limit + 1])
     shown = alerts[:limit]
@@ -180,7 +180,7 @@ def bulletins_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the signed bulletins, the newest first; each entry has its sentences place by place."""
     subtitle = _("Where the speed of the ground changed, signed by a specialist. Newest first.")
     feed = site_feed(PlainAtom, request, _("%(site)s: bulletins") % {"site": settings.SITE.name}, subtitle)
-    for one in Bulletin.objects.exclude(signed_at=None).order_by("-signed_at")[:MOST_BULLETINS]:
+    for one in Bulletin.objects.exclude(signed_at=None).order_by("-signed_at")[:MAX_BULLETINS]:
         headline = words.headline(one.n_places, one.first_day, one.last_day)
         regions = words.regions_in_words(one.content, one.comments)
         places = [" ".join([f"{place.name}:", *place.sentences]) for region in regions for place in region.places]

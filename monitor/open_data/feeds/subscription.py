@@ -30,7 +30,7 @@ from monitor.wording.cards.cards import AlertCard, alert_cards, alert_title
 from monitor.wording.cards.steps import what_happened
 
 YEARS = 2
-MOST_ALERTS = 100
+MAX_ALERTS = 100
 TAKEN_BACK = (State.REJECTED, State.MERGED)
 ASK_AGAIN = timedelta(hours=6)
 STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
@@ -65,7 +65,7 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
         entry = kept.get(step.alert_id)
         if wants(subscription, step_of(step)) or (entry and step.to_state in TAKEN_BACK):
             kept.setdefault(step.alert_id, Entry(step.alert, [], until)).steps.append(step)
-    return sorted(kept.values(), key=lambda entry: entry.last.pk, reverse=True)[:MOST_ALERTS]
+    return sorted(kept.values(), key=lambda entry: entry.last.pk, reverse=True)[:MAX_ALERTS]
 
 
 def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
@@ -81,7 +81,7 @@ def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
             of_step = next((one for one in known if one.transition_id >= step.pk), None)
             if of_step:
                 found[of_step.pk] = of_step
-    return sorted(found.values(), key=lambda one: one.pk, reverse=True)[:MOST_ALERTS]
+    return sorted(found.values(), key=lambda one: one.pk, reverse=True)[:MAX_ALERTS]
 
 
 def feed_id(subscription: Subscription, name: str) -> str:

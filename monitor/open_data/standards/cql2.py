@@ -27,9 +27,9 @@ Tree = Any  # CQL2 as JSON
 Queryables = Mapping[str, Any]  # name of a property -> a field's path, or an expression
 LANGUAGES = ("cql2-text", "cql2-json")
 CLASSES = (*LANGUAGES, "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions", "spatial-functions")
-MOST_SIGNS, MOST_BRACKETS = 1500, 8  # of a filter as text: the parser's time and stack grow with both
+MAX_SIGNS, MAX_BRACKETS = 1500, 8  # of a filter as text: the parser's time and stack grow with both
 LARGEST = sys.float_info.max
-MOST_DEEP = 20  # levels of nested operators
+MAX_DEEP = 20  # levels of nested operators
 MAX_PARTS = 1000  # of one filter: operators, properties and literals
 MAX_NUMBERS = 10_000  # of all geometries of one filter; a corner has two
 MAX_PATTERN_LETTERS = 500
@@ -91,8 +91,8 @@ def _short(text: str) -> str:
     for sign in re.sub(r"'[^']*'", "", text):
         brackets += (sign == "(") - (sign == ")")
         deepest = max(deepest, brackets)
-    if len(text) > MOST_SIGNS or deepest > MOST_BRACKETS:
-        limits = f"{MOST_SIGNS} characters or {MOST_BRACKETS} nested brackets"
+    if len(text) > MAX_SIGNS or deepest > MAX_BRACKETS:
+        limits = f"{MAX_SIGNS} characters or {MAX_BRACKETS} nested brackets"
         raise Refusal(f"filter has more than {limits}", "Send it as filter-lang=cql2-json.")
     return text
 
@@ -168,8 +168,8 @@ class Condition:
 
     def of(self, tree: Tree, negated: bool = False, depth: int = 0) -> Q:
         """Return the condition of a filter or of its negation; unknown values match neither. Raises Refusal."""
-        if depth > MOST_DEEP:
-            raise Refusal(f"filter has more than {MOST_DEEP} levels of operators", "Nest fewer operators.")
+        if depth > MAX_DEEP:
+            raise Refusal(f"filter has more than {MAX_DEEP} levels of operators", "Nest fewer operators.")
         if isinstance(tree, bool):
             return ~NOTHING if tree != negated else NOTHING
         if isinstance(tree, dict) and "property" in tree:

@@ -24,7 +24,7 @@ from monitor.open_data.standards.tilejson import DEEPEST_RASTER
 from monitor.wording.refusals import Refusal, finite_numbers, number_or_none, values_of
 
 PNG = "image/png"
-MOST_PX, MOST_LAYERS = 2048, 4
+MAX_PX, MAX_LAYERS = 2048, 4
 SYSTEMS = {"EPSG:3857": 3857, "EPSG:4326": 4326, "CRS:84": 4326}
 DEGREE_M = HALF_WORLD_M / 180
 COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
@@ -87,7 +87,7 @@ def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
         "systems": SYSTEMS,
         "matrices": MATRICES,
         "operations": ("GetCapabilities", "GetTile"),
-        "limits": {"px": MOST_PX, "layers": MOST_LAYERS, "scale": COARSEST_M / PIXEL_M},
+        "limits": {"px": MAX_PX, "layers": MAX_LAYERS, "scale": COARSEST_M / PIXEL_M},
         "half_world": HALF_WORLD_M,
     }
     page = f"open_data/standards/{name.lower()}.xml"
@@ -128,7 +128,7 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         raise ServiceFault("InvalidCRS", "crs", f"CRS is one of {', '.join(SYSTEMS)}.")
     bounds, shape = _frame(asked, system)
     try:
-        names = values_of("LAYERS", _given(asked, "LAYERS").split(","), MOST_LAYERS)
+        names = values_of("LAYERS", _given(asked, "LAYERS").split(","), MAX_LAYERS)
     except Refusal as refusal:
         raise ServiceFault("InvalidParameterValue", "layers", f"{refusal.error}. {refusal.remedy}") from refusal
     epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
@@ -185,9 +185,9 @@ def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:
     most = 4 * half_world
     if len(edges) != 4 or not (-most <= edges[0] < edges[2] <= most and -most <= edges[1] < edges[3] <= most):
         raise ServiceFault("InvalidParameterValue", "bbox", "BBOX is two corners, the smaller values first.")
-    cols, rows = (number_or_none(_given(asked, name), MOST_PX) for name in ("WIDTH", "HEIGHT"))
+    cols, rows = (number_or_none(_given(asked, name), MAX_PX) for name in ("WIDTH", "HEIGHT"))
     if not cols or not rows:
-        raise ServiceFault("InvalidParameterValue", "width", f"WIDTH and HEIGHT are from 1 to {MOST_PX}.")
+        raise ServiceFault("InvalidParameterValue", "width", f"WIDTH and HEIGHT are from 1 to {MAX_PX}.")
     return (edges[0], edges[1], edges[2], edges[3]), (rows, cols)
 
 

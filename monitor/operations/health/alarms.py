@@ -26,7 +26,7 @@ from monitor.web.roles import ADMINISTRATORS
 logger = logging.getLogger(__name__)
 
 REMIND_AFTER = timedelta(days=1)
-LONGEST_SENTENCE = 600
+MAX_SENTENCE_LENGTH = 600
 TITLES = ("Wrong", "Still wrong", "Right again")
 
 
@@ -98,7 +98,7 @@ def long_enough() -> timedelta:
 
 def _record_wrong(alarm: Alarm, sentence: str) -> None:
     now = database_now()
-    alarm.sentence, alarm.right_since = sentence[:LONGEST_SENTENCE], None
+    alarm.sentence, alarm.right_since = sentence[:MAX_SENTENCE_LENGTH], None
     alarm.first_seen_at = min(alarm.first_seen_at, now)  # the clock may have been set back
     if alarm.opened_at is None and now - alarm.first_seen_at >= long_enough():
         alarm.opened_at = now

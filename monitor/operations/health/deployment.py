@@ -12,7 +12,7 @@ from monitor.operations.health.site_checks import database, database_role
 from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
-SHORTEST_KEY = 50
+MIN_KEY = 50
 # since 0.5.0: what they set is fixed now, or part of another setting
 REMOVED = """
 ACQUIRE_ASF_HOST ACQUIRE_AT_ONCE ACQUIRE_CONNECT_SECONDS ACQUIRE_DAYS ACQUIRE_FOLDER ACQUIRE_MOST_FOUND
@@ -80,8 +80,8 @@ def secret_key() -> str:
     key = os.environ.get("SECRET_KEY", "")
     if not key:
         raise Wrong("SECRET_KEY is not set: links in mails and logins die with the file that it is kept in")
-    if len(key) < SHORTEST_KEY or key.startswith("django-insecure-"):
-        raise Wrong(f"SECRET_KEY can be guessed: it has {len(key)} characters, of at least {SHORTEST_KEY}")
+    if len(key) < MIN_KEY or key.startswith("django-insecure-"):
+        raise Wrong(f"SECRET_KEY can be guessed: it has {len(key)} characters, of at least {MIN_KEY}")
     return "set, and long"
 
 

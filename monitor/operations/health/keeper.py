@@ -18,7 +18,7 @@ from gunicorn import systemd
 from monitor.operations.health.process import own_host
 
 ASKS = 8  # requests within the time after which the service is ended
-MOST_SECONDS = 10.0  # between two requests, and for an answer
+MAX_SECONDS = 10.0  # between two requests, and for an answer
 REQUEST = "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
 
 
@@ -28,7 +28,7 @@ class Keeper(threading.Thread):
     def __init__(self, server: Any, *, silent_seconds: float) -> None:
         super().__init__(name="keeper", daemon=True)
         self.server, self.silent_seconds = server, silent_seconds
-        self.pause_seconds = min(MOST_SECONDS, silent_seconds / ASKS)
+        self.pause_seconds = min(MAX_SECONDS, silent_seconds / ASKS)
 
     @classmethod
     def start_where_wanted(cls, server: Any) -> None:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from dns.resolver import Resolver
 
 ANSWER_SECONDS = 5.0
-MOST_LOOKUPS = 10  # RFC 7208, section 4.6.4
+MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
 LOOKUP = re.compile(r"[+?~-]?(include|a|mx|ptr|exists)([:/]|$)|redirect=")
-SHORTEST_RSA_BYTES = 160  # of 1024 bits, as it is published
+MIN_RSA_BYTES = 160  # of 1024 bits, as it is published
 
 
 def _domain(address: str) -> str:
@@ -82,8 +82,8 @@ def spf() -> str:
     if len(records) != 1:
         raise Wrong(f"{domain} has {len(records)} SPF records instead of one")
     terms = records[0].lower().split()[1:]
-    if sum(bool(LOOKUP.match(term)) for term in terms) > MOST_LOOKUPS:
-        raise Wrong(f"the SPF record of {domain} makes servers look up more than {MOST_LOOKUPS} names: they give up")
+    if sum(bool(LOOKUP.match(term)) for term in terms) > MAX_LOOKUPS:
+        raise Wrong(f"the SPF record of {domain} makes servers look up more than {MAX_LOOKUPS} names: they give up")
     if not any(term in ("-all", "~all") or term.startswith("redirect=") for term in terms):
         raise Wrong(f"the SPF record of {domain} ends in neither -all nor ~all: it forbids nobody")
     sender = sender_domain()  # one must lie in the other (relaxed alignment, RFC 7489, 3.1; no public suffixes)
@@ -114,7 +114,7 @@ def dkim() -> str:
     except binascii.Error as fault:
         raise Wrong(f"the key at {name} is cut off or mistyped: it is no base64") from fault
     kind = tags.get("k", "rsa").lower()
-    if kind == "rsa" and len(key) < SHORTEST_RSA_BYTES:
+    if kind == "rsa" and len(key) < MIN_RSA_BYTES:
         raise Wrong(f"the key at {name} is shorter than 1024 bits: receivers refuse it")
     if "y" in tags.get("t", "").split(":"):
         raise Wrong(f"the key at {name} is marked as a test (t=y): receivers ignore it")

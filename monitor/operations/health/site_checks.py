@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 3
 PAGE_SECONDS = 10.0
-MOST_CLOCK_SECONDS = 120  # object stores refuse requests after 900
+MAX_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def storage() -> str:
         return "writable"
     store = cast("ObjectStorage", rasters)
     ahead = store.clock_ahead_seconds()
-    if abs(ahead) > MOST_CLOCK_SECONDS:
+    if abs(ahead) > MAX_CLOCK_SECONDS:
         raise Wrong(f"the clock of this machine is {ahead:.0f} s ahead of that of {store.place}")
     return f"writable, {store.place}"
 

@@ -22,7 +22,7 @@ from monitor.operations.health.site_checks import database
 
 logger = logging.getLogger(__name__)
 
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 
 
 class Watchman(threading.Thread):
@@ -36,7 +36,7 @@ class Watchman(threading.Thread):
 
     def run(self) -> None:
         """Examine the service repeatedly."""
-        pause = max(1.0, min(MOST_SECONDS, 60 * settings.ALARM_AFTER_MINUTES / 4))
+        pause = max(1.0, min(MAX_SECONDS, 60 * settings.ALARM_AFTER_MINUTES / 4))
         while True:
             try:
                 self.round()

@@ -24,7 +24,7 @@ from monitor.wording.figures import area_label, figure, mm_a_year, percent, whol
 from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
-MOST_ROWS = 8  # rows of the table of places
+MAX_ROWS = 8  # rows of the table of places
 LEVELS = ("half", "core")  # outlines inside the alert's own
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
@@ -95,7 +95,7 @@ def places_block(detections: Sequence[Detection]) -> Places | None:
         for level in LEVELS
     ]
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
-    rows = [_place_row(place) for place in places[:MOST_ROWS]]
+    rows = [_place_row(place) for place in places[:MAX_ROWS]]
     return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
 
 

@@ -36,7 +36,7 @@ from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
-from monitor.web.context import MOST_CREDITS, shortened, site_facts
+from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
@@ -48,9 +48,9 @@ from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
-MOST_SERIES = 2
-MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MOST_CREDITS}
-LONGEST_NOTE = 500
+MAX_SERIES = 2
+MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MAX_CREDITS}
+MAX_NOTE_LENGTH = 500
 PICTURES = ("points-1", "score")  # by priority: the first available one is printed
 
 
@@ -180,11 +180,11 @@ def alert_report(alert: Alert) -> dict[str, Any]:
         **cut,
         "evidence": replace(evidence, rows=cut["evidence"]),
         "agreement": agreement and replace(agreement, rows=cut["agreement"]),
-        "longest_note": LONGEST_NOTE,
+        "longest_note": MAX_NOTE_LENGTH,
         "plan": alert_plan(alert, card, inner),
         "coordinates": coordinates(card.longitude, card.latitude),
         "picture": _picture(evidence.rows),
-        "drawn_charts": page["curves"][:MOST_SERIES],
+        "drawn_charts": page["curves"][:MAX_SERIES],
         "printed_on": timezone.now(),
         "permalink": f"{settings.PUBLIC_URL}{card.url}",
         "simulated": alert.simulated,

@@ -39,10 +39,10 @@ from monitor.wording.images import data_set_name
 
 FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with attribution
 GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
-MOST_ARROWS = 600
+MAX_ARROWS = 600
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
-MOST_PRODUCTS = 4  # products of a run whose points are drawn
-MOST_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
+MAX_PRODUCTS = 4  # products of a run whose points are drawn
+MAX_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
 PAINT_VERSION = 6  # raise when pictures of the same figures look different
 
 
@@ -106,7 +106,7 @@ def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: Mul
         bands = window_values(raster, layer.bands, epsg, frame.bounds_m, frame.shape)
         pointers = []
         if layer is ARROW_LAYER:
-            drawn = arrows(raster, images, _bounds_deg(frame, epsg), MOST_ARROWS)
+            drawn = arrows(raster, images, _bounds_deg(frame, epsg), MAX_ARROWS)
             project = transformer(4326, epsg).transform
             pointers = [evidence.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
@@ -166,7 +166,7 @@ def _products(detection: Detection) -> list[Product]:
     rate_mm_yr = promised(detection.rate_mm_yr)
     against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * rate_mm_yr < 0}
     products = [product for product in products_of(run=run) if product.name in shown]
-    return sorted(products, key=lambda product: product.name in against)[:MOST_PRODUCTS]
+    return sorted(products, key=lambda product: product.name in against)[:MAX_PRODUCTS]
 
 
 def _is_region(detection: Detection) -> bool:
@@ -190,7 +190,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
     points, relative = selectors.points_around(
-        detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MOST_POINTS
+        detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MAX_POINTS
     )
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     rates = evidence.points_on(frame, x, y, relative)

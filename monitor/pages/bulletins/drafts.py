@@ -27,9 +27,9 @@ from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
 from monitor.wording.cards.whereabouts import area_names
 
-MOST_PLACES = 300  # of a bulletin, the surest first
-MOST_STILL = 60  # names of regions without a change
-LONGEST_TEXT = 4000
+MAX_PLACES = 300  # of a bulletin, the surest first
+MAX_STILL = 60  # names of regions without a change
+MAX_TEXT_LENGTH = 4000
 Row = dict[str, Any]
 
 
@@ -87,7 +87,7 @@ def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], a
         draft = Bulletin.objects.select_for_update().filter(pk=bulletin.pk, signed_at=None).first()
         if draft is None or version_of(draft) != expected:
             return False
-        clean = {name: plain_text(text).strip()[:LONGEST_TEXT] for name, text in texts.items()}
+        clean = {name: plain_text(text).strip()[:MAX_TEXT_LENGTH] for name, text in texts.items()}
         draft.introduction = clean.pop("introduction", "")
         slugs = {region["slug"] for region in draft.content["regions"]}
         draft.comments = {slug: text for slug, text in clean.items() if slug in slugs and text}
@@ -119,16 +119,16 @@ def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
     sampled = [at for search in searches if search.sampled for at in search.sampled.coords]
     inside = [(middle.x, middle.y) for middle in (one.representative_point() for one in outlines)]
     found = regions_at(points=[*inside, *sampled], simulated=simulated)
-    _complete(places[:MOST_PLACES], outlines[:MOST_PLACES], simulated)
+    _complete(places[:MAX_PLACES], outlines[:MAX_PLACES], simulated)
     regions: dict[str, Row] = {}
-    for one, region in zip(places[:MOST_PLACES], found, strict=False):
+    for one, region in zip(places[:MAX_PLACES], found, strict=False):
         row: Row = _named(region) if region else {"slug": "", "name": "", "names": {}}
         regions.setdefault(row["slug"], row | {"places": []})["places"].append(one)
     changed = {region.slug for region in found[: len(places)] if region}
     still = {one.slug: _named(one) for one in found[len(places) :] if one and one.slug not in changed}
     return {
         "regions": sorted(regions.values(), key=lambda one: (not one["slug"], one["name"])),
-        "still": sorted(still.values(), key=lambda one: one["name"])[:MOST_STILL],
+        "still": sorted(still.values(), key=lambda one: one["name"])[:MAX_STILL],
         "n_fields": len(searches),
         "n_clusters": sum(one.n_clusters for one in searches),
         "credits": sorted({search.product.attribution for search in searches} - {""}),

@@ -25,7 +25,7 @@ from monitor.wording.cards import bulletins as words
 from monitor.wording.states import in_language
 
 PER_PAGE = 50
-MOST_PLANS = 8  # maps of one bulletin; of further regions only the curves are drawn
+MAX_PLANS = 8  # maps of one bulletin; of further regions only the curves are drawn
 
 
 def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
         "headline": words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "tested": words.tested_sentence(bulletin.content),
         "still": words.still_sentence(bulletin.content),
-        "regions": [_region(bulletin, one, at < MOST_PLANS) for at, one in enumerate(regions)],
+        "regions": [_region(bulletin, one, at < MAX_PLANS) for at, one in enumerate(regions)],
         "simulated": bulletin.simulated,
         "credits": [in_language(line) for line in bulletin.content["credits"]],
         "permalink": f"{settings.PUBLIC_URL}{reverse('bulletin-detail', args=[bulletin.pk])}",

@@ -6,9 +6,9 @@ from pydantic import BaseModel, Field, RootModel, StringConstraints, ValidationE
 
 from monitor.wording.refusals import Refusal
 
-MOST_PIDS = 200  # whose series one chart shows
-MOST_LETTERS = 4000
-MOST_OUTLINE = 2000
+MAX_PIDS = 200  # whose series one chart shows
+MAX_LETTERS = 4000
+MAX_OUTLINE = 2000
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -16,9 +16,9 @@ Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 class Choice(BaseModel):
     """Chosen points. pids: identifiers of some; n: number of all; area: their outline in the format of the address."""
 
-    pids: list[Text] = Field(default=[], max_length=MOST_PIDS)
+    pids: list[Text] = Field(default=[], max_length=MAX_PIDS)
     n: int = Field(default=0, ge=0, lt=2**31)
-    area: Annotated[str, StringConstraints(max_length=MOST_OUTLINE, pattern=r"^[0-9.,;-]*$")] = ""
+    area: Annotated[str, StringConstraints(max_length=MAX_OUTLINE, pattern=r"^[0-9.,;-]*$")] = ""
 
 
 class Address(BaseModel):
@@ -26,7 +26,7 @@ class Address(BaseModel):
 
     id: Literal["address"]
     property: Literal["search"]
-    value: Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\x00]*$")] | None = None
+    value: Annotated[str, StringConstraints(max_length=MAX_LETTERS, pattern=r"^[^\x00]*$")] | None = None
 
 
 class Theme(BaseModel):

@@ -10,7 +10,7 @@ from ingest.products.pyramid import CELLS
 from ingest.readers.records import Float64
 from ml.statistics.relations import correlation
 
-MOST_PIXELS = 160  # longest side of the map of differences
+MAX_PIXELS = 160  # longest side of the map of differences
 
 
 class Cells(NamedTuple):
@@ -93,12 +93,12 @@ def cells_of_points(
 
 
 def picture(column: NDArray[np.int64], row: NDArray[np.int64], values: Float64, zoom: int) -> Picture:
-    """Average cells onto a grid of at most MOST_PIXELS a side; pixels without cells are NaN."""
+    """Average cells onto a grid of at most MAX_PIXELS a side; pixels without cells are NaN."""
     side = CELLS * 2**zoom
     if np.ptp(column) > side / 2:  # on both sides of 180 degrees
         column = np.where(column < side / 2, column + side, column)
     left, top = int(column.min()), int(row.min())
-    step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MOST_PIXELS)
+    step = -(-max(int(column.max()) - left + 1, int(row.max()) - top + 1) // MAX_PIXELS)
     across, down = (column - left) // step, (row - top) // step
     columns, rows = int(across.max()) + 1, int(down.max()) + 1
     place = down * columns + across

@@ -20,8 +20,8 @@ from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
 from monitor.wording.figures import whole
 
-MOST_DATES = 60  # rows of a table of series, about
-MOST_LISTED = 20  # points at each end of a list
+MAX_DATES = 60  # rows of a table of series, about
+MAX_LISTED = 20  # points at each end of a list
 UNKNOWN = 2**16 - 1  # code of a value that is not known
 KEYS_READ = gettext_lazy("Arrow keys read the values.")
 KEYS = dict.fromkeys(
@@ -150,8 +150,8 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, i
 
 
 def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]]) -> Component:
-    """Return a table of series, mm: one column for each series, one row per date, about MOST_DATES dates at most."""
-    step = -(-len(dates) // MOST_DATES)
+    """Return a table of series, mm: one column for each series, one row per date, about MAX_DATES dates at most."""
+    step = -(-len(dates) // MAX_DATES)
     shown = sorted({*range(0, len(dates), step), len(dates) - 1})
     rows = [
         [date_format(dates[at], "SHORT_DATE_FORMAT"), *(words.signed(float(values[at])) for _name, values in named)]
@@ -193,7 +193,7 @@ def ground_table(
 def points_listed(marks: Marks) -> Component:
     """Return a list of points to tick: all if they are few, else the most negative and the most positive."""
     order = np.argsort(marks.velocity_mm_yr)
-    is_all = order.size <= 2 * MOST_LISTED
+    is_all = order.size <= 2 * MAX_LISTED
     text = _("%(point)s: %(velocity)s mm a year (%(latitude)s, %(longitude)s)")
     options = [
         {
@@ -206,7 +206,7 @@ def points_listed(marks: Marks) -> Component:
                 "longitude": words.number(float(marks.longitude[at]), 4),
             },
         }
-        for at in (order if is_all else [*order[:MOST_LISTED], *order[-MOST_LISTED:]])
+        for at in (order if is_all else [*order[:MAX_LISTED], *order[-MAX_LISTED:]])
     ]
     heading = _("Choose points from a list")
     said = _("All points shown, by their velocity.") if is_all else _("The most negative and the most positive points.")

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.areas import LARGEST_KM2, bounds_of
+from core.areas import MAX_KM2, bounds_of
 from core.geos import geos
 from ingest.models import Product
-from monitor.maps.charts.query import LARGEST_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
+from monitor.maps.charts.query import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.config import map_at
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
@@ -26,10 +26,10 @@ USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")
 _RATE = _("mm/year")
 TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
-USUAL_GROUPS, FEWEST_GROUPS, MOST_GROUPS = 4, 2, 8
+USUAL_GROUPS, MIN_GROUPS, MAX_GROUPS = 4, 2, 8
 WAYS = ("motion", "shape")
-MOST_CORNERS = 40
-MOST_LETTERS = 2000
+MAX_CORNERS = 40
+MAX_LETTERS = 2000
 NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
 
 
@@ -87,7 +87,7 @@ class View(NamedTuple):
         """Return the chosen ground, a box of any size or an area drawn on the map; None for all. Raises Refusal."""
         if self.area.count(",") == 3 and ";" not in self.area:
             return area_of(self.area)
-        region = named_area("area", self.area, LARGEST_KM2)
+        region = named_area("area", self.area, MAX_KM2)
         return geos(region.outline) if region else None
 
     @property
@@ -106,7 +106,7 @@ def view_of(asked: QueryDict) -> View:
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
-        groups=whole_number("k", asked.get("k") or str(USUAL_GROUPS), FEWEST_GROUPS, MOST_GROUPS),
+        groups=whole_number("k", asked.get("k") or str(USUAL_GROUPS), MIN_GROUPS, MAX_GROUPS),
         way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
         benchmark=asked.get("benchmark", "")[:100],
         metric=asked.get("metric", "")[:100],
@@ -119,9 +119,9 @@ def view_of(asked: QueryDict) -> View:
 
 def _corners(name: str, text: str) -> str:
     """Return the corners of a line or an area as they are. Raises Refusal if they are too many or written too long."""
-    parts_of(name, text, MOST_CORNERS, ";")
-    if len(text) > MOST_LETTERS:
-        raise Refusal(f"{name} has {len(text)} letters", f"Give at most {MOST_LETTERS}.")
+    parts_of(name, text, MAX_CORNERS, ";")
+    if len(text) > MAX_LETTERS:
+        raise Refusal(f"{name} has {len(text)} letters", f"Give at most {MAX_LETTERS}.")
     return text
 
 
@@ -158,7 +158,7 @@ def map_address(product: Product, view: View) -> str:
     layer, ground = layer_of(product), view.ground
     said = {"layer": layer.name} if layer else {}
     with suppress(Refusal):  # an area too large for a chart
-        if named_area("area", view.area, LARGEST_AREA_KM2):
+        if named_area("area", view.area, MAX_AREA_KM2):
             said["area"] = view.area
     at = map_at(*bounds_of(ground or product.footprint))
     return f"{reverse('map')}?{urlencode(said, safe=',;')}{at}"

@@ -35,14 +35,14 @@ from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.web.places import place_held
 
-MOST_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
-MOST_BINNED = 100_000
-MOST_SERIES = 2000
-MOST_CELLS = 40_000
+MAX_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
+MAX_BINNED = 100_000
+MAX_SERIES = 2000
+MAX_CELLS = 40_000
 FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are computed from points
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
 OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
-MOST_LISTED = 200  # data sets to choose from
+MAX_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
 SCATTERED = "SET LOCAL random_page_cost = 1.1"  # rows of a sample lie apart, but most are in memory
 
@@ -92,13 +92,13 @@ def products_listed(view: View) -> QuerySet[Product]:
     """Return the data sets to choose from on a view's ground, including older releases."""
     found = Product.objects.filter(points_deleted_at=None)
     ground = view.ground
-    return (found.filter(footprint__intersects=ground) if ground else found).order_by("name", "pk")[:MOST_LISTED]
+    return (found.filter(footprint__intersects=ground) if ground else found).order_by("name", "pk")[:MAX_LISTED]
 
 
 def partners_of(product: Product) -> list[Product]:
     """Return the data sets to compare a product with: other releases first, then others over the same ground."""
     found = Product.objects.filter(points_deleted_at=None, technique=product.technique).exclude(pk=product.pk)
-    over = list(found.filter(footprint__intersects=product.footprint)[:MOST_LISTED])
+    over = list(found.filter(footprint__intersects=product.footprint)[:MAX_LISTED])
 
     def distance(other: Product) -> tuple[bool, bool, bool, float]:
         released = other.superseded_by_id == product.pk or product.superseded_by_id == other.pk
@@ -174,7 +174,7 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
 
 
 def columns_of(
-    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_BINNED
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_BINNED
 ) -> Columns:
     """Return attributes of a product's points in an area, or everywhere; of an even sample if more than `most`."""
     # For a large part of a product, whole pages of the table are read: fewer reads, but neighbours come together.
@@ -219,7 +219,7 @@ def _read(sql: str, columns: int, pids: str = "") -> tuple[Float64, list[str]]:
 
 
 def marks_of(
-    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute] = (), most: int = MOST_MARKS
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute] = (), most: int = MAX_MARKS
 ) -> Marks:
     """Return at most `most` of a product's points on the ground: an even sample, which is always the same."""
     wanted = [_stated(one, product, ground) for one in (*(BY_NAME[name] for name in PLACE), *attributes)]
@@ -233,7 +233,7 @@ def marks_of(
 
 
 def series_of(
-    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MOST_SERIES
+    *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_SERIES
 ) -> SampledSeries:
     """Return series and attributes of a product's points in an area; of an even sample if more than `most`."""
     chosen = "".join(f", {_stated(one, product, ground)}" for one in attributes)
@@ -273,12 +273,12 @@ def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, Float
 
 
 def cells_zoom(ground: GEOSGeometry) -> int:
-    """Return the zoom of the cells in which products are compared: the finest with at most about MOST_CELLS cells."""
+    """Return the zoom of the cells in which products are compared: the finest with at most about MAX_CELLS cells."""
     edges = [_cells_around(box, CELLS * 2.0**FINEST_ZOOM) for box in geos(box_around(ground))]
     n_cells = sum(max(east - west, 1.0) * max(south - north, 1.0) for west, north, east, south in edges)
     if n_cells <= FEW_CELLS:
         return SMALL_CELLS_ZOOM
-    return max(0, FINEST_ZOOM - max(0, math.ceil(math.log(n_cells / MOST_CELLS, 4))))
+    return max(0, FINEST_ZOOM - max(0, math.ceil(math.log(n_cells / MAX_CELLS, 4))))
 
 
 def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: Sequence[Attribute]) -> Cells:

@@ -31,8 +31,8 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
-MOST_LINES = 6  # series drawn one by one; of more, their median and a band
-MOST_EXTREMES = 3000  # points among which the extreme ones are looked for
+MAX_LINES = 6  # series drawn one by one; of more, their median and a band
+MAX_EXTREMES = 3000  # points among which the extreme ones are looked for
 # Ids are left out because Dash's sheet has them too, and tab stops because the elements are soon replaced.
 ATTRIBUTES = {"className": "class", "href": "href", "scope": "scope", "role": "role", "aria-label": "aria-label"}
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
@@ -229,7 +229,7 @@ def chosen(choice: dict[str, Any] | None, search: str, theme: str, *, only_cache
 
 
 def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
-    """Draw the chosen series, or those of the extreme points; more than MOST_LINES as a median with a band."""
+    """Draw the chosen series, or those of the extreme points; more than MAX_LINES as a median with a band."""
     taken = view._replace(product=product.pk, area=choice.area or view.area)
     links = [
         (_("Show on the map"), map_address(product, taken)),
@@ -242,7 +242,7 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     )
     if not product.has_series:
         return [html.P(_("This data set has velocities only, and no series to compare.")), buttons]
-    shown = choice.pids or samples.marks_of(product=product, ground=view.ground, most=MOST_EXTREMES).extreme_pids()
+    shown = choice.pids or samples.marks_of(product=product, ground=view.ground, most=MAX_EXTREMES).extreme_pids()
     named = samples.chosen_series(product=product, pids=shown)
     said = _("The most negative, the middle and the most positive point of a sample, until you choose others.")
     if choice.pids:
@@ -250,7 +250,7 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     moved = [(pid, _moved(series)) for pid, series in named]
     rows = [[pid, *map(words.signed, figures)] for pid, figures in moved]
     bands = []
-    if len(named) > MOST_LINES:
+    if len(named) > MAX_LINES:
         middle = _("Median of %(number)s points") % {"number": whole(len(named))}
         low, median, high = over_points(np.array([series for _pid, series in named]), 16, 50, 84)
         named, bands = [(middle, median)], [(low, high)]

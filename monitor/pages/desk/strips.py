@@ -27,9 +27,9 @@ MAPPED = (
     "latitude",
     "velocity_mm_yr",
 )  # attributes of the points beside the line and of the sample around it
-MOST_SHOWN = 2000
-MOST_MARKS = 5000  # points on the map beside the line
-MOST_DAYS = 150  # rows of the picture of distance and time
+MAX_SHOWN = 2000
+MAX_MARKS = 5000  # points on the map beside the line
+MAX_DAYS = 150  # rows of the picture of distance and time
 DAYS_IN_TABLE = 6
 HALF_DEGREES = 2000 / 111_320  # half the length of the first line: 2000 m in degrees of latitude
 FAST_SHARE = 0.995  # of points that move more slowly than the point in the middle of the first line
@@ -37,12 +37,12 @@ FAST_SHARE = 0.995  # of points that move more slowly than the point in the midd
 
 def profile(view: View, product: Product) -> list[Component]:
     """Return the sheet of a line. Raises Refusal if too many points stand beside it."""
-    marks = samples.marks_of(product=product, ground=view.ground, most=MOST_MARKS)
+    marks = samples.marks_of(product=product, ground=view.ground, most=MAX_MARKS)
     if not marks.pid:
         empty = _("No measurement point of this data set stands on this ground.")
         return [parts.fault(empty, _("Choose another data set or another area."))]
     line = view.drawn_line or _first_line(marks, view.width)
-    found = points_in(product=product, area=geos(around_line(line.corners, line.width_m).outline), most=MOST_SHOWN)
+    found = points_in(product=product, area=geos(around_line(line.corners, line.width_m).outline), most=MAX_SHOWN)
     both = [np.concatenate([getattr(one, name) for one in (marks, found)]) for name in MAPPED]
     shown = parts.positions(*both, unit=str(BY_NAME["velocity"].unit)) | {"line": line.corners}
     ground = parts.ground_map(
@@ -103,7 +103,7 @@ def _times(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -
     dates, n_bins = found.product.dates, usual.median.size
     if not found.series_mm.size or len(dates) < AVERAGED:
         return []
-    days = np.unique(np.linspace(0, len(dates) - 1, min(len(dates), MOST_DAYS)).astype(int))
+    days = np.unique(np.linspace(0, len(dates) - 1, min(len(dates), MAX_DAYS)).astype(int))
     moved, piece = np.full((n_bins, len(dates)), np.nan), piece_of(distance_m, line.length_m, n_bins)
     for one in np.flatnonzero(np.isfinite(usual.median)):
         moved[one] = over_points(found.series_mm[piece == one], 50)

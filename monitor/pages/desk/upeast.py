@@ -22,12 +22,12 @@ from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
 from monitor.wording.figures import whole
 
-MOST_POINTS = 40_000  # of each track
-MOST_SERIES = 500
-MOST_CELLS = 6000
+MAX_POINTS = 40_000  # of each track
+MAX_SERIES = 500
+MAX_CELLS = 6000
 FIRST_DATES = 5  # whose mean is the zero of the series
 POSTINGS_M = (50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
-FEWEST_SHARED = 0.3  # share of one track's cells that the other must see as well; otherwise larger cells are tried
+MIN_SHARED = 0.3  # share of one track's cells that the other must see as well; otherwise larger cells are tried
 SIGHT = tuple(Attribute(name, "", "", name) for name in ("los_east", "los_north", "los_up"))
 
 
@@ -82,7 +82,7 @@ def _solved(
         fewer = min(np.unique(cells.number_of(one.x, one.y)).size for one in (first, second))
         if found.cell.size:
             best = cells, found
-        if FEWEST_SHARED * fewer <= found.cell.size <= MOST_CELLS:
+        if MIN_SHARED * fewer <= found.cell.size <= MAX_CELLS:
             break
     if best is None:
         return None
@@ -92,7 +92,7 @@ def _solved(
 
 def _points_of(product: Product, ground: GEOSGeometry, to_metres: Transformer) -> TrackPoints:
     wanted = [BY_NAME[name] for name in (*PLACE, "uncertainty", "height")]
-    read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MOST_POINTS).values
+    read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MAX_POINTS).values
     x, y = to_metres.transform(read[:, 0], read[:, 1])
     velocity, std, height = read[:, 2:5].T.astype(np.float32)
     nothing = np.empty((len(read), 0), np.float32)
@@ -118,7 +118,7 @@ def _against(found: UpEastCells) -> list[Component]:
 def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list[Component]:
     """Return the chart of up and east of the whole ground through time; no chart if a track has no series."""
     dates = common_dates(tracks[0].dates, tracks[1].dates)
-    read = [samples.series_of(product=one, ground=ground, attributes=SIGHT, most=MOST_SERIES) for one in tracks]
+    read = [samples.series_of(product=one, ground=ground, attributes=SIGHT, most=MAX_SERIES) for one in tracks]
     if len(dates) < 2 or not all(len(one.series_mm) for one in read):
         return []
     medians, sights = [], []

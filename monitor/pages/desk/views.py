@@ -20,7 +20,7 @@ from ingest.models import Product
 from monitor.pages.desk import samples, sheets
 from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
-from monitor.pages.desk.query import ATTRIBUTES, FEWEST_GROUPS, MOST_GROUPS, View, address, map_address, view_of
+from monitor.pages.desk.query import ATTRIBUTES, MAX_GROUPS, MIN_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
 from monitor.web.languages import asked_language
 from monitor.wording.refusals import Refusal, refusals_as_json
@@ -137,7 +137,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         others, second = samples.others_of(view, product)
         controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
     if view.tab == "groups":
-        controls["numbers"] = [_option(k, k, view.groups) for k in range(FEWEST_GROUPS, MOST_GROUPS + 1)]
+        controls["numbers"] = [_option(k, k, view.groups) for k in range(MIN_GROUPS, MAX_GROUPS + 1)]
         controls["ways"] = [
             _option("motion", _("how far they moved"), view.way),
             _option("shape", _("the form of the motion alone"), view.way),

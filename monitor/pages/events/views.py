@@ -44,7 +44,7 @@ from monitor.wording.figures import short
 
 logger = logging.getLogger(__name__)
 
-FARTHEST_KM, NEAREST_KM = 200.0, 0.5
+MAX_DISTANCE_KM, MIN_DISTANCE_KM = 200.0, 0.5
 FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
 
@@ -74,9 +74,9 @@ class EventForm(PlaceForm):
     def clean_radius_km(self) -> float:
         """Return the radius, km. Raises ValidationError beyond its limits."""
         radius_km = float(self.cleaned_data["radius_km"])
-        if not NEAREST_KM <= radius_km <= FARTHEST_KM:
+        if not MIN_DISTANCE_KM <= radius_km <= MAX_DISTANCE_KM:
             between = _("Type a distance between %(least)s and %(most)s km.")
-            raise forms.ValidationError(between % {"least": short(NEAREST_KM), "most": short(FARTHEST_KM)})
+            raise forms.ValidationError(between % {"least": short(MIN_DISTANCE_KM), "most": short(MAX_DISTANCE_KM)})
         return radius_km
 
     def report(self) -> dict[str, Any]:

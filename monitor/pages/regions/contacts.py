@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from detection.reviews.audit import audit_write
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion
-from ingest.readers.context.records import LONGEST_PAGE, PAGE, PHONE
+from ingest.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from monitor.web.guards import account_in, deciders_only
 from monitor.wording.cards.filters import region_or_404
 
@@ -33,7 +33,7 @@ class ContactForm(forms.Form):
 
     def clean_page(self) -> str:
         """Return the address of the page. Raises ValidationError."""
-        return self._matching("page", PAGE, LONGEST_PAGE, _("Type an address that begins with https:// or http://."))
+        return self._matching("page", PAGE, MAX_PAGE_LENGTH, _("Type an address that begins with https:// or http://."))
 
     def _matching(self, name: str, pattern: re.Pattern[str], longest: int, fault: str) -> str:
         text: str = self.cleaned_data[name]

@@ -32,17 +32,17 @@ from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
-from monitor.web.context import MOST_CREDITS, shortened, site_facts
+from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.administrative import level_label
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching, region_or_404
 from monitor.wording.states import UNREVIEWED
 
-MOST_CARDS = 24
-MOST_ON_WIDGET = 5
-MOST_ON_REPORT = 12
-MOST = {"fields": 6, "credits": MOST_CREDITS}  # rows in the printed report
+MAX_CARDS = 24
+MAX_ON_WIDGET = 5
+MAX_ON_REPORT = 12
+MOST = {"fields": 6, "credits": MAX_CREDITS}  # rows in the printed report
 MONTHS = 12
 STATES = {  # headings of columns with numbers of places by state
     State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
@@ -67,7 +67,7 @@ def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
     return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
 
 
-def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
+def region_page(region: AdministrativeRegion, most: int = MAX_CARDS, numbered: bool = False) -> dict[str, Any]:
     """Return the context of a region: alerts, trend, coverage, map. The number of queries does not grow with alerts."""
     among = alerts_touching(region)
     counts = alert_counts(alerts=alerts_within(among=among))
@@ -112,7 +112,7 @@ def report_context(region: AdministrativeRegion) -> dict[str, Any]:
     address = reverse("region-detail", args=[region.slug])
     lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
     return (
-        region_page(region, most=MOST_ON_REPORT, numbered=True)
+        region_page(region, most=MAX_ON_REPORT, numbered=True)
         | shortened(lists, MOST)
         | {
             "printed_on": timezone.now(),
@@ -190,5 +190,5 @@ def region_report(request: HttpRequest, slug: str) -> HttpResponse:
 @csp_replace(WIDGET_POLICY)  # type: ignore[arg-type]  # django-csp knows only views without further parameters
 def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the widget of a region, the only page that other sites may frame; it has no script, form or cookie."""
-    context = region_page(region_or_404(slug), most=MOST_ON_WIDGET, numbered=True)
+    context = region_page(region_or_404(slug), most=MAX_ON_WIDGET, numbered=True)
     return render(request, "pages/regions/embed.html", context)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from detection.models import Alert, ReviewBatch
 from detection.reviews import batches
-from detection.reviews.services import LONGEST_NOTE
+from detection.reviews.services import MAX_NOTE_LENGTH
 from detection.rules.verdicts import REASONS, Verdict
 from monitor.maps.map.plans import alert_plan
 from monitor.web.guards import account_in, reviewers_only
@@ -119,7 +119,7 @@ def _similar(
         "full": len(alerts) > batches.MOST,
         "most": batches.MOST,
         "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in batches.VERDICTS],
-        "longest_note": LONGEST_NOTE,
+        "longest_note": MAX_NOTE_LENGTH,
         "fault": fault,
         **{name: request.POST.get(name, "") for name in NOTES},
     }

@@ -18,12 +18,12 @@ from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.drawn import EARLIEST, Drawn, PlaceTaken, alert_draw
-from detection.reviews.edits import LONGEST_TEXT, alert_edit, edit_take_back, kinds_open, last_edit
-from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, note_add
-from detection.reviews.outlines import LONGEST_TEXT as LONGEST_OUTLINE
+from detection.reviews.edits import MAX_TEXT_LENGTH, alert_edit, edit_take_back, kinds_open, last_edit
+from detection.reviews.notes import MAX_NOTE_LENGTH, SUFFIXES, note_add
+from detection.reviews.outlines import MAX_TEXT_LENGTH as MAX_OUTLINE_LENGTH
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_waiting
-from detection.reviews.services import LONGEST_NOTE as LONGEST_PUBLIC_NOTE
+from detection.reviews.services import MAX_NOTE_LENGTH as MAX_PUBLIC_NOTE_LENGTH
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
@@ -151,13 +151,13 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "outline_is": given.get("outline_is", "same"),
         "outline_by_hand": bool(set_by_hand and set_by_hand.area and set_by_hand.computed),
         "texts": [(c, name, given.get(f"text_{c}", texts.get(c, ""))) for c, name in settings.LANGUAGES],
-        "longest_text": LONGEST_TEXT,
+        "longest_text": MAX_TEXT_LENGTH,
         "expected_edit": last_edit(alert),
         "may_change": alert.state in PUBLIC_STATES,
         "proposes": alert.state in PUBLISHED and needs_second(alert=alert),
         "proposal": proposal_waiting(alert=alert),
         "notes": alert.notes.select_related("author").prefetch_related("files"),
-        "longest_note": LONGEST_NOTE,
+        "longest_note": MAX_NOTE_LENGTH,
         "types": TYPES,
         "fault": fault,
         "map_config": map_config(bounds_of(alert.area)),
@@ -194,7 +194,7 @@ def _outline(request: HttpRequest) -> str:
     if file is None:
         return request.POST.get("outline", "")
     try:
-        return str(file.read(LONGEST_OUTLINE + 1).decode())
+        return str(file.read(MAX_OUTLINE_LENGTH + 1).decode())
     except UnicodeDecodeError as fault:
         raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
 
@@ -227,14 +227,14 @@ def _form(
         "fault": fault,
         "outline": draft.get("outline", ""),
         "texts": [(code, name, draft.get(f"text_{code}", "")) for code, name in settings.LANGUAGES],
-        "longest_text": LONGEST_TEXT,
+        "longest_text": MAX_TEXT_LENGTH,
         "reasons": [(code, in_language(one.label)) for code, one in REASONS[Verdict.DRAWN].items()],
         "reason": draft.get("reason", ""),
         "earliest": EARLIEST.isoformat(),
         "today": today,
         "seen_on": draft.get("seen_on", today),
         "note": draft.get("note", ""),
-        "longest_note": LONGEST_PUBLIC_NOTE,
+        "longest_note": MAX_PUBLIC_NOTE_LENGTH,
         "map_config": map_config(map_totals()["bounds"]),
         **choices(list(Kind), kind, draft.get("severity", Severity.MODERATE)),
     }

@@ -14,7 +14,7 @@ from detection.models import Alert
 from monitor.maps.map.config import map_at
 from monitor.models.reports import ResidentReport
 from monitor.subscribers.reports.selectors import alerts_near_reports, reports_confirmed, reports_waiting
-from monitor.subscribers.reports.services import LONGEST_REASON, report_decide
+from monitor.subscribers.reports.services import MAX_REASON_LENGTH, report_decide
 from monitor.web.guards import account_in, deciders_only
 from monitor.wording.cards.whereabouts import area_names
 from monitor.wording.refusals import number_or_none
@@ -61,7 +61,7 @@ def _page(request: HttpRequest, fault: str = "", status: int = 200) -> HttpRespo
         "n_waiting": reports_waiting().count(),
         "waiting": report_rows(list(reports_waiting()[:ON_A_PAGE])),
         "decided": report_rows(list(decided[:DECIDED_LATELY])),
-        "longest_reason": LONGEST_REASON,
+        "longest_reason": MAX_REASON_LENGTH,
         "fault": fault,
     }
     return render(request, "pages/reviews/reports.html", context, status=status)

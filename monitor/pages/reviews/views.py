@@ -23,7 +23,7 @@ from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, 
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
-from detection.reviews.services import LONGEST_NOTE, alert_review, may_note_visit, may_take_back, review_take_back
+from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_note_visit, may_take_back, review_take_back
 from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
@@ -272,7 +272,7 @@ def _case(
         "trail": trail_of(alert),
         "fault": fault,
         "recorded": None if fault else _recorded(request),
-        "longest_note": LONGEST_NOTE,
+        "longest_note": MAX_NOTE_LENGTH,
     }
     return render(request, "pages/reviews/case.html", context, status=status or (400 if fault else 200))
 

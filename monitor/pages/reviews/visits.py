@@ -13,7 +13,7 @@ from core.errors import promised
 from core.text import distinct_values
 from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
-from detection.reviews.notes import LONGEST_NOTE, MOST_BYTES, MOST_FILES, SUFFIXES, Given, too_many_files
+from detection.reviews.notes import MAX_BYTES, MAX_FILES, MAX_NOTE_LENGTH, SUFFIXES, Given, too_many_files
 from detection.reviews.outlines import Unfit
 from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
 from monitor.models.messages import OutgoingMessage
@@ -69,8 +69,8 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
 
 def files_of(request: HttpRequest) -> list[Given]:
     """Read the files of a note or a visit, but no more bytes than show that one is too large. Raises Unfit."""
-    sent = distinct_values(request.FILES.getlist("files"), MOST_FILES, lambda _number: too_many_files())
-    return [Given(file.name or "", file.read(MOST_BYTES + 1)) for file in sent]
+    sent = distinct_values(request.FILES.getlist("files"), MAX_FILES, lambda _number: too_many_files())
+    return [Given(file.name or "", file.read(MAX_BYTES + 1)) for file in sent]
 
 
 def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         "results": [*((value, words, "") for value, words in results), *judged],
         "result": request.POST.get("result", ""),
         "note": request.POST.get("note", ""),
-        "longest_note": LONGEST_NOTE,
+        "longest_note": MAX_NOTE_LENGTH,
         "types": ",".join(SUFFIXES),
     }
 

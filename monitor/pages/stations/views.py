@@ -14,7 +14,7 @@ from ingest.models import Product, Station
 from ingest.readers.records import Reference, Technique
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
-from ml.runs.stations import MOST_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
+from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
@@ -24,7 +24,7 @@ from monitor.wording.components import component_label
 from monitor.wording.figures import whole
 from monitor.wording.images import data_set_name
 
-MOST_PRODUCTS = 6  # on the page of a station
+MAX_PRODUCTS = 6  # on the page of a station
 AROUND_DEGREES = 0.02
 
 
@@ -43,7 +43,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
         "component": component_label(loaded.component),
         "simulated": loaded.simulated,
         "rows": [_row(one) for one in comparisons],
-        "more": max(0, stations_in(product=loaded).count() - MOST_STATIONS),
+        "more": max(0, stations_in(product=loaded).count() - MAX_STATIONS),
         "credits": sorted({one.station.file.attribution for one in comparisons} - {""}),
     }
     if found:
@@ -73,7 +73,7 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
         "station": known,
         "technique": words.TECHNIQUES[known.technique],
         "format": TITLES.get(known.file.source_format, known.file.source_format),
-        "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MOST_PRODUCTS]],
+        "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MAX_PRODUCTS]],
         "map_url": reverse("map")
         + f"?context=stations{map_at(x - AROUND_DEGREES, y - AROUND_DEGREES, x + AROUND_DEGREES, y + AROUND_DEGREES)}",
     }

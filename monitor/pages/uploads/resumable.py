@@ -26,7 +26,7 @@ from monitor.wording.figures import short, whole
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
 MAX_MAPPING_BYTES = 256 * 2**10
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 NO_ROOM = gettext_lazy(
     "There is not enough room on the disk of this service just now. Nothing was kept. Please inform whoever runs it."
 )
@@ -96,7 +96,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
             raise StopUpload(connection_reset=True) from fault
 
     def _refuse(self, fault: str, **figures: str) -> None:
-        self.faults.append(fault % {"file": promised(self.file_name)[:LONGEST_NAME], **figures})
+        self.faults.append(fault % {"file": promised(self.file_name)[:MAX_NAME_LENGTH], **figures})
         raise SkipFile
 
     def upload_interrupted(self) -> None:
@@ -114,7 +114,7 @@ def clean_name(name: str) -> str:
     """Return a file name of letters, digits, dots, dashes and underscores, safe in any path, with the same ending."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip(".-") or "file"
     suffix = Path(plain).suffix
-    return f"{plain.removesuffix(suffix)[: LONGEST_NAME - len(suffix)]}{suffix}"
+    return f"{plain.removesuffix(suffix)[: MAX_NAME_LENGTH - len(suffix)]}{suffix}"
 
 
 def too_much(content_length: int) -> str:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from shapely import from_wkb
 from shapely.geometry import mapping
 
-from core.areas import FARTHEST_M, area_of, simple_border
+from core.areas import MAX_RADIUS_M, area_of, simple_border
 from core.geos import geos
 from detection.kinds import KIND_LABELS, Kind
 from ingest.context.regions import region_by_name, region_by_slug
@@ -200,7 +200,7 @@ def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> di
         "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
         "bounds": map_totals()["bounds"],
         "alerts_url": urls()["alerts"],
-        "farthest_km": FARTHEST_M / 1000,
+        "farthest_km": MAX_RADIUS_M / 1000,
     }
 
 

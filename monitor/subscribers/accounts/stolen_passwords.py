@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 HASH = re.compile(rb"[0-9A-F]{40}(?=[:\r\n]|$)")
-LONGEST_LINE = 80  # bytes
+MAX_LINE_LENGTH = 80  # bytes
 PROBES = 64  # lines whose order the check compares
 
 
@@ -76,7 +76,7 @@ def _fault(path: Path) -> str:
 def _next_hash(file: BinaryIO, offset: int) -> bytes | None:
     """Return the hash of the first line that begins at an offset or after it; None at the end."""
     file.seek(max(offset - 1, 0))
-    read = file.read(2 * LONGEST_LINE)
+    read = file.read(2 * MAX_LINE_LENGTH)
     start = 0 if offset == 0 else read.find(b"\n") + 1
     match = HASH.match(read, start) if start or offset == 0 else None
     return match[0] if match else None

@@ -49,8 +49,8 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
     ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL);
 """
 
-MOST_POINTS, MOST_PLACEMARKS = 1_000_000, 20_000
-MOST_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
+MAX_POINTS, MAX_PLACEMARKS = 1_000_000, 20_000
+MAX_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
 OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
 # Room to reserve for a file, in the format that takes most (GeoPackage).
 NUMBER_BYTES, POINT_BYTES = 9, 300
@@ -235,11 +235,11 @@ class FileKind(NamedTuple):
 
 KINDS = {
     "gpkg": FileKind(
-        geopackage_write, ".gpkg", "application/geopackage+sqlite3", MOST_POINTS, MOST_COLUMNS - OTHER_COLUMNS
+        geopackage_write, ".gpkg", "application/geopackage+sqlite3", MAX_POINTS, MAX_COLUMNS - OTHER_COLUMNS
     ),
-    "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MOST_POINTS),
-    "csv": FileKind(csv_write, ".zip", "application/zip", MOST_POINTS),
-    "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MOST_PLACEMARKS),
+    "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MAX_POINTS),
+    "csv": FileKind(csv_write, ".zip", "application/zip", MAX_POINTS),
+    "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MAX_PLACEMARKS),
 }
 
 

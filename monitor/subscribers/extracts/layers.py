@@ -29,7 +29,7 @@ UNITS = (
 )
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
 ZERO = {"gnss": "GNSS stations", "local": "a point or the mean of the scene"}
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 
 
 def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]) -> Iterator[Layer]:
@@ -49,7 +49,7 @@ def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]
         columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
         schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
         tables = partial(_tables, store, [_name(product, number) for number in range(len(sizes))], schema)
-        yield Layer(name[:LONGEST_NAME], _about(product, name[:LONGEST_NAME], sum(sizes)), schema, tables)
+        yield Layer(name[:MAX_NAME_LENGTH], _about(product, name[:MAX_NAME_LENGTH], sum(sizes)), schema, tables)
     if n_read < extract.n_points:
         raise UnusableData("Data sets of this area were replaced in the meantime. Ask for the area again.")
 

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 State, Kind = Extract.State, OutgoingMessage.Kind
 CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
-MOST_BYTES = 2**30
+MAX_BYTES = 2**30
 MAX_WORK = timedelta(minutes=30)  # of all attempts together
 COPIES = 3  # of an extract on the disk while it is made: pieces, the file, and the file in the storage
 PIECES = "extract-"  # begins the names of stores
@@ -113,8 +113,8 @@ def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind
             % words
         )
     n_bytes = NUMBER_BYTES * sum(n_points * n_dates[pk] for pk, n_points in contents.by_product.items())
-    if n_bytes > MOST_BYTES:
-        sizes = {"size": filesizeformat(n_bytes), "most": filesizeformat(MOST_BYTES)}
+    if n_bytes > MAX_BYTES:
+        sizes = {"size": filesizeformat(n_bytes), "most": filesizeformat(MAX_BYTES)}
         raise Refusal(
             _(
                 "The series of this area fill about %(size)s; one file holds at most %(most)s. "

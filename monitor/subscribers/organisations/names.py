@@ -9,7 +9,7 @@ import unicodedata
 
 from core.errors import one_line
 
-LONGEST_TITLE = 60
+MAX_TITLE_LENGTH = 60
 _TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")
 # letters that look like Latin ones once marks are removed; endings are compared in Latin
 _LOOK_ALIKES = str.maketrans("ıȷłøđħɡасԁеһіјӏморѕтухѵԝαεικνορτυχ", "ijlodhgacdehijlmopstyxvwaeikvoptyx")
@@ -30,7 +30,7 @@ _ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # their zero looks like a 
 def title_of(name: str) -> str | None:
     """Return a name as it is stored and shown; None if it must not appear in a mail to strangers."""
     title = one_line(unicodedata.normalize("NFKC", name))
-    fits = 0 < len(title) <= LONGEST_TITLE and _TITLE.fullmatch(title)
+    fits = 0 < len(title) <= MAX_TITLE_LENGTH and _TITLE.fullmatch(title)
     return title if fits and not _reads_as_address(title) else None
 
 

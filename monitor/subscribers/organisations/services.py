@@ -26,10 +26,10 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
-MOST_MEMBERS = 50  # the invited included
-MOST_SHARED = 20
-MOST_OWNED = 3
-MOST_INVITATIONS = 20  # of one organisation in a day
+MAX_MEMBERS = 50  # the invited included
+MAX_SHARED = 20
+MAX_OWNED = 3
+MAX_INVITATIONS = 20  # of one organisation in a day
 FOLLOWED = ("region", "label", "n_assets", *WISH)
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
@@ -38,8 +38,8 @@ def organisation_found(*, email: str, name: str) -> Membership:
     """Found an organisation; its first owner is somebody with a confirmed subscription. Raises Refusal."""
     if not may_found(email=email):
         raise Refusal(_("Confirm a subscription of your own first."))
-    if memberships_of(email=email).filter(role=Membership.Role.OWNER).count() >= MOST_OWNED:
-        raise Refusal(_("You can own %(number)s organisations at most.") % {"number": whole(MOST_OWNED)})
+    if memberships_of(email=email).filter(role=Membership.Role.OWNER).count() >= MAX_OWNED:
+        raise Refusal(_("You can own %(number)s organisations at most.") % {"number": whole(MAX_OWNED)})
     with transaction.atomic():
         organisation = Organisation.objects.create(name=_title(name))
         return Membership.objects.create(
@@ -82,9 +82,9 @@ def member_invite(*, owner: Membership, email: str) -> None:
             raise Refusal(_("This address is listed already."))
         if known and known.confirmed_at is None:
             raise Refusal(_("This address declined. Let the person write to you first."))
-        if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MOST_MEMBERS:
-            raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MOST_MEMBERS)})
-        may_invite = limits.allowed_for_organisation(organisation=organisation.pk, most=MOST_INVITATIONS)
+        if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MAX_MEMBERS:
+            raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MAX_MEMBERS)})
+        may_invite = limits.allowed_for_organisation(organisation=organisation.pk, most=MAX_INVITATIONS)
         if not (may_invite and limits.allowed_for_address(email=email)):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if known:
@@ -154,9 +154,9 @@ def shared_add(
 ) -> Subscription:
     """Add a place for all members. wish: the same fields as for `subscription_request`. Raises Refusal."""
     with _alone(organisation) as mine:
-        if mine.subscriptions.filter(ended_at=None).count() >= MOST_SHARED:
-            raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MOST_SHARED)})
-        named = {"name": one_line(name)[: services.LONGEST_NAME], "confirmed_at": timezone.now(), **wish}
+        if mine.subscriptions.filter(ended_at=None).count() >= MAX_SHARED:
+            raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MAX_SHARED)})
+        named = {"name": one_line(name)[: services.MAX_NAME_LENGTH], "confirmed_at": timezone.now(), **wish}
         place, mailbox = services.place_of(region, sites), organisation_key(organisation=mine.pk)
         with room_held(store=PLACES, claim=Claim(place["size_bytes"], mailbox)):
             added = Subscription.objects.create(organisation=mine, mailbox=mailbox, **place, **named)

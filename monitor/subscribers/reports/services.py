@@ -17,7 +17,7 @@ from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal
 from monitor.web.secret_links import signed_link
 
-LONGEST_TEXT, LONGEST_REASON = 1000, 300
+MAX_TEXT_LENGTH, MAX_REASON_LENGTH = 1000, 300
 DIGITS = 4  # of coordinates, about 10 m
 report_token, read_report_token = signed_link("monitor.report")  # confirms, shows and deletes a report
 State, Kind = ResidentReport.State, OutgoingMessage.Kind
@@ -71,7 +71,7 @@ def report_confirm(*, report: ResidentReport) -> None:
 
 def report_decide(*, report: ResidentReport, by: User, state: str, reason: str = "") -> bool:
     """Accept or reject a confirmed report, with an entry in the audit; return False if it has been decided before."""
-    decided = {"state": State(state), "reason": reason.strip()[:LONGEST_REASON], "decided_by": by}
+    decided = {"state": State(state), "reason": reason.strip()[:MAX_REASON_LENGTH], "decided_by": by}
     if decided["state"] == State.ACCEPTED:  # It does not count against a quota any more.
         decided |= {"mailbox": "", "network": ""}
     with transaction.atomic():

@@ -15,7 +15,7 @@ from monitor.models.messages import Notification
 from monitor.models.subscriptions import Asset, Subscription
 from monitor.wording.figures import listed, whole
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 class SiteArea(NamedTuple):
@@ -119,6 +119,6 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
 
 
 def _named(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
+    more = len(names) - MAX_NAMED
     rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
-    return listed([*names[:MOST_NAMED], *rest])
+    return listed([*names[:MAX_NAMED], *rest])

@@ -33,10 +33,10 @@ from monitor.wording.refusals import Refusal, number_or_none
 
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
 END_AFTER = timedelta(days=7)  # in which nothing was taken
-LONGEST_RETRY_AFTER = timedelta(days=1)
+MAX_RETRY_AFTER = timedelta(days=1)
 HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
-MOST_PER_PERSON = 10  # of each channel
-LISTED, LONGEST_URL = 20, 500
+MAX_PER_PERSON = 10  # of each channel
+LISTED, MAX_URL_LENGTH = 20, 500
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
 
@@ -63,8 +63,8 @@ def endpoints_of(*, channel: str, **owner: Any) -> QuerySet[Endpoint]:
 def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = "", **owner: Any) -> Endpoint:
     """Save an endpoint, or new keys of a known one, and queue a test message to it. Raises Refusal."""
     mine = endpoints_of(channel=channel, **owner)
-    if mine.exclude(url=url).count() >= MOST_PER_PERSON:
-        raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MOST_PER_PERSON)})
+    if mine.exclude(url=url).count() >= MAX_PER_PERSON:
+        raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MAX_PER_PERSON)})
     _refuse_sending(Endpoint(channel=channel, url=url, **owner))
     with transaction.atomic():
         endpoint, _new = Endpoint.objects.update_or_create(
@@ -81,7 +81,7 @@ def url_refuse(*, channel: str, url: str, **owner: Any) -> None:
         raise Refusal(_("Type the address that messages are to be sent to."))
     if fault == "scheme":
         raise Refusal(_("The address must begin with https://."))
-    if fault or len(url) > LONGEST_URL:
+    if fault or len(url) > MAX_URL_LENGTH:
         raise Refusal(_("This is not an address that messages can be sent to."))
     if endpoints_of(channel=channel, **owner).filter(url=url).exists():
         raise Refusal(_("This address is listed already."))
@@ -244,7 +244,7 @@ def endpoint_failed(*, endpoint: Endpoint, gone: bool, retry_after: timedelta | 
         mine = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
         mine.failures = min(mine.failures + 1, 1000)
         mine.failing_since = mine.failing_since or now
-        delay = min(retry_after or timedelta(0), LONGEST_RETRY_AFTER)
+        delay = min(retry_after or timedelta(0), MAX_RETRY_AFTER)
         until = mine.next_try_at = now + max(delay, back_off(mine.failures))
         if gone or mine.failing_since < now - END_AFTER:
             _end(mine, Endpoint.EndReason.GONE if gone else Endpoint.EndReason.FAILING)

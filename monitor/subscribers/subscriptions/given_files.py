@@ -14,16 +14,16 @@ from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-MOST_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
-MOST_BYTES_OF_SITES = 2**20
-MOST_BYTES_OF_PHOTO = 10 * 2**20
+MAX_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
+MAX_BYTES_OF_SITES = 2**20
+MAX_BYTES_OF_PHOTO = 10 * 2**20
 PHOTO_PX = 2048  # along the longer side, as it is kept
 FAULTS_NAMED = 3
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
     """Return the region of a boundary file. name: of the file, for messages only. Raises Refusal."""
-    check_size(len(content), MOST_BYTES, name)
+    check_size(len(content), MAX_BYTES, name)
     read = json.loads(_read("boundary", content, name))
     return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
 
@@ -31,7 +31,7 @@ def boundary(*, content: bytes, name: str) -> regions.Region:
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
     """Return the sites of a table as one joined region, and as a list. Raises Refusal, with row, value and remedy."""
     # One faulty row refuses the whole table. name: of the file, for messages only; radius_m: for rows without one.
-    check_size(len(content), MOST_BYTES_OF_SITES, name)
+    check_size(len(content), MAX_BYTES_OF_SITES, name)
     read = json.loads(_read("sites", content, name, radius_m=radius_m))
     if read["faults"]:
         raise Refusal(_faults(read["faults"], shown_name(name)))
@@ -44,7 +44,7 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
 
 def photo(*, content: bytes, name: str) -> bytes:
     """Return a photo as a new JPEG of moderate size without metadata. name: for messages only. Raises Refusal."""
-    check_size(len(content), MOST_BYTES_OF_PHOTO, name)
+    check_size(len(content), MAX_BYTES_OF_PHOTO, name)
     return _read("picture", content, name, longest_px=PHOTO_PX)
 
 

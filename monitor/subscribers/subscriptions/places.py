@@ -37,7 +37,7 @@ WHERE_WORDS = [
 KEEP = "keep"
 REGION_MARK = "region:"  # before the part of an address of a region, as a value of `hit`
 SAME_DEGREES = 2e-5
-MOST_REGIONS = 8
+MAX_REGIONS = 8
 Form = TypeVar("Form", bound="WhereForm")
 
 
@@ -135,7 +135,7 @@ class WhereForm(forms.Form):
         typed = " ".join((cleaned.get("region") or "").split())
         if not typed:
             raise Refusal(_("Type the name of a region."))
-        similar = regions_listed(text=typed, covered=False)[:MOST_REGIONS]
+        similar = regions_listed(text=typed, covered=False)[:MAX_REGIONS]
         self.offers = [Offer(f"{REGION_MARK}{one.slug}", one.name, level_label(one.level)) for one in similar]
         if self.offers:
             raise Refusal(_("No region is called exactly so. Choose one of those below."))
@@ -189,12 +189,12 @@ class WhereForm(forms.Form):
         return Chosen(regions.drawn(cleaned["drawn"]))
 
     def _boundary(self, cleaned: dict[str, Any]) -> Chosen:
-        content, name = self._file(cleaned, "boundary", given_files.MOST_BYTES, _("Choose a file with a boundary."))
+        content, name = self._file(cleaned, "boundary", given_files.MAX_BYTES, _("Choose a file with a boundary."))
         return Chosen(given_files.boundary(content=content, name=name))
 
     def _sites(self, cleaned: dict[str, Any]) -> Chosen:
         none = _("Choose a table (CSV) with your sites.")
-        content, name = self._file(cleaned, "sites", given_files.MOST_BYTES_OF_SITES, none)
+        content, name = self._file(cleaned, "sites", given_files.MAX_BYTES_OF_SITES, none)
         radius_m = self._distance(cleaned)
         return Chosen(*given_files.sites_read(content=content, name=name, radius_m=radius_m))
 

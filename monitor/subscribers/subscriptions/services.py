@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
-from core.areas import FARTHEST_M
+from core.areas import MAX_RADIUS_M
 from core.errors import one_line
 from core.geos import geos
 from detection.kinds import KIND_LABELS
@@ -35,17 +35,17 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 from monitor.wording.regions import Region
 
-MOST_PER_ADDRESS = 20
+MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
 HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
-LONGEST_PAUSE = timedelta(days=2 * 365)
+MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
-LONGEST_LABEL = 200
+MAX_LABEL_LENGTH = 200
 SITE_BYTES = 200  # of a site's row besides its area
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
 LETTERS |= {Kind.EXTRACT, Kind.DISSOLVED, Kind.REPORT}
@@ -90,7 +90,7 @@ def subscription_request(
     with transaction.atomic(), room_held(store=PLACES, claim=Claim(place["size_bytes"], network=network)):
         wanted = Subscription.objects.create(
             email=email,
-            name=one_line(name)[:LONGEST_NAME],
+            name=one_line(name)[:MAX_NAME_LENGTH],
             kinds=sorted(kinds),
             time_zone=time_zone_known(time_zone),
             network=network,
@@ -105,7 +105,7 @@ def subscription_request(
 def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     """Return the fields of a subscription that describe its place."""
     n_bytes = len(to_wkb(region.outline)) + sum(SITE_BYTES + len(to_wkb(site.area)) for site in sites)
-    named = {"label": region.label[:LONGEST_LABEL], "n_assets": len(sites), "size_bytes": n_bytes}
+    named = {"label": region.label[:MAX_LABEL_LENGTH], "n_assets": len(sites), "size_bytes": n_bytes}
     return {"region": geos(region.outline), **named}
 
 
@@ -114,7 +114,7 @@ def demo_subscription_make() -> Subscription:
     subscription, _ = Subscription.objects.get_or_create(
         email=DEMO_ADDRESS,
         defaults={
-            **place_of(regions.circle(*DEMO_PLACE, FARTHEST_M), ()),
+            **place_of(regions.circle(*DEMO_PLACE, MAX_RADIUS_M), ()),
             "kinds": sorted(KIND_LABELS),
             "lowest_severity": "minor",
             "unreviewed": True,
@@ -135,9 +135,9 @@ def subscription_confirm(*, subscription: Subscription) -> None:
     )
     if subscription.confirmed_at:
         return
-    if held.count() >= MOST_PER_ADDRESS:
+    if held.count() >= MAX_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
-        raise Refusal(most % {"number": whole(MOST_PER_ADDRESS)})
+        raise Refusal(most % {"number": whole(MAX_PER_ADDRESS)})
     mailbox = mailbox_key(email=subscription.email)
     with room_held(store=PLACES, claim=Claim(subscription.size_bytes, mailbox, instead_of=subscription.pk)):
         waiting = Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None)
@@ -174,7 +174,7 @@ def subscription_move(
     claim = Claim(place.get("size_bytes", 0), subscription.mailbox, instead_of=subscription.pk)
     with transaction.atomic(), room_held(store=PLACES, claim=claim):
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
-        if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
+        if not mine.update(name=one_line(name)[:MAX_NAME_LENGTH]) or region is None:
             return
         mine.update(**place)
         assets_replace(subscription=subscription, sites=sites)
@@ -229,7 +229,7 @@ def _day_to_come(text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if timezone.now().date() < day < timezone.now().date() + LONGEST_PAUSE else None
+    return day if timezone.now().date() < day < timezone.now().date() + MAX_PAUSE else None
 
 
 def subscriptions_end(*, ids: Sequence[int]) -> int:

@@ -16,7 +16,7 @@ from core.http.allow_list import is_public
 from monitor.web.outgoing.deadlines import Deadline
 
 LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
-MOST_HEAD_BYTES = 16 * 1024
+MAX_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
 
 
@@ -122,7 +122,7 @@ def _read_head(connection: socket.socket, deadline: Deadline) -> bytes:
         if not piece:
             raise Unreachable("The connection was closed without an answer.")
         head += piece
-        if len(head) > MOST_HEAD_BYTES:
+        if len(head) > MAX_HEAD_BYTES:
             raise Unreachable("The answer begins with too many headers.")
     return head
 

@@ -15,7 +15,7 @@ from monitor.wording.dates import day_words, days_words
 from monitor.wording.families.changes import change_sentences
 from monitor.wording.figures import decimal, length_words, listed, whole
 
-LEAST_METRES = 0.05  # smaller differences of the groundwater level are reported as none
+MIN_METRES = 0.05  # smaller differences of the groundwater level are reported as none
 
 
 class PlaceWords(NamedTuple):
@@ -128,7 +128,7 @@ def _gauge(gauge: Mapping[str, Any], place: Mapping[str, Any]) -> str:
         return _("Groundwater at %(name)s (%(away)s away): no earlier years to compare with.") % where
     difference = gauge["mean"] - gauge["usual"]
     level = where | {"metres": decimal(abs(difference), 1)}
-    if abs(difference) < LEAST_METRES:
+    if abs(difference) < MIN_METRES:
         return _("Groundwater at %(name)s (%(away)s away): as high as in earlier years.") % where
     if difference > 0:
         return _("Groundwater at %(name)s (%(away)s away): %(metres)s m higher than in earlier years.") % level

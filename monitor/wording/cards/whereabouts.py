@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import Alert, AlertCause
-from ingest.context.selectors import MOST_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
+from ingest.context.selectors import MAX_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
 from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.places import place_name
@@ -59,7 +59,7 @@ def _sentences(context: Context) -> list[str]:
         words.where_sentence(near_of(where), where.region, where.country),
         words.mine_sentence([mine.name for mine in context.mines]),
         words.glacier_sentence([(glacier.name, glacier.surge) for glacier in context.glaciers]),
-        words.landslide_sentence(len(slides), latest.happened_on, latest.accuracy_m, len(slides) >= MOST_NAMED)
+        words.landslide_sentence(len(slides), latest.happened_on, latest.accuracy_m, len(slides) >= MAX_NAMED)
         if latest
         else "",
         words.ground_sentence(*context.ground) if context.ground else "",

@@ -13,7 +13,7 @@ from monitor.wording.components import Way, direction, way
 from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
 from monitor.wording.figures import figure, listed, mm_a_year, rate_words, round_figure, with_uncertainty
 
-LEAST_SEASON_MM = 0.5
+MIN_SEASON_MM = 0.5
 # Translators: %(rate)s is "3 mm a year", %(when)s is "in March 2023"
 THAN_BEFORE = {
     Trend.FASTER: gettext_lazy("That is faster than before (about %(rate)s)."),
@@ -96,8 +96,8 @@ def what_changed(component: str, change: Mapping[str, Any]) -> str:
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
-    """Return a sentence on a significant seasonal cycle of at least LEAST_SEASON_MM; else an empty list."""
-    if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
+    """Return a sentence on a significant seasonal cycle of at least MIN_SEASON_MM; else an empty list."""
+    if motion.season_month is None or motion.season_mm < MIN_SEASON_MM:
         return []
     wave = _(
         "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "

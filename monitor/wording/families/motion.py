@@ -22,7 +22,7 @@ from monitor.wording.figures import likely_speed, speed_words, whole
 from monitor.wording.places import toward
 
 ARROWS = "↑↗→↘↓↙←↖"  # clockwise from the north
-LEAST_USUAL_M_DAY = 0.01
+MIN_USUAL_M_DAY = 0.01
 
 
 class MotionVoice(PairVoice):
@@ -139,7 +139,7 @@ class SurgeVoice(MotionVoice):
     def sentence(self, alert: AlertFigures) -> str:
         """Return sentences on when the surge began, and on the latest and the usual speed of the glacier."""
         margin = max(1, round(2 * promised(alert.onset_sigma_days)))
-        usual = speed_words(max(promised(alert.usual_speed_m_day), LEAST_USUAL_M_DAY))
+        usual = speed_words(max(promised(alert.usual_speed_m_day), MIN_USUAL_M_DAY))
         since = ngettext(
             "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s day).",
             "The glacier here has flowed much faster than usual since about %(day)s (give or take %(margin)s days).",

@@ -38,7 +38,7 @@ from monitor.wording.figures import (
 from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
 SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
-LEAST_SHARE = 0.1  # of a cause that is worth naming
+MIN_SHARE = 0.1  # of a cause that is worth naming
 AROUND, SEEN_FROM_SATELLITE = (
     gettext_lazy("This is compared with the ground around it."),
     gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
@@ -359,9 +359,9 @@ def _cause(name: str) -> Any:
 
 
 def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
-    """Return (share, network's class) of each cause with a share (0-1) of at least LEAST_SHARE, the likeliest first."""
+    """Return (share, network's class) of each cause with a share (0-1) of at least MIN_SHARE, the likeliest first."""
     shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
-    return [(share, name) for share, name in shares if share >= LEAST_SHARE]
+    return [(share, name) for share, name in shares if share >= MIN_SHARE]
 
 
 def _fastest(alert: AlertFigures, own: Way, when: str) -> str:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.products.parts import (
-    FEWEST_LOOSE,
-    LEAST_FULL,
-    MOST_AT_ONCE,
-    MOST_FULL,
+    MAX_AT_ONCE,
+    MAX_FULL,
+    MIN_FULL,
+    MIN_LOOSE,
     Part,
     full_at,
     groups_of,
@@ -61,7 +61,7 @@ class Layout:
 
 def check(layout: Layout) -> None:
     total = sum(part.n_points for part in layout.parts)
-    assert len(layout.parts) < MOST_FULL + FEWEST_LOOSE
+    assert len(layout.parts) < MAX_FULL + MIN_LOOSE
     for part in layout.parts:
         for first in layout.within[part.number]:
             assert layout.copied[first] <= log2(max(total, 2)) + 1
@@ -97,7 +97,7 @@ def test_the_number_of_parts_is_bounded_whatever_their_sizes(sizes, seed):
 
 
 @settings(max_examples=60)
-@given(sizes=st.lists(st.integers(1, 3 * LEAST_FULL), max_size=300), seed=st.integers(0, 99))
+@given(sizes=st.lists(st.integers(1, 3 * MIN_FULL), max_size=300), seed=st.integers(0, 99))
 def test_a_group_is_worth_its_copy_and_no_part_is_in_two(sizes, seed):
     parts = scattered(sizes, seed)
     groups = groups_of(parts)
@@ -106,7 +106,7 @@ def test_a_group_is_worth_its_copy_and_no_part_is_in_two(sizes, seed):
     assert len(chosen) == len({*chosen})
     for group in groups:
         largest = max(part.n_points for part in group)
-        assert 2 <= len(group) <= MOST_AT_ONCE
+        assert 2 <= len(group) <= MAX_AT_ONCE
         assert sum(part.n_points for part in group) >= 2 * largest
         assert largest < full
 
@@ -116,14 +116,14 @@ def test_products_that_come_one_by_one_are_copied_a_few_times_each():
     for part in scattered([50_000] * 600):
         layout.add(part._replace(number=10_000 * part.number))
         layout.settle()
-        assert len(layout.parts) < MOST_FULL + FEWEST_LOOSE
+        assert len(layout.parts) < MAX_FULL + MIN_LOOSE
     assert np.mean(list(layout.copied.values())) <= 1
 
 
 def test_small_installations_and_full_parts_are_left_alone():
-    assert groups_of(scattered([50_000] * (FEWEST_LOOSE - 1))) == []
-    assert groups_of(scattered([LEAST_FULL] * 60)) == []
-    assert len(groups_of(scattered([50_000] * FEWEST_LOOSE + [LEAST_FULL] * 60))) == 1
+    assert groups_of(scattered([50_000] * (MIN_LOOSE - 1))) == []
+    assert groups_of(scattered([MIN_FULL] * 60)) == []
+    assert len(groups_of(scattered([50_000] * MIN_LOOSE + [MIN_FULL] * 60))) == 1
 
 
 def test_neighbours_of_one_kind_become_one():

@@ -30,7 +30,7 @@ N_POINTS = 40
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch):
     """Merging begins with four parts."""
-    monkeypatch.setattr(parts, "FEWEST_LOOSE", 4)
+    monkeypatch.setattr(parts, "MIN_LOOSE", 4)
     monkeypatch.setattr(parts, "PAUSES_SECONDS", ())
 
 

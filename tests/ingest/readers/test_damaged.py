@@ -22,7 +22,7 @@ from tests.makers import (
 from tests.makers.damage import NOISY, flipped, outcome, truncated
 from tests.makers.sources import every
 
-MOST_FILES, PLACES, SEEDS = 3, 12, 12  # of a folder, per file
+MAX_FILES, PLACES, SEEDS = 3, 12, 12  # of a folder, per file
 SOURCES = {
     f"{source.format}-{source.series}-{getattr(source.make, '__name__', 'make')}": (source.make, source.declared)
     for source in every()
@@ -42,7 +42,7 @@ def test_a_damaged_file_of_any_format_is_refused_in_one_line_or_read_sanely(tmp_
     assert outcome(path, declared) == ""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     refused = 0
-    for file in files[:: max(1, len(files) // MOST_FILES)]:
+    for file in files[:: max(1, len(files) // MAX_FILES)]:
         for _ in chain(truncated(file, PLACES), flipped(file, SEEDS)):
             refused += outcome(path, declared) != ""
     assert refused > 0

@@ -167,7 +167,7 @@ def test_an_unlisted_name_is_never_resolved(monkeypatch):
 
 
 def test_an_endless_answer_to_a_search_ends(server, monkeypatch):
-    monkeypatch.setattr(transport, "MOST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
     server.files["/x"] = bytes(2000)
     session = guard(requests.Session(), AllowList.of([server.address]), answers=True)
     with pytest.raises(SearchFailed, match="answers with more than"):

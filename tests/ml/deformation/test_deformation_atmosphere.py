@@ -99,12 +99,12 @@ def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, sp
     """Likelihood of a strength of the atmospheric delay in one block, and the scores there, by whole inverses."""
     window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
     weight, rate, height, down, right = (
-        plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT] for plane in squares
+        plane[window][squares.weight[window] > atmosphere.MIN_WEIGHT] for plane in squares
     )
     lags = np.rint(
         np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) * atmosphere.FINER / atmosphere.LAG_M
     )
-    noise = atmosphere.NOISE_MM2_YR2 / weight + atmosphere.LEAST_NOISE_MM2_YR2
+    noise = atmosphere.NOISE_MM2_YR2 / weight + atmosphere.MIN_NOISE_MM2_YR2
     covariance = strength * atmosphere._covariance(100.0, *spectrum).astype(float)[lags.astype(int)] + np.diag(noise)
     free = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height - height.mean()], axis=1)
     inverse = np.linalg.inv(covariance)
@@ -115,7 +115,7 @@ def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, sp
     for plane, i, j in np.ndindex(score.shape):
         away = np.hypot(down - (row + i + 0.5) * square_m, right - (col + j + 0.5) * square_m)
         shape = np.exp(-((away / RADII_CELLS[plane] / 100) ** 2))
-        score[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, atmosphere.LEAST_INFORMATION))
+        score[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, atmosphere.MIN_INFORMATION))
     return likelihood, score
 
 

@@ -98,7 +98,7 @@ def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_it
 def test_a_product_too_large_for_its_series_is_taken_as_released(egms, monkeypatch):
     product_load(path=egms)
     (run,) = services.runs_queue(method="matched-filter")
-    monkeypatch.setattr(jobs, "MOST_POINTS_WITH_SERIES", 1_000)
+    monkeypatch.setattr(jobs, "MAX_POINTS_WITH_SERIES", 1_000)
     assert jobs.deformation(run, torch.device("cpu"), Pieces()).statistics["cells_moving"] > 20
 
 

@@ -68,7 +68,7 @@ def test_a_pair_that_comes_later_is_found_and_a_closer_one_takes_its_place(scene
 
 def test_after_two_months_nothing_is_looked_for_any_more(scenes):
     event = make_event(DAY)
-    GroundEvent.objects.filter(pk=event.pk).update(created_at=timezone.now() - events.MOST_WAIT - timedelta(days=1))
+    GroundEvent.objects.filter(pk=event.pk).update(created_at=timezone.now() - events.MAX_WAIT - timedelta(days=1))
     assert not events.events_followed().exists()
 
 

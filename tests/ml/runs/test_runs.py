@@ -113,7 +113,7 @@ def test_a_run_is_not_taken_before_its_time(run):
 
 
 def test_tracks_are_announced_in_turn_and_no_more_than_can_begin_soon(make_egms, monkeypatch):
-    monkeypatch.setattr(selectors, "MOST_ANNOUNCED", 3)
+    monkeypatch.setattr(selectors, "MAX_ANNOUNCED", 3)
     files = [(117, "0200"), (117, "0201"), (44, "0200"), (44, "0201"), (117, "0202")]
     loaded = [
         product_load(path=make_egms(name=f"EGMS_L2b_{track:03d}_{burst}_IW2_VV_2020_2024_1.zip", n=20, xml=None))

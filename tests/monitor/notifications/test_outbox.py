@@ -13,7 +13,7 @@ from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from monitor import tasks
-from monitor.maps.map.card_picture import MOST_BYTES, card_png
+from monitor.maps.map.card_picture import MAX_BYTES, card_png
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, rounds
@@ -162,7 +162,7 @@ def test_a_digest_shows_a_small_picture_of_each_alert(make_alert, make_subscript
     assert [picture["Content-ID"].strip("<>") for picture in letter.attachments] == shown
     pictures = [picture.get_payload(decode=True) for picture in letter.attachments]
     assert sorted(pictures) == sorted(card_png(alert) for alert in Alert.objects.all())
-    assert max(map(len, pictures)) <= MOST_BYTES
+    assert max(map(len, pictures)) <= MAX_BYTES
 
 
 def test_nothing_new_is_no_mail(make_subscription):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
-LEAST_POWER = 1e-5  # -50 dB, some 20 dB below the noise of the instrument
+MIN_POWER = 1e-5  # -50 dB, some 20 dB below the noise of the instrument
 
 
 class Window(NamedTuple):
@@ -103,7 +103,7 @@ def sigma0_amplitude(
 ) -> tuple[Float32, NDArray[np.bool_]]:
     """Return (square root of sigma0, where data exist: DN is not 0), both (lines, pixels).
 
-    A pixel with no power left after the noise is subtracted gets LEAST_POWER, so that its logarithm exists. Leaving
+    A pixel with no power left after the noise is subtracted gets MIN_POWER, so that its logarithm exists. Leaving
     such pixels out would make dark water brighter by far more than this floor does.
     """
     seen = digital != 0
@@ -112,5 +112,5 @@ def sigma0_amplitude(
     if noise is not None:
         power -= noise
     power /= calibration * calibration
-    np.maximum(power, np.float32(LEAST_POWER), out=power)
+    np.maximum(power, np.float32(MIN_POWER), out=power)
     return np.sqrt(power, out=power), seen

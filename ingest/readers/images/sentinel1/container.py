@@ -35,9 +35,9 @@ PRODUCT_NAME = re.compile(
 )
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
-MOST_MEMBERS = 5000  # a wave-mode product has some hundreds
-MOST_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
-MOST_IN_A_FOLDER = 1000
+MAX_MEMBERS = 5000  # a wave-mode product has some hundreds
+MAX_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
+MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
 
 
@@ -58,10 +58,10 @@ class Safe:
                 return self._checked(self._on_disk(file).read_bytes(), file)
             with zipfile.ZipFile(self.path) as archive:
                 info = archive.getinfo(self.root + file)
-                if info.file_size > MOST_XML_BYTES:
+                if info.file_size > MAX_XML_BYTES:
                     raise self.fault(f"{file} holds {info.file_size:,} bytes")
                 with archive.open(info) as stream:
-                    return self._checked(stream.read(MOST_XML_BYTES + 1), file)
+                    return self._checked(stream.read(MAX_XML_BYTES + 1), file)
         except (*CONTAINER_FAULTS, KeyError) as fault:
             raise self.fault(f"{file} cannot be read ({fault})") from fault
 
@@ -87,12 +87,12 @@ class Safe:
         place = Path(self.root) / file
         if not place.resolve().is_relative_to(Path(self.root).resolve()):
             raise self.fault(f"{file} is a link that leads out of the product", "Give the files themselves")
-        if not place.is_file() or (file.endswith(".xml") and place.stat().st_size > MOST_XML_BYTES):
+        if not place.is_file() or (file.endswith(".xml") and place.stat().st_size > MAX_XML_BYTES):
             raise self.fault(f"{file} is no file, or far too long")
         return place
 
     def _checked(self, content: bytes, file: str) -> bytes:
-        if not content or len(content) > MOST_XML_BYTES:
+        if not content or len(content) > MAX_XML_BYTES:
             raise self.fault(f"{file} holds {len(content):,} bytes")
         return content
 
@@ -184,7 +184,7 @@ def _is_sentinel1(manifest: Path | zipfile.Path) -> bool:
 def _roots(archive: zipfile.ZipFile) -> list[str]:
     """Return the paths in a zip of the folders that are products, each with a final slash; empty: the zip itself."""
     roots = set()
-    for name in archive.namelist()[:MOST_MEMBERS]:
+    for name in archive.namelist()[:MAX_MEMBERS]:
         parts = PurePosixPath(name).parts
         at = next((n for n, part in enumerate(parts) if PRODUCT_NAME.match(part)), None)
         if at is not None and not parts[at].endswith(".SAFE") and parts[at + 1 : at + 2] != ("annotation",):
@@ -200,7 +200,7 @@ def _listed(folder: Path) -> Iterator[str]:
     for inside in FOLDERS:
         try:
             with os.scandir(folder / inside) as entries:
-                for entry in islice(entries, MOST_IN_A_FOLDER):
+                for entry in islice(entries, MAX_IN_A_FOLDER):
                     if entry.is_file():
                         yield f"{inside}/{entry.name}".lstrip("/")
         except OSError:
@@ -208,7 +208,7 @@ def _listed(folder: Path) -> Iterator[str]:
 
 
 def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MOST_MEMBERS:
+    if len(members) > MAX_MEMBERS:
         raise InputError(path, f"the zip holds {len(members)} files", "Give one product in each zip")
     seen = set()
     for info in members:

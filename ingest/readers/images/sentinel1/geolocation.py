@@ -9,7 +9,7 @@ doi:10.1137/0717021). This is exact at the grid's own points. Between them only 
 Amplitude is interpolated, by the cubic spline through the samples (Unser 1999, doi:10.1109/79.799930). It keeps the
 resolution of a Sentinel-1 GRD (some 20 m on pixels of 10 m), whereas a bilinear kernel would blur each pixel by a
 different amount; and amplitude rings far less than power around bright targets. The mean power of a GRD's speckle
-changes by less than 0.05 dB (tested). Where the spline swings below zero, the power is LEAST_POWER.
+changes by less than 0.05 dB (tested). Where the spline swings below zero, the power is MIN_POWER.
 """
 
 import json
@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from ingest.readers import raster
-from ingest.readers.images.sentinel1.calibration import LEAST_POWER, Window
+from ingest.readers.images.sentinel1.calibration import MIN_POWER, Window
 from ingest.readers.records import Float32, Float64
 
 TABLE_STEP = 32  # pixels between the nodes of the table of positions
-MOST_ROUNDS = 12
+MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
 FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
 PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
@@ -78,7 +78,7 @@ class Positions:
     def image_of(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Return fractional line and pixel at map positions (Newton's method), NaN if it does not converge."""
         line, pixel = self._guess(x, y)
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             at_x, at_y, x_line, x_pixel, y_line, y_pixel = self._cell(line, pixel)
             off_x, off_y = x - at_x, y - at_y
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -298,7 +298,7 @@ def resampled(
     at = sighting.at + offset[:, None, None] if full else sighting.at[:, inside] + offset[:, None]
     spline = scipy.ndimage.spline_filter(amplitude, 3, output=np.float32, mode="mirror")
     value = scipy.ndimage.map_coordinates(spline, at, output=np.float32, order=3, mode="mirror", prefilter=False)
-    np.maximum(value, np.float32(np.sqrt(LEAST_POWER)), out=value)
+    np.maximum(value, np.float32(np.sqrt(MIN_POWER)), out=value)
     value *= value
     if not whole:
         near = scipy.ndimage.map_coordinates(seen.astype(np.uint8), at, order=0, mode="mirror", prefilter=False)

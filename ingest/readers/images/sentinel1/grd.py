@@ -28,7 +28,7 @@ ORDER = 10  # first, because its folder or zip holds files that other readers wo
 SUFFIXES = frozenset({".zip"})
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 LICENCE = "Copernicus Sentinel data terms"
-MOST_GRID_PIXELS = 10**10
+MAX_GRID_PIXELS = 10**10
 # Equivalent looks of IW in high resolution (5 looks that overlap), in the specification; other kinds are left open.
 GRDH_LOOKS, GRDH_POSTING_M = 4.4, 10.0
 POLARISATIONS = {"SV": "VV", "SH": "HH"}
@@ -106,7 +106,7 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     grid = grid_over(positions, annotation.lines, annotation.pixels, epsg, image.posting_m)
     if terrain:
         grid = _widened(grid, terrain.reach_m)
-    if grid.rows * grid.cols > MOST_GRID_PIXELS:
+    if grid.rows * grid.cols > MAX_GRID_PIXELS:
         raise image.safe.fault(f"it would take {grid.cols} x {grid.rows} pixels on the map")
     extras = _extras(image)
     if terrain:

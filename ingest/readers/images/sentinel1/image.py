@@ -26,7 +26,7 @@ from ingest.readers.images.sentinel1.container import Safe
 from ingest.readers.images.sentinel1.safe import Annotation, Manifest
 from ingest.readers.images.sentinel1.terrain import Terrain
 
-MOST_WINDOW_PIXELS = 64 * 10**6
+MAX_WINDOW_PIXELS = 64 * 10**6
 WORKERS = min(2, os.cpu_count() or 1)
 # only the samples that are wanted, past the cache of blocks; nothing that lies beside the file
 GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
@@ -96,7 +96,7 @@ def _block(
     if sighting is None or source is None:
         return None
     window, inside = source
-    if window.lines * window.pixels > MOST_WINDOW_PIXELS:
+    if window.lines * window.pixels > MAX_WINDOW_PIXELS:
         raise image.safe.fault(f"{annotation.file}: its geolocation grid tears the image apart")
     digital = _read(image, dataset, window)
     if not digital.any():
@@ -143,7 +143,7 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
             raise image.safe.fault(f"{problem}, its annotation {annotation.pixels} x {annotation.lines}")
         if dataset.count != 1 or dataset.dtypes[0] != "uint16":
             raise image.safe.fault(f"{file} holds {dataset.count} bands of {dataset.dtypes[0]}, not one of uint16")
-        if math.prod(dataset.block_shapes[0]) > MOST_WINDOW_PIXELS:
+        if math.prod(dataset.block_shapes[0]) > MAX_WINDOW_PIXELS:
             raise image.safe.fault(f"{file} is one block of {dataset.block_shapes[0]} samples", "Write it in strips")
         if _end_of(dataset) > path.stat().st_size:  # GDAL's direct reading would take what is missing for zeros
             raise image.safe.fault(f"{file} is cut off: it holds {path.stat().st_size:,} bytes")

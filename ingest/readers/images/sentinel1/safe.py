@@ -20,8 +20,8 @@ from ingest.readers.records import Direction, Float64
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
 STRIPMAP, SLC_NAME = re.compile(r"^S[1-6]$"), re.compile(r"^(S1\w_\w\w_)\w{4}_\d\w(\w\w_\d{8}).*")
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
-MOST_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
-MOST_PER_LINE = 200_000
+MAX_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
+MAX_PER_LINE = 200_000
 
 
 class Manifest(NamedTuple):
@@ -142,7 +142,7 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     if root.text("adsHeader/polarisation") != polarisation:
         raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")
     lines, pixels = root.whole(f"{image}/numberOfLines"), root.whole(f"{image}/numberOfSamples")
-    if min(lines, pixels) < 16 or pixels > MOST_PER_LINE or lines * pixels > MOST_PIXELS:
+    if min(lines, pixels) < 16 or pixels > MAX_PER_LINE or lines * pixels > MAX_PIXELS:
         raise root.fault(f"it declares {pixels} x {lines} pixels")
     interval, spacing = root.number(f"{image}/azimuthTimeInterval"), root.number(f"{image}/rangePixelSpacing")
     if not 1e-5 < interval < 1 or not 1 < spacing < 200:

@@ -35,8 +35,8 @@ from ingest.readers.records import Float32, Float64
 NOT_INSTALLED = "ellipsoid, the extra terrain is not installed"
 NO_ORBIT = "ellipsoid, the annotation holds no orbit or no range model"
 CLOSE_M = 0.02
-LEAST_SPAN_M = 100.0  # between the three heights
-MOST_HEIGHT_M = 10_000.0
+MIN_SPAN_M = 100.0  # between the three heights
+MAX_HEIGHT_M = 10_000.0
 ENOUGH_POINTS = 5
 ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]
 
@@ -67,7 +67,7 @@ class ByTerrain:
         """Return line and pixel of each pixel of the piece, by range and Doppler at its height; or None."""
         height = self._height(piece)
         middle = float(height.min() + height.max()) / 2
-        span = max(float(np.ptp(height)) / 2, LEAST_SPAN_M)
+        span = max(float(np.ptp(height)) / 2, MIN_SPAN_M)
         x, y = raster.centres(self.grid.transform, *piece.nodes())
         longitude, latitude = transformer(self.grid.epsg, 4326).transform(x, y)
         levels = [self.terrain.image_of(longitude, latitude, np.full(x.shape, middle + d)) for d in (-span, 0, span)]
@@ -177,7 +177,7 @@ def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[flo
     gap = points.height_m.ravel() - height
     known = np.isfinite(gap)
     offset = float(np.median(gap[known])) if known.sum() >= ENOUGH_POINTS else 0.0
-    return offset, min(float(np.abs(points.height_m).max()) + 1000.0, MOST_HEIGHT_M)
+    return offset, min(float(np.abs(points.height_m).max()) + 1000.0, MAX_HEIGHT_M)
 
 
 @contextmanager

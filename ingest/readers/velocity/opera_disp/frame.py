@@ -33,19 +33,19 @@ SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
 MM_PER_M = 1000.0
-LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
+MIN_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
 SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
 SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification", *MASKS[:2]}
-LEAST_SIGNS = 4
+MIN_SIGNS = 4
 
 
 def recognises(path: Path) -> bool:
     """Return whether a file has the product's datasets, or a folder holds such a file."""
     files = opera_chain.files_in(path) if path.is_dir() else [path]
-    return any(len(SIGNS & hdf5.names(file)) >= LEAST_SIGNS for file in files)
+    return any(len(SIGNS & hdf5.names(file)) >= MIN_SIGNS for file in files)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _batches(frame: Frame) -> Iterator[PointBatch]:
             if batch.pid.size:
                 yield batch
     if not n_points:
-        least = f"no pixel is good in at least {LEAST_KNOWN:.0%} of the {len(frame.files)} files"
+        least = f"no pixel is good in at least {MIN_KNOWN:.0%} of the {len(frame.files)} files"
         raise InputError(frame.path, least, "Check whether they cover land, or give a longer series")
 
 
@@ -197,7 +197,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
         if hdf5.is_dataset(file.path, content, "temporal_coherence"):
             latest = hdf5.numbers(file.path, content, "temporal_coherence", (rows, cols))
             coherence = np.where(np.isfinite(latest), latest, coherence)
-    row, col = np.nonzero(known >= max(1, LEAST_KNOWN * len(frame.files)))
+    row, col = np.nonzero(known >= max(1, MIN_KNOWN * len(frame.files)))
     # file: m, positive toward the satellite; ours: mm, the same sign
     displacement = hdf5.millimetres(np.ascontiguousarray(chain[:, row, col].T))  # (pixels, dates)
     return _points(frame, row + rows.start, col + cols.start, displacement, coherence[row, col])

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
-from monitor.notifications.mail.returns import MOST_BYTES, return_take
+from monitor.notifications.mail.returns import MAX_BYTES, return_take
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the mail
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         """Read one mail from standard input, or all of a folder."""
         try:
             if maildir is None:
-                content = sys.stdin.buffer.read(MOST_BYTES)
+                content = sys.stdin.buffer.read(MAX_BYTES)
                 self.stdout.write(return_take(content=content, recipient=recipient))
             else:
                 self._read(maildir)
@@ -37,5 +37,5 @@ class Command(BaseCommand):
     def _read(self, maildir: Path) -> None:
         for path in sorted((maildir / "new").iterdir()):
             with path.open("rb") as file:
-                self.stdout.write(return_take(content=file.read(MOST_BYTES)))
+                self.stdout.write(return_take(content=file.read(MAX_BYTES)))
             path.rename(maildir / "cur" / f"{path.name}:2,S")

@@ -163,8 +163,8 @@ def test_a_link_out_of_a_folder_is_not_followed(tmp_path):
 
 def test_declared_sizes_are_checked_before_anything_is_unpacked(tmp_path, monkeypatch):
     path = make(tmp_path, SMALL, packed=True)
-    monkeypatch.setattr(sentinel1_container, "MOST_XML_BYTES", 1000)
+    monkeypatch.setattr(sentinel1_container, "MAX_XML_BYTES", 1000)
     assert "bytes" in outcome(path)
     monkeypatch.undo()
-    monkeypatch.setattr(sentinel1_safe, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(sentinel1_safe, "MAX_PIXELS", 1000)
     assert "it declares 64 x 48 pixels" in outcome(path)

@@ -15,7 +15,7 @@ from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import geolocation
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.images.sentinel1.calibration import (
-    LEAST_POWER,
+    MIN_POWER,
     Window,
     sigma0_amplitude,
 )
@@ -84,10 +84,10 @@ def test_every_sample_gets_the_sigma0_that_is_worked_out_by_hand(tmp_path):
     amplitude, seen = sigma0_amplitude(part, calibration, noise)
     line, pixel = np.mgrid[37:157, 61:211]
     by_hand = sigma0_by_hand(recipe, digital, line, pixel)
-    bright = by_hand > LEAST_POWER
+    bright = by_hand > MIN_POWER
     assert bright.mean() > 0.95
     assert np.abs(decibels(amplitude[bright] ** 2) - decibels(by_hand[bright])).max() < 0.01
-    np.testing.assert_allclose(amplitude[~bright] ** 2, LEAST_POWER, rtol=1e-4)
+    np.testing.assert_allclose(amplitude[~bright] ** 2, MIN_POWER, rtol=1e-4)
     assert seen.all()
 
 
@@ -199,7 +199,7 @@ def test_noise_that_takes_everything_leaves_a_floor_and_no_hole(tmp_path):
     (scene,) = open_scenes(make(tmp_path, digital={"VV": digital}, polarisations=("VV",)))
     known = scene.power()[np.isfinite(scene.power())]
     assert known.size > 40_000
-    np.testing.assert_allclose(known, LEAST_POWER, rtol=1e-5)
+    np.testing.assert_allclose(known, MIN_POWER, rtol=1e-5)
 
 
 def test_zeros_are_the_border_and_become_nan(tmp_path):

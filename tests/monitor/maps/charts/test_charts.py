@@ -173,7 +173,7 @@ def test_what_cannot_be_drawn_gets_one_clear_line(client, address, error):
 
 
 def test_more_points_than_can_be_read_are_refused_and_not_read(client, product, ends, monkeypatch):
-    monkeypatch.setattr(selectors, "MOST_COUNTED", 11)
+    monkeypatch.setattr(selectors, "MAX_COUNTED", 11)
     answer = body(client, f"/charts/series.json?area={box(ends)}", 400)
     assert "12 points of" in answer["error"]
     assert "at most 11" in answer["remedy"]

@@ -10,7 +10,7 @@ from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed.simulated import load_towns
 from ml.statistics.series import fit_rates, fit_series
-from monitor.maps.charts.period_tiles import MOST_FITTED
+from monitor.maps.charts.period_tiles import MAX_FITTED
 from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_a_tile_is_kept_under_its_period_and_answers_nothing_but_periods(client,
 def test_a_dense_tile_is_an_even_sample_that_says_so(client):
     product = load_towns(points=24_000, n_dates=40)
     dense = layers(client.get(f"{tile_of(product, 12)}?from=2019-03-01").content)
-    assert 0 < len(dense["points"]) <= 2 * MOST_FITTED
+    assert 0 < len(dense["points"]) <= 2 * MAX_FITTED
     assert "unfitted" not in dense
 
 

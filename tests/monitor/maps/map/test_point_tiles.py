@@ -42,10 +42,10 @@ def test_a_dense_tile_holds_a_sample_and_says_of_how_many(client, towns):
         layers = points_of(tile)
         n_points = selectors.points_in_tile(products=[towns.pk], z=z, x=x, y=y)[towns.pk]
         assert len(tile) < 500_000
-        assert len(layers["points"]) <= 1.1 * selectors.MOST_POINTS_OF_TILE
-        if n_points > selectors.MOST_POINTS_OF_TILE:
+        assert len(layers["points"]) <= 1.1 * selectors.MAX_POINTS_OF_TILE
+        if n_points > selectors.MAX_POINTS_OF_TILE:
             assert layers["sample"][0]["properties"]["n"] == n_points
-            assert len(layers["points"]) > selectors.MOST_POINTS_OF_TILE / 5
+            assert len(layers["points"]) > selectors.MAX_POINTS_OF_TILE / 5
         else:
             assert "sample" not in layers
             assert len(layers["points"]) >= n_points
@@ -66,7 +66,7 @@ def test_a_point_that_is_shown_stays_when_one_zooms_in_until_all_are_shown(clien
             centre = MeasurementPoint.objects.get(product=towns, pid=min(here)).position
             x, y = tile_at(centre.x, centre.y, z + 1)
     assert "sample" not in layers
-    assert n_points < selectors.MOST_POINTS_OF_TILE
+    assert n_points < selectors.MAX_POINTS_OF_TILE
 
 
 def _densest(product, z: int) -> tuple[int, int]:

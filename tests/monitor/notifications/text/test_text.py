@@ -167,7 +167,7 @@ def test_a_code_cannot_be_guessed_and_grows_old(client, make_subscription, gatew
     page = ways_of(make_subscription())
     add(client, page)
     number = Endpoint.objects.get()
-    for _ in range(channel.MOST_TRIES):
+    for _ in range(channel.MAX_TRIES):
         assert not channel.code_confirm(endpoint=number, code=wrong_for(number))
     assert not channel.code_confirm(endpoint=number, code=channel.code_of(number))
     before = channel.code_of(number)

@@ -13,11 +13,11 @@ from detection.models import Alert
 from monitor.maps.imaging.plan_pictures import CardDrawing, colour
 from monitor.maps.imaging.plans import Shape
 from monitor.maps.map import card_picture
-from monitor.maps.map.card_picture import MOST_BYTES, card_png, card_svg
+from monitor.maps.map.card_picture import MAX_BYTES, card_png, card_svg
 from monitor.wording.families.voice import Headline
 
 pytestmark = pytest.mark.django_db
-MOST_WORDS = 25
+MAX_WORDS = 25
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -30,7 +30,7 @@ def test_a_picture_has_outline_points_and_curve_in_few_bytes(client, watched_reg
     for alert in Alert.objects.all():
         answer = client.get(f"{alert.get_absolute_url()}card.svg")
         assert answer["Content-Type"] == "image/svg+xml"
-        assert len(answer.content) <= MOST_BYTES
+        assert len(answer.content) <= MAX_BYTES
         drawn = [one.get("class") for one in ElementTree.fromstring(answer.content).iter() if one.get("class")]
         assert {"area", "dots", "curve"} <= set(drawn)
         again = client.get(f"{alert.get_absolute_url()}card.svg", headers={"if-none-match": answer["ETag"]})
@@ -40,7 +40,7 @@ def test_a_picture_has_outline_points_and_curve_in_few_bytes(client, watched_reg
 def test_a_mail_has_the_same_picture_with_its_points_and_curve(watched_region):
     for alert in Alert.objects.all():
         content, drawn = card_png(alert), ElementTree.fromstring(card_svg(alert))
-        assert len(content) <= MOST_BYTES
+        assert len(content) <= MAX_BYTES
         picture = Image.open(BytesIO(content)).convert("RGB")
         assert picture.size == (320, 264)
         for one in drawn.iter(f"{SVG}path"):
@@ -79,7 +79,7 @@ def test_a_card_has_at_most_twenty_five_words(client, watched_region, make_alert
     page = client.get("/alerts/").content.decode()
     cards = re.findall(r"<article.*?</article>", page, flags=re.DOTALL)
     assert len(cards) == Alert.objects.count()
-    assert [words_of(card) for card in cards if len(words_of(card)) > MOST_WORDS] == []
+    assert [words_of(card) for card in cards if len(words_of(card)) > MAX_WORDS] == []
     assert all("card.svg" in card for card in cards)
 
 
@@ -98,7 +98,7 @@ def test_a_picture_leaves_out_as_much_as_its_limit_asks(monkeypatch, watched_reg
     parts = {"ground": 50_000, "points": 1_000, "outline": 500, "curve": 100}
     drawing = CardDrawing([Shape("sea", ""), Shape("building", "")], [Shape("ramp-0", "")], [Shape("area", "")])
     monkeypatch.setattr(card_picture, "_drawing", lambda alert: drawing)
-    monkeypatch.setattr(card_picture, "MOST_BYTES", most)
+    monkeypatch.setattr(card_picture, "MAX_BYTES", most)
 
     def draw(one: CardDrawing) -> bytes:
         shown = {"ground": len(one.ground) > 1, "points": one.points, "outline": one.above, "curve": True}

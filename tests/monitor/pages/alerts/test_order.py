@@ -6,8 +6,8 @@ import re
 import pytest
 
 from detection.models import Alert
-from detection.selectors import MOST_IMPORTANT
-from monitor.maps.charts.here import MOST_ALERTS, _alerts_near
+from detection.selectors import MAX_IMPORTANT
+from monitor.maps.charts.here import MAX_ALERTS, _alerts_near
 from monitor.notifications.mail import letters
 from monitor.notifications.mail.letters import SHOWN_OF_MANY, AlertNews, RegionNews
 from monitor.wording.cards.cards import alert_card
@@ -74,10 +74,10 @@ def test_a_digest_has_the_most_important_places_first_and_a_summary_leaves_out_t
 
 def test_near_a_house_what_moves_comes_before_what_is_at_rest(order):
     near = [one.card.code for one in _alerts_near(-11.99, 47.0)]  # where the place at rest is
-    assert len(near) == MOST_ALERTS
+    assert len(near) == MAX_ALERTS
     assert not set(near) & set(order[-2:])
 
 
 def test_of_equal_importance_the_newest_is_first_so_that_pages_repeat_none(make_alert):
     made = [make_alert() for _ in range(3)]
-    assert list(Alert.objects.order_by(*MOST_IMPORTANT)) == made[::-1]
+    assert list(Alert.objects.order_by(*MAX_IMPORTANT)) == made[::-1]

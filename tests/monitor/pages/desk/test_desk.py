@@ -118,10 +118,10 @@ def test_many_points_cost_no_more_than_an_even_sample():
         answer = drawn(sheet_body(f"?on={product.pk}"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert fetched.rows < samples.MOST_MARKS + 20
+    assert fetched.rows < samples.MAX_MARKS + 20
     assert peak < 30e6
     shown = len(held(answer)["linked"]["pids"])
-    assert samples.MOST_MARKS / 4 < shown <= samples.MOST_MARKS
+    assert samples.MAX_MARKS / 4 < shown <= samples.MAX_MARKS
     assert f"An even sample of {shown:,} of about 60,000 points" in texts(answer)
     first, second = (samples.marks_of(product=product, ground=None) for _ in range(2))
     assert first.pid == second.pid
@@ -131,7 +131,7 @@ def test_many_points_cost_no_more_than_an_even_sample():
 
 def test_a_cross_plot_of_many_points_reads_some_pages_and_finds_what_all_points_say(monkeypatch):
     product = load_towns(points=MANY)
-    monkeypatch.setattr(samples, "MOST_BINNED", 20_000)
+    monkeypatch.setattr(samples, "MAX_BINNED", 20_000)
     attributes = [BY_NAME["velocity"], BY_NAME["longitude"]]
     read = samples.columns_of(product=product, ground=None, attributes=attributes, most=20_000)
     assert 10_000 < len(read.values) < 40_000

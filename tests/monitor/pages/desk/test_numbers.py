@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml.statistics.many_series import fitted, group
-from ml.statistics.relations import BANDS, MOST_SINGLE, density, relation, robust_line
+from ml.statistics.relations import BANDS, MAX_SINGLE, density, relation, robust_line
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
 
 DATES = [date(2019, 1, 1) + timedelta(days=12 * n) for n in range(100)]
@@ -46,8 +46,8 @@ def test_what_does_not_vary_goes_together_with_nothing():
 
 def test_every_point_is_counted_once_and_few_come_themselves():
     rng = np.random.default_rng(2)
-    few, many = (relation(*rng.normal(size=(2, n))) for n in (MOST_SINGLE, MOST_SINGLE + 1))
-    assert few.x.size == MOST_SINGLE
+    few, many = (relation(*rng.normal(size=(2, n))) for n in (MAX_SINGLE, MAX_SINGLE + 1))
+    assert few.x.size == MAX_SINGLE
     assert many.x.size == 0
     assert sum(band.n for band in many.bands) == many.n
     assert len(many.bands) == BANDS

@@ -141,7 +141,7 @@ def test_a_station_without_points_around_it_says_why(client, local_product):
 
 
 def test_a_station_says_how_many_points_lie_around_it_though_some_are_a_sample(tmp_path, make_egms, monkeypatch):
-    monkeypatch.setattr(selectors, "MOST_POINTS", 8)
+    monkeypatch.setattr(selectors, "MAX_POINTS", 8)
     stations_load(path=of_stations(tmp_path, n=1))
     (one,) = comparisons_of(product=product_load(path=make_egms(change=made.ground_around(PLACES[:1], slope))))
     assert one.difference.n_points >= 12

@@ -195,9 +195,9 @@ def test_too_many_points_are_refused_with_their_number_and_what_to_do(product, m
 
 def test_series_that_would_fill_too_large_a_file_are_refused_with_their_size_and_what_to_do(product, monkeypatch):
     area, n_numbers = product.footprint.buffer(0.01), 12 * product.n_dates
-    monkeypatch.setattr(services, "MOST_BYTES", services.NUMBER_BYTES * n_numbers)
+    monkeypatch.setattr(services, "MAX_BYTES", services.NUMBER_BYTES * n_numbers)
     services.contents_of(area=area, file_format="csv")
-    monkeypatch.setattr(services, "MOST_BYTES", services.NUMBER_BYTES * n_numbers - 1)
+    monkeypatch.setattr(services, "MAX_BYTES", services.NUMBER_BYTES * n_numbers - 1)
     with pytest.raises(Refusal, match=r"fill about .*smaller area, or leave out the series"):
         services.contents_of(area=area, file_format="csv")
     services.contents_of(area=area, file_format="csv", with_series=False)

@@ -170,12 +170,12 @@ def test_whoever_declined_is_not_asked_again_and_an_unanswered_question_is_forgo
 
 def test_invitations_of_a_day_and_members_are_limited(three, settings, monkeypatch):
     owner, *_ = three
-    monkeypatch.setattr(services, "MOST_INVITATIONS", 2)
+    monkeypatch.setattr(services, "MAX_INVITATIONS", 2)
     for name in ("carla", "dora"):
         services.member_invite(owner=owner, email=f"{name}@example.org")
     with pytest.raises(Refusal, match="Daily limit"):
         services.member_invite(owner=owner, email="eva@example.org")
-    monkeypatch.setattr(services, "MOST_MEMBERS", 5)
+    monkeypatch.setattr(services, "MAX_MEMBERS", 5)
     with pytest.raises(Refusal, match="5 members"):
         services.member_invite(owner=owner, email="frida@example.org")
 

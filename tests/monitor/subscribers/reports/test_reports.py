@@ -20,7 +20,7 @@ from monitor.operations.retention.services import prune
 from monitor.self_service import reports as pages
 from monitor.subscribers.reports.services import report_decide
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.given_files import MOST_BYTES_OF_PHOTO, PHOTO_PX
+from monitor.subscribers.subscriptions.given_files import MAX_BYTES_OF_PHOTO, PHOTO_PX
 from monitor.web.roles import VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.reports import CAMERA, FORM, SENDER, aged, make_report, photo
@@ -87,7 +87,7 @@ def bomb() -> bytes:
     "content",
     [
         *(b"<html><script>alert(1)</script>", b"GIF89a\x01\x00\x01\x00", photo()[:200], bomb(), b"%PDF-1.7"),
-        bytes(MOST_BYTES_OF_PHOTO + 1),
+        bytes(MAX_BYTES_OF_PHOTO + 1),
     ],
     ids=["page", "gif", "cut", "bomb", "pdf", "large"],
 )

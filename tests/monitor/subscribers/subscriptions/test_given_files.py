@@ -21,7 +21,7 @@ from core.errors import InputError
 from ingest.jobs.given import LIMITS
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import given_files
-from monitor.subscribers.subscriptions.given_files import MOST_BYTES, boundary
+from monitor.subscribers.subscriptions.given_files import MAX_BYTES, boundary
 from monitor.wording.refusals import Refusal
 from tests.makers import streetmap
 from tests.makers.hostile_boundaries import hostile_boundaries
@@ -116,7 +116,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"x" * (MOST_BYTES + 1), "the limit is 5,120 kB"),
+        (b"x" * (MAX_BYTES + 1), "the limit is 5,120 kB"),
         (b"\x89PNG\r\n", "is not a boundary file"),
         (b"{", r"cannot be read as GeoJSON"),
         (b'{"type": "FeatureCollection"}', "cannot be read as GeoJSON"),

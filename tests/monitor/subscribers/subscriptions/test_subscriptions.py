@@ -294,7 +294,7 @@ def test_what_is_over_is_deleted(make_subscription):
 
 
 def test_one_address_has_at_most_twenty_regions(client, make_subscription, settings):
-    for _ in range(subscriptions.MOST_PER_ADDRESS):
+    for _ in range(subscriptions.MAX_PER_ADDRESS):
         make_subscription(RESIDENT)
     ask(client)
     answer = client.post(link_in(mail.outbox[-1], "be/confirm"))

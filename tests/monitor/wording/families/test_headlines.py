@@ -9,7 +9,7 @@ from lab.samples.sentences import samples
 from monitor.wording.families import voice_of
 
 SAMPLES = samples()
-MOST_WORDS = 20
+MAX_WORDS = 20
 PERIOD = re.compile(r"\b(between|since|until|in|in the same time|on)\b")
 RATE = re.compile(r"([\d.,]+) (?:mm|metres|centimetres|m) a (?:year|day)")
 
@@ -25,7 +25,7 @@ MOVING = [(about, one) for about, one in SAMPLES if one.is_measured and family(o
 def test_the_short_sentence_is_one_sentence_of_at_most_twenty_words_with_a_time(alert):
     brief = voice_of(alert).brief(alert)
     assert len(re.split(r"(?<=\.) (?=[A-Z])", brief)) == 1
-    assert len(brief.split()) <= MOST_WORDS
+    assert len(brief.split()) <= MAX_WORDS
     assert PERIOD.search(brief)
 
 
