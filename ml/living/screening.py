@@ -1,0 +1,114 @@
+"""Delay of the atmosphere and of orbits in an interferogram: what a point's neighbourhood shares beyond 5 km."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from ml.deformation.series.regression import Float32, Float64
+from ml.statistics.robust import MAD_TO_SIGMA
+
+SHARED_M = 5_000.0  # Motion that is wider than this is not told from delay.
+SQUARE_M = 500.0  # side of the squares whose medians are smoothed
+KERNEL_SQUARES = SHARED_M / 2 / SQUARE_M  # standard deviation of the Gaussian
+CENTRE = 1 / (2 * np.pi * KERNEL_SQUARES**2)  # weight of a square in its own smoothed value
+TURNS = 4  # of the robust regression
+CLIP = 2.5  # Differences beyond so many standard deviations are clipped to it.
+NO_WEIGHT = 1e-9
+
+
+class Ground(NamedTuple):
+    """Places of points, (points,): metres in a plane, height in metres with NaN where it is unknown."""
+
+    x_m: Float64
+    y_m: Float64
+    height_m: Float32
+
+
+class Delay(NamedTuple):
+    """Delay at each point, (points,), mm, and the standard deviation of the part that screening leaves."""
+
+    shared_mm: Float32
+    left_sigma_mm: float
+
+
+def screen(ground: Ground, difference_mm: Float32) -> Delay:
+    """Estimate the delay in an interferogram from its differences to what was expected.
+
+    A plane and a slope with height are fitted first, so that small regions and relief are screened, too; then medians
+    of squares are smoothed. Both are robust: ground that moves unexpectedly is not followed while it is the minority.
+    What is left is measured on squares that are predicted from their neighbours alone.
+
+    Args:
+        ground: Places of the points.
+        difference_mm: (points,), measured less expected change, mm; NaN where nothing was measured.
+    """
+    known = np.isfinite(difference_mm)
+    if not known.any():
+        return Delay(np.zeros_like(difference_mm), 0.0)
+    terms = _terms(ground)
+    trend = terms @ _robust_coefficients(terms[known], difference_mm[known])
+    squares = _squares(ground)
+    numbers, medians, weights = _medians(squares, difference_mm - trend)
+    limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(medians))) + 1e-3
+    total, weight = np.zeros(squares.shape), np.zeros(squares.shape)
+    total.flat[numbers], weight.flat[numbers] = weights * np.clip(medians, -limit, limit), weights
+    total, weight = (gaussian_filter(plane, KERNEL_SQUARES, mode="constant") for plane in (total, weight))
+    smooth = total / np.maximum(weight, NO_WEIGHT)
+    own = CENTRE * weights
+    others = weight.flat[numbers] - own
+    predicted = (total.flat[numbers] - own * np.clip(medians, -limit, limit)) / np.maximum(others, NO_WEIGHT)
+    left = medians - predicted
+    at_points = map_coordinates(smooth, [squares.down - 0.5, squares.across - 0.5], order=1, mode="nearest")
+    return Delay((trend + at_points).astype(np.float32), MAD_TO_SIGMA * float(np.median(np.abs(left))))
+
+
+def _terms(ground: Ground) -> Float64:
+    x, y = (plane - plane.mean() for plane in (ground.x_m, ground.y_m))
+    height = np.nan_to_num(ground.height_m - np.nanmean(ground.height_m)) if np.isfinite(ground.height_m).any() else 0.0
+    columns = [np.ones_like(x), x / 1e4, y / 1e4]
+    if np.any(height):
+        columns.append(height / 1e3)
+    return np.column_stack(columns)
+
+
+def _robust_coefficients(terms: Float64, values: Float32) -> Float64:
+    clipped = np.clip(values, *np.percentile(values, [5, 95])).astype(np.float64)
+    inverse = np.linalg.pinv(terms)
+    for _ in range(TURNS):
+        curve = terms @ (inverse @ clipped)
+        left = values - curve
+        limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(left - np.median(left)))) + 1e-3
+        clipped = curve + np.clip(left, -limit, limit)
+    return np.asarray(inverse @ clipped, dtype=np.float64)
+
+
+def square_medians(ground: Ground, values_mm: Float32) -> Float64:
+    """Return the medians of the squares of SQUARE_M with known points, (squares,), mm."""
+    return _medians(_squares(ground), values_mm)[1]
+
+
+class _Squares(NamedTuple):
+    """Squares of SQUARE_M: position of each point in squares, (points,), its square's number, and their shape."""
+
+    down: Float64
+    across: Float64
+    number: NDArray[np.int64]
+    shape: tuple[int, int]
+
+
+def _squares(ground: Ground) -> _Squares:
+    across, down = ((plane - plane.min()) / SQUARE_M for plane in (ground.x_m, ground.y_m))
+    rows, cols = int(down.max()) + 1, int(across.max()) + 1
+    return _Squares(down, across, down.astype(np.int64) * cols + across.astype(np.int64), (rows, cols))
+
+
+def _medians(squares: _Squares, values_mm: NDArray[np.floating]) -> tuple[NDArray[np.int64], Float64, Float64]:
+    """Return the numbers of the squares with known points, their medians and their weights, which grow to 1."""
+    known = np.flatnonzero(np.isfinite(values_mm))
+    order = known[np.lexsort((values_mm[known], squares.number[known]))]
+    numbers, starts, counts = np.unique(squares.number[order], return_index=True, return_counts=True)
+    ordered = values_mm[order].astype(np.float64)
+    medians = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
+    return numbers, medians, counts / (counts + 1)
