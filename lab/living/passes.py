@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.living.inversion import Interferogram
-from ml.living.screening import Ground
+from ml.living.screening import SQUARE_M, Ground
 from ml.simulation.velocity.nuisance import Range, turbulence_field
 
 FIELD_CELLS = 512  # side of a field of turbulence, of which a quarter or less is used
@@ -23,7 +23,7 @@ TURBULENCE_MM2 = Range(1.0, 6.0)  # semivariance of a date's delay at 1.25 km: 1
 RELIEF_MM_KM = 10.0  # standard deviation of a date's slope with height
 PLANE_MM_10KM = 5.0  # of a date's slope, east and north, over 10 km
 LOOKS = 20  # of a usual 80 m product, independent ones
-BLOCK_SHARE = 0.3  # of the interferograms have an unwrapping error
+BLOCKS_PER_100_KM2 = 0.3  # unwrapping errors of an interferogram; the simulator's releases have 0.03
 BLOCK_M = Range(150.0, 800.0)
 GAP_SHARE = 0.03  # of the points of an interferogram are not measured
 REACH = 3  # dates to which a new date is paired
@@ -49,6 +49,8 @@ class Passes:
         self.rng, self.series = rng, series
         gamma = series.coherence
         self.sigma_mm = HALF_WAVE_MM / (2 * np.pi) * np.sqrt((1 - gamma**2) / (2 * LOOKS * gamma**2))
+        squares = np.column_stack([series.ground.x_m, series.ground.y_m]) // SQUARE_M
+        self.area_km2 = len(np.unique(squares, axis=0)) * (SQUARE_M / 1000) ** 2
         self._delays: dict[int, Float64] = {}
 
     def ending_on(self, number: int) -> list[Interferogram]:
@@ -59,7 +61,7 @@ class Passes:
         rng, series = self.rng, self.series
         change = series.displacement_mm[:, later] - series.displacement_mm[:, earlier]
         change = change + self._delay(later) - self._delay(earlier) + self.sigma_mm * rng.standard_normal(change.size)
-        if rng.random() < BLOCK_SHARE:
+        for _ in range(rng.poisson(BLOCKS_PER_100_KM2 * self.area_km2 / 100)):
             change[self._block()] += rng.choice([-1, 1]) * HALF_WAVE_MM
         change[rng.random(change.size) < GAP_SHARE] = np.nan
         return Interferogram(series.dates[earlier], change.astype(np.float32), self.sigma_mm.astype(np.float32))

@@ -7,22 +7,41 @@ forecast from the years before it.
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
 from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS, Float32
 from ml.living.forecast import forecast
-from ml.living.screening import Ground, square_medians
+from ml.living.screening import Ground, screen
+from ml.statistics.robust import MAD_TO_SIGMA
 
 MAX_POINTS = 20_000  # of a release that are enough to learn from
+BACK = timedelta(days=2 * 365)  # Earlier years are forecast from too few years to be like the next one.
 AHEAD = timedelta(days=365)
 STEP = timedelta(days=91)  # between the days from which earlier years are forecast
-ANCHOR_DATES = 3  # before such a day: the deviation from the forecast is counted from their mean
-WITHOUT_HISTORY_MM2_YR = 16.0  # variance a year of a release too short to learn from: 4 mm after a year
+EVERY = 4  # dates are skipped between those that are compared
+MIN_ROWS = 8
+MIN_LOCAL_MM2_YR = 0.5
 
 
-def drift_mm2_per_year(ground: Ground, dates: Sequence[date], displacement_mm: Float32) -> float:
-    """Return the variance, mm², by which shared deviations from the forecast grow in a year, like a random walk.
+class Drift(NamedTuple):
+    """Variances, mm², by which deviations from the forecast grow in a year, like a random walk.
+
+    Attributes:
+        shared_mm2_yr: Of what neighbourhoods share, which new passes do not show.
+        local_mm2_yr: Of single points against their neighbourhood.
+    """
+
+    shared_mm2_yr: float
+    local_mm2_yr: float
+
+
+WITHOUT_HISTORY = Drift(16.0, 4.0)  # of a release too short to learn from: 4 and 2 mm after a year
+
+
+def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32) -> Drift:
+    """Learn the drift from a release.
 
     Args:
         ground: Places of the points.
@@ -32,21 +51,25 @@ def drift_mm2_per_year(ground: Ground, dates: Sequence[date], displacement_mm: F
     chosen = slice(None, None, -(-len(displacement_mm) // MAX_POINTS))
     ground = Ground(*(column[chosen] for column in ground))
     series = displacement_mm[chosen]
-    end = dates[0] + timedelta(days=round(MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR))
-    leads, squares = [], []
+    end = max(dates[0] + timedelta(days=round(MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR)), dates[-1] - BACK)
+    rows: list[tuple[float, float, float]] = []
     while end < dates[-1] - STEP:
         known = sum(day <= end for day in dates)
         curve = forecast(dates[:known], series[:, :known])
-        ahead = [number for number in range(known, len(dates)) if dates[number] <= end + AHEAD]
-        anchors = range(known - ANCHOR_DATES, known)
-        start = np.nanmean([series[:, number] - curve.on(dates[number]) for number in anchors], axis=0)
-        for number in ahead:
-            shared = square_medians(ground, series[:, number] - curve.on(dates[number]) - start)
-            leads.append((dates[number] - dates[known - 1]).days / DAYS_PER_YEAR)
-            squares.append(float(np.mean(shared**2)) if shared.size else np.nan)
+        for at in range(known, len(dates), EVERY):
+            if dates[at] <= end + AHEAD:
+                deviation = series[:, at] - curve.on(dates[at])
+                shared = screen(ground, deviation).shared_mm
+                lead = (dates[at] - dates[known - 1]).days / DAYS_PER_YEAR
+                rows.append((lead, float(np.mean(shared**2)), _variance(deviation - shared)))
         end += STEP
-    lead, square = np.array(leads), np.array(squares)
-    usable = np.isfinite(square)
-    if not usable.any():
-        return WITHOUT_HISTORY_MM2_YR
-    return float(lead[usable] @ square[usable] / (lead[usable] @ lead[usable]))
+    if len(rows) < MIN_ROWS:
+        return WITHOUT_HISTORY
+    lead, shared_square, local_square = np.array(rows).T
+    line = np.polyfit(lead, local_square, 1)  # its value at 0 is the scatter of single dates
+    return Drift(float(lead @ shared_square / (lead @ lead)), max(float(line[0]), MIN_LOCAL_MM2_YR))
+
+
+def _variance(values: Float32) -> float:
+    """Return the variance of most values."""
+    return float((MAD_TO_SIGMA * np.nanmedian(np.abs(values))) ** 2)

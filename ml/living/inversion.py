@@ -1,28 +1,36 @@
-"""Sequential least squares over a network of interferograms, with bounded memory.
+"""Living series of a release: one date more for each pass, by sequential least squares with bounded memory.
 
-The state holds the deviation of each point from its forecast on the last few dates, with their covariance. A new date
-is added with the interferograms that end on it; the oldest date leaves the state, whose other dates keep what was
-learned from it (marginalisation). So every date is estimated from all interferograms so far, and a date costs the same
-however long the series has grown. For sequential estimation of series: Jolivet and Simons 2018,
-doi 10.1002/2017GL076533; Wang et al. 2022 (sequential least squares), both for complete networks.
+A network of interferograms is inverted as it grows. The state holds where each point seems to be on the last few dates,
+delay included, relative to its forecast, with covariances. A new date is added with the interferograms that end on it;
+the oldest leaves the state, whose other dates keep what was learned from it (marginalisation). So each date is
+estimated from all interferograms so far, and costs the same however long the series has grown. Delay is screened once
+for each date, after the inversion: closed loops of interferograms hold no delay, so that they show unwrapping errors,
+and errors of the screening do not add up.
+
+What is left of a date is drift + usual scatter of the point around its curve + delay that screening left. A release
+would show the first two, so these are estimated, by a random walk. How fast ground drifts, the release tells.
+
+Sequential estimation of series: Jolivet and Simons 2018, doi 10.1002/2017GL076533.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32
-from ml.living.drift import drift_mm2_per_year
+from ml.living.drift import Drift, learn_drift
 from ml.living.forecast import Forecast, forecast
-from ml.living.screening import Ground, screen
+from ml.living.screening import Ground, aligned, screen
 
 ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
-MAX_STEP_SHARE = 0.5  # of half a wave: prior standard deviation of the motion between two passes
+ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
+MAX_DELAY_MM = 100.0  # prior standard deviation of the seeming position on a new date
 SURELY = 3.0  # standard deviations beyond which a point has surely left its forecast
-MAX_SIGMA_SHARE = 0.45  # of the same: a date known no better than this is unknown
+MOVING_MM2_YR = 200.0  # variance by which such ground drifts further in a year
+MIN_DELAY_MM = 0.3
 
 
 class Interferogram(NamedTuple):
@@ -44,10 +52,10 @@ class NewDate(NamedTuple):
 
     Attributes:
         day: The date.
-        displacement_mm: (points,), continues the release; NaN where it is unknown.
+        displacement_mm: (points,), continues the release; NaN where nothing was measured.
         sigma_mm: (points,), standard deviation; it grows with the number of dates since the release.
-        deviation_mm: (points,), displacement less forecast.
-        delay_sigma_mm: Standard deviation of the delay that screening left, the same for all points.
+        deviation_mm: (points,), screened position less forecast: what changes are sought in.
+        delay_sigma_mm: Usual standard deviation of the delay that screening left.
         undone: Number of values from which whole cycles were taken.
     """
 
@@ -68,22 +76,27 @@ class LivingState:
         forecast: Of the release.
         half_wave_mm: Motion of one cycle.
         released: Last day of the release.
-        drift_mm2_yr: Variance, mm² a year, by which what neighbourhoods share leaves the forecast unseen.
-        anchor_mm: (points,), mean deviation at the end of the release, to which new dates are referenced.
+        drift: How fast ground leaves its forecast.
+        anchor_mm: (points,), mean deviation at the end of the release, to which the first new dates are referenced.
         days: Active dates, ascending, at most ACTIVE_DATES.
-        deviation_mm: (points, days), displacement less forecast.
-        covariance: (points, days, days), mm².
+        position_mm: (points, days), seeming position less forecast, delay included.
+        covariance: (points, days, days), mm², of decorrelation noise.
+        drift_mm, drift_variance: (points,), mm and mm²: drift from the forecast on the last day.
+        seam_variance: (points,), mm²: of the delay of the release's last dates, which all new dates inherit.
     """
 
     ground: Ground
     forecast: Forecast
     half_wave_mm: float
     released: date
-    drift_mm2_yr: float
+    drift: Drift
     anchor_mm: Float32
     days: tuple[date, ...]
-    deviation_mm: Float32
+    position_mm: Float32
     covariance: Float32
+    drift_mm: Float32
+    drift_variance: Float32
+    seam_variance: Float32
 
 
 def begin(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_wave_mm: float) -> LivingState:
@@ -96,116 +109,141 @@ def begin(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_
         half_wave_mm: Motion along the line of sight of one cycle of phase.
     """
     curve = forecast(dates, displacement_mm)
-    last = tuple(dates[-ACTIVE_DATES:])
-    expected = np.column_stack([curve.on(day) for day in last])
-    deviation = displacement_mm[:, -len(last) :] - expected
-    known = np.isfinite(deviation)
-    covariance = np.zeros((*deviation.shape, len(last)), dtype=np.float32)
-    every = np.arange(len(last))
+    days = tuple(dates[-ACTIVE_DATES:])
+    position = displacement_mm[:, -len(days) :] - np.column_stack([curve.on(day) for day in days])
+    known = np.isfinite(position)
+    position = np.where(known, position, 0.0).astype(np.float32)
+    count = np.maximum(known.sum(axis=1), 1)
+    anchor = (position.sum(axis=1) / count).astype(np.float32)
+    covariance = np.zeros((*position.shape, len(days)), dtype=np.float32)
+    every = np.arange(len(days))
     covariance[:, every, every] = np.where(known, 0.0, half_wave_mm**2)
-    deviation = np.where(known, deviation, 0.0).astype(np.float32)
-    anchor = (deviation.sum(axis=1) / np.maximum(known.sum(axis=1), 1)).astype(np.float32)
-    drift = drift_mm2_per_year(ground, dates, displacement_mm)
-    return LivingState(ground, curve, half_wave_mm, dates[-1], drift, anchor, last, deviation, covariance)
+    return LivingState(
+        ground=ground,
+        forecast=curve,
+        half_wave_mm=half_wave_mm,
+        released=dates[-1],
+        drift=learn_drift(ground, dates, displacement_mm),
+        anchor_mm=anchor,
+        days=days,
+        position_mm=position,
+        covariance=covariance,
+        drift_mm=anchor,
+        drift_variance=(curve.noise_mm**2 / count).astype(np.float32),
+        seam_variance=np.zeros_like(anchor),
+    )
 
 
 def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram]) -> tuple[LivingState, NewDate]:
-    """Add one date by the interferograms that end on it and begin on an active date; others are left out.
+    """Add one date by the interferograms that end on it and begin on an active date.
 
-    Raises ValueError if the day is not after the active dates.
+    Raises ValueError if the day is not after the active dates, or no interferogram begins on one of them.
     """
-    if day <= state.days[-1]:
-        raise ValueError(f"{day} is not after {state.days[-1]}")
-    used = [one for one in interferograms if one.earlier in state.days]
-    reference = _reference(state)
-    position = _positions(state, day, used, reference)
-    undone = _undo_cycles(position, state.deviation_mm[:, -1], state.half_wave_mm)
-    deviation, covariance = _with_prior(state)
-    for pair, measured in zip(used, position.T, strict=True):
+    used = [pair for pair in interferograms if pair.earlier in state.days]
+    if day <= state.days[-1] or not used:
+        raise ValueError(f"no interferogram leads from {state.days[0]} to {state.days[-1]} to {day}")
+    seen = _seen_by(state, day, used)
+    drift_variance = _drift_variance(state, day)
+    moved = np.abs(state.drift_mm) > SURELY * np.sqrt(drift_variance)
+    fading = np.exp(-(day - state.released) / ANCHOR_FADES)
+    reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
+    undone = undo_cycles(seen, state.half_wave_mm)
+    position, covariance = _with_new_date(state)
+    for pair, measured in zip(used, seen.T, strict=True):
         earlier = state.days.index(pair.earlier)
-        _update(deviation, covariance, earlier, measured - state.deviation_mm[:, earlier], pair.sigma_mm)
-    variance = covariance[:, -1, -1]
-    delay_sigma = screen(state.ground, deviation[:, -1] - reference).left_sigma_mm
-    shared = delay_sigma**2 + state.drift_mm2_yr * (day - state.released).days / DAYS_PER_YEAR
-    known = variance <= (MAX_SIGMA_SHARE * state.half_wave_mm) ** 2
-    displacement = np.where(known, state.forecast.on(day) + deviation[:, -1], np.nan).astype(np.float32)
-    new = NewDate(
-        day,
-        displacement,
-        np.sqrt(variance + shared),
-        np.where(known, deviation[:, -1], np.nan).astype(np.float32),
-        delay_sigma,
-        undone,
+        _update(position, covariance, earlier, measured - state.position_mm[:, earlier], pair.sigma_mm)
+    known = np.isfinite(seen).any(axis=1)
+    seeming = np.where(known, position[:, -1], np.nan)
+    delay = screen(state.ground, seeming - reference)
+    deviation = (seeming - delay.shared_mm).astype(np.float32)
+    left = np.maximum(delay.left_sigma_mm, MIN_DELAY_MM) ** 2 + covariance[:, -1, -1]
+    seam = left / len(used) if state.days[-1] == state.released else state.seam_variance
+    left = left + seam
+    innovation = np.where(known, deviation - state.drift_mm, 0.0)
+    expected = drift_variance + state.forecast.noise_mm**2
+    shown = np.where(known, expected / (expected + left), 0.0)  # share of what the release would show, too
+    gain = np.where(known, drift_variance / (expected + left), 0.0)
+    years = (day - state.released).days / DAYS_PER_YEAR
+    displacement = np.where(known, state.forecast.on(day) + state.drift_mm + shown * innovation, np.nan)
+    sigma = np.sqrt((1 - shown) * expected + state.drift.shared_mm2_yr * years)
+    after = replace(
+        state,
+        days=(*state.days, day)[-ACTIVE_DATES:],
+        position_mm=position[:, -ACTIVE_DATES:],
+        covariance=covariance[:, -ACTIVE_DATES:, -ACTIVE_DATES:],
+        drift_mm=(state.drift_mm + gain * innovation).astype(np.float32),
+        drift_variance=((1 - gain) * drift_variance).astype(np.float32),
+        seam_variance=np.asarray(seam, dtype=np.float32),
     )
-    keep = slice(-ACTIVE_DATES, None)
-    days = (*state.days, day)[keep]
-    return replace(state, days=days, deviation_mm=deviation[:, keep], covariance=covariance[:, keep, keep]), new
+    values = (displacement.astype(np.float32), sigma.astype(np.float32), deviation)
+    return after, NewDate(day, *values, float(np.median(delay.left_sigma_mm)), undone)
 
 
-def _reference(state: LivingState) -> Float32:
-    """Return the deviation that is expected of each point, (points,), mm: that of the release, or the last if it moved.
+def _drift_variance(state: LivingState, day: date) -> Float32:
+    """Return the variance of the drift on a day before anything is measured, (points,), mm²."""
+    years = (day - state.days[-1]).days / DAYS_PER_YEAR
+    moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
+    growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * years
+    return np.asarray(state.drift_variance + growth, dtype=np.float32)
 
-    Points at rest do not hand on the errors of the last date, which would add up.
+
+def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram]) -> Float32:
+    """Return the seeming position on a day by each pair, less forecast, (points, pairs), mm.
+
+    They hold the same delay, but each pair has its own zero, and may have its own slope: both are made alike.
     """
-    moved = state.deviation_mm[:, -1] - state.anchor_mm
-    surely = np.abs(moved) > SURELY * np.sqrt(
-        state.covariance[:, -1, -1] + screen(state.ground, moved).left_sigma_mm ** 2
-    )
-    return np.asarray(state.anchor_mm + np.where(surely, moved, 0), dtype=np.float32)
-
-
-def _positions(state: LivingState, day: date, pairs: Sequence[Interferogram], reference: Float32) -> Float32:
-    """Return the new deviation that each pair measures, screened, (points, pairs), mm."""
-    positions = np.empty((len(state.deviation_mm), len(pairs)), dtype=np.float32)
-    expected_now = state.forecast.on(day)
+    seen = np.empty((len(state.position_mm), len(pairs)), dtype=np.float32)
+    expected = state.forecast.on(day)
     for column, pair in enumerate(pairs):
-        expected = expected_now - state.forecast.on(pair.earlier)
-        measured = pair.change_mm - expected + state.deviation_mm[:, state.days.index(pair.earlier)]
-        positions[:, column] = measured - screen(state.ground, measured - reference).shared_mm
-    return positions
+        change = pair.change_mm - expected + state.forecast.on(pair.earlier)
+        seen[:, column] = change + state.position_mm[:, state.days.index(pair.earlier)]
+    for column in range(1, len(pairs)):
+        seen[:, column] = aligned(state.ground, seen[:, column], seen[:, 0])
+    return seen
 
 
-def _undo_cycles(position: Float32, last_mm: Float32, half_wave_mm: float) -> int:
-    """Take whole cycles from the pairs that contradict the others (closure); return the number of values changed.
+def undo_cycles(seen: Float32, half_wave_mm: float) -> int:
+    """Take whole cycles from the pairs that contradict the others (closure), in place; return the number of changes.
 
-    Of an even number of pairs that contradict each other, the one that is nearer to the last deviation is believed.
-    What all pairs show is motion, whatever its size.
+    Where no side has more pairs than the other, all are left out. What all pairs show is motion, whatever its size.
+
+    Args:
+        seen: (points, pairs), the same position seen by each pair, mm; NaN where it was not measured.
+        half_wave_mm: Motion of one cycle.
     """
-    if not position.shape[1]:
-        return 0
-    away = np.where(np.isfinite(position), np.abs(position - last_mm[:, None]), np.inf)
-    nearest = np.take_along_axis(position, away.argmin(axis=1)[:, None], axis=1)
-    cycles = np.nan_to_num(np.rint((position - nearest) / half_wave_mm))
-    far = cycles != 0
-    known = np.isfinite(position).sum(axis=1)
-    moved = (2 * far.sum(axis=1) > known)[:, None]  # Most pairs agree elsewhere: the nearest one is wrong.
-    base = np.where(moved, _median_of_far(cycles, far), 0)
-    position -= (cycles - base) * half_wave_mm
-    return int(np.count_nonzero(cycles != base))
+    agreeing = (np.abs(seen[:, :, None] - seen[:, None, :]) < half_wave_mm / 2).sum(axis=2)  # 0 for NaN
+    believed = np.take_along_axis(seen, agreeing.argmax(axis=1)[:, None], axis=1)
+    cycles = np.nan_to_num(np.rint((seen - believed) / half_wave_mm))
+    wrong = np.count_nonzero(cycles, axis=1)
+    seen -= cycles * half_wave_mm
+    seen[2 * wrong >= np.maximum(np.isfinite(seen).sum(axis=1), 1)] = np.nan
+    return int(wrong.sum())
 
 
-def _median_of_far(cycles: Float32, far: np.ndarray) -> Float32:
-    count = np.maximum(far.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.rint(np.where(far, cycles, 0).sum(axis=1, keepdims=True) / count), dtype=np.float32)
+def _with_new_date(state: LivingState) -> tuple[Float32, Float32]:
+    """Return positions and covariances with a last date more, about which nothing is known."""
+    points, size = state.position_mm.shape
+    position = np.concatenate([state.position_mm, state.position_mm[:, -1:]], axis=1)
+    covariance = np.zeros((points, size + 1, size + 1), dtype=np.float32)
+    covariance[:, :size, :size] = state.covariance
+    covariance[:, size, size] = MAX_DELAY_MM**2
+    return position, covariance
 
 
-def _with_prior(state: LivingState) -> tuple[Float32, Float32]:
-    """Return deviations and covariances with a last date more, about which only the largest step is known."""
-    points, dates = state.deviation_mm.shape
-    deviation = np.concatenate([state.deviation_mm, state.deviation_mm[:, -1:]], axis=1)
-    covariance = np.empty((points, dates + 1, dates + 1), dtype=np.float32)
-    covariance[:, :dates, :dates] = state.covariance
-    covariance[:, dates, :dates] = covariance[:, :dates, dates] = state.covariance[:, -1]
-    covariance[:, dates, dates] = state.covariance[:, -1, -1] + (MAX_STEP_SHARE * state.half_wave_mm) ** 2
-    return deviation, covariance
+def _update(position: Float32, covariance: Float32, earlier: int, change_mm: Float32, sigma_mm: Float32) -> None:
+    """Update by one pair, in place.
 
-
-def _update(deviation: Float32, covariance: Float32, earlier: int, change_mm: Float32, sigma_mm: Float32) -> None:
-    """Update by one pair, in place. change_mm: (points,), of the deviation since the date of index `earlier`."""
-    innovation = change_mm - (deviation[:, -1] - deviation[:, earlier])
+    Args:
+        position: (points, dates); the last is the new date.
+        covariance: (points, dates, dates).
+        earlier: Index of the earlier date.
+        change_mm: (points,), between the two positions; NaN where nothing was measured.
+        sigma_mm: (points,), its standard deviation.
+    """
+    innovation = change_mm - (position[:, -1] - position[:, earlier])
     known = np.isfinite(innovation)
     shared = covariance[:, :, -1] - covariance[:, :, earlier]  # with the change
     variance = shared[:, -1] - shared[:, earlier] + np.where(known, sigma_mm, 1.0) ** 2
     gain = np.where(known, 1 / variance, 0)[:, None] * shared
-    deviation += gain * np.where(known, innovation, 0)[:, None]
+    position += gain * np.where(known, innovation, 0)[:, None]
     covariance -= gain[:, :, None] * shared[:, None, :]

@@ -27,10 +27,10 @@ class Ground(NamedTuple):
 
 
 class Delay(NamedTuple):
-    """Delay at each point, (points,), mm, and the standard deviation of the part that screening leaves."""
+    """Delay at each point, (points,), mm, and the standard deviation of what screening leaves there."""
 
     shared_mm: Float32
-    left_sigma_mm: float
+    left_sigma_mm: Float32
 
 
 def screen(ground: Ground, difference_mm: Float32) -> Delay:
@@ -46,22 +46,32 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
     """
     known = np.isfinite(difference_mm)
     if not known.any():
-        return Delay(np.zeros_like(difference_mm), 0.0)
+        return Delay(*np.zeros((2, known.size), dtype=np.float32))
     terms = _terms(ground)
     trend = terms @ _robust_coefficients(terms[known], difference_mm[known])
     squares = _squares(ground)
     numbers, medians, weights = _medians(squares, difference_mm - trend)
     limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(medians))) + 1e-3
-    total, weight = np.zeros(squares.shape), np.zeros(squares.shape)
-    total.flat[numbers], weight.flat[numbers] = weights * np.clip(medians, -limit, limit), weights
-    total, weight = (gaussian_filter(plane, KERNEL_SQUARES, mode="constant") for plane in (total, weight))
-    smooth = total / np.maximum(weight, NO_WEIGHT)
-    own = CENTRE * weights
-    others = weight.flat[numbers] - own
-    predicted = (total.flat[numbers] - own * np.clip(medians, -limit, limit)) / np.maximum(others, NO_WEIGHT)
-    left = medians - predicted
-    at_points = map_coordinates(smooth, [squares.down - 0.5, squares.across - 0.5], order=1, mode="nearest")
-    return Delay((trend + at_points).astype(np.float32), MAD_TO_SIGMA * float(np.median(np.abs(left))))
+    kept = np.clip(medians, -limit, limit)
+    total, weight = _smoothed(squares, numbers, weights * kept), _smoothed(squares, numbers, weights)
+    others = np.maximum(weight.flat[numbers] - CENTRE * weights, NO_WEIGHT)
+    left = medians - (total.flat[numbers] - CENTRE * weights * kept) / others
+    usual = MAD_TO_SIGMA * float(np.median(np.abs(left)))
+    square = _smoothed(squares, numbers, weights * np.minimum(left**2, (CLIP * usual) ** 2))
+    at = squares.down - 0.5, squares.across - 0.5
+    shared, variance = (
+        map_coordinates(plane / np.maximum(weight, NO_WEIGHT), at, order=1, mode="nearest") for plane in (total, square)
+    )
+    return Delay((trend + shared).astype(np.float32), np.sqrt(np.maximum(variance, 0)).astype(np.float32))
+
+
+def aligned(ground: Ground, values_mm: Float32, to_mm: Float32) -> Float32:
+    """Return values, (points,), mm, less the plane by which most of them differ from others."""
+    known = np.isfinite(values_mm) & np.isfinite(to_mm)
+    if not known.any():
+        return values_mm
+    terms = _terms(ground)[:, :3]
+    return np.asarray(values_mm - terms @ _robust_coefficients(terms[known], (values_mm - to_mm)[known]), np.float32)
 
 
 def _terms(ground: Ground) -> Float64:
@@ -82,11 +92,6 @@ def _robust_coefficients(terms: Float64, values: Float32) -> Float64:
         limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(left - np.median(left)))) + 1e-3
         clipped = curve + np.clip(left, -limit, limit)
     return np.asarray(inverse @ clipped, dtype=np.float64)
-
-
-def square_medians(ground: Ground, values_mm: Float32) -> Float64:
-    """Return the medians of the squares of SQUARE_M with known points, (squares,), mm."""
-    return _medians(_squares(ground), values_mm)[1]
 
 
 class _Squares(NamedTuple):
@@ -112,3 +117,10 @@ def _medians(squares: _Squares, values_mm: NDArray[np.floating]) -> tuple[NDArra
     ordered = values_mm[order].astype(np.float64)
     medians = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
     return numbers, medians, counts / (counts + 1)
+
+
+def _smoothed(squares: _Squares, numbers: NDArray[np.int64], values: Float64) -> Float64:
+    """Spread the values of squares by the Gaussian over all squares."""
+    plane = np.zeros(squares.shape)
+    plane.flat[numbers] = values
+    return np.asarray(gaussian_filter(plane, KERNEL_SQUARES, mode="constant"))
