@@ -57,6 +57,11 @@ class Errors(NamedTuple):
 Method = Callable[[Series, int, Passes], Errors]
 
 
+def place_series(place: str) -> Series:
+    """Return the series of one of PLACES or SIMULATED. Raises InputError if it is missing."""
+    return simulated_series(SIMULATED[place]) if place in SIMULATED else read_series(*PLACES[place])
+
+
 def read_series(file: str, mapping: str | None) -> Series:
     """Read a real series. Raises InputError if it is missing."""
     declared = Declaration(mapping=MAPPINGS / mapping if mapping else None)
@@ -160,7 +165,7 @@ def main() -> None:
     metrics: dict[str, dict[str, Interval]] = {}
     with recording() as used:
         for place in args.places:
-            series = simulated_series(SIMULATED[place]) if place in SIMULATED else read_series(*PLACES[place])
+            series = place_series(place)
             for name, method in METHODS.items():
                 found = measure(series, method, place, args.draws, Purpose[args.purpose])
                 metrics.setdefault(name, {}).update({f"{place} {figure}": value for figure, value in found.items()})

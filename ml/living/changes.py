@@ -1,8 +1,9 @@
 """Ground that leaves its forecast: clusters of points whose living series bend.
 
-The deviations of a cluster from the forecast are compared with those of all other clusters on the same dates, so that
-the noise of each pass is known from the pass itself. A bend that begins on any date since the release is fitted by
-generalised least squares; what the ground around shares is taken off first, because it cannot be told from delay.
+The deviations of a cluster are compared with those of all other clusters on the same dates, so that the noise of each
+pass, and what passes share, are known from the passes themselves. A bend that begins on any date since the release is
+fitted by generalised least squares; what the ground around shares is taken off first, because it cannot be told from
+delay.
 """
 
 from collections.abc import Sequence
@@ -17,94 +18,84 @@ from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
 from ml.living.screening import Ground
 from ml.statistics.robust import MAD_TO_SIGMA
 
-CELL_M = 100.0
-MIN_POINTS = 5  # of a cluster: a cell and the eight around it
-GROUND_CELLS = 20  # cells along each side of the square whose clusters show what the ground around shares
-MIN_SCORE = 5.0  # standard deviations; chosen on places that are not reported
+CELL_M = 200.0
+MIN_POINTS = 5  # of a cluster
+GROUND_CELLS = 10  # along each side of the squares of which 3 by 3 show what the ground around has in common
+MIN_DATES = 3
+MIN_SCORE = 5.0  # standard deviations of a bend that is reported
 MIN_NOISE_MM = 0.2
 CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
-SHARING = 9  # clusters that share points: so many count as one
 
 
-class Bend(NamedTuple):
-    """Bend of each tested cluster, (clusters,).
+class Clusters(NamedTuple):
+    """Cells of CELL_M with enough points. own: (points,), cell of each; tested: (clusters,), cell of each cluster."""
+
+    cells: Cells
+    own: NDArray[np.int64]
+    tested: NDArray[np.int64]
+
+
+class Bends(NamedTuple):
+    """Likeliest bend of each cluster, (clusters,).
 
     Attributes:
-        cell: Number of the cluster's middle cell.
-        score: Of the likeliest bend, standard deviations, positive toward the satellite.
-        since: Index of the date since which it deviates, of those given.
+        score: Standard deviations, positive toward the satellite.
+        since: Index of the date after which the ground leaves its forecast, -1 for the last of the release.
         change_mm_yr: Change of the rate.
         sigma_mm_yr: Its standard deviation.
     """
 
-    cell: NDArray[np.int64]
     score: Float64
     since: NDArray[np.int64]
     change_mm_yr: Float64
     sigma_mm_yr: Float64
 
 
-class Clusters(NamedTuple):
-    """Cells of CELL_M with enough points in them and around them. index: (points, 9), cells that each point is in."""
-
-    cells: Cells
-    index: NDArray[np.int64]
-    tested: NDArray[np.int64]
-
-
 def clusters_of(ground: Ground) -> Clusters:
     """Return the clusters of points."""
     cells = cells_around(ground.x_m, ground.y_m, CELL_M)
-    steps = [(CELL_M * east, CELL_M * north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
-    index = np.stack([cells.number_of(ground.x_m + east, ground.y_m + north) for east, north in steps], axis=1)
-    occupied = count_by_cell(cells, index[:, 4]).ravel() > 0
-    tested = np.flatnonzero(occupied & (count_by_cell(cells, index.ravel()).ravel() >= MIN_POINTS))
-    return Clusters(cells, index, tested)
+    own = cells.number_of(ground.x_m, ground.y_m)
+    return Clusters(cells, own, np.flatnonzero(count_by_cell(cells, own).ravel() >= MIN_POINTS))
 
 
 def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
     """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm."""
-    median = median_by_cell(clusters.cells, clusters.index.ravel(), np.repeat(deviation_mm, 9)).ravel()
-    own = median[clusters.tested].astype(np.float64)
-    row, col = (part // GROUND_CELLS for part in np.divmod(clusters.tested, clusters.cells.cols))
-    around = np.empty_like(own)
-    for square in np.unique(row * (clusters.cells.cols + 1) + col):
-        down, across = divmod(int(square), clusters.cells.cols + 1)
-        here = (row == down) & (col == across)
-        near = (np.abs(row - down) <= 1) & (np.abs(col - across) <= 1)
-        around[here] = np.nanmedian(own[near])
-    return own - around
+    cells, tested = clusters.cells, clusters.tested
+    own = median_by_cell(cells, clusters.own, deviation_mm).ravel()[tested].astype(np.float64)
+    coarse = cells._replace(
+        posting_m=GROUND_CELLS * CELL_M, rows=-(-cells.rows // GROUND_CELLS), cols=-(-cells.cols // GROUND_CELLS)
+    )
+    x, y = cells.centre(tested)
+    steps = [(coarse.posting_m * east, coarse.posting_m * north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
+    index = np.concatenate([coarse.number_of(x + east, y + north) for east, north in steps])
+    around = median_by_cell(coarse, index, np.tile(own, len(steps)).astype(np.float32)).ravel()
+    return np.asarray(own - around[coarse.number_of(x, y)], dtype=np.float64)
 
 
-def bends(dates: Sequence[date], released: date, deviation_mm: Float64, cell: NDArray[np.int64]) -> Bend:
+def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
     """Fit the likeliest bend of each cluster.
 
     Args:
-        dates: Provisional dates, ascending.
         released: Last day of the release.
+        dates: Provisional dates, ascending, at least MIN_DATES.
         deviation_mm: (clusters, dates), mm, less the ground around; NaN where unknown.
-        cell: (clusters,), number of the middle cell.
     """
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
-    known = np.isfinite(deviation_mm)
-    covariance = _noise_covariance(np.where(known, deviation_mm, 0.0))
-    starts = np.concatenate([[0.0], lead[:-1]])
-    curves = np.maximum(lead[:, None] - starts, 0)
-    curves[:, 0] = lead
-    inverse = np.linalg.inv(covariance)
-    weighted = inverse @ curves
-    power = np.einsum("dk,dk->k", curves, weighted)
-    product = np.where(known, deviation_mm, 0.0) @ weighted
-    scores = product / np.sqrt(power)
-    scores /= np.maximum(MAD_TO_SIGMA * np.median(np.abs(scores), axis=0), 1.0)
+    deviation = np.nan_to_num(deviation_mm)
+    curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
+    weighted = np.linalg.solve(noise_covariance(deviation), curves)
+    power = (curves * weighted).sum(axis=0)
+    change = deviation @ weighted / power
+    scores = change * np.sqrt(power)
+    excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(scores), axis=0), 1.0)
+    scores /= excess
     best = np.abs(scores).argmax(axis=1)
     every = np.arange(len(scores))
-    change = product[every, best] / power[best]
-    score = scores[every, best]
-    return Bend(cell, score, best, change, np.abs(change / np.where(score == 0, np.inf, score)))
+    sigma = excess / np.sqrt(power)
+    return Bends(scores[every, best], best - 1, change[every, best], sigma[best])
 
 
-def _noise_covariance(deviation_mm: Float64) -> Float64:
+def noise_covariance(deviation_mm: Float64) -> Float64:
     """Estimate the covariance of a cluster's deviations between dates, (dates, dates), mm², from all clusters.
 
     Clusters that move are clipped. With few clusters the covariances are shrunk, the variances are not.
@@ -112,7 +103,6 @@ def _noise_covariance(deviation_mm: Float64) -> Float64:
     clusters, dates = deviation_mm.shape
     noise = np.maximum(MAD_TO_SIGMA * np.median(np.abs(deviation_mm), axis=0), MIN_NOISE_MM)
     clipped = np.clip(deviation_mm, -CLIP * noise, CLIP * noise)
-    covariance = clipped.T @ clipped / clusters
-    kept = clusters / (clusters + SHARING * dates)
-    covariance *= np.where(np.eye(dates, dtype=bool), 1.0, kept)
-    return np.asarray(covariance + MIN_NOISE_MM**2 * np.eye(dates))
+    covariance = clipped.T @ clipped / max(clusters, 1)
+    covariance *= np.where(np.eye(dates, dtype=bool), 1.0, clusters / (clusters + dates))
+    return np.asarray(covariance + MIN_NOISE_MM**2 * np.eye(dates), dtype=np.float64)
