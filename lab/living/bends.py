@@ -8,6 +8,7 @@ if the series itself, without any pass, does not bend at least half as much in t
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +23,13 @@ from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.living.changes import (
     MIN_DATES,
     MIN_SCORE,
+    SEAM_MM,
     Bends,
     Clusters,
     bends,
     cluster_deviations,
     clusters_of,
+    confirmed,
     noise_covariance,
 )
 from ml.living.forecast import forecast
@@ -92,16 +95,12 @@ def follow(series: Series, clusters: Clusters, known: int, passes: Passes) -> Fo
     return Followed(after, bends(released, hidden, np.column_stack(true)), np.column_stack(seen))
 
 
-def reported(found: Bends) -> np.ndarray:
-    """Return the clusters that are reported, (clusters,)."""
-    return np.abs(found.score) >= MIN_SCORE
-
-
 def false_reports(followed: Followed) -> int:
     """Count the clusters that are ever reported without a bend of their own."""
     false = np.zeros(followed.true.score.size, dtype=bool)
-    for found in followed.after:
-        false |= reported(found) & (followed.true.change_mm_yr * np.sign(found.score) < np.abs(found.change_mm_yr) / 2)
+    for before, now in pairwise(followed.after):
+        own = followed.true.change_mm_yr * np.sign(now.score)
+        false |= confirmed(before, now) & (own < np.abs(now.change_mm_yr) / 2)
     return int(false.sum())
 
 
@@ -121,9 +120,9 @@ def measure(series: Series, place: str, draws: int, purpose: Purpose) -> dict[st
             )
             followed = follow(shifted, clusters, known, Passes(rng, shifted))
             sign, curve = np.sign(bowl.curve_mm[-1]), np.abs(bowl.curve_mm[known:])
-            first = next(
-                (at for at, found in enumerate(followed.after) if sign * found.score[bowl.cluster] >= MIN_SCORE), None
-            )
+            towards = [sign * found.score[bowl.cluster] > 0 for found in followed.after]
+            reported = [False, *(confirmed(*two)[bowl.cluster] for two in pairwise(followed.after))]
+            first = next((at for at, both in enumerate(zip(towards, reported, strict=True)) if all(both)), None)
             if first is not None:
                 late.append(first - earliest(followed.deviation_mm, curve))
                 moved.append(float(curve[MIN_DATES - 1 + first]))
@@ -150,7 +149,7 @@ def earliest(deviation_mm: Float64, curve_mm: Float64) -> int:
     """
     for count in range(MIN_DATES, curve_mm.size):
         known = curve_mm[:count]
-        if np.sqrt(known @ np.linalg.solve(noise_covariance(deviation_mm[:, :count]), known)) >= MIN_SCORE:
+        if np.sqrt(known @ np.linalg.solve(noise_covariance(deviation_mm[:, :count]) + SEAM_MM**2, known)) >= MIN_SCORE:
             return count - MIN_DATES
     return curve_mm.size - MIN_DATES
 

@@ -19,11 +19,12 @@ from ml.living.screening import Ground
 from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 200.0
-MIN_POINTS = 5  # of a cluster
-GROUND_CELLS = 10  # along each side of the squares of which 3 by 3 show what the ground around has in common
+MIN_POINTS = 8  # of a cluster
+GROUND_CELLS = 5  # along each side of the squares of which 3 by 3 show what the ground around has in common
 MIN_DATES = 3
-MIN_SCORE = 5.0  # standard deviations of a bend that is reported
+MIN_SCORE = 6.0  # standard deviations of a bend that is reported, after two passes in a row
 MIN_NOISE_MM = 0.2
+SEAM_MM = 30.0  # prior standard deviation of what all new dates inherit from the delay of the release's last dates
 CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
 
 
@@ -83,7 +84,7 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
     deviation = np.nan_to_num(deviation_mm)
     curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
-    weighted = np.linalg.solve(noise_covariance(deviation), curves)
+    weighted = np.linalg.solve(noise_covariance(deviation) + SEAM_MM**2, curves)
     power = (curves * weighted).sum(axis=0)
     change = deviation @ weighted / power
     scores = change * np.sqrt(power)
@@ -93,6 +94,12 @@ def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends
     every = np.arange(len(scores))
     sigma = excess / np.sqrt(power)
     return Bends(scores[every, best], best - 1, change[every, best], sigma[best])
+
+
+def confirmed(before: Bends, now: Bends) -> NDArray[np.bool_]:
+    """Return the clusters that are reported, (clusters,): two passes in a row show a bend in the same direction."""
+    both = np.minimum(np.abs(before.score), np.abs(now.score)) >= MIN_SCORE
+    return np.asarray(both & (before.score * now.score > 0))
 
 
 def noise_covariance(deviation_mm: Float64) -> Float64:
