@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ml.deformation.series.regression import Float32, Float64
@@ -81,7 +82,7 @@ class Passes:
         slopes = rng.normal(0, PLANE_MM_10KM / 10_000, 2)
         return np.asarray(delay + slopes[0] * (x - x.mean()) + slopes[1] * (y - y.mean()), dtype=np.float64)
 
-    def _block(self) -> np.ndarray:
+    def _block(self) -> NDArray[np.bool_]:
         x, y, _ = self.series.ground
         around, side_m = self.rng.integers(x.size), BLOCK_M.draw(self.rng)
-        return (np.abs(x - x[around]) < side_m / 2) & (np.abs(y - y[around]) < side_m / 2)
+        return np.asarray((np.abs(x - x[around]) < side_m / 2) & (np.abs(y - y[around]) < side_m / 2))

@@ -49,7 +49,7 @@ def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32)
         displacement_mm: (points, dates), mm, NaN where missing.
     """
     chosen = slice(None, None, -(-len(displacement_mm) // MAX_POINTS))
-    ground = Ground(*(column[chosen] for column in ground))
+    ground = Ground(ground.x_m[chosen], ground.y_m[chosen], ground.height_m[chosen])
     series = displacement_mm[chosen]
     end = max(dates[0] + timedelta(days=round(MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR)), dates[-1] - BACK)
     rows: list[tuple[float, float, float]] = []

@@ -71,5 +71,5 @@ def forecast(dates: Sequence[date], displacement_mm: Float32) -> Forecast:
     left = np.where(known, displacement_mm - coefficients @ terms.T, 0.0)
     noise = np.sqrt((left**2).sum(axis=1) / np.maximum(known.sum(axis=1) - terms.shape[1], 1))
     noise[~enough] = np.nan
-    covariance = np.linalg.inv(terms.T @ terms)
+    covariance = np.asarray(np.linalg.inv(terms.T @ terms), dtype=np.float64)
     return Forecast(dates[0], coefficients.astype(np.float32), covariance, noise.astype(np.float32))

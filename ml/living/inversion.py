@@ -158,7 +158,7 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     deviation = (seeming - delay.shared_mm).astype(np.float32)
     left = np.maximum(delay.left_sigma_mm, MIN_DELAY_MM) ** 2 + covariance[:, -1, -1]
     seam = left / len(used) if state.days[-1] == state.released else state.seam_variance
-    left = left + seam
+    left = np.asarray(left + seam, dtype=np.float32)
     innovation = np.where(known, deviation - state.drift_mm, 0.0)
     expected = drift_variance + state.forecast.noise_mm**2
     shown = np.where(known, expected / (expected + left), 0.0)  # share of what the release would show, too

@@ -13,7 +13,9 @@ SHARED_M = 5_000.0  # Motion that is wider than this is not told from delay.
 SQUARE_M = 500.0  # side of the squares whose medians are smoothed
 KERNEL_SQUARES = SHARED_M / 2 / SQUARE_M  # standard deviation of the Gaussian
 CENTRE = 1 / (2 * np.pi * KERNEL_SQUARES**2)  # weight of a square in its own smoothed value
-TURNS = 4  # of the robust regression
+TURNS = 6  # of the robust regression
+BIWEIGHT = 4.685  # standard deviations, for 95 % efficiency on Gaussian noise (Beaton and Tukey 1974)
+MIN_SIGMA_MM = 0.01
 CLIP = 2.5  # Differences beyond so many standard deviations are clipped to it.
 NO_WEIGHT = 1e-9
 
@@ -51,7 +53,7 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
     trend = terms @ _robust_coefficients(terms[known], difference_mm[known])
     squares = _squares(ground)
     numbers, medians, weights = _medians(squares, difference_mm - trend)
-    limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(medians))) + 1e-3
+    limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(medians))) + MIN_SIGMA_MM
     kept = np.clip(medians, -limit, limit)
     total, weight = _smoothed(squares, numbers, weights * kept), _smoothed(squares, numbers, weights)
     others = np.maximum(weight.flat[numbers] - CENTRE * weights, NO_WEIGHT)
@@ -84,14 +86,14 @@ def _terms(ground: Ground) -> Float64:
 
 
 def _robust_coefficients(terms: Float64, values: Float32) -> Float64:
-    clipped = np.clip(values, *np.percentile(values, [5, 95])).astype(np.float64)
-    inverse = np.linalg.pinv(terms)
+    """Fit terms to values, (n,), by Tukey's biweight; values far from the curve of most do not count."""
+    left = values - np.median(values)
     for _ in range(TURNS):
-        curve = terms @ (inverse @ clipped)
-        left = values - curve
-        limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(left - np.median(left)))) + 1e-3
-        clipped = curve + np.clip(left, -limit, limit)
-    return np.asarray(inverse @ clipped, dtype=np.float64)
+        sigma = MAD_TO_SIGMA * float(np.median(np.abs(left))) + MIN_SIGMA_MM
+        weighted = terms * (np.maximum(1 - (left / (BIWEIGHT * sigma)) ** 2, 0) ** 2)[:, None]
+        coefficients = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
+        left = values - terms @ coefficients
+    return np.asarray(coefficients, dtype=np.float64)
 
 
 class _Squares(NamedTuple):
