@@ -18,9 +18,7 @@ from lab.living.hidden_year import PLACES, SIMULATED, YEAR, place_series
 from lab.living.passes import Passes, Series
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.living.changes import (
+from ml.deformation.living.changes import (
     MIN_DATES,
     MIN_SCORE,
     SEAM_MM,
@@ -32,8 +30,10 @@ from ml.living.changes import (
     confirmed,
     noise_covariance,
 )
-from ml.living.forecast import forecast
-from ml.living.inversion import begin, extend
+from ml.deformation.living.forecast import forecast
+from ml.deformation.living.inversion import begin, extend
+from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
+from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.statistics.intervals import Interval, bootstrap_over, proportion
 
 ONSET_MM_YR, ACCELERATION_MM_YR2 = 20.0, 20.0

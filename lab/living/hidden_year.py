@@ -24,11 +24,11 @@ from lab.living.passes import REACH, Passes, Series
 from lab.real_data import folder
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
+from ml.deformation.living.forecast import forecast
+from ml.deformation.living.inversion import Interferogram, begin, extend
+from ml.deformation.living.screening import Ground
 from ml.deformation.series.regression import Float32
 from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.living.forecast import forecast
-from ml.living.inversion import Interferogram, begin, extend
-from ml.living.screening import Ground
 from ml.simulation.nation import simulate_nation
 from ml.statistics.intervals import Interval, bootstrap_over
 
@@ -83,7 +83,7 @@ def simulated_series(track: int) -> Series:
 
 
 def living(series: Series, known: int, passes: Passes) -> Errors:
-    """Prolong a series by `ml.living`."""
+    """Prolong a series by `ml.deformation.living`."""
     released = series.until(known)
     state = begin(series.ground, released.dates, released.displacement_mm, HALF_WAVE_MM)
     errors, sigmas = [], []

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml.deformation.living.forecast import forecast
+from ml.deformation.living.screening import Ground, screen
 from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS, Float32
-from ml.living.forecast import forecast
-from ml.living.screening import Ground, screen
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MAX_POINTS = 20_000  # of a release that are enough to learn from

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml.deformation.living.drift import Drift, learn_drift
+from ml.deformation.living.forecast import Forecast, forecast
+from ml.deformation.living.screening import Ground, aligned, screen
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32
-from ml.living.drift import Drift, learn_drift
-from ml.living.forecast import Forecast, forecast
-from ml.living.screening import Ground, aligned, screen
 
 ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.living.changes import bends, cluster_deviations, clusters_of, confirmed
-from ml.living.forecast import forecast
-from ml.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
-from ml.living.screening import Ground, aligned, screen
+from ml.deformation.living.changes import bends, cluster_deviations, clusters_of, confirmed
+from ml.deformation.living.forecast import forecast
+from ml.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
+from ml.deformation.living.screening import Ground, aligned, screen
 
 HALF_WAVE_MM = 27.75
 FIRST = date(2020, 1, 1)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
+from ml.deformation.living.screening import Ground
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
-from ml.living.screening import Ground
 from ml.statistics.robust import MAD_TO_SIGMA
 
 CELL_M = 200.0
