@@ -8,9 +8,10 @@ from pathlib import Path
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
 
-from core import plugins
+from core import folders, plugins
+from core.folders import SITE_DIR
 from ml.coherence import window_of
-from monitor import broker, paths
+from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.start import servers, variables
@@ -18,7 +19,7 @@ from monitor.start.process import kept_text, push_key, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
 
-BASE_DIR, SITE_DIR = paths.BASE_DIR, paths.SITE_DIR
+BASE_DIR, SITE_DIR = folders.BASE_DIR, folders.SITE_DIR
 VAR_DIR = variables.state_folder()
 
 # Tests and benchmarks change these limits in the processes that they start.

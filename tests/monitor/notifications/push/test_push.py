@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
 from PIL import Image
 
+from core.folders import SITE_DIR
 from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
-from monitor.paths import SITE_DIR
 from monitor.subscribers.subscriptions import endpoints, tokens
 
 pytestmark = pytest.mark.django_db
