@@ -9,7 +9,6 @@ import rasterio  # It must come before GeoDjango, because it brings the one GDAL
 from csp.constants import NONCE, NONE, SELF
 
 from core import folders, plugins
-from core.folders import SITE_DIR
 from ml.coherence import window_of
 from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
