@@ -62,7 +62,7 @@ class InputError(UnusableData):
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
         self.words, self.values = (problem, remedy), values
         if values:
-            shown = {name: f"{one:,}" if isinstance(one, int) else one for name, one in values.items()}
+            shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
             problem, remedy = problem % shown, remedy % shown
         # The problem may quote the file, which may hold anything of any length.
         room = max(MIN_PROBLEM, MAX_REFUSAL - len(remedy) - len(". ."))

@@ -83,9 +83,9 @@ def delay(cause: Cause, faults: int) -> timedelta:
 def cause_of(fault: BaseException) -> Cause:
     """Return the cause of an exception; DISK if any exception in its chain is a fault of the disk."""
     chain = list(_chain(fault))
-    if any(_is_full(one) or (isinstance(one, OSError) and one.errno in _DISK_FAILING) for one in chain):
+    if any(_is_full(error) or (isinstance(error, OSError) and error.errno in _DISK_FAILING) for error in chain):
         return Cause.DISK
-    return next((cause for one in chain if (cause := _own_cause(one))), Cause.PROGRAM)
+    return next((cause for error in chain if (cause := _own_cause(error))), Cause.PROGRAM)
 
 
 def reason_of(fault: Exception) -> str:
@@ -133,11 +133,11 @@ def _is_full(fault: BaseException) -> bool:
 
 def _disk_sentence(fault: Exception) -> str:
     chain = list(_chain(fault))
-    if stated := next((one for one in chain if isinstance(one, DiskFull | StorageFailed)), None):
+    if stated := next((error for error in chain if isinstance(error, DiskFull | StorageFailed)), None):
         return str(stated)
-    if not any(_is_full(one) for one in chain):
+    if not any(_is_full(error) for error in chain):
         return one_line(f"The disk could not be used ({first_line(fault)}): see whether it is mounted and healthy.")
-    of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
+    of_database = any(_sqlstate(error) == _SQL_DISK_FULL for error in chain)
     disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
     return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
 

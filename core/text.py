@@ -54,7 +54,7 @@ def plain_values(value: Any) -> Any:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, dict):
-        return {plain_values(name): plain_values(one) for name, one in value.items()}
+        return {plain_values(name): plain_values(item) for name, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(map(plain_values, value))
     return value

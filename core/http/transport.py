@@ -95,7 +95,7 @@ class GuardedAdapter(HTTPAdapter):
         where = origin(request.url or "")
         kwargs["proxies"] = self._proxies(request.url or "", self._allowed.entry(*where))
         request.headers.pop("Authorization", None)
-        credential = next((one for one in self._credentials if one.hosts.has(*where)), None)
+        credential = next((candidate for candidate in self._credentials if candidate.hosts.has(*where)), None)
         header = credential.header("") if credential else ""
         if header:
             request.headers["Authorization"] = header

@@ -135,7 +135,7 @@ class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has n
         """Yield every object whose name begins with `folder`, by its name in this storage."""
         top = f"{self.location}/"
         there = self.bucket.objects.filter(Prefix=f"{top}{folder}")
-        return iter([Entry(one.key.removeprefix(top), one.size, one.last_modified) for one in there])
+        return iter([Entry(stored.key.removeprefix(top), stored.size, stored.last_modified) for stored in there])
 
     @_failing_clearly
     def delete_all(self, names: Iterable[str]) -> None:
