@@ -88,7 +88,7 @@ def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
         other_road_km=_length_km(area, roads, LineClass.OTHER),
         railway_km=_length_km(area, rails, LineClass.RAIL),
         people=_people(area, of_kind[ContextKind.POPULATION]),
-        sources=tuple(Source(one.kind, one.name, one.loaded_at.date(), one.attribution) for one in layers),
+        sources=tuple(Source(layer.kind, layer.name, layer.loaded_at.date(), layer.attribution) for layer in layers),
     )
 
 

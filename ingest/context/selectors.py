@@ -137,7 +137,7 @@ class Context(NamedTuple):
 def layer_states() -> list[LayerState]:
     """Return one LayerState for every kind of context, also for kinds without a layer."""
     layers = list(ContextLayer.objects.all())
-    return [LayerState(kind, [one for one in layers if one.kind == kind], BRINGS[kind]) for kind in ContextKind]
+    return [LayerState(kind, [layer for layer in layers if layer.kind == kind], BRINGS[kind]) for kind in ContextKind]
 
 
 def kinds_loaded() -> set[ContextKind]:
@@ -153,7 +153,7 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
     regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
     matches = [*map(_place_match, places), *map(_region_match, regions)]
-    return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
+    return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.population))[:limit]
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:

@@ -182,15 +182,17 @@ def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegio
     and level.
     """
     slugs = set(AdministrativeRegion.objects.filter(layer=layer).values_list("slug", flat=True))
-    for one in sorted(before, key=lambda region: region.slug not in slugs):
-        same = [Q(slug=one.slug), Q(code=one.code) & ~Q(code=""), Q(name=one.name, level=one.level)]
+    for former in sorted(before, key=lambda region: region.slug not in slugs):
+        same = [Q(slug=former.slug), Q(code=former.code) & ~Q(code=""), Q(name=former.name, level=former.level)]
         found = (AdministrativeRegion.objects.filter(where, layer=layer, contact_by_hand=False) for where in same)
         region = next((only[0] for rows in found if len(only := rows.only("pk")[:2]) == 1), None)
         if region:
-            AdministrativeRegion.objects.filter(pk=region.pk).update(**{name: getattr(one, name) for name in CONTACT})
+            AdministrativeRegion.objects.filter(pk=region.pk).update(
+                **{name: getattr(former, name) for name in CONTACT}
+            )
         else:
-            office = one.contact_name or "none"
-            layer.remarks[f"a contact set by hand that is lost, because {one.name} is missing: {office}"] = 1
+            office = former.contact_name or "none"
+            layer.remarks[f"a contact set by hand that is lost, because {former.name} is missing: {office}"] = 1
     layer.save(update_fields=["remarks"])
 
 

@@ -156,10 +156,10 @@ def _image(scene: SceneFile) -> dict[str, Any]:
 
 def _stations(series: Iterable[Any]) -> dict[str, Any]:
     every = list(series)
-    kept, days = _Kept(), sorted({day for one in every for day in (one.dates[0], one.dates[-1])})
-    places = np.array([(one.longitude, one.latitude) for one in every])
+    kept, days = _Kept(), sorted({day for station in every for day in (station.dates[0], station.dates[-1])})
+    places = np.array([(station.longitude, station.latitude) for station in every])
     kept.add(places[:, 0], places[:, 1], np.full(len(every), np.nan, dtype=np.float32))
-    facts = {"series": listed([one.code for one in every]), "period": _span(days)}
+    facts = {"series": listed([station.code for station in every]), "period": _span(days)}
     return {"points": len(every), "facts": [[*fact, "stated in the file"] for fact in facts.items()], **kept.drawn()}
 
 

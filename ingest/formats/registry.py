@@ -139,11 +139,11 @@ def _only_product(path: Path, folder: Path) -> Path:
     if folder.is_file() or _is_known(folder):
         return folder
     inside = archives.products_in(folder)
-    found = [one for one in inside if _is_known(one)]
+    found = [file for file in inside if _is_known(file)]
     if len(found) != 1:
         if not inside:
             raise InputError(path, "it holds no file", "Pack the files again")
-        listed = ", ".join(one.name for one in (found or inside)[:4])
+        listed = ", ".join(file.name for file in (found or inside)[:4])
         what = f"{len(found)} products" if found else "no product at its top"
         raise InputError(path, f"it holds {what}: {listed:.120}", "Unpack it, and give what it holds")
     return found[0]

@@ -71,12 +71,12 @@ def _joined(layer: Path) -> BaseGeometry:
         if number > MAX_FEATURES or n_corners > MAX_CORNERS:
             problem = gettext_noop("it has more than %(features)s features or %(corners)s corners")
             raise InputError(layer, problem, SIMPLIFY, features=MAX_FEATURES, corners=MAX_CORNERS)
-    if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
+    if all(outline.is_valid for outline in outlines) and coverage_is_valid(outlines):
         return coverage_union_all(outlines)
     if n_corners > MAX_CORNERS_MENDED:
         remedy = gettext_noop("Repair and merge them first")
         raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
-    return unary_union([make_valid(one) for one in outlines])
+    return unary_union([make_valid(outline) for outline in outlines])
 
 
 def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:

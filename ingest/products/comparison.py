@@ -60,7 +60,7 @@ class Change(NamedTuple):
 
     def verdict_counts(self) -> dict[str, int]:
         """Return the number of cells by the name of their verdict."""
-        return {one.name.lower(): int((self.verdict == one).sum()) for one in Verdict}
+        return {verdict.name.lower(): int((self.verdict == verdict).sum()) for verdict in Verdict}
 
 
 def compare(older: Released, newer: Released) -> Change:

@@ -111,10 +111,10 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     places = touched if len(touched) <= MAX_PLACES else None
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
-    inside = [Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ()]
+    inside = [Q(source_format=place.source_format, grid_epsg=place.epsg, burst=place.burst) for place in places or ()]
     for stale in Product.objects.filter(reduce(or_, inside, Q()), level=LEVEL).exclude(file_sha256__in=keys):
         product_delete(product=stale)
-    ends = ((f"{one.source_format}/", f"/{one.epsg}/{one.burst}") for one in places or ())
+    ends = ((f"{place.source_format}/", f"/{place.epsg}/{place.burst}") for place in places or ())
     named = reduce(or_, (Q(name__startswith=first, name__endswith=last) for first, last in ends), Q())
     DerivedTile.objects.filter(named).exclude(key__in=keys).delete()
     known = set(DerivedTile.objects.filter(key__in=keys).values_list("key", flat=True))

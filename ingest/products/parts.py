@@ -54,7 +54,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
     group: list[Part] = []
     for part in loose:
         group.append(part)
-        if sum(one.n_points for one in group) >= full and _worth(group):
+        if sum(member.n_points for member in group) >= full and _worth(group):
             groups.append(group)
             group = []
         elif len(group) == MAX_AT_ONCE:

@@ -69,7 +69,7 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     bands = {name: getattr(change, name) for name in BAND_UNITS}
     offset = None if math.isnan(change.common_offset_mm_yr) else change.common_offset_mm_yr
     tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
-    tags["verdicts"] = ", ".join(f"{one:d} {one.name.lower()}" for one in Verdict)
+    tags["verdicts"] = ", ".join(f"{verdict:d} {verdict.name.lower()}" for verdict in Verdict)
     tags["common_offset_mm_yr"] = repr(offset)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"

@@ -40,25 +40,25 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
         )
         Station.objects.bulk_create(
             Station(
-                technique=one.technique.value,
-                frame=one.frame,
-                packed=one.columns_mm.astype("<f4").tobytes(),
-                **_common(file, one),
+                technique=station.technique.value,
+                frame=station.frame,
+                packed=station.columns_mm.astype("<f4").tobytes(),
+                **_common(file, station),
             )
-            for one in stations
-            if isinstance(one, StationSeries)
+            for station in stations
+            if isinstance(station, StationSeries)
         )
         Gauge.objects.bulk_create(
-            Gauge(kind=one.kind.value, packed=one.values.astype("<f4").tobytes(), **_common(file, one))
-            for one in stations
-            if isinstance(one, GaugeSeries)
+            Gauge(kind=station.kind.value, packed=station.values.astype("<f4").tobytes(), **_common(file, station))
+            for station in stations
+            if isinstance(station, GaugeSeries)
         )
         return file
 
 
-def _common(file: StationFile, one: StationSeries | GaugeSeries) -> dict[str, Any]:
-    position = Point(one.longitude, one.latitude, srid=4326)
-    return {"file": file, "code": one.code, "position": position, "dates": list(one.dates)}
+def _common(file: StationFile, station: StationSeries | GaugeSeries) -> dict[str, Any]:
+    position = Point(station.longitude, station.latitude, srid=4326)
+    return {"file": file, "code": station.code, "position": position, "dates": list(station.dates)}
 
 
 def stations_settle() -> int:

@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     """
 
     types: frozenset[str]
-    one: str
+    a_geometry: str
     a_type: str
     types_words: str
     most_geojson_bytes: int
@@ -138,13 +138,13 @@ def _feature(
     if to_degrees is not None:
         flat = transform(flat, to_degrees, interleaved=False)
     if not np.isfinite(get_coordinates(flat)).all():
-        return Feature(properties, None, f"{wanted.one} with a coordinate that is not a number")
+        return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
     return Feature(properties, flat)
 
 
 def _bare(wanted: Wanted) -> str:
-    return wanted.one.split(" ", 1)[1]
+    return wanted.a_geometry.split(" ", 1)[1]
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:

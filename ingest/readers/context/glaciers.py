@@ -129,7 +129,7 @@ def surge_of(path: Path, text: str) -> Surge:
     return surge
 
 
-def _apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    if abs(one[1]) > 90 or abs(other[1]) > 90:
+def _apart_m(point: tuple[float, float], other: tuple[float, float]) -> float:
+    if abs(point[1]) > 90 or abs(other[1]) > 90:
         return float("inf")
-    return float(_GEOD.inv(*one, *other)[2])
+    return float(_GEOD.inv(*point, *other)[2])

@@ -316,8 +316,8 @@ class _Rows:
         longitude[lost] = latitude[lost] = np.nan
         return longitude, latitude
 
-    def _check_agree(self, one: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
-        apart = np.abs(one[0] - other[0]) * np.cos(np.radians(one[1])) + np.abs(one[1] - other[1])
+    def _check_agree(self, places: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
+        apart = np.abs(places[0] - other[0]) * np.cos(np.radians(places[1])) + np.abs(places[1] - other[1])
         if (apart[np.isfinite(apart)] > AGREE_DEG).any():
             raise InputError(
                 self.path,

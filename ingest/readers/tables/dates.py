@@ -148,9 +148,9 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
         problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or two are of one day"
         raise InputError(path, problem, 'State their form in a mapping, such as dates = "D%Y%m%d"')
     if len(set(map(tuple, (reading.items() for reading in fitting.values())))) > 1:
-        (one, first), (other, second) = list(fitting.items())[:2]
+        (form, first), (other, second) = list(fitting.items())[:2]
         name = next(name for name in first if first[name] != second[name])
-        problem = f"column {name!r:.40} may be {first[name]} ({one}) or {second[name]} ({other})"
+        problem = f"column {name!r:.40} may be {first[name]} ({form}) or {second[name]} ({other})"
         raise InputError(path, problem, 'State which in a mapping, such as dates = "%d/%m/%Y"')
     if fitting:
         return next(iter(fitting.values()))

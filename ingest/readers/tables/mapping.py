@@ -177,7 +177,7 @@ def mapping_of(path: Path | None) -> Mapping:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
         raise InputError(path, f"it cannot be read as TOML ({fault})", EXAMPLE) from fault
-    known = {one.name for one in fields(Mapping)} - {"by"}
+    known = {attribute.name for attribute in fields(Mapping)} - {"by"}
     for name, value in content.items():
         if name not in known:
             raise InputError(path, f"{name!r} is no key of a mapping", f"Use {', '.join(sorted(known))}")

@@ -61,8 +61,8 @@ class Patches:
         self.rate += np.bincount(patch, rate, minlength=n)
         self.rate_squared += np.bincount(patch, rate**2, minlength=n)
         self.coherence += np.bincount(patch, gamma, minlength=n)
-        for pair, one in zip(self.phase, values, strict=True):
-            pair += np.bincount(patch, one, minlength=n)
+        for pair, pixel_phase in zip(self.phase, values, strict=True):
+            pair += np.bincount(patch, pixel_phase, minlength=n)
 
     def reference(self, mm: float) -> records.Float64 | None:
         """Return each pair's mean phase in the most stable patch, (pairs,), or None. mm: mm per phase unit."""

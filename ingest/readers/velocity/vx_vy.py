@@ -103,6 +103,6 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
-                speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
+                speeds = (np.asarray(band[row, col] * factor, dtype=np.float64) for band in (vx, vy))
                 velocity = raster.true_velocity(component, epsg, *places, *speeds)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

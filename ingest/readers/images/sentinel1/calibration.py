@@ -61,7 +61,7 @@ class Table:
     @property
     def extent(self) -> tuple[float, float]:
         """Return the least and the greatest value of the table."""
-        return min(float(one.min()) for one in self.value), max(float(one.max()) for one in self.value)
+        return min(float(row.min()) for row in self.value), max(float(row.max()) for row in self.value)
 
     def _at(self, vector: int, pixels: Float64) -> Float32:
         return np.interp(pixels, self.pixel[vector], self.value[vector]).astype(np.float32)
