@@ -54,7 +54,7 @@ def _gpu_listens() -> bool:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
         return False
-    return any(one["name"] == "gpu" for queues in answers.values() for one in queues)
+    return any(active["name"] == "gpu" for queues in answers.values() for active in queues)
 
 
 @shared_task(ignore_result=True)

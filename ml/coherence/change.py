@@ -153,7 +153,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
     def lost(place: str) -> list[Float32]:
         before = pieces.get("first", place)["before"]
         able = _able_to_lose(before, middle)
-        return [(before - one) / able for one in stack.past(at[place])[0]]
+        return [(before - past) / able for past in stack.past(at[place])[0]]
 
     found = pieces.quantiles("past-lost", places, lost, MEDIAN)
     pieces.drop("first")
@@ -165,7 +165,7 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
     floor = MIN_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
-    past = np.stack([one + share * before for one, share in zip(history, lost, strict=True)])
+    past = np.stack([coherence + share * before for coherence, share in zip(history, lost, strict=True)])
     before = median_of_known(past)
     deviation = np.abs(np.subtract(past, before, out=past), out=past)
     n = np.isfinite(history).sum(axis=0, dtype=np.int16)
@@ -198,7 +198,7 @@ def in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> 
     return (alike if len(alike) >= MIN_IN_SEASON else latest)[:most]
 
 
-def _apart(one: date, other: date) -> float:
+def _apart(day: date, other: date) -> float:
     """Return how many days apart two dates are within the year, 0 to half a year."""
-    apart = abs((one - other).days) % 365.25
+    apart = abs((day - other).days) % 365.25
     return min(apart, 365.25 - apart)

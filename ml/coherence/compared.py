@@ -80,7 +80,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
     parts = {place: inner(here, grown(here, MARGIN_PX, shape)) for place, here in at.items()}
 
     def before(place: str) -> list[Float32]:
-        return [change.read(place, at[place])[1], *(one.read(at[place])[1] for one in these.beside)]
+        return [change.read(place, at[place])[1], *(pair.read(at[place])[1] for pair in these.beside)]
 
     levels = [level or 0.0 for level in pieces.quantiles("before-level", places, before, MEDIAN)]
 
@@ -88,7 +88,7 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
         wide = grown(at[place], MARGIN_PX, shape)
         own = Evidence(*these.dates, change.read(place, wide)[0], levels[0])
         beside = zip(these.beside, levels[1:], strict=True)
-        return [own, *(Evidence(one.reference, one.secondary, one.read(wide)[0], level) for one, level in beside)]
+        return [own, *(Evidence(pair.reference, pair.secondary, pair.read(wide)[0], level) for pair, level in beside)]
 
     (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
 

@@ -128,8 +128,8 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
         for number, row, col, label in patches.touching.tolist():
             at[number, row, col] = node.setdefault((name, number, label), len(node))
     neighbours = [
-        (one, at[beside])
-        for (number, row, col), one in at.items()
+        (index, at[beside])
+        for (number, row, col), index in at.items()
         for beside in ((number, row + 1, col), (number, row, col + 1))
         if beside in at
     ]
@@ -139,8 +139,8 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     strong = {(name, *patch) for name, patches in parts.items() for patch in map(tuple, patches.strong.tolist())}
     reported = {joint[node[patch]] for patch in strong if patch in node}
     joined: dict[str, list[tuple[int, int]]] = {name: [] for name in parts}
-    for (name, number, label), one in node.items():
-        if joint[one] in reported:
+    for (name, number, label), index in node.items():
+        if joint[index] in reported:
             joined[name].append((number, label))
     return {name: np.array(sorted(each), dtype=np.int64).reshape(-1, 2) for name, each in joined.items()}
 
@@ -152,9 +152,9 @@ def _explanations(
 
     With it come two masks: cells above the low threshold, and those that pass every test and make a patch reported.
     """
-    if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
+    if not evidence or len({change.change_sigma.shape for change in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
-    first, last = (np.array(days) for days in zip(*(sorted(one[:2]) for one in evidence), strict=True))
+    first, last = (np.array(days) for days in zip(*(sorted(change[:2]) for change in evidence), strict=True))
     days = sorted({*first, *last})
     onsets, lowered = [], [(first == day) | (last == day) for day in days]
     for index, (before, onset) in enumerate(pairwise(days)):
@@ -178,8 +178,8 @@ def _scores(evidence: Sequence[Evidence], part: Part | None, of_image: Bools, lo
 
     of_image: (images, pairs), the pairs of each image; lowered: (explanations, pairs), the pairs that each lowers.
     """
-    z = np.stack([_averaged_z(one.change_sigma)[part or ...] for one in evidence])
-    able = np.array([max(one.before - NO_COHERENCE, MIN_ABLE) for one in evidence])
+    z = np.stack([_averaged_z(change.change_sigma)[part or ...] for change in evidence])
+    able = np.array([max(change.before - NO_COHERENCE, MIN_ABLE) for change in evidence])
     weight = np.sqrt(able / able.max())  # between a loss that is the same in all pairs and a proportional one
     by_image = weight[:, None] * of_image.T
     shared = IMAGE_SIGMA**2 * by_image @ by_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)

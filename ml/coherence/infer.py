@@ -97,7 +97,7 @@ def _history_indexes(images: int) -> list[int]:
 
 def _levels(images: Sequence[Float32]) -> list[float]:
     """Return the median log power of each image. images: samples (n, rows, cols), see `_history_indexes`."""
-    medians = [np.nanmedian(np.log(np.maximum(one, MIN_POWER)), axis=(1, 2)) for one in images if len(one)]
+    medians = [np.nanmedian(np.log(np.maximum(image, MIN_POWER)), axis=(1, 2)) for image in images if len(image)]
     return np.nanmedian(medians, axis=0).tolist() if medians else []
 
 

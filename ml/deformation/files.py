@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         if args.reference:
             tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
         if args.areas:
-            before = max((one["properties"].get("region", 0) for one in features), default=0)
+            before = max((feature["properties"].get("region", 0) for feature in features), default=0)
             features += features_of(result, tracks, before)
         points += sum(cloud.x.size for cloud in clouds)
     areas_note = f", {write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
@@ -88,7 +88,7 @@ def write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
-    return sum(one["properties"]["extent"] != "place" for one in features)
+    return sum(feature["properties"]["extent"] != "place" for feature in features)
 
 
 def features_of(result: DeformationResult, tracks: Sequence[Track], before: int = 0) -> list[dict[str, Any]]:

@@ -228,11 +228,11 @@ def laid_out(clusters: Sequence[DeformationResult]) -> Mosaic:
     if len(clusters) == 1:
         return Mosaic(first.bands(), first.transform, first.statistics())
     (transform, shape, boxes), held, at = _placed(clusters), Pieces(), {}
-    for number, (one, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
-        held.store.put(f"cluster@{number}", one.bands())
-        at[str(number)] = Window(rows.start, cols.start, *one.maps.probability.shape)
+    for number, (cluster, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
+        held.store.put(f"cluster@{number}", cluster.bands())
+        at[str(number)] = Window(rows.start, cols.start, *cluster.maps.probability.shape)
     parts: list[dict[str, Any]] = [
-        {**one.statistics(), "window": list(window)} for one, window in zip(clusters, at.values(), strict=True)
+        {**cluster.statistics(), "window": list(window)} for cluster, window in zip(clusters, at.values(), strict=True)
     ]
     summed = {name: sum(part[name] for part in parts) for name in ("cells_known", "cells_moving")}
     highest = {name: max(part[name] for part in parts) for name in ("rate_sigma_mm_yr", "highest_probability")}
@@ -278,4 +278,6 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
 
 
 def _placed(results: Sequence[DeformationResult]) -> tuple[Affine, tuple[int, int], list[Box]]:
-    return laid_together([one.transform for one in results], [one.maps.probability.shape for one in results])
+    return laid_together(
+        [result.transform for result in results], [result.maps.probability.shape for result in results]
+    )

@@ -180,7 +180,7 @@ def _why_nothing(statistics: dict[str, float]) -> str:
     if statistics["known_share"] > 0:
         return ""
     shares = {name: statistics.get(f"{name.replace(' ', '_')}_share", 0.0) for name in REASONS.values()}
-    parts = [f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda one: -one[1]) if share > 0]
+    parts = [f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]) if share > 0]
     return f"no offset is known: {', '.join(parts)} (searched up to {statistics['reach_px']:g} px)"
 
 

@@ -137,7 +137,7 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
             weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
         explained = float((weight * found.contrast**2).nan_to_num().sum())
         tried.append((explained, pair))
-    return max(tried, key=lambda one: one[0])[1] if tried else bands
+    return max(tried, key=lambda scored: scored[0])[1] if tried else bands
 
 
 def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Law:
@@ -153,12 +153,12 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
     return Law(bands[0].looks, *stacked)
 
 
-def _products(one: Floats, other: Floats) -> Floats:
+def _products(table: Floats, other: Floats) -> Floats:
     """Return products over lags of two tables (2 parts, lags, shifts): of speckle, of both parts, of texture.
 
     Those of both parts are divided by the root of 2, so that products for rows times those for columns add up.
     """
-    own, mixed = (one * other).sum(axis=1), (one * other[::-1]).sum(axis=(0, 1)) / 2**0.5
+    own, mixed = (table * other).sum(axis=1), (table * other[::-1]).sum(axis=(0, 1)) / 2**0.5
     return np.stack([own[0], mixed, own[1]])
 
 
@@ -273,7 +273,9 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
         unusual = np.append(np.maximum(0, given[::2] - widest) / excess, firm * (given[1::2] - SHOULDER))
         return np.concatenate([shares(given)[1], TEXTURE_WEIGHT * unusual])
 
-    begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
+    begin = min(
+        (np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda start: float((misfit(start) ** 2).sum())
+    )
     best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
     found = of_axis @ shares(best)[0]
     textures = MAX_TEXTURE * found[:, 1:] / found.sum(axis=1, keepdims=True)

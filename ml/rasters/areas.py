@@ -191,21 +191,23 @@ def motions(
     return together
 
 
-def _touch(one: Region, other: Region, widened: int) -> bool:
+def _touch(region: Region, other: Region, widened: int) -> bool:
     """Return whether two regions share cells after both are widened by a number of cells."""
-    sides = zip(one.window, other.window, strict=True)
+    sides = zip(region.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
-    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _in_common_window(one, other)[1:])
+    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _in_common_window(region, other)[1:])
     return bool((first & second).any())
 
 
-def _in_common_window(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+def _in_common_window(
+    region: Region, other: Region
+) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the smallest window that contains both regions, and both masks in it."""
-    pairs = zip(one.window, other.window, strict=True)
+    pairs = zip(region.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
     masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
-    for mask, (window, own) in zip(masks, (one, other), strict=True):
+    for mask, (window, own) in zip(masks, (region, other), strict=True):
         row, col = (part.start - whole.start for part, whole in zip(window, (rows, cols), strict=True))
         mask[row : row + own.shape[0], col : col + own.shape[1]] = own
     return (rows, cols), masks[0], masks[1]
@@ -269,7 +271,7 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
     rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
     outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
     tilts = zip(("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr"), place.tilt or (), strict=False)
-    return {name: round(rate, 2) for name, rate in rates} | {name: round(one, 4) for name, one in tilts} | outlines
+    return {name: round(rate, 2) for name, rate in rates} | {name: round(tilt, 4) for name, tilt in tilts} | outlines
 
 
 class SortedPoints:

@@ -231,7 +231,7 @@ class Pieces:
                 if self._shared:  # check before taking: the claim on a finished piece lasts for a while
                     there = self.store.names(stage)
                     missing = {name: place for name, place in missing.items() if name not in there}
-                name = next((one for one in missing if not self._shared or self._team.take(one)), None)
+                name = next((piece for piece in missing if not self._shared or self._team.take(piece)), None)
                 if name is None:
                     return
                 del missing[name]
@@ -286,7 +286,7 @@ class Pieces:
         """Return an exact quantile of each array from `values`: finite values of all items; None if there are none."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
         if not self.complete(stage):
-            self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
+            self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(array) for array in values(item)]))
             buckets = self.once(f"{stage}-buckets", lambda: _buckets(self._summed(upper, items), share))
             self.each(lower, items, lambda item: _sparse(_within(values(item), buckets)))
 
@@ -315,7 +315,7 @@ def _buckets(counts: NDArray[np.int64], share: float) -> list[tuple[int, int]]:
 
 
 def _within(arrays: Sequence[Float32], buckets: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
-    rows = (quantiles.lower_counts(one, both) for one, both in zip(arrays, buckets, strict=True))
+    rows = (quantiles.lower_counts(array, both) for array, both in zip(arrays, buckets, strict=True))
     return [row for both in rows for row in both]
 
 

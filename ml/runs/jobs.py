@@ -50,16 +50,16 @@ MAX_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 2
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
     product = run.its_product
-    chosen = pieces.once("companions", lambda: [one.pk for one in selectors.companions_of(run=run)])
+    chosen = pieces.once("companions", lambda: [companion.pk for companion in selectors.companions_of(run=run)])
     companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
-    postings = [one.posting_m for one in [product, *companions] if one.posting_m]
+    postings = [source.posting_m for source in [product, *companions] if source.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
     around = geos(box_around(product.footprint, BESIDE_M))
-    beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
-    seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
+    beside = [_cloud(companion, cloud.epsg, posting_m, around)[0] for companion in companions]
+    seen = [(companion, points) for companion, points in zip(companions, beside, strict=True) if points.x.size]
     tracks = [(product, cloud), *seen]
-    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
+    planes = pieces.once(STATIONS, lambda: _planes(run, [source for source, _ in tracks], cloud.epsg))
     places = [parts for parts in clustered([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
     results, regions = [], []
     for number, parts in enumerate(places):
@@ -69,19 +69,19 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         )
         reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
         own, *others = (
-            _track(one, points, planes.get(str(one.pk)))
-            for (one, _), points in zip(tracks, parts, strict=False)
+            _track(source, points, planes.get(str(source.pk)))
+            for (source, _), points in zip(tracks, parts, strict=False)
             if points.x.size
         )
         regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
         results.append(result)
     whole = deformation_infer.laid_out(results)
     statistics = {} if corrected is None else {"points_corrected": corrected}
-    hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
+    hashes = [product.file_sha256, *(companion.file_sha256 for companion, _ in seen)]
     tags = {
         "input_sha256": hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
         "product": product.name,
-        "companions": ", ".join(one.name for one, _ in seen),
+        "companions": ", ".join(companion.name for companion, _ in seen),
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
@@ -94,7 +94,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         whole.statistics | statistics,
         regions,
         parameters={STATIONS: planes} if planes else {},
-        companions=[one.pk for one, _ in seen],
+        companions=[companion.pk for companion, _ in seen],
     )
 
 
@@ -102,7 +102,7 @@ def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
     """Return primary key of a product -> plane that ties it to stations; a finished run keeps the planes it used."""
     if run.state == Run.State.SUCCEEDED:
         return dict(run.parameters.get(STATIONS, {}))
-    planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
+    planes = ((str(product.pk), plane_of(product=product, epsg=epsg)) for product in products)
     return {number: plane for number, plane in planes if plane}
 
 
@@ -168,18 +168,18 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
     share = np.float32(CoherenceMethod.named(own.run.model_version.method).area_share)
     with ExitStack() as stack:
         now = stack.enter_context(opened_prediction(own))
-        past = [stack.enter_context(opened_prediction(one, now)) for one in predecessors]
-        others = [stack.enter_context(opened_prediction(one, now)) for one in beside]
+        past = [stack.enter_context(opened_prediction(prediction, now)) for prediction in predecessors]
+        others = [stack.enter_context(opened_prediction(prediction, now)) for prediction in beside]
         coherence_of, sigma_of = change_infer.of_scatterers(now.names)
 
         def past_at(at: Window) -> tuple[Float32, Float32]:
-            read = [[one.read(name, at) for name in change_infer.of_scatterers(one.names)] for one in past]
+            read = [[raster.read(name, at) for name in change_infer.of_scatterers(raster.names)] for raster in past]
             history, sigma = zip(*read, strict=True)
             return np.stack(history), np.stack(sigma)
 
-        def changes(one: Prediction, raster: RasterWindows) -> Beside:
+        def changes(prediction: Prediction, raster: RasterWindows) -> Beside:
             return Beside(
-                *_dates(one.run.its_pair),
+                *_dates(prediction.run.its_pair),
                 lambda at: (raster.read("change_sigma", at), raster.read("coherence_before", at)),
             )
 
@@ -187,7 +187,7 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
             Stack(now.shape, past_at, lambda at: now.read(coherence_of, at)),
             len(past),
             _dates(run.its_pair),
-            [changes(*one) for one in zip(beside, others, strict=True)],
+            [changes(*opened) for opened in zip(beside, others, strict=True)],
             lambda at: now.read(sigma_of, at) * share,
             _images(run.its_pair),
         )
@@ -199,7 +199,9 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
         "predecessors": str(len(predecessors)),
         "confirming_pairs": str(len(beside)),
     }
-    ids = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
+    ids = dict(
+        zip(COMPARED, ([prediction.pk for prediction in each] for each in ([own], predecessors, beside)), strict=True)
+    )
     return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
 
 
@@ -209,9 +211,9 @@ def _due(run: Run) -> dict[str, list[int]]:
     These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
     """
     own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MAX_PREDECESSORS)
-    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.its_pair)}
+    newest = {prediction.run.pair_id: prediction for prediction in selectors.changes_beside(pair=run.its_pair)}
     groups = ([own], predecessors, newest.values())
-    return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))
+    return dict(zip(COMPARED, ([prediction.pk for prediction in each] for each in groups), strict=True))
 
 
 def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:

@@ -86,7 +86,9 @@ def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
         yield Missing(reason, _change(f"version of {name}", version.version, row.version))
         return
     today: dict[str, Any] = json.loads(json.dumps(row.parameters()))
-    changed = sorted(one for one in today | version.parameters if today.get(one) != version.parameters.get(one))
+    changed = sorted(
+        constant for constant in today | version.parameters if today.get(constant) != version.parameters.get(constant)
+    )
     if changed:
         reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"
         yield Missing(reason, f"constants of {name} changed")

@@ -77,12 +77,12 @@ def companions_of(*, run: Run) -> list[Product]:
         .order_by("-shared", "id")
     )
     tracks: dict[tuple[bool, int | None], list[Any]] = {}
-    for one in beside:
-        if _is_another_track(one, product) and _at_the_same_time(one, product):
-            tracks.setdefault((one.direction != product.direction, one.track), []).append(one)
+    for candidate in beside:
+        if _is_another_track(candidate, product) and _at_the_same_time(candidate, product):
+            tracks.setdefault((candidate.direction != product.direction, candidate.track), []).append(candidate)
     if not tracks:
         return []
-    best = max(tracks, key=lambda track: (track[0], sum(one.shared for one in tracks[track])))
+    best = max(tracks, key=lambda track: (track[0], sum(candidate.shared for candidate in tracks[track])))
     return tracks[best][:MAX_COMPANIONS]
 
 
@@ -91,16 +91,16 @@ def products_of(*, run: Run) -> list[Product]:
     return [run.its_product, *run.companions.order_by("id")]
 
 
-def _is_another_track(one: Product, other: Product) -> bool:
-    if one.direction != other.direction:
+def _is_another_track(product: Product, other: Product) -> bool:
+    if product.direction != other.direction:
         return True
-    return None not in (one.track, other.track) and one.track != other.track
+    return None not in (product.track, other.track) and product.track != other.track
 
 
-def _at_the_same_time(one: Product, other: Product) -> bool:
+def _at_the_same_time(product: Product, other: Product) -> bool:
     """Return whether at least half of the shorter product's period lies in the other's."""
-    shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
-    common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
+    shorter = min(product.dates[-1] - product.dates[0], other.dates[-1] - other.dates[0])
+    common = min(product.dates[-1], other.dates[-1]) - max(product.dates[0], other.dates[0])
     return common >= shorter / 2
 
 
@@ -134,7 +134,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
         known = list(same_version.select_related("run__pair__secondary"))
         if len(known) >= MIN_PREDECESSORS:
-            days = [one.run.its_pair.secondary.day for one in known]
+            days = [predecessor.run.its_pair.secondary.day for predecessor in known]
             return own, [known[index] for index in in_season(days, pair.secondary.day, most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 

@@ -41,7 +41,7 @@ class Objects(Checked):
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
         start = f"{self._folder}/{stage}{'@' if stage else ''}"
-        return {one.name.rpartition("/")[2] for one in self._storage.entries(start)}
+        return {entry.name.rpartition("/")[2] for entry in self._storage.entries(start)}
 
     def put(self, name: str, arrays: Arrays) -> None:
         """Store a piece as an object."""
@@ -126,8 +126,8 @@ def store_of(name: int | str, key: str, joined: bool = False) -> Store:
     if (objects := _objects()) is None:
         return Folder(folder_of(name), key, joined)
     if not joined:
-        there = [one.name for one in objects.entries(f"{name}/")]
-        objects.delete_all(one for one in there if one.split("/")[1] != key)
+        there = [entry.name for entry in objects.entries(f"{name}/")]
+        objects.delete_all(path for path in there if path.split("/")[1] != key)
     return Objects(objects, f"{name}/{key}")
 
 
@@ -141,7 +141,7 @@ def store_delete(name: int | str) -> None:
     """Delete the pieces of a run or of other work."""
     shutil.rmtree(folder_of(name), ignore_errors=True)
     if (objects := _objects()) is not None:
-        objects.delete_all(one.name for one in objects.entries(f"{name}/"))
+        objects.delete_all(entry.name for entry in objects.entries(f"{name}/"))
 
 
 def store_names() -> set[str]:

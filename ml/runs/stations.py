@@ -99,9 +99,11 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
     if product.reference != Reference.LOCAL:
         return None
     fixed = [
-        (one.station.position.coords, one.difference)
-        for one in comparisons_of(product=product)
-        if one.difference and one.station.technique == StationTechnique.GNSS and _is_plate_fixed(one.station.frame)
+        (comparison.station.position.coords, comparison.difference)
+        for comparison in comparisons_of(product=product)
+        if comparison.difference
+        and comparison.station.technique == StationTechnique.GNSS
+        and _is_plate_fixed(comparison.station.frame)
     ]
     if not fixed:
         return None

@@ -52,7 +52,7 @@ class StoredBand:
         self._raster, self._name, self.shape = raster, name, raster.shape
 
     def __getitem__(self, part: tuple[slice, slice]) -> NDArray[np.float32]:
-        rows, cols = (range(size)[one] for one, size in zip(part, self.shape, strict=True))
+        rows, cols = (range(size)[index] for index, size in zip(part, self.shape, strict=True))
         return self._raster.read(self._name, (rows.start, cols.start, len(rows), len(cols)))
 
 
@@ -95,10 +95,10 @@ def clusters_of(
 
     statistics: of the prediction (`ml.deformation.infer.laid_out`).
     """
-    for one in statistics.get("clusters", [statistics]):
-        row, col, rows, cols = one.get("window", (0, 0, *raster.shape))
+    for cluster in statistics.get("clusters", [statistics]):
+        row, col, rows, cols = cluster.get("window", (0, 0, *raster.shape))
         bands = {name: band[row : row + rows, col : col + cols] for name, band in raster.bands.items()}
-        yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), one
+        yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), cluster
 
 
 def _moved(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:

@@ -46,8 +46,8 @@ def trend_search_make(*, product: Product) -> TrendSearch:
         changes = joined([point_changes(block, days) for block in product_series(product=product)])
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
-        sure = (_place(product, one, epsg, first) for one in found.places)
-        row.places = list(islice((one for one in sure if one), MAX_PLACES))
+        sure = (_place(product, place, epsg, first) for place in found.places)
+        row.places = list(islice((place for place in sure if place), MAX_PLACES))
         row.n_clusters = found.n_clusters
         if found.sampled:
             row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))  # type: ignore[assignment]  # Points.
@@ -69,9 +69,9 @@ def motion_as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
     """Return chart data: the series relative to the ground around it, the fitted curve, and every change."""
     return {
         "dates": [day.isoformat() for day in product.dates],
-        "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
-        "fit_mm": [round(float(one), DIGITS) for one in motion.fit_mm],
-        "changes": [one.as_dict() for one in motion.changes],
+        "displacement_mm": [None if np.isnan(value) else round(float(value), DIGITS) for value in motion.values_mm],
+        "fit_mm": [round(float(value), DIGITS) for value in motion.fit_mm],
+        "changes": [change.as_dict() for change in motion.changes],
         "noise_mm": round(motion.noise_mm, DIGITS),
         "noise_share": motion.noise.share,
         "noise_days": motion.noise.days,
@@ -115,5 +115,5 @@ def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dic
 
 def _newest_change(motion: SeriesMotion, first: date) -> DatedChange | None:
     """Return the last change of rate, if it may have happened in the newest period, which begins on `first`."""
-    rates = [one for one in motion.changes if one.kind == "rate"]
+    rates = [change for change in motion.changes if change.kind == "rate"]
     return rates[-1] if rates and rates[-1].last >= first else None

@@ -78,14 +78,14 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
     left, size, _ = np.linalg.svd(compared, full_matrices=False)
     parts = left[:, :PARTS] * size[:PARTS]  # (n, parts)
     labels = _best_labels(parts, k, seed)
-    centres = np.array([parts[labels == one].mean(axis=0) for one in range(k)])
+    centres = np.array([parts[labels == number].mean(axis=0) for number in range(k)])
     total = float((compared**2).sum())
     between = float((centres[labels] ** 2).sum())
     made = []
-    for one in range(k):
-        low, middle, high = np.percentile(values[labels == one], [16, 50, 84], axis=0)
-        made.append(Group(used[labels == one], middle, low, high))
-    made.sort(key=lambda one: one.median_mm[-1] - one.median_mm[0])
+    for number in range(k):
+        low, middle, high = np.percentile(values[labels == number], [16, 50, 84], axis=0)
+        made.append(Group(used[labels == number], middle, low, high))
+    made.sort(key=lambda cluster: cluster.median_mm[-1] - cluster.median_mm[0])
     return Groups(made, between / total if total else 1.0, len(series_mm) - used.size)
 
 

@@ -50,7 +50,7 @@ def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -
     piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
     figures = np.full((3, n_bins), np.nan)
     counts = np.bincount(piece[known], minlength=n_bins)
-    for one in np.flatnonzero(counts >= MIN_OF_BIN):
-        figures[:, one] = np.percentile(values[known & (piece == one)], [50, 16, 84])
+    for number in np.flatnonzero(counts >= MIN_OF_BIN):
+        figures[:, number] = np.percentile(values[known & (piece == number)], [50, 16, 84])
     middles = (np.arange(n_bins) + 0.5) * length_m / n_bins
     return Bins(middles, figures[0], figures[1], figures[2], counts.astype(np.int64))

@@ -232,8 +232,8 @@ def agreement(differences: Sequence[Difference]) -> Agreement | None:
     """Return how a product agrees with stations; None without any."""
     if not differences:
         return None
-    values = np.array([one.mm_yr for one in differences])
-    expected = float(np.sqrt(np.mean([one.sigma_mm_yr**2 for one in differences])))
+    values = np.array([difference.mm_yr for difference in differences])
+    expected = float(np.sqrt(np.mean([difference.sigma_mm_yr**2 for difference in differences])))
     scatter = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     bias_sigma = float(np.fmax(scatter, expected)) / len(values) ** 0.5
     return Agreement(len(values), float(values.mean()), bias_sigma, scatter, expected)
@@ -249,8 +249,8 @@ def reference_plane(
     """
     if len(differences) < MIN_STATIONS:
         return None
-    values = np.array([one.mm_yr for one in differences])
-    weight = 1 / np.array([max(one.sigma_mm_yr, 0.1) for one in differences])
+    values = np.array([difference.mm_yr for difference in differences])
+    weight = 1 / np.array([max(difference.sigma_mm_yr, 0.1) for difference in differences])
     middle = np.array([x_m.mean(), y_m.mean()])
     scale = max(float(np.ptp(x_m)), float(np.ptp(y_m)), 1.0)
     design = np.column_stack([np.ones_like(x_m), (x_m - middle[0]) / scale, (y_m - middle[1]) / scale])

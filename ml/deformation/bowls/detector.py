@@ -72,4 +72,4 @@ def least_squares(
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
     maps = split_by_sign(probability, rate, zero + still[0].rate_mm_yr, sigma_mm_yr)
-    return maps, bowls.transform, min(one.share for one in still)
+    return maps, bowls.transform, min(track.share for track in still)

@@ -45,19 +45,19 @@ def together(views: Sequence[View]) -> list[View]:
     if len(views) < 2:
         return [*views]
     against = [
-        torch.stack([_contradiction(one, other) for other in views if other is not one]).amax(dim=0) for one in views
+        torch.stack([_contradiction(view, other) for other in views if other is not view]).amax(dim=0) for view in views
     ]
     alone = [view._replace(against=said) for view, said in zip(views, against, strict=True)]
     along, information, points = (torch.stack(planes).sum(dim=0) for planes in list(zip(*views, strict=True))[:3])
     return [*alone, View(along, information, points, torch.stack(against).amax(dim=0))]
 
 
-def _contradiction(one: View, other: View) -> Tensor:
+def _contradiction(view: View, other: View) -> Tensor:
     """Return by how many decades another track contradicts a bowl: it should show SHOWN_ELSEWHERE of it, up or down.
 
     Where the other has too few points it says nothing.
     """
-    (seen, error), (shown, spread) = ((one.amplitude.abs(), one.error), (other.amplitude.abs(), other.error))
+    (seen, error), (shown, spread) = ((view.amplitude.abs(), view.error), (other.amplitude.abs(), other.error))
     missing = (SHOWN_ELSEWHERE * seen - shown).clamp_min(0)
     decades = missing**2 / (spread**2 + (SHOWN_ELSEWHERE * error) ** 2) / (2 * math.log(10))
-    return torch.where(other.known & one.known, decades.clamp_max(MAX_AGAINST), 0.0)
+    return torch.where(other.known & view.known, decades.clamp_max(MAX_AGAINST), 0.0)

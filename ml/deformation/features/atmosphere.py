@@ -125,8 +125,8 @@ def _lag_m(square_m: float) -> float:
 def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
     """Return distances in parts of a lag, (n, n). In float64: many distances lie halfway between two."""
     down, right = down * (FINER / lag_m), right * (FINER / lag_m)
-    square, one = down**2 + right**2, np.ones_like(down)
-    apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
+    square, ones = down**2 + right**2, np.ones_like(down)
+    apart = np.stack([square, ones, -2 * down, -2 * right], axis=1) @ np.stack([ones, square, down, right])
     return np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart).astype(np.int32)
 
 

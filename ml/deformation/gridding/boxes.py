@@ -48,9 +48,9 @@ def laid_together(
 
     transforms, shapes: of the grids, (rows, cols). Cells are equal and whole cells apart, which is not checked.
     """
-    west, north = min(one.c for one in transforms), max(one.f for one in transforms)
+    west, north = min(transform.c for transform in transforms), max(transform.f for transform in transforms)
     whole = Affine(transforms[0].a, 0, west, 0, transforms[0].e, north)
-    at = [tuple(round(side) for side in ~whole @ (one.c, one.f)) for one in transforms]
+    at = [tuple(round(side) for side in ~whole @ (transform.c, transform.f)) for transform in transforms]
     held = [np.s_[row : row + n[0], col : col + n[1]] for (col, row), n in zip(at, shapes, strict=True)]
     return whole, (max(rows.stop for rows, _ in held), max(cols.stop for _, cols in held)), held
 

@@ -71,10 +71,10 @@ def clusters(at: Float64) -> list[Indices]:
 def _disjoint(groups: list[Indices], at: Float64) -> list[Indices]:
     """Join clusters whose boxes overlap, so that each has a window of its own in one raster."""
     boxes = [np.array([at[group].min(axis=0), at[group].max(axis=0)]) for group in groups]
-    for one, other in combinations(range(len(groups)), 2):
-        if (np.maximum(boxes[one][0], boxes[other][0]) <= np.minimum(boxes[one][1], boxes[other][1])).all():
-            rest = [group for number, group in enumerate(groups) if number not in (one, other)]
-            joined = np.sort(np.concatenate([groups[one], groups[other]]))
+    for first, second in combinations(range(len(groups)), 2):
+        if (np.maximum(boxes[first][0], boxes[second][0]) <= np.minimum(boxes[first][1], boxes[second][1])).all():
+            rest = [group for number, group in enumerate(groups) if number not in (first, second)]
+            joined = np.sort(np.concatenate([groups[first], groups[second]]))
             return _disjoint(sorted([joined, *rest], key=len, reverse=True), at)
     return groups
 

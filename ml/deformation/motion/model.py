@@ -124,7 +124,7 @@ class SeriesLikelihood:
         best = int(np.argmax(twice_log))
         variance = max(left[best], NO_POWER) / (self.days.size - len(design))
         models, near = self.whitening.models, np.flatnonzero(twice_log >= twice_log[best] - NEARLY)
-        noises = tuple(models[one] for one in near)
+        noises = tuple(models[number] for number in near)
         sigma = float(np.sqrt(variance))
         return Fit(changes, found[best], inverse[best] * variance, sigma, models[best], noises, float(twice_log[best]))
 

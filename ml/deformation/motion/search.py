@@ -50,15 +50,15 @@ def _possible(days: Float64, kind: Kind) -> Float64:
 
 def _free(change: Change, changes: tuple[Change, ...]) -> bool:
     apart = APART_YEARS * DAYS_PER_YEAR if change.kind == "rate" else 1.0
-    return all(one.kind != change.kind or abs(one.day - change.day) >= apart for one in changes)
+    return all(known.kind != change.kind or abs(known.day - change.day) >= apart for known in changes)
 
 
 def _next(series: SeriesLikelihood, changes: tuple[Change, ...], candidates: Candidates) -> Change | None:
     if not candidates.changes:
         return None
     profile = series.profile(changes, candidates)
-    beyond = profile.twice_log - profile.without - [CRITICAL[one.kind] for one in candidates.changes]
-    beyond[[not _free(one, changes) for one in candidates.changes]] = -np.inf
+    beyond = profile.twice_log - profile.without - [CRITICAL[candidate.kind] for candidate in candidates.changes]
+    beyond[[not _free(candidate, changes) for candidate in candidates.changes]] = -np.inf
     at = int(np.argmax(beyond))
     return candidates.changes[at] if beyond[at] > 0 else None
 
@@ -79,7 +79,7 @@ def _near(days: Float64, change: Change, others: tuple[Change, ...]) -> tuple[Ch
     reach = 2 * max(1, -(-possible.size // TRIED))
     at = int(np.argmin(np.abs(possible - change.day)))
     near = tuple(Change(change.kind, float(day)) for day in possible[max(0, at - reach) : at + reach + 1])
-    return tuple(one for one in near if _free(one, others)) or (change,)
+    return tuple(candidate for candidate in near if _free(candidate, others)) or (change,)
 
 
 def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
@@ -88,8 +88,8 @@ def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
     while fit.changes:
         without = [series.fit(fit.changes[:i] + fit.changes[i + 1 :]) for i in range(len(fit.changes))]
         beyond = [
-            fit.twice_log - one.twice_log - CRITICAL[change.kind]
-            for one, change in zip(without, fit.changes, strict=True)
+            fit.twice_log - smaller.twice_log - CRITICAL[change.kind]
+            for smaller, change in zip(without, fit.changes, strict=True)
         ]
         least = int(np.argmin(beyond))
         if beyond[least] > 0:

@@ -166,7 +166,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
 
 def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     """Prefer one rate that changes evenly all the time, if that is as likely as sudden changes of rate."""
-    steps = tuple(one for one in fit.changes if one.kind == "step")
+    steps = tuple(change for change in fit.changes if change.kind == "step")
     if len(steps) == len(fit.changes):
         return fit
     even = series.fit((Change("curve", float(series.days[0])), *steps))
@@ -176,7 +176,7 @@ def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
 def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
     change, at = fit.changes[number], number - len(fit.changes)
     ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90)
-    day, low, high = (first + timedelta(days=one) for one in (change.day, *ends))
+    day, low, high = (first + timedelta(days=days) for days in (change.day, *ends))
     return DatedChange(change.kind, day, low, high, float(fit.coefficients[at]), float(fit.covariance[at, at] ** 0.5))
 
 
@@ -193,9 +193,9 @@ def _rate_on(fit: Fit, day: float) -> Rate:
     """Return the rate just after a day."""
     parts = np.zeros(fit.coefficients.size)
     parts[RATE] = 1.0
-    for at, one in enumerate(fit.changes, parts.size - len(fit.changes)):
-        if one.day <= day and one.kind != "step":
-            parts[at] = 1.0 if one.kind == "rate" else (day - one.day) / DAYS_PER_YEAR
+    for at, change in enumerate(fit.changes, parts.size - len(fit.changes)):
+        if change.day <= day and change.kind != "step":
+            parts[at] = 1.0 if change.kind == "rate" else (day - change.day) / DAYS_PER_YEAR
     return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
 
 
@@ -203,10 +203,10 @@ def _described(
     fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date, fit_mm: Float64, values_mm: Float64
 ) -> SeriesMotion:
     """Describe the motion of a fit. fit_mm, values_mm: as in `SeriesMotion`."""
-    bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
-    starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
+    bends = sorted((change for change in changes if change.kind in ("rate", "curve")), key=lambda change: change.day)
+    starts = [float(days[0]), *(float((change.day - first).days) for change in bends if change.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
-    if any(one.kind == "curve" for one in bends):  # from the rate at the beginning to that at the end
+    if any(change.kind == "curve" for change in bends):  # from the rate at the beginning to that at the end
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
     if bends and bends[-1].kind == "curve":  # there is no day on which it began, turned or came to rest
@@ -234,7 +234,7 @@ def _described(
         season_month=month,
         noise_mm=fit.sigma_mm,
         noise=fit.noise,
-        changes=tuple(sorted(changes, key=lambda one: one.day)),
+        changes=tuple(sorted(changes, key=lambda change: change.day)),
         fit_mm=fit_mm,
         values_mm=values_mm,
     )

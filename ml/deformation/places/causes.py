@@ -156,9 +156,9 @@ def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, floa
     whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
     share = shares[name] / whole
     if name in seen or share <= DOUBT:
-        return {each: one / whole for each, one in shares.items()}
+        return {each: part / whole for each, part in shares.items()}
     others = (1 - DOUBT) / max(whole - shares[name], np.finfo(float).tiny)  # Beside a share of 1, the rest can be 0.
-    return {each: DOUBT if each == name else others * one for each, one in shares.items()}
+    return {each: DOUBT if each == name else others * part for each, part in shares.items()}
 
 
 def core_and_rim(

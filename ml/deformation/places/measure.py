@@ -78,7 +78,7 @@ def measure(
     if level <= 0:
         return [area]
     redrawn = [_redrawn(area._replace(track=number), view, piece, level, sign) for piece in _pieces(view, level)]
-    large = [one for one in redrawn if one.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
+    large = [new for new in redrawn if new.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
     return large or [area]
 
 

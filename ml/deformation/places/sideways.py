@@ -115,11 +115,11 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
         near = np.hypot(x - middle.x, y - middle.y) <= MAX_DISTANCE_RADII * radius
         return np.asarray((near & contains_xy(area, x, y)) | contains_xy(half, x, y))
 
-    at, one, other = _common_cells([track.near(area) for track in (first, second)], counts, radius)
+    at, first_mm_yr, second_mm_yr = _common_cells([track.near(area) for track in (first, second)], counts, radius)
     if len(at) < MIN_CELLS:
         return Sideways()
-    along = (other - one) / np.linalg.norm(across)
-    up = (other + one) / upward
+    along = (second_mm_yr - first_mm_yr) / np.linalg.norm(across)
+    up = (second_mm_yr + first_mm_yr) / upward
     in_half = contains_xy(half, at[:, 0], at[:, 1])
     inner = in_half if in_half.sum() >= MIN_POINTS else np.ones(len(at), dtype=bool)
     share = np.arctan2(abs(np.median(along[inner])), abs(np.median(up[inner]))) / (np.pi / 2)
@@ -138,8 +138,8 @@ def _opposite(
     return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None
 
 
-def _apart(one: LineOfSight, other: LineOfSight) -> float:
-    return float(np.hypot(other.x - one.x, other.y - one.y))
+def _apart(view: LineOfSight, other: LineOfSight) -> float:
+    return float(np.hypot(other.x - view.x, other.y - view.y))
 
 
 def _common_cells(
@@ -166,9 +166,11 @@ def _common_cells(
     n = int(cell.max()) + 1
     points_in = [np.bincount(cell[number == track], minlength=n) for track in (0, 1)]
     both = (points_in[0] > 0) & (points_in[1] > 0)
-    one, other = (np.bincount(cell[number == t], rate[number == t], n)[both] / points_in[t][both] for t in (0, 1))
+    first_mm_yr, second_mm_yr = (
+        np.bincount(cell[number == t], rate[number == t], n)[both] / points_in[t][both] for t in (0, 1)
+    )
     middles = [np.bincount(cell, part, n)[both] / (points_in[0] + points_in[1])[both] for part in (x, y)]
-    return np.column_stack(middles), one, other
+    return np.column_stack(middles), first_mm_yr, second_mm_yr
 
 
 def edge_width(track: SortedPoints, half: Outline) -> float:

@@ -122,12 +122,12 @@ def _other_choices(
     steps = [series.step(gap) * np.float32(half_wave_mm) for gap in gaps.T]
     product = [np.einsum("st,st->s", step, mended) for step in steps]
     square = [np.where(gap > 0, _squares(step), np.inf) for gap, step in zip(gaps.T, steps, strict=True)]
-    for one in range(len(steps)):
-        yield square[one] - 2 * np.abs(product[one])
-        for two in range(one):
-            both = 2 * np.einsum("st,st->s", steps[one], steps[two])
+    for first in range(len(steps)):
+        yield square[first] - 2 * np.abs(product[first])
+        for second in range(first):
+            both = 2 * np.einsum("st,st->s", steps[first], steps[second])
             for sign in (-1, 1):
-                yield square[one] + square[two] + sign * both - 2 * np.abs(product[one] + sign * product[two])
+                yield square[first] + square[second] + sign * both - 2 * np.abs(product[first] + sign * product[second])
 
 
 def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_]) -> Float32:

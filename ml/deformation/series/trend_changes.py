@@ -128,7 +128,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     scores, medians = zip(*(_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
     best = np.argmax(np.abs(scores), axis=0)
     score, median = (np.choose(best, values) for values in (scores, medians))
-    surely = np.abs(score) >= _least_score(np.concatenate([one[one != 0] for one in scores]))
+    surely = np.abs(score) >= _least_score(np.concatenate([row[row != 0] for row in scores]))
     surely &= np.abs(median) >= MIN_CHANGE_MM_YR
     alone = (relative / sigma).astype(np.float64)
     places = [
@@ -137,7 +137,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
         for part in _parts(cells, sign * score, surely)
     ]
     tested = np.flatnonzero(np.any(scores, axis=0))
-    return ChangedPlaces(tuple(sorted(places, key=lambda one: -one.sigmas)), tested.size, _sampled(cells, tested))
+    return ChangedPlaces(tuple(sorted(places, key=lambda place: -place.sigmas)), tested.size, _sampled(cells, tested))
 
 
 def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
@@ -203,7 +203,7 @@ def _parts(cells: Cells, score: Float64, surely: NDArray[np.bool_]) -> list[NDAr
     beside = (score >= BESIDE_SIGMAS).reshape(cells.rows, cells.cols)
     labels = scipy.ndimage.label(beside, structure=np.ones((3, 3)))[0].ravel()
     found = np.unique(labels[surely & (score > 0)])
-    return [labels == one for one in found[found > 0]]
+    return [labels == label for label in found[found > 0]]
 
 
 def _place(

@@ -74,7 +74,7 @@ def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
     }
     bowls: list[Bowl] = []
     for _ in range(MAX_BOWLS):
-        places = (_surest(*one, spreads[one[0]]) for one in scores.amplitudes())
+        places = (_surest(*fitted, spreads[fitted[0]]) for fitted in scores.amplitudes())
         score, shape, row, col = max(places, key=lambda place: place[0])
         if score < significant:
             break

@@ -114,7 +114,7 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
         for region in confirmed_regions(track, [*tracks[:number], *tracks[number + 1 :]], reported)
     ]
     kept: list[ReferredRegion] = []
-    for region in sorted(regions, key=lambda one: -one.region.score):
+    for region in sorted(regions, key=lambda referred: -referred.region.score):
         if not any(_same(region.region, other.region) for other in kept):
             kept.append(region)
     return kept
@@ -135,15 +135,17 @@ def confirmed_regions(
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     level = fit.level_mm_yr + track.level_mm_yr
     known = [
-        ReferredRegion(one, track.reference, level, any(shows(scores, one.bowls[0]) for scores in seen))
-        for one in found
+        ReferredRegion(region, track.reference, level, any(shows(scores, region.bowls[0]) for scores in seen))
+        for region in found
     ]
-    alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
-    cut_out = sum(one.area >= MIN_M2 for one in reported)
-    if crowded([one.region for one in alone], cut_out, fit.cells):
+    alone = [referred for referred in known if not referred.confirmed and referred.region.score >= SIGNIFICANT]
+    cut_out = sum(area.area >= MIN_M2 for area in reported)
+    if crowded([referred.region for referred in alone], cut_out, fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
-    return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
+    return sorted(
+        [*(referred for referred in known if referred.confirmed), *alone], key=lambda referred: -referred.region.score
+    )
 
 
 def crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
@@ -166,10 +168,10 @@ def shows(scores: Scores, bowl: Bowl) -> bool:
     return peak / bowl.peak_mm_yr >= max(CONFIRMING_SHARE, CONFIRMING * sigma / abs(bowl.peak_mm_yr))
 
 
-def _same(one: WideRegion, other: WideRegion) -> bool:
+def _same(region: WideRegion, other: WideRegion) -> bool:
     """Return whether regions are of one kind and share half of the smaller."""
-    smaller = min(one.outline.area, other.outline.area)
-    return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
+    smaller = min(region.outline.area, other.outline.area)
+    return region.kind == other.kind and region.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
 def fit_wide(
