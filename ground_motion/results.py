@@ -109,7 +109,7 @@ class Result:
             InputError: If its folder does not exist.
         """
         require_folders(Path(path))
-        bands, tags = self._bands(), {key: one for key, one in self.dataset.attrs.items() if isinstance(one, str)}
+        bands, tags = self._bands(), {key: value for key, value in self.dataset.attrs.items() if isinstance(value, str)}
         units = [str(self.dataset[name].attrs.get("units", "1")) for name in bands]
         write_cog(Path(path), bands, self.transform, self.epsg, units, tags)
 
@@ -128,7 +128,7 @@ class Result:
 
     def _bands(self) -> dict[str, NDArray[np.float32]]:
         return {
-            str(name): np.asarray(one.values, dtype=np.float32)
-            for name, one in self.dataset.data_vars.items()
-            if one.dims == ("y", "x")
+            str(name): np.asarray(variable.values, dtype=np.float32)
+            for name, variable in self.dataset.data_vars.items()
+            if variable.dims == ("y", "x")
         }

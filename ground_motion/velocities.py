@@ -93,7 +93,7 @@ def open_velocity(
     Raises:
         InputError: If a file cannot be used, with the problem and the remedy.
     """
-    inputs = [Path(path)] if isinstance(path, str) or not isinstance(path, Sequence) else [Path(one) for one in path]
+    inputs = [Path(path)] if isinstance(path, str) or not isinstance(path, Sequence) else [Path(item) for item in path]
     declared = Declaration(mapping=None if mapping is None else Path(mapping), unit=unit, positive=positive)
     with progress_bar("reading"):
         read = read_clusters(inputs, declared)
