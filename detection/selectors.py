@@ -167,7 +167,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
         .filter(by_hand=None)
         .exclude(pk=alert.pk)
     )
-    return [one for one in beside if not detections_current(alert=one).exists()]
+    return [neighbour for neighbour in beside if not detections_current(alert=neighbour).exists()]
 
 
 def alerts_missed(

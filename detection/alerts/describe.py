@@ -114,7 +114,9 @@ def independent_views(detection: Detection) -> set[tuple[Any, ...]]:
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return {(seen.reference.track, seen.secondary.acquired_at)}
-    together = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
+    together = {
+        (reason["component"], reason["orbit"], reason["track"]) for reason in detection.reasons if reason.get("seen")
+    }
     return together or {(seen.component, seen.track, seen.direction)}
 
 
@@ -129,7 +131,7 @@ def measured_in(detection: Detection) -> Product | ScenePair:
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.its_product.track}:
         return run.input
-    return next((one for one in products_of(run=run) if one.track == orbit), run.its_product)
+    return next((product for product in products_of(run=run) if product.track == orbit), run.its_product)
 
 
 def view_of_detection(detection: Detection) -> str:
@@ -141,8 +143,8 @@ def views_of_run(run: Run) -> dict[str, date]:
     """Return name of a view -> last date of its data, for each view of a run; names as in `view_of_detection`."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
-    for one in seen:
-        views[_view_of(one)] = max(data_end(one), views.get(_view_of(one), date.min))
+    for source in seen:
+        views[_view_of(source)] = max(data_end(source), views.get(_view_of(source), date.min))
     return views
 
 
@@ -180,7 +182,7 @@ def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[s
         zip(detections, products, strict=True),
         key=lambda pair: (_weight(pair[1]), abs(promised(pair[0].peak_rate_mm_yr))),
     )
-    evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
+    evidence = [item for d, p in zip(detections, products, strict=True) for item in _evidence(d, p)]
     weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
     return {
         "kind": classify(evidence, place),
@@ -210,7 +212,7 @@ def _of_surface(detections: Sequence[Detection], place: Surroundings) -> dict[st
 
 def _of_offsets(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the latest detection (of the latest surge, if there are any)."""
-    detections = [one for one in detections if row_of(one.kind).event] or detections
+    detections = [detection for detection in detections if row_of(detection.kind).event] or detections
     return _copied(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
 
 

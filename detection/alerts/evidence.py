@@ -63,11 +63,16 @@ def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Prod
         return []
     runs = [detection.scan.prediction.run for detection in detections]
     own = {run.product_id for run in runs}
-    reasons = [one for detection in detections for one in detection.reasons if one.get("rate_mm_yr") is not None]
-    agreeing = {one["product"] for one in reasons if one["rate_mm_yr"] * alert.rate_mm_yr > 0}
+    reasons = [
+        reason for detection in detections for reason in detection.reasons if reason.get("rate_mm_yr") is not None
+    ]
+    agreeing = {reason["product"] for reason in reasons if reason["rate_mm_yr"] * alert.rate_mm_yr > 0}
     seen = {product.pk: product for run in runs for product in products_of(run=run)}
-    usable = [one for one in seen.values() if one.has_series and one.component == alert.component]
-    return sorted(usable, key=lambda one: (one.name not in agreeing, one.pk not in own, -len(one.dates), one.pk))
+    usable = [product for product in seen.values() if product.has_series and product.component == alert.component]
+    return sorted(
+        usable,
+        key=lambda product: (product.name not in agreeing, product.pk not in own, -len(product.dates), product.pk),
+    )
 
 
 def _series_basis(alert: Alert, product: Product) -> str:
@@ -105,12 +110,12 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
     if not AlertMotion.objects.filter(alert=alert).exists():
         _motion_begin(alert, current)
     products = _products(current) if alert.extent == Extent.LOCAL else []
-    own = {one.scan.prediction.run.model_version.method for one in current}
+    own = {detection.scan.prediction.run.model_version.method for detection in current}
     methods = [name for name in COMPARED if name not in own]
     basis, kept = _basis(alert, products, methods), AlertMethods.objects.filter(alert=alert).first()
     values: dict[str, Any] = {"compared_at": begun}
-    if kept is None or (kept.basis != basis and not any(one.points_deleted_at for one in products)):
-        looks = _method_results(alert, [one for one in products if not one.points_deleted_at], methods)
+    if kept is None or (kept.basis != basis and not any(product.points_deleted_at for product in products)):
+        looks = _method_results(alert, [product for product in products if not product.points_deleted_at], methods)
         values |= {"basis": basis, "looks": looks}
     return AlertMethods.objects.update_or_create(alert=alert, defaults=values)[0]
 
@@ -123,14 +128,14 @@ def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
 
 def _products(current: Sequence[Detection]) -> list[Product]:
     """Return the products that the runs behind an alert searched, each once."""
-    seen = {product.pk: product for one in current for product in products_of(run=one.scan.prediction.run)}
+    seen = {product.pk: product for detection in current for product in products_of(run=detection.scan.prediction.run)}
     return [seen[number] for number in sorted(seen)]
 
 
 def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
     made_from = [
         *(f"{name} {DeformationMethod.named(name).version}" for name in methods),
-        *(str(one.pk) for one in products),
+        *(str(product.pk) for product in products),
     ]
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
 
@@ -143,7 +148,7 @@ def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
     results = results_at(place, tracks, methods) if tracks else []
-    return [one._replace(score=round(one.score, 4), share=round(one.share, 4))._asdict() for one in results]
+    return [result._replace(score=round(result.score, 4), share=round(result.share, 4))._asdict() for result in results]
 
 
 def _cloud(product: Product, ground: Any, epsg: int) -> PointCloud:

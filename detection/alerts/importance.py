@@ -34,7 +34,8 @@ def severity_as_moving(*, alert: Alert) -> Severity:
     ((fresh, tilt),) = _with_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
     return max(
-        (severity(one, terms_of(one, tilt)._replace(standing=0.0)) for one in versions), key=list(Severity).index
+        (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions),
+        key=list(Severity).index,
     )
 
 

@@ -51,8 +51,8 @@ def day_of(number: float) -> dt.date:
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
     """Join samples of pairs to one velocity series and find its surges by RULE. samples: one or more, same cells."""
-    stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
-    first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
+    stacked = (np.stack([getattr(sample.motion, name) for sample in samples]) for name in GroundMotion._fields)
+    first, last = (np.array([day_number(getattr(sample, name)) for sample in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
     detected = surges(series.day, series.speed_m_day, series.sigma_m_day, cell_km2, RULE) if _enough(series) else ()
     speed, sigma = mean_speed(series, np.ones(series.sigma_m_day.shape[1], dtype=bool))

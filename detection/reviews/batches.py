@@ -50,7 +50,7 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
     """
     same_data = Q()
     for source in (f"{RUN}__product", f"{RUN}__pair", f"{RUN}__pair__reference__burst"):
-        seen_in = {one for one in alert.detections.values_list(source, flat=True) if one}
+        seen_in = {name for name in alert.detections.values_list(source, flat=True) if name}
         same_data |= Q(**{f"{source}__in": seen_in})
     same = Detection.objects.filter(same_data, alert=OuterRef("pk"))
     box = geos(box_around(alert.area, NEAR_M))
@@ -58,8 +58,11 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
     near = Q(created_at__range=week, area__intersects=box)
     waiting = alerts_to_review().filter(kind=alert.kind, simulated=alert.simulated).exclude(pk=alert.pk)
     found = list(waiting.filter(Exists(same) | near))
-    away = {one.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, one))) for one in found}
-    return sorted(found, key=lambda one: (away[one.pk], one.pk))[:MOST]
+    away = {
+        candidate.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, candidate)))
+        for candidate in found
+    }
+    return sorted(found, key=lambda candidate: (away[candidate.pk], candidate.pk))[:MOST]
 
 
 def batch_review(
@@ -131,7 +134,9 @@ def _noted(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
         if batch.row is not None and not batch.row.reviews.exists():
             batch.row.delete()
         return batch._replace(row=None)
-    done, skipped = (", ".join(one.code for one in part) for part in (batch.done, [one.alert for one in batch.skipped]))
+    done, skipped = (
+        ", ".join(noted.code for noted in part) for part in (batch.done, [noted.alert for noted in batch.skipped])
+    )
     detail = "; ".join(part for part in (reason, done, f"skipped: {skipped}" if skipped else "") if part)
     audit_write(actor=reviewer, action=action, subject=str(batch.row), detail=detail)
     return batch

@@ -75,7 +75,7 @@ def assign(*, alert: Alert, assignee: User | None, by: User) -> None:
     """Assign a case to a person, or to nobody; a change is written to the audit."""
     with alone(alert):
         known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
-        before, after = (one.get_username() if one else "" for one in (known and known.assignee, assignee))
+        before, after = (user.get_username() if user else "" for user in (known and known.assignee, assignee))
         if before == after:
             return
         Assignment.objects.filter(alert=alert).delete()

@@ -37,7 +37,7 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 def kinds_open(kind: str) -> list[Kind]:
     """Return kinds to which a person may change a kind: of the same family, and events only to events."""
     row = row_of(kind)
-    return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
+    return [name for name, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 
 
 def last_edit(alert: Alert) -> int:
@@ -150,7 +150,7 @@ def may_take_back_edit(*, edit: AlertEdit) -> bool:
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
         return False
     later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)
-    return not any(set(one.after) & set(edit.after) for one in later)
+    return not any(set(newer.after) & set(edit.after) for newer in later)
 
 
 def texts_of(given: Mapping[str, str]) -> dict[str, str]:

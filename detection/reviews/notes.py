@@ -35,7 +35,7 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -
         raise Unfit(_("A note has at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH})
     if len(files) > MAX_FILES:
         raise too_many_files()
-    kept = [_kept(one) for one in files]
+    kept = [_kept(upload) for upload in files]
     with transaction.atomic():
         note = CaseNote.objects.create(alert=alert, author=author, text=text)
         for file in kept:

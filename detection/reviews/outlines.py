@@ -43,10 +43,10 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
     return area
 
 
-def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
+def distance_m(outline: BaseGeometry, other: BaseGeometry) -> float:
     """Return the distance, m, between two areas in degrees; 0 if they touch. Nearest points are found in degrees."""
-    one = join_halves(one)
-    here, there = nearest_points(one, turn_near(other, one.centroid.x))
+    outline = join_halves(outline)
+    here, there = nearest_points(outline, turn_near(other, outline.centroid.x))
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 
 

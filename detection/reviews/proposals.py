@@ -38,7 +38,7 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
     grades, known = list(Severity), [alert.severity, severity, computed]
     if alert.state == State.FINISHED:
         known.append(severity_as_moving(alert=alert))
-    gravest = max(grades.index(Severity(one)) for one in known if one)
+    gravest = max(grades.index(Severity(grade)) for grade in known if grade)
     return gravest >= grades.index(Severity(settings.SECOND_PERSON_FROM))
 
 

@@ -91,4 +91,4 @@ def reliability(reviews: Iterable[JudgedReview]) -> list[tuple[float, Precision]
 
     for review in scored:
         grouped[group_of(review)].append(promised(review.score))
-    return [(mean(grouped[one.group]), one) for one in precision(scored, group_of)]
+    return [(mean(grouped[row.group]), row) for row in precision(scored, group_of)]

@@ -81,7 +81,7 @@ def importance(
         judgement: severity that a person gave; it counts in place of the computed one.
     """
     parts = list(_parts(alert, tilt_mm_m_yr))
-    moving = [one for one in parts if abs(one.mm_yr) >= _sigma(one)]
+    moving = [part for part in parts if abs(part.mm_yr) >= _sigma(part)]
     if alert.state == State.FINISHED or is_at_rest(alert):
         standing = AT_REST
     else:
@@ -132,7 +132,7 @@ def _parts(alert: Any, tilt_mm_m_yr: float | None) -> Iterator[Rate]:
 
 def _steps(moving: list[Rate], n_views: int) -> float:
     sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
-    surely = max((abs(one.mm_yr) - sigmas * _sigma(one) for one in moving), default=0.0)
+    surely = max((abs(part.mm_yr) - sigmas * _sigma(part) for part in moving), default=0.0)
     return _within_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
 
 

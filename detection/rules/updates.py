@@ -105,7 +105,8 @@ def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
     """Return whether changes may be reported: at most once a month, but a higher grade at once."""
     found = tuple(found)
     rises = any(
-        one.cause == Cause.SEVERITY and GRADES.index(str(one.after)) > GRADES.index(str(one.before)) for one in found
+        change.cause == Cause.SEVERITY and GRADES.index(str(change.after)) > GRADES.index(str(change.before))
+        for change in found
     )
     return bool(found) and (since_report >= MUTED_FOR or rises)
 
@@ -125,7 +126,7 @@ def rebased(reported: Figures, now: Figures) -> Figures:
 
 def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
     """Return the baseline after a step: all present figures; after a change of rate or area, those of newest data."""
-    if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
+    if not {change.cause for change in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
         return now
     newest = max((seen.until for seen in now.views.values()), default=date.min)
     return now._replace(views={name: seen for name, seen in now.views.items() if seen.until == newest})
@@ -141,7 +142,8 @@ def as_json(figures: Figures) -> dict[str, Any]:
 def from_json(stored: Mapping[str, Any]) -> Figures:
     """Restore figures from `as_json`."""
     views = {
-        name: ViewFigures(**one | {"until": date.fromisoformat(one["until"])}) for name, one in stored["views"].items()
+        name: ViewFigures(**figures | {"until": date.fromisoformat(figures["until"])})
+        for name, figures in stored["views"].items()
     }
     days = {name: date.fromisoformat(day) if day else None for name, day in stored["series"].items()}
     return Figures(**{**stored, "views": views, "series": SeriesMotion(**days)})

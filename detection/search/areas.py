@@ -76,7 +76,7 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
     Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
     alone shows are for operators (the list of data sets), not for the public.
     """
-    found = [_in_cluster(prediction, *one, thresholds) for one in clusters_of(raster, prediction.statistics)]
+    found = [_in_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)]
     regions = [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
     return [*chain.from_iterable(found), *regions]
 
@@ -87,8 +87,8 @@ def _in_cluster(
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
     flagged = areas_in(raster.bands, raster.transform, thresholds)
-    for one in flagged:
-        place = to_django(to_geographic(one.polygon, raster.epsg))
+    for flagged_area in flagged:
+        place = to_django(to_geographic(flagged_area.polygon, raster.epsg))
         if not place.intersects(prediction.run.its_product.footprint):
             continue
         if _points_within(products, place) < thresholds.fewest_points:
@@ -96,10 +96,10 @@ def _in_cluster(
         views = [
             View(product, points)
             for product in products
-            if (points := _points_around(product, one, raster.epsg)).x.size
+            if (points := _points_around(product, flagged_area, raster.epsg)).x.size
         ]
         tracks = [view.points for view in views]
-        drawn = measure(one, tracks, statistics["background_mm_yr"], flagged)
+        drawn = measure(flagged_area, tracks, statistics["background_mm_yr"], flagged)
         detections += [
             _from_area(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
@@ -154,7 +154,7 @@ def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View],
         area=place,
         area_m2=area_m2,
         n_points=_points_within([view.product for view in views], place),
-        places=[place_as_dict(one, epsg) for one in area.places],
+        places=[place_as_dict(area_place, epsg) for area_place in area.places],
     )
 
 
@@ -169,20 +169,24 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
     found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
-    covered = shorter_pairs_cover(pair=pair, areas=[one.area for _, one in found])
-    sudden = [one for (patch, one), known in zip(found, covered, strict=True) if patch.confirmed or not known]
-    return [one for one in sudden if not any(one.area.intersects(other.area) for other in moving)]
+    covered = shorter_pairs_cover(pair=pair, areas=[detection.area for _, detection in found])
+    sudden = [
+        detection for (patch, detection), known in zip(found, covered, strict=True) if patch.confirmed or not known
+    ]
+    return [detection for detection in sudden if not any(detection.area.intersects(other.area) for other in moving)]
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find ground that moves outside glaciers; surges of glaciers are found in series of pairs."""
     simulated = prediction.run.its_pair.simulated
     detections = _moving(prediction, raster, thresholds)
-    outside = [one for one in detections if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
-    for one in outside:
-        ground = ground_at(area=one.area, simulated=simulated)
-        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, promised(one.bearing_deg)):
-            one.kind = Kind.FAST_LANDSLIDE
+    outside = [
+        detection for detection in detections if ice_share(area=detection.area, simulated=simulated) < MOSTLY_ICE
+    ]
+    for detection in outside:
+        ground = ground_at(area=detection.area, simulated=simulated)
+        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, promised(detection.bearing_deg)):
+            detection.kind = Kind.FAST_LANDSLIDE
     return outside
 
 

@@ -40,10 +40,13 @@ def evidence_of(
     """
     first, *others = reasons
     own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)
-    seen = [one for one in others if one["seen"]]
+    seen = [reason for reason in others if reason["seen"]]
     return [
         own,
-        *(Evidence(one["component"], one["track"], one["rate_mm_yr"] - one["around_mm_yr"], area_m2) for one in seen),
+        *(
+            Evidence(reason["component"], reason["track"], reason["rate_mm_yr"] - reason["around_mm_yr"], area_m2)
+            for reason in seen
+        ),
     ]
 
 

@@ -48,9 +48,9 @@ class Command(BaseCommand):
             done.append(recomputer.recompute(alert))
             self.stdout.write(_shown(alert, done[-1], as_table, options["json"]))
         if as_table:
-            counted = Counter(one.verdict for one in done).most_common()
+            counted = Counter(recomputation.verdict for recomputation in done).most_common()
             self.stdout.write(f"{len(done)} alerts: {', '.join(f'{n} {verdict}' for verdict, n in counted)}")
-        outcomes = {one.outcome for one in done} - {Outcome.SAME}
+        outcomes = {recomputation.outcome for recomputation in done} - {Outcome.SAME}
         if outcomes:
             raise SystemExit(min(EXIT_CODES[outcome] for outcome in outcomes))
 
@@ -74,7 +74,7 @@ def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> 
 
 
 def _row(alert: Alert, done: Recomputation) -> str:
-    differing = [f"{one.name} {one.stored} → {one.recomputed}" for one in done.differences]
+    differing = [f"{difference.name} {difference.stored} → {difference.recomputed}" for difference in done.differences]
     more = f" and {len(differing) - MAX_NAMED} more" if len(differing) > MAX_NAMED else ""
     figures = "–" if done.missing else "; ".join(differing[:MAX_NAMED]) + more or "none"
     iou = "–" if done.iou is None else f"{done.iou:.4f}"
@@ -83,8 +83,8 @@ def _row(alert: Alert, done: Recomputation) -> str:
 
 def _as_dict(alert: Alert, done: Recomputation) -> dict[str, Any]:
     rows = {
-        "differences": [one._asdict() for one in done.differences],
-        "missing": [one.reason for one in done.missing],
+        "differences": [difference._asdict() for difference in done.differences],
+        "missing": [gap.reason for gap in done.missing],
     }
     return {"alert": alert.code, "verdict": done.verdict} | done._asdict() | rows
 
@@ -97,6 +97,9 @@ def _lines(alert: Alert, done: Recomputation) -> list[str]:
         lines.append(
             f"  run {run['run']}: {run['method']} on {run['input']}, input {run['input_sha256'][:12]}{weights}"
         )
-    lines += [f"  missing: {one.reason}" for one in done.missing]
-    lines += [f"  {one.name}: stored {one.stored}, now {one.recomputed}" for one in done.differences]
+    lines += [f"  missing: {gap.reason}" for gap in done.missing]
+    lines += [
+        f"  {difference.name}: stored {difference.stored}, now {difference.recomputed}"
+        for difference in done.differences
+    ]
     return lines + [f"  note: {note}" for note in done.notes]
