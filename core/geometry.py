@@ -80,7 +80,7 @@ def longitude_near(longitude: NDArray[np.float64], middle: float | NDArray[np.fl
     return np.asarray(longitude - 360 * turns)
 
 
-def projected(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
+def project_geometry(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
     """Project a geometry from one reference system to another. source, target: EPSG code or WKT."""
     return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]
 
@@ -94,11 +94,11 @@ def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:
     """Transform a geometry in a plane to degrees (EPSG:4326), split at 180. crs: EPSG code or WKT of the plane."""
     project = transformer(crs, 4326).transform
 
-    def unwrapped(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def unwrap(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         longitude, latitude = project(x, y)
         return longitude_near(longitude, longitude[:1]), latitude
 
-    return split_at_180(shapely.transform(geometry, unwrapped, interleaved=False))  # type: ignore[arg-type]
+    return split_at_180(shapely.transform(geometry, unwrap, interleaved=False))  # type: ignore[arg-type]
 
 
 def split_at_180(geometry: BaseGeometry) -> BaseGeometry:

@@ -61,7 +61,7 @@ def lock(key: int) -> None:
 
 
 @contextmanager
-def locked(key: int) -> Iterator[None]:
+def hold_lock(key: int) -> Iterator[None]:
     """Open a transaction, wait for a lock in it, and hold the lock until the block ends."""
     with transaction.atomic():
         lock(key)
@@ -108,7 +108,7 @@ class Held:
 
 
 @contextmanager
-def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
+def try_lock(key: Lock, part: int | None = None) -> Iterator[bool]:
     """Try to take a lock and hold it until the block ends; yield whether it was taken. part: a second key."""
     lock = Held(key, part)
     try:

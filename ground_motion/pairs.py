@@ -98,7 +98,7 @@ def coherence(
     _require("looks", looks, *LOOKS)
     sides = None if window is None else window_of(f"{window[0]}x{window[1]}")
     chosen = method_of("coherence", method)
-    return _made(
+    return _run(
         pair,
         lambda source, on, pieces: estimate_coherence(source, chosen, on, sides, looks, pieces),
         CoherenceMethod.named(chosen),
@@ -138,7 +138,7 @@ def offsets(
     _require("posting_px", posting_px, 1, MAX_POSTING_PX)
     _require("search_px", search_px, 1, MAX_SEARCH_PX)
     chosen = method_of("offsets", method)
-    return _made(
+    return _run(
         pair,
         lambda source, on, pieces: track_offsets(source, chosen, on, search_px, posting_px, pieces),
         OffsetsMethod.named(chosen),
@@ -147,7 +147,7 @@ def offsets(
     )
 
 
-def _made(
+def _run(
     pair: Pair,
     work: Work,
     method: Method,

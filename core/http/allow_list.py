@@ -61,7 +61,7 @@ class AllowList:
     entries: tuple[Entry, ...]
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> "AllowList":
+    def parse(cls, lines: Iterable[str]) -> "AllowList":
         """Parse one entry from each line. Raises ValueError for a line that is no host."""
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 

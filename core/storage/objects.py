@@ -189,7 +189,7 @@ class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has n
         return (now() - there).total_seconds()
 
     @_failing_clearly
-    def unfinished(self, *, before: datetime) -> list[Callable[[], object]]:
+    def unfinished_uploads(self, *, before: datetime) -> list[Callable[[], object]]:
         """Return a function for each unfinished upload begun before a time; calling it discards the upload."""
         begun = self.bucket.multipart_uploads.filter(Prefix=f"{self.location}/")
         return [upload.abort for upload in begun if upload.initiated < before]

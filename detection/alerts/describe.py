@@ -12,7 +12,7 @@ from shapely import from_wkb, get_coordinates, unary_union
 
 from core.areas import area_of, zone_of
 from core.errors import promised
-from core.geometry import projected
+from core.geometry import project_geometry
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.motion import count_fast_places
@@ -49,7 +49,7 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
     """Return (longer / shorter side of the smallest rectangle around an area, diameter of the equal-area circle, m)."""
     shape = from_wkb(bytes(area.wkb))
-    flat = projected(shape, 4326, zone_of(area))
+    flat = project_geometry(shape, 4326, zone_of(area))
     sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
     return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from shapely import box, from_wkb
 
 from core.areas import polygons_of, zone_of
-from core.geometry import projected
-from core.locks import Lock, locked
+from core.geometry import project_geometry
+from core.locks import Lock, hold_lock
 from detection.alerts.importance import importance_refresh
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
@@ -121,7 +121,7 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
 
 
 def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert_motion_refresh(alert=alert, detections=current)
         importance_refresh(alert=alert)
 
@@ -144,7 +144,7 @@ def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence
     """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = zone_of(geographic)
-    place = polygons_of(projected(geographic, 4326, epsg))
+    place = polygons_of(project_geometry(geographic, 4326, epsg))
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
     results = results_at(place, tracks, methods) if tracks else []

@@ -16,8 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of, polygons_of
 from core.errors import promised
-from core.geometry import projected
-from core.locks import Lock, locked
+from core.geometry import project_geometry
+from core.locks import Lock, hold_lock
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.life import life_of
 from detection.alerts.services import alert_end_where_over, carry_into_alert
@@ -139,7 +139,7 @@ def _nodes(raster: StoredRaster) -> Nodes:
 def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
     if not outlines:
         return np.zeros(raster.shape, dtype=bool)
-    on_map = [projected(polygon, 4326, raster.epsg) for polygon in outlines]
+    on_map = [project_geometry(polygon, 4326, raster.epsg) for polygon in outlines]
     return np.asarray(geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True))
 
 
@@ -147,7 +147,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     """Compute the motion of a glacier from all its samples and alert on a surge, in one transaction."""
     glacier = motion.glacier
     cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
         made, observations = [], []

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from django.db.models import F, Func, JSONField, QuerySet, Value
 from django.utils import timezone
 
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.alerts.describe import cause_refresh, describe, exposure_refresh
 from detection.by_hand import as_computed, keep_by_hand
 from detection.models import Alert, AlertLife
@@ -59,14 +59,14 @@ def importances_recompute() -> int:
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):
-        with locked(Lock.ALERTS):
+        with hold_lock(Lock.ALERTS):
             n_changed += _recompute(numbers[at : at + BATCH])
     return n_changed
 
 
 def alert_recount(*, alert: Alert) -> bool:
     """Update exposure, cause, kind and severity from the loaded layers; return whether kind or severity changed."""
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert.refresh_from_db()
         exposure_refresh(alert=alert)
         current, before = list(detections_current(alert=alert)), (alert.kind, alert.severity)

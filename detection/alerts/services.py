@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
-from core.locks import Lock, lock, locked
+from core.locks import Lock, hold_lock, lock
 from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
@@ -74,7 +74,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
 
 def alert_follow(*, alert: Alert) -> AlertTransition | None:
     """Report a living alert's changes since its last report, if enough time has passed since then."""
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert.refresh_from_db()
         current = list(detections_current(alert=alert))
         if not current or alert.state not in LIVING:

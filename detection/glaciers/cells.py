@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import projected, utm_epsg
+from core.geometry import project_geometry, utm_epsg
 from core.projections import transformer
 from ml.offsets.motion import GroundMotion
 
@@ -52,7 +52,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
     """Return the cells of an outline in degrees, EPSG:4326; possibly none if it is smaller than a cell."""
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
-    on_map = projected(outline, 4326, epsg)
+    on_map = project_geometry(outline, 4326, epsg)
     side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MAX_CELLS)))
     west, south, east, north = on_map.bounds
     left, top = math.floor(west / side) * side, math.ceil(north / side) * side

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of, box_around
 from core.geos import geos
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -74,7 +74,7 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
     """
     outline, texts = _checked(drawn), texts_of(drawn.texts)
     area = to_django(outline)
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         near = living_near(outline)
         if any(neighbour.code not in known for neighbour in near):
             raise PlaceTaken(near)

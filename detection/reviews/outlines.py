@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from core.areas import area_of, join_halves, on_the_map, turn_near
+from core.areas import area_of, join_halves, split_at_date_line, turn_near
 
 MIN_M2, MAX_M2 = 100.0, 2e9  # a house; more than the largest region found so far
 MAX_CORNERS = 5000
@@ -33,7 +33,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
         raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})
     if area.is_empty or not WORLD.covers(area):
         raise Unfit(_("The outline is not on the map: give longitude and latitude in degrees."))
-    area = on_the_map(area)
+    area = split_at_date_line(area)
     if get_num_coordinates(area) > MAX_CORNERS:
         raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MAX_CORNERS})
     if not MIN_M2 <= area_of(area) <= MAX_M2:

@@ -9,7 +9,7 @@ from rasterio.features import geometry_mask
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import projected
+from core.geometry import project_geometry
 from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
 from ml.runs.stored import RasterWindows, opened_prediction
@@ -20,7 +20,7 @@ BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.O
 def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
     """Return the share of an area's cells with a value in a pair's result, 0-1; 0 where it lies outside."""
     with opened_prediction(prediction) as raster:
-        on_map = projected(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
+        on_map = project_geometry(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
         part = _around(on_map, raster)
         if part is None:
             return 0.0

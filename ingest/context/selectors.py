@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import box_around
 from core.errors import StorageFailed
-from core.geometry import projected
+from core.geometry import project_geometry
 from core.geos import geos
 from core.locks import rows_of
 from core.storage import stored_tiff
@@ -146,12 +146,12 @@ def kinds_loaded() -> set[ContextKind]:
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Return matching places and regions (see `named`), by rank, then regions before places, then by population."""
+    """Return matching places and regions (`filter_by_name`), by rank, then regions first, then by population."""
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
-    regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
+    places = filter_by_name(Place.objects.all(), key).order_by("rank", "-population")[:limit]
+    regions = filter_by_name(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
     matches = [*map(_place_match, places), *map(_region_match, regions)]
     return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.population))[:limit]
 
@@ -208,7 +208,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
     return None
 
 
-def named(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
+def filter_by_name(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
     """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
@@ -339,6 +339,6 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
     """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
-    shape = projected(area, 4326, raster.crs.to_wkt())
+    shape = project_geometry(area, 4326, raster.crs.to_wkt())
     inside = clip_by_rect(shape, *raster.bounds)  # The other half of an area at 180 degrees would widen the window.
     return shape, None if inside.is_empty else geometry_window(raster, [box(*inside.bounds)])

@@ -40,7 +40,7 @@ from ingest.models import (
     Water,
 )
 from ingest.models.context import NAMES_JOINED
-from ingest.readers.context import elevation, opened, records
+from ingest.readers.context import elevation, open_layer, records
 from ingest.readers.files import file_sha256
 
 # kind of context: its table, and the columns that `_values` fills
@@ -130,7 +130,7 @@ def context_load(
     progress: Progress = lambda rows: None,
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
+    with open_layer(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
         replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])

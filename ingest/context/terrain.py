@@ -55,7 +55,7 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
     for first in range(0, rows, BLOCK_ROWS):
         last = min(first + BLOCK_ROWS, rows)
-        padded = _padded(height_m, first, last)  # (last - first + 2, cols + 2)
+        padded = _pad(height_m, first, last)  # (last - first + 2, cols + 2)
         spacing = spacing_of(transform, crs, (rows, cols), first, last)
         slope[first:last], aspect[first:last] = _horn(padded, spacing)
     return SlopeAspect(slope, aspect)
@@ -84,7 +84,7 @@ def mean_bearing(bearing_deg: Float32) -> float:
     return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
 
 
-def _padded(height_m: Float32, first: int, last: int) -> Float64:
+def _pad(height_m: Float32, first: int, last: int) -> Float64:
     """Return rows `first` to `last` (excluded) plus one pixel on every side, extrapolated at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)

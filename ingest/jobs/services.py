@@ -66,7 +66,7 @@ def job_queue(
         original_name=one_line(original_name)[:255],
         size_bytes=size_bytes,
         sha256=sha256,
-        **_declared(submission),
+        **_declared_facts(submission),
         attribution=submission.attribution,
         licence=submission.licence,
         given_by=submission.loaded_by,
@@ -119,7 +119,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
     progress = Progress(stalled_after=timedelta(minutes=settings.INGEST_STALL_MINUTES), most=timedelta.max)
 
     def go_on(computed_seconds: float) -> bool:
-        points = LEASE.held(job).values_list("points_done", flat=True).first()
+        points = LEASE.held_row(job).values_list("points_done", flat=True).first()
         progress.report((points, round(computed_seconds)))
         if fault := progress.fault():
             LEASE.give_back(job, f"{job.original_name}: reading it was ended. {fault}", Cause.STALLED)
@@ -145,7 +145,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
                 ports=[database_port()],
                 descriptors=handed.descriptors,
             )
-            if asked := LEASE.held(job).exclude(inspection={}).first():
+            if asked := LEASE.held_row(job).exclude(inspection={}).first():
                 _ask(asked, Path(folder), limits, go_on, every_seconds)
     except OSError as fault:
         logger.warning("the file of job %s could not be brought here: %s", job.pk, fault)
@@ -203,7 +203,7 @@ def _given_files(job: IngestJob) -> list[Path]:
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:
     """Queue a failed job again, or a refused one with changed declared values; return False where neither applies."""
-    wanted = _declared(submission)
+    wanted = _declared_facts(submission)
     same = all(getattr(job, name) == value for name, value in wanted.items())
     if not may_retry(job) or (job.state == State.REJECTED and same):
         return False
@@ -318,7 +318,7 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
         LEASE.give_back(job, f"{name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST)
 
 
-def _declared(submission: Submission) -> dict[str, object]:
+def _declared_facts(submission: Submission) -> dict[str, object]:
     declared = submission.declared
     return {
         **{name: getattr(declared, name) or "" for name in DECLARED_TEXTS},

@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from core.storage.inputs import input_delete, input_put
 from ingest.formats.unknown import UNFINISHED
 from ingest.jobs.services import job_queue
@@ -55,7 +55,7 @@ class Refused(ValueError):
 def round_make(*, folder: str | Path) -> int:
     """Scan a watched folder once: move files of ended jobs, queue new files; return the number of new jobs."""
     folder = Path(folder).resolve()
-    with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
+    with try_lock(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
         if not alone:
             return 0
         for name in (WORKING, DONE, REJECTED):

@@ -24,7 +24,7 @@ from shapely import box, get_parts
 from core.areas import box_around, join_halves, zone_of
 from core.geometry import to_degrees
 from core.geos import geos
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from core.projections import transformer
 from ingest.models import DerivedTile, Product
 from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
@@ -159,7 +159,7 @@ def _products_changed() -> QuerySet[Product]:
 
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; return an empty list if the two directions share no cell."""
-    with tempfile.TemporaryDirectory() as folder, locked(content_key(tile.key)), connection.cursor() as cursor:
+    with tempfile.TemporaryDirectory() as folder, hold_lock(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
             return []  # another process has made it
         bands = _solve(tile, Path(folder))

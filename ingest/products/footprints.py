@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from shapely import MultiPolygon, box, union_all
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from ingest.readers.records import Float64
 
 CELLS = (180, 360)  # of one degree; points in neighbouring cells belong to one group
@@ -55,4 +55,4 @@ class Footprint:
         bounds = np.array([*lows, *highs])
         flat = np.tile(bounds[:2] == bounds[2:], (2, 1)) * MIN_DEGREES / 2
         boxes = box(*(bounds + flat * np.array([-1, -1, 1, 1])[:, None]))
-        return on_the_map(union_all(boxes))
+        return split_at_date_line(union_all(boxes))

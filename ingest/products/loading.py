@@ -152,7 +152,7 @@ def points_copy(
 ) -> Totals:
     """Copy points and series into a new product's tables, while a thread packs the next batches; return totals."""
     totals, watch = Totals(), LoadWatch(path, field)
-    packed = _packed(path, field, totals, watch)
+    packed = _pack(path, field, totals, watch)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
     with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
         for batch in _together(batches):
@@ -187,10 +187,10 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
         yield _Packed(n_points, points, series)
 
 
-def _packed(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
+def _pack(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
     for batch in field.batches():
         watch.read(batch.pid.size + len(batch.refused))
-        batch = _with_writable_ids(batch)
+        batch = _refuse_unwritable_ids(batch)
         _check(path, batch)
         totals.add(batch)
         if batch.pid.size:
@@ -198,7 +198,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) 
             yield _Packed(batch.pid.size, _point_rows(batch), series)
 
 
-def _with_writable_ids(batch: PointBatch) -> PointBatch:
+def _refuse_unwritable_ids(batch: PointBatch) -> PointBatch:
     """Refuse rows whose id PostgreSQL cannot store because it has a zero byte or is not UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from django.db.models import FloatField, Func, QuerySet
 
 from core.disk import database_room_bytes
-from core.locks import Held, Lock, rows_of, try_locked
+from core.locks import Held, Lock, rows_of, try_lock
 from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES
@@ -58,10 +58,10 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
             groups.append(group)
             group = []
         elif len(group) == MAX_AT_ONCE:
-            groups.append(_without_largest(group))
+            groups.append(_drop_largest(group))
             group = []
     if len(group) >= MIN_LOOSE:
-        groups.append(_without_largest(group))
+        groups.append(_drop_largest(group))
     return [group for group in groups if group]
 
 
@@ -75,7 +75,7 @@ def _worth(group: Sequence[Part]) -> bool:
     return sum(sizes) >= 2 * max(sizes)
 
 
-def _without_largest(group: Sequence[Part]) -> list[Part]:
+def _drop_largest(group: Sequence[Part]) -> list[Part]:
     """Return the subset of a group that is worth merging: without the largest (about log2(n) of n parts)."""
     kept = sorted(group, key=lambda part: part.n_points)
     while kept and not _worth(kept):
@@ -169,7 +169,7 @@ def _may_begin(numbers: list[int]) -> bool:
     if room is not None and room < ROOM * _bytes(numbers):
         logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))
         return False
-    with try_locked(Lock.RETENTION) as nobody_copies:
+    with try_lock(Lock.RETENTION) as nobody_copies:
         return nobody_copies
 
 
@@ -183,7 +183,7 @@ def _swap(merged: int, numbers: list[int]) -> bool:
     """Replace the source parts by the merged one; return False if readers or a backup block every attempt."""
     for pause in (*PAUSES_SECONDS, None):
         try:
-            with try_locked(Lock.RETENTION) as nobody_copies:
+            with try_lock(Lock.RETENTION) as nobody_copies:
                 if nobody_copies:
                     functions.parts_swap(merged, numbers)
                     return True

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.errors import AlreadyLoaded, Undeclared
 from core.geos import geos
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from core.storage import delete_files
 from ingest.formats.registry import TITLES, open_velocity_fields
 from ingest.models import Product, ReleaseChange
@@ -50,7 +50,7 @@ def products_load(
         raise Undeclared(path, ("period",))
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
-    with locked(content_key(sha256)), connection.cursor() as cursor:
+    with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = Product.objects.filter(file_sha256=sha256).first()
         if loaded:
             raise AlreadyLoaded(
@@ -93,14 +93,14 @@ def field_publish(
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    header = replace(field.header, extras=field.header.extras | _told(field.changes))
+    header = replace(field.header, extras=field.header.extras | _changes_as_extras(field.changes))
     product = product_create(product_id, path, sha256, header, totals, submission)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
 
 
-def _told(changes: list[str]) -> dict[str, str]:
+def _changes_as_extras(changes: list[str]) -> dict[str, str]:
     return {"changes": " ".join(changes)} if changes else {}
 
 

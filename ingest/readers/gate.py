@@ -97,7 +97,7 @@ def unit_of(text: str) -> str:
     return f"{length}/{spelt}" if spelt else text.strip()
 
 
-def agreed(path: Path, what: str, stated: Mapping[str, Any]) -> Any:
+def agree(path: Path, what: str, stated: Mapping[str, Any]) -> Any:
     """Return the value that sources state, None if none does. InputError if they differ. stated: source -> value."""
     values = {source: value for source, value in stated.items() if value not in {None, ""}}
     if len(set(values.values())) > 1:
@@ -132,9 +132,9 @@ def units(
         spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
     signs = {source: word for source, word in (sign or {}).items() if word}
     by_option = {} if declared.for_lacking and spelled else {"--unit": declared.unit}
-    stated = agreed(path, "unit", by_option | spelled)
+    stated = agree(path, "unit", by_option | spelled)
     by_option = {} if declared.for_lacking and signs else {"--positive": declared.positive}
-    positive = agreed(path, "positive direction", by_option | signs)
+    positive = agree(path, "positive direction", by_option | signs)
     if stated in {"mm", "cm", "m"}:
         problem = f"its values are {stated} by {next(iter(spelled), '--unit')}: a displacement, not a velocity"
         raise InputError(path, problem, "Divide it by its years (gdal_calc), or give the velocity of the whole series")
@@ -154,7 +154,7 @@ def admit(path: Path, field: VelocityField) -> VelocityField:
     """Return a field whose points pass the gate as they are read. Raises InputError for what its header shows."""
     if field.stated.picture:
         raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
-    agreed(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
+    agree(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
     changes = list(field.changes)
     return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
 
@@ -189,7 +189,7 @@ class _Gate:
     def batches(self) -> Iterator[PointBatch]:
         """Yield the points that are good; rows in cells without neighbours come with the last batch."""
         last: list[PointBatch] = []
-        for batch in self._sifted():
+        for batch in self._drop_fill_values():
             placed = self._unique(self.places.sift(batch))
             self.admitted += placed.pid.size
             self.last_reason = placed.refused[-1].reason if placed.refused else self.last_reason
@@ -205,7 +205,7 @@ class _Gate:
         self.fills.refuse_another()
         self._tell()
 
-    def _sifted(self) -> Iterator[PointBatch]:
+    def _drop_fill_values(self) -> Iterator[PointBatch]:
         """Yield batches without fill values; the first ones wait until enough is seen to judge what is one."""
         waiting: list[tuple[PointBatch, Float32, Bools]] = []
         held_bytes = 0
@@ -215,11 +215,11 @@ class _Gate:
             waiting.append((sound, *self.fills.note(sound)))
             held_bytes += sum(column.nbytes for column in batch.columns().values())
             if self.fills.n_ordinary >= JUDGED_ROWS or held_bytes > MAX_HELD_BYTES:
-                yield from starmap(self._measured, waiting)
+                yield from starmap(self._sift_and_check, waiting)
                 waiting = []
-        yield from starmap(self._measured, waiting)
+        yield from starmap(self._sift_and_check, waiting)
 
-    def _measured(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
+    def _sift_and_check(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
         batch = self.fills.sift(batch, raw, doubtful)
         # Who states metres states the motion of ice or of a landslide.
         in_metres = abs(self.stated.velocity_scale) >= MM_PER_UNIT["m/yr"]
@@ -234,14 +234,14 @@ class _Gate:
         """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
         if not batch.pid.size:
             return batch
-        batch = self._without_series_fills(self._known_qualities(batch))
-        batch = self._on_earth(batch)
-        batch = self._in_area(batch)
+        batch = self._blank_series_fills(self._known_qualities(batch))
+        batch = self._drop_off_earth(batch)
+        batch = self._drop_outside_area(batch)
         if batch.pid.size and self.field.header.component is Component.LOS:
             self._check_line_of_sight(batch)
         return batch
 
-    def _on_earth(self, batch: PointBatch) -> PointBatch:
+    def _drop_off_earth(self, batch: PointBatch) -> PointBatch:
         longitude, latitude = batch.longitude, batch.latitude
         impossible = (np.abs(latitude) > 90) | (np.abs(longitude) > MAX_LONGITUDE)
         if impossible.mean() > MAX_STRAY_SHARE:
@@ -259,7 +259,7 @@ class _Gate:
                 self.turned.setdefault(f"{turn:+g}", float(longitude[beyond][0]))
         return replace(batch, longitude=longitude - 360 * np.round(longitude / 360))
 
-    def _in_area(self, batch: PointBatch) -> PointBatch:
+    def _drop_outside_area(self, batch: PointBatch) -> PointBatch:
         area = None if self.stated.crs is None else area_of_use(self.stated.crs)
         if area is None or not batch.pid.size:
             return batch
@@ -275,7 +275,7 @@ class _Gate:
             raise InputError(self.path, problem, "Check whether x and y are swapped, and the reference system")
         return batch.only(inside, f"it lies outside the area of {named}")
 
-    def _without_series_fills(self, batch: PointBatch) -> PointBatch:
+    def _blank_series_fills(self, batch: PointBatch) -> PointBatch:
         """Return a batch whose displacements are NaN where the file has a fill value."""
         scale = abs(self.stated.series_scale)
         series = batch.displacement_mm
@@ -501,7 +501,7 @@ class _Places:
         full = self.counts >= FEW_POINTS
         if full.sum() > self.n_full:
             self.n_full = int(full.sum())
-            self.near = _widened(full)
+            self.near = _widen(full)
             batch, self.held = join_batches([*self.held, batch]), []
             row, col = _cells(batch)
         good = self.near[row, col]
@@ -515,7 +515,7 @@ class _Places:
         held = join_batches(self.held)
         if not held.pid.size:
             return held
-        groups, _ = scipy.ndimage.label(_widened(self.counts > 0))
+        groups, _ = scipy.ndimage.label(_widen(self.counts > 0))
         sizes = np.bincount(groups.ravel(), self.counts.ravel())
         own = sizes[groups[_cells(held)]]
         return held.only((own >= FEW_POINTS) | (own * 20 > sizes.max()), FAR)
@@ -526,7 +526,7 @@ def _cells(batch: PointBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return row, np.mod(np.floor(batch.longitude + 180), 360).astype(np.int64)
 
 
-def _widened(cells: Bools) -> Bools:
+def _widen(cells: Bools) -> Bools:
     side = 2 * FAR_CELLS + 1
     return np.asarray(scipy.ndimage.maximum_filter(cells, side, mode=("nearest", "wrap")), dtype=bool)
 

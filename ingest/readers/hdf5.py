@@ -127,10 +127,10 @@ def is_hdf5(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def open_file(path: Path) -> Iterator[h5py.File]:
     """Open a file. Raises InputError if a dataset takes values from another file or declares an impossible size."""
     with _reading(path, "the HDF5 file"):
-        file = _opened(path)
+        file = _open(path)
     try:
         with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
@@ -142,7 +142,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             file.close()
 
 
-def _opened(path: Path) -> h5py.File:
+def _open(path: Path) -> h5py.File:
     """Open a file with the library. Raises InputError if a damaged heap would keep it in an endless loop."""
     if is_hdf5(path) and (fault := fault_of(path)):
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
@@ -171,7 +171,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     if not is_hdf5(path):
         return frozenset(), {}
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             return frozenset(file), attributes(path, file)
     except FAULTS:
         return frozenset(), {}
@@ -182,7 +182,7 @@ def holds(path: Path, name: str) -> bool:
     if not is_hdf5(path):
         return False
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             return name in file
     except FAULTS:
         return False

@@ -49,7 +49,7 @@ class Grid:
         return None if self.epsg == GEOGRAPHIC else self.epsg
 
     @classmethod
-    def of_image(cls, path: Path, image: DatasetReader) -> "Grid":
+    def from_image(cls, path: Path, image: DatasetReader) -> "Grid":
         """Return the grid of an image that is not rotated. Raises InputError."""
         to_map = image.transform
         if to_map.b or to_map.d:

@@ -55,9 +55,9 @@ def is_geotiff(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
+def open_geotiff(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with a plausible size and position. Raises InputError for any other file."""
-    with of_sound_size(path, MAX_PIXELS) as dataset:
+    with open_of_sound_size(path, MAX_PIXELS) as dataset:
         refuse_unplaced(path, dataset)
         grid = dataset.transform
         if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
@@ -75,7 +75,7 @@ def refuse_unplaced(path: Path, dataset: DatasetReader) -> None:
 
 
 @contextmanager
-def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
+def open_of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
     """Open a GeoTIFF (by its own driver only) whose declared size is plausible; else raises InputError."""
     try:
         with warnings.catch_warnings():

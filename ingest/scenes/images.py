@@ -39,7 +39,7 @@ def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, in
     part = part or scene.pixel_grid
     with stored_tiff(scene.raster) as raster:
         if not same_lattice(part, scene.pixel_grid):
-            return _resampled(raster, scene.pixel_grid, part, shape)
+            return _resample(raster, scene.pixel_grid, part, shape)
         row, col = (round(shift) for shift in part.shift_from(scene.pixel_grid))
         return _window(raster, Window(col, row, part.cols, part.rows), shape)
 
@@ -57,7 +57,7 @@ def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None
     return values
 
 
-def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
+def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
     """Return power from cubically resampled amplitude; power itself would ring further below 0 at bright targets."""
     rows, cols = shape or (part.rows, part.cols)
     target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)

@@ -53,7 +53,7 @@ def points_around(*, product: Product, stations: Sequence[Station]) -> list[Poin
     ]  # metres on the ground per EPSG:3857 metre
     reaches = [RADII_M[-1] / stretch for stretch in stretches]
     away: list[list[float]] = [[] for _ in stations]
-    for at, distance in _near(product, stations, reaches, "away", "", "away", ENOUGH_POINTS):
+    for at, distance in _rows_near(product, stations, reaches, "away", "", "away", ENOUGH_POINTS):
         away[at].append(distance * stretches[at])
     radii_m = [radius_by_density(sorted(distances)) for distances in away]
     reaches = [(radius or 0.0) / stretch for radius, stretch in zip(radii_m, stretches, strict=True)]
@@ -62,12 +62,12 @@ def points_around(*, product: Product, stations: Sequence[Station]) -> list[Poin
         count(*) OVER (),
         (SELECT packed FROM {SERIES} AS s WHERE s.product_id = points.product_id AND s.pid = points.pid)"""  # noqa: S608
     found: list[list[Sequence[Any]]] = [[] for _ in stations]
-    for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MAX_POINTS):
+    for at, *row in _rows_near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MAX_POINTS):
         found[at].append(row)
     return [_summary(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
 
 
-def _near(
+def _rows_near(
     product: Product,
     stations: Sequence[Station],
     reaches: Sequence[float],

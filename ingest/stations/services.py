@@ -7,7 +7,7 @@ from django.contrib.gis.geos import Point
 from django.db import connection
 
 from core.errors import AlreadyLoaded
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from ingest.formats.registry import open_stations, recognise
 from ingest.models import Gauge, Station, StationFile
 from ingest.readers.files import file_sha256
@@ -27,7 +27,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
     """Load the stations or gauges of a file, or nothing. Raises InputError (AlreadyLoaded for the same file)."""
     stations = open_stations(path, submission.source_format, submission.declared)
     sha256 = file_sha256(path)
-    with locked(content_key(sha256)):
+    with hold_lock(content_key(sha256)):
         if StationFile.objects.filter(file_sha256=sha256).exists():
             raise AlreadyLoaded(path, "this file of stations is already loaded", "Nothing to do")
         file = StationFile.objects.create(

@@ -90,4 +90,4 @@ def _may_help() -> bool:
 
 def _shared(run: Run) -> QuerySet[Run]:
     """Return the run as a query, which is empty once this attempt no longer shares its pieces under this key."""
-    return LEASE.held(run).filter(shared_key=run.shared_key)
+    return LEASE.held_row(run).filter(shared_key=run.shared_key)

@@ -75,7 +75,7 @@ class Claims:
         """Open the run to other workers if enough pieces are missing; return whether it is open."""
         if not self._shared and missing >= MIN_SHARED and settings.RUN_WORKERS > 1:
             try:
-                self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
+                self._shared = LEASE.held_row(self._run).update(shared_key=self._key, device=self._device) == 1
             except DatabaseError:
                 _without_database("not shared")
         return self._shared
@@ -102,7 +102,7 @@ class Claims:
     def end(self) -> None:
         """Close the run to other workers, because every stage is complete."""
         if self._shared:
-            LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
+            LEASE.held_row(self._run).filter(shared_key=self._key).update(shared_key="")
 
     def leave(self) -> None:
         """Delete this worker's claims, so that others can take the pieces at once."""

@@ -10,7 +10,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
 
 from core.areas import polygons_of, zone_of
-from core.geometry import projected, to_degrees
+from core.geometry import project_geometry, to_degrees
 from core.geos import geos
 from core.projections import transformer
 from ingest.models import Product
@@ -82,7 +82,7 @@ def _ring(area: GEOSGeometry) -> GEOSGeometry:
     """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
     geographic = shapely.from_wkb(bytes(area.wkb))
     epsg = zone_of(area)
-    metric = polygons_of(projected(geographic, 4326, epsg))
+    metric = polygons_of(project_geometry(geographic, 4326, epsg))
     near_m, far_m = reach_of(metric)
     ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
     return geos(to_geographic(polygons_of(ring), epsg))

@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from core.plugins import METHODS, registered
+from core.plugins import METHODS, entry_points_of
 
 if TYPE_CHECKING:
     from ml.runtime.checkpoints import Card
@@ -76,7 +76,7 @@ class Method:
 @cache
 def methods(task: str) -> dict[str, Method]:
     """Return the methods of a task by name, in their order. ValueError if two have the same name."""
-    rows = [row for point in registered(METHODS).values() for row in point.load() if row.task == task]
+    rows = [row for point in entry_points_of(METHODS).values() for row in point.load() if row.task == task]
     named = {row.name: row for row in sorted(rows, key=lambda row: row.order)}
     if len(named) < len(rows):
         raise ValueError(f"two methods of {task} have the same name: {', '.join(sorted(row.name for row in rows))}")

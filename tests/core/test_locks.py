@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.db import connection
 
-from core.locks import Held, Lock, try_locked
+from core.locks import Held, Lock, try_lock
 from tests.fixtures.servers import OWN_LOCKS
 from tests.waiting import wait_until
 
@@ -28,7 +28,7 @@ HOLDERS = f"""
 
 
 def free() -> bool:
-    with try_locked(Lock.STAGE, 7) as alone:
+    with try_lock(Lock.STAGE, 7) as alone:
         return alone
 
 

@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely import MultiPolygon, Polygon, box
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from core.errors import InputError
 
 MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
@@ -39,7 +39,7 @@ PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "p
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
+def open_geotiff(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with no driver but GDAL's for GeoTIFF; its errors become InputError."""
     try:
         with rasterio.open(path, driver="GTiff") as raster:
@@ -66,13 +66,13 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
 
 def footprint(path: Path) -> MultiPolygon:
     """Return the outline of a grid in degrees, with points added between its corners. Raises InputError."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         west, south, east, north = raster.bounds
         corners = np.array(box(west, south, east, north).segmentize((east - west) / 8).exterior.coords)
         longitude, latitude = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*corners.T)
     if not np.isfinite([longitude, latitude]).all():
         raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
-    return on_the_map(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
+    return split_at_date_line(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
 
 
 class ElevationGrid(NamedTuple):
@@ -85,7 +85,7 @@ class ElevationGrid(NamedTuple):
 
 def read(path: Path) -> ElevationGrid:
     """Check the file's declarations, then read it. InputError if values cannot be metres above the sea."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
     known = height[np.isfinite(height)]
@@ -131,7 +131,7 @@ def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
 
 def population_total(path: Path) -> float:
     """Return the total population. Raises InputError if the values cannot be people per cell."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         _check_cells(path, raster)
         people, highest = 0.0, 0.0
         for _, window in raster.block_windows(1):

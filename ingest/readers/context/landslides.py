@@ -20,7 +20,7 @@ _WITHIN = re.compile(r"known[_ ]within[_ ](\d+)[_ ]?km", re.IGNORECASE)
 _DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.%f")
 
 
-def recognised(names: set[str]) -> bool:
+def is_recognised(names: set[str]) -> bool:
     """Return whether the columns are those of the catalogue."""
     return {"landslide_type", "location_accuracy"} <= names
 

@@ -28,7 +28,7 @@ def is_geonames(path: Path) -> bool:
     return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number(fields[4]) is not None
 
 
-def recognised(names: set[str]) -> bool:
+def is_recognised(names: set[str]) -> bool:
     """Return whether the columns of a CSV are those of a list of places."""
     return all(names & set(choices) for choices in NAMES.values())
 

@@ -146,7 +146,7 @@ class Granule(NamedTuple):
         """The relative orbit; None where unknown."""
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
-    def parsed(self, polarisation: str) -> ParsedName:
+    def parse(self, polarisation: str) -> ParsedName:
         """Return the facts that the name states about the image of a polarisation."""
         own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
         return replace(own, track=self.track)

@@ -102,7 +102,7 @@ def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
         yield enumerate(iter(lambda: stream.readline(MAX_BYTES), ""), start=1)
 
 
-def parsed(path: Path, line: int, name: str, text: str) -> float:
+def parse_number(path: Path, line: int, name: str, text: str) -> float:
     """Parse a finite number of a line. Raises InputError that names line and column."""
     value = number(text)
     if value is None:
@@ -115,7 +115,7 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 
     unit_mm: length of one unit of the file, mm.
     """
-    length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
+    length_mm = unit_mm * sum(parse_number(path, line, name, text) for text in texts)
     if not abs(length_mm) <= MAX_POSITION_MM:
         problem = f"line {line}: {name} is {' + '.join(text[:20] for text in texts)}, which no place on Earth can have"
         raise InputError(path, problem, "Check the unit, or download or export it again")
@@ -124,7 +124,7 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 
 def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
     """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
-    east = parsed(path, line, "longitude", longitude)
+    east = parse_number(path, line, "longitude", longitude)
     place = position(path, f"{east!r}", latitude, f"line {line}")
     if place is None:
         raise InputError(path, f"line {line}: latitude is {latitude[:40]!r}, not a number", "Export it again")

@@ -99,7 +99,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
         done += batch.num_rows
 
 
-def after_first_row(source: Source) -> Source:
+def skip_first_row(source: Source) -> Source:
     """Return a table without its first row, which holds dates and is no point."""
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:

@@ -82,7 +82,7 @@ _LENGTHS = {
 }  # fmt: skip
 
 
-def _by_pattern(pattern: str) -> Callable[[str], date]:
+def _date_parser(pattern: str) -> Callable[[str], date]:
     return lambda text: datetime.strptime(text, pattern).date()  # noqa: DTZ007 (a day has no time zone)
 
 
@@ -95,30 +95,30 @@ def _decimal_year(text: str) -> date:
 
 # name -> parser; separators between the parts are "-", except the point of a decimal year
 FORMS: dict[str, Callable[[str], date]] = {
-    "YYYYMMDD": _by_pattern("%Y%m%d"),
-    "DDMMYYYY": _by_pattern("%d%m%Y"),
-    "MMDDYYYY": _by_pattern("%m%d%Y"),
-    "YYYY-MM-DD": _by_pattern("%Y-%m-%d"),
-    "DD-MM-YYYY": _by_pattern("%d-%m-%Y"),
-    "MM-DD-YYYY": _by_pattern("%m-%d-%Y"),
-    "DD-MM-YY": _by_pattern("%d-%m-%y"),
-    "MM-DD-YY": _by_pattern("%m-%d-%y"),
-    "YY-MM-DD": _by_pattern("%y-%m-%d"),
-    "YYYYDDD": _by_pattern("%Y%j"),
-    "YYYY-DDD": _by_pattern("%Y-%j"),
-    "YYDDD": _by_pattern("%y%j"),
-    "DDMMMYYYY": _by_pattern("%d%b%Y"),
-    "DD-MMM-YYYY": _by_pattern("%d-%b-%Y"),
-    "DDMMMYY": _by_pattern("%d%b%y"),
-    "DD-MMM-YY": _by_pattern("%d-%b-%y"),
-    "YYMMDD": _by_pattern("%y%m%d"),
-    "DDMMYY": _by_pattern("%d%m%y"),
-    "MMM-YYYY": _by_pattern("%b-%Y"),
-    "MMM-YY": _by_pattern("%b-%y"),
-    "MMMYYYY": _by_pattern("%b%Y"),
-    "MMMYY": _by_pattern("%b%y"),
-    "YYYYMM": _by_pattern("%Y%m"),
-    "YYYY-MM": _by_pattern("%Y-%m"),
+    "YYYYMMDD": _date_parser("%Y%m%d"),
+    "DDMMYYYY": _date_parser("%d%m%Y"),
+    "MMDDYYYY": _date_parser("%m%d%Y"),
+    "YYYY-MM-DD": _date_parser("%Y-%m-%d"),
+    "DD-MM-YYYY": _date_parser("%d-%m-%Y"),
+    "MM-DD-YYYY": _date_parser("%m-%d-%Y"),
+    "DD-MM-YY": _date_parser("%d-%m-%y"),
+    "MM-DD-YY": _date_parser("%m-%d-%y"),
+    "YY-MM-DD": _date_parser("%y-%m-%d"),
+    "YYYYDDD": _date_parser("%Y%j"),
+    "YYYY-DDD": _date_parser("%Y-%j"),
+    "YYDDD": _date_parser("%y%j"),
+    "DDMMMYYYY": _date_parser("%d%b%Y"),
+    "DD-MMM-YYYY": _date_parser("%d-%b-%Y"),
+    "DDMMMYY": _date_parser("%d%b%y"),
+    "DD-MMM-YY": _date_parser("%d-%b-%y"),
+    "YYMMDD": _date_parser("%y%m%d"),
+    "DDMMYY": _date_parser("%d%m%y"),
+    "MMM-YYYY": _date_parser("%b-%Y"),
+    "MMM-YY": _date_parser("%b-%y"),
+    "MMMYYYY": _date_parser("%b%Y"),
+    "MMMYY": _date_parser("%b%y"),
+    "YYYYMM": _date_parser("%Y%m"),
+    "YYYY-MM": _date_parser("%Y-%m"),
     "decimal years": _decimal_year,
     "years": lambda text: date(int(text), 7, 2),  # the middle of the year
     "MATLAB's day numbers": lambda text: NOTATIONS["matlab"](int(text)),
@@ -184,7 +184,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
     readings = {}
     for form, parse in FORMS.items():
         try:
-            reading = {name: parse(_spelled(form, text)) for name, text in texts.items()}
+            reading = {name: parse(_spell(form, text)) for name, text in texts.items()}
         except (ValueError, OverflowError):
             continue
         rising = dict(sorted(reading.items(), key=lambda item: item[1]))
@@ -196,7 +196,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
     return readings
 
 
-def _spelled(form: str, text: str) -> str:
+def _spell(form: str, text: str) -> str:
     """Return a text with the separators of a form. Raises ValueError if it has another number of letters."""
     spelled = text if form == "decimal years" else re.sub(r"[-_/. ]", "-", text)
     spelled = re.sub(r"[^\W\d]{3,}", _month, spelled)

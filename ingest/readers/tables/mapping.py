@@ -302,7 +302,7 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
         units = _units(path, velocity, bool(dates), stated, declared)
         found = {unit_in(name) for name in dates} - {""}
         of_columns = {f"column {name!r}": unit_in(name) for name in list(dates)[:1] if len(found) == 1}
-        length = gate.agreed(path, "unit of its series", {"the mapping": stated.series} | of_columns)
+        length = gate.agree(path, "unit of its series", {"the mapping": stated.series} | of_columns)
         per_unit = MM_PER_LENGTH.get(length or units.unit.removesuffix("/yr"))
         if dates and per_unit is None:
             raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')

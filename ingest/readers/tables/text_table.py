@@ -342,11 +342,11 @@ def record_batches(
             waiting.append((pool.submit(parse, block), block))
             if len(waiting) <= PARSERS:
                 continue
-            for batch in _parsed(path, table, types, done, *waiting.popleft()):
+            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
                 done += batch.num_rows
                 yield batch
         while waiting:
-            for batch in _parsed(path, table, types, done, *waiting.popleft()):
+            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
                 done += batch.num_rows
                 yield batch
 
@@ -416,7 +416,7 @@ def _is_comment(row: pa_csv.InvalidRow) -> str:
     return "skip" if row.text.lstrip().startswith(COMMENTS) else "error"
 
 
-def _parsed(
+def _parse_block(
     path: Path,
     table: Table,
     types: Mapping[str, pa.DataType],

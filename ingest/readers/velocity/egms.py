@@ -137,7 +137,7 @@ def _read_grid(path: Path) -> records.VelocityField:
     component = raster.COMPONENT_OF_SIGN[SIGN_OF_GRID[name["component"]]]
     header = _header(path, {}, "L3", component, _period(name["release"]), records.Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
-    with raster.opened(path) as dataset:
+    with raster.open_geotiff(path) as dataset:
         if raster.epsg_of(path, dataset) != EPSG:
             problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, problem, "Give the grid as it was published")
@@ -171,7 +171,7 @@ def _level_and_component(path: Path, names: list[str], declared: records.Declara
     name = L3_NAME.match(path.name)
     named = SIGN_OF_GRID[name["component"]] if name else None
     chosen = declared.positive if declared.positive in SIGN_OF_GRID.values() else None
-    sign = gate.agreed(path, "positive direction", {"its name": named, "--positive": chosen})
+    sign = gate.agree(path, "positive direction", {"its name": named, "--positive": chosen})
     if sign is None:
         problem = "an EGMS L3 table whose name no longer states whether it is vertical or east-west"
         raise InputError(path, problem, "Add --positive up (L3_.._U) or --positive east (L3_.._E)")

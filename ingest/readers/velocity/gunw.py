@@ -172,7 +172,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     with ExitStack() as opened:
         pairs = _pairs(path, opened)
         stack, facts = _stack(path, pairs), pairs[-1].facts
-        grid = stacks.checked(stack)
+        grid = stacks.check(stack)
     is_aria = facts.look > 0
     by = (
         "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
@@ -202,7 +202,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 def _batches(path: Path) -> Iterator[PointBatch]:
     with ExitStack() as opened:
         stack = _stack(path, _pairs(path, opened))
-        yield from stacks.batches(stack, stacks.checked(stack))
+        yield from stacks.batches(stack, stacks.check(stack))
 
 
 def _files(path: Path) -> list[Path]:
@@ -217,7 +217,7 @@ def _pairs(path: Path, opened: ExitStack) -> list[Pair]:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     pairs = []
     for file in files:
-        content = opened.enter_context(hdf5.opened(file))
+        content = opened.enter_context(hdf5.open_file(file))
         pairs.append(_nisar(file, content) if NISAR.data in content else _aria(file, content))
     for what in ("track", "direction", "look", "polarisation"):
         found = sorted({str(getattr(pair.facts, what)) for pair in pairs})

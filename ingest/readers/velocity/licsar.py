@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all interferograms; series are inverted later, in batches. Raises InputError."""
     stack = _stack(path)
-    grid = stacks.checked(stack)
+    grid = stacks.check(stack)
     frame = _frame(path)
     header = stacks.header_of(
         stack,
@@ -89,7 +89,7 @@ def _side(path: Path, layer: str) -> Path | None:
     for name in SIDE_FOLDERS:
         if name.startswith("..") and path.name not in PAIR_FOLDERS:
             continue
-        image = stacks.named(path / name, f"*geo.{layer}.tif")
+        image = stacks.only_match(path / name, f"*geo.{layer}.tif")
         if image:
             return image
     return None

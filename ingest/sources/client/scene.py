@@ -21,7 +21,7 @@ from shapely import MultiPolygon, Polygon, box, transform, unary_union
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from ingest.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
@@ -113,7 +113,7 @@ def outline_of(geometry: dict[str, Any] | None) -> MultiPolygon | None:
     if not geometry or geometry.get("type") not in {"Polygon", "MultiPolygon"}:
         return None
     turned = transform(shape(geometry), lambda at: np.column_stack([np.unwrap(at[:, 0], period=360), at[:, 1]]))
-    return on_the_map(turned)
+    return split_at_date_line(turned)
 
 
 def platform_of(value: object) -> str:
@@ -182,29 +182,29 @@ def coarse(areas: Iterable[BaseGeometry], most: int = MAX_AREAS) -> list[Polygon
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []
     for grid_deg in GRIDS_DEG:
-        boxes = _joined([_widened(part.bounds, grid_deg) for part in parts])
+        boxes = _join([_widen(part.bounds, grid_deg) for part in parts])
         if len(boxes) <= most:
             break
     return boxes
 
 
-def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Polygon:
+def _widen(bounds: tuple[float, float, float, float], grid_deg: float) -> Polygon:
     west, south, east, north = bounds
     return box(
         max(-180.0, round(math.floor(west / grid_deg) * grid_deg, 6)),
         max(-90.0, round(math.floor(south / grid_deg) * grid_deg, 6)),
-        min(180.0, round(_above(east, west, grid_deg), 6)),
-        min(90.0, round(_above(north, south, grid_deg), 6)),
+        min(180.0, round(_grid_line_above(east, west, grid_deg), 6)),
+        min(90.0, round(_grid_line_above(north, south, grid_deg), 6)),
     )
 
 
-def _above(high: float, low: float, grid_deg: float) -> float:
+def _grid_line_above(high: float, low: float, grid_deg: float) -> float:
     """Return the first grid line at or above `high`, but at least one cell above the line at or below `low`."""
     line = math.ceil(high / grid_deg) * grid_deg
     return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
 
 
-def _joined(boxes: list[Polygon]) -> list[Polygon]:
+def _join(boxes: list[Polygon]) -> list[Polygon]:
     while True:
         together = unary_union(boxes)
         merged = [box(*part.bounds) for part in getattr(together, "geoms", [together]) if not part.is_empty]

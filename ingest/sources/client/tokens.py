@@ -82,7 +82,7 @@ class Tokens:
             raise self._fault
         self._access, self._fault = _Token(), None
         try:
-            self._access, self._refresh = self._requested()
+            self._access, self._refresh = self._request()
         except _Refused as fault:
             self._pause(SignInRefused(f"{self._host} gives no token ({fault}). {self._remedy}"), REFUSED_PAUSE_SECONDS)
         except (HostRefused, SearchFailed) as fault:
@@ -99,7 +99,7 @@ class Tokens:
     def _host(self) -> str:
         return urlsplit(self._url).hostname or "the server"
 
-    def _requested(self) -> tuple[_Token, _Token]:
+    def _request(self) -> tuple[_Token, _Token]:
         """Return a new access token and refresh token, without the password if that is possible."""
         if self._refresh.is_fresh:
             try:

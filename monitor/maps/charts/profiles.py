@@ -11,7 +11,7 @@ from shapely import LineString
 
 from core.geos import geos
 from core.projections import local_system, transformer
-from ingest.products.decomposition import on_dates
+from ingest.products.decomposition import interpolate_dates
 from ingest.readers.records import Float64
 from ml.statistics.profile import Along, Bins, along_line, binned
 from monitor.maps.charts import selectors
@@ -143,7 +143,7 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
     series = points.series_mm.astype(np.float64) - reference.series_mm
     dates = points.product.dates
     if len(dates) < 3 * EPOCHS:
-        return on_dates(series.astype(np.float32), dates, days).astype(np.float64)
+        return interpolate_dates(series.astype(np.float32), dates, days).astype(np.float64)
     ordinals = np.array([day.toordinal() for day in dates])
     near = [np.argsort(np.abs(ordinals - day.toordinal()))[:AVERAGED] for day in days]
     return np.stack([mean_known(series[:, one], axis=1) for one in near], axis=1)

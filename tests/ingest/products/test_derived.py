@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products import derived
-from ingest.products.decomposition import Cells, View, decompose_cells, on_dates
+from ingest.products.decomposition import Cells, View, decompose_cells, interpolate_dates
 from ingest.products.derived import derived_make
 from ingest.products.selectors import point_series
 from ingest.products.services import product_delete, product_load
@@ -48,7 +48,7 @@ def test_views_of_other_dates_meet_where_both_reach():
 
 def test_a_series_reaches_no_further_than_its_dates():
     series = np.arange(4, dtype=np.float32)[None]
-    outside = on_dates(series, DAYS[2:6], [DAYS[1], DAYS[2], DAYS[3] + timedelta(days=6), DAYS[6]])
+    outside = interpolate_dates(series, DAYS[2:6], [DAYS[1], DAYS[2], DAYS[3] + timedelta(days=6), DAYS[6]])
     np.testing.assert_array_equal(outside, [[np.nan, 0.0, 1.5, np.nan]])
 
 

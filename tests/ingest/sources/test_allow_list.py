@@ -11,7 +11,7 @@ import requests
 
 from core.http import transport
 from core.http.allow_list import AllowList
-from core.http.faults import HostRefused, SearchFailed, without_secrets
+from core.http.faults import HostRefused, SearchFailed, redact
 from core.http.transport import Credential, guard
 from tests.ingest.sources import replay
 
@@ -195,7 +195,7 @@ def test_https_is_spoken_with_the_host_that_was_checked(server, tmp_path):
 
 
 def test_no_line_shows_a_secret():
-    line = without_secrets("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
+    line = redact("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
     for secret in ("word", "abc", "ey.J.x", "YTpi"):
         assert secret not in line
 

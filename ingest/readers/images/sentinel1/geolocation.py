@@ -142,9 +142,9 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 
     ground: the grid of the pass whose heights are used: images to be compared must have the same errors between points.
     """
-    at_zero, lift_per_m = _at_zero(points, epsg)
+    at_zero, lift_per_m = _positions_at_zero(points, epsg)
     ground = ground or points
-    flat = at_zero if ground is points else _at_zero(ground, epsg)[0]
+    flat = at_zero if ground is points else _positions_at_zero(ground, epsg)[0]
     line, pixel = flat.image_of(at_zero.x, at_zero.y)
     height_m = _dense(ground, ground.height_m, scipy.interpolate.PchipInterpolator)
     inside = [
@@ -157,7 +157,7 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
     return replace(at_zero, x=at_zero.x + lift[0], y=at_zero.y + lift[1])
 
 
-def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
+def _positions_at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
     """Return (map positions of pixels at height 0, their map shift in x and y per metre of height, (2, n, m))."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
@@ -280,7 +280,7 @@ def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDAr
     return Window(span[0][0], span[1][0], span[0][1], span[1][1]), inside
 
 
-def resampled(
+def resample(
     amplitude: Float32, seen: NDArray[np.bool_], window: Window, sighting: Sighting, inside: NDArray[np.bool_]
 ) -> Float32 | None:
     """Return power resampled to the pixels of a piece, (rows, cols), NaN without data; None if there are no data.

@@ -95,7 +95,7 @@ def manifest_of(safe: Safe) -> Manifest:
     """Read the manifest. Raises InputError, also for products other than GRD."""
     if MANIFEST not in safe.files:
         raise safe.fault(f"{MANIFEST} is missing", "Copy or download the whole product again")
-    root = Node.of_file(safe, MANIFEST)
+    root = Node.parse_file(safe, MANIFEST)
     kind = root.maybe(".//{*}productType")
     require_image(safe, kind or "GRD")
     family, number = root.text(".//{*}platform/{*}familyName"), root.text(".//{*}platform/{*}number")
@@ -135,7 +135,7 @@ def annotations_of(safe: Safe) -> dict[str, str]:
 
 def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     """Read the annotation of one polarisation. Raises InputError."""
-    root = Node.of_file(safe, file)
+    root = Node.parse_file(safe, file)
     image = "imageAnnotation/imageInformation"
     mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # its annotation states the beam, S1 to S6
     require_image(safe, root.text("adsHeader/productType"), mode)
@@ -242,7 +242,7 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
     start = f"annotation/calibration/{what}-"
-    return Node.of_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
+    return Node.parse_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
 
 
 def companion_file(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:

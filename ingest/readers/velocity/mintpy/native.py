@@ -63,7 +63,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
-        with hdf5.opened(file) as content:  # a damaged file of a folder is not passed over
+        with hdf5.open_file(file) as content:  # a damaged file of a folder is not passed over
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
         if kind in files:
             others = f"{files[kind].name} and {file.name}"
@@ -127,7 +127,7 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
 
 
 def _part(kind: str, path: Path, declared: Declaration) -> Part:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         attributes = hdf5.attributes(path, file)
         name = next(iter(SIDE[kind].values()))
         hdf5.require(path, file, (name, "date") if kind == "timeseries" else (name,), REMEDY)
@@ -148,7 +148,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
 
 
 def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         dates = hdf5.days(path, file, "date")
         layers = hdf5.shape_of(path, file, displacement.name)[0]
     if layers != len(dates):

@@ -63,11 +63,11 @@ def files_in(path: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def described(path: Path) -> DispFile:
+def describe(path: Path) -> DispFile:
     """Return the facts in a file's name and content. Raises InputError if these disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         layer = next((name for name in LAYERS if hdf5.is_dataset(path, file, name)), "")
         if not layer:
             remedy = "Give whole OPERA DISP-S1 files, with more than short_wavelength_displacement"
@@ -161,7 +161,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
     return [chosen[day] for day in sorted(chosen)], len(files) - len(chosen)
 
 
-def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
+def chain_dates(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
     """Return the dates of the series, the first reference date first. InputError if a file needs a missing date."""
     dates = [files[0].reference]
     for file in files:
