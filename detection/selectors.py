@@ -268,7 +268,7 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
 
     Only detections that gave the alert its rates count. Their outlines are large and are not read from the database.
     """
-    columns = {f"every_{name}": _at_every_place(name) for name in OF_PLACES}
+    columns = {f"every_{name}": _each_place(name) for name in OF_PLACES}
     rows = Detection.objects.filter(
         alert__in=[alert.pk for alert in alerts],
         rate_mm_yr=F("alert__rate_mm_yr"),
@@ -281,7 +281,7 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
     return steepest
 
 
-def _at_every_place(name: str) -> Func:
+def _each_place(name: str) -> Func:
     cast = "%(function)s(%(expressions)s::jsonpath)"
     places, path = F("places"), Value(f"$[*].{name}")
     return Func(places, path, function="jsonb_path_query_array", template=cast, output_field=JSONField())

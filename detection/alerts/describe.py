@@ -176,7 +176,7 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     return min(detection.onset or first, first), last
 
 
-def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     products = [detection.scan.prediction.run.its_product for detection in detections]
     main, main_product = max(
         zip(detections, products, strict=True),
@@ -205,21 +205,21 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     return evidence_of(reasons, product.component, rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
-def _of_surface(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _surface_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the detection with the greatest loss of coherence."""
-    return _copied(min(detections, key=lambda detection: promised(detection.change_sigma)))
+    return _copy_figures(min(detections, key=lambda detection: promised(detection.change_sigma)))
 
 
-def _of_offsets(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _offsets_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the latest detection (of the latest surge, if there are any)."""
     detections = [detection for detection in detections if row_of(detection.kind).event] or detections
-    return _copied(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
+    return _copy_figures(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
 
 
-_FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}
+_FIGURES_OF = {Family.VELOCITY: _velocity_figures, Family.SURFACE: _surface_figures, Family.OFFSETS: _offsets_figures}
 
 
-def _copied(main: Detection) -> dict[str, Any]:
+def _copy_figures(main: Detection) -> dict[str, Any]:
     return {"kind": main.kind, **{name: getattr(main, name) for name in FIGURES_OF_PAIRS}}
 
 

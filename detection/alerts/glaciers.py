@@ -88,7 +88,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Save the velocities of every glacier in a prediction of offsets; `glacier_follow` finds surges later."""
     pair, raster, now = prediction.run.its_pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
-    ground, samples = measured(raster, pair, glaciers)
+    ground, samples = measure_glaciers(raster, pair, glaciers)
     with transaction.atomic():
         scan, _ = GlacierScan.objects.update_or_create(
             prediction=prediction,
@@ -107,20 +107,20 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     return scan
 
 
-def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
+def measure_glaciers(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
     """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below MIN_KM2 are left out."""
     shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(
         nodes, raster.epsg, PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
     )
-    ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
+    ground = stable_ground(motion, ~_is_ice(raster, list(shapes.values())).ravel())
     samples: dict[int, GroundMotion] = {}
     for number, shape in shapes.items():
         if ground is None or area_of(shape) < MIN_KM2 * 1e6:
             continue
         cells = cells_of(shape)
-        cell = cells.of_points(raster.epsg, nodes.x_m, nodes.y_m)
+        cell = cells.numbers_of(raster.epsg, nodes.x_m, nodes.y_m)
         if (cell >= 0).any():
             samples[number] = into_cells(against_stable(motion, ground), cell, cells.n)
     return Measured(ground, samples)
@@ -136,7 +136,7 @@ def _nodes(raster: StoredRaster) -> Nodes:
     return Nodes(x_m, y_m, dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2))
 
 
-def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
+def _is_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
     if not outlines:
         return np.zeros(raster.shape, dtype=bool)
     on_map = [project_geometry(polygon, 4326, raster.epsg) for polygon in outlines]
@@ -153,7 +153,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
         made, observations = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)
-            merged, chosen = _merged(sampled)
+            merged, chosen = _merge_samples(sampled)
             if merged:
                 view = view_of(merged, cells.km2)
                 made.append((name, view))
@@ -192,14 +192,14 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
 
 def surges_in(sampled: Sampled) -> list[Detection]:
     """Return the surge detections of a series, not yet saved."""
-    merged, chosen = _merged(sampled)
+    merged, chosen = _merge_samples(sampled)
     if not merged:
         return []
     view = view_of(merged, sampled.cells.km2)
     return [detection for surge in view.surges for detection in _detections(sampled.cells, view, surge, chosen)]
 
 
-def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
+def _merge_samples(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
     """Return one sample for each pair of days (bursts of a pass merged), and days -> the row with most known cells."""
     by_days: dict[Days, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n

@@ -31,7 +31,7 @@ def severity_as_moving(*, alert: Alert) -> Severity:
 
     It is the higher one of two: with the kind and the outline that people have set, and with the computed ones.
     """
-    ((fresh, tilt),) = _with_tilts([alert.pk])
+    ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
     return max(
         (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions),
@@ -41,7 +41,7 @@ def severity_as_moving(*, alert: Alert) -> Severity:
 
 def importance_refresh(*, alert: Alert) -> None:
     """Compute an alert's importance and severity from its rows; a severity that a person gave stays."""
-    ((fresh, tilt),) = _with_tilts([alert.pk])
+    ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     before = fresh.severity
     _compute(fresh, tilt)
     values = {name: getattr(fresh, name) for name in COLUMNS}
@@ -80,7 +80,7 @@ def alert_recount(*, alert: Alert) -> bool:
         return (alert.kind, alert.severity) != before
 
 
-def _with_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | None]]:
+def _alerts_and_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | None]]:
     rows: QuerySet[Alert] = Alert.objects.filter(pk__in=numbers).select_related("motion", "exposure", "by_hand")
     alerts = list(rows.defer("area", "motion__fit", "exposure__sources", "by_hand__area").order_by("pk"))
     tilts = steepest_tilts(alerts=alerts)
@@ -102,7 +102,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
 def _recompute(numbers: Sequence[int]) -> int:
     changed: list[Alert] = []
     graded: dict[tuple[str, str], list[int]] = {}
-    for alert, tilt in _with_tilts(numbers):
+    for alert, tilt in _alerts_and_tilts(numbers):
         importance_before, before = alert.importance, alert.severity
         _compute(alert, tilt)
         if (alert.importance, alert.severity) != (importance_before, before):

@@ -30,7 +30,7 @@ PAIRS_TOGETHER = 3  # last pairs; their median counts, so that one wrong pair is
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
     """Return the figures that a message would state of an alert now, computed from its current detections."""
-    unit, by_view = UNITS[family(alert.kind)], _by_view(detections)
+    unit, by_view = UNITS[family(alert.kind)], _group_by_view(detections)
     views = (
         {}
         if row_of(alert.kind).event
@@ -59,14 +59,14 @@ class Life(NamedTuple):
     def observe(self, view: str, until: date, found: Iterable[Detection]) -> tuple["Life", bool]:
         """Note whether a view, with data that end on `until`, shows motion; return also whether motion follows rest."""
         before, observation = self.views.get(view), Observation(until, any(_moves(detection) for detection in found))
-        after = lifecycle.after_observation(before, observation)
+        after = lifecycle.life_after_observation(before, observation)
         return self.replace_view(view, after), lifecycle.moves_again(before, observation)
 
     def replace_view(self, view: str, seen: ViewLife | None) -> "Life":
         """Replace the observations by one view; None leaves them as they are."""
         return self._replace(views={**self.views, view: seen}) if seen else self
 
-    def after_split(self, kept: Mapping[str, ViewFigures]) -> "Life":
+    def shrink_to_rest(self, kept: Mapping[str, ViewFigures]) -> "Life":
         """Make the smaller areas kept after a split the baseline: what was split off is reported as other alerts."""
         views = {
             name: figures._replace(area_m2=kept[name].area_m2) if name in kept else figures
@@ -85,14 +85,14 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Life
             alert=alert,
             told=updates.as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
-            views=_stored(_views_shown(shown)),
+            views=_views_as_json(_views_shown(shown)),
         )
     return Life(updates.from_json(row.told), row.told_at, _views(row.views))
 
 
 def life_store(alert: Alert, life: Life) -> None:
     """Store what an alert's life has become."""
-    told, views = updates.as_json(life.reported), _stored(life.views)
+    told, views = updates.as_json(life.reported), _views_as_json(life.views)
     AlertLife.objects.filter(alert=alert).update(told=told, told_at=life.reported_at, views=views)
 
 
@@ -186,7 +186,7 @@ def changes_since_report(alert: Alert, life: Life, current: Sequence[Detection])
     found = updates.changes(life.reported, now)
     if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # data do not change its outline
         found = tuple(change for change in found if change.cause != Cause.AREA)
-    return found, life._replace(reported=updates.rebased(life.reported, now))
+    return found, life._replace(reported=updates.rebase(life.reported, now))
 
 
 def series_resumed(alert: Alert, life: Life) -> bool:
@@ -202,10 +202,10 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
     """
     reported = life.reported
     if row_of(alert.kind).event:
-        since = lifecycle.at_rest(life.views, _event_proof(alert))
+        since = lifecycle.rest_proved_since(life.views, _event_proof(alert))
     else:
         sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if reported.unit == "mm/yr" else None
-        since = lifecycle.at_rest(life.views, lifecycle.rest_proof(sigma))
+        since = lifecycle.rest_proved_since(life.views, lifecycle.rest_proof(sigma))
         since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
     if since is None:
         return None
@@ -229,7 +229,7 @@ def _series_of(alert: Alert) -> SeriesMotion:
     return SeriesMotion(motion.accelerating_since, motion.at_rest_since, motion.moving_since)
 
 
-def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
+def _group_by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
     by_view: dict[str, list[Detection]] = {}
     for detection in detections:
         by_view.setdefault(view_of_detection(detection), []).append(detection)
@@ -278,7 +278,7 @@ def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
     views: dict[str, ViewLife] = {}
     for detection in sorted(detections, key=lambda each: data_end(measured_in(each))):
         view = view_of_detection(detection)
-        after = lifecycle.after_observation(
+        after = lifecycle.life_after_observation(
             views.get(view), Observation(data_end(measured_in(detection)), _moves(detection))
         )
         views |= {view: after} if after else {}
@@ -296,7 +296,7 @@ def _views(stored: Mapping[str, Any]) -> dict[str, ViewLife]:
     }
 
 
-def _stored(views: Mapping[str, ViewLife]) -> dict[str, Any]:
+def _views_as_json(views: Mapping[str, ViewLife]) -> dict[str, Any]:
     return {
         name: {
             "moved_until": life.moved_until.isoformat(),

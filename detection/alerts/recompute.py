@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from core.areas import polygons_of
 from core.errors import InputError, promised
 from detection.alerts.describe import describe
-from detection.alerts.glaciers import Sampled, measured, surges_in
+from detection.alerts.glaciers import Sampled, measure_glaciers, surges_in
 from detection.alerts.importance import terms_of
 from detection.by_hand import as_computed
 from detection.glaciers.cells import cells_of, pack
@@ -74,7 +74,7 @@ class Reruns:
     def detections(self, stored: Detection) -> list[Detection]:
         """Repeat the run of a stored detection (all runs of a surge's series); return the new detections."""
         if stored.kind != Kind.GLACIER_SURGE:
-            return self._of(stored.scan.prediction).detections
+            return self._repeat(stored.scan.prediction).detections
         series = series_of(stored)
         key = (series.glacier.pk, *(prediction.pk for prediction in series.predictions))
         if key not in self._surges:
@@ -83,7 +83,7 @@ class Reruns:
 
     def _surges_in(self, series: Series) -> list[Detection]:
         glacier = series.glacier
-        known = [(prediction, self._of(prediction).samples) for prediction in series.predictions]
+        known = [(prediction, self._repeat(prediction).samples) for prediction in series.predictions]
         rows = [
             GlacierSample(glacier=glacier, prediction=prediction, packed=samples[glacier.pk])
             for prediction, samples in known
@@ -91,12 +91,12 @@ class Reruns:
         ]
         return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(promised(glacier.outline).wkb))), rows))
 
-    def _of(self, prediction: Prediction) -> Done:
+    def _repeat(self, prediction: Prediction) -> Done:
         run = prediction.run
         if run.pk not in self._done:
             result = self.again(run)
             raster = StoredRaster(result.bands, result.transform, promised(result.epsg))
-            self._done[run.pk] = Done(_searched(prediction, result, raster), _samples(run, raster))
+            self._done[run.pk] = Done(_search(prediction, result, raster), _samples(run, raster))
         return self._done[run.pk]
 
 
@@ -136,7 +136,7 @@ def _series_today(stored: Detection) -> Series:
     raise NotRepeatable("no measurement of its glacier is kept for this pair", "missing: samples of the glacier")
 
 
-def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
+def _search(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
     """Search the raster of a repeated run with the thresholds of its stored scan; return unsaved detections."""
     scan = getattr(prediction, "scan", None)
     if scan is None:
@@ -154,7 +154,7 @@ def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
     """Measure glaciers in a repeated run's offsets with the outlines loaded now; return packed samples by glacier."""
     if run.model_version.task != ModelVersion.Task.OFFSETS:
         return {}
-    samples = measured(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
+    samples = measure_glaciers(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
     return {number: pack(motion) for number, motion in samples.items()}
 
 
@@ -237,8 +237,8 @@ class Recomputer:
         columns["severity"] = _severity(alert, columns, again)
         outline = overlap(_shape(alert.area), _shape(columns.pop("area")))
         differences = [
-            *_of_columns(alert, columns),
-            *(difference for pair in twins for difference in _of_detection(*pair)),
+            *_column_differences(alert, columns),
+            *(difference for pair in twins for difference in _detection_differences(*pair)),
         ]
         same = outline >= MIN_IOU and not differences
         return Recomputation(Outcome.SAME if same else Outcome.DIFFERENT, outline, differences, [], notes, runs)
@@ -323,7 +323,7 @@ def _notes(scan: Scan) -> Iterator[str]:
         yield f"run {run.pk}: searched by code {scan.code_version or 'of an earlier release'}"
 
 
-def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
+def _column_differences(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
     for name, value in columns.items():  # For alerts of earlier releases, the stored number of views is a guess.
         if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
             yield Difference(name, _plain(getattr(alert, name)), _plain(value))
@@ -333,7 +333,7 @@ def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference
             yield Difference(f"share of {name}", alert.class_shares.get(name), shares.get(name))
 
 
-def _of_detection(stored: Detection, again: Detection | None) -> Iterator[Difference]:
+def _detection_differences(stored: Detection, again: Detection | None) -> Iterator[Difference]:
     label = f"run {stored.scan.prediction.run_id}"
     if again is None:
         yield Difference(f"{label}: area", "found", "not found")

@@ -220,7 +220,7 @@ def _split_off(
         Detection.objects.filter(pk__in=[detection.pk for detection in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
         _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
-        known = known.after_split(life.figures_of(alert, kept).views)
+        known = known.shrink_to_rest(life.figures_of(alert, kept).views)
     return kept, known
 
 

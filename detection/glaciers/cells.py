@@ -37,7 +37,7 @@ class Cells(NamedTuple):
         """Return the area of one cell, km²."""
         return float(self.transform.a) ** 2 / 1e6
 
-    def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
+    def numbers_of(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
         """Return the number of the cell in which each point (metres, epsg) lies, -1 for none; (n,)."""
         east, north = transformer(epsg, self.epsg).transform(x_m, y_m)
         col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))

@@ -101,7 +101,7 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
     for row in decided:
         took.setdefault(row["alert__severity"], []).append((row["first"] - row["alert__created_at"]).total_seconds())
     return [
-        Waiting(grade, len(took[grade]), _within(took[grade], 0.5), _within(took[grade], 0.9))
+        Waiting(grade, len(took[grade]), _share_within(took[grade], 0.5), _share_within(took[grade], 0.9))
         for grade in reversed(Severity)
         if grade in took
     ]
@@ -113,5 +113,5 @@ def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
     return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
 
 
-def _within(seconds: list[float], share: float) -> timedelta:
+def _share_within(seconds: list[float], share: float) -> timedelta:
     return timedelta(seconds=float(np.quantile(seconds, share)))

@@ -103,7 +103,7 @@ def batch_review(
                 batch.skipped.append(Skipped(alert, held.claim.holder.get_username()))
             except ValueError:
                 batch.skipped.append(Skipped(alert))
-        return _noted(batch, reviewer, f"batch.{verdict}", reason_code)
+        return _record(batch, reviewer, f"batch.{verdict}", reason_code)
 
 
 def batch_take_back(*, batch: ReviewBatch, reviewer: User) -> Batch:
@@ -119,7 +119,7 @@ def batch_take_back(*, batch: ReviewBatch, reviewer: User) -> Batch:
                 undone.skipped.append(Skipped(review.alert, held.claim.holder.get_username()))
             except ValueError:
                 undone.skipped.append(Skipped(review.alert))
-        return _noted(undone, reviewer, "batch.taken-back", "")
+        return _record(undone, reviewer, "batch.taken-back", "")
 
 
 def may_take_back_batch(*, batch: ReviewBatch) -> bool:
@@ -128,7 +128,7 @@ def may_take_back_batch(*, batch: ReviewBatch) -> bool:
     return any(may_take_back(review=review, alert=review.alert) for review in reviews)
 
 
-def _noted(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
+def _record(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
     """Record a batch in the audit and return it. If it decided nothing, nothing is recorded and its row is None."""
     if not batch.done:
         if batch.row is not None and not batch.row.reviews.exists():

@@ -65,7 +65,7 @@ def claim_of_another(*, alert: Alert, person: User) -> Claim | None:
     return living.exclude(holder=person).first()
 
 
-def unclaimed(*, alert: Alert, person: User) -> None:
+def check_unclaimed(*, alert: Alert, person: User) -> None:
     """Raise Claimed if another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)

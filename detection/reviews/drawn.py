@@ -72,7 +72,7 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
     known: codes of living alerts nearby that the person has checked to be other places. Raises PlaceTaken if any other
     of the nearest ones is within SAME_PLACE_M, so that no place is followed twice, and Unfit for invalid input.
     """
-    outline, texts = _checked(drawn), texts_of(drawn.texts)
+    outline, texts = _check(drawn), texts_of(drawn.texts)
     area = to_django(outline)
     with hold_lock(Lock.ALERTS):
         near = living_near(outline)
@@ -119,7 +119,7 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
     return [alert for metres, _pk, alert in sorted(away, key=lambda row: row[:2]) if metres <= SAME_PLACE_M][:MAX_SHOWN]
 
 
-def _checked(drawn: Drawn) -> BaseGeometry:
+def _check(drawn: Drawn) -> BaseGeometry:
     """Check all fields; return the outline, in degrees. Raises Unfit."""
     if drawn.kind not in set(KINDS):
         raise Unfit(_("Please choose a kind."))

@@ -112,35 +112,35 @@ def _parts(alert: Any, tilt_mm_m_yr: float | None) -> Iterator[Rate]:
     if family(alert.kind) is Family.OFFSETS:
         sigma = (alert.speed_sigma_m_day or 0.0) * MM_YR_PER_M_DAY
         for speed in (alert.speed_m_day, alert.peak_speed_m_day):
-            if _known(speed):
+            if _is_known(speed):
                 yield Rate(speed * MM_YR_PER_M_DAY, sigma)
-    if family(alert.kind) is not Family.VELOCITY or not _known(alert.rate_mm_yr):
+    if family(alert.kind) is not Family.VELOCITY or not _is_known(alert.rate_mm_yr):
         return
     now, peak = rate_now(alert), alert.peak_rate_mm_yr
     yield now
     if motion_of(alert) is not None:
-        uneven = abs((peak if _known(peak) else 0.0) / alert.rate_mm_yr)
+        uneven = abs((peak if _is_known(peak) else 0.0) / alert.rate_mm_yr)
         factor = min(max(uneven, 1.0), MAX_UNEVEN)
         yield Rate(factor * now.mm_yr, factor * _sigma(now))
         return
-    if _known(peak):
+    if _is_known(peak):
         low, high = alert.peak_low_mm_yr, alert.peak_high_mm_yr
-        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _known(low) and _known(high) else now.sigma_mm_yr)
-    if tilt_mm_m_yr is not None and _known(tilt_mm_m_yr):
+        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _is_known(low) and _is_known(high) else now.sigma_mm_yr)
+    if tilt_mm_m_yr is not None and _is_known(tilt_mm_m_yr):
         yield Rate(MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, 0.0)
 
 
 def _steps(moving: list[Rate], n_views: int) -> float:
     sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
     surely = max((abs(part.mm_yr) - sigmas * _sigma(part) for part in moving), default=0.0)
-    return _within_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
+    return _clip_to_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
 
 
 def _steps_of_area(area_m2: float) -> float:
-    return _within_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
+    return _clip_to_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
 
 
-def _within_scale(steps: float) -> float:
+def _clip_to_scale(steps: float) -> float:
     return min(max(steps, 0.0), MAX_STEPS)
 
 
@@ -168,10 +168,10 @@ def _missing(steps: float, grade: str) -> float:
 
 def _sigma(rate: Rate) -> float:
     sigma = rate.sigma_mm_yr
-    return sigma if sigma is not None and _known(sigma) else UNKNOWN_SIGMA_MM_YR
+    return sigma if sigma is not None and _is_known(sigma) else UNKNOWN_SIGMA_MM_YR
 
 
-def _known(value: float | None) -> bool:
+def _is_known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 

@@ -94,14 +94,14 @@ def may_become(state: State, target: State) -> bool:
     return target in ALLOWED[state]
 
 
-def after_sighting(state: State, independent_products: int) -> State:
+def state_after_sighting(state: State, independent_products: int) -> State:
     """Return the state after a sighting: first becomes provisional in two independent views; others stay."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
 
 
-def after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
+def life_after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
     """Return the life of a view after another observation.
 
     Data that end no later than data examined before are no further observation of rest.
@@ -142,7 +142,7 @@ def event_proof(z: float, found_from: float, fewest: int = MIN_OBSERVATIONS) -> 
     return Proof(min(max(observations, fewest), MAX_OBSERVATIONS), MIN_REST)
 
 
-def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
+def rest_proved_since(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
     """Return the last date with motion in any view, if rest since then is proved; else None."""
     if not views:
         return None

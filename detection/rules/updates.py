@@ -82,8 +82,8 @@ def changes(reported: Figures, now: Figures) -> tuple[Change, ...]:
     found = []
     view = common_view(reported, now)
     if view:
-        found += _of_view(view, reported.views[view], now.views[view], now.unit)
-    if reported.kind != now.kind and not _by_network(reported.kind, now.shares) and _named_anew(reported, now):
+        found += _changes_of_view(view, reported.views[view], now.views[view], now.unit)
+    if reported.kind != now.kind and not _is_named_by_network(reported.kind, now.shares) and _named_anew(reported, now):
         found.append(Change(Cause.KIND, reported.kind, now.kind))
     if reported.severity != now.severity and _graded_anew(reported, now):
         found.append(Change(Cause.SEVERITY, reported.severity, now.severity))
@@ -111,7 +111,7 @@ def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
     return bool(found) and (since_report >= MUTED_FOR or rises)
 
 
-def rebased(reported: Figures, now: Figures) -> Figures:
+def rebase(reported: Figures, now: Figures) -> Figures:
     """Return the reported figures with new views, and outlines by new methods, added as baseline, not as changes."""
     views = dict(reported.views)
     for name, seen in now.views.items():
@@ -149,7 +149,7 @@ def from_json(stored: Mapping[str, Any]) -> Figures:
     return Figures(**{**stored, "views": views, "series": SeriesMotion(**days)})
 
 
-def _of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
+def _changes_of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
     if unit and _rate_changed(reported, now):
         found.append(Change(Cause.RATE, reported.rate, now.rate, unit, component))
@@ -176,7 +176,7 @@ def _peaks_differ(reported: ViewFigures, now: ViewFigures) -> bool:
     return change >= max(SIGMAS * math.hypot(reported.peak_sigma, now.peak_sigma), RATE_SHARE * abs(reported.peak))
 
 
-def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
+def _is_named_by_network(kind: str, shares: Mapping[str, float]) -> bool:
     """Return whether the network's share for a kind is at least SURE_SHARE - SURE_MARGIN; else the rate names it."""
     name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
@@ -184,7 +184,11 @@ def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
     """Return whether a new kind is more than noise: if named by the rate alone, the rate must have changed."""
-    if now.unit != "mm/yr" or _by_network(reported.kind, reported.shares) or _by_network(now.kind, now.shares):
+    if (
+        now.unit != "mm/yr"
+        or _is_named_by_network(reported.kind, reported.shares)
+        or _is_named_by_network(now.kind, now.shares)
+    ):
         return True
     view = common_view(reported, now)
     return bool(view) and _rate_changed(reported.views[view], now.views[view])

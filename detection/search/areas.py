@@ -70,18 +70,20 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
         return way.find(prediction, raster, thresholds or way.thresholds)
 
 
-def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
 
     Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
     alone shows are for operators (the list of data sets), not for the public.
     """
-    found = [_in_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)]
-    regions = [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
+    found = [
+        _search_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)
+    ]
+    regions = [_region_detection(prediction, region) for region in prediction.regions_where(confirmed=True)]
     return [*chain.from_iterable(found), *regions]
 
 
-def _in_cluster(
+def _search_cluster(
     prediction: Prediction, raster: StoredRaster, statistics: Mapping[str, Any], thresholds: Any
 ) -> list[Detection]:
     detections, products = [], products_of(run=prediction.run)
@@ -101,7 +103,7 @@ def _in_cluster(
         tracks = [view.points for view in views]
         drawn = measure(flagged_area, tracks, statistics["background_mm_yr"], flagged)
         detections += [
-            _from_area(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
+            _area_detection(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
         ]
     return detections
@@ -111,7 +113,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
     return sum(ingest_selectors.points_count_within(product=product, area=place) for product in products)
 
 
-def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
+def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
     """Return the detection of a region (GeoJSON feature) of the run; its rates are against the product's reference."""
     product, geometry, figures = prediction.run.its_product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
@@ -132,7 +134,7 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
     )
 
 
-def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
+def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
     outline = to_geographic(area.polygon, epsg)
     place = to_django(outline)
@@ -140,7 +142,7 @@ def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View],
     area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
     reasons = [_reason(view, area.polygon, place) for view in ordered]
-    reasons[0] |= _assumed(statistics)
+    reasons[0] |= _assumption(statistics)
     return Detection(
         kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area_m2, area.kinds)),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
@@ -158,7 +160,7 @@ def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View],
     )
 
 
-def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert.
 
     A sudden change also lowers the coherence of a shorter pair of the same days, whose own search finds it: without
@@ -168,7 +170,7 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
-    found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
+    found = [(patch, _patch_detection(patch, raster.epsg)) for patch in patches]
     covered = shorter_pairs_cover(pair=pair, areas=[detection.area for _, detection in found])
     sudden = [
         detection for (patch, detection), known in zip(found, covered, strict=True) if patch.confirmed or not known
@@ -176,7 +178,7 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     return [detection for detection in sudden if not any(detection.area.intersects(other.area) for other in moving)]
 
 
-def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find ground that moves outside glaciers; surges of glaciers are found in series of pairs."""
     simulated = prediction.run.its_pair.simulated
     detections = _moving(prediction, raster, thresholds)
@@ -194,17 +196,17 @@ def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> li
     pair = prediction.run.its_pair
     posting_m, days = promised(pair.reference.posting_m), pair.temporal_baseline_days
     patches = moving_patches(raster.bands, raster.transform, raster.epsg, posting_m, days, thresholds)
-    return [_from_patch(patch, raster.epsg) for patch in patches]
+    return [_patch_detection(patch, raster.epsg) for patch in patches]
 
 
 SEARCHES: dict[str, Search] = {
-    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity, by_parts=True),
-    Task.COHERENCE_CHANGE: Search(CHANGE, _in_change, by_parts=True),
-    Task.OFFSETS: Search(MOTION, _in_offsets),
+    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _search_velocity, by_parts=True),
+    Task.COHERENCE_CHANGE: Search(CHANGE, _search_change, by_parts=True),
+    Task.OFFSETS: Search(MOTION, _search_offsets),
 }
 
 
-def _from_patch(patch: Patch, epsg: int) -> Detection:
+def _patch_detection(patch: Patch, epsg: int) -> Detection:
     geographic = to_geographic(patch.polygon, epsg)
     return Detection(
         kind=patch.kind,
@@ -246,16 +248,16 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
     product, points = view
     reason = track_reason(product.direction, polygons_of(polygon), points.x, points.y, points.velocity_mm_yr)
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
-    return reason.as_dict() | seen_by | _of_series(product, place)
+    return reason.as_dict() | seen_by | _series_evidence(product, place)
 
 
-def _assumed(statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _assumption(statistics: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
     sentence = assumed(statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 
-def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
+def _series_evidence(product: Product, place: MultiPolygon) -> dict[str, Any]:
     """Return evidence from the series of points inside an area; empty if the product has no series of phase."""
     if not _has_cycles(product):
         return {}

@@ -105,11 +105,11 @@ def changed_patches(
         return np.where(confirmed, np.maximum(own, np.float32(thresholds.enter)), own)
 
     found = regions_by_strips(loss, layers["change_sigma"].shape, thresholds.enter, thresholds.leave)
-    patches = [_changed(region, layers, transform, weather, thresholds) for region in found]
+    patches = [_find_patch(region, layers, transform, weather, thresholds) for region in found]
     return sorted((patch for patch in patches if patch), key=lambda patch: -patch.polygon.area)
 
 
-def _changed(
+def _find_patch(
     region: Region, layers: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds
 ) -> Patch | None:
     mask = region.mask

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         """Recompute the alerts and print the outcome of each."""
         alerts = [self._alert(code) for code in options["codes"]]
         if options["random"]:
-            alerts += drawn(options["random"], options["seed"])
+            alerts += draw_sample(options["random"], options["seed"])
         if not alerts:
             raise CommandError("name an alert by its code, or choose some with --random", returncode=2)
         as_table = bool(options["random"]) and not options["json"]
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         recomputer, done = Recomputer(lambda run: run_again(run=run)), []
         for alert in alerts:
             done.append(recomputer.recompute(alert))
-            self.stdout.write(_shown(alert, done[-1], as_table, options["json"]))
+            self.stdout.write(_text(alert, done[-1], as_table, options["json"]))
         if as_table:
             counted = Counter(recomputation.verdict for recomputation in done).most_common()
             self.stdout.write(f"{len(done)} alerts: {', '.join(f'{n} {verdict}' for verdict, n in counted)}")
@@ -61,13 +61,13 @@ class Command(BaseCommand):
             raise CommandError(f"there is no alert {code}", returncode=2) from fault
 
 
-def drawn(n: int, seed: int) -> list[Alert]:
+def draw_sample(n: int, seed: int) -> list[Alert]:
     """Return a random sample of public alerts, the same for the same seed."""
     alerts = list(Alert.objects.filter(state__in=PUBLIC_STATES).order_by("id"))
     return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - no secret
 
 
-def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
+def _text(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
     if as_json:
         return json.dumps(_as_dict(alert, done))
     return _row(alert, done) if as_table else "\n".join(_lines(alert, done))
