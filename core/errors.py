@@ -71,7 +71,7 @@ class InputError(UnusableData):
         self.path, self.remedy = str(path), remedy
         super().__init__(f"{printable(path)}: {self.problem}. {remedy}.")
 
-    def named(self, path: str | PathLike[str]) -> "InputError":
+    def rename(self, path: str | PathLike[str]) -> "InputError":
         """Return this error under another name: that of the given archive, not of a file inside it."""
         self.path = str(path)
         self.args = (f"{printable(path)}: {self.problem}. {self.remedy}.",)

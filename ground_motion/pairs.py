@@ -101,7 +101,7 @@ def coherence(
     return _run(
         pair,
         lambda source, on, pieces: estimate_coherence(source, chosen, on, sides, looks, pieces),
-        CoherenceMethod.named(chosen),
+        CoherenceMethod.find(chosen),
         device,
         slack_px=SLACK_PX,
     )
@@ -141,7 +141,7 @@ def offsets(
     return _run(
         pair,
         lambda source, on, pieces: track_offsets(source, chosen, on, search_px, posting_px, pieces),
-        OffsetsMethod.named(chosen),
+        OffsetsMethod.find(chosen),
         device,
         lay=True,
     )

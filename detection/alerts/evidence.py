@@ -134,7 +134,7 @@ def _products(current: Sequence[Detection]) -> list[Product]:
 
 def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
     made_from = [
-        *(f"{name} {DeformationMethod.named(name).version}" for name in methods),
+        *(f"{name} {DeformationMethod.find(name).version}" for name in methods),
         *(str(product.pk) for product in products),
     ]
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()

@@ -25,8 +25,8 @@ from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component
-from ml.deformation.filters.still import assumed
-from ml.deformation.places.causes import causes_for, named
+from ml.deformation.filters.still import assumption
+from ml.deformation.places.causes import causes_for, name_cause
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
@@ -103,7 +103,9 @@ def _search_cluster(
         tracks = [view.points for view in views]
         drawn = measure(flagged_area, tracks, statistics["background_mm_yr"], flagged)
         detections += [
-            _area_detection(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
+            _area_detection(
+                statistics, name_cause(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg
+            )
             for area in drawn
         ]
     return detections
@@ -253,7 +255,7 @@ def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str,
 
 def _assumption(statistics: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
-    sentence = assumed(statistics.get("still_share"))
+    sentence = assumption(statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 

@@ -126,7 +126,7 @@ def _open_archive(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]
         unpacked = archives.Unpacked(path)
         yield _only_product(path, unpacked.folder), unpacked
     except InputError as fault:
-        raise fault.named(path) from fault.__cause__
+        raise fault.rename(path) from fault.__cause__
 
 
 def _only_product(path: Path, folder: Path) -> Path:
@@ -182,7 +182,7 @@ def _while_kept(path: Path, unpacked: archives.Unpacked, read: Callable[[], Iter
     try:
         yield from read()
     except InputError as fault:
-        raise fault.named(path) from fault.__cause__
+        raise fault.rename(path) from fault.__cause__
     del unpacked
 
 

@@ -28,7 +28,7 @@ from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32
-from ml.deformation.infer import look, with_network
+from ml.deformation.infer import decide_with_network, look
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
@@ -188,7 +188,7 @@ def places(folder: Path, number: int) -> NDArray[np.float64]:
     rows = []
     for both in (0, 1):
         tracks = tile.tracks[: 1 + both]
-        result = with_network([cloud(track) for track in tracks], network)
+        result = decide_with_network([cloud(track) for track in tracks], network)
         score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks).rate_mm_yr)
         rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
     return np.concatenate(rows)

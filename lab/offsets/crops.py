@@ -24,8 +24,8 @@ from lab.simulation.sar.system import Float32
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
 from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
 from ml.offsets.law import Law, law_from
-from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import correlated, prior
+from ml.offsets.resampling import gather, node_means, whole
+from ml.offsets.tracking import correlation_channels, prior
 from ml.runtime.box_mean import box_mean
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
@@ -111,9 +111,9 @@ def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: 
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
     with torch.no_grad():
         held = evidence(reference, wide, start, far)
-        channels = correlated(held, start) if form == OFFSETS else prior(held, start, _law(bands.tobytes()))
-    target = at_nodes(truth[:, row : row + rows, col : col + cols])
-    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, bands)
+        channels = correlation_channels(held, start) if form == OFFSETS else prior(held, start, _law(bands.tobytes()))
+    target = node_means(truth[:, row : row + rows, col : col + cols])
+    return Crop(torch.stack([reference, gather(images[1], start, row, col)]), channels, held, start, target, bands)
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor, bands: Float32) -> tuple[Tensor, Tensor, Float32]:
@@ -163,7 +163,7 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
         scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
     images, truth, bands = turned(rng, scene[:2], scene[2:4], bands)
     row, col = (int(rng.integers(0, n - size + 1)) for n in images.shape[1:])
-    start = likely_start(rng, at_nodes(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
+    start = likely_start(rng, node_means(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
     return crop_at(images, truth, start, bands, settings.form, row, col)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import AVERAGED_PX, Evidence, averaged
+from ml.coherence.confirm import AVERAGED_PX, Evidence, average
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
@@ -45,7 +45,7 @@ class CoherenceChange(NamedTuple):
         return Evidence(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
 
 
-def of_scatterers(names: Collection[str]) -> tuple[str, str]:
+def scatterer_bands(names: Collection[str]) -> tuple[str, str]:
     """Return the names of the coherence and sigma bands in which change is sought: the scatterers' if present."""
     prefix = "scatterers_" if "scatterers_coherence" in names else ""
     return f"{prefix}coherence", f"{prefix}coherence_sigma"
@@ -111,30 +111,30 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
     pieces.each("scale", at, scale)
 
-    def scaled(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
+    def read_scaled(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
         """Return the median before, its scale, and the value now, NaN if too few predecessors are known."""
         own, part = inner(window, grown(at[place], MARGIN_PX, stack.shape)), pieces.get("scale", place)
         now = np.where(part["enough"][own], stack.now(window), np.float32(np.nan))
         return part["before"][own], part["scale"][own], now
 
-    (level,) = pieces.quantiles("before-median", places, lambda place: [scaled(place, at[place])[0]], MEDIAN)
+    (level,) = pieces.quantiles("before-median", places, lambda place: [read_scaled(place, at[place])[0]], MEDIAN)
 
     def now_lost(place: str) -> list[Float32]:
-        before, _, now = scaled(place, at[place])
+        before, _, now = read_scaled(place, at[place])
         return [(before - now) / _able_to_lose(before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
 
     of_now, known_level = pieces.quantiles("now-lost", places, now_lost, MEDIAN)
     lost = of_now or 0.0
 
     def plain(place: str) -> list[Float32]:
-        before, by, now = scaled(place, at[place])
+        before, by, now = read_scaled(place, at[place])
         return [_z(now, before, by, lost)]
 
     (below,) = pieces.quantiles("below", places, plain, BELOW_ONE_SIGMA / 100)
     widened = max(1.0, -(below or 0.0))
 
     def read(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
-        before, by, now = scaled(place, window)
+        before, by, now = read_scaled(place, window)
         before = np.where(np.isfinite(now), before, np.float32(np.nan))
         return (_z(now, before, by, lost) / np.float32(widened)), before, now
 
@@ -171,7 +171,7 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     n = np.isfinite(history).sum(axis=0, dtype=np.int16)
     most = np.arange(len(history) + 1)
     spread = MAD_TO_SIGMA * median_of_known(deviation) * np.interp(most, *SMALL_SAMPLES)[n]
-    own = np.maximum(averaged(spread.astype(np.float32), SPREAD_PX), floor)
+    own = np.maximum(average(spread.astype(np.float32), SPREAD_PX), floor)
     own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # a median is not exact either
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
     return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= MIN_PREDECESSORS}
@@ -187,18 +187,18 @@ def _able_to_lose(before: Float32, middle: float | None) -> Float32:
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
-def in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> list[int]:
+def choose_in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> list[int]:
     """Return the indices of the predecessors to compare a pair with, the latest first, at most `most`.
 
     These are the predecessors of the pair's season, in any year, if there are at least MIN_IN_SEASON; otherwise the
     latest predecessors. days: dates of the predecessors' secondary images; day: date of the pair's.
     """
     latest = sorted(range(len(days)), key=lambda index: days[index], reverse=True)
-    alike = [index for index in latest if _apart(days[index], day) <= SEASON_DAYS]
+    alike = [index for index in latest if _days_apart(days[index], day) <= SEASON_DAYS]
     return (alike if len(alike) >= MIN_IN_SEASON else latest)[:most]
 
 
-def _apart(day: date, other: date) -> float:
+def _days_apart(day: date, other: date) -> float:
     """Return how many days apart two dates are within the year, 0 to half a year."""
     apart = abs((day - other).days) % 365.25
     return min(apart, 365.25 - apart)

@@ -31,6 +31,6 @@ def run(args: argparse.Namespace) -> int:
     return pair_command.run(
         args,
         lambda pair, device, pieces: estimate_coherence(pair, args.method, device, window, args.looks, pieces),
-        CoherenceMethod.named(args.method).version,
+        CoherenceMethod.find(args.method).version,
         SLACK_PX,
     )

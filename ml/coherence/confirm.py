@@ -76,7 +76,7 @@ class Patches(NamedTuple):
     strong: Ints
 
 
-def confirmed(
+def confirm(
     evidence: Sequence[Evidence],
     high: float = HIGH_SIGMA,
     low: float = LOW_SIGMA,
@@ -209,10 +209,10 @@ def _alike(known: Bools) -> Iterator[tuple[Ints, Bools]]:
 
 def _averaged_z(change_sigma: Float32) -> Float32:
     """Return z averaged over AVERAGED_PX, NaN where it is unknown. change_sigma: (rows, cols)."""
-    return np.where(np.isfinite(change_sigma), averaged(change_sigma, AVERAGED_PX), np.float32(np.nan))
+    return np.where(np.isfinite(change_sigma), average(change_sigma, AVERAGED_PX), np.float32(np.nan))
 
 
-def averaged(values: Float32, window: int) -> Float32:
+def average(values: Float32, window: int) -> Float32:
     """Average what is known (finite) in a window; 0 where nothing is. values: (rows, cols)."""
     known = np.isfinite(values)
     total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")

@@ -64,7 +64,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
         against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-LARGEST, LARGEST)
         relative = torch.where(seen_before, against - _wide_mean(against), relative)
         history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
-    x = _held(relative, looks)
+    x = _cap(relative, looks)
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
     image = _laid_out([*shown, *history], facts)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
@@ -83,7 +83,7 @@ def _laid_out(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
     return image
 
 
-def _held(log: Tensor, looks: Tensor) -> Tensor:
+def _cap(log: Tensor, looks: Tensor) -> Tensor:
     """Return power from its logarithm over that of its surroundings, capped where speckle does not reach."""
     return torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
 
@@ -145,7 +145,7 @@ class Facts(NamedTuple):
     peak: float
     level: tuple[float, float]
 
-    def transposed(self) -> Facts:
+    def transpose(self) -> Facts:
         """Return the facts of the same pair with rows and columns exchanged."""
         return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
 

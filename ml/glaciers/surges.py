@@ -85,7 +85,7 @@ def surges(
     cells = _surging(day, speed_m_day, sigma_m_day, usual, spread, rule)
     surging = cells.sum(axis=1) * cell_km2 >= rule.least_km2
     return tuple(
-        _described(day, speed_m_day, sigma_m_day, usual, cells, stretch)
+        _describe(day, speed_m_day, sigma_m_day, usual, cells, stretch)
         for stretch in _stretches(surging, rule.gap_pairs)
     )
 
@@ -115,7 +115,7 @@ def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: F
     return kept
 
 
-def _described(
+def _describe(
     day: Floats, speed: Floats, sigma: Floats, usual: Floats, cells: Bools, stretch: tuple[int, int]
 ) -> Surge:
     first, last = stretch

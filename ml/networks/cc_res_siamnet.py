@@ -85,14 +85,14 @@ class CCResSiamNet(nn.Module):
                 both = self.down[level](torch.relu(both))
         x = seen[-1]
         for level in map(int, reversed(list(self.decode.keys()))):
-            x = self._decoded(level, x, seen[level], prior)
+            x = self._decode(level, x, seen[level], prior)
         raw = self.answer(torch.relu(x))
         if self.form == WEIGHTS:
             return raw  # type: ignore[no-any-return]
         offset, log_sigma = functional.pixel_shuffle(raw, self.last).chunk(2, dim=1)
         return torch.cat([offset, MIN_LOG_SIGMA + functional.softplus(log_sigma - MIN_LOG_SIGMA - 2.0)], dim=1)
 
-    def _decoded(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
+    def _decode(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
         """Double the resolution; attention from the coarser scale weights the encoders' features."""
         at = str(level)
         coarse = functional.interpolate(self.above[at](x), scale_factor=2, mode="nearest")

@@ -61,7 +61,7 @@ class DeformationUnet(nn.Module):
         """
         means = self._means(image, tracks) if self.means else []
         seen = self.stem(torch.cat([torch.arcsinh(image[:, :1] / 2), image[:, 2:]], dim=1))
-        x = self.join(torch.cat([*_joined(seen, tracks), *means[:1]], dim=1))
+        x = self.join(torch.cat([*_join(seen, tracks), *means[:1]], dim=1))
         kept = [x]
         for level, (down, enter) in enumerate(zip(self.down, self.enter, strict=True)):
             x = down(x)
@@ -92,7 +92,7 @@ class DeformationUnet(nn.Module):
         return levels
 
 
-def _joined(seen: Tensor, tracks: int) -> list[Tensor]:
+def _join(seen: Tensor, tracks: int) -> list[Tensor]:
     """Join the tracks' features: weighted mean, maximum and sum of weights. seen: its last channel is the weight."""
     if tracks == 1:
         features = torch.relu(seen[:, :-1])

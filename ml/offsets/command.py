@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         lambda pair, device, pieces: track_offsets(
             pair, args.method, device, _search(args, pair), args.posting, pieces
         ),
-        OffsetsMethod.named(args.method).version,
+        OffsetsMethod.find(args.method).version,
         lay=True,
     )
 

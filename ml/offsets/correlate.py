@@ -14,7 +14,7 @@ import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
 from ml.runtime.box_mean import window_sums
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 CELL_PX = 4
 MAX_LAG_BY_LAG_PX = 10
@@ -102,14 +102,14 @@ def _correlate_batch(
     spectrum = torch.fft.rfft2(field, s=(period, period)) * torch.fft.rfft2(chip, s=(period, period)).conj()
     product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach] / kernel**2
     energy, share = (windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
-    surface = _normalised(product, (chip**2).mean(dim=(1, 2)), energy)
+    surface = _normalise(product, (chip**2).mean(dim=(1, 2)), energy)
     tried, part = share >= MIN_KNOWN, windows(known, top, left, kernel).mean(dim=(1, 2))
     if whole:
         return peaks_of(surface, (part >= MIN_KNOWN) & tried.all(dim=2).all(dim=1), search)
     return peaks_of(torch.where(tried, surface, -1.0), part >= MIN_PART, search)
 
 
-def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+def _normalise(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the correlation (n, lags, lags). first: (n,), second: (n, lags, lags), mean squares of both windows."""
     return product / (first.clamp_min(MIN_ENERGY)[:, None, None] * second.clamp_min(MIN_ENERGY)).sqrt_()
 
@@ -173,18 +173,18 @@ def correlate_grid(
     planes = torch.cat([torch.where(known, images, 0.0), known.to(images.dtype)])  # (4, rows, cols)
     second = functional.pad(planes[1::2], (search,) * 4)
 
-    def of_strip(row: int) -> list[Peaks]:
+    def peaks_of_strip(row: int) -> list[Peaks]:
         rows = (min(STRIP_NODES, nodes[0] - row) - 1) * posting + max(widest, posting)
         first = planes[::2, row * posting :][:, :rows]
-        return _of_strip(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting)
+        return _strip_peaks(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting)
 
-    strips = in_threads(of_strip, range(0, nodes[0], STRIP_NODES), reference.device)
+    strips = map_in_threads(peaks_of_strip, range(0, nodes[0], STRIP_NODES), reference.device)
     return [
         Peaks(*(torch.cat(parts) for parts in zip(*of_kernel, strict=True))) for of_kernel in zip(*strips, strict=True)
     ]
 
 
-def _of_strip(
+def _strip_peaks(
     first: torch.Tensor, second: torch.Tensor, kernels: Sequence[int], search: int, posting: int
 ) -> list[Peaks]:
     """Return the peaks of each kernel on a strip of nodes.
@@ -205,7 +205,7 @@ def _of_strip(
         boxes = _box_means(squared, kernel)[:, edge : -edge or None, edge : -edge or None]
         there = boxes[0].unfold(0, reach, posting).unfold(1, reach, posting).flatten(0, 1)
         least = -functional.max_pool2d(-boxes[1:], reach, posting).flatten()
-        surface = _normalised(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
+        surface = _normalise(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
         of_kernels.append(peaks_of(surface, (part.flatten() >= MIN_KNOWN) & (least >= MIN_KNOWN), search))
     return of_kernels
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets.correlate import products
 from ml.offsets.law import LAGS_PX
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
 KEPT_LAGS = LAGS_PX + APART_PX
@@ -53,13 +53,13 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
     corners = ((first[0][:, None] + start[1].long()) * width + first[1] + start[0].long()).flatten()
     lines, down = secondary.flatten().unfold(0, wide, 1), torch.arange(wide, device=start.device) * width
 
-    def correlated(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    def correlate(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         some, corner = given
         around = lines.index_select(0, (corner[:, None] + down).flatten()).reshape(-1, wide, wide)
         return tuple(part.movedim(0, -1).contiguous() for part in (products(some, around), *_energy(some, around)))
 
-    parts = in_threads(
-        correlated, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
+    parts = map_in_threads(
+        correlate, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
     )
     values, energy, known = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
     return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
@@ -81,14 +81,14 @@ def parts_of(nodes: torch.Size) -> list[Part]:
     return [(slice(row, row + PART_NODES), slice(col, col + PART_NODES)) for row, col in corners]
 
 
-def added(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[Evidence]:
+def add_evidence(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[Evidence]:
     """Add evidence over windows of several sizes around each square of a part, at the start of this square.
 
     Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
     start: (2, rows, cols), of the whole field. Lags of the sums reach LAGS_PX.
     """
     reach, side, own = reach_of(max(sizes_px)), 2 * LAGS_PX + 1, start[:, here[0], here[1]]
-    *of_part, starts = (_with_margin(part, here[0].start, here[1].start, reach) for part in (*held, start))
+    *of_part, starts = (_cut_with_margin(part, here[0].start, here[1].start, reach) for part in (*held, start))
     sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
     for shift in _distinct(own):
         common = torch.tensor(shift, device=start.device)[:, None, None]
@@ -98,7 +98,7 @@ def added(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) 
     return [Evidence(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
 
 
-def _with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
+def _cut_with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
     """Cut the part of a field (..., rows, cols) that begins at a square, with a margin; 0 beyond the field."""
     edges, cut = [], []
     for at, size in ((col, field.shape[-1]), (row, field.shape[-2])):
@@ -178,7 +178,7 @@ def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, 
 
     held, start: of a field of at most PART_NODES squares a side; size_px: side of a window.
     """
-    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
+    (window,) = add_evidence(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     step = round(size_px / NODE_PX)
     middle = slice(step // 2, None, step)
     return surfaces(Evidence(*(part[..., middle, middle] for part in window)))
@@ -196,7 +196,7 @@ def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor
             yield wide[:, row : row + rows, col : col + cols]
 
 
-def weighted(planes: Tensor, weights: Tensor) -> Tensor:
+def add_by_weights(planes: Tensor, weights: Tensor) -> Tensor:
     """Add planes (n, rows, cols) by weights over nine squares 1, then 3, then 9 squares apart, up to REACH_NODES.
 
     weights: (LEVELS, 9, rows, cols); equal weights are a box of 3, 9 and 27 squares.

@@ -27,7 +27,7 @@ from scipy import linalg, optimize
 from scipy.fft import irfft, next_fast_len, rfft
 from torch import Tensor
 
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 LAGS_PX = 3  # largest lag, on both axes, of a surface that offsets are fitted to
 MAX_FROM_START_PX = 2.5  # largest offset from the start that is found
@@ -127,7 +127,7 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
     pixels: of windows, as `fit` takes them.
     """
     images = [image for part in textures for image in part if image.any()]
-    lags = in_threads(autocorrelation, images, surface.device) or [np.eye(1, LEARNING_LAGS + 1).repeat(2, axis=0)]
+    lags = map_in_threads(autocorrelation, images, surface.device) or [np.eye(1, LEARNING_LAGS + 1).repeat(2, axis=0)]
     bands, tried, weight = fitted_bands(np.mean(lags, axis=0), looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
@@ -144,7 +144,7 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
     """Return the law of a pair with these bands along rows and columns."""
     tables = []
     for band in bands:
-        expected, inverse, form_px = _expected(band, ridge)
+        expected, inverse, form_px = _expect(band, ridge)
         turning = np.gradient(expected, STEP_PX, axis=2)
         filters, slopes = inverse @ expected, inverse @ turning
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
@@ -162,7 +162,7 @@ def _products(table: Floats, other: Floats) -> Floats:
     return np.stack([own[0], mixed, own[1]])
 
 
-def _expected(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
+def _expect(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
     """Return the expected correlation along an axis, (2 parts, lags, shifts), the inverse noise covariance, `form_px`.
 
     Each part is scaled by the root of its share, because a surface is the product of both axes.
@@ -306,19 +306,19 @@ def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
-        near = tabulated(surface, law)
+        near = best_tabulated(surface, law)
         for _ in range(SCORING_STEPS):
             found = match(surface, near, law)
             step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(MIN_INFORMATION)
             near = (near + step.flip(0).clamp(-MAX_STEP_PX, MAX_STEP_PX)).clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
-    return stepped(match(surface, near, law), near, pixels, law)
+    return take_step(match(surface, near, law), near, pixels, law)
 
 
 def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     """Match surfaces (lags, lags, n) with the law at given shifts (2, n), px, dx and dy."""
     at, lags, axes = (shift.flip(0) + MAX_FROM_START_PX) / STEP_PX, len(surface), []
     for table, along in zip(zip(law.filters, law.slopes, law.energy, strict=True), at, strict=True):
-        values = _between(torch.cat([part.flatten(0, 1) for part in table]), along)
+        values = _interpolate(torch.cat([part.flatten(0, 1) for part in table]), along)
         axes.append((*values[: 4 * lags].reshape(4, lags, -1), *values[4 * lags :].reshape(3, 3, -1)))
     (*rows, row, row_turn, row_turns), (*cols, col, col_turn, col_turns) = axes
     sums = surface.new_zeros(3, surface.shape[2])  # height, slopes along rows and columns
@@ -337,7 +337,7 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
-def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = MAX_LAST_STEP_PX) -> Fitted:
+def take_step(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = MAX_LAST_STEP_PX) -> Fitted:
     """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
 
     Texture that correlates by A counts as 1 + 2 A^2 times as many pixels. Sigma is that of noise and of the law's form.
@@ -352,7 +352,7 @@ def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: 
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
-def tabulated(surface: Tensor, law: Law) -> Tensor:
+def best_tabulated(surface: Tensor, law: Law) -> Tensor:
     """Return the shift at which surfaces match the law best, (2, n), px.
 
     It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
@@ -373,7 +373,7 @@ def tabulated(surface: Tensor, law: Law) -> Tensor:
     return shift
 
 
-def _between(table: Tensor, at: Tensor) -> Tensor:
+def _interpolate(table: Tensor, at: Tensor) -> Tensor:
     """Interpolate a table (rows, shifts) linearly at positions (n,) in steps, (rows, n)."""
     low = at.floor().long().clamp(0, table.shape[1] - 2)
     return torch.lerp(table.index_select(1, low), table.index_select(1, low + 1), at - low)

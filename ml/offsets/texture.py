@@ -39,13 +39,13 @@ def texture(log: Tensor) -> Tensor:
     return seen if known is None else seen.mul_(known & (share >= MIN_SHARE * whole))
 
 
-def halved(images: Tensor) -> Tensor:
+def halve(images: Tensor) -> Tensor:
     """Average squares of 2 x 2 pixels; NaN where at least half of a square is unknown. images: 0 unknown."""
     known = images != 0
-    mean = _pooled(images)
-    return mean if known.all() else torch.where(_pooled(known.to(images.dtype)) > 0.5, mean, torch.nan)
+    mean = _pool(images)
+    return mean if known.all() else torch.where(_pool(known.to(images.dtype)) > 0.5, mean, torch.nan)
 
 
-def _pooled(images: Tensor) -> Tensor:
+def _pool(images: Tensor) -> Tensor:
     rows = images[:, 0::2] + images[:, 1::2]
     return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)

@@ -73,7 +73,7 @@ def autocorrelation(sampled: Sequence[torch.Tensor]) -> torch.Tensor:
     return total / total[SPECTRUM_LAGS, SPECTRUM_LAGS].clamp_min(1e-9)
 
 
-def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
+def whiten(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
     """Whiten images (2, rows, cols), so that all frequencies have the same strength.
 
     texture: high-passed, NaN unknown; in the result such pixels count as 0; correlation: from `autocorrelation`.
@@ -103,7 +103,7 @@ def track(
     of each node's search.
     """
     texture = high_pass(power)
-    flat = whitened(amplitude_texture(power), correlation)
+    flat = whiten(amplitude_texture(power), correlation)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     begin = None if start is None else start.reshape(2, -1)
     best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))

@@ -132,11 +132,11 @@ def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], d
     """Return probabilities by sign (CLASSES), and by kind (KINDS), empty for a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
         return {name: bands[name] for name in CLASSES}, {}
-    signs = by_sign(bands["probability"], bands["rate_mm_yr"])
+    signs = split_by_sign(bands["probability"], bands["rate_mm_yr"])
     return dict(zip(CLASSES, signs, strict=True)), {name: bands[name] for name in KINDS}
 
 
-def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
+def split_by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
     """Split the probability by the sign of the rate: (where below zero, where above); 0 elsewhere; NaN stays."""
     zero = np.float32(0)
     away, toward = (np.where(moves, probability, zero) for moves in (rate_mm_yr < 0, rate_mm_yr > 0))
@@ -187,7 +187,7 @@ def motions(
             of[motion.name, motion.sign].append(len(together))
             together.append(motion)
         else:
-            together[touched] = _as_one(together[touched], motion, kinds or {})
+            together[touched] = _merge(together[touched], motion, kinds or {})
     return together
 
 
@@ -196,13 +196,11 @@ def _touch(region: Region, other: Region, widened: int) -> bool:
     sides = zip(region.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
-    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _in_common_window(region, other)[1:])
+    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _common_window(region, other)[1:])
     return bool((first & second).any())
 
 
-def _in_common_window(
-    region: Region, other: Region
-) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+def _common_window(region: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the smallest window that contains both regions, and both masks in it."""
     pairs = zip(region.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
@@ -213,9 +211,9 @@ def _in_common_window(
     return (rows, cols), masks[0], masks[1]
 
 
-def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
-    window, mask, more = _in_common_window(larger.region, smaller.region)
-    main = _in_common_window(Region(larger.region.window, larger.main), smaller.region)[1]
+def _merge(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
+    window, mask, more = _common_window(larger.region, smaller.region)
+    main = _common_window(Region(larger.region.window, larger.main), smaller.region)[1]
     region = Region(window, mask | more)
     return Motion(region, main, larger.sign, _shares(region, kinds))
 
@@ -223,7 +221,7 @@ def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Mo
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
     """Return the edge of a mask's cells in the raster's system; smaller holes are filled."""
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
-    return _without_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
+    return _fill_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
 
 
 def _area(
@@ -251,7 +249,7 @@ def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
 
 
-def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:
+def _fill_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:
     def patch(polygon: Polygon) -> Polygon:
         return Polygon(polygon.exterior, [hole for hole in polygon.interiors if Polygon(hole).area >= smallest_m2])
 
@@ -297,7 +295,7 @@ class SortedPoints:
         self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
         """Return x, y and velocity of the points within the box of a polygon, widened by reach_m."""
-        at = self._near(polygon, reach_m)
+        at = self._indices_near(polygon, reach_m)
         return self.x[at], self.y[at], self.velocity_mm_yr[at]
 
     def rates_within(self, polygon: Polygon | MultiPolygon) -> Float32:
@@ -307,9 +305,9 @@ class SortedPoints:
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
         """Return the heights of the points that `near` returns; None if heights are not known."""
-        return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
+        return None if self.height_m is None else self.height_m[self._indices_near(polygon, reach_m)]
 
-    def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
+    def _indices_near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
         west, south, east, north = polygon.bounds
         first, last = np.searchsorted(self.x, [west - reach_m, east + reach_m], side="left")
         strip = slice(first, last + 1)

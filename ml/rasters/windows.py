@@ -28,7 +28,7 @@ def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
     return Window(row, col, rows - row, cols - col)
 
 
-def scaled(at: Window, by: int) -> Window:
+def scale_window(at: Window, by: int) -> Window:
     """Return the same window of an image reduced by a factor that divides it."""
     return Window(*(value // by for value in at))
 
@@ -44,7 +44,7 @@ def inner(at: Window, outer: Window) -> tuple[slice, slice]:
     return slice(row, row + at.rows), slice(col, col + at.cols)
 
 
-def shared(window: Window, other: Window) -> Window:
+def intersect(window: Window, other: Window) -> Window:
     """Return the common part of two windows that overlap."""
     row, col = max(window.row, other.row), max(window.col, other.col)
     rows, cols = (

@@ -22,7 +22,7 @@ from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared
 from ml.deformation import infer as deformation_infer
-from ml.deformation.gridding.clusters import clustered
+from ml.deformation.gridding.clusters import cluster_tracks
 from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.search import Track, confirmed_regions
@@ -60,12 +60,12 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     seen = [(companion, points) for companion, points in zip(companions, beside, strict=True) if points.x.size]
     tracks = [(product, cloud), *seen]
     planes = pieces.once(STATIONS, lambda: _planes(run, [source for source, _ in tracks], cloud.epsg))
-    places = [parts for parts in clustered([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
+    places = [parts for parts in cluster_tracks([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
     results, regions = [], []
     for number, parts in enumerate(places):
         clouds = [points for points in parts if points.x.size]
         result = deformation_infer.detect_tracks(
-            clouds, run.model_version.method, device, pieces=pieces.of_part(number)
+            clouds, run.model_version.method, device, pieces=pieces.pieces_of_part(number)
         )
         reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
         own, *others = (
@@ -75,7 +75,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         )
         regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
         results.append(result)
-    whole = deformation_infer.laid_out(results)
+    whole = deformation_infer.make_mosaic(results)
     statistics = {} if corrected is None else {"points_corrected": corrected}
     hashes = [product.file_sha256, *(companion.file_sha256 for companion, _ in seen)]
     tags = {
@@ -142,13 +142,13 @@ def _cloud(
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Estimate a pair's coherence; networks that take a window get COHERENCE_WINDOW, a repeated run its former one."""
-    row, looks = CoherenceMethod.named(run.model_version.method), looks_of(run.its_pair)
+    row, looks = CoherenceMethod.find(run.model_version.method), looks_of(run.its_pair)
     first = {WINDOW: settings.COHERENCE_WINDOW} if row.window_is_input else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
     window = window_of(kept[WINDOW]) if row.window_is_input else None
     result = coherence_infer.estimate_coherence(_images(run.its_pair), row.name, device, window, looks, pieces)
     kept_with = {**result.parameters, **{name: kept[name] for name in first}}
-    return _with_pair(result._replace(parameters=kept_with), run.its_pair)
+    return _add_pair_tags(result._replace(parameters=kept_with), run.its_pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -159,21 +159,21 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     requested = pieces.once("requested", lambda: first | run.parameters)
     search, method = requested["search_px"], run.model_version.method
     result = offsets_infer.track_offsets(_images(run.its_pair), method, device, search, pieces=pieces)
-    return _with_pair(result._replace(parameters=requested | dict(result.parameters)), run.its_pair)
+    return _add_pair_tags(result._replace(parameters=requested | dict(result.parameters)), run.its_pair)
 
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
-    own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
-    share = np.float32(CoherenceMethod.named(own.run.model_version.method).area_share)
+    own, predecessors, beside = _load_compared(pieces.once("compared", lambda: run.parameters or _due(run)))
+    share = np.float32(CoherenceMethod.find(own.run.model_version.method).area_share)
     with ExitStack() as stack:
         now = stack.enter_context(opened_prediction(own))
         past = [stack.enter_context(opened_prediction(prediction, now)) for prediction in predecessors]
         others = [stack.enter_context(opened_prediction(prediction, now)) for prediction in beside]
-        coherence_of, sigma_of = change_infer.of_scatterers(now.names)
+        coherence_of, sigma_of = change_infer.scatterer_bands(now.names)
 
         def past_at(at: Window) -> tuple[Float32, Float32]:
-            read = [[raster.read(name, at) for name in change_infer.of_scatterers(raster.names)] for raster in past]
+            read = [[raster.read(name, at) for name in change_infer.scatterer_bands(raster.names)] for raster in past]
             history, sigma = zip(*read, strict=True)
             return np.stack(history), np.stack(sigma)
 
@@ -191,7 +191,7 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
             lambda at: now.read(sigma_of, at) * share,
             _images(run.its_pair),
         )
-        compared = ChangeMethod.named(run.model_version.method).function
+        compared = ChangeMethod.find(run.model_version.method).function
         result: RasterResult = compared(these, now.transform, now.epsg, device, pieces)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
@@ -202,7 +202,7 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
     ids = dict(
         zip(COMPARED, ([prediction.pk for prediction in each] for each in ([own], predecessors, beside)), strict=True)
     )
-    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
+    return _add_pair_tags(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
 
 
 def _due(run: Run) -> dict[str, list[int]]:
@@ -216,7 +216,7 @@ def _due(run: Run) -> dict[str, list[int]]:
     return dict(zip(COMPARED, ([prediction.pk for prediction in each] for each in groups), strict=True))
 
 
-def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
+def _load_compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
     """Load the predictions named by `_due`, so that a run that is repeated or resumed compares the same ones.
 
     Raises NotRepeatable if some are no longer stored.
@@ -246,11 +246,14 @@ def looks_of(pair: ScenePair) -> float | None:
 def _images(pair: ScenePair) -> PairSource:
     grid = pair.pixel_grid
     return PairSource(
-        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
+        (grid.rows, grid.cols),
+        grid.transform,
+        grid.epsg,
+        lambda at: np.stack(read_pair(pair, grid.pieces_of_part(*at))),
     )
 
 
-def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:
+def _add_pair_tags(result: RasterResult, pair: ScenePair) -> RasterResult:
     tags = {
         "input_sha256": pair_sha256(pair.reference.file_sha256, pair.secondary.file_sha256),
         "reference": pair.reference.name,

@@ -99,7 +99,7 @@ def _missing_of_input(run: Run) -> Iterator[Missing]:
     if run.pair is None:
         for product in products_of(run=run):
             if product.points_deleted_at:
-                yield Missing(_deleted(product), f"missing: {product.file_name}")
+                yield Missing(_deletion_reason(product), f"missing: {product.file_name}")
         return
     for scene in (run.pair.reference, run.pair.secondary):
         if not (scene.raster.name and scene.raster.storage.exists(scene.raster.name)):
@@ -110,7 +110,7 @@ def _change(what: str, was: str, here: str) -> str:
     return f"{what} changed: {was} → {here}"
 
 
-def _deleted(product: Product) -> str:
+def _deletion_reason(product: Product) -> str:
     newer = f"; {product.superseded_by} superseded it" if product.superseded_by else ""
     return f"the points of {_file(product)} were deleted on {product.points_deleted_at:%Y-%m-%d}{newer}"
 

@@ -14,7 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from core.errors import promised
 from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
-from ml.coherence.change import MIN_PREDECESSORS, in_season
+from ml.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.runs.queue import LEASE
 
@@ -78,7 +78,7 @@ def companions_of(*, run: Run) -> list[Product]:
     )
     tracks: dict[tuple[bool, int | None], list[Any]] = {}
     for candidate in beside:
-        if _is_another_track(candidate, product) and _at_the_same_time(candidate, product):
+        if _is_another_track(candidate, product) and _is_at_the_same_time(candidate, product):
             tracks.setdefault((candidate.direction != product.direction, candidate.track), []).append(candidate)
     if not tracks:
         return []
@@ -97,7 +97,7 @@ def _is_another_track(product: Product, other: Product) -> bool:
     return None not in (product.track, other.track) and product.track != other.track
 
 
-def _at_the_same_time(product: Product, other: Product) -> bool:
+def _is_at_the_same_time(product: Product, other: Product) -> bool:
     """Return whether at least half of the shorter product's period lies in the other's."""
     shorter = min(product.dates[-1] - product.dates[0], other.dates[-1] - other.dates[0])
     common = min(product.dates[-1], other.dates[-1]) - max(product.dates[0], other.dates[0])
@@ -115,7 +115,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
     ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
         waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
-        enough=_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
+        enough=_has_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
@@ -123,7 +123,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
     """Return a pair's coherence and that of at most `most` predecessors by the same version, latest first.
 
-    These are predecessors of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest.
+    These are predecessors of the pair's season if there are enough (`choose_in_season`), else the latest.
     If several versions have results, the newest with enough predecessors counts. LookupError if none has enough.
     """
     coherence = Prediction.objects.filter(
@@ -135,7 +135,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         known = list(same_version.select_related("run__pair__secondary"))
         if len(known) >= MIN_PREDECESSORS:
             days = [predecessor.run.its_pair.secondary.day for predecessor in known]
-            return own, [known[index] for index in in_season(days, pair.secondary.day, most)]
+            return own, [known[index] for index in choose_in_season(days, pair.secondary.day, most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
@@ -145,7 +145,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
     Pairs whose period only touches share an image with the pair, and so reveal whether that image is bad. Earlier
     means: ended before the pair, or with it and shorter; thus a run's input does not depend on the speed of workers.
     """
-    beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
+    beside = list(_pairs_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
     return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
 
@@ -194,7 +194,7 @@ def _earlier(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
-def _beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
+def _pairs_beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
@@ -218,7 +218,7 @@ def _shared_area(ground: object) -> Func:
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
 
-def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
+def _has_at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
     """Return a query condition: a subquery, correlated with the outer one, has at least n rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 

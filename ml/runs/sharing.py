@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from ml.models import PieceClaim, Run
-from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, packed
+from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, pack
 from ml.runs.queue import LEASE
 
 if TYPE_CHECKING:
@@ -45,18 +45,18 @@ class Objects(Checked):
 
     def put(self, name: str, arrays: Arrays) -> None:
         """Store a piece as an object."""
-        content = b"".join(packed(arrays))
-        self._storage._save(self._named(name), File(io.BytesIO(content), name=name))
+        content = b"".join(pack(arrays))
+        self._storage._save(self._path_of(name), File(io.BytesIO(content), name=name))
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
-        self._storage.delete_all(map(self._named, names))
+        self._storage.delete_all(map(self._path_of, names))
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
-        with self._storage.open(self._named(name)) as file:
+        with self._storage.open(self._path_of(name)) as file:
             return file.read(DIGEST_BYTES), file.read()
 
-    def _named(self, name: str) -> str:
+    def _path_of(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
 
@@ -77,7 +77,7 @@ class Claims:
             try:
                 self._shared = LEASE.held_row(self._run).update(shared_key=self._key, device=self._device) == 1
             except DatabaseError:
-                _without_database("not shared")
+                _warn_of_database("not shared")
         return self._shared
 
     def take(self, name: str) -> bool:
@@ -87,7 +87,7 @@ class Claims:
                 cursor.execute(TAKE, [self._run.pk, name, self._worker, str(LEASE.duration)])
                 taken = bool(cursor.rowcount == 1)
         except DatabaseError:
-            _without_database("worked on without claims")
+            _warn_of_database("worked on without claims")
             return True
         if taken:
             self._in_hand = name
@@ -110,10 +110,10 @@ class Claims:
             try:
                 PieceClaim.objects.filter(run=self._run, worker=self._worker).delete()
             except DatabaseError:
-                _without_database("left; its claims expire")
+                _warn_of_database("left; its claims expire")
 
 
-def _without_database(what: str) -> None:
+def _warn_of_database(what: str) -> None:
     logger.warning("the database does not answer: the run is %s", what, exc_info=True)
     connection.close()
 

@@ -23,7 +23,7 @@ from ml.deformation.series.trend_changes import (
     ChangedPlace,
     changed_places,
     enough_dates,
-    joined,
+    join_changes,
     point_changes,
 )
 from ml.models import TrendSearch
@@ -43,7 +43,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
     row = TrendSearch(product=product, first_day=first, last_day=product.dates[-1], n_clusters=0, places=[])
     if enough_dates(days):
         epsg = product.grid_epsg or zone_of(product.footprint)
-        changes = joined([point_changes(block, days) for block in product_series(product=product)])
+        changes = join_changes([point_changes(block, days) for block in product_series(product=product)])
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
         sure = (_place(product, place, epsg, first) for place in found.places)

@@ -202,7 +202,7 @@ def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
     return sites
 
 
-def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
+def glacier_speed_share(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
     """Return each place's speed as a share (0–1) of that in the tongue's middle: low at its edges, 0 off the ice."""
     turn = math.radians(glacier.bearing_deg)
     east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
@@ -220,7 +220,7 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
     away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
     away_m += 700 * fractal_field(rng, away_m.shape[0], -3.0)
     cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # no forest grows beside a glacier
-    cover[on_glacier(east_m, north_m) > 0] = LandCover.ICE
+    cover[glacier_speed_share(east_m, north_m) > 0] = LandCover.ICE
     return cover
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats, LocalFrame, Offset
 from ml.simulation.ground.terrain import LandCover, fractal_field
-from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, on_glacier
+from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, glacier_speed_share
 from ml.simulation.sar.scenes import UTM_EPSG, Event
-from ml.simulation.sar.speckle import Complex, Float32, image, moved, scatterers
+from ml.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 
 REPEAT_DAYS, SPARSE_DAYS = 12, 48
 LAST = dt.datetime(2023, 12, 14, 18, 40, tzinfo=dt.UTC)  # an ascending pass there
@@ -101,7 +101,7 @@ def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:
 
 def _glacier(rng: np.random.Generator, nation: Nation, dates: tuple[dt.datetime, ...]) -> AreaImages:
     place = _place(rng, nation, GLACIER.centre)
-    flow = np.rint(on_glacier(place.east_m, place.north_m) * FLOW_LEVELS).astype(np.intp)
+    flow = np.rint(glacier_speed_share(place.east_m, place.north_m) * FLOW_LEVELS).astype(np.intp)
     turn = math.radians(GLACIER.bearing_deg) + _grid_bearing(nation.region.terrain.frame)
     speeds, fine_m = glacier_speeds(dates), POSTING_M / OVERSAMPLING
     field = scatterers(rng, flow.shape)
@@ -111,9 +111,9 @@ def _glacier(rng: np.random.Generator, nation: Nation, dates: tuple[dt.datetime,
         step = speed * days / fine_m  # cells
         for level in range(1, FLOW_LEVELS + 1):
             share = step * level / FLOW_LEVELS
-            shifted = moved(field, share * math.sin(turn), -share * math.cos(turn))  # rows run south
+            shifted = shift(field, share * math.sin(turn), -share * math.cos(turn))  # rows run south
             field = np.where(flow == level, shifted, field)
-        field = _aged(rng, field, place.coherence ** (days / REPEAT_DAYS))
+        field = _age(rng, field, place.coherence ** (days / REPEAT_DAYS))
         images.append(_image(field, place))
     between = dates[-len(SURGE_M_DAY) - 1], dates[-1]
     return AreaImages("000001-IW2", dates, np.stack(images), place.transform, UTM_EPSG, speeds, between)
@@ -140,13 +140,13 @@ def _event(
     for number in range(1, len(dates)):
         days = (dates[number] - dates[number - 1]).days
         coherence = place.coherence ** (days / REPEAT_DAYS)
-        field = _aged(rng, field, np.where(destroyed, 0.0, coherence) if number == at else coherence)
+        field = _age(rng, field, np.where(destroyed, 0.0, coherence) if number == at else coherence)
         images.append(_image(field, place))
     still = (0.0,) * (len(dates) - 1)
     return AreaImages(burst, dates, np.stack(images), place.transform, UTM_EPSG, still, (dates[at - 1], dates[at]))
 
 
-def _aged(rng: np.random.Generator, field: Complex, coherence: NDArray[np.floating]) -> Complex:
+def _age(rng: np.random.Generator, field: Complex, coherence: NDArray[np.floating]) -> Complex:
     kept = coherence.astype(np.float32)
     return np.asarray(kept * field + np.sqrt(1 - kept**2) * scatterers(rng, field.shape), dtype=np.complex64)
 

@@ -40,7 +40,7 @@ class Groups(NamedTuple):
     n_left_out: int  # series that miss too many dates
 
 
-def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
+def fit_parabolas(dates: Sequence[date], series_mm: Float32) -> Fitted:
     """Fit a parabola with a yearly wave to each series, (n, dates), mm, NaN where missing, by least squares."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     years -= years.mean() if years.size else 0.0

@@ -82,7 +82,7 @@ class Agreement(NamedTuple):
     expected_mm_yr: float
 
 
-def along(direction: Sequence[float], east: Values, north: Values, up: Values) -> Float64:
+def project_on_view(direction: Sequence[float], east: Values, north: Values, up: Values) -> Float64:
     """Project displacements on a unit vector (east, north, up), for example to the satellite: + toward it.
 
     A component may be NaN if the vector is zero along it, as east and north of a benchmark.
@@ -110,7 +110,7 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
             return None
         return _campaigns(days / DAYS_A_YEAR, values, np.asarray(sigma_mm, dtype=np.float64)[known])
     good = _no_outliers(days / DAYS_A_YEAR, values)
-    intervals, count, years, means = _averaged(place[good], days[good] / DAYS_A_YEAR, values[good])
+    intervals, count, years, means = _average(place[good], days[good] / DAYS_A_YEAR, values[good])
     design = _design(years)
     if intervals.size <= design.shape[1] + 2:  # the variance of Student's distribution is infinite
         return None
@@ -142,7 +142,7 @@ def _no_outliers(years: Float64, values: Float64) -> NDArray[np.bool_]:
     return away <= OUTLIER_SIGMAS * MAD_TO_SIGMA * max(float(np.median(away)), 1e-6)
 
 
-def _averaged(
+def _average(
     place: NDArray[np.int64], years: Float64, values: Float64
 ) -> tuple[NDArray[np.int64], Float64, Float64, Float64]:
     """Return the indices of the intervals that hold values; for each the count, the mean year and the mean value."""

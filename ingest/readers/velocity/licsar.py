@@ -97,10 +97,10 @@ def _side(path: Path, layer: str) -> Path | None:
 
 def _look_vectors(path: Path) -> stacks.LookVectors | None:
     east, north, up = (_side(path, layer) for layer in "ENU")
-    return stacks.LookVectors((east, north, up), _as_they_are) if east and north and up else None
+    return stacks.LookVectors((east, north, up), _unchanged_vector) if east and north and up else None
 
 
-def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
+def _unchanged_vector(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
     """Return the unit vector (east, north, up) as in the files, NaN where `up` is 0, which means missing."""
     east, north, up = layers
     for layer in (east, north):

@@ -55,7 +55,7 @@ def edges_of(
             pad = int(np.ceil(ring_m / transform.a))
             row, col = (side.start for side in region.window)
             away = ndimage.distance_transform_edt(~np.pad(region.mask, pad)) * transform.a
-            views = [track.around(row - pad, col - pad, away, ring_m) for track in held]
+            views = [track.points_around(row - pad, col - pad, away, ring_m) for track in held]
             said = sum(patch_over_bowl(rates if sign else -rates, *rest) for rates, *rest in views)
             nats[region.window][region.mask] = max(said, 0.0)
     return nats
@@ -73,7 +73,7 @@ class _Held:
         _, of, beside = np.unique(self._cell, return_inverse=True, return_counts=True)
         self._weight = 1 / np.sqrt(beside[of])
 
-    def around(self, row: int, col: int, away_m: Float64, ring_m: float) -> tuple[Float32, Float64, Float64]:
+    def points_around(self, row: int, col: int, away_m: Float64, ring_m: float) -> tuple[Float32, Float64, Float64]:
         """Return rates, weights and distances, m, of the points in a window, (rows, cols), within a ring's width."""
         rates, weights, apart = [], [], []
         first, end = max(col, 0), min(col + away_m.shape[1], self._shape[1])

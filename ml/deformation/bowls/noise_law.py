@@ -45,7 +45,7 @@ class NoiseLaw(NamedTuple):
     white_mm2_yr2: float
     parts_mm2_yr2: tuple[float, ...]
 
-    def on_cells(self, cell_m: float, size: tuple[int, int], device: torch.device) -> tuple[Tensor, float]:
+    def cell_spectrum(self, cell_m: float, size: tuple[int, int], device: torch.device) -> tuple[Tensor, float]:
         """Return the spectrum of cell means on a torus, (rows, cols // 2 + 1), and the white noise of one point there.
 
         What parts vary within a cell counts as white. (mm/yr)² each; of a unit impulse the spectrum is 1.
@@ -55,7 +55,7 @@ class NoiseLaw(NamedTuple):
         spectrum = torch.tensordot(parts, shapes, 1).to(device)
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
-    def along(self, frequency: Tensor, cell_m: float) -> Tensor:
+    def radial_spectrum(self, frequency: Tensor, cell_m: float) -> Tensor:
         """Return that spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²: nearly the same in all directions.
 
         Along the diagonal the error is of the fourth order.

@@ -29,12 +29,12 @@ from torch.nn.functional import max_pool2d
 
 from ml.deformation.bowls.noise_law import NoiseLaw, Pairs, fit_noise_law, pairs_of
 from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
-from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
-from ml.deformation.bowls.tail import on_own_tail
-from ml.deformation.bowls.torus import KEPT, filtered, gaussian, padded, solve, variance, without_wide
+from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, drop_spikes, fours, pyramid_of
+from ml.deformation.bowls.tail import rescale_by_tail
+from ml.deformation.bowls.torus import KEPT, apply_spectrum, gaussian, pad_with_zeros, solve, subtract_wide, variance
 from ml.deformation.bowls.views import MIN_POINTS, View, together
 from ml.deformation.gridding.boxes import Box as Core
-from ml.deformation.gridding.boxes import boxes, moved, side
+from ml.deformation.gridding.boxes import boxes, shift, side
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import Float32, PointCloud
@@ -98,7 +98,7 @@ def best_bowls(
     west, south = (math.floor(min(np.min(at) for at in each) / unit_m) * unit_m for each in (xs, ys))
     east, north = ((math.floor(max(np.max(at) for at in each) / unit_m) + 1) * unit_m for each in (xs, ys))
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
-    kept = [without_spikes(track, known, workers) for track, known in zip_longest(tracks, near)]
+    kept = [drop_spikes(track, known, workers) for track, known in zip_longest(tracks, near)]
     pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
     cell_m = finest_m * 2**shown
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
@@ -117,7 +117,7 @@ def best_bowls(
         def work(strip: tuple[int, list[Core]]) -> Arrays:
             number, cores = strip
             at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
-            found = pool.map(lambda core: _of_block(at, still[number][core], core, proposed, device), cores)
+            found = pool.map(lambda core: _search_block(at, still[number][core], core, proposed, device), cores)
             return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
 
         for place, found in piece_by_piece(pieces, stage, some, work):
@@ -127,21 +127,21 @@ def best_bowls(
 
     with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
         laws = [Laws(points, west, north, pool) for points in kept]
-        still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
+        still = _still_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
             best = _nothing((shape[0] >> shown, shape[1] >> shown))
             search(f"bowls-{turn}", strips(range(shown if turn else 2 * shown, levels)), best)
             if turn == 0 and (peaks := likely(best, transform)):
                 beside = [taken_out(points, peaks) for points in kept]
                 laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
-                still = _on_levels(outside(peaks, best.shape[1:], transform), shown, levels)
+                still = _still_levels(outside(peaks, best.shape[1:], transform), shown, levels)
         if shown:
             proposed = max_pool2d((best[:1] > PROPOSED).float(), 2 * PROPOSED_CELLS + 1, 1, PROPOSED_CELLS)[0] > 0
             proposed = proposed.repeat_interleave(2, 0).repeat_interleave(2, 1)
             search("bowls-finest", strips(range(shown), proposed), best, proposed)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
-    score = on_own_tail(score)
+    score = rescale_by_tail(score)
     levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
     return Bowls(score, amplitude, radius, detectable, transform, levels_shown, zeros)
 
@@ -153,7 +153,7 @@ def _nothing(shape: Sequence[int], device: torch.device | None = None) -> Tensor
     return best
 
 
-def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
+def _still_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     """Return which cells of each level are still, from those that are shown, (rows, cols), 1 or 0."""
     planes = [still.repeat_interleave(2, 0).repeat_interleave(2, 1)] * shown + [still]
     while len(planes) < levels:
@@ -187,7 +187,7 @@ class Laws:
         names = [divmod(int(square), wide) for square in squares]
         self.laws = dict(zip(names, pool.map(law_of, names, parts), strict=True))
 
-    def around(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
+    def mean_law(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
         """Return the mean law of the squares that a block of cells lies in, by points; None without points."""
         rows, cols = (range(int(part.start * cell_m // LAW_M), int(-(-part.stop * cell_m // LAW_M))) for part in core)
         found = [self.laws[at] for at in product(rows, cols) if at in self.laws]
@@ -209,7 +209,7 @@ def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
                 yield core
 
 
-def _of_block(
+def _search_block(
     at: Sequence[tuple[Level, Laws]], still: Tensor, core: Core, proposed: Tensor | None, device: torch.device
 ) -> Tensor:
     """Return the planes of Bowls for each cell of a core, (4, rows, cols).
@@ -217,25 +217,25 @@ def _of_block(
     proposed: only these cells are searched, (rows, cols) of the whole level, and of 2 x 2 cells the best is returned.
     """
     best = _nothing([part.stop - part.start for part in core], device)
-    laws = [law.around(core, level.cell_m) for level, law in at]
+    laws = [law.mean_law(core, level.cell_m) for level, law in at]
     if known := [(level, law) for (level, _), law in zip(at, laws, strict=True) if law]:
-        places = _with_points([level for level, _ in known], core)
+        places = _has_points([level for level, _ in known], core)
         if proposed is not None:
             places &= proposed[core]
         _search(known, best, still.to(device), core, boxes(places.numpy(), MARGIN, SIZES), device)
     return (best if proposed is None else _best_of_fours(best)).cpu()
 
 
-def _with_points(levels: Sequence[Level], core: Core) -> Tensor:
+def _has_points(levels: Sequence[Level], core: Core) -> Tensor:
     """Return the cells of a core around which the widest bowl has enough points."""
-    outer, size, inner = _around(core, levels[0].points.shape)
-    points = padded(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
+    outer, size, inner = _widen(core, levels[0].points.shape)
+    points = pad_with_zeros(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
     radius = RADII_CELLS[-1]
-    count = filtered(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
+    count = apply_spectrum(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
     return count >= MIN_POINTS
 
 
-def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
+def _widen(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
     """Return a core with its margin, the size of its torus, and where the core lies in it."""
     (rows, row), (cols, col) = (
         (slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size)), min(MARGIN, part.start))
@@ -258,7 +258,7 @@ def _search(
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
     seen = torch.zeros(len(radii), len(tracks), 3, *best.shape[1:], device=device)
     for box in places:
-        at = moved(box, core[0].start, core[1].start)
+        at = shift(box, core[0].start, core[1].start)
         for number, (level, law) in enumerate(tracks):
             for planes, view in zip(seen[:, number], _views(level, at, law, radii, device), strict=True):
                 for plane, values in zip(planes, view[:3], strict=True):
@@ -309,16 +309,16 @@ def rarity(ratio: Tensor, radius_m: float) -> Tensor:
 
 def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], device: torch.device) -> list[View]:
     """Return a track's view of a core for each radius, (rows, cols)."""
-    outer, size, inner = _around(core, level.points.shape)
-    points, rate = (padded(plane[outer].to(device), size) for plane in level[1:])
-    spectrum, white = law.on_cells(level.cell_m, size, device)
+    outer, size, inner = _widen(core, level.points.shape)
+    points, rate = (pad_with_zeros(plane[outer].to(device), size) for plane in level[1:])
+    spectrum, white = law.cell_spectrum(level.cell_m, size, device)
     seen = points > 0
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
     wide = gaussian(size, WIDE_CELLS, device)
     narrow = spectrum * (1 - wide) ** 2 + 1e-6
 
     def solved_with(held: Tensor, before: Tensor | None = None) -> Tensor:
-        left = without_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
+        left = subtract_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
         return solve(left, held, seen, narrow, before)
 
     held, solved = noise, solved_with(noise)
@@ -335,7 +335,7 @@ def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], devi
         along = torch.fft.irfft2(weighted * bowl * (1 - wide), s=size)[inner] * sum_
         local = torch.fft.irfft2(of_information * near, s=size)[inner]
         count = torch.fft.irfft2(of_points * near, s=size)[inner] * (sum_ / 2)
-        views.append(View(along, _interpolated(local, _information(law, radius, level.cell_m).to(device)), count))
+        views.append(View(along, _interpolate(local, _information(law, radius, level.cell_m).to(device)), count))
     return views
 
 
@@ -345,11 +345,11 @@ def _information(law: NoiseLaw, radius: float, cell_m: float) -> Tensor:
     frequency = FREQUENCIES / radius
     narrow = 1 - torch.exp(-2 * (math.pi * WIDE_CELLS * frequency) ** 2)
     bowl = math.pi * radius**2 * torch.exp(-((math.pi * radius * frequency) ** 2)) * narrow
-    noise = law.along(frequency, cell_m) * narrow**2 + 1e-6 + NOISES[:, None]
+    noise = law.radial_spectrum(frequency, cell_m) * narrow**2 + 1e-6 + NOISES[:, None]
     return (2 * math.pi * frequency * bowl**2 / noise).sum(dim=1) / (len(FREQUENCIES) * radius)
 
 
-def _interpolated(information: Tensor, table: Tensor) -> Tensor:
+def _interpolate(information: Tensor, table: Tensor) -> Tensor:
     """Return the table's value, given at NOISES, for cells with a local mean of information."""
     steps = (3 - torch.log10(information.clamp_min(1e-6))) * ((len(NOISES) - 1) / 7)
     low = steps.long().clamp_(0, len(NOISES) - 2)

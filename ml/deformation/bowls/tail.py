@@ -18,7 +18,7 @@ APART_CELLS = 9  # Maxima are the highest of so many cells.
 SQUARE_CELLS = 1_000  # Side of the ground that has one tail.
 
 
-def on_own_tail(score: Float32) -> Float32:
+def rescale_by_tail(score: Float32) -> Float32:
     """Return scores, (rows, cols), decades, in decades of each square's own maxima; low ones as they are.
 
     The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.

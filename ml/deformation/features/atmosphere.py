@@ -73,7 +73,7 @@ def standing_out(
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > MIN_WEIGHT).any():
-                scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m, noise)
+                scores[:, *block] = _block_planes(squares, row, col, SQUARE_CELLS * cell_m, noise)
     by_cell = scores.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
     return by_cell[:, : velocity.shape[0], : velocity.shape[1]]
 
@@ -99,7 +99,7 @@ def _sums(values: NDArray[np.floating]) -> Float64:
     return np.asarray(parts.sum(axis=(1, 3), dtype=np.float64))
 
 
-def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
+def _block_planes(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
     """Compute the planes of a block, (PLANES, BLOCK, BLOCK)."""
     window = tuple(slice(max(0, at - MARGIN), at + BLOCK + MARGIN) for at in (row, col))
     part = Squares(*(plane[window] for plane in squares))

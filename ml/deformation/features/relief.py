@@ -28,7 +28,7 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
         return np.zeros((PLANES, *height_m.shape), dtype=np.float32)
     height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float32)
     (near,) = _means(known, NEAR_CELLS, height)
-    planes = (height - near) / 100, _slope(height, known) / cell_m, _with_height(height, velocity, known)
+    planes = (height - near) / 100, _slope(height, known) / cell_m, _rate_by_height(height, velocity, known)
     return np.stack([np.where(known, plane, 0) for plane in planes]).astype(np.float32)
 
 
@@ -47,7 +47,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
     return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float32)
 
 
-def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
+def _rate_by_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
     """Return the rate at each cell's height by a line through rates and heights of WIDE_CELLS around, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)

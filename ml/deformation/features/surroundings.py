@@ -56,13 +56,13 @@ def surroundings(ground: Ground) -> Float32:
     unknown.
     """
     planes = np.zeros((PLANES, *ground.velocity.shape), dtype=np.float32)
-    for plane, values in zip(planes, _of_means(ground), strict=False):
+    for plane, values in zip(planes, _mean_planes(ground), strict=False):
         plane[:] = values
     planes[-OF_ATMOSPHERE:] = standing_out(*ground)
     return planes
 
 
-def _of_means(ground: Ground) -> Iterator[Float32]:
+def _mean_planes(ground: Ground) -> Iterator[Float32]:
     """Yield all planes but those of `atmosphere`, one after the other."""
     velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)

@@ -53,7 +53,7 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
     return StillGround(float(np.median(ordered[first[best] : last[best]])), float(shares[best]))
 
 
-def assumed(still_share: float | None) -> str | None:
+def assumption(still_share: float | None) -> str | None:
     """Return a sentence on the assumed reference of the rates if little ground is still; else None."""
     if still_share is None or still_share >= MOSTLY_STILL:
         return None

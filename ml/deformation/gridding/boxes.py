@@ -37,11 +37,11 @@ def boxes(places: NDArray[np.bool_], margin: int, step: int = 1) -> list[Box]:
     halves = []
     for part in (slice(box[axis].start, middle), slice(middle, box[axis].stop)):
         rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
-        halves += [moved(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
+        halves += [shift(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
     return halves if sum(_cells(half, margin, step) for half in halves) < _cells(box, margin, step) else [box]
 
 
-def laid_together(
+def common_grid(
     transforms: Sequence[Affine], shapes: Sequence[tuple[int, ...]]
 ) -> tuple[Affine, tuple[int, int], list[Box]]:
     """Return transform and shape of the smallest grid that holds some grids, and the box of each in it.
@@ -67,7 +67,7 @@ def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tu
     return (of_whole[0], of_whole[1]), (own[0], own[1])
 
 
-def moved(box: Box, rows: int, cols: int) -> Box:
+def shift(box: Box, rows: int, cols: int) -> Box:
     """Return a box moved down and right."""
     return slice(box[0].start + rows, box[0].stop + rows), slice(box[1].start + cols, box[1].stop + cols)
 

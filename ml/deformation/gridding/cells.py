@@ -116,7 +116,7 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
     count = np.diff(first, append=cell.size)
     median = np.full(cells.shape, np.nan, dtype=np.float32)
     counts = np.zeros(cells.shape, dtype=np.int32)
-    low, high = (_ranked(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
+    low, high = (_values_of_ranks(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
     median.flat[cell[first]] = (low + high) / 2
     counts.flat[cell[first]] = count
     return median, counts
@@ -131,7 +131,7 @@ def _rank(values: Float32) -> NDArray[np.uint32]:
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
 
 
-def _ranked(ordered: NDArray[np.uint64]) -> Float32:
+def _values_of_ranks(ordered: NDArray[np.uint64]) -> Float32:
     """Return the values whose ranks are the lower halves of the numbers."""
     rank = ordered.astype(np.uint32)
     return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)

@@ -48,7 +48,7 @@ class Candidates(NamedTuple):
 
     changes: tuple[Change, ...]
     rows: Float64
-    weighted: Float64
+    weight_rows: Float64
 
 
 class Profile(NamedTuple):
@@ -93,12 +93,12 @@ class SeriesLikelihood:
         self.days, self.values_mm = days, values_mm
         self.whitening = Whitening(days, models)
         self.base = base(days)
-        self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
+        self._squares = self.whitening.weight_rows(values_mm[None])[:, 0] @ values_mm  # (models,)
 
     def candidates(self, changes: tuple[Change, ...]) -> Candidates:
         """Prepare candidate changes for `profile`."""
         rows = curves_of(self.days, changes)
-        return Candidates(changes, rows, self.whitening.weighted(rows))
+        return Candidates(changes, rows, self.whitening.weight_rows(rows))
 
     def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
         """Return the likelihood with each candidate in addition to the changes."""
@@ -106,9 +106,9 @@ class SeriesLikelihood:
         factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
         own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
         left = self._squares - (own**2).sum(axis=1)
-        common = candidates.weighted @ design.T @ factor.swapaxes(1, 2)  # (models, candidates, k)
-        power = np.einsum("cn,mcn->mc", candidates.rows, candidates.weighted) - (common**2).sum(axis=2)
-        product = candidates.weighted @ self.values_mm - (common @ own[:, :, None])[:, :, 0]
+        common = candidates.weight_rows @ design.T @ factor.swapaxes(1, 2)  # (models, candidates, k)
+        power = np.einsum("cn,mcn->mc", candidates.rows, candidates.weight_rows) - (common**2).sum(axis=2)
+        product = candidates.weight_rows @ self.values_mm - (common @ own[:, :, None])[:, :, 0]
         gain = np.where(power > NO_POWER, product**2 / np.maximum(power, NO_POWER), 0.0)
         twice_log = self._twice_log(left[:, None] - gain)
         return Profile(twice_log.max(axis=0), float(self._twice_log(left[:, None]).max()))
@@ -138,7 +138,7 @@ class SeriesLikelihood:
     def _design(self, changes: tuple[Change, ...]) -> tuple[Float64, Float64]:
         """Return curves (k, dates), and the same weighted, (models, k, dates)."""
         rows = self._rows(changes)
-        return rows, self.whitening.weighted(rows)
+        return rows, self.whitening.weight_rows(rows)
 
     def _twice_log(self, left: Float64) -> Float64:
         """Return twice the log-likelihood without constants. left: weighted squares of residuals, (models, m)."""

@@ -38,7 +38,7 @@ class Whitening:
         self._bands = [_bands(days, model) for model in models]
         self.log_determinant = np.array([0.0 if bands is None else bands.log_determinant for bands in self._bands])
 
-    def weighted(self, rows: Float64) -> Float64:
+    def weight_rows(self, rows: Float64) -> Float64:
         """Return curves (m, dates) times the inverse covariance of each model: (models, m, dates)."""
         result = np.empty((len(self.models), *rows.shape))
         for bands, curves in zip(self._bands, result, strict=True):

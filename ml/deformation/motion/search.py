@@ -23,18 +23,18 @@ MAX_DATES = 120  # tried for the interval of a change
 
 def find_changes(series: SeriesLikelihood) -> Fit:
     """Fit the curve with every change that is significant in addition to the others."""
-    tried = (Change(kind, float(day)) for kind in KINDS for day in _thinned(series.days, kind, TRIED))
+    tried = (Change(kind, float(day)) for kind in KINDS for day in _thin(series.days, kind, TRIED))
     candidates = series.candidates(tuple(tried))
     changes: tuple[Change, ...] = ()
     while len(changes) < MAX_CHANGES:
         best = _next(series, changes, candidates)
         if best is None:
             break
-        changes = _refined(series, (*changes, best))
-    return _pruned(series, changes)
+        changes = _refine(series, (*changes, best))
+    return _prune(series, changes)
 
 
-def _thinned(days: Float64, kind: Kind, most: int) -> Float64:
+def _thin(days: Float64, kind: Kind, most: int) -> Float64:
     possible = _possible(days, kind)
     return possible[:: 1 + possible.size // most]
 
@@ -63,17 +63,17 @@ def _next(series: SeriesLikelihood, changes: tuple[Change, ...], candidates: Can
     return candidates.changes[at] if beyond[at] > 0 else None
 
 
-def _refined(series: SeriesLikelihood, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def _refine(series: SeriesLikelihood, changes: tuple[Change, ...]) -> tuple[Change, ...]:
     """Move every change to its likeliest date given the others, beginning with the last one, twice."""
     for number in [*reversed(range(len(changes))), *range(len(changes) - 1)]:
         others = changes[:number] + changes[number + 1 :]
-        near = _near(series.days, changes[number], others)
+        near = _dates_near(series.days, changes[number], others)
         profile = series.profile(others, series.candidates(near))
         changes = (*changes[:number], near[int(np.argmax(profile.twice_log))], *changes[number + 1 :])
     return changes
 
 
-def _near(days: Float64, change: Change, others: tuple[Change, ...]) -> tuple[Change, ...]:
+def _dates_near(days: Float64, change: Change, others: tuple[Change, ...]) -> tuple[Change, ...]:
     """Return copies of a change, moved to each of the dates around it."""
     possible = _possible(days, change.kind)
     reach = 2 * max(1, -(-possible.size // TRIED))
@@ -82,7 +82,7 @@ def _near(days: Float64, change: Change, others: tuple[Change, ...]) -> tuple[Ch
     return tuple(candidate for candidate in near if _free(candidate, others)) or (change,)
 
 
-def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
+def _prune(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
     """Drop changes that are not significant given all others, the least significant one first."""
     fit = series.fit(changes)
     while fit.changes:
@@ -94,7 +94,7 @@ def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...]) -> Fit:
         least = int(np.argmin(beyond))
         if beyond[least] > 0:
             break
-        fit = series.fit(_refined(series, without[least].changes))
+        fit = series.fit(_refine(series, without[least].changes))
     return fit
 
 
@@ -102,7 +102,7 @@ def likely_days(series: SeriesLikelihood, fit: Fit, number: int, drop: float) ->
     """Return the first and last day of a change: dates whose twice-log-likelihood is within `drop` of the best."""
     change, others = fit.changes[number], fit.changes[:number] + fit.changes[number + 1 :]
     nearly = SeriesLikelihood(series.days, series.values_mm, fit.noises)
-    days = _thinned(series.days, change.kind, MAX_DATES)
+    days = _thin(series.days, change.kind, MAX_DATES)
     tried = nearly.candidates((change, *(Change(change.kind, float(day)) for day in days)))
     twice_log = nearly.profile(others, tried).twice_log
     likely = np.flatnonzero(twice_log[1:] >= twice_log.max() - drop)

@@ -128,19 +128,21 @@ def series_motion(
     half_wave_mm: size of an unwrapping error, None if the series cannot contain any.
     """
     all_days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
-    values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
+    values = _remove_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
     days = all_days[known]
     if days.size < MIN_DATES or np.ptp(days) < MIN_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
-    fit = _with_even_change(series, find_changes(series))
-    changes = tuple(_whole(_dated(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes)))
-    return _described(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
+    fit = _prefer_even_change(series, find_changes(series))
+    changes = tuple(
+        _whole(_date_change(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes))
+    )
+    return _describe(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
 
 
-def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
+def _remove_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
     values = values_mm.copy()
     if half_wave_mm is not None:
         steps = summarise(values_mm[None].astype(np.float32), days.astype(np.int64), half_wave_mm).steps
@@ -164,7 +166,7 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
     return wild
 
 
-def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
+def _prefer_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     """Prefer one rate that changes evenly all the time, if that is as likely as sudden changes of rate."""
     steps = tuple(change for change in fit.changes if change.kind == "step")
     if len(steps) == len(fit.changes):
@@ -173,7 +175,7 @@ def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     return even if even.twice_log >= fit.twice_log else fit
 
 
-def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
+def _date_change(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
     change, at = fit.changes[number], number - len(fit.changes)
     ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90)
     day, low, high = (first + timedelta(days=days) for days in (change.day, *ends))
@@ -199,7 +201,7 @@ def _rate_on(fit: Fit, day: float) -> Rate:
     return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
 
 
-def _described(
+def _describe(
     fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date, fit_mm: Float64, values_mm: Float64
 ) -> SeriesMotion:
     """Describe the motion of a fit. fit_mm, values_mm: as in `SeriesMotion`."""

@@ -20,12 +20,12 @@ from shapely.geometry.base import BaseGeometry
 from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.places.sideways import (
     Sideways,
-    down_the_slope,
     edge_width,
     flatness,
     radius_m,
     rates_of,
     sideways,
+    slope_fit,
     slope_of,
 )
 from ml.rasters.areas import KINDS, Area, SortedPoints
@@ -100,7 +100,7 @@ def table_name(n_tracks: int, heights: bool) -> str:
 
 
 @lru_cache(maxsize=4)
-def fitted(folder: Path = WEIGHTS) -> Causes | None:
+def load_causes(folder: Path = WEIGHTS) -> Causes | None:
     """Read the coefficients of a folder; None if they are missing or were fitted to other weights or features."""
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
@@ -114,11 +114,11 @@ def fitted(folder: Path = WEIGHTS) -> Causes | None:
 
 def causes_for(weights_sha256: str) -> Causes | None:
     """Return the shipped coefficients if they were fitted to these weights."""
-    causes = fitted()
+    causes = load_causes()
     return causes if causes and causes.weights_sha256 == weights_sha256 else None
 
 
-def named(
+def name_cause(
     area: Area, bands: Mapping[str, Float32], transform: Affine, tracks: Sequence[SortedPoints], causes: Causes | None
 ) -> Area:
     """Set an area's likeliest kind and the probability of each; unchanged if nothing was fitted or measured.
@@ -137,7 +137,7 @@ def named(
     if _has_sharp_core(area):
         seen.add(MINING)
         shares[GROUNDWATER] *= SHARP_ODDS
-    shares = agreed(shares, seen)
+    shares = reconcile(shares, seen)
     return area._replace(kinds=shares, kind=max(shares, key=lambda name: shares[name]), core_kinds=core, rim_kinds=rim)
 
 
@@ -148,7 +148,7 @@ def _has_sharp_core(area: Area) -> bool:
     return bool(small and place.peak.value < 0 and abs(place.peak.value) >= SHARP_RATIO * abs(area.rate_mm_yr))
 
 
-def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
+def reconcile(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
     """Return shares, with a sum of 1, whose likeliest kind is sure only if it is in `seen`.
 
     Otherwise its share is lowered to DOUBT, because shape and network contradict each other.
@@ -195,7 +195,7 @@ def features_of(
             float(np.hypot(*slope)) if slope else 0.0,
             np.log(max(peak, 0.5)) * np.log(half.area / size),
             _agreement(tracks, half),
-            down_the_slope(tracks, rates, slope),
+            slope_fit(tracks, rates, slope),
             along.share,
             along.inward,
             np.log(edge),

@@ -12,9 +12,9 @@ from shapely.geometry.base import BaseGeometry
 
 from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float64
-from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
+from ml.deformation.places.outlines import BoolMap, Peak, connected_above, fill_gaps, peaks_of, pieces
 from ml.deformation.places.peak import cell_means, field_draws
-from ml.deformation.places.surface import Samples, Surface, rate_surface, square_of, without_spikes
+from ml.deformation.places.surface import Samples, Surface, drop_spikes, rate_surface, square_of
 from ml.deformation.places.tilt import steepest
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ml.statistics.robust import MAD_TO_SIGMA
@@ -84,7 +84,7 @@ def measure(
 
 def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float) -> View | None:
     around_it = area.polygon, reach_m(area)
-    samples = without_spikes(*points.near(*around_it), points.heights_near(*around_it))
+    samples = drop_spikes(*points.near(*around_it), points.heights_near(*around_it))
     if samples is None:
         return None
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
@@ -163,7 +163,7 @@ def _pieces(view: View, level: float) -> list[BoolMap]:
 def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) -> Area:
     height = np.where(piece, view.height, -np.inf)
     gap = DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m
-    sure = across_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
+    sure = fill_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
     sigma = np.hypot(view.surface.sigma_mm_yr, view.background.sigma_mm_yr)
     peaks = peaks_of(sure, sigma, level / 2)
     places = [_place(view, height, peak, level, sign) for peak in peaks]
@@ -194,18 +194,19 @@ def _clear_ground(height: Float64, peaks: Sequence[Peak], level: float) -> BoolM
     lowest = [max(level, min(OUTLINE_SHARE * float(height[peak.at]), CLEAR_MM_YR)) for peak in peaks]
     clear = height >= max(lowest)
     for peak, low in zip(peaks, lowest, strict=True):
-        clear |= around(height, peak.at, low)
+        clear |= connected_above(height, peak.at, low)
     return clear
 
 
 def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -> Place:
     cell = view.surface.cell_m
     x, y = view.surface.transform @ (peak.at[1] + 0.5, peak.at[0] + 0.5)
-    upper = around(height, peak.at, HALF * float(height[peak.at]))
+    upper = connected_above(height, peak.at, HALF * float(height[peak.at]))
     radius = max(PEAK_REACH * cell * float(np.sqrt(upper.sum() / np.pi)), 3 * view.samples.spacing_m, 150.0)
     rate, tilt = _peak_and_tilt(view, (x, y), radius, float(height[peak.at]), sign)
     masks = [
-        around(height, peak.at, at) for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
+        connected_above(height, peak.at, at)
+        for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
     ]
     motion, half, core = (outline(mask, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2) for mask in masks)
     return Place(motion, half, core, rate, tilt)

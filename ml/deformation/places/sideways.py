@@ -79,7 +79,7 @@ def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> l
     return rates
 
 
-def down_the_slope(
+def slope_fit(
     tracks: Sequence[SortedPoints], rates: Sequence[float | None], slope: tuple[float, float] | None
 ) -> float:
     """Return the fit of the rates of all tracks to a slide straight down the slope, -1 to 1; 0 on flat ground."""
@@ -134,11 +134,11 @@ def _opposite(
 ) -> tuple[tuple[LineOfSight, SortedPoints], tuple[LineOfSight, SortedPoints]] | None:
     """Return the two tracks whose horizontal viewing directions differ most; None if they differ too little."""
     seen = [(track.line_of_sight, track) for track in tracks if track.line_of_sight is not None]
-    pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
-    return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None
+    pair = max(combinations(seen, 2), key=lambda two: _view_distance(two[0][0], two[1][0]), default=None)
+    return pair if pair and _view_distance(pair[0][0], pair[1][0]) >= OPPOSITE else None
 
 
-def _apart(view: LineOfSight, other: LineOfSight) -> float:
+def _view_distance(view: LineOfSight, other: LineOfSight) -> float:
     return float(np.hypot(other.x - view.x, other.y - view.y))
 
 

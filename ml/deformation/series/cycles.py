@@ -30,7 +30,7 @@ def whole_cycles(
     series: ProjectedSeries, picked: PickedSteps, days: NDArray[np.integer], half_wave_mm: float
 ) -> NDArray[np.int8]:
     """Return the cycles to undo at every step (s, most), + where the series jumps up; 0 if any step is in doubt."""
-    left = _without(series, picked.at, picked.size_mm)
+    left = _subtract_steps(series, picked.at, picked.size_mm)
     noise_mm = robust_sigma(left, series.mask) * widening(left, series.mask)
     gaps = _gaps(series.mask, days)
     whole = _look_whole(series, picked, left, noise_mm, gaps, half_wave_mm)
@@ -38,9 +38,9 @@ def whole_cycles(
     cycles = np.where(trusted[:, None] & whole, np.rint(picked.size_mm / half_wave_mm), 0).astype(np.int8)
     rows = np.flatnonzero(cycles.any(axis=1))
     some = series.only(rows)
-    mended = _without(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
+    mended = _subtract_steps(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
     margin = MARGIN * noise_mm[rows] ** 2
-    sure = _with_a_kink(some, days) - _squares(mended) >= margin
+    sure = _squares_with_kink(some, days) - _squares(mended) >= margin
     for growth in _other_choices(some, mended, gaps[rows], half_wave_mm):
         sure &= growth >= margin
     cycles[rows[~sure]] = 0
@@ -90,7 +90,7 @@ def _gaps(mask: Float32, days: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.sort(dates, axis=1)[:, mask.shape[1] - most :]
 
 
-def _without(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
+def _subtract_steps(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
     """Subtract steps at dates (s, most) from the residual, (s, dates), mm."""
     left = series.residual.copy()
     for date, size in zip(at.T, size_mm.T, strict=True):
@@ -105,7 +105,7 @@ def _squares(left: Float32) -> Float32:
     return total
 
 
-def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
+def _squares_with_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
     """Return the smallest sum of squares with a change of the rate in place of all steps, (s,), mm²."""
     at = np.linspace(days[0], days[-1], KINKS + 2)[1:-1]
     kinks = (np.clip(days[:, None] - at, 0, None) / DAYS_PER_YEAR).astype(np.float32)

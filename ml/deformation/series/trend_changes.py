@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.products.comparison import MAX_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
-from ml.deformation.series.regression import Float32, Float64, curves, filled, projection, robust_fit, standard_error
+from ml.deformation.series.regression import Float32, Float64, curves, fill, projection, robust_fit, standard_error
 from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -70,10 +70,10 @@ class ChangedPlaces(NamedTuple):
 
 def point_changes(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     """Fit series (n, dates), mm, NaN where missing. days: (dates,), ascending; the last one ends the newest period."""
-    return joined([_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)])
+    return join_changes([_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)])
 
 
-def joined(parts: Sequence[PointChanges]) -> PointChanges:
+def join_changes(parts: Sequence[PointChanges]) -> PointChanges:
     """Join the points of pieces of one product, in their order."""
     return PointChanges(*np.concatenate([np.zeros((2, 0), dtype=np.float32), *parts], axis=1))
 
@@ -92,11 +92,11 @@ def _block(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     found = PointChanges(*np.full((2, len(series_mm)), np.nan, dtype=np.float32))
     if not usable.size:
         return found
-    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(*filled(series_mm[usable]), days)
+    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fit(*fill(series_mm[usable]), days)
     return found
 
 
-def _fitted(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[Float64, Float64]:
+def _fit(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[Float64, Float64]:
     """Return change and standard deviation, (n,), by Huber's weights. series_mm: 0 where missing."""
     since = np.maximum(days - (days[-1] - NEWEST_DAYS), 0) / np.float32(365.25)
     columns = np.column_stack([curves(days), since]).astype(np.float32)
@@ -125,7 +125,7 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     own = np.unique(index)
     ground = _ground(cells, own, median_by_cell(cells, index, change).ravel()[own])
     relative, sigma = change - ground[index].astype(np.float32), np.maximum(sigma, MIN_SIGMA_MM_YR)
-    scores, medians = zip(*(_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
+    scores, medians = zip(*(_test(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
     best = np.argmax(np.abs(scores), axis=0)
     score, median = (np.choose(best, values) for values in (scores, medians))
     surely = np.abs(score) >= _least_score(np.concatenate([row[row != 0] for row in scores]))
@@ -137,10 +137,10 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
         for part in _parts(cells, sign * score, surely)
     ]
     tested = np.flatnonzero(np.any(scores, axis=0))
-    return ChangedPlaces(tuple(sorted(places, key=lambda place: -place.sigmas)), tested.size, _sampled(cells, tested))
+    return ChangedPlaces(tuple(sorted(places, key=lambda place: -place.sigmas)), tested.size, _sample(cells, tested))
 
 
-def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
+def _sample(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
     """Return the centre of one tested cell of each coarse square."""
     side = int(np.ceil(np.sqrt(cells.rows * cells.cols / MAX_SAMPLED)))
     square = (tested // cells.cols // side) * cells.cols + tested % cells.cols // side
@@ -148,7 +148,7 @@ def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, floa
     return tuple(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _tested(
+def _test(
     cells: Cells, at: tuple[Float64, Float64], change: Float32, sigma: Float32, reach: int
 ) -> tuple[Float64, Float64]:
     """Return score and median change, mm/yr, of the points in and up to `reach` cells around each cell, (cells,).

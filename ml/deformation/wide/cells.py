@@ -59,7 +59,7 @@ def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
     three times the noise, or else the tenth of the cells nearest to zero. Its level is the mode of smoothed rates, in
     which a bowl in a plain adds a tail but no second maximum.
     """
-    rates = smoothed(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
+    rates = smooth(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
     away = np.abs(rates)
     within = max(STABLE_WITHIN_MM_YR, 3 * noise_mm_yr, float(np.quantile(away, STABLE_SHARE)))
     near = rates[away <= within]
@@ -69,7 +69,7 @@ def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
     return float(levels[int(np.argmax(counts))])
 
 
-def smoothed(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
+def smooth(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
     """Return means of the known cells (rows, cols) under a Gaussian; NaN where there are too few."""
     known, wide = np.isfinite(rate_mm_yr), sigma_km / cell_km
     weight = ndimage.gaussian_filter(known.astype(np.float32), wide, mode="constant")

@@ -51,10 +51,10 @@ def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
         white = variances[0] / 6 if len(lags) else 1.0
         return WideNoise(max(white, MIN_WHITE_MM2_YR2), max(0.3 * white, MIN_LONG_MM2_YR2), USUAL_EXPONENT)
     exponents = EXPONENTS if len(lags) > 3 else (USUAL_EXPONENT,)
-    return min((_fitted(exponent, lags, variances, counts) for exponent in exponents), key=lambda fit: fit[0])[1]
+    return min((_fit(exponent, lags, variances, counts) for exponent in exponents), key=lambda fit: fit[0])[1]
 
 
-def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
+def _fit(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
     """Return the misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances

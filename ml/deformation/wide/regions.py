@@ -11,7 +11,7 @@ from shapely import MultiPolygon, Polygon
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float32
-from ml.deformation.wide.cells import WideCells, smoothed
+from ml.deformation.wide.cells import WideCells, smooth
 from ml.deformation.wide.scores import Scores, Shape
 from ml.rasters.areas import outline
 from ml.rasters.regions import EIGHT
@@ -126,7 +126,7 @@ class _Field:
     def __init__(self, cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> None:
         self.transform, self.known, self.beside = cells.transform, cells.known, beside_mm_yr
         rate = cells.rate_mm_yr - still_mm_yr
-        self.smooth, self.sharp = smoothed(rate, cells.cell_km), smoothed(rate, cells.cell_km, SHARP_KM)
+        self.smooth, self.sharp = smooth(rate, cells.cell_km), smooth(rate, cells.cell_km, SHARP_KM)
         self.x, self.y = middles(self.transform, self.smooth.shape)
 
     def model(self, bowl: Bowl) -> Float32:

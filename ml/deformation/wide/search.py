@@ -127,7 +127,7 @@ def confirmed_regions(
 
     The ground inside areas that are `reported` already is left out, so that a region is motion beside them. A region is
     dropped if they cover half of it, or if it is the rim of one. If there are too many that no other track shows
-    (`crowded`), those are left out, with a warning. The surest come first.
+    (`is_crowded`), those are left out, with a warning. The surest come first.
     """
     fit = fit_wide(track.points, track.reference, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     drawn = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
@@ -140,7 +140,7 @@ def confirmed_regions(
     ]
     alone = [referred for referred in known if not referred.confirmed and referred.region.score >= SIGNIFICANT]
     cut_out = sum(area.area >= MIN_M2 for area in reported)
-    if crowded([referred.region for referred in alone], cut_out, fit.cells):
+    if is_crowded([referred.region for referred in alone], cut_out, fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
     return sorted(
@@ -148,7 +148,7 @@ def confirmed_regions(
     )
 
 
-def crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
+def is_crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
     """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
 
     Delay and tectonics that the law of noise does not hold are such regions; none of them can be told from motion.

@@ -19,7 +19,7 @@ from scipy import ndimage
 from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats
 from ml.simulation.ground.terrain import LandCover, fractal_field
-from ml.simulation.sar.speckle import Complex, Float32, averaged, image, moved, scatterers
+from ml.simulation.sar.speckle import Complex, Float32, average, image, scatterers, shift
 from ml.simulation.velocity.region import Region
 
 UTM_EPSG = 32629  # 12° W to 6° W
@@ -110,13 +110,13 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
             coherence = np.where(in_change, 0.0, coherence)
         if date > config.moves_from:
             fine_m = config.posting_m / config.oversampling
-            field = np.where(in_body, moved(field, dx_m / fine_m, dy_m / fine_m), field)
+            field = np.where(in_body, shift(field, dx_m / fine_m, dy_m / fine_m), field)
             body = moving.holds(x, y)
             truth["dx_px"][date - 1][body] = dx_m / config.posting_m
             truth["dy_px"][date - 1][body] = dy_m / config.posting_m
         field = coherence * field + np.sqrt(1 - coherence**2) * scatterers(rng, x_fine.shape)
         images.append(_image(field * amplitude, config))
-        truth["coherence"][date - 1] = averaged(coherence, config.oversampling)
+        truth["coherence"][date - 1] = average(coherence, config.oversampling)
     dates = tuple(config.first_date + dt.timedelta(days=config.repeat_days * n) for n in range(config.dates))
     return SceneSeries(
         config,

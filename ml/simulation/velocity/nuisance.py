@@ -86,7 +86,9 @@ def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, ye
     kinds = ["noise", "turbulence", "stratified", "ramp"]
     error = velocity_errors(rng, ground.x_m, ground.y_m, nuisance.noise, 0.0)
     error += turbulence(rng, ground) * math.sqrt(nuisance.turbulence_mm2_yr2.draw(rng))
-    error += stratified(rng, ground, nuisance.stratified_mm_yr_km.draw(rng)) + ramp(rng, ground, nuisance.ramp_mm_yr)
+    error += simulate_stratified(rng, ground, nuisance.stratified_mm_yr_km.draw(rng)) + ramp(
+        rng, ground, nuisance.ramp_mm_yr
+    )
     if rng.random() < nuisance.seam_share:
         error += seam(rng, ground, nuisance.seam_mm_yr.draw(rng))
         kinds.append("seam")
@@ -132,7 +134,7 @@ def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
     )
 
 
-def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Floats:
+def simulate_stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Floats:
     """Simulate stratified delay: a rate proportional to height, of either sign, zero at the mean height."""
     if not ground.height_m.size:
         return np.zeros(0)

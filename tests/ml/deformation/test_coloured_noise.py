@@ -145,7 +145,9 @@ def test_the_equations_are_solved_where_cells_are_known():
     generator = torch.Generator().manual_seed(1)
     seen = torch.rand((32, 32), generator=generator) < 0.4
     rate, noise = torch.randn((32, 32), generator=generator) * seen, torch.full((32, 32), 0.5)
-    spectrum, _ = NoiseLaw(0.0, (0.0, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0)).on_cells(100.0, (32, 32), torch.device("cpu"))
+    spectrum, _ = NoiseLaw(0.0, (0.0, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0)).cell_spectrum(
+        100.0, (32, 32), torch.device("cpu")
+    )
     solved = solve(rate, noise, seen, spectrum)
     back = torch.fft.irfft2(torch.fft.rfft2(solved) * spectrum, s=(32, 32)) + noise * solved
     assert (solved[~seen] == 0).all()
@@ -157,7 +159,7 @@ def test_the_information_of_a_bowl_is_the_sum_over_all_waves_of_a_torus():
     for cell_m, radius in ((50.0, 2.0), (100.0, 3.0), (1_600.0, 4.2)):
         left = 1 - gaussian(size, WIDE_CELLS, cpu)
         bowl = gaussian(size, radius / 2**0.5, cpu) * torch.pi * radius**2 * left
-        narrow = law.on_cells(cell_m, size, cpu)[0] * left**2 + 1e-6
+        narrow = law.cell_spectrum(cell_m, size, cpu)[0] * left**2 + 1e-6
         summed = torch.stack([variance(bowl**2 / (narrow + noise), size) for noise in search.NOISES])
         torch.testing.assert_close(search._information(law, radius, cell_m), summed, rtol=1e-3, atol=0)
 

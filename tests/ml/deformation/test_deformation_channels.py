@@ -24,7 +24,7 @@ from ml.deformation.gridding.cells import distance_to_points_m, grid_robust
 from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.gridding.noise import point_noise
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.network import on_lattice
+from ml.deformation.network import make_lattice
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -76,7 +76,7 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
     x, y = rng.uniform(0, 3000, (2, 2000))
     first = grid_robust(cloud(list(x), list(y), list(rng.normal(1.5, 0.2, 2000))))
     second = grid_robust(cloud(list(x + 700), list(y - 900), list(rng.normal(-1, 0.2, 2000))))
-    lattice = on_lattice([first, second])
+    lattice = make_lattice([first, second])
     rows, cols = lattice.tracks[0].velocity_mm_yr.shape
     assert rows % 16 == cols % 16 == 0
     assert lattice.transform.c % 1600 == lattice.transform.f % 1600 == 0
@@ -88,7 +88,7 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
         np.testing.assert_allclose(inside, grid.velocity_mm_yr - still.rate_mm_yr, atol=1e-5)
         assert track.n_points.sum() == 2000
     with pytest.raises(ValueError, match="differ"):
-        on_lattice([first, second._replace(epsg=25832)])
+        make_lattice([first, second._replace(epsg=25832)])
 
 
 def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
@@ -101,7 +101,7 @@ def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
     ]
     assert scales[0] == 1
     assert scales[1:] == pytest.approx([3.75, 3.75], rel=0.1)
-    noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
+    noisy = make_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
     assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
 
 

@@ -10,7 +10,16 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
+from ml.offsets.evidence import (
+    PART_NODES,
+    Evidence,
+    add_by_weights,
+    add_evidence,
+    evidence,
+    parts_of,
+    surfaces,
+    surfaces_of,
+)
 from ml.offsets.infer import track_offsets
 from ml.offsets.law import (
     LAGS_PX,
@@ -25,7 +34,7 @@ from ml.offsets.law import (
     looks_of,
 )
 from ml.offsets.texture import texture
-from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
+from ml.offsets.tracking import PRIOR_PX, prior, step_with_neighbours, windows_of
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
@@ -43,7 +52,7 @@ def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tenso
 
 def window_of(held: Evidence, start: torch.Tensor, size_px: float) -> Evidence:
     """The evidence of windows of one size on a field of one part."""
-    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
+    (window,) = add_evidence(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     return window
 
 
@@ -59,7 +68,7 @@ def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
 
 def test_equal_weights_of_three_levels_are_a_box_of_27_squares():
     planes = noise(2, 35, 35)
-    by_weights = weighted(planes, torch.full((3, 9, 35, 35), 1 / 9))
+    by_weights = add_by_weights(planes, torch.full((3, 9, 35, 35), 1 / 9))
     torch.testing.assert_close(by_weights[:, 17, 17], planes[:, 4:31, 4:31].mean(dim=(1, 2)))
 
 
@@ -74,12 +83,12 @@ def test_squares_that_move_differently_are_added_each_at_its_own_place_and_those
     held = Evidence(products[:, :, None].expand(-1, -1, 27, -1), torch.ones(3, 27, 27), torch.ones(27, 27))
     field = truth - torch.tensor([0.1, -0.05])[:, None, None]
     equal = torch.full((3, 9, 27, 27), 1 / 9)
-    found = around(held, field.flatten(1), law, equal)
+    found = step_with_neighbours(held, field.flatten(1), law, equal)
     middle = found.offset.reshape(2, 27, 27)[:, 13, 13]
     torch.testing.assert_close(middle, truth[:, 13, 13], atol=0.02, rtol=0)
     far = field.clone()
     far[0, :13] = 2.6
-    half = around(held, far.flatten(1), law, equal)
+    half = step_with_neighbours(held, far.flatten(1), law, equal)
     assert float((half.sigma / found.sigma)[0, 364]) == pytest.approx((27 / 14) ** 0.5, rel=0.05)
 
 
@@ -166,7 +175,7 @@ def test_no_square_is_lost_where_a_field_is_added_in_parts():
     held, seen = held_of(first, second, start), torch.zeros(80, 80)
     for part in parts_of(held.known.shape):
         rows, cols = part
-        windows = added(held, start, [24, 104], part)
+        windows = add_evidence(held, start, [24, 104], part)
         seen[rows, cols] += 1
         for window, reach in zip(windows, (1, 6), strict=True):
             row, col = (max(reach, part.start) for part in (rows, cols))

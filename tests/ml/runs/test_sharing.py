@@ -293,7 +293,7 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
 ):
     """No disk in common: their pieces meet in the object store."""
     tiles = infer.over_tiles
-    monkeypatch.setattr(infer, "over_tiles", lambda *args, **more: tiles(*args, core=12, **more))
+    monkeypatch.setattr(infer, "compute_tiles", lambda *args, **more: tiles(*args, core=12, **more))
     (alone,) = services.runs_queue(method="guarnieri-prati")
     settings.RUN_WORKERS = 1
     services.run_execute(run_id=alone.pk)

@@ -18,7 +18,7 @@ from ml.simulation.velocity.nuisance import (
     Ground,
     Nuisance,
     Range,
-    stratified,
+    simulate_stratified,
 )
 
 
@@ -103,7 +103,7 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
 def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
-    error = stratified(rng(), ground, 2.0)
+    error = simulate_stratified(rng(), ground, 2.0)
     slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
     assert abs(slope) == pytest.approx(2.0)
     assert error.mean() == pytest.approx(0, abs=1e-9)
