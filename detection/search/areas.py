@@ -56,7 +56,7 @@ class Search(NamedTuple):
     by_parts: bool = False
 
 
-class View(NamedTuple):
+class ProductPoints(NamedTuple):
     """Product with its points in an area and around it."""
 
     product: Product
@@ -96,7 +96,7 @@ def _search_cluster(
         if _points_within(products, place) < thresholds.fewest_points:
             continue
         views = [
-            View(product, points)
+            ProductPoints(product, points)
             for product in products
             if (points := _points_around(product, flagged_area, raster.epsg)).x.size
         ]
@@ -136,7 +136,7 @@ def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Det
     )
 
 
-def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
+def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[ProductPoints], epsg: int) -> Detection:
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
     outline = to_geographic(area.polygon, epsg)
     place = to_django(outline)
@@ -245,7 +245,7 @@ def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
+def _reason(view: ProductPoints, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
     """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
     product, points = view
     reason = track_reason(product.direction, polygons_of(polygon), points.x, points.y, points.velocity_mm_yr)

@@ -88,9 +88,9 @@ def run_confined(
         descriptors: file descriptors that the command inherits besides standard error
     """
     allowed = {"readable": [*map(str, readable)], "writable": [*map(str, writable)], "ports": [*ports]}
-    told = json.dumps([os.getpid(), limits, allowed])
+    limits_json = json.dumps([os.getpid(), limits, allowed])
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingest.jobs.confine", told, *command],
+        [sys.executable, "-m", "ingest.jobs.confine", limits_json, *command],
         env=dict(environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -140,9 +140,9 @@ def _computed_seconds(pid: int) -> float:
         return 0.0
 
 
-def main(told: str, *command: str) -> None:
+def main(limits_json: str, *command: str) -> None:
     """Set the limits that `run_confined` told on this process, then replace it by the command (exec)."""
-    parent, given, allowed = json.loads(told)
+    parent, given, allowed = json.loads(limits_json)
     limits = Limits(*given)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, which reads the outcome

@@ -27,7 +27,7 @@ from core.geos import geos
 from core.locks import content_key, hold_lock
 from core.projections import transformer
 from ingest.models import DerivedTile, Product
-from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
+from ingest.products.decomposition import Cells, DirectionPoints, UpEastCells, common_dates, decompose_cells
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 from ingest.readers import raster
@@ -236,9 +236,9 @@ def _batches(tile: Tile, bands: list[tuple[Cells, Path]], component: Component) 
             yield _batch(tile, band, UpEastCells(**solved), component)
 
 
-def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> View:
+def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> DirectionPoints:
     parts = [views_in(product=product, cells=band, epsg=epsg, dates=dates) for product in products]
-    return View(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return DirectionPoints(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -> PointBatch:

@@ -17,7 +17,7 @@ from core.locks import rows_of
 from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
-from ingest.products.decomposition import Cells, View, interpolate_dates
+from ingest.products.decomposition import Cells, DirectionPoints, interpolate_dates
 from ingest.products.encoding import MISSING_INT16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
@@ -171,7 +171,7 @@ def _boxes(area: GEOSGeometry) -> MultiPolygon:
     return geos(box_around(area))
 
 
-def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
+def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> DirectionPoints:
     """Return a product's points within a grid (metres, epsg) as columns, with series interpolated to `dates`."""
     x0, y0, side = cells.x0, cells.y0, cells.posting_m
     edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
@@ -190,7 +190,7 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
         series = interpolate_dates(
             unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates
         )
-    return View(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
+    return DirectionPoints(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
 
 
 def point_get(*, product_id: int, pid: str) -> MeasurementPoint:

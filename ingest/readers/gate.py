@@ -203,7 +203,7 @@ class _Gate:
         if rest.pid.size or rest.refused:
             yield rest
         self.fills.refuse_another()
-        self._tell()
+        self._report_changes()
 
     def _drop_fill_values(self) -> Iterator[PointBatch]:
         """Yield batches without fill values; the first ones wait until enough is seen to judge what is one."""
@@ -352,7 +352,7 @@ class _Gate:
                 self.path, f"its direction is {stated[wrong]} by {wrong}, but {by_view}", "Correct the wrong one"
             )
 
-    def _tell(self) -> None:
+    def _report_changes(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""
         if not self.admitted:
             if not self.last_reason:
@@ -361,7 +361,7 @@ class _Gate:
             raise InputError(self.path, problem, "Correct that, or name other columns in a mapping")
         for turn, example in self.turned.items():
             self.changes.append(f"Longitudes beyond ±180 (such as {example:.2f}) were turned by {turn} degrees.")
-        self.changes += self.fills.told()
+        self.changes += self.fills.sentences()
         for name, number in self.unknown.items():
             self.changes.append(
                 f"{number:,} values of {name} are impossible or fill values, and were taken as unknown."
@@ -448,7 +448,7 @@ class _Fills:
             raw = (raw - offset) / scale
         return raw, ((raw == 0) & self.with_zero) | _is_fill(raw)
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Return a sentence for each value that was taken as missing."""
         lines = [
             f"{self.counts[value]:,} rows hold {value:g}, which was taken for a missing value."

@@ -31,8 +31,8 @@ from lab.simulation.sar.recipes import (
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.autocorrelation import SCALES_PX, Band, learned_bands, looks_of
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import SCALES_PX, Band, learned_bands, looks_of
 from ml.offsets.resampling import node_means, whole
 from ml.offsets.texture import texture
 
@@ -119,7 +119,7 @@ def _prepared(make: Callable[..., SarPair], size: int, scene: int) -> Draw:
 
 
 def bands_of(seen: Tensor, power: Tensor) -> Float32:
-    """Learn what a pair shares, from where its ground lies: the fields of law.Band for rows and columns, (2, BAND).
+    """Learn what a pair shares, from where its ground lies: the fields of Band for rows and columns, (2, BAND).
 
     seen: PLANES of the pair, (5, rows, cols); power: (2, rows, cols), linear.
     """

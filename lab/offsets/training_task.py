@@ -87,7 +87,7 @@ class OffsetTrainingTask:
         """Return the offsets that follow from the network's output for one crop."""
         if self.settings.form == OFFSETS:
             return published_answer(raw, crop.start)
-        return answer(raw, crop.held, crop.start, crop.law, crop.channels)
+        return answer(raw, crop.held, crop.start, crop.autocorrelation, crop.channels)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -98,7 +98,10 @@ class OffsetTrainingTask:
             errors, scaled, alone = [], [], []
             for crop in crops:
                 raw = network(crop.texture[None].to(device), crop.channels[None].to(device))[0].float().cpu()
-                found, of_law = self.answer_of(raw, crop), fit_windows(crop.held, crop.start, crop.law, COMPARED_PX)
+                found, of_law = (
+                    self.answer_of(raw, crop),
+                    fit_windows(crop.held, crop.start, crop.autocorrelation, COMPARED_PX),
+                )
                 error = (found.offset - crop.truth)[:, inner, inner]
                 errors.append(error.flatten())
                 scaled.append((error * torch.exp(-found.log_sigma[:, inner, inner])).abs().flatten())

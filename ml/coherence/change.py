@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import AVERAGED_PX, Evidence, average
+from ml.coherence.confirm import AVERAGED_PX, PairChange, average
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
@@ -40,9 +40,9 @@ class CoherenceChange(NamedTuple):
     after: Float32
     weather: float
 
-    def evidence(self, reference: date, secondary: date) -> Evidence:
+    def evidence(self, reference: date, secondary: date) -> PairChange:
         """Return the change as evidence for confirmation. reference, secondary: dates of the pair's images."""
-        return Evidence(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
+        return PairChange(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
 
 
 def scatterer_bands(names: Collection[str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import torch
 from affine import Affine
 
 from ml.coherence.change import MARGIN_PX, Stack, scaled_change
-from ml.coherence.confirm import Evidence, Patches, Span, confirm, joined_patches, patches_of
+from ml.coherence.confirm import PairChange, Patches, Span, confirm, joined_patches, patches_of
 from ml.rasters.imagery import Float32, PairSource, box_mean
 from ml.rasters.pieces import Arrays, PieceBands, Pieces
 from ml.rasters.results import RasterResult
@@ -84,11 +84,11 @@ def _compute(these: Compared, at: Mapping[str, Window], device: torch.device, pi
 
     levels = [level or 0.0 for level in pieces.quantiles("before-level", places, coherence_before, MEDIAN)]
 
-    def evidence(place: str) -> list[Evidence]:
+    def evidence(place: str) -> list[PairChange]:
         wide = grown(at[place], MARGIN_PX, shape)
-        own = Evidence(*these.dates, change.read(place, wide)[0], levels[0])
+        own = PairChange(*these.dates, change.read(place, wide)[0], levels[0])
         beside = zip(these.beside, levels[1:], strict=True)
-        return [own, *(Evidence(pair.reference, pair.secondary, pair.read(wide)[0], level) for pair, level in beside)]
+        return [own, *(PairChange(pair.reference, pair.secondary, pair.read(wide)[0], level) for pair, level in beside)]
 
     (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
 

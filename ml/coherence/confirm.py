@@ -40,7 +40,7 @@ Ints = NDArray[np.int64]
 NONE_JOINED: Ints = np.zeros((0, 2), dtype=np.int64)
 
 
-class Evidence(NamedTuple):
+class PairChange(NamedTuple):
     """Change of one pair.
 
     change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: median coherence of the whole
@@ -77,7 +77,7 @@ class Patches(NamedTuple):
 
 
 def confirm(
-    evidence: Sequence[Evidence],
+    evidence: Sequence[PairChange],
     high: float = HIGH_SIGMA,
     low: float = LOW_SIGMA,
     span: Span | None = None,
@@ -105,7 +105,7 @@ def confirm(
     return result
 
 
-def patches_of(evidence: Sequence[Evidence], part: Part, corner: tuple[int, int], span: Span) -> Patches:
+def patches_of(evidence: Sequence[PairChange], part: Part, corner: tuple[int, int], span: Span) -> Patches:
     """Return a part's patches, for joining with its neighbours'. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, HIGH_SIGMA, LOW_SIGMA, span)):
@@ -146,7 +146,7 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
 
 
 def _explanations(
-    evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
+    evidence: Sequence[PairChange], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
     """Yield each possible onset of an event: the date of the first image that shows it, and its score, (rows, cols).
 
@@ -173,7 +173,7 @@ def _explanations(
         yield onset, event, weak, weak & (event >= high) & (event**2 - image**2 >= BEYOND_IMAGE**2)
 
 
-def _scores(evidence: Sequence[Evidence], part: Part | None, of_image: Bools, lowered: Bools) -> Float32:
+def _scores(evidence: Sequence[PairChange], part: Part | None, of_image: Bools, lowered: Bools) -> Float32:
     """Return each explanation's score, (explanations, rows, cols), in sigma; 0 where coherence rose or is unknown.
 
     of_image: (images, pairs), the pairs of each image; lowered: (explanations, pairs), the pairs that each lowers.

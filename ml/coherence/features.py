@@ -66,11 +66,11 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
         history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
     x = _cap(relative, looks)
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
-    image = _laid_out([*shown, *history], facts)
+    image = _write_planes([*shown, *history], facts)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
 
 
-def _laid_out(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
+def _write_planes(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
     """Write planes, zeros in place of a missing history, and facts beside each other for each pixel."""
     place, (rows, cols) = facts.device.type, planes[0].shape[2:]
     low = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else facts.dtype

@@ -15,7 +15,7 @@ from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
-from ml.deformation.decision import CANDIDATE, Witnesses, log_odds
+from ml.deformation.decision import CANDIDATE, EvidenceTerms, log_odds
 from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
@@ -132,7 +132,7 @@ class Look(NamedTuple):
     ground of each track against that; zero_mm_yr: median background of the first track.
     """
 
-    witnesses: Witnesses
+    evidence: EvidenceTerms
     shares: NDArray[np.float32]
     rate_mm_yr: NDArray[np.float32]
     smallest_rate_mm_yr: NDArray[np.float32]
@@ -149,7 +149,7 @@ def look(
     config: NetworkConfig | None = None,
     pieces: Pieces | None = None,
 ) -> Look:
-    """Collect the evidence of the noise law and the network on all cells covered by any track."""
+    """Collect the evidence of the noise covariance and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     tracks, zero, spread = against_backgrounds(tracks)
     grids = [grid_robust(points, cell_m) for points in tracks]
@@ -168,7 +168,7 @@ def look(
     here, there = span(bowls.transform), span(lattice.transform)
     rate, limit = rates[here], bowls.detectable_mm_yr[here]
     scale = np.float32(lattice.scale)
-    witnesses = Witnesses(
+    evidence = EvidenceTerms(
         np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
         bowls.radius_m[here],
         bowls.amplitude_mm_yr[here] / scale,
@@ -176,9 +176,9 @@ def look(
         rate / scale,
     )
     settings, undone = network.card.settings, all(track.cycles_undone for track in tracks)
-    likely = log_odds(witnesses, settings, len(tracks), "model", undone) > CANDIDATE
+    likely = log_odds(evidence, settings, len(tracks), "model", undone) > CANDIDATE
     return Look(
-        witnesses._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
+        evidence._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
         maps.shares[there],
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
@@ -200,7 +200,7 @@ def decide_with_network(
     config = config or NetworkConfig()
     seen, settings = look(tracks, network, device, config, pieces), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
-    probability = logistic(log_odds(seen.witnesses, settings, len(tracks), config.decision, undone))
+    probability = logistic(log_odds(seen.evidence, settings, len(tracks), config.decision, undone))
     zero = seen.zero_mm_yr + seen.still[0].rate_mm_yr
     maps = split_by_sign(probability, seen.rate_mm_yr, zero, seen.sigma_mm_yr)
     return DeformationResult(

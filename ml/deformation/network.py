@@ -20,7 +20,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     usable_noise,
 )
-from ml.deformation.features.surroundings import Ground
+from ml.deformation.features.surroundings import CellRates
 from ml.deformation.filters.still import StillGround, still_ground
 from ml.deformation.gridding.boxes import Box, common_grid, shift
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
@@ -72,7 +72,7 @@ class Lattice(NamedTuple):
     """
 
     tracks: list[TrackCells]
-    grounds: list[Ground]
+    grounds: list[CellRates]
     transform: Affine
     still: list[StillGround]
     scale: float = 1.0
@@ -107,7 +107,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
 
 def _place(
     grid: RobustGrid, at: Box, shape: Sequence[int], still: StillGround, scale: float, noise: float
-) -> tuple[TrackCells, Ground]:
+) -> tuple[TrackCells, CellRates]:
     by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
 
     def put(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
@@ -124,4 +124,4 @@ def _place(
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else put((grid.raw_mm_yr - by) / unit, np.nan),
     )
-    return track, Ground(velocity, count, height, grid.cell_m, noise)
+    return track, CellRates(velocity, count, height, grid.cell_m, noise)

@@ -3,8 +3,8 @@
 After Kim, Jung and Lu 2024 (doi 10.1016/j.rse.2024.114577): residual encoders that share their weights,
 cross-connections between them, attention where the decoder meets the encoders, two channels of offsets; what several
 windows find enters as additional channels (ml.offsets.tracking). Two forms of it are used: `offsets` is the published
-one, plain correlation in, offsets and their log sigmas for every pixel out; `weights` is given the law's results and
-states for every node how evidence is to be added over the nodes around it (ml.offsets.evidence). No layer uses
+one, plain correlation in, offsets and their log sigmas for every pixel out; `weights` is given the results of the fit
+and states for every node how evidence is to be added over the nodes around it (ml.offsets.evidence). No layer uses
 statistics of the image: results of a tile equal those of the whole.
 """
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.autocorrelation import LAGS_PX
 from ml.offsets.correlate import products
-from ml.offsets.law import LAGS_PX
 from ml.runtime.device import map_in_threads
 
 APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
@@ -28,7 +28,7 @@ PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 Part = tuple[slice, slice]  # rows and columns of a field of squares
 
 
-class Evidence(NamedTuple):
+class LagProducts(NamedTuple):
     """Evidence of squares of NODE_PX pixels, or of windows of such squares.
 
     products: (lags, lags, rows, cols), means over pixels of texture times texture; rows of lags first, lag 0 in the
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
     known: Tensor
 
 
-def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -> Evidence:
+def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -> LagProducts:
     """Correlate each square of the reference with the secondary around its start.
 
     reference: (rows, cols), texture, 0 unknown; secondary: the same area with `margin` px more on each side; start:
@@ -62,7 +62,7 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
         correlate, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
     )
     values, energy, known = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
-    return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
+    return LagProducts(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
 
 
 def _energy(squares: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ def parts_of(nodes: torch.Size) -> list[Part]:
     return [(slice(row, row + PART_NODES), slice(col, col + PART_NODES)) for row, col in corners]
 
 
-def add_evidence(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[Evidence]:
+def add_evidence(held: LagProducts, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[LagProducts]:
     """Add evidence over windows of several sizes around each square of a part, at the start of this square.
 
     Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
@@ -92,10 +92,10 @@ def add_evidence(held: Evidence, start: Tensor, sizes_px: Sequence[float], here:
     sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
     for shift in _distinct(own):
         common = torch.tensor(shift, device=start.device)[:, None, None]
-        planes = _planes(Evidence(*of_part), starts - common)
+        planes = _planes(LagProducts(*of_part), starts - common)
         for total, size_px in zip(sums, sizes_px, strict=True):
             total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
-    return [Evidence(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
+    return [LagProducts(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
 
 
 def _cut_with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
@@ -118,7 +118,7 @@ def _distinct(shift: Tensor) -> list[tuple[int, int]]:
     return [(code // side - side // 2, code % side - side // 2) for code in codes]
 
 
-def _planes(held: Evidence, apart: Tensor) -> Tensor:
+def _planes(held: LagProducts, apart: Tensor) -> Tensor:
     """Return products at lags from a common start, energy and known share, (PLANES, rows, cols).
 
     Squares whose starts are too far apart have 0. apart: (2, rows, cols), by how much each square's start exceeds the
@@ -162,8 +162,8 @@ def reach_of(size_px: float) -> int:
     return max(0, math.ceil((size_px / NODE_PX - 1) / 2))
 
 
-def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
-    """Return normalised surfaces (lags, lags, nodes) and numbers of pixels (nodes,), as `law.fit` takes them.
+def surfaces(window: LagProducts) -> tuple[Tensor, Tensor]:
+    """Return normalised surfaces (lags, lags, nodes) and numbers of pixels (nodes,), as `fit` takes them.
 
     Where a few bright points hold most of the energy, only they count: the number is divided by the mean square of the
     products, 1 for independent Gaussian texture.
@@ -173,7 +173,7 @@ def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
     return (window.products / both.sqrt().clamp_min(1e-9)).flatten(2), pixels.flatten()
 
 
-def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
+def surfaces_of(held: LagProducts, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
     """Return surfaces and numbers of pixels of adjoining windows, as `surfaces` does.
 
     held, start: of a field of at most PART_NODES squares a side; size_px: side of a window.
@@ -181,7 +181,7 @@ def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, 
     (window,) = add_evidence(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     step = round(size_px / NODE_PX)
     middle = slice(step // 2, None, step)
-    return surfaces(Evidence(*(part[..., middle, middle] for part in window)))
+    return surfaces(LagProducts(*(part[..., middle, middle] for part in window)))
 
 
 def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor]:

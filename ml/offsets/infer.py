@@ -106,11 +106,11 @@ def track_offsets(
 
 
 def node_bands(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
-    """Return the bands of a network, or of the law without one, which answer on the nodes of the search."""
+    """Return the bands of a network, or of the autocorrelation without one, which answer on the nodes of the search."""
     tracker = network.load_shipped(given.device, row.weights)
     tracked = network.track_from(given.source, tracker, given.found, given.pieces, given.textures, given.sampled)
-    laid = interpolate_to_posting(tracked, given.source.shape, given.posting_px)
-    return {name: band.numpy() for name, band in laid._asdict().items()}
+    bands = interpolate_to_posting(tracked, given.source.shape, given.posting_px)
+    return {name: band.numpy() for name, band in bands._asdict().items()}
 
 
 def correlation_bands(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:

@@ -1,4 +1,4 @@
-"""Offsets over whole pairs: a coarse search, then evidence, network and law, block by block.
+"""Offsets over whole pairs: a coarse search, then evidence, network and autocorrelation model, block by block.
 
 Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut. What is kept for
 the whole image is on the grid of nodes, which has 64 times fewer values.
@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, CCResSiamNet
 from ml.offsets import coarse
+from ml.offsets.autocorrelation import MAX_FROM_START_PX, Autocorrelation, autocorrelation_from, learned_bands, looks_of
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, compute_blocks, textures_of
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import MAX_FROM_START_PX, Law, law_from, learned_bands, looks_of
 from ml.offsets.resampling import gather, whole
 from ml.offsets.tracking import (
     MIN_CONTRAST,
@@ -46,9 +46,11 @@ UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
 MIN_KNOWN = 0.5  # of a node's square
 MAX_SHORTFALL = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
-WINDOW_PX = 64.0  # of the law without a network, and of those that a pair's law is learned from
-LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # side and number of the squares that it is learned from
-MIN_MATCHED = 0.5  # of such a square
+WINDOW_PX = (
+    64.0  # Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
+)
+LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # A pair's autocorrelation is learned from so many squares of this side.
+MIN_MATCHED = 0.5  # The search must have matched this share of such a square.
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Tracker:
 
 
 def load_shipped(device: torch.device, name: str = "offsets", folder: Path = WEIGHTS) -> Tracker:
-    """Load the tracker of a card; without a name, that of the law alone. InputError if weights are missing."""
+    """Load the tracker of a card, or without a name one that has no network. InputError if weights are missing."""
     block = window_px(device, 2 * BLOCK_PX)
     if not name:
         return Tracker(None, device, block=block)
@@ -98,12 +100,12 @@ def track_from(
     """Track from a finished search and the textures that it used. sampled: samples of the pair, if they were read."""
     textures = textures or textures_of(source, tracker.device)
     start = whole(coarse.interpolate_to_nodes(found.offset))
-    law = None
+    model = None
     if not tracker.network or tracker.network.form != OFFSETS:
         looks = median(looks_of(torch.from_numpy(image)) for sample in sampled or samples(source) for image in sample)
-        law = _learn(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
+        model = _learn(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
-    values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
+    values = _answers(textures, tracker, start, model, pieces or Pieces())[:, :rows, :cols]
     offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
     kept = (known >= MIN_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= MIN_CONTRAST)
     kept &= short <= MAX_SHORTFALL
@@ -113,8 +115,8 @@ def track_from(
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*offset, *sigma, quality)))
 
 
-def _learn(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Law:
-    """Learn a pair's law from squares spread over matched ground. matched: (rows, cols) of the search's nodes."""
+def _learn(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Autocorrelation:
+    """Learn a pair's autocorrelation from squares of matched ground. matched: (rows, cols) of the search's nodes."""
     side = LEARNING_SQUARE_PX // NODE_PX // coarse.STEP
     share = functional.avg_pool2d(matched[None].float(), side, ceil_mode=True)[0]
     cells = torch.nonzero(share >= share.max().clamp_max(MIN_MATCHED))
@@ -132,7 +134,7 @@ def _learn(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> 
         surface.append(seen[0])
         pixels.append(seen[1])
     bands = learned_bands(images, looks, torch.cat(surface, dim=-1), torch.cat(pixels))
-    return law_from(bands, images[0].device)
+    return autocorrelation_from(bands, images[0].device)
 
 
 def _is_in_reach(found: coarse.Search) -> Tensor:
@@ -142,7 +144,9 @@ def _is_in_reach(found: coarse.Search) -> Tensor:
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
-def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law | None, pieces: Pieces) -> Tensor:
+def _answers(
+    textures: Textures, tracker: Tracker, start: Tensor, model: Autocorrelation | None, pieces: Pieces
+) -> Tensor:
     """Return dx, dy, log sigmas, contrast, shortfall and known share of nodes, (7, nodes, nodes); NaN if unknown."""
 
     def read(_: Window, outer: Window) -> tuple[Tensor, int] | None:
@@ -151,7 +155,7 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law | Non
 
     def work(core: Window, outer: Window, given: tuple[Tensor, int]) -> Tensor:
         images, far = given
-        values = _answer(tracker, images, far, _part(start, outer).to(images.device), law).cpu()
+        values = _answer(tracker, images, far, _part(start, outer).to(images.device), model).cpu()
         return _part(values, core._replace(row=core.row - outer.row, col=core.col - outer.col))
 
     held = torch.full((7, *start.shape[1:]), torch.nan)
@@ -171,7 +175,7 @@ def _part(field: Tensor, at: Window) -> Tensor:
     return field[:, *slices(scale_window(at, NODE_PX))]
 
 
-def _answer(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law | None) -> Tensor:
+def _answer(tracker: Tracker, images: Tensor, far: int, start: Tensor, model: Autocorrelation | None) -> Tensor:
     """Return the planes of `_answers`. images: (2, rows, cols), textures with a margin of `far` px; start: of nodes."""
     reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far]
 
@@ -183,12 +187,14 @@ def _answer(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law 
 
     with torch.no_grad():
         held, network = evidence(reference, images[1], start, far), tracker.network
-        if network and law:
-            channels = prior(held, start, law)
-            found = answer(state(network, channels), held, start, law, channels)
+        if network and model:
+            channels = prior(held, start, model)
+            found = answer(state(network, channels), held, start, model, channels)
         elif network:
             found = published_answer(state(network, correlation_channels(held, start)), start)
-        elif law:
-            found = fit_windows(held, start, law, tracker.size_px)
-        short = shortfall(held, found.offset - start, found.correlation, law) if law else torch.zeros_like(held.known)
+        elif model:
+            found = fit_windows(held, start, model, tracker.size_px)
+        short = (
+            shortfall(held, found.offset - start, found.correlation, model) if model else torch.zeros_like(held.known)
+        )
     return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

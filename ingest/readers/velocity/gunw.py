@@ -103,7 +103,7 @@ class Pair(NamedTuple):
     wavelength_m: float
     phase: "Layer"
     coherence: "Layer | None"
-    sight: "tuple[View, View]"
+    sight: "tuple[LineOfSightPart, LineOfSightPart]"
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Layer(Image):
 
 
 @dataclass(frozen=True)
-class View(Image):
+class LineOfSightPart(Image):
     """One part of the line of sight, on a coarse grid, interpolated to pixels. first, step: of its nodes, y and x."""
 
     part: Float64
@@ -302,7 +302,7 @@ def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
         sine, azimuth = np.sin(np.radians(east)), np.radians(north)
         east, north = sine * np.cos(azimuth), sine * np.sin(azimuth)
     (first_y, step_y), (first_x, step_x) = (evenly(path, *node) for node in zip(nodes[1:], places, strict=True))
-    views = (View(path, grid, part, (first_y, first_x), (step_y, step_x)) for part in (east, north))
+    views = (LineOfSightPart(path, grid, part, (first_y, first_x), (step_y, step_x)) for part in (east, north))
     length = hdf5.scalar(path, file, at.length)
     wavelength_m = length if at is ARIA else LIGHT_M_S / max(length, 1.0)
     if not WAVELENGTHS_M[0] < wavelength_m < WAVELENGTHS_M[1]:

@@ -26,7 +26,7 @@ from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.change import MIN_PREDECESSORS, choose_in_season, coherence_change
-from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirm
+from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, PairChange, confirm
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import Float32
 from ml.rasters.windows import Window
@@ -101,7 +101,7 @@ def with_event(power: Float32, first: int, at: tuple[int, int], donor: tuple[int
     return changed
 
 
-def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
+def evidence_of(seen: Sequence[PairCoherence]) -> list[PairChange]:
     """Return the change of every pair against its predecessors of the same baseline."""
     collected = []
     for baseline in BASELINES_DAYS:
@@ -114,7 +114,7 @@ def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
     return collected
 
 
-def shares_by_date(evidence: Sequence[Evidence], high: float, low: float) -> Shares:
+def shares_by_date(evidence: Sequence[PairChange], high: float, low: float) -> Shares:
     """Return the share of cells confirmed as changed on each date. Dates are those of the pairs' secondary images."""
     event = confirm(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})

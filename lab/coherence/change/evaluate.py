@@ -20,7 +20,7 @@ from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import WINDOW_PX
 from ml.coherence.change import coherence_change, scatterer_bands
-from ml.coherence.confirm import EPOCH, Confirmed, Evidence, confirm
+from ml.coherence.confirm import EPOCH, Confirmed, PairChange, confirm
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.runtime.methods import methods
@@ -73,7 +73,7 @@ def outcome(method: str, scene: int) -> tuple[float, float]:
     return auc(-at_event[counted].astype(np.float64), event[counted]), reported
 
 
-def evidence_of(method: str, power: Float32) -> list[Evidence]:
+def evidence_of(method: str, power: Float32) -> list[PairChange]:
     """Return the coherence change of every pair of images one or two steps apart that has enough predecessors.
 
     power: (dates, rows, cols).

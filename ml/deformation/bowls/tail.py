@@ -1,6 +1,6 @@
 """How rare a score is among the maxima of its own scene, whose errors have longer tails than a Gaussian field's.
 
-Unwrapping errors, land cover and delay give real still ground scores of 4 to 14 decades where the law expects one. The
+Unwrapping errors, land cover and delay give real still ground scores of 4 to 14 decades where noise gives one. The
 excesses of maxima over a low score fall exponentially, in noise by a factor of ten per decade; how slowly they fall in
 the scene itself is what a decade is worth there.
 """

@@ -30,7 +30,7 @@ REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
 
-class Ground(NamedTuple):
+class CellRates(NamedTuple):
     """Input of `surroundings`.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
@@ -43,13 +43,13 @@ class Ground(NamedTuple):
     cell_m: float
     noise_mm_yr: float = CELL_NOISE_MM_YR
 
-    def at(self, window: tuple[slice, slice]) -> Ground:
+    def at(self, window: tuple[slice, slice]) -> CellRates:
         """Return the ground of a window, which begins at whole multiples of ALIGN_CELLS."""
         height = None if self.height_m is None else self.height_m[window]
         return self._replace(velocity=self.velocity[window], n_points=self.n_points[window], height_m=height)
 
 
-def surroundings(ground: Ground) -> Float32:
+def surroundings(ground: CellRates) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
     The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
@@ -62,7 +62,7 @@ def surroundings(ground: Ground) -> Float32:
     return planes
 
 
-def _mean_planes(ground: Ground) -> Iterator[Float32]:
+def _mean_planes(ground: CellRates) -> Iterator[Float32]:
     """Yield all planes but those of `atmosphere`, one after the other."""
     velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)

@@ -44,7 +44,7 @@ class Background(NamedTuple):
     sigma_mm_yr: float
 
 
-class View(NamedTuple):
+class TrackSurface(NamedTuple):
     """One track's surface over an area. height: rate against the background, + as the area moves, -inf unknown."""
 
     samples: Samples
@@ -82,7 +82,9 @@ def measure(
     return large or [area]
 
 
-def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float) -> View | None:
+def _view(
+    area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float
+) -> TrackSurface | None:
     around_it = area.polygon, reach_m(area)
     samples = drop_spikes(*points.near(*around_it), points.heights_near(*around_it))
     if samples is None:
@@ -95,10 +97,10 @@ def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr
     if not known.any():
         return None
     height = np.where(known, sign * (surface.rate_mm_yr - background.rate_mm_yr), -np.inf)
-    return View(samples, surface, height, background)
+    return TrackSurface(samples, surface, height, background)
 
 
-def _fastest(view: View) -> float:
+def _fastest(view: TrackSurface) -> float:
     """Return a lower bound of the area's fastest rate, mm/yr, in its direction of motion."""
     return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
@@ -141,7 +143,7 @@ def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise
     return Background(middle, float(MAD_TO_SIGMA * np.median(np.abs(means - middle))))
 
 
-def _level(view: View) -> float:
+def _level(view: TrackSurface) -> float:
     """Return the height at which the outline of motion is drawn, mm/yr.
 
     It exceeds the errors of surface and surroundings, but not half of the peak.
@@ -152,7 +154,7 @@ def _level(view: View) -> float:
     return min(max(MOVING_MM_YR, errors), HALF * float(view.height[known].max()))
 
 
-def _pieces(view: View, level: float) -> list[BoolMap]:
+def _pieces(view: TrackSurface, level: float) -> list[BoolMap]:
     """Return the largest piece, and distant ones that are significantly above the level."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
     largest, *others = pieces(view.height >= level, gap)
@@ -160,7 +162,7 @@ def _pieces(view: View, level: float) -> list[BoolMap]:
     return [largest, *(piece for piece in others if sure[piece].max() >= level)]
 
 
-def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) -> Area:
+def _redrawn(area: Area, view: TrackSurface, piece: BoolMap, level: float, sign: float) -> Area:
     height = np.where(piece, view.height, -np.inf)
     gap = DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m
     sure = fill_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
@@ -198,7 +200,7 @@ def _clear_ground(height: Float64, peaks: Sequence[Peak], level: float) -> BoolM
     return clear
 
 
-def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -> Place:
+def _place(view: TrackSurface, height: Float64, peak: Peak, level: float, sign: float) -> Place:
     cell = view.surface.cell_m
     x, y = view.surface.transform @ (peak.at[1] + 0.5, peak.at[0] + 0.5)
     upper = connected_above(height, peak.at, HALF * float(height[peak.at]))
@@ -213,7 +215,7 @@ def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -
 
 
 def _peak_and_tilt(
-    view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
+    view: TrackSurface, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
 ) -> tuple[PeakRate, Tilt | None]:
     """Measure peak and tilt from simulated fields, adding the uncertainty of the surroundings and the model."""
     cells = cell_means(view.samples, *at, radius_m)

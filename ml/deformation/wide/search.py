@@ -151,7 +151,7 @@ def confirmed_regions(
 def is_crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
     """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
 
-    Delay and tectonics that the law of noise does not hold are such regions; none of them can be told from motion.
+    Delay and tectonics that the noise model does not hold are such regions; none of them can be told from motion.
     cut_out: number of reported areas as wide as regions, which count like them.
     """
     expected = float(np.count_nonzero(cells.known)) * cells.cell_km**2 * FALSE_PER_KM2

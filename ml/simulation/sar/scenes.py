@@ -89,7 +89,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     """Simulate a series of images of a region; the same region and config give the same numbers."""
     config = config or SceneConfig()
     rng = np.random.default_rng([region.seed, 0x5A2])
-    ground = _Ground(region, config)
+    ground = _ImageGrid(region, config)
     changed, moving = ground.quiet_sites()
     x_fine, y_fine = ground.centres(config.oversampling)
     cell = ground.cells(x_fine, y_fine)
@@ -130,7 +130,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     )
 
 
-class _Ground:
+class _ImageGrid:
     """The region on the images' UTM grid."""
 
     def __init__(self, region: Region, config: SceneConfig) -> None:

@@ -16,7 +16,7 @@ from ml.simulation.ground.scatter import Density, scatter_points
 from ml.simulation.ground.sources import Source, TruthArea, outline_truth, total_motion
 from ml.simulation.ground.terrain import Terrain, TerrainConfig, make_land_cover, make_terrain
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
-from ml.simulation.velocity.nuisance import Ground, Nuisance, draw_errors
+from ml.simulation.velocity.nuisance import Nuisance, TrackGround, draw_errors
 from ml.simulation.velocity.series import (
     DAYS_PER_YEAR,
     SeriesFit,
@@ -217,7 +217,7 @@ def _draw_trend(
     else:
         land, side_m = scene.terrain, config.terrain.side_m
         cell = land.cell_of(easting_m, northing_m)
-        ground = Ground(
+        ground = TrackGround(
             easting_m - land.west_m,
             northing_m - land.top_m + side_m,
             land.height_m[cell].astype(np.float64),

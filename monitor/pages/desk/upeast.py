@@ -22,7 +22,7 @@ from ingest.products.decomposition import (
     decompose_cells,
     interpolate_dates,
 )
-from ingest.products.decomposition import View as TrackPoints
+from ingest.products.decomposition import DirectionPoints as TrackPoints
 from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words

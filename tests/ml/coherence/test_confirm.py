@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, Evidence, confirm
+from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, PairChange, confirm
 
 FIRST = date(2021, 1, 1)
 
@@ -14,9 +14,9 @@ def day(number: int) -> date:
     return FIRST + number * timedelta(days=12)
 
 
-def evidence(z: dict[tuple[int, int], float], cells: int = 4) -> list[Evidence]:
+def evidence(z: dict[tuple[int, int], float], cells: int = 4) -> list[PairChange]:
     """Pairs (first, second date) with one z everywhere."""
-    return [Evidence(day(a), day(b), np.full((cells, cells), value, dtype=np.float32)) for (a, b), value in z.items()]
+    return [PairChange(day(a), day(b), np.full((cells, cells), value, dtype=np.float32)) for (a, b), value in z.items()]
 
 
 def gls_score(z: dict[tuple[int, int], float], lowered: list[tuple[int, int]]) -> float:

@@ -15,7 +15,7 @@ from ml.deformation.features.surroundings import (
     PLANES,
     REACH_CELLS,
     WINDOWS_CELLS,
-    Ground,
+    CellRates,
     surroundings,
 )
 from ml.deformation.filters.baseline import cell_noise
@@ -185,11 +185,11 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     rate = rng.normal(0.7, 0.3, (120, 120)).astype(np.float32)
     rate[rng.random(rate.shape) < 0.6] = np.nan
     count = np.isfinite(rate).astype(np.int32)
-    still = surroundings(Ground(rate, count, None, 100.0))
+    still = surroundings(CellRates(rate, count, None, 100.0))
     assert still.shape == (PLANES, 120, 120)
     assert not still[:OF_HEIGHTS].any()
     bowl = rate - 3 * np.exp(-((row - 60) ** 2 + (col - 60) ** 2) / 20**2).astype(np.float32)
-    there = surroundings(Ground(bowl, count, None, 100.0))
+    there = surroundings(CellRates(bowl, count, None, 100.0))
     middle = OF_HEIGHTS + WINDOWS_CELLS.index(17)
     heart = np.isfinite(rate) & (np.hypot(row - 60, col - 60) < 8)
     assert float(np.median(there[middle][heart])) < -0.8
@@ -207,9 +207,9 @@ def test_surroundings_know_nothing_of_what_lies_beyond_their_reach():
     rate = rng.normal(0, 1, (60, 300)).astype(np.float32)
     height = rng.normal(0, 80, rate.shape).astype(np.float32)
     count = np.ones(rate.shape, dtype=np.int32)
-    whole = surroundings(Ground(rate, count, height, 100.0))
+    whole = surroundings(CellRates(rate, count, height, 100.0))
     changed = rate.copy()
     changed[:, :100] += 5
-    other = surroundings(Ground(changed, count, height, 100.0))
+    other = surroundings(CellRates(changed, count, height, 100.0))
     np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
     assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05

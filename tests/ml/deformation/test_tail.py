@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ml.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, rescale_by_tail
-from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, View, together
+from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, BowlFits, together
 
 
 def maxima(stretch: float, n: int = 200) -> np.ndarray:
@@ -38,11 +38,11 @@ def test_few_places_that_move_do_not_lengthen_the_tail_and_many_only_to_a_limit(
     )
 
 
-def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> View:
-    return View(*(torch.tensor([each]) for each in (amplitude_mm_yr * information, information, points)))
+def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> BowlFits:
+    return BowlFits(*(torch.tensor([each]) for each in (amplitude_mm_yr * information, information, points)))
 
 
-def against(other: View) -> float:
+def against(other: BowlFits) -> float:
     """By how many decades another track contradicts a bowl of -4 mm/yr."""
     alone, _, both = together([view(-4.0), other])
     assert both.against >= alone.against

@@ -16,7 +16,7 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
-from ml.offsets.law import SCALES_PX
+from ml.offsets.autocorrelation import SCALES_PX
 from ml.offsets.texture import texture
 from ml.offsets.tracking import Answer, fit_windows
 from ml.runtime.checkpoints import read_card
@@ -60,7 +60,7 @@ def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
     start[0], start[1] = 1, -1
     crop = crop_at(images, truth, start, BANDS, WEIGHTS, 16, 24)
     assert peak_of(*crop.texture) == (0, 0)
-    found = fit_windows(crop.held, crop.start, crop.law, 72).offset[:, 4:-4, 4:-4]
+    found = fit_windows(crop.held, crop.start, crop.autocorrelation, 72).offset[:, 4:-4, 4:-4]
     assert found.flatten(1).median(dim=1).values.tolist() == pytest.approx([1.4, -1.3], abs=0.05)
     torch.testing.assert_close(crop.truth[0], torch.full((12, 12), 1.4))
 
@@ -109,7 +109,7 @@ def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refu
     parts = [(one.texture, one.channels, *one.held, one.start, one.truth) for one in (kept, crop)]
     for one, other in zip(*parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
-    torch.testing.assert_close(kept.law.energy, crop.law.energy, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(kept.autocorrelation.energy, crop.autocorrelation.energy, rtol=0.02, atol=0.02)
     with pytest.raises(ValueError, match="name another folder"):
         Crops(replace(settings, crops=4), tmp_path)
 

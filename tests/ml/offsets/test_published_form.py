@@ -7,11 +7,11 @@ from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
 from ml.offsets import coarse, network
+from ml.offsets.autocorrelation import LAGS_PX
 from ml.offsets.baseline import grid_of_nodes
 from ml.offsets.blocks import textures_of
 from ml.offsets.correlate import correlate
 from ml.offsets.evidence import evidence
-from ml.offsets.law import LAGS_PX
 from ml.offsets.texture import texture
 from ml.offsets.tracking import KERNELS_PX, PRIOR, correlation_channels
 from tests.makers.offset_pairs import pair_of

@@ -15,9 +15,9 @@ from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
     USTICA,
-    Ground,
     Nuisance,
     Range,
+    TrackGround,
     simulate_stratified,
 )
 
@@ -35,7 +35,7 @@ def still():
 def ground(still):
     track = still.tracks[0]
     x_m, y_m = track.x_m - still.terrain.west_m, track.y_m - still.terrain.top_m + SIDE_M
-    return Ground(x_m, y_m, track.height_m, track.cover, SIDE_M)
+    return TrackGround(x_m, y_m, track.height_m, track.cover, SIDE_M)
 
 
 def semivariance(x_m, y_m, rate, bounds):

@@ -1,4 +1,4 @@
-"""Offsets from correlation at whole lags, by a law of what two images share.
+"""Offsets from correlation at whole lags, by a model of what two images share.
 
 At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is what both images share as a function
 of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no interpolation
@@ -40,8 +40,8 @@ MIN_INFORMATION = 1e-9  # With less, nothing is known.
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 LEARNING_LAGS = 8  # largest lag, px, of the autocorrelation that bands are fitted to
 SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
-# Added to the covariance's diagonal, as a share, because the law explains no image fully. Laws are compared with more,
-# so that their form decides.
+# These shares are added to the covariance's diagonal, because no autocorrelation model explains an image fully. Models
+# are compared with the larger share, so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
 HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
@@ -92,8 +92,8 @@ class Band(NamedTuple):
         return np.asarray((1 - share) * speckle + share * texture)
 
 
-class Law(NamedTuple):
-    """Tables of a pair's law over shifts of up to MAX_FROM_START_PX each way, for rows and columns of a surface.
+class Autocorrelation(NamedTuple):
+    """Tables of a pair's autocorrelation for rows and columns of a surface, at shifts up to MAX_FROM_START_PX each way.
 
     looks: of the images; form_px: (2,), error of the form along rows and columns, px; filters: (2 axes, 2 parts, lags,
     shifts), of speckle and of texture, whose products with a surface add up to the height of the match times its norm;
@@ -131,7 +131,7 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
     bands, tried, weight = fitted_bands(np.mean(lags, axis=0), looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
-        found = fit(surface, pixels, law_from(pair, surface.device, CHOOSING_RIDGE))
+        found = fit(surface, pixels, autocorrelation_from(pair, surface.device, CHOOSING_RIDGE))
         if weight is None:
             # All shares have these weights: otherwise one that expects less correlation would seem likelier.
             weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
@@ -140,8 +140,8 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
     return max(tried, key=lambda scored: scored[0])[1] if tried else bands
 
 
-def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Law:
-    """Return the law of a pair with these bands along rows and columns."""
+def autocorrelation_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Autocorrelation:
+    """Return the autocorrelation of a pair with these bands along rows and columns."""
     tables = []
     for band in bands:
         expected, inverse, form_px = _expect(band, ridge)
@@ -150,7 +150,7 @@ def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) 
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
         tables.append((form_px, filters, slopes, np.stack(energy)))
     stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
-    return Law(bands[0].looks, *stacked)
+    return Autocorrelation(bands[0].looks, *stacked)
 
 
 def _products(table: Floats, other: Floats) -> Floats:
@@ -287,7 +287,7 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
 
 
 class Matched(NamedTuple):
-    """Match of n surfaces with the law at one shift each.
+    """Match of n surfaces with the autocorrelation at one shift each.
 
     height: (n,), of the match; slopes: (2, n), its derivatives by the shift, rows first; information: (2, n), of a
     shift, 1/px^2; norm: (n,), the ratio of the height to the correlation.
@@ -299,25 +299,25 @@ class Matched(NamedTuple):
     norm: Tensor
 
 
-def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
+def fit(surface: Tensor, pixels: Tensor, model: Autocorrelation) -> Fitted:
     """Fit offsets to correlation surfaces; only the last step has a gradient, with respect to the surfaces.
 
     surface: (lags, lags, n), normalised, rows of lags first; pixels: (n,), the effective number of independent
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
-        near = best_tabulated(surface, law)
+        near = best_tabulated(surface, model)
         for _ in range(SCORING_STEPS):
-            found = match(surface, near, law)
+            found = match(surface, near, model)
             step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(MIN_INFORMATION)
             near = (near + step.flip(0).clamp(-MAX_STEP_PX, MAX_STEP_PX)).clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
-    return take_step(match(surface, near, law), near, pixels, law)
+    return take_step(match(surface, near, model), near, pixels, model)
 
 
-def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
-    """Match surfaces (lags, lags, n) with the law at given shifts (2, n), px, dx and dy."""
+def match(surface: Tensor, shift: Tensor, model: Autocorrelation) -> Matched:
+    """Match surfaces (lags, lags, n) with the autocorrelation at given shifts (2, n), px, dx and dy."""
     at, lags, axes = (shift.flip(0) + MAX_FROM_START_PX) / STEP_PX, len(surface), []
-    for table, along in zip(zip(law.filters, law.slopes, law.energy, strict=True), at, strict=True):
+    for table, along in zip(zip(model.filters, model.slopes, model.energy, strict=True), at, strict=True):
         values = _interpolate(torch.cat([part.flatten(0, 1) for part in table]), along)
         axes.append((*values[: 4 * lags].reshape(4, lags, -1), *values[4 * lags :].reshape(3, 3, -1)))
     (*rows, row, row_turn, row_turns), (*cols, col, col_turn, col_turns) = axes
@@ -337,28 +337,30 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
-def take_step(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = MAX_LAST_STEP_PX) -> Fitted:
+def take_step(
+    matched: Matched, shift: Tensor, pixels: Tensor, model: Autocorrelation, longest: float = MAX_LAST_STEP_PX
+) -> Fitted:
     """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
 
-    Texture that correlates by A counts as 1 + 2 A^2 times as many pixels. Sigma is that of noise and of the law's form.
+    Texture that correlates by A counts as 1 + 2 A^2 times the pixels. Sigma holds noise and the error of the form.
     """
     least = matched.height.detach().clamp_min(1e-6)
     sure = (least * matched.information).clamp_min(MIN_INFORMATION)
     step = (matched.slopes / sure).clamp(-longest, longest)
     correlation = (matched.height / matched.norm.clamp_min(MIN_INFORMATION)).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
-    of_form = law.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
+    of_form = model.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
     sigma = torch.hypot(noise / (least * matched.information.sqrt()), of_form)
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
-def best_tabulated(surface: Tensor, law: Law) -> Tensor:
-    """Return the shift at which surfaces match the law best, (2, n), px.
+def best_tabulated(surface: Tensor, model: Autocorrelation) -> Tensor:
+    """Return the shift at which surfaces match the autocorrelation best, (2, n), px.
 
     It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
     neighbours.
     """
-    (rows, cols), (row, col) = law.filters[..., ::COARSE_STEPS], law.energy[:, 0, :, ::COARSE_STEPS]
+    (rows, cols), (row, col) = model.filters[..., ::COARSE_STEPS], model.energy[:, 0, :, ::COARSE_STEPS]
     norm = (row.T @ col).clamp_min(MIN_INFORMATION).sqrt()
     filters = torch.einsum("pkr,plc->rckl", rows, cols) / norm[..., None, None]
     tried = filters.flatten(2).flatten(0, 1) @ surface.flatten(0, 1)

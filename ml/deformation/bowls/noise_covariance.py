@@ -1,7 +1,7 @@
-"""Noise law of a track: how much the errors of two points differ by their distance, fitted to the track itself.
+"""Noise covariance of a track: how much the errors of two points differ by their distance, fitted to the track itself.
 
 The semivariance of the rates is estimated by medians, so that spikes and narrow motion do not count; squares of ground
-that stand out are left out first. Its law is white noise of each point, plus parts of fixed scales from 60 m to 8 km
+that stand out are left out first. Its noise is white noise of each point, plus parts of fixed scales from 60 m to 8 km
 with strengths found by non-negative least squares: short ones for buildings and soils, long ones for atmospheric delay.
 A small scene has few independent places of a long scale, and one bowl may fill them: the strengths are drawn toward
 usual ones, so that a bowl is not taken for noise.
@@ -35,11 +35,13 @@ SQUARE_M, MIN_IN_SQUARE, MIN_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares 
 MIN_MM2_YR2 = 0.02
 USUAL = (0.2, 0.3, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.05)  # strengths in products of Sentinel-1, (mm/yr)²
 USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a share of it, or of this, (mm/yr)²
-MAX_PLACES = 50.0  # independent places of a distance that count: with more, the form of the law is what errs
+MAX_PLACES = (
+    50.0  # More independent places of a distance do not count: beyond them, the form of the covariance is what errs.
+)
 ROUNDS = 8  # of the fit, whose weights follow from its result
 
 
-class NoiseLaw(NamedTuple):
+class NoiseCovariance(NamedTuple):
     """White noise of one point, (mm/yr)², and strengths of the parts, (scales,), EXPONENTIAL_M then GAUSSIAN_M."""
 
     white_mm2_yr2: float
@@ -110,8 +112,10 @@ def pairs_of(x: Float64, y: Float64) -> Pairs:
     return Pairs(first[order].astype(np.int32), second[order].astype(np.int32), distance[order])
 
 
-def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs | None = None) -> NoiseLaw:
-    """Fit the law of points without spikes, (n,), m and mm/yr. With few points it is the usual law.
+def fit_noise_covariance(
+    x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs | None = None
+) -> NoiseCovariance:
+    """Fit the covariance of points without spikes, (n,), m and mm/yr. With few points it is the usual one.
 
     pairs: of these points (`pairs_of`), if they are known.
     """
@@ -127,7 +131,7 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
         usually = 1 / (USUAL_WITHIN * np.maximum(parts, MIN_STRENGTH))
         rows = np.concatenate([terms * surely[:, None], np.diag(usually)])
         parts, _ = nnls(rows, np.concatenate([variance * surely, usual * usually]))
-    return NoiseLaw(max(float(parts[0]), MIN_MM2_YR2), tuple(map(float, parts[1:])))
+    return NoiseCovariance(max(float(parts[0]), MIN_MM2_YR2), tuple(map(float, parts[1:])))
 
 
 def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs) -> tuple[Float64, Float64]:
