@@ -9,7 +9,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 MAX_LINE = 500  # letters of a name of a file and what is said of it
 MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
-MIN_PROBLEM = 60  # of them, whatever the remedy
+MIN_PROBLEM = 60  # The problem keeps at least so many characters, whatever the remedy.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}

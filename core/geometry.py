@@ -15,7 +15,8 @@ from shapely.geometry.base import BaseGeometry
 
 from core.projections import transformer, web_mercator
 
-METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
+# This is the length of a degree of latitude, and at the equator of a degree of longitude.
+METRES_PER_DEGREE = 111_320.0
 
 
 class LineOfSight(NamedTuple):

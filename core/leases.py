@@ -29,7 +29,8 @@ from core.locks import Lock, hold_lock
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 20
-NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded or was requeued
+# A row that succeeded or was requeued has these values.
+NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}
 Row = TypeVar("Row", bound=Model)
 
 

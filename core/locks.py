@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 class Lock(IntEnum):
     """Kinds of locks with their keys in the database."""
 
-    WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
+    WATCHED_FOLDER = 0x3A7C  # Its second key is the folder (`short_text_key`): one round over a folder at a time.
     ALERTS = 0x6A1E  # turning detections into alerts, so that no place gets two alerts
     BEAT = 0x6A2E  # sending scheduled tasks
     ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
@@ -26,7 +26,7 @@ class Lock(IntEnum):
     INGEST_JOBS = 0x1A6E57  # counting jobs
     RETENTION = 0x6A5F  # deleting old data or making a backup, never both at once
     PARTS = 0x6A70  # merging or dropping partitions of points
-    STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
+    STAGE = 0x57A6E  # Its second key is the task (`short_text_key`): one scheduled task of a kind at a time.
     RIGHTS = 0x6A6D  # granting rights after a migration, because two at once would conflict in the catalogue
     QUOTAS = 0x6A6B  # counting what visitors make the service keep
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it

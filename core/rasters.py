@@ -29,7 +29,7 @@ NO_SESSION = DummySession()  # else rasterio looks for AWS keys each time that i
 TILE_PX = 512  # the driver's default
 CACHE_MB = 256  # GDAL's default is a share of all memory
 MOSTLY_EMPTY = 0.1  # Of such a raster, tiles without values are left out, which some readers outside do not expect.
-FULL_RATIO = 2  # with room for this many unpacked copies, a fault was not caused by a full disk
+FULL_RATIO = 2  # If there is room for so many unpacked copies, a full disk did not cause the fault.
 
 
 class Block(NamedTuple):

@@ -12,7 +12,7 @@ from core.storage import raster_storage
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
 
-MAX_WAIT = timedelta(days=60)  # for images after an event, also of other tracks
+MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited so long.
 
 
 class ModelVersion(models.Model):

@@ -33,7 +33,7 @@ from core.storage import Entry, RasterStorage
 R = TypeVar("R")
 
 FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # error codes of servers
-TRIES = 4  # of one request, with growing pauses; afterwards the whole work is tried again later
+TRIES = 4  # A request is repeated so often with growing pauses; later the whole work is tried again.
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
 MAX_DELETED = 1000  # objects in one request, a limit of S3

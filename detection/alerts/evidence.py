@@ -26,7 +26,7 @@ from ml.deformation.motion.series import WITHIN_90, SeriesMotion
 from ml.runs.selectors import products_of
 from ml.runs.trends import area_motion, motion_as_json
 
-VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
+VERSION = "1"  # If the method's version is raised, rows are computed anew when their alerts are refreshed.
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:

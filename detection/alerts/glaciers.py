@@ -58,7 +58,7 @@ from ml.runs.stored import StoredRaster, read_prediction
 logger = logging.getLogger(__name__)
 
 MIN_KM2 = 0.25  # a smaller glacier cannot surge by the rule
-Days = tuple[date, date]  # of the images of a pair
+Days = tuple[date, date]  # These are the days of a pair's two images.
 NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
 
 

@@ -14,8 +14,8 @@ from detection.rules.lifecycle import LIVING, State, state_after_sighting
 from detection.rules.updates import Cause, Change, may_report
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 
-SAME_PLACE_SHARE = 0.1  # of the smaller area
-INSIDE_SHARE = 0.5  # of an alert's area, for another alert to take it over
+SAME_PLACE_SHARE = 0.1  # Areas that share this part of the smaller one are the same place.
+INSIDE_SHARE = 0.5  # An alert takes over another one if this share of the other's area lies in it.
 METRES_PER_DEGREE = 111_320.0
 
 

@@ -35,8 +35,9 @@ from ml.runtime.code_version import code_version
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")
 MIN_IOU = 0.99
-RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
-ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
+RELATIVE = 0.005  # Rounding errors of another processor are a far smaller share of a figure.
+# The keys are endings of figures' names.
+ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}
 FIGURES = (
     "rate_mm_yr",
     "peak_rate_mm_yr",

@@ -34,7 +34,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-MIN_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
+MIN_KNOWN = 0.5  # A pair in which less of an alert's cells is known does not show its ground.
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,

@@ -14,8 +14,8 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 RULE = SurgeRule()
-MIN_STEPS = 8  # with fewer, the usual speed is not estimated
-MIN_SHOWN = 0.25  # of the cells, for a mean speed
+MIN_STEPS = 8  # Fewer steps do not give a usual speed.
+MIN_SHOWN = 0.25  # A mean speed needs this share of the cells.
 MOSTLY_ICE = 0.5
 STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
 EPOCH = dt.date(1970, 1, 1)

@@ -21,7 +21,7 @@ from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_take_b
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
 
-VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
+VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # Several cases can share these verdicts.
 MOST = 11
 NEAR_TIME = timedelta(days=7)
 NEAR_M = 55_000.0
@@ -84,7 +84,8 @@ def batch_review(
         raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
         batch = Batch(ReviewBatch.objects.create(reviewer=reviewer), [], [], [])
-        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # in one order, against deadlocks
+        # Rows are locked in one order, against deadlocks.
+        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):
             try:
                 with transaction.atomic():
                     review = alert_review(

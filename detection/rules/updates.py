@@ -15,11 +15,11 @@ from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
 SIGMAS = 2.0  # a difference of two rates must reach this many of its standard deviations
-RATE_SHARE = 0.25  # of the reported rate
+RATE_SHARE = 0.25  # A rate must change by this share of the reported rate.
 AREA_FACTOR = 1.5
 SURE_MARGIN = 0.15  # a named cause is withdrawn if its share is this much below SURE_SHARE
 MUTED_FOR = timedelta(days=30)
-GRADES = [grade.value for grade in Severity]  # from the lowest
+GRADES = [grade.value for grade in Severity]  # Grades are sorted from the lowest.
 
 
 class Cause(StrEnum):
@@ -33,7 +33,7 @@ class Cause(StrEnum):
     ACCELERATION = "acceleration"
     FINISHED = "finished"
     WOKEN = "woken"
-    NAMED = "named"  # by a person, as the next two
+    NAMED = "named"  # A person caused this change and the next two.
     OUTLINE = "outline"
     TEXT = "text"
 

@@ -21,7 +21,7 @@ Float32 = NDArray[np.float32]
 Bands = Mapping[str, Float32]
 CHANGE_BANDS = ("change_sigma", "coherence_before", "coherence_after", "area_sigma", "confidence")
 _GEOD = Geod(ellps="WGS84")
-CONFIRMED_SHARE = 0.5  # of a patch's cells
+CONFIRMED_SHARE = 0.5  # A patch is confirmed if this share of its cells is.
 
 
 class Band(Protocol):

@@ -17,7 +17,8 @@ from ingest.context.selectors import ground_at, kinds_loaded, window_of
 from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
 
-MAX_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
+# Larger regions need more cells than a mask may have; there each cell counts wholly or not at all.
+MAX_CELLS = 4_000_000
 MAX_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
 LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country

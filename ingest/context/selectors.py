@@ -70,7 +70,7 @@ class PlaceMatch(NamedTuple):
     bounds: tuple[float, float, float, float] | None
     rank: int
     population: int
-    slug: str = ""  # of a region, for its URL
+    slug: str = ""  # Only a region has one, for its URL.
     level: int | None = None
 
 

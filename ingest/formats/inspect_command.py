@@ -14,7 +14,7 @@ from ingest.formats.inspection import inspect
 from ingest.formats.walk import Walk, walk
 from ingest.readers.records import Declaration
 
-BAR_AFTER_SECONDS = 2  # of a terminal
+BAR_AFTER_SECONDS = 2  # Shorter work shows no bar in a terminal.
 SHADES, BARS = " .:+#", " ▁▂▃▄▅▆▇█"
 
 

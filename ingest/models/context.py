@@ -9,7 +9,7 @@ from core.storage import raster_storage
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 
 SURGES = [(surge.value, surge.value) for surge in Surge]
-NAMES_JOINED = " | "  # in search_name; no search key holds it
+NAMES_JOINED = " | "  # It separates names in search_name, and no search key holds it.
 
 
 class ContextLayer(models.Model):

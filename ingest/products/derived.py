@@ -35,8 +35,8 @@ from ingest.readers.records import Component, FieldHeader, PointBatch, Reference
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
-EDGE_POINTS = 5  # per edge of a tile, which is curved in degrees
-MAX_PLACES = 50  # with more changed places, all places are examined
+EDGE_POINTS = 5  # The edges of a tile are curved in degrees.
+MAX_PLACES = 50  # If more places have changed, all places are examined.
 METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
 

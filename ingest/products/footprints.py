@@ -7,8 +7,8 @@ from shapely import MultiPolygon, box, union_all
 from core.areas import split_at_date_line
 from ingest.readers.records import Float64
 
-CELLS = (180, 360)  # of one degree; points in neighbouring cells belong to one group
-MAX_PARTS = 100  # with more groups, cells farther from each other count as neighbours
+CELLS = (180, 360)  # Cells have one degree; points in neighbouring cells belong to one group.
+MAX_PARTS = 100  # If there are more groups, cells farther from each other count as neighbours.
 MIN_DEGREES = 1e-6  # the side of a box around one point: 10 cm
 _TOUCHING = np.ones((3, 3), dtype=bool)
 

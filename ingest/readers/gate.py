@@ -53,7 +53,7 @@ JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another
 MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
 MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
 MAX_HELD_BYTES = 2**28
-HEIGHTS_M = (-900.0, 9000.0)  # of any land
+HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
 MAX_COHERENCE = 1.01  # It is rounded.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
@@ -177,7 +177,7 @@ class _Gate:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
         self.admitted = self.views = 0  # points; batches whose line of sight was seen
-        self.last_reason = ""  # of a row that was left out
+        self.last_reason = ""  # The reason is that of the last row that was left out.
         self.unknown: Counter[str] = Counter()
         self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
         self.turned: dict[str, float] = {}
@@ -404,7 +404,7 @@ class _Fills:
         self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
         self.n_ordinary = self.n_series = 0
-        self.n_distinct = self.n_most = 0  # of the sample: distinct values, and rows of the most frequent one
+        self.n_distinct = self.n_most = 0  # The sample has so many distinct values, and rows of the most frequent one.
         self.largest = 0.0
         self.counts: dict[float, int] = {}
         self.fills: set[float] = set()

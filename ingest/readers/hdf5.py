@@ -24,7 +24,7 @@ from ingest.readers.files import refuse_hollow
 from ingest.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"
-MIN_BYTES = 4096  # of a heap; the library refuses a smaller one itself
+MIN_BYTES = 4096  # The library itself refuses a heap of fewer bytes.
 MAX_BYTES = 2**26
 READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
@@ -135,7 +135,8 @@ def open_file(path: Path) -> Iterator[h5py.File]:
         with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
         yield file
-    except (OSError, RuntimeError, KeyError, OverflowError) as fault:  # of a value that was fetched without our help
+    # A value that was fetched without our help may be damaged.
+    except (OSError, RuntimeError, KeyError, OverflowError) as fault:
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY) from fault
     finally:
         with _reading(path, "the HDF5 file"):

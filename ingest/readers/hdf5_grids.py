@@ -21,7 +21,7 @@ FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km
 FINEST_M, COARSEST_M = 0.1, 100_000.0
 MAX_WKT_LETTERS = 20_000
 REMEDY = "Give the file as it was published"
-_TOLERANCE = 1e-3  # of a pixel
+_TOLERANCE = 1e-3  # Positions may differ by this share of a pixel.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from ingest.readers.records import Float32, Float64
 
 DAYS_PER_YEAR = 365.25
-BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 MB
+BLOCK_ROWS = 20_000  # So many rows of 300 dates in float64 take 48 MB.
 
 
 @dataclass(frozen=True, kw_only=True)

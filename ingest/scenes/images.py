@@ -20,7 +20,7 @@ from ingest.models import Scene, ScenePair
 from ingest.readers.records import Float32
 
 PIECE_PX = 2048
-MARGIN_PX = 4  # around resampled pixels; wider than the kernel
+MARGIN_PX = 4  # Resampled pixels need a margin wider than the kernel.
 
 
 class PairImages(NamedTuple):

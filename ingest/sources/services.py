@@ -40,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
 PROLONG_SECONDS = 5.0
-MAX_FOUND = 200  # per area and product in one search
+MAX_FOUND = 200  # One search returns so many images per area and product.
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
-ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
+ROOM_WAIT = timedelta(minutes=10)  # Room for a file is sought again after this time.
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
 
 

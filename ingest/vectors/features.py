@@ -16,7 +16,7 @@ from ingest.vectors import layers
 from ingest.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
-TOLERANCE_DEGREES = 0.01  # beyond ±180 and ±90, as in Natural Earth's Antarctica
+TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
 Project = Callable[..., Any] | None
 
 
@@ -129,7 +129,7 @@ def _feature(
     if geometry is None or geometry.is_empty:
         return Feature(properties, None, f"no {_bare(wanted)}")
     kind = geometry.geom_type
-    if kind == "GeometryCollection":  # as KML may write several parts
+    if kind == "GeometryCollection":  # KML may write several parts so.
         parts = [part for part in get_parts(geometry) if part.geom_type in wanted.types]
         geometry = union_all(parts) if parts else geometry
     if geometry.geom_type not in wanted.types:

@@ -38,7 +38,8 @@ def unpack(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = M
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
     except FAULTS as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of unpacking have no number
+        # Only errors of a disk have a number, those of unpacking have none.
+        if isinstance(fault, OSError) and fault.errno is not None:
             raise
         raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 

@@ -8,7 +8,7 @@ from core.errors import gettext_noop as _
 from ml.runtime.methods import Method
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
-WINDOW_PX = 9  # of the classical methods
+WINDOW_PX = 9  # The classical methods average over this window.
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 WIDEST_PX = 31  # largest side of a window, px

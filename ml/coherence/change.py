@@ -16,14 +16,14 @@ from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 Float32 = NDArray[np.float32]
 MIN_PREDECESSORS = 3
 MAX_PREDECESSORS = 12
-SEASON_DAYS = 45  # of the year, on either side of a pair's own
+SEASON_DAYS = 45  # Predecessors of so many days of the year, on either side of a pair's own, are of its season.
 MIN_IN_SEASON = 6  # predecessors; with fewer in season, those of other seasons are used too
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
-BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
-SPREAD_PX = 13  # over which the spread of the past is averaged: the network's resolution
-MARGIN_PX = AVERAGED_PX // 2  # around a piece, where it overlaps its neighbours
-MIN_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
+BELOW_ONE_SIGMA = 16  # Below minus one sigma lie 16 per cent of a Gaussian.
+SPREAD_PX = 13  # The spread of the past is averaged over the network's resolution.
+MARGIN_PX = AVERAGED_PX // 2  # A piece overlaps its neighbours by this margin.
+MIN_SIGMA_SHARE = 0.5  # The rest of an estimate's sigma is the same in every pair and cancels.
 
 
 class CoherenceChange(NamedTuple):

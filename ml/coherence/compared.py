@@ -18,7 +18,7 @@ from ml.statistics.quantiles import MEDIAN
 
 RATIO_PX = 7  # window of the change of backscatter, the only visible change where plants keep coherence low
 TO_DECIBEL = 10 / np.log(10)
-PIECE_PX = 1024  # with twelve predecessors and twenty pairs beside about a gigabyte
+PIECE_PX = 1024  # A piece with twelve predecessors and twenty other pairs takes about a gigabyte.
 UNITS = {
     "change_sigma": "1",
     "coherence_before": "1",

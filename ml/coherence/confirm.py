@@ -122,7 +122,7 @@ def patches_of(evidence: Sequence[PairChange], part: Part, corner: tuple[int, in
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
-    node: dict[tuple[str, int, int], int] = {}  # by part, explanation and patch
+    node: dict[tuple[str, int, int], int] = {}  # The key is part, explanation and patch.
     at: dict[tuple[int, int, int], int] = {}  # node by explanation, row and column
     for name, patches in parts.items():
         for number, row, col, label in patches.touching.tolist():
@@ -180,7 +180,8 @@ def _scores(evidence: Sequence[PairChange], part: Part | None, of_image: Bools, 
     """
     z = np.stack([_averaged_z(change.change_sigma)[part or ...] for change in evidence])
     able = np.array([max(change.before - NO_COHERENCE, MIN_ABLE) for change in evidence])
-    weight = np.sqrt(able / able.max())  # between a loss that is the same in all pairs and a proportional one
+    # The weight lies between a loss that is the same in all pairs and a proportional one.
+    weight = np.sqrt(able / able.max())
     by_image = weight[:, None] * of_image.T
     shared = IMAGE_SIGMA**2 * by_image @ by_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)
     covariance, flat = np.eye(len(evidence)) + shared, z.reshape(len(z), -1)

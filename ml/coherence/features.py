@@ -24,10 +24,10 @@ FACTS = 10
 IMAGES = 2
 INPUTS = IMAGES + 1 + 3 + FACTS  # the images come first
 PLANES = 8
-WINDOW_FACTS = 7  # of a wanted window
+WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
 SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
 LARGEST = 8.0  # natural logarithm of power against the image's median
-BELS = 1 / math.log(10)  # per unit of natural logarithm
+BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
 
 
 class Seen(NamedTuple):
@@ -52,7 +52,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
     log = torch.where(blank, 0.0, log_power).clamp_(-LARGEST, LARGEST)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     wide = _wide_mean(log)
-    per_sigma = (looks / 2).sqrt()  # of speckle's log ratio
+    per_sigma = (looks / 2).sqrt()  # Speckle's log ratio has the sigma sqrt(2 / looks).
     known = (~blank).to(log)
     shown, history = [BELS * torch.nan_to_num(log_power), 1 - known], []
     relative = log - wide

@@ -22,8 +22,8 @@ from ml.runtime.checkpoints import load, read_card
 from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
-STRIP_ROWS = 128  # that head and registration process at once on a CPU
-CARD_ROWS = 1024  # that the head processes at once on a GPU, whose memory holds its hidden layers
+STRIP_ROWS = 128  # Head and registration process so many rows at once on a CPU.
+CARD_ROWS = 1024  # The head processes so many rows at once on a GPU, whose memory holds its hidden layers.
 MAX_SIGMA = 0.5
 
 
@@ -129,7 +129,7 @@ class CoherenceNetwork(NamedTuple):
             slice(max(0, part.start - far), min(size, part.stop + far))
             for part, size in zip(own, (rows, cols), strict=True)
         )
-        with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
+        with torch.inference_mode(), low_precision(power.device):  # Low precision changes coherence by 0.002 at most.
             seen = features(whole, before, of_pair)
             of_pixels = self.net.pixel_features(seen.image)
         of_pixels, planes = (part[:, :, rows_around, cols_around] for part in (of_pixels, seen.planes))

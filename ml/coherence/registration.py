@@ -22,7 +22,7 @@ STEP_PX = 0.5
 USUAL_PX = 1.5  # standard deviation of shifts: what lies farther must stand out more
 MIN_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
 SPECTRUM_BINS = 9
-MIN_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
+MIN_POWER = 0.02  # Below this share of its mean, a spectrum is not whitened.
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:

@@ -13,7 +13,7 @@ from ml.deformation.gridding.points import Float32
 
 MIN_RARITY = 0.0  # decades, because much motion is not bowl-shaped
 MAX_RARITY = 6.0  # decades; errors that the noise covariance does not hold reach any number of them
-WIDE_M = 1_000.0  # from this radius on, rarity has a further weight, because the network sees less
+WIDE_M = 1_000.0  # From this radius on, rarity has a further weight, because the network sees less.
 MAX_NETWORK = 8.0  # limit of the logit
 MAX_PATCH = 40.0  # nats; a limit, as one wrong model of both kinds of ground must not decide without end
 USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it

@@ -90,7 +90,7 @@ def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Latt
         raise ValueError("the tracks' grids differ in cell size or projected system")
     put = common_grid([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
     whole, (rows, cols), windows = put
-    north, west = round(whole.f / cell), round(whole.c / cell)  # in cells
+    north, west = round(whole.f / cell), round(whole.c / cell)  # North and west are in cells.
     above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # cells that are added
     shape = [-(-size // ALIGN_CELLS) * ALIGN_CELLS for size in (rows + above, cols + left)]
     transform = Affine(cell, 0, (west - left) * cell, 0, -cell, (north + above) * cell)

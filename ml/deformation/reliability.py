@@ -18,7 +18,7 @@ PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
 NEWTON_ROUNDS = 50
-MAX_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
+MAX_LOGIT = 12.0  # Samples of any likely size have no false alarm of a higher score.
 
 
 class Reliability(NamedTuple):

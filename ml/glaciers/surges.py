@@ -18,10 +18,10 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VERSION = "3"  # to be raised when the numbers change
+VERSION = "3"  # Raise it when the numbers change.
 YEAR_DAYS = 365.25
 ROUNDS = 6
-ONSET_SHARE = 0.1  # of the whole rise
+ONSET_SHARE = 0.1  # The onset is at this share of the whole rise.
 PEAK_PAIRS = 3  # their median counts in the search for the peak
 
 
@@ -31,9 +31,9 @@ class SurgeRule:
 
     z: float = 3.0
     pairs: int = 3
-    least_days: float = 20.0  # between the middles of the first and last pair: overlapping pairs share errors
+    least_days: float = 20.0  # The first and last pair have middles so far apart, as overlapping pairs share errors.
     times_median: float = 2.0
-    times_season: float = 1.6  # of the speed by season and trend at that time
+    times_season: float = 1.6  # The speed is so many times that by season and trend.
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25

@@ -23,7 +23,7 @@ NEAR = (5, 5)  # window of the sums for the scatterers' coherence
 MIN_DISTANCE = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
 LOG_SIGMA = -2.0  # before training
 BANK = (3, 5, 7, 9, 13, 21)  # sides of the windows of LinearMix, px
-MIN_MIXED, MAX_MIXED = 0.001, 0.999  # of a coherence
+MIN_MIXED, MAX_MIXED = 0.001, 0.999  # A mixed coherence stays between these.
 ALL_ROWS = slice(None)
 
 

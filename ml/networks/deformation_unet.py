@@ -99,5 +99,6 @@ def _join(seen: Tensor, tracks: int) -> list[Tensor]:
         return [features, features, torch.sigmoid(seen[:, -1:])]
     parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
     weight = functional.logsigmoid(parts[:, :, -1:])
-    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # without a quotient of tiny weights
+    # The softmax avoids a quotient of tiny weights.
+    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)
     return [(features * shares).sum(dim=1), features.amax(dim=1), weight.exp().sum(dim=1)]

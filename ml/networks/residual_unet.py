@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ml.runtime.fused import convolve
 
 WIDTHS = (16, 32, 64, 128)
-REACH_PX = 56  # with WIDTHS no pixel farther away has an effect
+REACH_PX = 56  # With WIDTHS, no pixel farther away has an effect.
 STRIP_ROWS = 128  # even; rows of a block's features that fit a CPU's cache
 BLOCK_PX = 2  # no pixel farther away has an effect on a block
 

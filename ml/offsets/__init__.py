@@ -7,12 +7,12 @@ from core.errors import gettext_noop as _
 from ml.runtime.methods import Method
 
 POSTING_PX = 8
-NEAR_PX = 6  # which is searched everywhere
-MAX_SEARCH_PX = 128  # to which a search is widened
-SEARCH_KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
+NEAR_PX = 6  # Offsets up to this are searched everywhere.
+MAX_SEARCH_PX = 128  # A search is widened at most to this.
+SEARCH_KERNELS_PX = (32, 64)  # Sizes are of the full-size image; the smallest with a match that stands out is used.
 CHANCE_MARGIN = 1.5
 CORRELATION_KERNELS_PX = (24, 32, 48, 64)
-COARSE_KERNELS, FINE_KERNEL = (32, 64), 32  # of whitened correlation, px
+COARSE_KERNELS, FINE_KERNEL = (32, 64), 32  # Whitened correlation uses these windows, px.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,8 +44,8 @@ SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that 
 # are compared with the larger share, so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
-HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
-BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder
+HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # A fit of bands begins with one of these.
+BOUNDS = (0.05, 1.2), (0.05, 1.0)  # A band's half and shoulder lie in these ranges.
 # Weights of a prior against texture, of one against texture that differs between the axes, which edges of shadow or of
 # fields make, and of shares that add up to 1.
 TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
@@ -56,12 +56,12 @@ TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
 MANY_LOOKS, SHOULDER = 8.0, 0.75
 MAX_HALF, EXCESS, SHOULDER_WEIGHT = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
 FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
-PERIOD_PX = 64  # over which the form of speckle is transformed, to be blurred
+PERIOD_PX = 64  # The form of speckle is transformed over this period, to be blurred.
 # Shares of speckle's variance, relative to texture's, that a pair may have in common; the first where nothing is known.
 SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
 COHERENCE = 0.7  # usual, for the form of speckle between two images
-MIN_LEARNING_CONTRAST = 6.0  # of windows from which the share of speckle in common is learned
-MAX_CORRELATION = 0.95  # that such a window counts with
+MIN_LEARNING_CONTRAST = 6.0  # The share of speckle in common is learned from windows of this contrast.
+MAX_CORRELATION = 0.95  # Such a window counts with this correlation at most.
 MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # shares of an autocorrelation: less is noise, and speckle has some of any
 # Error of the form where ground has texture, px, midway between whole and half pixels, times the square of what speckle
 # loses over a pixel: found on validation pairs of textured ground (lab.offsets.critical).

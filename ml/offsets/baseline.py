@@ -12,7 +12,7 @@ from ml.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ml.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
 MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
-CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
+CALIBRATION = 1.4  # Simulated pairs scatter so much more than predicted.
 LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
 
 

@@ -33,14 +33,14 @@ SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to 
 MARGIN = 0.0
 STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
 
-SPARSE_PX = 64  # between the nodes of the far search
+SPARSE_PX = 64  # Nodes of the far search lie so far apart.
 SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
 SPARSE_MARGIN = 1.0
-SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
+SPARSE_SHARE = 0.25  # A sparse node is searched if this share of the ground around it has no match yet.
 AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
-ALIKE_PX, MIN_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
+ALIKE_PX, MIN_ALIKE = 8.0, 2  # At least 2 of a sparse node's eight neighbours must move like it within 8 px.
 FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
-MIN_KNOWN = 0.5  # of the pixels around a node
+MIN_KNOWN = 0.5  # This share of the pixels around a node must be known.
 MIN_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 
 

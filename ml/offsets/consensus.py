@@ -12,7 +12,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
 NEIGHBOURS, MIN_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
-NEAR_SHARE = 0.2  # of the search range
+NEAR_SHARE = 0.2  # Offsets within this share of the search range are near.
 SPREADS = 4.0
 
 

@@ -19,9 +19,9 @@ from ml.runtime.device import map_in_threads
 CELL_PX = 4
 MAX_LAG_BY_LAG_PX = 10
 STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so that memory does not grow with the image.
-BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
-NOISE_SHARE = 0.03  # of the peak
-MIN_KNOWN, MIN_PART = 0.5, 0.25  # of a window
+BATCH_ELEMENTS = 16_000_000  # A batch of windows takes a few hundred megabytes.
+NOISE_SHARE = 0.03  # The noise is at least this share of the peak.
+MIN_KNOWN, MIN_PART = 0.5, 0.25  # These shares of a window must be known.
 MIN_ENERGY = 1e-6  # mean square of a window with less, which has no texture
 
 
@@ -195,7 +195,7 @@ def _strip_peaks(
     reach = 2 * search + 1
     squares = _cut(first[0], CELL_PX, CELL_PX)
     cells = products(squares.flatten(0, 1), _cut(second[0], CELL_PX + 2 * search, CELL_PX).flatten(0, 1))
-    cells = cells.reshape(*squares.shape[:2], reach**2).permute(2, 0, 1)  # in memory, lags come last
+    cells = cells.reshape(*squares.shape[:2], reach**2).permute(2, 0, 1)  # Lags come last in memory.
     own = functional.avg_pool2d(torch.stack([first[0] ** 2, first[1]])[None], CELL_PX)[0]
     squared = torch.stack([second[0] ** 2, second[1]])
     of_kernels = []

@@ -21,7 +21,7 @@ KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
 AT_ONCE = 1024  # squares
 PART_NODES = 64  # side of the parts of a field in which evidence is added
-LEVELS, REACH_NODES = 3, 13  # of the addition by weights
+LEVELS, REACH_NODES = 3, 13  # The addition by weights has so many levels and reaches so far.
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
 

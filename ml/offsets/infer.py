@@ -31,7 +31,7 @@ from ml.runtime.memory import freed_memory_kept
 
 UNITS = ("px", "px", "px", "px", "1")
 FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
-FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
+FLAT = 1e-6  # An image whose range is a smaller share of its largest value is flat.
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
     Reason.NO_TEXTURE: "no texture",

@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MIN_NODES = 100  # of stationary ground, else the slowest quarter is used
+MIN_NODES = 100  # If fewer nodes are stationary, the slowest quarter is used.
 QUARTER = 0.25
 
 

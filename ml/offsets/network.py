@@ -43,7 +43,7 @@ from ml.runtime.feeding import window_px
 
 HALO_PX = 256
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
-MIN_KNOWN = 0.5  # of a node's square
+MIN_KNOWN = 0.5  # This share of a node's square must be known.
 MAX_SHORTFALL = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 WINDOW_PX = (

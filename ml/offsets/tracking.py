@@ -46,7 +46,7 @@ MAX_CORRECTION_PX = 1.0  # largest correction of the first field of motion by th
 MAX_LOG_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
 MAX_UNLIKE = 50.0
-MIN_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
+MIN_CONTRAST = 4.5  # A match counts from here on, in standard deviations of what chance gives.
 MIN_KNOWN = 1e-3
 
 

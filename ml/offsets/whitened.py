@@ -24,13 +24,13 @@ from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate, windows
 from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
-MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
-SPECTRUM_LAGS = 8  # of the autocorrelation that the spectrum is made from
+MARGIN_PX = 8  # A window that is shifted by a part of a pixel needs this margin.
+SPECTRUM_LAGS = 8  # The spectrum is made from so many lags of the autocorrelation.
 MAX_BRIGHTNESS = 4.0  # local standard deviations: what is brighter is held there
-MIN_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
+MIN_SHARE = 0.06  # Frequencies weaker than this share of the strongest are noise.
 STEPS = 6
-MAX_STEP_PX = 1.5  # from the first stage
-CALIBRATION = 2.3  # of the standard deviation, against simulated pairs
+MAX_STEP_PX = 1.5  # The second stage moves so far from the first at most.
+CALIBRATION = 2.3  # Simulated pairs scatter so much more than predicted.
 FLOOR_PX = 0.01
 BATCH = 1024
 

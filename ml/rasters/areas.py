@@ -18,8 +18,9 @@ from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
 CLASSES = ("subsidence", "uplift")  # bands of a method that knows the sign only
-KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # of one with kinds
-SURE_SHARE = 0.7  # of one kind: nine in ten names are right from here on (`lab.deformation.causes`); less names none
+# A method with kinds has these.
+KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")
+SURE_SHARE = 0.7  # Nine in ten names are right from this share on (`lab.deformation.causes`); less names none.
 Float32 = NDArray[np.float32]
 
 

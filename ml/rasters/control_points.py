@@ -29,8 +29,8 @@ from ml.rasters.windows import Window, cut, inner, intersect
 FEWEST = 6  # points, for a polynomial of the second order
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
 PIECE_PX = 512  # small, because reading one touches several blocks
-MARGIN_PX = 8  # around resampled windows: more than the kernel's reach
-EDGE_POINTS = 9  # on each side of a part of the map, from which its window in the swath is computed
+MARGIN_PX = 8  # Resampled windows need a margin wider than the kernel's reach.
+EDGE_POINTS = 9  # So many points on each side of a part of the map give its window in the swath.
 OPPOSITE = CRS.from_string("+proj=longlat +datum=WGS84 +pm=180 +type=crs")  # longitudes without a jump at 180
 POLAR = {True: 5041, False: 5042}  # north, south
 Points = Sequence[GroundControlPoint]

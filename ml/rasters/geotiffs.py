@@ -19,7 +19,7 @@ from ml.rasters.windows import Window
 
 MAX_PIXELS = 10**9
 STRIP_ROWS, LINEAR_ROWS = 512, 64
-TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of ingest.readers.images.scenes
+TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # The keys are the scales of ingest.readers.images.scenes.
     "power": lambda values: values,
     "amplitude": lambda values: values**2,
     "db": lambda values: np.asarray(10 ** (values / 10), dtype=np.float32),

@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
-WAIT_SECONDS = 0.3  # between two checks of other workers' pieces
+WAIT_SECONDS = 0.3  # Pieces of other workers are checked so often.
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 

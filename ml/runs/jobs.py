@@ -51,7 +51,8 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
     product = run.its_product
     chosen = pieces.once("companions", lambda: [companion.pk for companion in selectors.companions_of(run=run)])
-    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
+    # A finished run lists its companions in this order.
+    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))
     postings = [source.posting_m for source in [product, *companions] if source.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)

@@ -22,7 +22,7 @@ Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
 MAX_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-MIN_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
+MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
 def velocity_fields() -> QuerySet[Product]:
@@ -45,7 +45,8 @@ def inputs_due(
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
-    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")  # as `_earlier` counts
+    # The order is that of `_earlier`.
+    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")
     return in_turn.select_related("reference", "secondary")
 
 

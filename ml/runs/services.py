@@ -38,8 +38,8 @@ from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
 MAX_RUN = timedelta(hours=6)
-CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; dozens of small pieces are computed in a second
-SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
+CHECK_SECONDS = 1.0  # Dozens of small pieces are computed in the time between two checks of whether a run may go on.
+SPARE_IN_USE = 0.5  # A run that has begun may use this share of the disk space reserved as free.
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:

@@ -23,9 +23,9 @@ from ml.statistics.stations import (
     series_rate,
 )
 
-MIN_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
+MIN_YEARS = 2.0  # In a shorter common period, a yearly wave and a rate cannot be separated.
 MAX_STATIONS = 100
-MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # in these, stations move with their continent
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # In these frames, stations move with their continent.
 
 
 class Left(StrEnum):

@@ -31,7 +31,7 @@ from ml.rasters.areas import to_geographic
 from ml.statistics.reasons import reach_of
 
 MAX_SERIES = 600  # points inside an area, and as many around it
-MAX_PLACES = 200  # of one product, the surest first
+MAX_PLACES = 200  # The surest places of a product are kept.
 DIGITS = 2
 SIMPLIFIED_DEGREES = 1e-5
 

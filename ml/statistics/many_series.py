@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ingest.readers.records import Float32, Float64
 
 MIN_DATES = 8
-MIN_KNOWN = 0.6  # of the dates of a series that is sorted into a group
+MIN_KNOWN = 0.6  # A series needs this share of its dates to be sorted into a group.
 PARTS = 12  # principal components in which groups are searched: the rest is noise
 STARTS = 6
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 BUCKETS = 1 << 16
 SIGN = np.uint32(1 << 31)
-NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # in the upper half
+NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # Both lie in the upper half.
 UPPER = 1 if sys.byteorder == "little" else 0  # half of a value
 MEDIAN = 0.5
 

@@ -20,7 +20,7 @@ from ml.statistics.series import MIN_SEASON_SPAN_YEARS
 Values = NDArray[np.floating]
 DAYS_A_YEAR = 365.25
 INTERVALS = 80
-MIN_INTERVALS = 12  # of a series whose noise is estimated; a shorter one needs stated standard deviations
+MIN_INTERVALS = 12  # The noise of a shorter series cannot be estimated; it needs stated standard deviations.
 # Shares of flicker noise in the variance; ratios of white to flicker noise are evenly spaced in the logarithm.
 FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))
 OUTLIER_SIGMAS = 6.0
@@ -255,7 +255,7 @@ def reference_plane(
     scale = max(float(np.ptp(x_m)), float(np.ptp(y_m)), 1.0)
     design = np.column_stack([np.ones_like(x_m), (x_m - middle[0]) / scale, (y_m - middle[1]) / scale])
     weighted = design * weight[:, None]
-    if np.linalg.cond(weighted) > 1e3:  # on one line
+    if np.linalg.cond(weighted) > 1e3:  # The stations lie on one line.
         return None
     solution = np.linalg.lstsq(weighted, values * weight, rcond=None)[0]
     misfit = float(np.sum((weight * (values - design @ solution)) ** 2)) / (len(values) - 3)

@@ -23,7 +23,7 @@ ORDER = 220
 SUFFIXES = raster.SUFFIXES
 OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files
 FLOAT = "S1_GRD_FLOAT"
-DB_SHARE = 0.05  # of values below 0: then they are decibels without doubt
+DB_SHARE = 0.05  # If this share of the values is below 0, they are decibels without doubt.
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by Google Earth Engine"
 LICENCE = "Copernicus Sentinel data terms"
 

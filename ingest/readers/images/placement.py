@@ -25,13 +25,13 @@ from core.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within millimetres on the ground
-MIN_KNOWN = 0.5  # of the weight, or the result is unknown: an image does not grow at its edges
+MIN_KNOWN = 0.5  # With less known weight a pixel is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]
 MIN_POSTING_M, MAX_POSTING_M = 0.5, 1000.0
 MAX_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
 EDGE_POINTS = 33
-EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
+EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # Earth Engine divides a scale in metres by this to get degrees.
 NAMED_WITHIN = 0.05
 WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 

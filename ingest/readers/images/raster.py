@@ -27,10 +27,10 @@ MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
 MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # side of a resampled piece
-SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many samples, of that side each
+SAMPLES, SAMPLE_PIXELS = 5, 64  # There are 5 x 5 samples of 64 x 64 pixels.
 MAX_DB, MIN_DB, MAX_MEDIAN_DB = 50.0, -100.0, 10.0
-NEGATIVE_SHARE = 0.001  # of values in decibels at least: no scene is all brighter than 0 dB
-FILL_SHARE = 0.05  # so many values of exactly 0 dB are no measurement
+NEGATIVE_SHARE = 0.001  # Decibels are negative at least in this share: no scene is all brighter than 0 dB.
+FILL_SHARE = 0.05  # If more values are exactly 0 dB, they are no measurement.
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from core.text import distinct_values
 from ingest.readers.context.tables import number, open_text, position
 from ingest.readers.records import Float32
 
-MAX_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
-MAX_SERIES = 20_000  # in one file; there are about as many GNSS stations in the world
+MAX_BYTES = 512 * 2**20  # Ten thousand days of one station are about 2 MB of text.
+MAX_SERIES = 20_000  # The world has about as many GNSS stations as one file may hold.
 MAX_CODE_LENGTH = 40
 MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
 MAX_DISPLACEMENT_MM = 1e6  # a kilometre; larger displacements are errors of the file

@@ -21,7 +21,7 @@ EXCEL_DAY_0 = date(1899, 12, 30)
 YEARS = range(1970, 2101)
 RADAR_YEARS = range(1985, 2101)  # Names of columns that are dates lie in the years of radar satellites.
 MIN_DATES = 3  # columns that look alike; fewer are taken for dates only under a prefix that says so
-NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
+NOTATIONS: dict[str, Callable[[float], date]] = {  # A table's first row may name days in these notations.
     "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
     "excel": lambda number: EXCEL_DAY_0 + timedelta(days=math.floor(number)),
     "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),

@@ -23,7 +23,7 @@ SUFFIXES = frozenset({".parquet", ".geoparquet"})
 MAGIC = b"PAR1"
 MAX_ROWS = 10**9
 MAX_GROUP_BYTES = 4 * 2**30
-BOMB_BYTES = 64 * 2**20  # below it, no ratio of packing does harm
+BOMB_BYTES = 64 * 2**20  # Smaller files do no harm, however tightly they are packed.
 REMEDY = "Export it again as GeoParquet"
 _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 

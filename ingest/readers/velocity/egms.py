@@ -28,7 +28,7 @@ EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
 L3_POSTING_M = 100.0
-HEAD_BYTES = 2**20  # of the table, read at once for its first points
+HEAD_BYTES = 2**20  # So much of the table is read at once for its first points.
 
 # role -> the names that releases have used
 ALIASES = {role: (role,) for role in ("pid", *columns.PLACES, *columns.LOS_VECTOR, "temporal_coherence")} | {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ingest.readers.records import Float32, Float64
 
 FREQUENT = 64  # a pattern of more pixels is solved by itself
-MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
+MATRIX_VALUES = 2**21  # The matrices that are inverted at a time take 16 MiB.
 
 
 @dataclass(frozen=True, kw_only=True)

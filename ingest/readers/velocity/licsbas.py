@@ -41,7 +41,7 @@ REQUIRED = ("imdates", "cum", "vel", *PLACE)
 REMEDY = "Run LiCSBAS again"
 GOOD = 1.0
 VECTOR = ("E", "N", "U")
-VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over a few pixels
+VECTOR_TOLERANCE = 0.05  # A unit vector that was averaged over a few pixels is so much too short at most.
 MAX_TEXT = 200_000  # bytes of a parameter file or a list of dates
 
 

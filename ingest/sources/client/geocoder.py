@@ -15,7 +15,7 @@ from core.http.allow_list import AllowList
 from core.http.faults import SearchFailed, understood
 from core.http.transport import USER_AGENT, guard
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
+TIMEOUT_SECONDS = (3.0, 5.0)  # The times are for connecting and between two bytes. A person waits, so they are short.
 MAX_NAME_LENGTH = 120
 PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other languages
 

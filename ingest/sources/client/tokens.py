@@ -25,7 +25,7 @@ from core.http.transport import BUSY, guard, retry_after_seconds
 MARGIN_SECONDS = 60.0  # A request takes a while to arrive, so a token is renewed before its end.
 REFUSED_PAUSE_SECONDS = 300.0  # Servers lock an account after a few wrong passwords.
 AWAY_PAUSE_SECONDS = 30.0
-TIMEOUT_SECONDS = (15.0, 30.0)  # for connecting; between two bytes
+TIMEOUT_SECONDS = (15.0, 30.0)  # The times are for connecting and between two bytes.
 
 
 @dataclass(frozen=True)

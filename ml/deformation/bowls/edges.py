@@ -17,20 +17,20 @@ from ml.rasters.regions import regions
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MIN_CELLS = 3
-MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # of a track, around and inside a candidate
+MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # A track needs so many points around and inside a candidate.
 MAX_INSIDE = 75.0  # points inside a candidate that count: over kilometres neither kind of ground is as simple as this
 MIN_RING_M, MAX_RING_M = 300.0, 1_500.0  # width of the ground around a candidate; between them it is its radius
-APART_M = 200.0  # from a candidate on, points show its still ground
+APART_M = 200.0  # Points farther from a candidate show its stable ground.
 MIN_SIGMA_MM_YR = 0.5
 MAX_CYCLE_MM_YR = 35.0  # A cycle of C band lost in each winter moves a patch by 28 mm/yr; faster ones are no error.
-JOINED_CELLS = 2  # by which candidates are widened to be one
+JOINED_CELLS = 2  # Candidates that meet when widened by so many cells are one.
 # Areas of exp(-(r/a)^(2/s)) beyond a share u of its peak grow as ln(1/u)^s: from a Gaussian bowl to one of order 8.
 STEEPNESS = (1.0, 0.5, 0.25)
-SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # of the peak
+SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # These are shares of the peak.
 PEAKS = np.linspace(0.5, 1.6, 12)  # tried, as multiples of the highest tenth's rate
 OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # points with any rate; deviations over which they are spread
 BIN_SIGMA = 0.2  # width of the histogram's bins, deviations
-ROUNDS = 15  # of expectation and maximisation for the share of ground that moves
+ROUNDS = 15  # The share of moving ground takes so many rounds of expectation and maximisation.
 
 
 def edges_of(

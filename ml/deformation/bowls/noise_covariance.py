@@ -24,12 +24,12 @@ from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
-GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # of parts with covariance exp(-(d / scale)²)
+GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # These parts have the covariance exp(-(d / scale)²).
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
 PAIRS, NEAR_POINTS = 40_000, 2_500  # random pairs; points whose neighbours give the near pairs
 NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
-MIN_PAIRS = 150  # in a class
-ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would move in steps
+MIN_PAIRS = 150  # A class of distances needs so many pairs.
+ROUNDING_MM_YR = 0.1  # Released rates are rounded: without noise, medians of differences would move in steps.
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
 SQUARE_M, MIN_IN_SQUARE, MIN_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
 MIN_MM2_YR2 = 0.02
@@ -38,7 +38,7 @@ USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a 
 MAX_PLACES = (
     50.0  # More independent places of a distance do not count: beyond them, the form of the covariance is what errs.
 )
-ROUNDS = 8  # of the fit, whose weights follow from its result
+ROUNDS = 8  # The fit is repeated, because its weights follow from its result.
 
 
 class NoiseCovariance(NamedTuple):

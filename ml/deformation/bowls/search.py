@@ -52,11 +52,13 @@ TURNS = 2  # The second fits the noise without the bowls that the first found; t
 PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
 AREA_M2 = 1e9
 MIN_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
-USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
+# Ratios spread less than 1, as SHARED_MM_YR is mostly too high; this prior counts as 30 places.
+USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0
 FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
-NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
-FREQUENCIES = (torch.arange(256) + 0.5) / 256  # of that table's integral, 1/radius: a bowl has no higher ones
+NOISES = torch.logspace(-3, 4, 15)  # Information is tabulated for these noises of a cell, (mm/yr)².
+# The table integrates over these, 1/radius: a bowl has no higher frequency.
+FREQUENCIES = (torch.arange(256) + 0.5) / 256
 
 Strips = dict[str, tuple[int, list[Core]]]
 

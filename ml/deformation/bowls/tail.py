@@ -11,7 +11,7 @@ from scipy import ndimage
 from ml.deformation.gridding.points import Float32
 
 FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
-MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
+MEDIAN_EXCESS = float(np.log10(2))  # In Gaussian noise, maxima exceed a low score by so many decades.
 USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if so many maxima had shown it.
 MAX_STRETCH = 5.0  # A scene full of motion must keep some of it.
 APART_CELLS = 9  # Maxima are the highest of so many cells.

@@ -8,9 +8,9 @@ from ml.deformation.gridding.points import Float32
 
 MIN_STILL = 5  # cells
 STILL_SPREAD_MM_YR = 1.0  # greatest difference from the level of still ground, where
-MOSTLY_STILL = 0.6  # of the cells lie within it
+MOSTLY_STILL = 0.6  # This share of the cells lies within it.
 STANDS_AT_MM_YR = 0.75  # greatest difference from any other level, where
-MIN_STILL_SHARE = 0.01  # of the cells must lie within it; more, the farther the level is from zero
+MIN_STILL_SHARE = 0.01  # This share of the cells must lie within it; more, the farther the level is from zero.
 ZERO_OFF_MM_YR = 2.0  # standard deviation of products' zeros against still ground
 
 

@@ -14,7 +14,7 @@ from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
-ON_EDGE = 1e-4  # of a cell: gridded products give corners or centres of cells, exactly or to the centimetre
+ON_EDGE = 1e-4  # Gridded products give corners or centres of cells, exactly or to the centimetre.
 HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 

@@ -14,7 +14,8 @@ DATES_MISS = 2.0  # a rate's standard deviation lacks errors shared by all dates
 CELL_RATIO = 4 / 3  # noise of a cell over that of despiked points, whose neighbours share values; on simulated ground
 FEWEST = 10
 TAIL = 0.9  # quantile of the misfits: some products of few points have far longer tails than their middle shows
-TAIL_OF_TWO = float(-np.log(1 - TAIL))  # of a sum of squares of two degrees of freedom, over its mean
+# A sum of squares with two degrees of freedom exceeds this multiple of its mean so rarely.
+TAIL_OF_TWO = float(-np.log(1 - TAIL))
 
 
 def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> float | None:

@@ -11,7 +11,7 @@ from ml.deformation.motion.model import Candidates, Change, Fit, Kind, SeriesLik
 from ml.deformation.motion.noise import Float64
 from ml.deformation.series.regression import DAYS_PER_YEAR
 
-KINDS: tuple[Kind, ...] = ("rate", "step")  # of changes that are searched
+KINDS: tuple[Kind, ...] = ("rate", "step")  # The search looks for these kinds of changes.
 CRITICAL = {"rate": 22.0, "step": 24.0}  # twice the log of the likelihood ratio that a change needs
 MAX_CHANGES = 5
 EDGE_DATES, EDGE_YEARS = 6, 0.3  # least on either side of a change of rate

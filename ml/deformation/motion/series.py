@@ -21,7 +21,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MIN_DATES = 24
 MIN_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
-DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
+DROP_90 = 5.0  # Twice the log-likelihood drops so much: 2.7 if the noise were known, 5 on validation series.
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # standard deviations of a rate that is surely not 0
 MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
@@ -208,7 +208,7 @@ def _describe(
     bends = sorted((change for change in changes if change.kind in ("rate", "curve")), key=lambda change: change.day)
     starts = [float(days[0]), *(float((change.day - first).days) for change in bends if change.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
-    if any(change.kind == "curve" for change in bends):  # from the rate at the beginning to that at the end
+    if any(change.kind == "curve" for change in bends):  # The rates are those at the beginning and at the end.
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
     if bends and bends[-1].kind == "curve":  # there is no day on which it began, turned or came to rest

@@ -40,7 +40,7 @@ MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", 
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
 DOUBT = 0.6  # the highest share of a kind that is not sure
-DOWN_THE_SLOPE = 0.7  # from here on, the slope itself speaks for a slide
+DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
     *(f"rim {kind}" for kind in KINDS),

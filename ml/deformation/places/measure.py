@@ -21,20 +21,20 @@ from ml.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # least rate that is drawn as moving
 LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
-HALF, CORE = 0.5, 0.8  # of the peak
+HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
 OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
 MIN_AROUND = 20
-MAX_PARTS = 100  # of an area; more parts are scattered over all of its ground
+MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
 MIN_CELLS = 4
-MODEL_SHARE = 0.07  # of the peak: error because a smooth covariance does not fit all shapes of ground
-MEDIAN_SHARE = 0.2  # of the median: its error from outlines drawn too narrow or wide, on validation tiles
-INTERVAL_FACTOR = 1.2  # so that nine in ten intervals contain the truth, on validation tiles
-SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must exceed the level at which it is drawn
+MODEL_SHARE = 0.07  # A smooth covariance does not fit all shapes of ground: an error of this share of the peak.
+MEDIAN_SHARE = 0.2  # Outlines drawn too narrow or wide change the median by this share, on validation tiles.
+INTERVAL_FACTOR = 1.2  # Nine in ten intervals of validation tiles then contain the truth.
+SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by so many sigmas.
 
 
 class Background(NamedTuple):

@@ -11,7 +11,7 @@ from ml.deformation.gridding.points import Float64
 
 EIGHT = np.ones((3, 3), dtype=bool)
 LEVELS = 40
-OWN_SHARE = 0.5  # of its height: a peak that rises less above its saddle belongs to the higher peak
+OWN_SHARE = 0.5  # A peak that rises above its saddle by less of its height belongs to the higher peak.
 OWN_SIGMAS = 4.0
 BoolMap = NDArray[np.bool_]
 

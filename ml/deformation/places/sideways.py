@@ -20,15 +20,15 @@ from ml.rasters.line_of_sight import LineOfSight
 
 MIN_POINTS, MIN_CELLS, MIN_HEIGHTS = 3, 8, 10
 NEAR_M = 100.0  # margin around an outline in which heights are used
-OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # of points around an area whose median is its zero
+OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # So many points around an area have a median that is its zero.
 STEEP = 0.1  # rise per metre from which a slope counts fully
-MIN_SEEN = 0.2  # of a motion down the slope, measured along a line of sight
+MIN_SEEN = 0.2  # A line of sight must measure this share of a motion down the slope.
 OPPOSITE = 0.6  # least length of the difference of two horizontal directions
 CELLS_A_RADIUS, MAX_DISTANCE_RADII = 5.0, 2.5
-SPACINGS = 1.5  # of points, along the side of the squares in which two tracks are compared
+SPACINGS = 1.5  # Squares in which two tracks are compared have so many spacings of points a side.
 EDGE_REACH = 0.6  # radii on either side of an outline
-WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # of an edge, in radii
-SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # of the outline, in radii
+WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # Edges may have these widths, in radii.
+SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie so far off, in radii.
 MIN_AT_EDGE = 15
 Outline = Polygon | MultiPolygon
 

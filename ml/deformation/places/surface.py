@@ -22,7 +22,7 @@ SPIKE_SHARE = 0.5  # and by more than this share of that median,
 MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many neighbours differ less than this from it
 CORRELATED_M = 50.0  # points closer than this share their errors
 REACH_M = 200.0  # no motion is drawn farther than this from all points
-FINEST_M, MAX_NODES = 50.0, 250  # of the grid; nodes along its longer side
+FINEST_M, MAX_NODES = 50.0, 250  # The grid is no finer, and has no more nodes along its longer side.
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
 AGREEMENT = 2.0  # standard errors by which agreeing kernels may differ
 NOISE_POINTS = 3_000  # points from which the noise is estimated
@@ -79,7 +79,8 @@ def drop_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float
     alike = apart <= np.maximum(ALIKE_SIGMAS * noise, ALIKE_SHARE * np.abs(velocity))[:, None]
     kept = ~stands_out | (alike.sum(axis=1) >= MIN_ALIKE)
     heights = np.full(x.size, np.nan) if height_m is None else np.asarray(height_m, dtype=np.float64)
-    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)  # in a Poisson process the fourth nearest is 1.1 away
+    # In a Poisson process the fourth nearest is 1.1 spacings away.
+    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)
     return Samples(x[kept], y[kept], velocity[kept], heights[kept], spacing, noise)
 
 

@@ -13,7 +13,7 @@ from ml.rasters.areas import Tilt
 
 NEIGHBOURS = 9  # cells of a plane
 FEWEST = 6
-SPREAD = 0.25  # of the logarithm, added to the simulations': then nine in ten intervals are right on validation tiles
+SPREAD = 0.25  # Added to the simulations' spread of the logarithm, it makes nine in ten intervals right.
 WITHIN_90 = 1.645
 
 

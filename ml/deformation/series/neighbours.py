@@ -22,7 +22,7 @@ CELL_M = 250.0
 ODD_BEYOND, MAX_ODD = 0.25, 0.25  # distance of an odd step from every whole number; share of odd steps
 MIN_STEPS, MAX_BIAS = 5, 0.08  # others that can contradict; their mean distance from whole numbers
 MIN_EVERYWHERE, MAX_STEPPING = 0.02, 0.4
-MIN_UNDONE = 0.4  # of the others, and at least MIN_STEPS: with so many undone, a doubtful step is undone as well
+MIN_UNDONE = 0.4  # If this share of the others, and at least MIN_STEPS, are undone, a doubtful step is, too.
 
 
 class _Around(NamedTuple):

@@ -24,7 +24,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 NEWEST_DAYS = 180  # length of the newest period
 MIN_BEFORE_DAYS = 550  # before the newest period; in a shorter time, season, curvature and rate are not separable
 MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
-MIN_POINTS = 3  # of a cluster
+MIN_POINTS = 3  # A cluster needs so many points.
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
 FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
 MIN_CHANGE_MM_YR = 3.0  # smaller changes are not reported

@@ -12,11 +12,11 @@ from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MAX_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MAX_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
+MAX_FINE_CELLS = 15_000  # If more cells are known, they are twice as wide: they still show bowls of 5 km.
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
-MIN_WEIGHT = 0.02  # of smoothed cells
+MIN_WEIGHT = 0.02  # Smoothed cells need this weight.
 
 
 class WideCells(NamedTuple):

@@ -19,12 +19,13 @@ from ml.statistics.robust import MAD_TO_SIGMA
 LAGS_KM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 MIN_LAGS, LAGS_A_SCENE = 4, 12  # least width of a scene, in lags: motion that fills it is nearly straight over one
 KNEE_KM = 10.0
-EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)  # of the two-dimensional spectrum; 8/3: turbulent atmosphere
+# The two-dimensional spectrum has one of these exponents; turbulent atmosphere has 8/3.
+EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)
 USUAL_EXPONENT = 2.67
 OUTER_KM = 100.0  # waves longer than this have no more power
 MIN_DIFFERENCES = 30
 MIN_WHITE_MM2_YR2, MIN_LONG_MM2_YR2 = 0.01, 0.1
-MIN_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
+MIN_WHITE_SHARE = 0.05  # Less white noise beside the long waves would only slow the solution down.
 TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 

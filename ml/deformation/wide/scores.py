@@ -23,11 +23,11 @@ from ml.deformation.wide.noise import WideNoise
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
 ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
-MARGIN_KM, MIN_KM = 100.0, 128.0  # of the torus
-MIN_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
+MARGIN_KM, MIN_KM = 100.0, 128.0  # The torus has this margin and size at least.
+MIN_INFORMATION = 1e-3  # A bowl of 1 mm/yr must have this information.
 MIN_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
 LARGE_SCENE = 10.0  # times the size of a shape
-MIN_CELLS = 12.0  # under a shape
+MIN_CELLS = 12.0  # A shape needs so many cells under it.
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
 TOLERANCE, MAX_STEPS, MIN_DOT = 5e-3, 50, np.float32(1e-30)
 OUTLIER, ROUNDS = 2.5, 2

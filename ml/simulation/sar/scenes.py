@@ -49,7 +49,7 @@ class SceneConfig:
     speed_m_day: float = 3.0
     bearing_deg: float = 120.0
     rainy_date: int = 3
-    rain_keeps: float = 0.85  # of the coherence
+    rain_keeps: float = 0.85  # Rain leaves this share of the coherence.
 
 
 class Event(NamedTuple):

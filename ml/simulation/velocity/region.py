@@ -53,7 +53,7 @@ class RegionConfig:
     tracks: tuple[TrackGeometry, ...] = (ASCENDING, DESCENDING)
     density: Density = field(default_factory=Density)
     noise: VelocityNoise = field(default_factory=VelocityNoise)
-    nuisance: Nuisance | None = None  # in place of noise: atmospheric delay, ramps, seams and warm buildings as well
+    nuisance: Nuisance | None = None  # It replaces the noise by delay, ramps, seams and warm buildings as well.
     first_date: dt.date = dt.date(2019, 1, 3)
     years: int = 5
     repeat_days: int = 12

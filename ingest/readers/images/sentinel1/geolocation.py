@@ -160,7 +160,8 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 def _positions_at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
     """Return (map positions of pixels at height 0, their map shift in x and y per metre of height, (2, n, m))."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
+    # The gradient points away from the satellite.
+    away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])
     with np.errstate(divide="ignore", invalid="ignore"):
         away /= np.hypot(*away)  # NaN where two points coincide: refused by is_sane
     per_m = away / np.tan(np.radians(points.incidence_deg))
@@ -292,7 +293,7 @@ def resample(
     whole = bool(seen.all())
     if not whole:
         nearest = scipy.ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
-        amplitude = amplitude[tuple(nearest)]  # so that the spline does not swing at the border
+        amplitude = amplitude[tuple(nearest)]  # The nearest values keep the spline from swinging at the border.
     offset = np.array([sighting.line - window.line, sighting.pixel - window.pixel], dtype=np.float32)
     full = bool(inside.all())
     at = sighting.at + offset[:, None, None] if full else sighting.at[:, inside] + offset[:, None]

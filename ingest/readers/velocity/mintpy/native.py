@@ -23,7 +23,7 @@ ORDER = 90
 SUFFIXES = hdf5.SUFFIXES
 MAIN = ("timeseries", "velocity")
 SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
-MASK = "maskTempCoh"  # of a folder's masks, the one of the measured pixels
+MASK = "maskTempCoh"  # Of a folder's masks, this one marks the measured pixels.
 SIDE = {
     "timeseries": {"displacement": "timeseries"},
     "velocity": {"velocity": "velocity", "velocity_std": "velocityStd"},
@@ -140,7 +140,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
                 raise InputError(path, problem, REMEDY)
-    units = gate.Units("m/yr", "toward")  # of files that hold no motion
+    units = gate.Units("m/yr", "toward")  # The file may hold no motion, and then its units do not matter.
     if kind in MAIN:
         unit = attributes.get("UNIT", "")
         units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")

@@ -187,7 +187,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
         if not good.any():
             continue
         before = chain[frame.dates.index(file.reference)]
-        with np.errstate(over="ignore", invalid="ignore"):  # of a damaged value, refused below
+        with np.errstate(over="ignore", invalid="ignore"):  # A damaged value may overflow; it is refused below.
             moved = hdf5.numbers(file.path, content, file.layer, (rows, cols)) * np.float32(LAYERS[file.layer]) + before
             for name in frame.corrections:
                 moved -= hdf5.numbers(file.path, content, name, (rows, cols))
