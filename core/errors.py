@@ -7,8 +7,8 @@ from os import PathLike
 from typing import TypeVar
 
 Value = TypeVar("Value")
-MAX_LINE = 500  # letters of a name of a file and what is said of it
-MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
+MAX_LINE = 500  # A message and the name of its file have at most so many letters.
+MAX_REFUSAL = 200  # A person reads so many letters of problem and remedy at once.
 MIN_PROBLEM = 60  # The problem keeps at least so many characters, whatever the remedy.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})

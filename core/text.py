@@ -40,7 +40,7 @@ def _byte(sign: str) -> bytes:
     try:
         return sign.encode("cp1252")
     except UnicodeEncodeError:
-        return sign.encode("latin-1")  # five bytes that Windows-1252 leaves undefined
+        return sign.encode("latin-1")  # Windows-1252 leaves five bytes undefined.
 
 
 def plain_text(text: str, instead: str = "") -> str:

@@ -35,7 +35,7 @@ from detection.tables.reviews import (
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
-__all__ = [  # beside the models below
+__all__ = [  # These tables are defined in other modules.
     "AlertEdit",
     "AlertLife",
     "AlertMethods",

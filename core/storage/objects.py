@@ -32,7 +32,8 @@ from core.storage import Entry, RasterStorage
 
 R = TypeVar("R")
 
-FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # error codes of servers
+# Servers answer with these codes when they are full.
+FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}
 TRIES = 4  # A request is repeated so often with growing pauses; later the whole work is tried again.
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20

@@ -25,7 +25,7 @@ from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
 WITHIN_90 = 1.645  # standard deviations
-PAIRS_TOGETHER = 3  # last pairs; their median counts, so that one wrong pair is not reported
+PAIRS_TOGETHER = 3  # The median of the last pairs counts, so that one wrong pair is not reported.
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:

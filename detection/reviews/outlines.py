@@ -14,7 +14,7 @@ from shapely.validation import explain_validity
 
 from core.areas import area_of, join_halves, split_at_date_line, turn_near
 
-MIN_M2, MAX_M2 = 100.0, 2e9  # a house; more than the largest region found so far
+MIN_M2, MAX_M2 = 100.0, 2e9  # The smallest is a house; the largest exceeds all regions found so far.
 MAX_CORNERS = 5000
 MAX_TEXT_LENGTH = 500_000
 NEAR_M = 5000.0

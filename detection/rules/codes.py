@@ -12,7 +12,7 @@ def encode(number: int) -> str:
     if number < 1:
         raise ValueError(f"{number} is no row number")
     length = _SHORTEST
-    first = 0  # the first number that has this length
+    first = 0  # Numbers of this length begin here.
     while number - first >= 32**length:
         first += 32**length
         length += 1

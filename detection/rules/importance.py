@@ -47,7 +47,7 @@ MM_YR_PER_M_DAY = 365_250.0
 SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
-NO_MOTION, AT_REST = -20.0, -40.0  # farther apart than all other terms together
+NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other terms together.
 MIN_MOVING = NO_MOTION / 2  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
 BELOW = 0.001  # A grade ends by so many steps below the next one.

@@ -40,7 +40,7 @@ from ml.statistics.series import fit_series
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
-MAX_CORRECTED = 100_000  # points in and around an area: with more, series are not read (this takes seconds)
+MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
 MAX_SERIES = 1_000  # points inside an area whose series are examined one by one
 
 

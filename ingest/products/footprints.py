@@ -38,7 +38,7 @@ class Footprint:
         """Return the footprint, degrees; empty without points."""
         known = np.isfinite(self._west)
         empty = np.flatnonzero(~known.any(axis=0))
-        turn = int(empty[0]) if empty.size else 0  # a group on both sides of 180 begins behind an empty column
+        turn = int(empty[0]) if empty.size else 0  # A group on both sides of 180 degrees begins behind an empty column.
         west, south, east, north, known = (
             np.roll(part, -turn, axis=1) for part in (self._west, self._south, self._east, self._north, known)
         )

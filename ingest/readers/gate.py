@@ -176,7 +176,7 @@ class _Gate:
     def __init__(self, path: Path, field: VelocityField, changes: list[str]) -> None:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
         self.rows = 0  # rows that readers gave, refused ones included
-        self.admitted = self.views = 0  # points; batches whose line of sight was seen
+        self.admitted = self.views = 0  # The first counts points, the second batches whose line of sight was seen.
         self.last_reason = ""  # The reason is that of the last row that was left out.
         self.unknown: Counter[str] = Counter()
         self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
@@ -539,7 +539,8 @@ class _Ids:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)  # one bit per hash: most new ids are seen to be new
+        # Each hash has a bit, which shows that most new ids are new.
+        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)
         self.chunks: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []  # (sorted hashes of ids, of contents)
 
     def sift(self, batch: PointBatch) -> PointBatch:

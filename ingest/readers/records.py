@@ -111,8 +111,8 @@ class Declaration:
     acquired_at: datetime | None = None
     platform: str | None = None
     direction: Direction | None = None
-    needs_period: bool = False  # whether the caller can use velocities only with the days that they cover
-    for_lacking: bool = False  # whether unit and sign hold only for files that state none, as those of a whole folder
+    needs_period: bool = False  # If true, the caller cannot use velocities without the days that they cover.
+    for_lacking: bool = False  # If true, unit and sign hold only for files of a folder that state none.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,7 +32,8 @@ MIN_SIGMA = 0.01
 GRID = np.linspace(0.0, 0.99, 34)  # The posterior is computed at these coherences.
 TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)
 MAX_VARIANCES = 10**6  # A quantile is read from at most so many variances.
-BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
+# A bright pixel exceeds the median of this window (px) by so many spreads of speckle.
+BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0
 
 
 class Estimate(NamedTuple):

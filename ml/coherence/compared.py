@@ -16,7 +16,7 @@ from ml.rasters.results import RasterResult
 from ml.rasters.windows import Window, cut, grown, inner
 from ml.statistics.quantiles import MEDIAN
 
-RATIO_PX = 7  # window of the change of backscatter, the only visible change where plants keep coherence low
+RATIO_PX = 7  # Where plants keep coherence low, only backscatter shows a change; it is averaged over this window.
 TO_DECIBEL = 10 / np.log(10)
 PIECE_PX = 1024  # A piece with twelve predecessors and twenty other pairs takes about a gigabyte.
 UNITS = {

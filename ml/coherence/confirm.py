@@ -25,13 +25,13 @@ Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 # Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
-BEYOND_IMAGE = 1.0  # sigma: by so much, as a difference of squares, an event explains more than any one image
-IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # noise that all pairs of an image, and all pairs of a place, share
-MIN_SPANNING = 2  # pairs that span an event, of three images or more
-LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
+BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by so many sigma as a difference of squares.
+IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # All pairs of an image share the first noise, all pairs of a place the second.
+MIN_SPANNING = 2  # So many pairs, of three images or more, must span an event.
+LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within so many images after an event stay low.
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
-NO_COHERENCE = 0.2  # lower limit of estimates from detected images
-MIN_ABLE = 0.05  # coherence that a pair can lose at least
+NO_COHERENCE = 0.2  # Estimates from detected images are never lower.
+MIN_ABLE = 0.05  # A pair can lose at least this coherence.
 CELLS_AT_ONCE = 65536
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
@@ -123,7 +123,7 @@ def patches_of(evidence: Sequence[PairChange], part: Part, corner: tuple[int, in
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
     node: dict[tuple[str, int, int], int] = {}  # The key is part, explanation and patch.
-    at: dict[tuple[int, int, int], int] = {}  # node by explanation, row and column
+    at: dict[tuple[int, int, int], int] = {}  # The node of each explanation, row and column.
     for name, patches in parts.items():
         for number, row, col, label in patches.touching.tolist():
             at[number, row, col] = node.setdefault((name, number, label), len(node))

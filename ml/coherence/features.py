@@ -25,7 +25,7 @@ IMAGES = 2
 INPUTS = IMAGES + 1 + 3 + FACTS  # the images come first
 PLANES = 8
 WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
-SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
+SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.
 LARGEST = 8.0  # natural logarithm of power against the image's median
 BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
 

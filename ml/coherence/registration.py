@@ -17,10 +17,10 @@ from ml.rasters.imagery import high_pass
 MAX_SHIFT_PX = 4
 RESAMPLED_PX = MAX_SHIFT_PX + 3  # a shift of MAX_SHIFT_PX, found a little beyond it, and two taps of the interpolation
 MIN_SHIFT_PX = 0.05
-SPECKLE_PX = 15  # what is wider is texture
+SPECKLE_PX = 15  # Wider structures are texture.
 STEP_PX = 0.5
-USUAL_PX = 1.5  # standard deviation of shifts: what lies farther must stand out more
-MIN_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
+USUAL_PX = 1.5  # Shifts have this standard deviation; matches farther away must stand out more.
+MIN_SCORE = 4.0  # In standard deviations of chance; noise reaches 3.5 in one pair of a hundred.
 SPECTRUM_BINS = 9
 MIN_POWER = 0.02  # Below this share of its mean, a spectrum is not whitened.
 

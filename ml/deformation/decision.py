@@ -11,14 +11,16 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-MIN_RARITY = 0.0  # decades, because much motion is not bowl-shaped
-MAX_RARITY = 6.0  # decades; errors that the noise covariance does not hold reach any number of them
+MIN_RARITY = 0.0  # Rarity counts from zero decades, because much motion is not bowl-shaped.
+MAX_RARITY = 6.0  # Errors that the noise covariance does not hold reach any number of decades.
 WIDE_M = 1_000.0  # From this radius on, rarity has a further weight, because the network sees less.
 MAX_NETWORK = 8.0  # limit of the logit
-MAX_PATCH = 40.0  # nats; a limit, as one wrong model of both kinds of ground must not decide without end
-USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it
-DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
-CANDIDATE = -4.0  # log-odds from which edges are looked at, so low that no threshold in use is lower
+MAX_PATCH = 40.0  # One wrong model of both kinds of ground must not decide without end (nats).
+# The term is 0 at the usual rate; the log of a rate's ratio to it is limited.
+USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0
+# Rates above exceed all errors of delay and land cover, and all cycles over a product's years.
+DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0
+CANDIDATE = -4.0  # Edges are examined from these log-odds on; no threshold in use is lower.
 SURE = 20.0  # log-odds where the rate exceeds all errors
 
 

@@ -30,7 +30,7 @@ WAVELENGTH_MM, YEARS = 55.5, 5.0  # The wavelength is Sentinel-1's, the years th
 WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
 SIGMA = WINDOW / 6  # The Gaussian weights have this sigma in cells.
 NEAR_M, MIN_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
-RANK, ROUNDS, SHRINK = 8, 15, 3.0  # The matrix completion has this rank, number of rounds and threshold.
+RANK, ROUNDS, SHRINK = 8, 15, 3.0  # The matrix completion has this rank, number of rounds and ridge.
 BATCH = 64
 UNSEEN = -30.0  # logit where no window was judged
 

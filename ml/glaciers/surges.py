@@ -22,7 +22,7 @@ VERSION = "3"  # Raise it when the numbers change.
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # The onset is at this share of the whole rise.
-PEAK_PAIRS = 3  # their median counts in the search for the peak
+PEAK_PAIRS = 3  # The peak is that of medians of so many pairs.
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SurgeRule:
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
-    gap_pairs: int = 3  # quieter pairs that do not end a surge
+    gap_pairs: int = 3  # So many quieter pairs do not end a surge.
 
 
 class Moment(NamedTuple):

@@ -59,10 +59,10 @@ FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
 PERIOD_PX = 64  # The form of speckle is transformed over this period, to be blurred.
 # Shares of speckle's variance, relative to texture's, that a pair may have in common; the first where nothing is known.
 SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
-COHERENCE = 0.7  # usual, for the form of speckle between two images
+COHERENCE = 0.7  # The form of speckle between two images usually has this coherence.
 MIN_LEARNING_CONTRAST = 6.0  # The share of speckle in common is learned from windows of this contrast.
-MAX_CORRELATION = 0.95  # Such a window counts with this correlation at most.
-MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # shares of an autocorrelation: less is noise, and speckle has some of any
+MAX_CORRELATION = 0.95  # Higher correlations are clipped, else one window would outweigh all others.
+MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # A smaller share of texture is noise, and speckle always has a share.
 # Error of the form where ground has texture, px, midway between whole and half pixels, times the square of what speckle
 # loses over a pixel: found on validation pairs of textured ground (lab.offsets.critical).
 FORM_PX = 0.036

@@ -20,9 +20,9 @@ CELL_PX = 4
 MAX_LAG_BY_LAG_PX = 10
 STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so that memory does not grow with the image.
 BATCH_ELEMENTS = 16_000_000  # A batch of windows takes a few hundred megabytes.
-NOISE_SHARE = 0.03  # The noise is at least this share of the peak.
+NOISE_SHARE = 0.03  # Smaller values are noise; they are raised to this share of the peak.
 MIN_KNOWN, MIN_PART = 0.5, 0.25  # These shares of a window must be known.
-MIN_ENERGY = 1e-6  # mean square of a window with less, which has no texture
+MIN_ENERGY = 1e-6  # A window with a smaller mean square has no texture.
 
 
 class Peaks(NamedTuple):

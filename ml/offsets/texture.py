@@ -13,7 +13,7 @@ from ml.runtime.box_mean import box, inside
 WINDOW_PX = 21
 MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a texture depends on pixels this far away.
 MIN_SHARE = 0.5  # This share of a window must be known.
-MAX_BRIGHTNESS = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at this multiple of the surroundings' geometric mean.
 MAX_TEXTURE = 5.0
 TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
 

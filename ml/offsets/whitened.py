@@ -26,7 +26,7 @@ from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
 MARGIN_PX = 8  # A window that is shifted by a part of a pixel needs this margin.
 SPECTRUM_LAGS = 8  # The spectrum is made from so many lags of the autocorrelation.
-MAX_BRIGHTNESS = 4.0  # local standard deviations: what is brighter is held there
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at so many local standard deviations.
 MIN_SHARE = 0.06  # Frequencies weaker than this share of the strongest are noise.
 STEPS = 6
 MAX_STEP_PX = 1.5  # The second stage moves so far from the first at most.

@@ -18,7 +18,7 @@ from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
 CLASSES = ("subsidence", "uplift")  # bands of a method that knows the sign only
-# A method with kinds has these.
+# A method that knows kinds gives a share of each of these.
 KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")
 SURE_SHARE = 0.7  # Nine in ten names are right from this share on (`lab.deformation.causes`); less names none.
 Float32 = NDArray[np.float32]
@@ -180,7 +180,7 @@ def motions(
         for region in regions(probability, thresholds.enter, thresholds.leave, widened)
     ]
     together: list[Motion] = []
-    of: dict[tuple[str, str], list[int]] = defaultdict(list)  # where in it those of a name and a sign are
+    of: dict[tuple[str, str], list[int]] = defaultdict(list)  # Positions of each name and sign.
     for motion in sorted(candidates, key=lambda motion: -int(motion.main.sum())):
         others = [at for sign in classes if sign != motion.sign for at in of[motion.name, sign]] if motion.name else []
         touched = next((at for at in others if _touch(motion.region, together[at].region, widened)), None)

@@ -26,7 +26,7 @@ from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, cut, inner, intersect
 
-FEWEST = 6  # points, for a polynomial of the second order
+FEWEST = 6  # A polynomial of the second order needs so many points.
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
 PIECE_PX = 512  # small, because reading one touches several blocks
 MARGIN_PX = 8  # Resampled windows need a margin wider than the kernel's reach.

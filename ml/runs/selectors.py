@@ -20,7 +20,7 @@ from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
-MAX_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
+MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 

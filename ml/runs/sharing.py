@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.storage.objects import ObjectStorage  # The libraries of ObjectStorage are an extra.
 
 logger = logging.getLogger(__name__)
-MIN_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input
+MIN_SHARED = 4  # A stage with fewer missing pieces is finished before another worker has read its input.
 TAKE = """
 INSERT INTO ml_piececlaim (run_id, piece, worker, until) VALUES (%s, %s, %s, clock_timestamp() + %s)
 ON CONFLICT (run_id, piece) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until

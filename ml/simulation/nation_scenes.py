@@ -33,7 +33,7 @@ FLOW_LEVELS = 5  # The glacier's speed has so many levels across its width.
 WINTER_M_DAY, SUMMER_M_DAY = 0.2, 0.45  # middle of the tongue
 SURGE_M_DAY = (0.9, 2.2, 3.6, 4.6, 5.0)  # The last repeats have these speeds, one after the other.
 FAILING_HALF_M = (520.0, 340.0)
-PIT_PAIR, SLOPE_PAIR = -4, -2  # pair, counted from the end, in which the pit is widened; in which the slope fails
+PIT_PAIR, SLOPE_PAIR = -4, -2  # The pit is widened, and the slope fails, in these pairs, counted from the end.
 
 
 class AreaImages(NamedTuple):

@@ -24,7 +24,7 @@ MIN_INTERVALS = 12  # The noise of a shorter series cannot be estimated; it need
 # Shares of flicker noise in the variance; ratios of white to flicker noise are evenly spaced in the logarithm.
 FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))
 OUTLIER_SIGMAS = 6.0
-MIN_STATIONS, MAX_PLANE_SIGMA_MM_YR = 5, 1.0  # the error that the search of wide regions allows its reference
+MIN_STATIONS, MAX_PLANE_SIGMA_MM_YR = 5, 1.0  # The search of wide regions allows its reference this error.
 
 
 class Rate(NamedTuple):

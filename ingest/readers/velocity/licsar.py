@@ -22,7 +22,8 @@ SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
 FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
-PAIR_FOLDERS = ("GEOC", "interferograms", ".")  # LiCSBAS and the portal have a folder for pairs, others none.
+# LiCSBAS and the portal keep pairs in these; else they lie in the folder itself.
+PAIR_FOLDERS = ("GEOC", "interferograms", ".")
 SIDE_FOLDERS = (".", "GEOC", "metadata", "..", "../metadata")
 ATTRIBUTION = "COMET-LiCSAR, contains modified Copernicus Sentinel data, analysed by the Centre for COMET"
 LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Sentinel data terms"

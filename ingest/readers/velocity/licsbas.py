@@ -41,7 +41,7 @@ REQUIRED = ("imdates", "cum", "vel", *PLACE)
 REMEDY = "Run LiCSBAS again"
 GOOD = 1.0
 VECTOR = ("E", "N", "U")
-VECTOR_TOLERANCE = 0.05  # A unit vector that was averaged over a few pixels is so much too short at most.
+VECTOR_TOLERANCE = 0.05  # The length of a unit vector averaged over a few pixels differs less from 1.
 MAX_TEXT = 200_000  # bytes of a parameter file or a list of dates
 
 

@@ -36,7 +36,7 @@ MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spe
 MIN_WEIGHT = 0.4
 MIN_INFORMATION = 0.1  # With less information on a bowl of 1 mm/yr there is no value.
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
-FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
+FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have so many parts.
 
 
 class Squares(NamedTuple):
@@ -194,7 +194,7 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
     covariance = delay * np.float32(STRENGTHS[at])
     covariance.flat[:: noise.size + 1] += noise
     root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
-    if failed:  # due to rounded distances of a steep strong delay: counts as impossible
+    if failed:  # A steep strong delay with rounded distances fails and counts as impossible.
         return _Fit(at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T

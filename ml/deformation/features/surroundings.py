@@ -24,10 +24,10 @@ WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # faster rates are clipped to this
-MAX_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
+MAX_MM_YR = 0.6  # Clip differences before computing the scatter, so that motion does not inflate it.
 MIN_SCATTER_MM_YR = 0.1
-REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on heights, of means, of their scatter
-FEWEST = 5.0  # cells with points, each counted as its weight, in a window
+REACH_CELLS = 128  # No plane depends on cells farther away.
+FEWEST = 5.0  # A window needs so many cells with points, each counted by its weight.
 
 
 class CellRates(NamedTuple):

@@ -14,7 +14,7 @@ DATES_MISS = 2.0  # a rate's standard deviation lacks errors shared by all dates
 CELL_RATIO = 4 / 3  # noise of a cell over that of despiked points, whose neighbours share values; on simulated ground
 FEWEST = 10
 TAIL = 0.9  # quantile of the misfits: some products of few points have far longer tails than their middle shows
-# A sum of squares with two degrees of freedom exceeds this multiple of its mean so rarely.
+# This is the quantile TAIL of a sum of two squares of Gaussian noise, over its mean.
 TAIL_OF_TWO = float(-np.log(1 - TAIL))
 
 

@@ -8,7 +8,7 @@ from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, White
 from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS
 
 MIN_HALF_YEAR_SPAN_YEARS = 2.0
-MAX_INFLATION = 4.0  # If the season's variances grow more because dates leave months out, there is no half-yearly wave.
+MAX_INFLATION = 4.0  # If missing months inflate the season's variances more, no half-yearly wave is fitted.
 RATE = 1  # row of `base`
 NO_POWER = 1e-9
 NEARLY = 4.0  # Noise models within this of the best twice log-likelihood count as nearly as likely.

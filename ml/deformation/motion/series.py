@@ -23,12 +23,12 @@ MIN_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # Twice the log-likelihood drops so much: 2.7 if the noise were known, 5 on validation series.
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
-SURELY = 3.0  # standard deviations of a rate that is surely not 0
+SURELY = 3.0  # A rate of so many standard deviations is surely not 0.
 MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
-WILD = 5.0  # robust standard deviations from the medians of the neighbours
+WILD = 5.0  # A value is wild if it differs so much from the medians of its neighbours (robust standard deviations).
 BESIDE = 3  # neighbours on either side
 MIN_NOISE_MM = 0.1
-SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
+SURE_SEASON = 4.0  # The season is sure if its coefficients have this mean square, in their standard deviations.
 
 
 class Trend(StrEnum):

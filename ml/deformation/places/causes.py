@@ -32,8 +32,9 @@ from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-MIN_SHARE = 0.05  # because the network is overconfident about cells
-INWARD, ALONG = 0.06, 0.25  # values of `Sideways` that are surely motion toward the middle, and along the ground
+MIN_SHARE = 0.05  # The network is overconfident about cells.
+# From these values of `Sideways` on, motion is surely toward the middle, and along the ground.
+INWARD, ALONG = 0.06, 0.25
 MIN_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"

@@ -20,13 +20,14 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPo
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # least rate that is drawn as moving
-LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
+# The level also exceeds so many standard errors of the surface, and of its surroundings.
+LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
 HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
-WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
-AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
-OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
+WIDER_M, WIDER_SHARE = 200.0, 0.25  # A margin of this width, or this share of the side, is read around a flagged area.
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # Its surroundings reach so far: at least, and as a share of its side.
+OFF_M, OFF_SHARE = 300.0, 0.5  # Its surroundings begin at this distance: at least, and as a share of its side.
 MIN_AROUND = 20
 MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak

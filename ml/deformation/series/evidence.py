@@ -10,7 +10,7 @@ from ml.deformation.series.regression import Float32
 from ml.deformation.series.summary import summarise
 
 MOSTLY = 0.5  # If a step is a larger share of a point's rate, it mostly makes up the rate.
-WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
+WHOLE_WITHIN = 0.15  # A median step this near to a whole number of cycles counts as one.
 
 
 class SeriesEvidence(NamedTuple):

@@ -11,7 +11,7 @@ from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, Steps, find_step
 
 BLOCK = 1024
 MIN_DATES = 12
-SHARING, MIN_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
+SHARING, MIN_SHARING = 2_000, 100  # So many points of a piece show what all share; fewer than the second do not.
 
 
 class SeriesSummary(NamedTuple):

@@ -36,10 +36,12 @@ ASSUMES = {
 }
 MIN_CELLS = 60
 SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
-CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
+# Another track confirms a bowl of so many deviations, and this share of the peak.
+CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5
 MAX_REPORTED = 0.5  # A region that lies more in areas reported separately is dropped.
 SAME_SHARE = 0.5
-FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
+# One track has so many false regions; their number may exceed it by so many deviations.
+FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0
 log = logging.getLogger(__name__)
 
 

@@ -96,7 +96,8 @@ def draw_errors(rng: np.random.Generator, ground: TrackGround, nuisance: Nuisanc
     error += yearly_mm * rng.normal(0, nuisance.leak_per_yr)
     error *= nuisance.factor
     if rng.random() < nuisance.block_share:
-        error += unwrapping_block(rng, ground, nuisance.block_m.draw(rng), years)  # whole cycles: no factor
+        # Unwrapping errors are whole cycles, so they have no factor.
+        error += unwrapping_block(rng, ground, nuisance.block_m.draw(rng), years)
         kinds.append("block")
     return Errors(error, yearly_mm * nuisance.factor, tuple(kinds))
 

@@ -35,7 +35,7 @@ CLOSE_PX = 1e-4
 FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
 PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
 NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
-MARGIN = 14  # samples around a piece: what lies farther moves a spline by 1e-8 of itself
+MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.
 AROUND_PX = 2
 
 

@@ -140,7 +140,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
                 raise InputError(path, problem, REMEDY)
-    units = gate.Units("m/yr", "toward")  # The file may hold no motion, and then its units do not matter.
+    units = gate.Units("m/yr", "toward")  # A file without motion keeps these units.
     if kind in MAIN:
         unit = attributes.get("UNIT", "")
         units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
