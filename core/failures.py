@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
-FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
+FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # Only a few attempts are made, so they are spread out.
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
 _MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
@@ -46,8 +46,8 @@ MAX_FAULTS: dict[str, int | None] = {
     Cause.BROKER: None,
     Cause.ARCHIVE: None,
     Cause.SIGN_IN: None,
-    Cause.MEMORY: 20,  # the work may need more memory than the machine has
-    Cause.LOST: 10,  # the work itself may kill its workers
+    Cause.MEMORY: 20,  # The work may need more memory than the machine has.
+    Cause.LOST: 10,  # The work itself may kill its workers.
     Cause.STALLED: 3,
     Cause.PROGRAM: 3,
     Cause.INPUT: 1,

@@ -112,7 +112,7 @@ def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
     first, last = math.floor((geometry.bounds[0] + 180) / 360), math.ceil((geometry.bounds[2] + 180) / 360)
     turned = [translate(geometry, -360 * turn) for turn in range(first, max(last, first + 1))]
     parts = shapely.get_parts(shapely.intersection(turned, shapely.box(-180, -90, 180, 90)))
-    parts = shapely.get_parts(parts)  # an intersection may be a collection with points and lines where edges touch
+    parts = shapely.get_parts(parts)  # An intersection may be a collection with points and lines where edges touch.
     return shapely.union_all(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(geometry)])
 
 

@@ -14,7 +14,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Run
 from ml.runs import events, queue, selectors
 
-ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost its messages.
 INSPECT_SECONDS = 1.0
 CALL_EXPIRES_SECONDS = 5  # later, there is another call or nothing to help with
 

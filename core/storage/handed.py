@@ -84,7 +84,7 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
             descriptor = theirs.fileno()
             yield Handed({"RASTER_STORAGE_PARENT": str(descriptor)}, (descriptor,))
     finally:
-        with contextlib.suppress(OSError):  # it has ended by itself
+        with contextlib.suppress(OSError):  # The process may have ended by itself.
             ours.shutdown(socket.SHUT_RDWR)
         thread.join()
 
@@ -102,7 +102,7 @@ def _serve(ours: socket.socket, folder: Path) -> None:
             try:
                 stream.write(json.dumps(answer) + "\n")
                 stream.flush()
-            except OSError:  # the process has ended
+            except OSError:  # The process has ended.
                 return
 
 

@@ -45,7 +45,7 @@ CLIENT = Config(
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
     retries={"mode": "standard", "total_max_attempts": TRIES},
-    request_checksum_calculation="when_required",  # trailers are unknown to many servers
+    request_checksum_calculation="when_required",  # Trailers are unknown to many servers.
     response_checksum_validation="when_required",
 )
 READING: dict[str, str | float] = {

@@ -57,7 +57,7 @@ from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 
-MIN_KM2 = 0.25  # a smaller glacier cannot surge by the rule
+MIN_KM2 = 0.25  # A smaller glacier cannot surge by the rule.
 Days = tuple[date, date]  # These are the days of a pair's two images.
 NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
 
@@ -149,7 +149,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
     with hold_lock(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
-            return motion  # another worker has done it
+            return motion  # Another worker has done it.
         made, observations = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)

@@ -184,7 +184,7 @@ def changes_since_report(alert: Alert, life: Life, current: Sequence[Detection])
     """
     now = figures_of(alert, current)
     found = updates.changes(life.reported, now)
-    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # data do not change its outline
+    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # Data do not change its outline.
         found = tuple(change for change in found if change.cause != Cause.AREA)
     return found, life._replace(reported=updates.rebase(life.reported, now))
 

@@ -214,7 +214,7 @@ def _split_off(
     kept, *others = [[current[at] for at in part] for part in positions]
     for part in others:
         if not any(detection in part for detection in found):
-            kept = [*kept, *part]  # the newest data do not show this part, so it is not split off
+            kept = [*kept, *part]  # The newest data do not show this part, so it is not split off.
             continue
         new = Alert.objects.create(state=State.FIRST, **describe(part))
         Detection.objects.filter(pk__in=[detection.pk for detection in part]).update(alert=new)
@@ -247,7 +247,7 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
             detection.extent == alert.extent and detection.area.intersects(alert.area) for detection in found
         )
         if moves_elsewhere or not _shows_afterwards(run, alert):
-            continue  # the ground moves under another code, or has not been observed since: neither is rest
+            continue  # The ground moves under another code, or has not been observed since: neither is rest.
         known = life.life_of(alert)
         for view, until in views.items():
             known, _ = known.observe(view, until, [])

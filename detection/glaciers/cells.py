@@ -16,7 +16,7 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 SIDE_M = 250.0  # Nodes in 30 m images are no farther apart; smaller cells would stay empty between nodes.
-MAX_CELLS = 2000  # larger glaciers have larger cells
+MAX_CELLS = 2000  # Larger glaciers have larger cells.
 
 
 class Cells(NamedTuple):

@@ -17,7 +17,7 @@ from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
 
-SPECIALIST = "a specialist"  # names are never published
+SPECIALIST = "a specialist"  # Names are never published.
 MAX_NOTE_LENGTH = 1000
 
 

@@ -14,10 +14,10 @@ from detection.rules.lifecycle import SeriesMotion
 from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
-SIGMAS = 2.0  # a difference of two rates must reach this many of its standard deviations
+SIGMAS = 2.0  # A difference of two rates must reach this many of its standard deviations.
 RATE_SHARE = 0.25  # A rate must change by this share of the reported rate.
 AREA_FACTOR = 1.5
-SURE_MARGIN = 0.15  # a named cause is withdrawn if its share is this much below SURE_SHARE
+SURE_MARGIN = 0.15  # A named cause is withdrawn if its share is this much below SURE_SHARE.
 MUTED_FOR = timedelta(days=30)
 GRADES = [grade.value for grade in Severity]  # Grades are sorted from the lowest.
 

@@ -11,7 +11,7 @@ UNKNOWN_PLACE = Surroundings()
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
 SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
-VERTICAL_SHARE = 1 / 3  # the mean rate of all directions must be at least this share of the fastest direction's
+VERTICAL_SHARE = 1 / 3  # The mean rate of all directions must be at least this share of the fastest direction's.
 
 
 class Evidence(NamedTuple):

@@ -123,7 +123,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
         try:
             with stored_tiff(tile.raster) as raster:
                 found.append(people_in(raster, shape))
-        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other figures
+        except (FileNotFoundError, RasterioError):  # A missing raster must not hide the other figures.
             continue
     return max(found, default=None)
 

@@ -34,7 +34,7 @@ LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
 MAX_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
 NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
-MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
+MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # Alerts do not mention these.
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
     ContextKind.REGIONS: "alerts name their province and the search finds regions",
@@ -201,7 +201,7 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
         try:
             with stored_tiff(tile.raster) as raster:
                 ground = _ground(raster, shape)
-        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other tiles
+        except (FileNotFoundError, RasterioError):  # A missing raster must not hide the other tiles.
             continue
         if ground is not None:
             return ground
@@ -256,7 +256,7 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
             SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
     beyond = [(index, (x - math.copysign(360, x), y, made)) for index, (x, y, made) in points if abs(x) > NEAR_180]
-    points = [*points, *beyond]  # places behind 180 degrees are near, too
+    points = [*points, *beyond]  # Places behind 180 degrees are near, too.
     nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)

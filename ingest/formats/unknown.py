@@ -86,7 +86,7 @@ def unknown(path: Path) -> InputError:
     """Return the refusal of what no reader recognises: what it is nearest to, what is missing, the next step."""
     try:
         problem, remedy = _guess_folder(path) if path.is_dir() else _guess_file(path)
-    except InputError as fault:  # a damaged table or HDF5 file says itself what is wrong
+    except InputError as fault:  # A damaged table or HDF5 file says itself what is wrong.
         return fault
     return InputError(path, problem, remedy)
 

@@ -92,7 +92,7 @@ def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
         outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
     n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
     is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
-    if n_corners > MAX_VERTICES and is_dense:  # widening it would take minutes
+    if n_corners > MAX_VERTICES and is_dense:  # Widening it would take minutes.
         problem = gettext_noop("its border has %(corners)s corners close to each other")
         raise InputError(path, problem, SIMPLIFY, corners=n_corners)
     return simple_border(outline)

@@ -140,7 +140,7 @@ def _load(job: IngestJob) -> None:
         with PointsCounter(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, f"Loaded: {loaded}." if loaded.stations else "")
-    except BaseException:  # the rows are rolled back, so the files of images are deleted
+    except BaseException:  # The rows are rolled back, so the files of images are deleted.
         scenes_forget(loaded.scenes)
         raise
 

@@ -171,7 +171,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     own.mkdir(mode=0o700)
     try:
         path.rename(own / path.name)
-    except FileNotFoundError:  # its owner has moved or deleted it
+    except FileNotFoundError:  # The owner has moved or deleted the file.
         own.rmdir()
         return 0
     try:
@@ -179,7 +179,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     except Refused as refused:
         _refuse(folder, own / path.name, refused)
         same = True
-    if not same:  # the file is still being written
+    if not same:  # The file is still being written.
         _put(own / path.name, folder)
     if not any(own.iterdir()):
         own.rmdir()
@@ -225,7 +225,7 @@ def _move(path: Path, new: Path) -> bool:
         return True
     if ctypes.get_errno() == errno.EEXIST:
         return False
-    path.rename(new)  # the file system lacks the flag; the name was free a moment ago
+    path.rename(new)  # The file system lacks the flag; the name was free a moment ago.
     return True
 
 

@@ -15,8 +15,8 @@ POSTING_M = 100.0
 MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
 MAX_CELLS = 10**7
 STILL_MM_YR = 2.0  # ground that differs by no more from the still ground of its release counts as still
-SIGMAS = 2.0  # a change of speed counts if it exceeds this number of its standard deviations
-MIN_SIGMA_MM_YR = 0.5  # two processings of the same images differ by about as much
+SIGMAS = 2.0  # A change of speed counts if it exceeds this number of its standard deviations.
+MIN_SIGMA_MM_YR = 0.5  # Two processings of the same images differ by about as much.
 VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # Points vanished if so many of a cell, and this share of them, are gone.
 MAD_TO_SIGMA = 1.4826
 

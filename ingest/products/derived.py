@@ -161,7 +161,7 @@ def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; return an empty list if the two directions share no cell."""
     with tempfile.TemporaryDirectory() as folder, hold_lock(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
-            return []  # another process has made it
+            return []  # Another process has made it.
         bands = _solve(tile, Path(folder))
         made = []
         for component in COMPONENTS if bands else ():

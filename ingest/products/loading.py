@@ -25,7 +25,7 @@ from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, Velocity
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
 POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the index figure includes the pyramid
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
-MAX_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
+MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compressed; constants need almost none.
 FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
 CHECK_SECONDS = 0.5
 MAX_REFUSED_LISTED = 1000

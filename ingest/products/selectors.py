@@ -138,7 +138,7 @@ def points_batches(
         ORDER BY p.pid"""  # noqa: S608
     absent = np.full(n_dates, MISSING_INT16).tobytes()
     with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
-        plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read, so that the fastest end counts
+        plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # All rows are read, so that the fastest end counts.
         cursor.execute(sql, [product.pk, after, bytes(area.ewkb)])
         full = True
         while full:

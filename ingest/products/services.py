@@ -135,7 +135,7 @@ def product_name(header: FieldHeader, called: str) -> str:
     """Return a short name for a product. called: name of the file, used if there is neither a track nor a burst."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
-    if header.track is None and not header.burst:  # only its path distinguishes it
+    if header.track is None and not header.burst:  # Only the path distinguishes such a product.
         parts.append(called)
     if header.component is not Component.LOS:
         parts.append(WAYS[header.component])

@@ -33,7 +33,7 @@ SIGNS = {
 COMPONENT_OF_SIGN = {word: component for component, words in SIGNS.items() for word in words}
 TOWARD = {word: sign for words in SIGNS.values() for word, sign in zip(words, (1.0, -1.0), strict=True)}
 MAX_PIXELS = 10**9
-MAX_COLUMNS = 10**6  # a row at least is read at a time
+MAX_COLUMNS = 10**6  # A row at least is read at a time.
 BLOCK_PIXELS = 200_000
 UNIT_TAGS = ("units", "unit", "UNITS", "UNIT", "UNITTYPE", "DATA_UNITS")
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier

@@ -64,7 +64,7 @@ def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tup
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
     left, top = (int(np.floor(edge)) - MARGIN_PX for edge in ~own.transform @ (west, north))
     right, bottom = (int(np.ceil(edge)) + MARGIN_PX for edge in ~own.transform @ (east, south))
-    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # pictures are read from an overview
+    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # Pictures are read from an overview.
     width, height = max(1, (right - left) // step), max(1, (bottom - top) // step)
     power = _window(raster, Window(left, top, width * step, height * step), (height, width) if step > 1 else None)
     amplitude = np.full((rows, cols), np.nan, dtype=np.float32)

@@ -43,9 +43,9 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
             for file in new:
                 with tempfile.TemporaryDirectory() as folder:
                     scenes.append(_create(path, sha256, _place(file, Path(folder)), submission, Path(folder)))
-    except BaseException as fault:  # the rows are rolled back, so their files are deleted
+    except BaseException as fault:  # The rows are rolled back, so their files are deleted.
         scenes_forget(scenes)
-        if isinstance(fault, IntegrityError):  # another file of the same image is being loaded
+        if isinstance(fault, IntegrityError):  # Another file of the same image is being loaded.
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
         raise
     return scenes
@@ -172,7 +172,7 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
         raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
     deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
-    if deleted:  # its row and pairs are used again
+    if deleted:  # The row and pairs of a deleted image are used again.
         row.pk, row.loaded_at = deleted.pk, timezone.now()
     save_with_raster(row, cog)
     return row

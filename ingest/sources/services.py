@@ -140,7 +140,7 @@ def download_fetch(
     else:
         try:
             _hand_over(download, wanted.path, fetched.size_bytes)
-        except OSError as fault:  # the object store is unavailable; the fetched bytes are kept
+        except OSError as fault:  # The object store is unavailable; the fetched bytes are kept.
             wanted.path.replace(wanted.part)
             LEASE.give_back(download, reason_of(fault), cause_of(fault))
     download.refresh_from_db()

@@ -117,9 +117,9 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2
     speckle = low
-    for _ in range(5):  # the scatter depends on the looks, a little
-        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # variances share less than means do
-        skew = math.sqrt(math.log(1 + scatter**2))  # such variances are about log-normal
+    for _ in range(5):  # The scatter depends on the looks, a little.
+        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # Variances share less than means do.
+        skew = math.sqrt(math.log(1 + scatter**2))  # Such variances are about log-normal.
         speckle = min(1 / MIN_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
     return speckle
 

@@ -172,7 +172,7 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     most = np.arange(len(history) + 1)
     spread = MAD_TO_SIGMA * median_of_known(deviation) * np.interp(most, *SMALL_SAMPLES)[n]
     own = np.maximum(average(spread.astype(np.float32), SPREAD_PX), floor)
-    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # a median is not exact either
+    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # A median is not exact either.
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
     return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= MIN_PREDECESSORS}
 

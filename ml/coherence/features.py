@@ -22,7 +22,7 @@ from ml.runtime.box_mean import box_mean
 WIDE_PX = 20  # window of the mean that is taken off, px
 FACTS = 10
 IMAGES = 2
-INPUTS = IMAGES + 1 + 3 + FACTS  # the images come first
+INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.
 PLANES = 8
 WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
 SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.

@@ -25,7 +25,7 @@ from ml.statistics.quantiles import MEDIAN, quantile
 
 TILE_PX = 1280  # A network on a CPU reads tiles of this side.
 MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
-WHOLE_PX = 8  # halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile
+WHOLE_PX = 8  # Halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile.
 MIN_POWER = 1e-9
 
 Bands = dict[str, Float32]

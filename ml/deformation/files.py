@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         rasters.append(_number_file(args.out, number))
         write_cog(rasters[-1], result.bands(), result.transform, result.epsg, result.units(), tags)
         if args.quicklook:
-            from ml.rasters.quicklook import draw  # matplotlib takes a second
+            from ml.rasters.quicklook import draw  # Matplotlib takes a second.
 
             picture = _number_file(args.quicklook, number)
             draw(picture, result.bands(), result.transform, result.epsg, tags["model_version"])

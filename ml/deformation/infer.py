@@ -37,7 +37,7 @@ Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedCon
 
 LIMIT_BAND = "smallest_rate_mm_yr"
 NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
-HIGHEST_MM_YR = 50.0  # higher detection limits are not stated
+HIGHEST_MM_YR = 50.0  # Higher detection limits are not stated.
 
 
 class DeformationResult(NamedTuple):

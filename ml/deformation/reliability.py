@@ -57,7 +57,7 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_]) -> Reliability:
         raise ValueError("there must be places that move and places that do not")
     logit = _logit(score)
     design = np.stack([np.ones_like(logit), logit], axis=1)
-    offset, slope = balanced_regression(design, moves, ridge=1e-3)  # the odds of separable samples stay finite
+    offset, slope = balanced_regression(design, moves, ridge=1e-3)  # The odds of separable samples stay finite.
     return Reliability(float(offset), float(slope))
 
 

@@ -103,7 +103,7 @@ def _least_squares(
         upper[band - 1, tied + 1] -= CHANGE_M_DAY**-2
         return cholesky_banded(upper), False
 
-    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # a wrong match may have the smallest error
+    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # A wrong match may have the smallest error.
     trust = np.ones(weight.size)
     for power in POWERS:
         even = trust / error**2

@@ -131,7 +131,7 @@ def _describe(
     at = np.flatnonzero(seen)
     inside = np.flatnonzero((at >= first) & (at <= last))
     days = day[seen]
-    lasting = median_filter(rise, PEAK_PAIRS, mode="nearest")  # one wrong pair is no peak
+    lasting = median_filter(rise, PEAK_PAIRS, mode="nearest")  # One wrong pair is no peak.
     peak = int(inside[np.argmax(lasting[inside])])
     near = inside[lasting[inside] >= lasting[peak] - noise[peak]]
     low = max(ONSET_SHARE * float(lasting[peak]), float(noise[peak]))

@@ -19,7 +19,7 @@ from ml.runtime.ahead import AT_ONCE, Feed, read_ahead
 from ml.runtime.device import map_in_threads
 from ml.runtime.feeding import feed_of, may_hold, move_to_device, pin
 
-BLOCK_PX = 1024  # larger ones take as long on a CPU, and two or three times the memory
+BLOCK_PX = 1024  # Larger ones take as long on a CPU, and two or three times the memory.
 ALIGN_PX = 64
 SQUARE_PX = 2 * NODE_PX
 TILE_PX = 1024  # side of the parts whose textures are kept

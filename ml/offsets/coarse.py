@@ -210,7 +210,7 @@ def _moves_alike(found: Tensor) -> Tensor:
     """Return (rows, cols): whether enough of a sparse node's eight neighbours move like it. found: (2, rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
-    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # the node itself is among them
+    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # The node itself is among them.
 
 
 def _follow(

@@ -37,7 +37,7 @@ REASONS = {
     Reason.NO_TEXTURE: "no texture",
     Reason.BEYOND_REACH: "beyond reach",
     Reason.NO_MATCH: "no match",
-}  # why a node has no value, in words; statistics have the share of each
+}  # Why a node has no value, in words; statistics have the share of each.
 
 
 class Searched(NamedTuple):

@@ -42,13 +42,12 @@ from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px
 
 HALO_PX = 256
-UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
+UNKNOWN_SIGMA_PX = 0.32  # A larger standard deviation is "unknown".
 MIN_KNOWN = 0.5  # This share of a node's square must be known.
 MAX_SHORTFALL = 4.0  # A node's own ground may match so many deviations less than what was added to it.
 SEARCH_SUPPORT = 7  # One of so many nodes of the coarse search on a side (112 px) must have a match.
-WINDOW_PX = (
-    64.0  # Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
-)
+# Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
+WINDOW_PX = 64.0
 LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # A pair's autocorrelation is learned from so many squares of this side.
 MIN_MATCHED = 0.5  # The search must have matched this share of such a square.
 

@@ -166,7 +166,7 @@ def _resample(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
         src_nodata=np.nan,
         dst_nodata=np.nan,
         resampling=Resampling.cubic,
-        tolerance=0,  # an approximation (an eighth of a pixel by default) would depend on the cutting of parts
+        tolerance=0,  # An approximation (an eighth of a pixel by default) would depend on the cutting of parts.
     )
     return np.where(resampled > 0, resampled, np.float32(np.nan)) ** 2
 

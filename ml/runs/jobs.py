@@ -40,11 +40,11 @@ from ml.runs.stored import RasterWindows, opened_prediction
 from ml.statistics.stations import Plane
 
 Task = ModelVersion.Task
-BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
+BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
-MAX_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
+MAX_POINTS_WITH_SERIES = 3_000_000  # A million points of 300 dates take about 20 s.
 
 
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -54,7 +54,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     # A finished run lists its companions in this order.
     companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))
     postings = [source.posting_m for source in [product, *companions] if source.posting_m]
-    posting_m = max(postings, default=None)  # all tracks lie on cells of one size
+    posting_m = max(postings, default=None)  # All tracks lie on cells of one size.
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
     around = geos(box_around(product.footprint, BESIDE_M))
     beside = [_cloud(companion, cloud.epsg, posting_m, around)[0] for companion in companions]

@@ -79,7 +79,7 @@ def _help(run: Run, device: torch.device) -> bool:
 def _makes_the_same(run: Run, device: torch.device) -> bool:
     try:
         return pieces_key(run, device) == run.shared_key
-    except InputError:  # its weights are not on this machine
+    except InputError:  # The weights of the run are not on this machine.
         return False
 
 

@@ -112,9 +112,9 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
-    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # images are kept
+    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # Images are kept.
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
-    ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
+    ready = coherence.filter(prediction__isnull=False).annotate(  # Old results are deleted, their runs are not.
         waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
         enough=_has_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )

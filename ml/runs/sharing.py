@@ -21,7 +21,7 @@ from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, pack
 from ml.runs.queue import LEASE
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # The libraries of ObjectStorage are an extra.
+    from core.storage.objects import ObjectStorage  # The libraries of object stores are an optional extra.
 
 logger = logging.getLogger(__name__)
 MIN_SHARED = 4  # A stage with fewer missing pieces is finished before another worker has read its input.

@@ -111,6 +111,6 @@ def _warp(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.fl
         dst_transform=onto.transform @ Affine.translation(col, row),
         dst_crs=CRS.from_epsg(onto.epsg),
         dst_nodata=np.nan,
-        tolerance=0,  # an approximation would depend on the cutting of parts
+        tolerance=0,  # An approximation would depend on the cutting of parts.
     )
     return warp

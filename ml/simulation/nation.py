@@ -219,7 +219,7 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
     east_m, north_m = terrain.cell_centres()
     away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
     away_m += 700 * fractal_field(rng, away_m.shape[0], -3.0)
-    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # no forest grows beside a glacier
+    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # No forest grows beside a glacier.
     cover[glacier_speed_share(east_m, north_m) > 0] = LandCover.ICE
     return cover
 

@@ -111,7 +111,7 @@ def _glacier(rng: np.random.Generator, nation: Nation, dates: tuple[dt.datetime,
         step = speed * days / fine_m  # cells
         for level in range(1, FLOW_LEVELS + 1):
             share = step * level / FLOW_LEVELS
-            shifted = shift(field, share * math.sin(turn), -share * math.cos(turn))  # rows run south
+            shifted = shift(field, share * math.sin(turn), -share * math.cos(turn))  # Rows run south.
             field = np.where(flow == level, shifted, field)
         field = _age(rng, field, place.coherence ** (days / REPEAT_DAYS))
         images.append(_image(field, place))
@@ -167,7 +167,7 @@ def _place(rng: np.random.Generator, nation: Nation, centre: Offset) -> _Place:
     cell = terrain.cell_of(easting_m, northing_m)
     cover = nation.region.land_cover[cell]
     uneven = 1.2 * fractal_field(rng, x.shape[0], -2.2) - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
-    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # a fixed pattern of brightness would hide the flow
+    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # A fixed pattern of brightness would hide the flow.
     level = BACKSCATTER_DB[cover] + np.where(even, 0.0, uneven)
     amplitude = np.sqrt(10 ** (level / 10)).astype(np.float32)
     return _Place(grid, COHERENCE[cover], amplitude, *terrain.frame.to_local(easting_m, northing_m))

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # its parts load when they are used
+import scipy  # Parts of scipy load when they are used.
 from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64

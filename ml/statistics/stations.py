@@ -112,7 +112,7 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
     good = _no_outliers(days / DAYS_A_YEAR, values)
     intervals, count, years, means = _average(place[good], days[good] / DAYS_A_YEAR, values[good])
     design = _design(years)
-    if intervals.size <= design.shape[1] + 2:  # the variance of Student's distribution is infinite
+    if intervals.size <= design.shape[1] + 2:  # The variance of Student's distribution is infinite.
         return None
     flicker = _flicker(int(intervals[-1]) + 1)[np.ix_(intervals, intervals)]
     return _weighted_over_shares(design, means, 1.0 / count, flicker)
@@ -222,7 +222,7 @@ def points_rate(
     residual = series - series.mean(axis=0)
     solution = np.linalg.lstsq(design, residual.T, rcond=None)[0]
     noise = np.mean(np.sum((residual.T - design @ solution) ** 2, axis=0)) / (len(days) - design.shape[1])
-    noise *= len(series) / (len(series) - 1)  # the mean of the points was subtracted
+    noise *= len(series) / (len(series) - 1)  # The mean of the points was subtracted.
     by_noise = noise * np.linalg.inv(design.T @ design)[1, 1]
     between = max(0.0, float(np.var(solution[1], ddof=1)) - by_noise)
     return Rate(mean.mm_yr, float(np.sqrt(mean.sigma_mm_yr**2 + between / len(series))))

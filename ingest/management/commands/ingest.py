@@ -36,7 +36,7 @@ from ingest.stations.services import stations_settle
 class Command(BaseCommand):
     """The command `ingest`."""
 
-    requires_system_checks = []  # they would import the whole site
+    requires_system_checks = []  # They would import the whole site.
     help = (
         "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
     )

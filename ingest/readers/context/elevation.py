@@ -23,7 +23,7 @@ from shapely import MultiPolygon, Polygon, box
 from core.areas import split_at_date_line
 from core.errors import InputError
 
-MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
+MAX_PIXELS = 40_000_000  # A Copernicus tile has 13 million; three float bands of this are half a gigabyte.
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
 METRES = {"", "m", "metre", "metres", "meter", "meters"}
 COPERNICUS_NAME = re.compile(r"Copernicus_DSM_(?:COG_)?\d+_([NS]\d\d)_00_([EW]\d{3})_00(?:_DEM)?", re.IGNORECASE)
@@ -32,7 +32,7 @@ COPERNICUS = (
     " COPERNICUS by the European Union and ESA; all rights reserved",
     "Copernicus DEM licence: free of charge, with attribution",
 )
-MAX_CELLS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
+MAX_CELLS = 2_000_000_000  # A country of a million square kilometres at 100 m has 100 million; read in blocks.
 MAX_BLOCK_CELLS = 40_000_000
 MAX_IN_CELL = 1_000_000.0
 PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}

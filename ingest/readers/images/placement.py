@@ -24,12 +24,12 @@ from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from ingest.readers.records import Float32, Float64
 
-NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within millimetres on the ground
+NODE_PIXELS = 32  # Places are worked out so far apart and interpolated: within millimetres on the ground.
 MIN_KNOWN = 0.5  # With less known weight a pixel is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]
 MIN_POSTING_M, MAX_POSTING_M = 0.5, 1000.0
-MAX_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
+MAX_EXTENT_M = 1_000_000.0  # The widest swath is 410 km.
 EDGE_POINTS = 33
 EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # Earth Engine divides a scale in metres by this to get degrees.
 NAMED_WITHIN = 0.05
@@ -67,7 +67,7 @@ def resample(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, f
     power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
     triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
     """
-    framed = np.pad(power, 1, constant_values=np.nan)  # whatever lies outside is unknown
+    framed = np.pad(power, 1, constant_values=np.nan)  # Whatever lies outside is unknown.
     known = np.isfinite(framed)
     filled, known_share = np.where(known, framed, np.float32(0)), known.astype(np.float32)
     total, known_weight, weight = (np.zeros(rows.shape, dtype=np.float32) for _ in range(3))
@@ -169,7 +169,7 @@ class Placing:
         x, y = _transform(
             self.path, self.grid.epsg, self.own.epsg, *_apply(self.grid.transform, cols + 0.5, rows + 0.5)
         )
-        if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
+        if self.degrees:  # Some grids run from 0 to 360, some across the antimeridian.
             x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
         own_cols, own_rows = _apply(~self.own.transform, x, y)
         return own_rows - 0.5, own_cols - 0.5
@@ -179,7 +179,7 @@ class Placing:
         row, col = self.grid.rows / 2, self.grid.cols / 2
         rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
-        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # neighbouring images have the same
+        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # Neighbouring images have the same.
 
 
 def _apply(transform: Affine, cols: Float64, rows: Float64) -> Places:

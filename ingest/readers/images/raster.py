@@ -23,7 +23,7 @@ from ingest.readers.images.placement import Placing, grid_out, middle, places_be
 from ingest.readers.images.scenes import SCALES, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
 
-MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
+MAX_PIXELS = 10**9  # A whole scene at 10 m has about 600 million.
 MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # side of a resampled piece
@@ -148,7 +148,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
     if not known.size:
-        return  # the sample holds no value; reading the whole image decides
+        return  # The sample holds no value; reading the whole image decides.
     least, median, most = float(known.min()), float(np.median(known)), float(known.max())
     value_range = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
     if scale != "db":

@@ -22,7 +22,7 @@ MAX_CODE_LENGTH = 40
 MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
 MAX_DISPLACEMENT_MM = 1e6  # a kilometre; larger displacements are errors of the file
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1e-4, 1e4
-SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
+SAME_DEGREES = 0.01  # Two rows of one name this close are one station: names such as "1001" recur elsewhere.
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 

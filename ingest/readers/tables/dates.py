@@ -16,7 +16,7 @@ from core.errors import InputError
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import FEW_ROWS, PLACE, Source
 
-MATLAB_DAYS_BEFORE_YEAR_1 = 366  # its day 1 is the first of January of the year 0
+MATLAB_DAYS_BEFORE_YEAR_1 = 366  # Day 1 of MATLAB is the first of January of the year 0.
 EXCEL_DAY_0 = date(1899, 12, 30)
 YEARS = range(1970, 2101)
 RADAR_YEARS = range(1985, 2101)  # Names of columns that are dates lie in the years of radar satellites.

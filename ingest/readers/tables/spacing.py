@@ -17,7 +17,7 @@ from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")
 MAX_COORDINATE_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
-FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
+FINEST_M = 20.0  # Closer steps are those of rounded coordinates, or of the radar's own pixels.
 NEIGHBOURS = 8
 MIN_POINTS = 50
 MAX_SAMPLED = 5_000  # So many places, spread evenly, give as sure a spacing as all, and soon.

@@ -72,7 +72,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         text_table.require(path, source.names, (*columns.LOS_VECTOR, "latitude", "longitude"), REMEDY)
     named = {role: name for role, names in ALIASES.items() for name in reversed(names) if name in source.names}
     plan = columns.Plan(named, dates, component, velocity_factor=1.0, series_factor=1.0, epsg=EPSG)
-    first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # degrees and metres must agree here
+    first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # Degrees and metres must agree here.
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
     if component is records.Component.LOS:

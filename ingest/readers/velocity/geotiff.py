@@ -90,7 +90,7 @@ def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
 
 def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
     """Return the only band as a velocity field with a given header; values are read later."""
-    with open_geotiff(path) as dataset:  # refuse what cannot be used before its points are read
+    with open_geotiff(path) as dataset:  # Refuse what cannot be used before its points are read.
         epsg = raster.epsg_of(path, dataset)
         _refuse_other_kinds(path, dataset)
         pixels = dataset.width * dataset.height

@@ -139,7 +139,7 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         component=chosen.component,
         look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
-        referenced=not alone,  # one product keeps the reference point that it was unwrapped from
+        referenced=not alone,  # One product keeps the reference point that it was unwrapped from.
     ), "/".join(sorted(pols))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
-FREQUENT = 64  # a pattern of more pixels is solved by itself
+FREQUENT = 64  # A pattern of more pixels is solved by itself.
 MATRIX_VALUES = 2**21  # The matrices that are inverted at a time take 16 MiB.
 
 

@@ -18,7 +18,7 @@ from ingest.readers.velocity import stacks
 NAME = "licsar"
 TITLE = "LiCSAR"
 ORDER = 130
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
 FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}

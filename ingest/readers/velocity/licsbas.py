@@ -120,7 +120,7 @@ def _name_files(folder: Path, pattern: re.Pattern[str]) -> Named:
 def _best(path: Path, named: Named) -> tuple[dict[str, Layer], dict[str, str]]:
     """Return the best variant of each layer, and in words which velocity it is. Raises InputError where unclear."""
     ranked = sorted(named, key=lambda candidate: VARIANTS.index(candidate[0]["variant"]), reverse=True)
-    layers = {match["layer"]: Layer(file) for match, file in ranked}  # the best one comes last
+    layers = {match["layer"]: Layer(file) for match, file in ranked}  # The best one comes last.
     velocities = {file.name: match["frame"] for match, file in ranked if match["layer"] == "vel"}
     if len({*velocities.values()}) > 1:
         raise InputError(path, f"it holds the maps {' and '.join(velocities)}", "Give one frame per folder")

@@ -21,7 +21,7 @@ from ingest.readers.velocity import stacks
 NAME = "pyrate"
 TITLE = "GAMMA/PyRate"
 ORDER = 140
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 PHASE = re.compile(r".*unw\.tiff?", re.IGNORECASE)
 COHERENCE = re.compile(r".*(cc|coh)\.tiff?", re.IGNORECASE)
 NEEDED = ("FIRST_DATE", "SECOND_DATE", "DATA_UNITS", "WAVELENGTH_METRES")

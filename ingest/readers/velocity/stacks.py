@@ -26,7 +26,7 @@ from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ingest.readers.velocity.interferograms import Inverted, invert, pieces
 
 SIDE = 11  # pixels along a patch
-MAX_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
+MAX_PATCHES = 20_000  # Larger grids have larger patches, so that memory stays flat.
 ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000

@@ -23,7 +23,7 @@ from ingest.readers.tables import text_table
 NAME = "vx-vy"
 TITLE = "Tracked motion"
 ORDER = 170
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
 PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
 
@@ -98,7 +98,7 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
             vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
             missing = (vx == vy) & np.isin(
                 np.abs(vx), gate.FILLS
-            )  # the gate does not see these, as axes are turned here
+            )  # The gate does not see these, as axes are turned here.
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))

@@ -54,7 +54,7 @@ def search(
                 yield from _files(item, url, polarisation)
     except (SourceError, GeneratorExit):
         raise
-    except Exception as fault:  # the library wraps our errors, and unexpected answers cause any exception
+    except Exception as fault:  # The library wraps our errors, and unexpected answers cause any exception.
         raise _reason(fault, url) from fault
 
 

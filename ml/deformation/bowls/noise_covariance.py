@@ -27,7 +27,7 @@ EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with c
 GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # These parts have the covariance exp(-(d / scale)²).
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
 PAIRS, NEAR_POINTS = 40_000, 2_500  # So many random pairs, and the near pairs of so many points, show the noise.
-NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
+NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # The nearest point of a point is itself.
 MIN_PAIRS = 150  # A class of distances needs so many pairs.
 ROUNDING_MM_YR = 0.1  # Released rates are rounded: without noise, medians of differences would move in steps.
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
@@ -37,9 +37,8 @@ MIN_MM2_YR2 = 0.02
 USUAL = (0.2, 0.3, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.05)  # strengths in products of Sentinel-1, (mm/yr)²
 # A strength deviates from the usual one by this share of it, or of this minimum, (mm/yr)².
 USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05
-MAX_PLACES = (
-    50.0  # More independent places of a distance do not count: beyond them, the form of the covariance is what errs.
-)
+# More independent places of a distance do not count: beyond them, the form of the covariance is what errs.
+MAX_PLACES = 50.0
 ROUNDS = 8  # The fit is repeated, because its weights follow from its result.
 
 

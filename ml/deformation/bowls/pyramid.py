@@ -16,7 +16,7 @@ from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
-MARGIN = 32  # cells around what is transformed
+MARGIN = 32  # Cells around what is transformed.
 SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
 SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
 MIN_RELIEF_M = 15.0  # With less relief, a slope is drawn toward none.
@@ -88,7 +88,7 @@ def pyramid_of(
     """Put points on cells, the finest first. west, north: their corner, m; shape: of the finest, (rows, cols)."""
     south = north - shape[0] * finest_m
     up, col = (((at - edge) / finest_m).astype(np.int64) for at, edge in ((points.y, south), (points.x, west)))
-    cell = (shape[0] - 1 - up) * shape[1] + col  # a point on an edge lies north and east of it
+    cell = (shape[0] - 1 - up) * shape[1] + col  # A point on an edge lies north and east of it.
     order = np.argsort(cell)
     first = np.flatnonzero(np.diff(cell[order], prepend=-1))
     count, occupied = np.diff(first, append=cell.size), cell[order[first]]

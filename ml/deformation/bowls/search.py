@@ -127,7 +127,7 @@ def best_bowls(
             for core, planes in zip(cores, found.values(), strict=True):
                 _lay(best, torch.from_numpy(planes), core, number - shown)
 
-    with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # More threads wait for each other.
         noises = [NoiseCovariances(points, west, north, pool) for points in kept]
         still = _still_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):

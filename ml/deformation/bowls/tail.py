@@ -24,7 +24,7 @@ def rescale_by_tail(score: Float32) -> Float32:
     The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
     """
     highest = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
-    labels, _ = ndimage.label(highest, np.ones((3, 3)))  # wide bowls have one score on many cells
+    labels, _ = ndimage.label(highest, np.ones((3, 3)))  # Wide bowls have one score on many cells.
     _, first = np.unique(labels, return_index=True)
     maxima = np.zeros(score.shape, dtype=bool)
     maxima.flat[first] = highest.flat[first]

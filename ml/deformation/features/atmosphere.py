@@ -20,7 +20,7 @@ from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK, MARGIN = 4, 6  # side, in squares, of a block computed at once, and of the margin read around it
-ALIGN_CELLS = BLOCK * SQUARE_CELLS  # maps must begin at whole multiples of it, in cells
+ALIGN_CELLS = BLOCK * SQUARE_CELLS  # Maps must begin at whole multiples of it, in cells.
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 1
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
@@ -30,7 +30,7 @@ SPECTRA = ((-11 / 3, -8 / 3), (-7 / 3, -7 / 3), (-8 / 3, -8 / 3), (-11 / 3, -11 
 CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
 NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its neighbours
 MIN_NOISE_MM2_YR2 = 0.005  # All cells of a square share errors of this variance at least.
-FASTEST_MM_YR = 10.0  # faster rates are clipped to this
+FASTEST_MM_YR = 10.0  # Faster rates are clipped to this.
 MIN_SQUARES = 12
 MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spectrum.
 MIN_WEIGHT = 0.4
@@ -85,7 +85,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32
     share = np.maximum(total, 1e-6)
     held = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0)
     height = np.zeros_like(weight) if height_m is None else np.nan_to_num(height_m) / 100
-    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # alike wherever a map begins
+    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # Alike wherever a map begins.
     means = [_sums(weight * values) / share for values in (held, height, row[:, None], col[None, :])]
     first = [SQUARE_CELLS * np.arange(n) for n in total.shape]
     down, right = (means[2] + first[0][:, None]) * cell_m, (means[3] + first[1][None, :]) * cell_m

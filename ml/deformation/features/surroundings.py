@@ -23,7 +23,7 @@ from ml.deformation.gridding.points import Float32
 WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
-FASTEST_MM_YR = 20.0  # faster rates are clipped to this
+FASTEST_MM_YR = 20.0  # Faster rates are clipped to this.
 MAX_MM_YR = 0.6  # Clip differences before computing the scatter, so that motion does not inflate it.
 MIN_SCATTER_MM_YR = 0.1
 REACH_CELLS = 128  # No plane depends on cells farther away.

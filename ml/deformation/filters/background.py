@@ -92,7 +92,7 @@ def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: flo
     sums = {power: _moment(weight, *power, sigma_cells) for power in powers}
     right_side = np.stack([_moment(weight * values, *power, sigma_cells) for power in TERMS], axis=-1)
     matrix = np.stack([np.stack([sums[a + c, b + d] for c, d in TERMS], axis=-1) for a, b in TERMS], axis=-2)
-    matrix += PRIOR_CELLS * np.eye(len(TERMS))  # slopes are counted in widths
+    matrix += PRIOR_CELLS * np.eye(len(TERMS))  # Slopes are counted in widths.
     heights: Float64 = np.linalg.solve(matrix, right_side[..., None])[..., 0, 0].astype(np.float64)
     return heights
 

@@ -74,7 +74,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         raise UnusableData("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
-    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while a thread searches neighbours
+    with ThreadPoolExecutor(1) as beside:  # Numpy sorts and counts while a thread searches neighbours.
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
         kept, noise, near = released, None, None

@@ -58,7 +58,7 @@ def clusters(at: Float64) -> list[Indices]:
     for reach in (*REACHES, 0):
         for number in range(label.max() + 1):
             inside = np.flatnonzero(label == number)
-            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # ground is flat: the two longest sides
+            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # Ground is flat: the two longest sides.
             if box > SPARSE * ground[inside].sum() and (reach or box > MAX_SQUARES):
                 parts = _link(squares[inside], reach) if reach else _wider_squares(squares[inside])
                 label[inside[parts > 0]] = label.max() + parts[parts > 0]

@@ -10,7 +10,7 @@ from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import Float32, PointCloud
 
 SAMPLED = 3_000
-DATES_MISS = 2.0  # a rate's standard deviation lacks errors shared by all dates, so twice is used for a cell
+DATES_MISS = 2.0  # A rate's standard deviation lacks errors shared by all dates, so twice is used for a cell.
 CELL_RATIO = 4 / 3  # noise of a cell over that of despiked points, whose neighbours share values; on simulated ground
 FEWEST = 10
 TAIL = 0.9  # quantile of the misfits: some products of few points have far longer tails than their middle shows

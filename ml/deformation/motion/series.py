@@ -24,7 +24,7 @@ WITHIN_90 = 1.645  # standard deviations
 DROP_90 = 5.0  # Twice the log-likelihood drops so much: 2.7 if the noise were known, 5 on validation series.
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # A rate of so many standard deviations is surely not 0.
-MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
+MIN_CHANGE_MM_YR = 1.0  # Smaller changes of the rate are not reported.
 WILD = 5.0  # A value is wild if it differs so much from the medians of its neighbours (robust standard deviations).
 BESIDE = 3  # neighbours on either side
 MIN_NOISE_MM = 0.1
@@ -37,7 +37,7 @@ class Trend(StrEnum):
     STEADY = "steady"  # no change, or only small ones
     FASTER = "faster"
     SLOWER = "slower"
-    AT_REST = "at rest"  # after it had moved
+    AT_REST = "at rest"  # After it had moved.
     BEGAN = "began"  # moves, and did not before
     REVERSED = "reversed"
     SPEEDING = "speeding"  # gradually faster, without a day on which it began
@@ -211,7 +211,7 @@ def _describe(
     if any(change.kind == "curve" for change in bends):  # The rates are those at the beginning and at the end.
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
-    if bends and bends[-1].kind == "curve":  # there is no day on which it began, turned or came to rest
+    if bends and bends[-1].kind == "curve":  # There is no day on which it began, turned or came to rest.
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:

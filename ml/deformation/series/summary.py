@@ -111,4 +111,4 @@ def _odd_even(left: Float32, mask: Float32, years: Float32) -> Float32:
         spread = second - first**2 / np.maximum(count, 1)
         product = left @ (part * years) - first * (left @ part.astype(np.float32)) / np.maximum(count, 1)
         slopes.append(np.where(spread > 1e-3, product / np.maximum(spread, 1e-3), np.nan))
-    return np.asarray(slopes[1] - slopes[0], dtype=np.float32)  # the first date is an odd one
+    return np.asarray(slopes[1] - slopes[0], dtype=np.float32)  # The first date is an odd one.

@@ -157,7 +157,7 @@ def _table(track: TrackPoints) -> pa.Table:
         "acceleration_std": _decimals(fit.acceleration_std_mm_yr2, 2),
         "seasonality": _decimals(fit.seasonality_mm, 1),
         "seasonality_std": _decimals(fit.seasonality_std_mm, 1),
-        "gnss_velocity": _constant("0.0", count),  # no plate motion is simulated
+        "gnss_velocity": _constant("0.0", count),  # No plate motion is simulated.
     }
     return pa.table([*(text[name] for name in COLUMNS), *_tenths(track.series_mm)], names=_names(track))
 

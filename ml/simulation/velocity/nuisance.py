@@ -17,7 +17,7 @@ from ml.simulation.ground.frame import Floats
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
 
-HALF_WAVE_MM = 28.0  # an unwrapping error is a whole number of these
+HALF_WAVE_MM = 28.0  # An unwrapping error is a whole number of these.
 UNDONE = "whole cycles undone in the series"  # Errors.kinds holds this.
 KNEE_M = 1_500.0
 TURBULENCE_AT_M = 1_250.0
@@ -180,5 +180,5 @@ def warm_buildings(rng: np.random.Generator, ground: TrackGround, nuisance: Nuis
     amplitude = np.where(tall, rng.uniform(nuisance.warm_mm.low, nuisance.warm_mm.high, (blocks, blocks)), 0.0)
     row, col = ((at / 40).astype(np.intp).clip(0, blocks - 1) for at in (ground.y_m, ground.x_m))
     built = (ground.cover == LandCover.TOWN) | (ground.cover == LandCover.SUBURB)
-    height_share = rng.random(ground.x_m.size)  # the foot of a building hardly moves
+    height_share = rng.random(ground.x_m.size)  # The foot of a building hardly moves.
     return np.where(built, amplitude[row, col] * height_share, 0.0)

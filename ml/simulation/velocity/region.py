@@ -61,7 +61,7 @@ class RegionConfig:
     series_noise_mm: tuple[float, float] = (2.0, 3.0)
     seasonal_mm: float = 0.8  # typical amplitude of the yearly cycle on still ground
     truth_threshold_mm_yr: float = 2.0
-    decorrelation_mm_yr: float = 150.0  # faster ground loses its points
+    decorrelation_mm_yr: float = 150.0  # Faster ground loses its points.
 
 
 @dataclass(frozen=True)

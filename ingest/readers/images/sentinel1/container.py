@@ -35,8 +35,8 @@ PRODUCT_NAME = re.compile(
 )
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
-MAX_MEMBERS = 5000  # a wave-mode product has some hundreds
-MAX_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
+MAX_MEMBERS = 5000  # A wave-mode product has some hundreds.
+MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
 MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
 

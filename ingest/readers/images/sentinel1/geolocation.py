@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import scipy  # its parts load when they are used
+import scipy  # Parts of scipy load when they are used.
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from ingest.readers.records import Float32, Float64
 TABLE_STEP = 32  # pixels between the nodes of the table of positions
 MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
-FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
+FARTHEST = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
 PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
 NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
 MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.

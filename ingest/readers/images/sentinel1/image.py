@@ -134,7 +134,7 @@ def open_measurement(image: Image, path: Path | None = None) -> Iterator[Dataset
             path = stack.enter_context(_unpack_measurement(image))
         try:
             with warnings.catch_warnings(), rasterio.Env(**GDAL):
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # its place comes from the annotation
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # The image is placed by the annotation.
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
         except RasterioError as fault:
             raise image.safe.fault(f"{file} cannot be read as GeoTIFF ({fault})") from fault

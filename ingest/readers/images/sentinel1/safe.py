@@ -137,7 +137,7 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     """Read the annotation of one polarisation. Raises InputError."""
     root = Node.parse_file(safe, file)
     image = "imageAnnotation/imageInformation"
-    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # its annotation states the beam, S1 to S6
+    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # A stripmap annotation states the beam, S1 to S6.
     require_image(safe, root.text("adsHeader/productType"), mode)
     if root.text("adsHeader/polarisation") != polarisation:
         raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")

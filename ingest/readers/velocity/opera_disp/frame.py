@@ -33,7 +33,7 @@ SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
 MM_PER_M = 1000.0
-MIN_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
+MIN_KNOWN = 0.5  # A pixel is a point if it is good in at least this part of the files.
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
@@ -223,6 +223,6 @@ def _points(
 ) -> PointBatch:
     motion = slopes(displacement, frame.dates)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
-    known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
+    known["displacement_mm"] = displacement  # The line of sight is in another product, DISP-S1-STATIC.
     longitude, latitude = frame.grid.positions(row, col)
     return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, Component.LOS, **known)
