@@ -131,8 +131,8 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of its figures; run: the run that showed them; life: if it has been read. ValueError for a
-    transition not allowed or too late.
+    changed: changes of figures, which `run` showed; life: that of the alert, if it has been read. ValueError for a
+    transition that is not allowed, or comes too late.
     """
     current = State(alert.state)
     if not may_become(current, to):

@@ -86,8 +86,16 @@ def confirm(
 ) -> Confirmed:
     """Find events between consecutive acquisitions; each cell gets its strongest one.
 
-    span: first and last date; no event is sought outside. part: of the scene, if the evidence is AVERAGED_PX / 2 wider;
-    joined: the part's joined_patches. ValueError without evidence and for rasters of different sizes.
+    Args:
+        evidence: Changes of pairs on one grid.
+        high: Sigma that an event must reach somewhere.
+        low: Sigma that the cells around must reach.
+        span: First and last date; no event is sought outside.
+        part: The part of the scene that is returned, if the evidence is AVERAGED_PX / 2 wider.
+        joined: The part's joined_patches.
+
+    Raises:
+        ValueError: If there is no evidence, or its rasters differ in size.
     """
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):

@@ -42,13 +42,19 @@ def estimate_coherence(
     looks: float | None = None,
     pieces: Pieces | None = None,
 ) -> RasterResult:
-    """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
+    """Register a pair and estimate its coherence, 0-1, tile by tile.
 
-    window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for networks, WINDOW_PX for
-    classical methods; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track,
-    used only by networks that take a window; pieces: store for the pieces of a large pair. The bands are coherence and
-    coherence_sigma; networks that take a window add those of the scatterers, in which change is sought. ValueError for
-    an unknown method and for a pair without ground.
+    The bands are coherence and coherence_sigma; networks that take a window add those of the scatterers, in which
+    change is sought.
+
+    Args:
+        pair: Images after the first two are earlier ones of the track, used only by networks that take a window.
+        method: Name of the method. ValueError if it is unknown, or if the pair has no ground.
+        device: Where to compute.
+        window: Odd sides, px, over which coherence is estimated; by default SAMPLE_WINDOW for networks, WINDOW_PX for
+            classical methods. SICA always has SAMPLE_WINDOW.
+        looks: None to estimate the looks as well.
+        pieces: Store for the pieces of a large pair.
     """
     row = CoherenceMethod.find(method)
     source = pair.source() if isinstance(pair, ImagePair) else pair

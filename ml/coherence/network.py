@@ -113,10 +113,14 @@ class CoherenceNetwork(NamedTuple):
         earlier: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> list[Estimate]:
-        """Estimate coherence from power (2, rows, cols), linear. windows: None in place of one for the scatterers.
+        """Estimate coherence, once for each window; NaN where an image is unknown.
 
-        One estimate a window, NaN where an image is unknown. earlier: (3, rows, cols), from `temporal`; within: rows
-        and columns to return, by default all.
+        Args:
+            power: (2, rows, cols), linear.
+            facts: Facts of the pair.
+            windows: Windows of the estimates; None in place of one gives that of the scatterers.
+            earlier: (3, rows, cols), from `temporal`.
+            within: Rows and columns to return, by default all.
         """
         log_power, stride = register(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]

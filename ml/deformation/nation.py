@@ -79,8 +79,15 @@ def predict(
 ) -> tuple[NetworkMaps, Lattice]:
     """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match.
 
-    pieces: store from which a killed computation resumes; spread_mm_yr: as in `make_lattice`; proposed: cells near
-    which the network is asked, None everywhere. Elsewhere its log-odds are SILENT, and the kinds alike.
+    Args:
+        network: The network.
+        grids: Grid of each track.
+        device: Where to compute.
+        config: Settings of the decision.
+        pieces: Store from which a killed computation resumes.
+        spread_mm_yr: As in `make_lattice`.
+        proposed: Cells near which the network is asked, None everywhere. Elsewhere its log-odds are SILENT, and the
+            kinds alike.
     """
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     feed = feed_of(device) if device.type == "cuda" else Feed(READERS)

@@ -64,7 +64,10 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_]) -> Reliability:
 def balanced_regression(design: Float64, positive: NDArray[np.bool_], ridge: float) -> Float64:
     """Fit a logistic regression in which both outcomes weigh the same, by Newton's method; return its coefficients.
 
-    design: (n, coefficients); positive: (n,), of both outcomes; ridge: penalty on every coefficient.
+    Args:
+        design: (n, coefficients).
+        positive: (n,), with both outcomes.
+        ridge: Penalty on every coefficient.
     """
     weight = np.where(positive, 0.5 / positive.mean(), 0.5 / (~positive).mean())
     at = np.zeros(design.shape[1])

@@ -135,8 +135,13 @@ def compute_blocks(
 ) -> Iterator[tuple[Window, Tensor]]:
     """Yield the core window of each block with the result of `work`; blocks without a result are left out.
 
-    size: of a block, and of its halo; read: (core window, outer window) -> input of `work`, None if there is nothing to
-    do; called ahead of the computation as textures.feed says; work: (core window, outer window, that input) -> result.
+    Args:
+        stage: Store of pieces, and the stage's name in it.
+        textures: Textures of the pair.
+        size: Sides of a block and of its halo.
+        read: (core window, outer window) -> input of `work`, None if there is nothing to do; called ahead of the
+            computation as textures.feed says.
+        work: (core window, outer window, that input) -> result.
     """
     pieces, name = stage
     at = {f"{both[0].row}-{both[0].col}": both for both in blocks(textures.shape, *size)}

@@ -272,8 +272,16 @@ def _smallest_that_stands_out(
     """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
     A wider window may match the ground beside a moving node, so the smallest one must stand out at that match, too.
-    images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image; grid: the
-    peaks of all nodes by each kernel, if they are known.
+
+    Args:
+        images: Images reduced by `by`.
+        at: Rows and columns (n,) in the reduced images.
+        by: Factor of the reduction.
+        kernels: Sides of windows, px of the full-size image.
+        search: Largest offset, px of the full-size image.
+        margin: By how many standard deviations a match must exceed chance.
+        start: Centre of each node's search.
+        grid: Peaks of all nodes by each kernel, if they are known.
     """
     lags = _lags(search, by)
     row, col = (part.to(images.device) for part in at)

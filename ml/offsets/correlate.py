@@ -57,10 +57,18 @@ def correlate(
 ) -> Peaks:
     """Find where the window around each node of the reference lies in the secondary.
 
-    reference, secondary: (rows, cols), high-passed, NaN unknown; rows, cols: (n,) nodes; kernel: window size in px,
-    even; search: largest offset tried, px; start: (2, n), whole px right and down, centre of each node's search; whole:
-    True requires that half of each window is known; False requires less of the reference's window, and skips offsets at
-    which less than half of the secondary's window is known. Lewis 1995, fast normalised cross-correlation.
+    Lewis 1995, fast normalised cross-correlation.
+
+    Args:
+        reference: (rows, cols), high-passed, NaN unknown.
+        secondary: (rows, cols), likewise.
+        rows: (n,), rows of the nodes.
+        cols: (n,), columns of the nodes.
+        kernel: Side of a window, px, even.
+        search: Largest offset tried, px.
+        start: (2, n), whole px right and down, the centre of each node's search.
+        whole: True requires that half of each window is known; False requires less of the reference's window, and skips
+            offsets at which less than half of the secondary's window is known.
     """
     size = kernel + 2 * search
     begin = torch.zeros(2, len(rows), dtype=torch.long, device=rows.device) if start is None else start.long()

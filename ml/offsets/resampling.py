@@ -22,10 +22,15 @@ def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
 
 
 def gather(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Gather the square of each node from an image (rows, cols) at its shift; 0 beyond the image.
+    """Gather the square of each node from an image at its shift; 0 beyond the image.
 
-    shift: (2, nodes, nodes), from `whole`. row, col: where the first node's square begins in the image if its shift is
-    0. The result has NODE_PX rows and columns per node and is aligned with the reference.
+    The result has NODE_PX rows and columns per node and is aligned with the reference.
+
+    Args:
+        image: (rows, cols).
+        shift: (2, nodes, nodes), from `whole`.
+        row: Row where the first node's square begins in the image if its shift is 0.
+        col: Column, likewise.
     """
     nodes, far = shift.shape[1:], int(shift.abs().max())
     size = [n * NODE_PX for n in nodes]

@@ -97,10 +97,15 @@ def track(
     shared: float = 1.0,
     start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear.
+    """Track the reference's pattern in the secondary.
 
-    correlation: from `autocorrelation`; shared: pixels in a cell of speckle; start: (2, nodes, nodes), whole px, centre
-    of each node's search.
+    Args:
+        power: (2, rows, cols), linear.
+        correlation: Autocorrelation, from `autocorrelation`.
+        search: Largest offset, px.
+        posting: Pixels between nodes.
+        shared: Pixels in a cell of speckle.
+        start: (2, nodes, nodes), whole px, centre of each node's search.
     """
     texture = high_pass(power)
     flat = whiten(amplitude_texture(power), correlation)

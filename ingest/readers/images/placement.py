@@ -41,8 +41,12 @@ def places_between(
 ) -> Places:
     """Return positions of a piece's pixels on another grid: `place` for every 32nd pixel, the others interpolated.
 
-    place: maps rows and columns of the piece's grid to those of the other grid. first: first row and column of the
-    piece; shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
+    Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
+
+    Args:
+        place: Maps rows and columns of the piece's grid to those of the other grid.
+        first: First row and column of the piece.
+        shape: Rows and columns of the piece.
     """
     nodes, parts = [], []
     for start, size in zip(first, shape, strict=True):
@@ -64,8 +68,13 @@ def places_between(
 def resample(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
     """Resample power at positions between pixels: a mean of the surrounding pixels with triangular weights.
 
-    power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
-    triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
+    The result is NaN where less than half of the weight is known.
+
+    Args:
+        power: (r, c), linear, NaN unknown.
+        rows: (n, m), in pixels; 0 is the centre of the first one.
+        cols: (n, m), likewise.
+        reach: Half the triangle's width along rows and columns, in pixels, at least 1.
     """
     framed = np.pad(power, 1, constant_values=np.nan)  # Whatever lies outside is unknown.
     known = np.isfinite(framed)

@@ -144,9 +144,13 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
 def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.0) -> NDArray[np.float64]:
     """Return the unit vector from the ground to the satellite: (3, n) east, north, up.
 
-    incidence_deg: from the vertical at the ground; heading_deg: of the flight, clockwise from north; look: +1 to the
-    right of the track, -1 to the left. A right-looking satellite stands 90 degrees left of its heading as seen from
-    the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9.
+    A right-looking satellite stands 90 degrees left of its heading as seen from the ground. Hanssen 2001, Radar
+    Interferometry, doi 10.1007/0-306-47633-9.
+
+    Args:
+        incidence_deg: Angle from the vertical at the ground.
+        heading_deg: Direction of flight, clockwise from north.
+        look: +1 if the satellite looks to the right of its track, -1 to the left.
     """
     theta, heading = np.radians(incidence_deg), np.radians(heading_deg)
     sine = np.sin(theta)

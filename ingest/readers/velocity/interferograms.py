@@ -46,10 +46,16 @@ def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> 
 
 
 def invert(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_per_mm: float) -> Inverted:
-    """Invert a network to series. change_mm: (m, n), from the first to the second date of each pair, NaN unknown.
+    """Invert a network of interferograms to series.
 
-    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. If a pixel's pairs form
-    unconnected parts, only the part with most dates is kept; it starts at zero. radians_per_mm: phase of a millimetre.
+    Pixels that miss the same pairs are solved together. If a pixel's pairs form unconnected parts, only the part with
+    most dates is kept; it starts at zero.
+
+    Args:
+        change_mm: (m, n), from the first to the second date of each pair, NaN unknown.
+        pairs: (m, 2), indices of dates.
+        n_dates: Number of dates.
+        radians_per_mm: Phase of a millimetre.
     """
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))

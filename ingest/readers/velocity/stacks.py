@@ -50,7 +50,14 @@ class Patches:
     def add(
         self, first_row: int, phase: records.Float32, coherence: records.Float64 | None, years: records.Float64
     ) -> None:
-        """Add a block. phase: (pairs, rows, cols), NaN unknown; coherence: (rows, cols); years: (pairs,), signed."""
+        """Add a block.
+
+        Args:
+            first_row: First row of the block.
+            phase: (pairs, rows, cols), NaN unknown.
+            coherence: (rows, cols).
+            years: (pairs,), signed.
+        """
         row, col = np.nonzero(np.isfinite(phase).all(axis=0))
         values = phase[:, row, col].astype(np.float64)  # (pairs, pixels)
         patch = (row + first_row) // self.side * self.cols + col // self.side

@@ -87,9 +87,14 @@ def best_bowls(
     pieces: Pieces | None = None,
     near: Sequence[Near | None] = (),
 ) -> Bowls:
-    """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points.
+    """Search all tracks of one place, each for itself and together.
 
-    pieces: store from which a killed search resumes; near: `neighbours` of each track's points, where they are known.
+    Args:
+        tracks: Points of each track, in one projected system.
+        device: Where to compute.
+        workers: Number of threads.
+        pieces: Store from which a killed search resumes.
+        near: `neighbours` of each track's points, where they are known.
     """
     device = device or torch.device("cpu")
     posting_m = math.ceil(max(track.posting_m or 0.0 for track in tracks))

@@ -159,8 +159,13 @@ class _Fit(NamedTuple):
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
     """Fit the likeliest strength of the first of SPECTRA, or of another spectrum that is likelier.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), free terms, then the rate. If there are many squares, every
-    other one decides which other spectrum is tried.
+    If there are many squares, every other one decides which other spectrum is tried.
+
+    Args:
+        lags: (n, n), in steps of lag_m / FINER.
+        lag_m: Step of distances, m.
+        noise: (n,), variance.
+        known: (k + 1, n), free terms, then the rate.
     """
     first, *_ = delays = [_covariance(lag_m, *spectrum) for spectrum in SPECTRA]
     delay = first.take(lags, mode="clip")

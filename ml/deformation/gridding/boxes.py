@@ -58,8 +58,10 @@ def common_grid(
 def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tuple[Box, Box]:
     """Return the cells that two grids share, as a box of the whole grid and as one of the other; empty if none are.
 
-    at: row and column of the whole grid where the other begins, may be negative; shape, whole: (rows, cols) of the
-    other and of the whole.
+    Args:
+        at: Row and column of the whole grid where the other begins; they may be negative.
+        shape: (rows, cols) of the other grid.
+        whole: (rows, cols) of the whole grid.
     """
     rows, cols = zip(at, shape, whole, strict=True)
     of_whole = [slice(max(0, first), max(0, min(first + size, end))) for first, size, end in (rows, cols)]

@@ -65,10 +65,13 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 
 
 def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
-    """Grid points by medians; empty cells stay NaN. cell_m: at least the posting is used; workers: threads, -1 all.
+    """Grid points by medians; empty cells stay NaN. ValueError without points.
 
-    despiked: whether each velocity is first replaced by the median of the point and its nearest neighbours (`despike`,
-    module). ValueError without points.
+    Args:
+        points: Points of a track.
+        cell_m: Side of a cell; at least the posting is used.
+        despiked: Whether each velocity is first replaced by the median of the point and its nearest neighbours.
+        workers: Number of threads, -1 for all.
     """
     if not points.x.size:
         raise UnusableData("there is no point to grid")

@@ -18,9 +18,13 @@ def series_of_area(
 ) -> Float64:
     """Return the displacement of an area, (dates,), mm, NaN where unknown.
 
-    inside_mm, around_mm: series of points, (n, dates), mm, NaN where missing; if enough points are around, their median
-    is subtracted, which removes shared delay and motion. half_wave_mm: None if the series cannot contain unwrapping
-    errors.
+    If enough points are around, their median is subtracted, which removes shared delay and motion.
+
+    Args:
+        inside_mm: Series of points inside the area, (n, dates), mm, NaN where missing.
+        around_mm: Series of points around it, likewise.
+        days: Days of the dates.
+        half_wave_mm: None if the series cannot contain unwrapping errors.
     """
     inside = _complete(_mend_cycles(inside_mm, days, half_wave_mm))
     if not inside.size:

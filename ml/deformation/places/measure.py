@@ -64,9 +64,13 @@ def measure(
 ) -> list[Area]:
     """Redraw an area, with its places, by the track in which it moves fastest; several areas if its pieces lie apart.
 
-    tracks: points in the area's projected system; background_mm_yr: of the whole product, used if no points are around;
-    others: flagged areas, whose ground belongs to no background.
     The area is returned unchanged if there are too few points, or none of them moves as the area does.
+
+    Args:
+        area: The area.
+        tracks: Points in the area's projected system.
+        background_mm_yr: Rate of the whole product, used if no points are around.
+        others: Flagged areas, whose ground belongs to no background.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
     ring = _ring(area, others)

@@ -248,7 +248,12 @@ def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
 def companion_file(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
     """Return a file that belongs to an annotation, with or without -cog in its name. InputError if it is missing.
 
-    start, ends: of its name, around the annotation's; called: what to call it in the error.
+    Args:
+        safe: The product.
+        annotation: Name of the annotation.
+        start: The file's name begins with this, before the annotation's name.
+        ends: The file's name ends with one of these.
+        called: What the error calls the file.
     """
     stem = annotation.stem.removesuffix("-cog")
     places = [f"{start}{stem}{cog}{end}" for end in ends for cog in ("", "-cog")]
