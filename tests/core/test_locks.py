@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = """
 import django
 django.setup()
-from core.locks import Lock, try_locked
-with try_locked(Lock.STAGE, 7) as alone:
+from core.locks import Lock, try_lock
+with try_lock(Lock.STAGE, 7) as alone:
     print(alone, flush=True)
     input()
 """

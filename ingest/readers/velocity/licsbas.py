@@ -239,7 +239,8 @@ def _batches(product: Product) -> Iterator[records.PointBatch]:
         opened: dict[Path, Any] = {}
         for layer in product.layers.values():
             if layer.path not in opened and (layer.dataset or raster.is_geotiff(layer.path)):
-                opened[layer.path] = stack.enter_context((hdf5 if layer.dataset else raster).opened(layer.path))
+                open_layer = hdf5.open_file if layer.dataset else raster.open_geotiff
+                opened[layer.path] = stack.enter_context(open_layer(layer.path))
         for rows in hdf5.row_blocks(grid.rows, grid.cols, len(product.dates) if product.series else 1):
             batch = _block(product, opened, rows)
             if batch.pid.size:
