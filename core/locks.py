@@ -16,17 +16,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 class Lock(IntEnum):
     """Kinds of locks with their keys in the database."""
 
-    WATCHED_FOLDER = 0x3A7C  # Its second key is the folder (`short_text_key`): one round over a folder at a time.
+    WATCHED_FOLDER = 0x3A7C  # One round at a time reads a folder, which is the second key (`short_text_key`).
     ALERTS = 0x6A1E  # Detections become alerts one search at a time, so that no place gets two alerts.
     BEAT = 0x6A2E  # One process sends scheduled tasks.
     ANNOUNCING = 0x6A3D  # Messages of transitions are queued in their order.
     SENDING = 0x6A4E  # One worker sends what is in the outbox.
     WATCHING = 0x6A5A  # One worker checks the service and notifies administrators.
     DOWNLOADS = 0x5CE7E  # Downloads and the space that they need are counted one at a time.
-    INGEST_JOBS = 0x1A6E57  # counting jobs
+    INGEST_JOBS = 0x1A6E57  # Jobs are counted by one process at a time.
     RETENTION = 0x6A5F  # Old data are never deleted while a backup is made.
     PARTS = 0x6A70  # Partitions of points are merged or dropped one at a time.
-    STAGE = 0x57A6E  # Its second key is the task (`short_text_key`): one scheduled task of a kind at a time.
+    STAGE = 0x57A6E  # One scheduled task of a kind runs at a time; the task is the second key (`short_text_key`).
     RIGHTS = 0x6A6D  # Two migrations that grant rights at once would conflict in the catalogue.
     QUOTAS = 0x6A6B  # What visitors make the service keep is counted one visitor at a time.
     CONTEXT_LAYERS = 0x6374780000  # The number of a kind is added: one layer of a kind is loaded at a time.

@@ -35,7 +35,7 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 
 
 def kinds_open(kind: str) -> list[Kind]:
-    """Return kinds to which a person may change a kind: of the same family, and events only to events."""
+    """Return the kinds that a person may choose instead of a kind: same family, and an event for an event."""
     row = row_of(kind)
     return [name for name, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 

@@ -1,4 +1,4 @@
-"""Tables of context. Each row belongs to the layer with which it was loaded, whole or not at all."""
+"""Tables of context. A layer is loaded as a whole or not at all, and each row belongs to one layer."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex

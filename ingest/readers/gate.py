@@ -44,7 +44,7 @@ MAX_LONGITUDE = 361.0  # Grids from 0 to 360 end a pixel later.
 NEIGHBOUR_DEGREES = 6.0
 NEIGHBOUR_LATITUDES = 8.0
 MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single errors: the whole file is misread.
-# Of either sign. Smaller ones may be measured: they count only where they stand several times.
+# Fill values have either sign. Smaller ones may be measured: they count only where they stand several times.
 FILLS = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 32767.0, 32768.0)
 MIN_LARGE_FILL, MIN_TIMES = 998.0, 3
 MIN_HUGE = 1e10  # Nothing measured is as large; NetCDF, GMT and GDAL write such numbers for missing values.
@@ -587,7 +587,7 @@ def _hashes(pid: NDArray[np.bytes_]) -> NDArray[np.uint64]:
     words = -(-max(pid.dtype.itemsize, 1) // 8)
     letters = np.ascontiguousarray(pid.astype(f"S{words * 8}")).view(np.uint64).reshape(pid.size, words)
     mixed = np.zeros(pid.size, dtype=np.uint64)
-    for number in range(words - 1, -1, -1):  # From the end, so that zero bytes behind an id change nothing.
+    for number in range(words - 1, -1, -1):  # Hashing from the end, zero bytes behind an id change nothing.
         mixed = _mix((mixed ^ letters[:, number]) * _MIXER[0])
     return mixed
 

@@ -56,7 +56,7 @@ class Search(NamedTuple):
 
 
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Search images of the last `days` in areas; nothing is stored. limit: most new ones. Raises SourceError."""
+    """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError."""
     end = timezone.now()
     most = MAX_FOUND
     allowed = configured.allow_list()

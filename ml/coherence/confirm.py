@@ -200,7 +200,7 @@ def _scores(evidence: Sequence[PairChange], part: Part | None, of_image: Bools, 
         by_pair /= np.sqrt(np.maximum((by_pair * loss).sum(axis=1, keepdims=True), MIN_ABLE**2))
         for at in range(0, len(cells), CELLS_AT_ONCE):
             here = cells[at : at + CELLS_AT_ONCE]
-            # In double precision, so that a cell's score does not depend on how the scene is cut.
+            # Double precision keeps a cell's score from depending on how the scene is cut.
             scores[:, here] = np.maximum(-by_pair @ flat[:, here][pairs].astype(np.float64), 0)
     return scores.reshape(-1, *z.shape[1:])
 

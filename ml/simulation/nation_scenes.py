@@ -26,7 +26,7 @@ from ml.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 REPEAT_DAYS, SPARSE_DAYS = 12, 48
 LAST = dt.datetime(2023, 12, 14, 18, 40, tzinfo=dt.UTC)  # an ascending pass there
 POSTING_M, OVERSAMPLING, RESOLUTION_M = 30.0, 4, 12.0
-# In the order of LandCover: sea, town, suburb, open land, forest, ice.
+# The order is that of LandCover: sea, town, suburb, open land, forest, ice.
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.45, 0.65], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -7.0], dtype=np.float32)
 FLOW_LEVELS = 5  # The glacier's speed has so many levels across its width.

@@ -201,7 +201,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
             raise InputError(path, f"{name!r} is not a table", f"Write [{name}] and its lines below")
         for role, entry in value.items():
             if role not in ROLES or (name == "constants" and role == "pid"):
-                raise InputError(path, f"{role!r} is nothing that a point has", f"Use {', '.join(ROLES)}")
+                raise InputError(path, f"{role!r} is no property of a point", f"Use {', '.join(ROLES)}")
             if not isinstance(entry, kind) or isinstance(entry, bool):
                 raise InputError(path, f"{role} = {entry!r} is not what [{name}] holds", EXAMPLE)
         return

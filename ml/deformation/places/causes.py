@@ -1,4 +1,4 @@
-"""Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
+"""Name the cause of a measured area by a small logistic regression on shape and network, for core and rim apart.
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one

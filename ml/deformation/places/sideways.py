@@ -20,7 +20,7 @@ from ml.rasters.line_of_sight import LineOfSight
 
 MIN_POINTS, MIN_CELLS, MIN_HEIGHTS = 3, 8, 10
 NEAR_M = 100.0  # margin around an outline in which heights are used
-OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # The median of 20 points 300 to 1,500 m around an area is its zero.
+OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # An area's rates count from the median of 20 points this far away.
 STEEP = 0.1  # rise per metre from which a slope counts fully
 MIN_SEEN = 0.2  # A line of sight must measure this share of a motion down the slope.
 OPPOSITE = 0.6  # least length of the difference of two horizontal directions

@@ -135,7 +135,7 @@ class _Field:
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
-        """Flag cells that move with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        """Flag cells that move with a bowl: faster than 2 mm/yr and than the bowl's sigma, within the bowl's shape."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
         reach = np.exp(-(MAX_DISTANCE_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))

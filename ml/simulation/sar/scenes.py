@@ -24,7 +24,7 @@ from ml.simulation.velocity.region import Region
 
 UTM_EPSG = 32629  # 12° W to 6° W
 
-# In the order of LandCover: sea, town, suburb, open land, forest, ice.
+# The order is that of LandCover: sea, town, suburb, open land, forest, ice.
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.4, 0.7], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float32)
 
