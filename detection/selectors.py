@@ -24,7 +24,7 @@ WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__seconda
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
-MAX_IMPORTANT = ("-importance", "-id")  # the order of every list; see detection.rules.importance
+MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
 
@@ -133,7 +133,7 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
-    return alerts.order_by(*MAX_IMPORTANT)
+    return alerts.order_by(*MOST_IMPORTANT_FIRST)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -215,7 +215,7 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
     due = open_visit.filter(visit__day__lte=today)
     waiting = Alert.objects.filter(state__in=list(states))
     waiting = waiting.annotate(visit_due=Exists(due), visit_planned=Exists(open_visit) & ~Exists(due))
-    return waiting.order_by("visit_planned", *MAX_IMPORTANT)
+    return waiting.order_by("visit_planned", *MOST_IMPORTANT_FIRST)
 
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:

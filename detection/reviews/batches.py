@@ -22,7 +22,7 @@ from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
 
 VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # Several cases can share these verdicts.
-MOST = 11
+MAX_SIMILAR = 11
 NEAR_TIME = timedelta(days=7)
 NEAR_M = 55_000.0
 
@@ -62,7 +62,7 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
         candidate.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, candidate)))
         for candidate in found
     }
-    return sorted(found, key=lambda candidate: (away[candidate.pk], candidate.pk))[:MOST]
+    return sorted(found, key=lambda candidate: (away[candidate.pk], candidate.pk))[:MAX_SIMILAR]
 
 
 def batch_review(

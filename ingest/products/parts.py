@@ -155,7 +155,7 @@ def part_points(*, product: Product) -> int:
 
 
 def product_bytes(*, product: Product) -> int:
-    """Return the bytes of a product's points, series and indexes: its share, by points, of its part's size."""
+    """Return the bytes of a product's points, series and indexes: the part's size by the share of its points."""
     for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)

@@ -26,7 +26,7 @@ INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.
 PLANES = 8
 WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
 SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.
-LARGEST = 8.0  # natural logarithm of power against the image's median
+MAX_LOG_POWER = 8.0  # natural logarithm of power against the image's median
 BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
 
 
@@ -49,7 +49,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
     (n, 3, rows, cols), from `temporal`, NaN or None without earlier images. facts: (n, FACTS), rows from Facts.row().
     """
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
-    log = torch.where(blank, 0.0, log_power).clamp_(-LARGEST, LARGEST)
+    log = torch.where(blank, 0.0, log_power).clamp_(-MAX_LOG_POWER, MAX_LOG_POWER)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     wide = _wide_mean(log)
     per_sigma = (looks / 2).sqrt()  # Speckle's log ratio has the sigma sqrt(2 / looks).
@@ -61,7 +61,7 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
     if past is not None:
         seen_before = torch.isfinite(past[:, :1]) & ~blank
         before = torch.where(seen_before, past, 0.0)
-        against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-LARGEST, LARGEST)
+        against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-MAX_LOG_POWER, MAX_LOG_POWER)
         relative = torch.where(seen_before, against - _wide_mean(against), relative)
         history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
     x = _cap(relative, looks)

@@ -26,7 +26,7 @@ from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window, cut, inner, intersect
 
-FEWEST = 6  # A polynomial of the second order needs so many points.
+MIN_CONTROL_POINTS = 6  # A polynomial of the second order needs so many points.
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
 PIECE_PX = 512  # small, because reading one touches several blocks
 MARGIN_PX = 8  # Resampled windows need a margin wider than the kernel's reach.
@@ -108,9 +108,11 @@ def _read(path: Path, scale: str) -> _Swath:
         longitude = np.array([point.x for point in points])
         if len(points) and crs and crs.is_geographic and (np.ptp(longitude) > 180 or abs(longitude).max() > 180):
             points, crs = [_opposite(point) for point in points], OPPOSITE
-    if len(points) < FEWEST or crs is None:
+    if len(points) < MIN_CONTROL_POINTS or crs is None:
         found = f"it has {len(points)} ground control points" + ("" if crs else " without a coordinate system")
-        raise InputError(path, f"{found}, at least {FEWEST} are needed", "Lay both images on one grid first")
+        raise InputError(
+            path, f"{found}, at least {MIN_CONTROL_POINTS} are needed", "Lay both images on one grid first"
+        )
     return _Swath(path, scale, shape, points, crs.to_wkt())
 
 

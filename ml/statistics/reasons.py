@@ -18,7 +18,7 @@ NEAR_M, FAR_M = 200.0, 1_500.0
 # As shares of the area's square root, these limits are wider: a wide bowl has a wide edge.
 NEAR_SHARE, FAR_SHARE = 0.2, 1.0
 MIN_AROUND = 5
-MIN_INSIDE, MOST = 3, 0.5  # A track shows motion of an area by so many points, and this share of them.
+MIN_INSIDE, MIN_BEYOND = 3, 0.5  # A track shows motion of an area by so many points, and this share of them.
 
 
 class TrackReason(NamedTuple):
@@ -39,7 +39,7 @@ class TrackReason(NamedTuple):
     @property
     def shows(self) -> bool:
         """Whether this track alone shows that the area moves: most points inside differ from those around."""
-        return bool(self.n_points >= MIN_INSIDE and self.beyond >= MOST)
+        return bool(self.n_points >= MIN_INSIDE and self.beyond >= MIN_BEYOND)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reason for JSON: rounded, None for missing figures."""

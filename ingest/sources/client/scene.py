@@ -29,7 +29,7 @@ MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384",
 MAX_CODES_BYTES = 4
 _PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
 TRACKS = range(1, 176)  # Sentinel-1 flies 175 orbits in twelve days.
-LONGEST = 160
+MAX_NAME_LENGTH = 160
 KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
@@ -159,11 +159,11 @@ def safe_name(text: str, fallback: str = "image") -> str:
     plain = _STRANGE.sub("_", base).strip("._-+ ")
     if not plain:
         plain = _STRANGE.sub("_", fallback).strip("._-+ ") or "image"
-    if len(plain) <= LONGEST:
+    if len(plain) <= MAX_NAME_LENGTH:
         return plain
     stem, dot, suffix = plain.rpartition(".")
     suffix = suffix if dot and len(suffix) <= 8 else ""
-    short = f"{(stem or plain)[: LONGEST - 20]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    short = f"{(stem or plain)[: MAX_NAME_LENGTH - 20]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return f"{short}.{suffix}" if suffix else short
 
 

@@ -27,7 +27,7 @@ FASTEST_MM_YR = 20.0  # Faster rates are clipped to this.
 MAX_MM_YR = 0.6  # Clip differences before computing the scatter, so that motion does not inflate it.
 MIN_SCATTER_MM_YR = 0.1
 REACH_CELLS = 128  # No plane depends on cells farther away.
-FEWEST = 5.0  # A window needs so many cells with points, each counted by its weight.
+MIN_WEIGHT = 5.0  # The cells with points in a window must have this sum of weights.
 
 
 class CellRates(NamedTuple):
@@ -90,4 +90,4 @@ def _against_wider(rate: Float32, weight: Float32, known: NDArray[np.bool_], win
     """Return the weighted mean in a window minus that in a wider one; 0 if too little is known. rate: times weight."""
     near, wide = _sum(weight, window), _sum(weight, WIDER * window)
     difference = _sum(rate, window) / np.maximum(near, 1e-3) - _sum(rate, WIDER * window) / np.maximum(wide, 1e-3)
-    return np.where(known & (near >= FEWEST), difference, np.float32(0))
+    return np.where(known & (near >= MIN_WEIGHT), difference, np.float32(0))

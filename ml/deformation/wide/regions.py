@@ -81,7 +81,7 @@ def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
         peak, sigma = scores.fit(shape, row, col)
         scores.take_out(shape, row, col, peak)
         score = abs(peak) / sigma / spreads[shape]
-        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` is an approximation
+        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` only approximates the peak.
             x, y = scores.transform @ (col + 0.5, row + 0.5)
             bowls.append(Bowl(x, y, shape, peak, sigma, score))
     return bowls

@@ -32,7 +32,7 @@ from ingest.readers.records import Float32, Float64
 TABLE_STEP = 32  # pixels between the nodes of the table of positions
 MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
-FARTHEST = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
+MAX_STRETCH = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
 PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
 NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
 MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.
@@ -108,8 +108,8 @@ class Positions:
         area = along_x * down_y - along_y * down_x
         lengths = np.stack([np.hypot(along_x, along_y) / width, np.hypot(down_x, down_y) / height])
         same_way = (area > 0).all() or (area < 0).all()
-        believable = np.isfinite(lengths).all() and lengths.max() < FARTHEST and lengths.min() > 1 / FARTHEST
-        return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
+        believable = np.isfinite(lengths).all() and lengths.max() < MAX_STRETCH and lengths.min() > 1 / MAX_STRETCH
+        return bool(same_way and believable and (np.abs(area) > width * height / MAX_STRETCH**2).all())
 
     def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Return first estimates of line and pixel by the plane through three corners."""
