@@ -93,15 +93,12 @@ def field_publish(
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    header = replace(field.header, extras=field.header.extras | _changes_as_extras(field.changes))
+    changes = {"changes": " ".join(field.changes)} if field.changes else {}
+    header = replace(field.header, extras=field.header.extras | changes)
     product = product_create(product_id, path, sha256, header, totals, submission)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
-
-
-def _changes_as_extras(changes: list[str]) -> dict[str, str]:
-    return {"changes": " ".join(changes)} if changes else {}
 
 
 def product_create(

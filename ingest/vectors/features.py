@@ -127,7 +127,7 @@ def _feature(
     path: Path, wanted: Wanted, properties: dict[str, Any], geometry: BaseGeometry | None, to_degrees: Project
 ) -> Feature:
     if geometry is None or geometry.is_empty:
-        return Feature(properties, None, f"no {_bare(wanted)}")
+        return Feature(properties, None, f"no {wanted.a_geometry.partition(' ')[2]}")
     kind = geometry.geom_type
     if kind == "GeometryCollection":  # KML may write several parts so.
         parts = [part for part in get_parts(geometry) if part.geom_type in wanted.types]
@@ -141,10 +141,6 @@ def _feature(
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
     return Feature(properties, flat)
-
-
-def _bare(wanted: Wanted) -> str:
-    return wanted.a_geometry.split(" ", 1)[1]
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:
