@@ -67,7 +67,7 @@ def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
 @pytest.mark.parametrize("store", ["folder", "objects"], indirect=True)
 def test_a_damaged_piece_is_made_again(store, monkeypatch):
     with monkeypatch.context() as broken:
-        module = f"{type(store).__module__}.packed"
+        module = f"{type(store).__module__}.pack"
         broken.setattr(module, lambda arrays: (pack(arrays)[0], pack(arrays)[1][:-1] + b"?"))
         Pieces(store).each("first", {"x": 1}, lambda _: {"a": np.arange(5)})
     assert store.names("first") == {"first@x"}
