@@ -16,10 +16,10 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import UnusableData, gettext_noop
 from core.geometry import METRES_PER_DEGREE, joined_at_180, split_at_180, utm_epsg
 
-MAX_KM2 = 200_000.0  # largest area that can be watched
+MAX_KM2 = 200_000.0  # Larger areas cannot be watched.
 MAX_VERTICES = 500
 MAX_RADIUS_M = 50_000.0
-FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
+FINEST_BORDER_DEGREES = 0.001  # Simplifying a border begins with about 100 m.
 _CORNERS = 64
 _GEOD = Geod(ellps="WGS84")
 Bounds = tuple[float, float, float, float]

@@ -12,7 +12,7 @@ from core.areas import area_of
 from detection.models import Alert
 from detection.tables.reviews import SetByHand
 
-COLUMNS = ("kind", "severity", "area")  # columns that both a search and a person can set
+COLUMNS = ("kind", "severity", "area")  # Both a search and a person can set these columns.
 FIELDS = (*COLUMNS, "texts")
 
 

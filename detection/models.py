@@ -51,7 +51,7 @@ __all__ = [  # These tables are defined in other modules.
     "SetByHand",
     "SurgeSeries",
 ]
-AREA_FIGURES = (  # published numbers of an area, in this order
+AREA_FIGURES = (  # The numbers of an area are published in this order.
     "area_m2",
     "rate_mm_yr",
     "peak_rate_mm_yr",

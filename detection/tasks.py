@@ -17,8 +17,8 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
-SEARCHES_AT_ONCE = 2  # workers that search finished predictions
-HELP_SECONDS = 60.0  # a call that no worker has taken by then expires
+SEARCHES_AT_ONCE = 2  # So many workers search finished predictions.
+HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 
 
 @stage

@@ -25,7 +25,7 @@ from core.rasters import open_tiff
 from core.storage import RasterStorage, raster_storage
 
 MAX_REQUEST_LENGTH = 4096  # bytes
-GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images
+GIVEN = "elevation_"  # Elevation that is used to project images has this prefix.
 
 
 class HandedStorage(RasterStorage):

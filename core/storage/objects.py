@@ -37,7 +37,7 @@ FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorage
 TRIES = 4  # A request is repeated so often with growing pauses; later the whole work is tried again.
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
-MAX_DELETED = 1000  # objects in one request, a limit of S3
+MAX_DELETED = 1000  # S3 deletes no more objects in one request.
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
     s3={"addressing_style": "path"},  # one host for all buckets
@@ -51,7 +51,7 @@ CLIENT = Config(
 READING: dict[str, str | float] = {
     "AWS_VIRTUAL_HOSTING": "FALSE",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # the header and the index of most rasters in one request
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # One request reads the header and the index of most rasters.
     "GDAL_HTTP_CONNECTTIMEOUT": CONNECT_SECONDS,
     "GDAL_HTTP_LOW_SPEED_TIME": READ_SECONDS,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 1,  # bytes a second

@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 
 MIN_KM2 = 0.25  # A smaller glacier cannot surge by the rule.
 Days = tuple[date, date]  # These are the days of a pair's two images.
-NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
+NEWS_DAYS = 180  # A surge that ended longer before the last pair is history and no alert.
 
 
 class Measured(NamedTuple):

@@ -18,7 +18,7 @@ MIN_M2, MAX_M2 = 100.0, 2e9  # The smallest is a house; the largest exceeds all 
 MAX_CORNERS = 5000
 MAX_TEXT_LENGTH = 500_000
 NEAR_M = 5000.0
-WORLD = box(-360, -90, 360, 90)  # a map that is turned across 180 degrees counts on
+WORLD = box(-360, -90, 360, 90)  # Longitudes go on counting on a map that is turned across 180 degrees.
 _GEOD = Geod(ellps="WGS84")
 
 

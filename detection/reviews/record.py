@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Review)
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
-SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower bounds of the classes of scores in the reliability diagram
+SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # Classes of scores in the reliability diagram begin at these.
 
 
 class Judged(TypedDict):

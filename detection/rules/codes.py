@@ -2,7 +2,7 @@
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOKALIKE = str.maketrans("ILO", "110")
-_MULTIPLIER = 387_421  # odd, so multiplication modulo a power of two can be undone
+_MULTIPLIER = 387_421  # Multiplication by an odd number modulo a power of two can be undone.
 _OFFSET = 148_217
 _SHORTEST = 4
 

@@ -41,7 +41,7 @@ from ml.statistics.series import fit_series
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
-MAX_SERIES = 1_000  # points inside an area whose series are examined one by one
+MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
 
 
 class Search(NamedTuple):
@@ -141,7 +141,7 @@ def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[P
     outline = to_geographic(area.polygon, epsg)
     place = to_django(outline)
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
-    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
+    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # The plane of far clusters changes sizes.
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
     reasons = [_reason(view, area.polygon, place) for view in ordered]
     reasons[0] |= _assumption(statistics)

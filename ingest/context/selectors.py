@@ -32,8 +32,8 @@ from ingest.readers.context.records import ContextKind
 MAX_PLACE_DISTANCE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
-MAX_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
-NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
+MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.
+NEAR_180 = 175.0  # Only places nearer to 180 degrees may have nearest places behind it.
 MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # Alerts do not mention these.
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {

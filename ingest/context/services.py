@@ -71,7 +71,7 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
     records.ContextKind.RIVERS: (Water, ("water_class", "name", "shape")),
     records.ContextKind.LAKES: (Water, ("water_class", "name", "shape")),
 }
-MADE: dict[str, Callable[[Any], Any]] = {  # columns that a record does not hold as they are
+MADE: dict[str, Callable[[Any], Any]] = {  # A record does not hold these columns as they are.
     "names": lambda record: json.dumps(_names(record)),
     "search_name": lambda record: NAMES_JOINED.join(
         dict.fromkeys(search_key(name) for name in (record.name, *_names(record).values()))

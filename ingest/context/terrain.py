@@ -25,9 +25,9 @@ from ingest.readers.records import Float32, Float64
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
-_NODES = 17  # nodes per side of the mesh on which the scale and rotation of a map projection are computed
+_NODES = 17  # The scale and rotation of a map projection are computed on so many nodes per side.
 logger = logging.getLogger(__name__)
-MARGIN_M = 5000.0  # terrain displaces a pixel by about twice its height
+MARGIN_M = 5000.0  # Terrain displaces a pixel by about twice its height.
 WRITTEN_ROWS = 512
 
 

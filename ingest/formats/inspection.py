@@ -36,7 +36,7 @@ from ingest.readers.records import Declaration, Float32, Float64, VelocityField
 from ingest.readers.tables import text_table
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
-MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn
+MAX_KEPT = 2_000_000  # The map and the histogram are drawn of so many points at most.
 MAX_PIXELS = 2_000_000
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {

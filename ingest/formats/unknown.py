@@ -18,8 +18,8 @@ from ingest.readers.tables import mapping, text_table
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-MAX_NAME = 40  # letters of a name in a command
-MAX_SHOWN = 4  # names of columns, datasets or files in a sentence
+MAX_NAME = 40  # A command shows so many letters of a name.
+MAX_SHOWN = 4  # A sentence names so many columns, datasets or files.
 HEAD_BYTES = 512
 
 TABLES = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ _BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
     for table in ("parts", "endings")
 }
 PARTS, ENDINGS = _BY_ENDING["parts"], _BY_ENDING["parts"] | _BY_ENDING["endings"]
-BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # bytes that no text holds
+BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # No text holds these bytes.
 FLOAT_BYTES = 4
 BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # A text in UTF-16 begins with one of them.
 DATED_PAIR = re.compile(r"\d{7,8}[_-]\d{7,8}")  # GMTSAR counts the days of a year.

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from core.errors import InputError, gettext_noop
 
-MAX_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
+MAX_PIXELS = 25_000_000  # So many can be re-encoded within 512 MB of memory and five seconds.
 MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # A large JPEG is decoded at half its width and height.
 JPEG_QUALITY = 90
 

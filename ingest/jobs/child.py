@@ -97,7 +97,7 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
-    if folder is not None:  # local paths from here on; the columns of the row keep the store's keys
+    if folder is not None:  # Paths are local from here on; the columns of the row keep the store's keys.
         job.stored_path = str(input_path(job.stored_path, folder))
         job.mapping_path = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
     name = job.original_name

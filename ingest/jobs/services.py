@@ -38,8 +38,9 @@ BEAT_SECONDS = 10.0
 # Limits of the process that reads one file, so that no file exhausts the memory or the disk, or blocks a worker.
 LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=2 * 3600, file_bytes=4 * 2**30, wall_seconds=2 * 3600)
 MAX_INSPECTION_BYTES = 200_000
-UPLOADS = "uploads"  # first part of the keys of uploads in the object store
-DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # names of both columns and declared values
+UPLOADS = "uploads"  # Keys of uploads in the object store begin with this.
+# Columns and declared values share these names.
+DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")
 LEASE = Lease(
     model=IngestJob,
     queued=State.QUEUED,

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
 MAX_IN_A_PRODUCT = 100_000
-MAX_NAME_BYTES = 180  # leaves room for a number and a suffix
+MAX_NAME_BYTES = 180  # The limit leaves room for a number and a suffix.
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 

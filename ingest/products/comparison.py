@@ -12,9 +12,9 @@ from ingest.products.decomposition import Cells, cells_around, count_by_cell, me
 from ingest.readers.records import Float32, Float64
 
 POSTING_M = 100.0
-MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
+MATCH_M = 20.0  # Points of two releases this near show the same ground: about the resolution of Sentinel-1.
 MAX_CELLS = 10**7
-STILL_MM_YR = 2.0  # ground that differs by no more from the still ground of its release counts as still
+STILL_MM_YR = 2.0  # Ground that differs less from the stable ground of its release counts as stable.
 SIGMAS = 2.0  # A change of speed counts if it exceeds this number of its standard deviations.
 MIN_SIGMA_MM_YR = 0.5  # Two processings of the same images differ by about as much.
 VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # Points vanished if so many of a cell, and this share of them, are gone.

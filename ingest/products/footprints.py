@@ -9,7 +9,7 @@ from ingest.readers.records import Float64
 
 CELLS = (180, 360)  # Cells have one degree; points in neighbouring cells belong to one group.
 MAX_PARTS = 100  # If there are more groups, cells farther from each other count as neighbours.
-MIN_DEGREES = 1e-6  # the side of a box around one point: 10 cm
+MIN_DEGREES = 1e-6  # The box around one point has this side: 10 cm.
 _TOUCHING = np.ones((3, 3), dtype=bool)
 
 

@@ -29,7 +29,7 @@ _SETTLE = """
         WHERE (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated)
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
-LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
+LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
         (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
@@ -148,7 +148,8 @@ CREATE_FUNCTIONS = "".join(
             + _unless_owner(f"REVOKE INSERT ON {_BOTH_TABLES} FROM CALLER;")
             + _product_statement(partitions.index("PRODUCT"), pyramid.build("PRODUCT"))
             + _samples("PRODUCT", _product_statement)
-            + _product_statement(partitions.attach("PRODUCT", "PRODUCT"))  # last, for it locks the parents
+            # Attaching comes last, for it locks the parents.
+            + _product_statement(partitions.attach("PRODUCT", "PRODUCT"))
             + " END",
         ),
         _function("ingest_product_drop(product bigint) RETURNS void", _DROP),

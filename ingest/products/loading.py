@@ -23,7 +23,7 @@ from ingest.products.footprints import Footprint
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
-POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the index figure includes the pyramid
+POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # The bytes of the index include the pyramid.
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
 MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compressed; constants need almost none.
 FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
@@ -32,7 +32,7 @@ MAX_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
-AHEAD = 2  # batches that are packed before the database asks for them
+AHEAD = 2  # So many batches are packed before the database asks for them.
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
@@ -229,7 +229,7 @@ def _copy_into(cursor: CursorWrapper, table: str, columns: str, blocks: list[mem
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(encoding.COPY_HEADER)
         for block in blocks:
-            for start in range(0, len(block), MESSAGE_BYTES):  # one protocol message each, small enough for a CPU cache
+            for start in range(0, len(block), MESSAGE_BYTES):  # Each protocol message is small enough for a CPU cache.
                 copy.write(block[start : start + MESSAGE_BYTES])
         copy.write(encoding.COPY_TRAILER)
 
@@ -308,7 +308,7 @@ def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, Non
                 raise fault
             assert item is not None  # noqa: S101 (only an end or a fault comes without one)
             yield item
-            del item  # free the item while waiting for the next one
+            del item  # The item must not stay in memory while the next one is awaited.
     finally:
         over.set()
         thread.join()

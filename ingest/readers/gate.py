@@ -175,11 +175,11 @@ class _Gate:
 
     def __init__(self, path: Path, field: VelocityField, changes: list[str]) -> None:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
-        self.rows = 0  # rows that readers gave, refused ones included
+        self.rows = 0  # Refused rows are counted, too.
         self.admitted = self.views = 0  # The first counts points, the second batches whose line of sight was seen.
         self.last_reason = ""  # The reason is that of the last row that was left out.
         self.unknown: Counter[str] = Counter()
-        self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
+        self.zero_dates: set[int] = set()  # At these dates, 0 stands for a missing displacement.
         self.turned: dict[str, float] = {}
         self.fills = _Fills(path, field)
         self.places = _Places()
@@ -402,7 +402,7 @@ class _Fills:
         self.path, self.stated, self.is_table = path, field.stated, not field.stated.unique_ids
         # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
         self.with_zero = field.header.technique is not Technique.TRACKING
-        self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
+        self.sample = np.empty(0, dtype=np.float32)  # Ordinary values are kept as in the file.
         self.n_ordinary = self.n_series = 0
         self.n_distinct = self.n_most = 0  # The sample has so many distinct values, and rows of the most frequent one.
         self.largest = 0.0

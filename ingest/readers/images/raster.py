@@ -26,7 +26,7 @@ from ingest.readers.records import Float32, Float64
 MAX_PIXELS = 10**9  # A whole scene at 10 m has about 600 million.
 MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
-PIECE_PIXELS = 512  # side of a resampled piece
+PIECE_PIXELS = 512  # A resampled piece has this side.
 SAMPLES, SAMPLE_PIXELS = 5, 64  # There are 5 x 5 samples of 64 x 64 pixels.
 MAX_DB, MIN_DB, MAX_MEDIAN_DB = 50.0, -100.0, 10.0
 NEGATIVE_SHARE = 0.001  # Decibels are negative at least in this share: no scene is all brighter than 0 dB.

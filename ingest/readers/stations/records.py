@@ -19,7 +19,7 @@ from ingest.readers.records import Float32
 MAX_BYTES = 512 * 2**20  # Ten thousand days of one station are about 2 MB of text.
 MAX_SERIES = 20_000  # The world has about as many GNSS stations as one file may hold.
 MAX_CODE_LENGTH = 40
-MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
+MAX_POSITION_MM = 2.1e10  # Coordinates and heights beyond half the equator are errors of the file.
 MAX_DISPLACEMENT_MM = 1e6  # Displacements of more than a kilometre are errors of the file.
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1e-4, 1e4
 SAME_DEGREES = 0.01  # Two rows of one name this close are one station: names such as "1001" recur elsewhere.

@@ -77,7 +77,7 @@ class Plan:
     geometry_crs: int | str | None = None
     look: float = 1.0
     nodata: float | None = None
-    same: tuple[str, ...] = ()  # columns that must hold one value throughout
+    same: tuple[str, ...] = ()  # These columns must hold one value throughout.
 
     def types(self) -> dict[str, pa.DataType]:
         """Return column -> Arrow type, for all columns that are read."""

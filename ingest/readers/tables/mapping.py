@@ -121,7 +121,7 @@ class Mapping:
     licence: str = ""
     tile: str = ""
     release: str = ""
-    by: str = "the mapping"  # who states all this, in errors
+    by: str = "the mapping"  # Errors name this as the source of the mapping.
 
 
 # Tables whose makers always write the same columns, units and signs: names that tell them (as `plain` gives them) and

@@ -30,7 +30,7 @@ SUFFIXES = TEXTS | {".zip"}
 MAX_SIDE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
 SAMPLE_BYTES = 2**17
-MAX_COLUMNS = 20_000  # six days apart, that is three centuries
+MAX_COLUMNS = 20_000  # Dates six days apart would fill three centuries.
 BLOCK_BYTES = 4 * 2**20  # Text that fits a cache is parsed fastest.
 MAX_LINE_BYTES = 16 * 2**20
 PARSERS = min(4, os.cpu_count() or 1)
@@ -202,7 +202,7 @@ def _layout(path: Path, lines: list[str]) -> Table:
     rows = [(at, line) for at, line in rows if not line.lstrip().startswith(COMMENTS)]  # A comment may stand behind.
     if not rows and not comments:
         raise InputError(path, "the table is empty", "Export it again")
-    if not rows:  # a header that begins like a comment, and nothing below it
+    if not rows:  # The header may begin like a comment, with nothing below it.
         comments, rows = comments[:-1], comments[-1:]
     delimiter, width = _delimiter([line for _, line in rows])
     cells = [(at, [cell.strip() for cell in _fields(line, delimiter)]) for at, line in rows]

@@ -166,7 +166,7 @@ def _level_and_component(path: Path, names: list[str], declared: records.Declara
     if "los_east" in names:
         name = L2_NAME.match(path.name)
         return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), records.Component.LOS
-    if "latitude" in names or "track_angle" in names:  # a level 2 table that lost its line of sight
+    if "latitude" in names or "track_angle" in names:  # This is a level 2 table that lost its line of sight.
         raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     named = SIGN_OF_GRID[name["component"]] if name else None

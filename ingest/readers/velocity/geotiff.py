@@ -20,7 +20,7 @@ TITLE = "GeoTIFF"
 ORDER = 900
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
-TRACKED_UNITS = {"m/day"}  # never used for phase measurements
+TRACKED_UNITS = {"m/day"}  # Phase measurements are never given in these units.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
 _LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
 OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}

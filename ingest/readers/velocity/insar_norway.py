@@ -19,7 +19,7 @@ TITLE = "InSAR Norway"
 ORDER = 70
 SUFFIXES = text_table.SUFFIXES
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
-LICENCE = ""  # not stated in the file: --licence
+LICENCE = ""  # The file does not state its licence (--licence).
 NAMES = {
     "pid": "pointid",
     "longitude": "longitude",

@@ -171,7 +171,7 @@ def _folder_of(path: Path, depth: int = 0) -> Path | None:
 
 def _is_product(folder: Path) -> bool:
     if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or (folder / "annotation").is_dir()):
-        return True  # whether or not its manifest was copied too
+        return True  # A product counts whether or not its manifest was copied.
     manifest = folder / MANIFEST
     return manifest.is_file() and _is_sentinel1(manifest)
 

@@ -29,12 +29,12 @@ from ingest.readers import raster
 from ingest.readers.images.sentinel1.calibration import MIN_POWER, Window
 from ingest.readers.records import Float32, Float64
 
-TABLE_STEP = 32  # pixels between the nodes of the table of positions
+TABLE_STEP = 32  # The nodes of the table of positions are so many pixels apart.
 MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
 MAX_STRETCH = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
-PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
-NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
+PIECE = 1024  # A piece of the map has so many rows and columns, a multiple of NODE_STEP.
+NODE_STEP = 16  # Line and pixel are computed at nodes so far apart, and interpolated between.
 MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.
 AROUND_PX = 2
 

@@ -24,7 +24,7 @@ from ingest.readers.records import Declaration
 
 NAME = "sentinel1-grd"
 TITLE = "Sentinel-1 GRD"
-ORDER = 10  # first, because its folder or zip holds files that other readers would recognise
+ORDER = 10  # This reader is asked first: its folder or zip holds files that others would recognise.
 SUFFIXES = frozenset({".zip"})
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 LICENCE = "Copernicus Sentinel data terms"

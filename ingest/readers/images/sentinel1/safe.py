@@ -20,7 +20,7 @@ from ingest.readers.records import Direction, Float64
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
 STRIPMAP, SLC_NAME = re.compile(r"^S[1-6]$"), re.compile(r"^(S1\w_\w\w_)\w{4}_\d\w(\w\w_\d{8}).*")
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
-MAX_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
+MAX_PIXELS = 3 * 10**9  # The largest image, stripmap in full resolution, has about 1.5 billion.
 MAX_PER_LINE = 200_000
 
 
