@@ -250,7 +250,7 @@ def _images(pair: ScenePair) -> PairSource:
         (grid.rows, grid.cols),
         grid.transform,
         grid.epsg,
-        lambda at: np.stack(read_pair(pair, grid.pieces_of_part(*at))),
+        lambda at: np.stack(read_pair(pair, grid.part(*at))),
     )
 
 

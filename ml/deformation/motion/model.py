@@ -48,7 +48,7 @@ class Candidates(NamedTuple):
 
     changes: tuple[Change, ...]
     rows: Float64
-    weight_rows: Float64
+    weighted: Float64
 
 
 class Profile(NamedTuple):
@@ -106,9 +106,9 @@ class SeriesLikelihood:
         factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
         own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
         left = self._squares - (own**2).sum(axis=1)
-        common = candidates.weight_rows @ design.T @ factor.swapaxes(1, 2)  # (models, candidates, k)
-        power = np.einsum("cn,mcn->mc", candidates.rows, candidates.weight_rows) - (common**2).sum(axis=2)
-        product = candidates.weight_rows @ self.values_mm - (common @ own[:, :, None])[:, :, 0]
+        common = candidates.weighted @ design.T @ factor.swapaxes(1, 2)  # (models, candidates, k)
+        power = np.einsum("cn,mcn->mc", candidates.rows, candidates.weighted) - (common**2).sum(axis=2)
+        product = candidates.weighted @ self.values_mm - (common @ own[:, :, None])[:, :, 0]
         gain = np.where(power > NO_POWER, product**2 / np.maximum(power, NO_POWER), 0.0)
         twice_log = self._twice_log(left[:, None] - gain)
         return Profile(twice_log.max(axis=0), float(self._twice_log(left[:, None]).max()))
