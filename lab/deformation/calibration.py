@@ -107,7 +107,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
             tracks = tile.tracks[:count]
             # With the decision "network" it is asked on all cells, not only near proposed ones.
             known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
-            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
+            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.evidence)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
