@@ -379,7 +379,7 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
 # becomes a file under var/mail and none leaves this machine.
-CHANNELS = plugins.registered(plugins.CHANNELS)
+CHANNELS = plugins.entry_points_of(plugins.CHANNELS)
 _mail = servers.mail_server(VAR_DIR / "mail")
 EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
