@@ -22,7 +22,7 @@ from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
 from tests.makers import generic, geotiff
-from tests.waiting import HANG_SECONDS, Elsewhere, wait_until
+from tests.waiting import HANG_SECONDS, Elsewhere, reread, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,8 +113,7 @@ def test_a_job_put_back_by_hand_stays_loaded_although_its_file_is_gone(make_egms
     assert (job.state, IngestJob.objects.get().stored_path) == (State.LOADED, "")
     IngestJob.objects.update(state=State.QUEUED)
     assert jobs.job_execute(job_id=job.pk) is None
-    job.refresh_from_db()
-    assert (job.state, job.error, list(job.products.all())) == (State.LOADED, "", [Product.objects.get()])
+    assert (reread(job).state, job.error, list(job.products.all())) == (State.LOADED, "", [Product.objects.get()])
 
 
 def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, settings):
@@ -134,8 +133,7 @@ def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_ten_deat
         assert jobs.jobs_requeue_expired() == 0  # the lease still holds
         IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert jobs.jobs_requeue_expired() == 1
-    job.refresh_from_db()
-    assert job.state == State.FAILED
+    assert reread(job).state == State.FAILED
     assert "ended before it was done" in job.error
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
@@ -182,8 +180,7 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
         worker.returned()
-    job.refresh_from_db()
-    assert (job.state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
+    assert (reread(job).state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
     assert jobs.job_execute(job_id=job.pk) is None  # not before its time
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
@@ -198,8 +195,7 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")
         Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)).returned()
-    job.refresh_from_db()
-    assert (job.state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
+    assert (reread(job).state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
     assert "It made no progress for 0.1 minutes." in job.error
     assert Product.objects.count() == 0
 
@@ -228,8 +224,7 @@ def test_a_fault_of_this_program_is_called_one_and_can_be_tried_again(make_egms,
     owned = jobs.job_claim(job_id=job.pk)
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
     job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
-    job.refresh_from_db()
-    assert (job.state, job.cause, job.faults) == (State.QUEUED, "program", 1)
+    assert (reread(job).state, job.cause, job.faults) == (State.QUEUED, "program", 1)
     assert "fault in this program (ZeroDivisionError" in job.error
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
@@ -348,7 +343,6 @@ def test_a_withdrawn_file_is_deleted_and_cannot_be_tried_again(settings):
     job = given(settings, UNIT)
     assert jobs.job_withdraw(job=job, by="anna")
     assert not (Path(settings.UPLOAD_DIR) / "one").exists()
-    job.refresh_from_db()
-    assert (job.state, job.error, job.stored_path) == (State.CANCELLED, "Withdrawn by anna.", "")
+    assert (reread(job).state, job.error, job.stored_path) == (State.CANCELLED, "Withdrawn by anna.", "")
     assert not jobs.may_retry(job)
     assert not jobs.job_withdraw(job=job, by="anna")

@@ -22,6 +22,7 @@ from ml.runs.repetition import run_repeat
 from ml.runs.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +51,7 @@ def execute(method: str) -> list[Run]:
 
 def test_a_run_on_a_pair_leaves_its_raster_and_can_be_traced(pairs):
     for run in execute("guarnieri-prati"):
-        run.refresh_from_db()
-        assert run.state == Run.State.SUCCEEDED
+        assert reread(run).state == Run.State.SUCCEEDED
         assert len(run.input_sha256) == 64
         raster = read_prediction(run.prediction)
         assert list(raster.bands) == ["coherence", "coherence_sigma"]
@@ -74,8 +74,7 @@ def test_the_network_is_told_the_window_of_the_service_and_in_a_repetition_that_
     settings.COHERENCE_WINDOW = "5x5"
     run.refresh_from_db()
     assert run_repeat(run=run).same
-    run.refresh_from_db()
-    assert run.parameters["window"] == "3x11"
+    assert reread(run).parameters["window"] == "3x11"
 
 
 @pytest.fixture
@@ -101,14 +100,12 @@ def test_offsets_of_a_pair_that_shows_a_glacier_reach_farther_and_its_own_reach_
 def test_a_run_keeps_the_reach_that_it_used_and_repeats_with_it(pairs, glacier):
     run = services.runs_queue(method="ncc")[0]
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
+    assert reread(run).parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
     assert run.prediction.statistics["reach_px"] == 20
     assert run.prediction.statistics["no_match_share"] > 0.5  # speckle of its own in each image
     Glacier.objects.all().delete()
     assert run_repeat(run=run).same
-    run.refresh_from_db()
-    assert run.parameters["search_px"] == 20
+    assert reread(run).parameters["search_px"] == 20
 
 
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
@@ -116,8 +113,7 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     execute("guarnieri-prati")
     assert list(selectors.inputs_due(task="coherence-change", method="robust-z")) == pairs[3:]
     (run,) = execute("robust-z")
-    run.refresh_from_db()
-    assert run.pair == pairs[3]
+    assert reread(run).pair == pairs[3]
     raster = read_prediction(run.prediction)
     first = ["change_sigma", "coherence_before", "coherence_after", "area_sigma"]
     assert list(raster.bands) == [*first, "confirmed_sigma", "onset_day", "confidence", "backscatter_change_db"]
@@ -158,13 +154,11 @@ def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worke
     first, second = services.runs_queue(method="robust-z")
     assert selectors.runs_to_announce(queued_before=timezone.now()) == [first]
     services.run_execute(run_id=second.pk)
-    second.refresh_from_db()
-    assert (second.state, second.parameters) == (Run.State.QUEUED, {})
+    assert (reread(second).state, second.parameters) == (Run.State.QUEUED, {})
     services.run_execute(run_id=first.pk)
     assert selectors.runs_to_announce(queued_before=timezone.now()) == [second]
     services.run_execute(run_id=second.pk)
-    second.refresh_from_db()
-    assert second.parameters["changes_beside"] == [first.prediction.pk]
+    assert reread(second).parameters["changes_beside"] == [first.prediction.pk]
 
 
 @pytest.mark.parametrize("why", ["its run failed", "its image is deleted"])
