@@ -258,7 +258,9 @@ def _orphans() -> Iterator[Over]:
         yield Over(entry.size_bytes, partial(input_delete, entry.name))
     if store := input_store():
         for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
-            for discard in storage.unfinished_uploads(before=timezone.now() - ORPHAN_AFTER):  # parts of uploads broken off
+            for discard in storage.unfinished_uploads(
+                before=timezone.now() - ORPHAN_AFTER
+            ):  # parts of uploads broken off
                 yield Over(0, discard)
 
 

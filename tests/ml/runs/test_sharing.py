@@ -25,7 +25,7 @@ from ml.runs.sharing import Claims
 from ml.runs.stored import read_prediction
 from tests.makers import object_store as storage
 from tests.makers.glaciers import make_event
-from tests.waiting import HANG_SECONDS
+from tests.waiting import HANG_SECONDS, reread
 
 PLACES = {str(number): number for number in range(6)}
 
@@ -121,8 +121,7 @@ def test_a_worker_without_other_work_makes_pieces_and_leaves_the_result_to_whoev
     assert joined[0] == run  # its time was over at once
     assert joined[2] == run  # it waited for the piece that it was called from
     assert sorted(made) == [*range(6)]
-    run.refresh_from_db()
-    assert (run.state, Prediction.objects.count(), PieceClaim.objects.count()) == (Run.State.SUCCEEDED, 1, 0)
+    assert (reread(run).state, Prediction.objects.count(), PieceClaim.objects.count()) == (Run.State.SUCCEEDED, 1, 0)
 
 
 def test_one_that_helps_leaves_as_soon_as_something_else_waits(run, staged):
@@ -178,8 +177,7 @@ def test_a_failure_of_one_that_helps_is_not_that_of_the_run(run, staged, monkeyp
 
     happens[0] = lambda: (happens.update({1: fails}), joining.run_join(), joining.run_join())
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert caplog.text.count("could not be helped with") == 1
     assert made == [0, 1, 1, 2, 3, 4, 5]
 
