@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
@@ -46,7 +46,7 @@ def room_check(*, store: Store, claim: Claim) -> None:
 
 @contextmanager
 def room_held(
-    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Holding]], None] | None = None
+    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], object] | None = None
 ) -> Iterator[None]:
     """Make room, and let nobody else take it until the block, which stores a row, has ended. Raises Refusal.
 
