@@ -18,7 +18,7 @@ from core.geometry import utm_zone_of
 from core.projections import transformer
 from ingest.formats import registry
 from ingest.readers.records import Declaration, join_batches
-from ingest.readers.velocity.interferograms import inverted
+from ingest.readers.velocity.interferograms import invert
 from lab.deformation.injected.places import MAPPINGS
 from lab.living.passes import REACH, Passes, Series
 from lab.real_data import folder
@@ -116,7 +116,7 @@ def least_squares(series: Series, known: int, passes: Passes) -> Errors:
     anchors = [(at, at + 1) for at in range(REACH - 1)]
     changes += [series.displacement_mm[:, first + b] - series.displacement_mm[:, first + a] for a, b in anchors]
     network = np.array(pairs + anchors)
-    moved = inverted(np.array(changes), network, len(index), 2 * np.pi / HALF_WAVE_MM).displacement_mm
+    moved = invert(np.array(changes), network, len(index), 2 * np.pi / HALF_WAVE_MM).displacement_mm
     values = series.displacement_mm[:, [first]] + moved[:, REACH:]
     return Errors(values - series.displacement_mm[:, known:], np.full_like(values, np.nan))
 
