@@ -26,10 +26,11 @@ from monitor.web.languages import asked_language
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"]*"></script>')
-NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dash-renderer")  # dash.js replaces the other scripts of Dash
+NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dcc", "dash/html", "dash/dash-renderer")  # no polyfills
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
 WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
-CHARTS = "vendor/plotly.js-cartesian-dist-min/plotly-cartesian.min.js"  # all kinds of charts that the sheets have
+CHARTS = "vendor/plotly.js/plotly.min.js"  # Plotly with the kinds of charts that the sheets have
+FIRST = (CHARTS, "vendor/regenerator-runtime/runtime.js")  # scripts that those of Dash need
 BASE = "/workbench/"
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
 
@@ -45,10 +46,12 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# The page's scripts report the theme, draw the maps, and mark what is chosen.
+# The page's scripts report the theme, draw the maps, mark what is chosen, and remove the server's copy of the sheet.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
+for box in ("sheet", "chosen"):
+    app.clientside_callback(ClientsideFunction("desk", "uncover"), Input(box, "children"))
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
@@ -177,5 +180,5 @@ def _dash_parts() -> dict[str, Any]:
     page: str = dash_answer().get_data(as_text=True)
     named = [check_fingerprint(name)[0] for name in SCRIPT.findall(page)]
     entry = mark_safe(page[: page.index("<script src=")])  # noqa: S308
-    scripts = [static(f"dash/component/{name}") for name in named if name.startswith(NEEDED)]
-    return {"dash_entry": entry, "scripts": {"dash": scripts, "charts": static(CHARTS)}}
+    scripts = [*FIRST, *(f"dash/component/{name}" for name in named if name.startswith(NEEDED))]
+    return {"dash_entry": entry, "scripts": [static(name) for name in scripts]}
