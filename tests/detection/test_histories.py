@@ -19,7 +19,7 @@ from detection.rules.verdicts import Verdict, verdicts_open
 from ingest.models import Product, ScenePair
 from lab.replay.machine import Machine, clock_at, goes_on_as, play
 from lab.replay.places import square
-from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, Scenario, scenarios
+from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, scenarios
 
 pytestmark = pytest.mark.django_db
 PLACES = ({"x_km": 0.0, "size_m": 800}, {"x_km": 1.2, "size_m": 800}, {"x_km": 0.6, "size_m": 2400})
@@ -189,11 +189,10 @@ MAX_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays 
 PLAYED_HERE = {"files-of-a-bowl-that-doubles", "files-with-a-new-reference-point", "a-surge-that-ends"}
 
 
-def is_quick(scenario: Scenario) -> bool:
-    return scenario.name in PLAYED_HERE or (not scenario.files and len(scenario.events) <= MAX_EVENTS)
+QUICK = [one for one in scenarios() if one.name in PLAYED_HERE or (not one.files and len(one.events) <= MAX_EVENTS)]
 
 
-@pytest.mark.parametrize("scenario", list(filter(is_quick, scenarios())), ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda one: one.name)
 def test_a_history_leads_to_its_steps(scenario):
     assert play(scenario).alerts == scenario.alerts
 

@@ -160,18 +160,6 @@ def test_a_review_outlives_its_reviewers_account_and_the_audit_the_alert_too(ale
     assert (entry.actor, entry.subject) == ("anna", code)
 
 
-def test_the_queue_begins_with_the_most_important_and_ends_where_a_visit_is_planned(make_alert, anna):
-    visited = make_alert(severity="strong", peak_rate_mm_yr=-90)
-    slow = make_alert(severity="minor", peak_rate_mm_yr=-4)
-    fast = make_alert(severity="strong", peak_rate_mm_yr=80)
-    pair = make_alert(
-        severity="strong", peak_rate_mm_yr=None, rate_mm_yr=None, peak_speed_m_day=2.0, kind="moving-ground"
-    )
-    make_alert(state="confirmed")
-    say(visited, Verdict.FIELD_VISIT, anna)
-    assert list(selectors.alerts_to_review()) == [pair, fast, slow, visited]  # metres a day before millimetres a year
-
-
 def test_who_looks_first_holds_the_alert_until_the_lease_ends(alert, anna, ben):
     mine = claims.claim_take(alert=alert, holder=anna)
     assert claims.claim_take(alert=alert, holder=ben).holder == anna

@@ -113,10 +113,6 @@ def gmtsar_minus_339(got: Read) -> None:
     assert ends == approx(20.7948, 20.8143, 26.0928, 26.1123, within=0.0002)
 
 
-def gmtsar_folder(got: Read) -> None:
-    has(1600, -25.61, at=(20.804, 26.1095))(got)
-
-
 def licsbas_maps(got: Read) -> None:
     has(1600)(got)
     assert (got.headers[0].track, got.headers[0].direction) == (87, Direction.DESCENDING)
@@ -208,7 +204,7 @@ RIGHT: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
     "csv_utf16": ("points.csv", T, has(400, -19.33)),
     "csv_gz": ("points.csv.gz", T, has(900)),
     "zip_of_geotiff": ("vel.zip", T, lambda got: has(got.one.pid.size)(got)),
-    "gmtsar_grd_folder": ("", T, gmtsar_folder),
+    "gmtsar_grd_folder": ("", T, has(1600, -25.61, at=(20.804, 26.1095))),
     "csv_duplicates": ("points.csv", T, duplicates),
     "tre_2d_geopackage": ("insar-test.gpkg", Declaration(unit="mm/yr"), two_components),
 }

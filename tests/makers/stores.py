@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.db.models import GeometryField, PointField
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BinaryField, Field, FileField, JSONField, Model, TextField
+from django.db.models import BinaryField, FileField, JSONField, Model, TextField
 from django.test import Client
 
 from monitor.subscribers.quotas import stores
@@ -19,11 +19,7 @@ WRITES = re.compile(r'(?:INSERT INTO|UPDATE) "(\w+)"')
 
 def can_hold_much(model: type[Model]) -> bool:
     """Return whether a column of a table has no length of its own."""
-    return any(_is_large(field) for field in model._meta.local_fields)
-
-
-def _is_large(field: Field) -> bool:
-    return isinstance(field, LARGE) and not isinstance(field, PointField)
+    return any(isinstance(field, LARGE) and not isinstance(field, PointField) for field in model._meta.local_fields)
 
 
 def of_visitors() -> set[type[Model]]:

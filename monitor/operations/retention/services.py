@@ -20,7 +20,7 @@ from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from core.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
 from core.storage.inputs import input_delete, input_store
 from detection.glaciers.selectors import predictions_unmeasured
@@ -175,7 +175,7 @@ class Pruned(NamedTuple):
 def prune(*, dry_run: bool = False, seconds: float | None = None) -> list[Pruned]:
     """Delete old data for at most `seconds`; dry_run: only count them. Raises Busy if another process is deleting."""
     ends_at = None if seconds is None else time.monotonic() + seconds
-    with try_locked(Lock.RETENTION) as alone:
+    with try_lock(Lock.RETENTION) as alone:
         if not alone:
             raise Busy("Nothing was deleted: another process deletes, or a backup is being made. Try again later.")
         pruned = [_prune(kind, dry_run, ends_at) for kind in KINDS]
@@ -258,7 +258,9 @@ def _orphans() -> Iterator[Over]:
         yield Over(entry.size_bytes, partial(input_delete, entry.name))
     if store := input_store():
         for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
-            for discard in storage.unfinished(before=timezone.now() - ORPHAN_AFTER):  # parts of uploads broken off
+            for discard in storage.unfinished_uploads(
+                before=timezone.now() - ORPHAN_AFTER
+            ):  # parts of uploads broken off
                 yield Over(0, discard)
 
 

@@ -1,6 +1,9 @@
-"""A confined command cannot take more than its limits, and how it ended is known."""
+"""Confined commands keep to limits, know no secret, and end as is known; what is given on a page is read in one."""
 
+import io
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -8,12 +11,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from PIL import Image
 
+from core.errors import InputError
 from ingest.jobs import landlock
 from ingest.jobs.confine import Ended, Limits, run_confined
+from ingest.jobs.given import (
+    HARDENED,
+    KNOWN,
+    LIMITS,
+    NotRead,
+    database_port,
+    job_environment,
+    read_given,
+    reader_environment,
+)
+from tests.fixtures.servers import ROOT
+from tests.makers.hostile_boundaries import geojson, random_star
 from tests.waiting import HANG_SECONDS, wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
 ROOMY = Limits(memory_bytes=2**31, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
 
 
@@ -158,3 +175,195 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+CANARY = "canary-7c1e"
+SETTINGS = re.findall(r"^# ([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+MADE_UP = ("HTTPS_PROXY", "no_proxy", "SECRET_KEY_FILE", "PGPASSWORD", "AWS_SESSION_TOKEN", "WEBHOOK_KEY", "NEW_SECRET")
+FILES = {"secret_key": CANARY, "push_key": CANARY, "services.env": f"DATABASE_OWNER_URL={CANARY}\nSERVICES={CANARY}\n"}
+
+# What a process finds in its environment, its settings and under /proc; `monitor` hides it from itself, so /proc first.
+REPORT = """
+import json, os, sys
+from pathlib import Path
+seen = {"proc": Path("/proc/self/environ").read_bytes().decode(errors="replace"), "environ": dict(os.environ)}
+import core.folders
+core.folders.BASE_DIR = Path(sys.argv[1])
+import django
+django.setup()
+from django.conf import settings
+seen |= {"later": dict(os.environ), "settings": {name: repr(getattr(settings, name)) for name in dir(settings)}}
+Path(sys.argv[2]).write_text(json.dumps(seen))
+"""
+
+
+@pytest.fixture
+def canaries(tmp_path, monkeypatch) -> Path:
+    """The folder of an installation: secrets in this process's environment, in .env, and in files of the service."""
+    names = {*SETTINGS, *MADE_UP} - {*KNOWN}
+    for name in names:
+        monkeypatch.setenv(name, f"{CANARY}-{name}")
+    (tmp_path / ".env").write_text("".join(f"{name}={CANARY}\n" for name in ("FROM_FILE", *names)))
+    monkeypatch.setenv("GROUND_MOTION_VAR", str(tmp_path / "var"))
+    (tmp_path / "var").mkdir()
+    for name, content in FILES.items():
+        (tmp_path / "var" / name).write_text(content)
+    return tmp_path
+
+
+def reported(canaries: Path, environment: dict[str, str]) -> str:
+    (folder := canaries / "job").mkdir(exist_ok=True)
+    report = folder / "report"
+    run_confined(
+        [sys.executable, "-c", REPORT, str(canaries), str(report)],
+        environment=environment,
+        folder=ROOT,
+        limits=LIMITS._replace(memory_bytes=2**31, cpu_seconds=60, wall_seconds=HANG_SECONDS),
+        go_on=lambda computed: True,
+        every_seconds=60,
+        readable=[canaries],
+        writable=[folder],
+    )
+    return report.read_text()
+
+
+def test_the_process_that_loads_a_file_knows_no_secret_of_the_service_and_of_its_files(canaries):
+    environment = job_environment(str(canaries / "job"))
+    said = reported(canaries, environment)
+    assert re.findall(rf"\w*.{{0,9}}{CANARY}[-\w]*", said) == []
+    known = json.loads(said)["environ"]
+    assert known.items() >= environment.items() >= HARDENED.items()
+    assert connection.settings_dict["NAME"] in known["DATABASE_URL"]
+
+
+def test_the_files_of_the_service_would_be_read_without_the_switch(canaries):
+    environment = job_environment(str(canaries / "job"))
+    del environment["GROUND_MOTION_CONFINED"]
+    (canaries / ".env").write_text(f"FROM_FILE={CANARY}\n")
+    assert "FROM_FILE" in reported(canaries, environment)
+
+
+def test_the_process_that_reads_for_a_visitor_has_the_same_list(canaries, tmp_path):
+    assert not [value for value in reader_environment(str(tmp_path)).values() if CANARY in value]
+    assert reader_environment("/f").items() <= job_environment("/f").items()
+
+
+def test_the_process_that_loads_a_file_may_connect_to_the_port_of_its_own_role(settings, monkeypatch):
+    monkeypatch.setenv("PGPORT", "5433")
+    settings.DATABASE_READER_URL = "postgis://reader:password@pooler:6432/ground_motion"
+    assert database_port() == 6432
+    settings.DATABASE_READER_URL = "postgis://reader:password@db/ground_motion"
+    assert database_port() == 5433
+
+
+# A process and another of its user, which tries to read it. Who may read every process (root) is made to be none.
+SECRET_KEEPER = """
+import subprocess, sys
+{before}
+sys.exit(subprocess.run([sys.executable, "-c", {probe!r}]).returncode)
+"""
+PROBE = """
+import ctypes, os
+from contextlib import suppress
+parent = os.getppid()
+for name in ("environ", "maps"):
+    with suppress(OSError):
+        print(name * bool(open(f"/proc/{parent}/{name}", "rb").read()))
+for name in ("cwd", "fd/0"):
+    with suppress(OSError):
+        print(name * bool(os.readlink(f"/proc/{parent}/{name}")))
+print("traced" * (not ctypes.CDLL(None).ptrace(0x4206, parent, None, None)))  # PTRACE_SEIZE
+"""
+
+
+def found_in_another(before: str) -> list[str]:
+    """What a process finds of its parent, which ran `before`, where neither may read every process."""
+    command = [sys.executable, "-c", SECRET_KEEPER.format(before=before, probe=PROBE)]
+    if os.geteuid() == 0:
+        command = ["setpriv", "--bounding-set", "-all", *command]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.stderr.startswith("setpriv: "):
+        pytest.skip(f"no right can be given up here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_process_of_the_service_cannot_be_read_by_another_of_its_user():
+    assert {"environ", "maps", "cwd", "fd/0"} <= {*found_in_another("")}  # the probe works
+    assert found_in_another("import monitor") == []
+
+
+def test_a_process_that_reads_a_file_cannot_be_read_by_one_that_reads_another():
+    reading = "from ingest.given.__main__ import main\ntry: main([])\nexcept ValueError: pass"
+    assert found_in_another(reading) == []
+
+
+def picture(width: int, height: int, form: str, mode: str = "RGB") -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert(mode).save(out, form)
+    return out.getvalue()
+
+
+def test_a_reader_that_would_compute_for_minutes_is_ended():
+    with pytest.raises(NotRead):
+        read_given("boundary", geojson(random_star(480, seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "mode", "kept"),
+    [
+        ((6000, 4000), "PNG", "RGBA", (6000, 4000)),
+        ((6000, 4000), "JPEG", "RGB", (6000, 4000)),
+        ((12_000, 8000), "JPEG", "RGB", (6000, 4000)),  # read at half its size
+    ],
+)
+def test_the_largest_pictures_fit_into_the_limits(size, form, mode, kept):
+    drawn = Image.open(io.BytesIO(read_given("picture", picture(*size, form, mode))))
+    assert (drawn.size, drawn.format, drawn.mode) == (kept, form, mode)
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "message"),
+    [((7700, 7700), "PNG", "59 megapixels"), ((12_000, 9000), "JPEG", "108 megapixels")],
+)
+def test_larger_pictures_are_refused_before_they_are_unpacked(size, form, message):
+    with pytest.raises(InputError, match=message):
+        read_given("picture", picture(*size, form))
+
+
+def test_the_reading_process_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    read_given("sites", b"lat,lon\n47,-12\n", radius_m=200)
+    with pytest.raises(NotRead):
+        read_given("boundary", geojson(random_star(480, seed=1)))
+    assert not list(tmp_path.iterdir())
+
+
+FULL = """
+import os, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", sys.argv[1]], check=True)
+import django
+django.setup()
+from core.errors import DiskFull
+from ingest.jobs.given import read_given
+try:
+    read_given("boundary", b"{" + b" " * 100_000)
+except OSError as fault:
+    print(fault.errno)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk")
+def test_a_full_disk_is_an_error_of_the_disk(tmp_path):
+    command = ["unshare", "--mount", sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "28", done.stderr
+    assert LIMITS.memory_bytes == 512 * 2**20

@@ -1,4 +1,4 @@
-"""A given file is loaded exactly once, by a process that can do no harm, whatever dies on the way."""
+"""A given file is loaded exactly once, by a process that can do no harm; for what it lacks, its sender is asked."""
 
 import os
 import signal
@@ -22,15 +22,15 @@ from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration, Submission
 from tests.makers import generic, geotiff
-from tests.waiting import HANG_SECONDS, Elsewhere, wait_until
+from tests.waiting import HANG_SECONDS, Elsewhere, reread, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
 State, UPLOAD, WATCH = IngestJob.State, IngestJob.Source.UPLOAD, IngestJob.Source.WATCH
 ROOT = Path(__file__).resolve().parents[3]
 ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
-
-pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +113,7 @@ def test_a_job_put_back_by_hand_stays_loaded_although_its_file_is_gone(make_egms
     assert (job.state, IngestJob.objects.get().stored_path) == (State.LOADED, "")
     IngestJob.objects.update(state=State.QUEUED)
     assert jobs.job_execute(job_id=job.pk) is None
-    job.refresh_from_db()
-    assert (job.state, job.error, list(job.products.all())) == (State.LOADED, "", [Product.objects.get()])
+    assert (reread(job).state, job.error, list(job.products.all())) == (State.LOADED, "", [Product.objects.get()])
 
 
 def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, settings):
@@ -134,8 +133,7 @@ def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_ten_deat
         assert jobs.jobs_requeue_expired() == 0  # the lease still holds
         IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert jobs.jobs_requeue_expired() == 1
-    job.refresh_from_db()
-    assert job.state == State.FAILED
+    assert reread(job).state == State.FAILED
     assert "ended before it was done" in job.error
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
@@ -182,8 +180,7 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
         worker.returned()
-    job.refresh_from_db()
-    assert (job.state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
+    assert (reread(job).state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
     assert jobs.job_execute(job_id=job.pk) is None  # not before its time
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
@@ -198,8 +195,7 @@ def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, set
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")
         Elsewhere(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)).returned()
-    job.refresh_from_db()
-    assert (job.state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
+    assert (reread(job).state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
     assert "It made no progress for 0.1 minutes." in job.error
     assert Product.objects.count() == 0
 
@@ -228,8 +224,7 @@ def test_a_fault_of_this_program_is_called_one_and_can_be_tried_again(make_egms,
     owned = jobs.job_claim(job_id=job.pk)
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
     job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
-    job.refresh_from_db()
-    assert (job.state, job.cause, job.faults) == (State.QUEUED, "program", 1)
+    assert (reread(job).state, job.cause, job.faults) == (State.QUEUED, "program", 1)
     assert "fault in this program (ZeroDivisionError" in job.error
     assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
@@ -287,3 +282,67 @@ def test_words_of_a_hostile_file_become_one_line():
 
 def velocity_raster(folder: Path) -> Path:
     return geotiff.make(folder, 0.02, crs="EPSG:32633", transform=Affine(100, 0, 4e5, 0, -100, 5e6))
+
+
+UNIT = Declaration(unit="m/yr", positive="away", track=7)
+WHOLE = Declaration(unit="m/yr", positive="away", track=7, period=(date(2019, 1, 1), date(2023, 12, 31)))
+
+
+def given(settings, declared: Declaration, source=UPLOAD) -> IngestJob:
+    path = geotiff.make(Path(settings.UPLOAD_DIR) / "one", value=-0.02, name="vel.tif")
+    job = jobs.job_queue(source=source, path=path, original_name="vel.tif", submission=Submission(declared=declared))
+    return jobs.job_execute(job_id=job.pk)
+
+
+def test_a_file_that_lacks_a_declaration_is_inspected_and_kept_until_its_sender_has_answered(settings):
+    job = given(settings, Declaration())
+    assert (job.state, job.inspection["missing"]) == (State.REJECTED, ["unit", "positive", "period"])
+    assert job.error.startswith("vel.tif: the unit, sign and period of its values are not declared.")
+    told = job.inspection["told"]
+    assert (told["title"], told["parts"][0]["points"]) == ("GeoTIFF", 19)
+    assert told["parts"][0]["values"] == pytest.approx([-0.02] * 5)
+    assert not Product.objects.exists()
+    assert Path(job.stored_path).exists()
+    assert jobs.job_retry(job=job, submission=Submission(declared=WHOLE))
+    loaded = jobs.job_execute(job_id=job.pk)
+    assert (loaded.state, loaded.error, loaded.inspection) == (State.LOADED, "", {})
+
+
+def test_what_was_declared_is_used_in_the_inspection(settings):
+    job = given(settings, UNIT)
+    assert job.inspection["missing"] == ["period"]
+    assert job.inspection["told"]["parts"][0]["values"] == pytest.approx([20.0] * 5)
+    assert ["unit", "m/yr", "declared"] in job.inspection["told"]["parts"][0]["facts"]
+
+
+def test_a_file_that_states_all_goes_on_without_a_question(settings):
+    job = given(settings, WHOLE)
+    assert (job.state, job.inspection) == (State.LOADED, {})
+
+
+@pytest.mark.parametrize("command", [["-c", "import os; os.abort()"], ["-m", "no_such_module"]])
+def test_an_inspection_that_fails_leaves_the_question(settings, command):
+    settings.INSPECT_COMMAND = command
+    job = given(settings, UNIT)
+    assert (job.state, job.inspection) == (State.REJECTED, {"missing": ["period"]})
+
+
+@pytest.mark.parametrize("written", ["'{'", "'[]'", "'[1' + ',1' * 200_000 + ']'"])
+def test_what_the_inspection_writes_is_limited_and_may_be_anything(settings, written):
+    code = f"import sys; open(sys.argv[sys.argv.index('--out') + 1], 'w').write({written})"
+    settings.INSPECT_COMMAND = ["-c", code]
+    assert given(settings, UNIT).inspection == {"missing": ["period"]}
+
+
+def test_the_watched_folder_has_nobody_to_ask(settings):
+    job = given(settings, UNIT, source=WATCH)
+    assert (job.state, job.inspection) == (State.REJECTED, {})
+
+
+def test_a_withdrawn_file_is_deleted_and_cannot_be_tried_again(settings):
+    job = given(settings, UNIT)
+    assert jobs.job_withdraw(job=job, by="anna")
+    assert not (Path(settings.UPLOAD_DIR) / "one").exists()
+    assert (reread(job).state, job.error, job.stored_path) == (State.CANCELLED, "Withdrawn by anna.", "")
+    assert not jobs.may_retry(job)
+    assert not jobs.job_withdraw(job=job, by="anna")

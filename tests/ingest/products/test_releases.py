@@ -13,6 +13,7 @@ from ml.runs.services import runs_queue
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.selectors import layer_products
 from tests.makers import geotiff as made_geotiff
+from tests.waiting import reread
 
 NAMES = [f"EGMS_L2b_117_0227_IW2_VV_{years}.zip" for years in ("2018_2022_1", "2019_2023_1", "2020_2024_1")]
 
@@ -41,8 +42,7 @@ def standing() -> list[Product]:
 def test_the_newer_release_stands_and_the_older_is_kept(release):
     older, newer = release(0), release(1)
     assert standing() == [newer]
-    older.refresh_from_db()
-    assert older.superseded_by == newer
+    assert reread(older).superseded_by == newer
     assert MeasurementPoint.objects.filter(product=older).count() == 12
     assert layer_products(layer=BY_NAME["los"]) == [newer.pk]
     assert [run.product for run in runs_queue(method="matched-filter")] == [newer]
@@ -54,8 +54,7 @@ def test_the_order_of_loading_does_not_matter(release):
     newest, oldest, middle = release(2), release(0), release(1)
     assert standing() == [newest]
     middle.refresh_from_db()
-    oldest.refresh_from_db()
-    assert (oldest.superseded_by, middle.superseded_by) == (middle, newest)
+    assert (reread(oldest).superseded_by, middle.superseded_by) == (middle, newest)
 
 
 def test_velocities_alone_do_not_take_the_place_of_series(make_egms, tmp_path, db):

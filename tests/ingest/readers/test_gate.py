@@ -272,11 +272,6 @@ def test_angles_in_radians_are_refused():
         passed(points(los_up=up))
 
 
-def test_a_picture_is_no_field_of_velocities():
-    with pytest.raises(InputError, match="picture"):
-        gate.admit(PATH, field_of(points(), stated=Stated(picture=True)))
-
-
 def test_nothing_left_is_an_error_that_says_why():
     with pytest.raises(InputError, match="none of its 18 rows can be used: its position is 0, 0"):
         passed(points(18, longitude=np.zeros(18), latitude=np.zeros(18)))

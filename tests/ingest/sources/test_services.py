@@ -16,7 +16,7 @@ from ingest.sources import services
 from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
-from tests.waiting import HANG_SECONDS, Elsewhere
+from tests.waiting import HANG_SECONDS, Elsewhere, reread
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
@@ -61,13 +61,17 @@ def test_the_newest_image_is_fetched_first(server):
     assert [row.scene_id for row in fetched()] == ["S1A_9", "S1A_6", "S1A_3"]
 
 
-def test_a_real_reader_refuses_what_is_no_image_and_the_row_says_why(server, transactional_db):
-    row = wanted(server)
+def fetch_and_load(row: SceneDownload) -> None:
+    """Fetch what is wanted, and let a real reader load the file of this row."""
     fetched()
-    row.refresh_from_db()
-    jobs.job_execute(job_id=row.job_id)
+    jobs.job_execute(job_id=reread(row).job_id)
     services.downloads_settle()
     row.refresh_from_db()
+
+
+def test_a_real_reader_refuses_what_is_no_image_and_the_row_says_why(server, transactional_db):
+    row = wanted(server)
+    fetch_and_load(row)
     assert row.state == State.FAILED
     assert row.error.startswith("S1A_one.zip: ")
 
@@ -77,19 +81,11 @@ def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc):
     row = wanted(
         server, path.stem, data=path.read_bytes(), file_name=path.name, track=None, direction=Direction.UNKNOWN
     )
-    fetched()
-    row.refresh_from_db()
-    jobs.job_execute(job_id=row.job_id)
-    services.downloads_settle()
-    row.refresh_from_db()
+    fetch_and_load(row)
     assert (row.state, row.error) == (State.LOADED, "")
     assert Scene.objects.get().file_name == path.name
     SceneDownload.objects.update(state=State.WANTED)  # by hand: it is fetched again, and its image is loaded once
-    fetched()
-    row.refresh_from_db()
-    jobs.job_execute(job_id=row.job_id)
-    services.downloads_settle()
-    row.refresh_from_db()
+    fetch_and_load(row)
     assert (row.state, Scene.objects.get().file_name) == (State.LOADED, path.name)
 
 
@@ -236,8 +232,7 @@ def test_an_attempt_that_lost_its_row_changes_nothing_more(server):
     claimed = services.download_claim(download_id=row.pk)
     SceneDownload.objects.filter(pk=row.pk).update(attempts=7)  # another worker took it over
     services.download_fetch(download=claimed, sleep=lambda seconds: None)
-    row.refresh_from_db()
-    assert (row.state, row.attempts, row.job) == (State.FETCHING, 7, None)
+    assert (reread(row).state, row.attempts, row.job) == (State.FETCHING, 7, None)
     assert IngestJob.objects.count() == 0
 
 
@@ -308,8 +303,7 @@ def test_what_is_not_processed_yet_is_never_deleted(server, settings):
     assert row.state == State.WANTED
     assert row.error.startswith("There is no room for the file")
     assert "ACQUIRE_QUOTA_BYTES" in row.error
-    waiting.refresh_from_db()
-    assert Path(waiting.stored_path).read_bytes() == DATA
+    assert Path(reread(waiting).stored_path).read_bytes() == DATA
 
 
 def test_on_a_full_disk_nothing_is_fetched_and_it_goes_on_once_there_is_room(server, settings):

@@ -1,11 +1,11 @@
-"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth states."""
+"""Simulated pairs and hard scenes: speckle obeys its physics, images hold what truth states, no scene comes twice."""
 
 import numpy as np
 import pytest
 from scipy import ndimage, stats
 
 from lab.simulation.kept import kept
-from lab.simulation.sar import motion
+from lab.simulation.sar import hard_scenes, motion
 from lab.simulation.sar.ground import Likely, Points, even, structured
 from lab.simulation.sar.pairs import MARGIN_PX, padded, sample_coherence, simulate_pair
 from lab.simulation.sar.recipes import even_ground, moving
@@ -187,3 +187,34 @@ def test_draws_are_kept_and_go_on_where_they_stopped(tmp_path):
         again[0] = 0
     with pytest.raises(ValueError, match="name another folder"):
         kept(tmp_path, 6, squares, "squares")
+
+
+def test_a_scene_is_the_same_whoever_draws_it_and_no_other_purpose_or_name_draws_it():
+    drawn = {
+        (purpose, name, scene): generator(purpose, name, scene).bytes(16)
+        for purpose in Purpose
+        for name in ("deformation-national", "offsets-fields")
+        for scene in range(50)
+    }
+    assert len({*drawn.values()}) == len(drawn)
+    assert generator(Purpose.BENCHMARK, "offsets-fields", 7).bytes(16) == drawn[Purpose.BENCHMARK, "offsets-fields", 7]
+
+
+def test_there_is_no_scene_before_the_first():
+    with pytest.raises(ValueError, match="less than 0"):
+        generator(Purpose.TEST, "x", -1)
+
+
+KINDS = {maker.__name__.strip("_"): maker for maker in hard_scenes.MAKERS}
+
+
+def pairs(kind: str, number: int = 3, size: int = 64):
+    return [KINDS[kind](generator(Purpose.TEST, f"hard-{kind}", scene), size) for scene in range(number)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_whole(kind):
+    for pair in pairs(kind):
+        assert pair.power.shape == (2, 64, 64)
+        assert all(np.isfinite(part).all() for part in pair[:4])
+        assert (pair.power > 0).all()

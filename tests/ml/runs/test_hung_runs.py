@@ -15,7 +15,7 @@ from core.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
 from ml.models import Run
 from ml.runs import queue, services
-from tests.waiting import HANG_SECONDS, wait_until
+from tests.waiting import HANG_SECONDS, reread, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANGING = """
@@ -52,8 +52,7 @@ def test_a_run_that_hangs_ends_with_its_process_and_fails_the_third_time(run):
     """Before, its heartbeat prolonged its lease for ever."""
     Run.objects.filter(pk=run.pk).update(faults=2, cause="stalled")
     assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
-    run.refresh_from_db()
-    assert (run.state, run.cause, run.faults, run.lease_until) == ("failed", "stalled", 3, None)
+    assert (reread(run).state, run.cause, run.faults, run.lease_until) == ("failed", "stalled", 3, None)
     assert run.error == "It made no progress for 0.01 minutes."
     again = next_step(Cause.STALLED, faults=0, cause_before="", now=timezone.now())
     assert again.next_try_at > timezone.now() + timedelta(minutes=4)

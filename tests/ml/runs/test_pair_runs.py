@@ -1,6 +1,7 @@
-"""Runs on pairs: what is due when, what a run leaves, and what the real chips of land and sea must show."""
+"""Runs on pairs: what is due when, what a run leaves, what real chips must show; runs of an event go before others."""
 
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -15,12 +16,16 @@ from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import tasks
 from ml.coherence import CoherenceMethod
-from ml.models import ModelVersion, Prediction, Run
-from ml.runs import selectors, services
+from ml.models import GroundEvent, ModelVersion, Prediction, Run
+from ml.runs import events, selectors, services
 from ml.runs.repetition import run_repeat
 from ml.runs.stored import read_prediction
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import make_event
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+
 DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")
 
 
@@ -46,8 +51,7 @@ def execute(method: str) -> list[Run]:
 
 def test_a_run_on_a_pair_leaves_its_raster_and_can_be_traced(pairs):
     for run in execute("guarnieri-prati"):
-        run.refresh_from_db()
-        assert run.state == Run.State.SUCCEEDED
+        assert reread(run).state == Run.State.SUCCEEDED
         assert len(run.input_sha256) == 64
         raster = read_prediction(run.prediction)
         assert list(raster.bands) == ["coherence", "coherence_sigma"]
@@ -70,8 +74,7 @@ def test_the_network_is_told_the_window_of_the_service_and_in_a_repetition_that_
     settings.COHERENCE_WINDOW = "5x5"
     run.refresh_from_db()
     assert run_repeat(run=run).same
-    run.refresh_from_db()
-    assert run.parameters["window"] == "3x11"
+    assert reread(run).parameters["window"] == "3x11"
 
 
 @pytest.fixture
@@ -97,14 +100,12 @@ def test_offsets_of_a_pair_that_shows_a_glacier_reach_farther_and_its_own_reach_
 def test_a_run_keeps_the_reach_that_it_used_and_repeats_with_it(pairs, glacier):
     run = services.runs_queue(method="ncc")[0]
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
+    assert reread(run).parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
     assert run.prediction.statistics["reach_px"] == 20
     assert run.prediction.statistics["no_match_share"] > 0.5  # speckle of its own in each image
     Glacier.objects.all().delete()
     assert run_repeat(run=run).same
-    run.refresh_from_db()
-    assert run.parameters["search_px"] == 20
+    assert reread(run).parameters["search_px"] == 20
 
 
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
@@ -112,8 +113,7 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     execute("guarnieri-prati")
     assert list(selectors.inputs_due(task="coherence-change", method="robust-z")) == pairs[3:]
     (run,) = execute("robust-z")
-    run.refresh_from_db()
-    assert run.pair == pairs[3]
+    assert reread(run).pair == pairs[3]
     raster = read_prediction(run.prediction)
     first = ["change_sigma", "coherence_before", "coherence_after", "area_sigma"]
     assert list(raster.bands) == [*first, "confirmed_sigma", "onset_day", "confidence", "backscatter_change_db"]
@@ -134,7 +134,7 @@ def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds
     bands = read_prediction(run.prediction).bands
     assert np.nanmedian(bands["coherence_before"]) == pytest.approx(0.7)
     assert np.nanmedian(bands["coherence_after"]) == pytest.approx(0.5)
-    assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * CoherenceMethod.named("guarnieri-prati").area_share)
+    assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * CoherenceMethod.find("guarnieri-prati").area_share)
 
 
 def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_count(five_pairs):
@@ -154,13 +154,11 @@ def test_a_change_waits_for_the_changes_that_it_is_compared_with_whichever_worke
     first, second = services.runs_queue(method="robust-z")
     assert selectors.runs_to_announce(queued_before=timezone.now()) == [first]
     services.run_execute(run_id=second.pk)
-    second.refresh_from_db()
-    assert (second.state, second.parameters) == (Run.State.QUEUED, {})
+    assert (reread(second).state, second.parameters) == (Run.State.QUEUED, {})
     services.run_execute(run_id=first.pk)
     assert selectors.runs_to_announce(queued_before=timezone.now()) == [second]
     services.run_execute(run_id=second.pk)
-    second.refresh_from_db()
-    assert second.parameters["changes_beside"] == [first.prediction.pk]
+    assert reread(second).parameters["changes_beside"] == [first.prediction.pk]
 
 
 @pytest.mark.parametrize("why", ["its run failed", "its image is deleted"])
@@ -258,3 +256,94 @@ def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
     for of_bursts in coherence.values():
         sea = of_bursts.pop("292320-IW1")
         assert min(of_bursts.values()) > sea
+
+
+DAY = datetime(2021, 12, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def scenes():
+    """Every twelve days around the event, the last before it on the 13th."""
+    return [made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC) + i * timedelta(days=12)) for i in range(4)]
+
+
+def test_the_nearest_pair_across_it_is_found(scenes):
+    for i, j in ((0, 1), (1, 2), (0, 2), (1, 3), (2, 3)):
+        made_pairs.make_pair(scenes[i], scenes[j])
+    event = make_event(DAY)
+    (pair,) = event.pairs.all()
+    assert (pair.reference, pair.secondary) == (scenes[1], scenes[2])
+    before, after = events.images_around(event=event)
+    assert (before, after) == (scenes[1], scenes[2])
+
+
+def test_each_track_and_polarisation_has_its_own(scenes):
+    made_pairs.make_pair(scenes[1], scenes[2])
+    other = [made_pairs.make_scene(scene.acquired_at, polarisation="VH") for scene in scenes[1:3]]
+    made_pairs.make_pair(*other)
+    assert make_event(DAY).pairs.count() == 2
+
+
+def test_an_image_of_the_same_day_may_be_from_before_it(scenes):
+    made_pairs.make_pair(scenes[1], scenes[2])
+    day = scenes[2].acquired_at.replace(hour=0, minute=0)
+    assert not make_event(day).pairs.exists()
+    assert make_event(between=(day + timedelta(hours=3),) * 2).pairs.count() == 1
+
+
+def test_elsewhere_there_is_no_pair(scenes):
+    made_pairs.make_pair(scenes[1], scenes[2])
+    event = make_event(DAY)
+    GroundEvent.objects.filter(pk=event.pk).update(position="SRID=4326;POINT(20 47)")
+    event.refresh_from_db()
+    assert events.event_pairs_find(event=event) == []
+    assert not event.pairs.exists()
+
+
+def test_a_pair_that_comes_later_is_found_and_a_closer_one_takes_its_place(scenes, monkeypatch, settings):
+    event = make_event(DAY)
+    assert not event.pairs.exists()
+    made_pairs.make_pair(scenes[0], scenes[2])
+    settings.SCHEDULED_METHODS = {}
+    tasks.queue_due_runs()
+    assert event.pairs.count() == 1
+    nearest = made_pairs.make_pair(scenes[1], scenes[2])
+    tasks.queue_due_runs()
+    assert event.pairs.get() == nearest
+
+
+def test_after_two_months_nothing_is_looked_for_any_more(scenes):
+    event = make_event(DAY)
+    GroundEvent.objects.filter(pk=event.pk).update(created_at=timezone.now() - events.MAX_WAIT - timedelta(days=1))
+    assert not events.events_followed().exists()
+
+
+def test_runs_of_an_event_go_before_all_others(scenes, monkeypatch):
+    from ml.runs import services
+
+    pairs = [made_pairs.make_pair(scenes[i], scenes[i + 1]) for i in range(3)]
+    runs = {}
+    for task in ("offsets", "coherence", "coherence-change"):
+        version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
+        runs[task] = [Run.objects.create(model_version=version, pair=pair, queued_at=timezone.now()) for pair in pairs]
+    make_event(DAY)
+    done = []
+
+    def execute(*, run_id):
+        done.append(run_id)
+        Run.objects.filter(pk=run_id).update(state=Run.State.SUCCEEDED)
+
+    asked = []
+    monkeypatch.setattr(services, "run_execute", execute)
+    monkeypatch.setattr(tasks.queue_due_runs, "apply_async", lambda **how: asked.append(len(done)))
+    tasks.execute_run(runs["offsets"][0].pk)
+    assert done == [runs["offsets"][1].pk, runs["offsets"][0].pk]
+    tasks.execute_run(runs["offsets"][2].pk)
+    tasks.execute_run(runs["coherence-change"][1].pk)
+    assert done[2:] == [runs["coherence"][1].pk, runs["offsets"][2].pk, runs["coherence-change"][1].pk]
+    assert not asked
+    held = runs["coherence-change"][2]
+    Run.objects.filter(pk=held.pk).update(queued_at=None)
+    for waiting in (*runs["coherence"][::2], runs["coherence-change"][0]):
+        tasks.execute_run(waiting.pk)
+    assert asked == [8]  # when no announced run is left, what the results make due is looked for at once

@@ -24,6 +24,7 @@ from ml.runs import queue, selectors, services
 from ml.runs.repetition import run_repeat
 from ml.runtime.checkpoints import Card
 from ml.runtime.progress import report_progress
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +43,7 @@ def run(product) -> Run:
 def test_a_product_is_queued_once_and_its_finished_run_can_be_traced(run, product):
     assert (run.state, services.runs_queue(method="matched-filter")) == (Run.State.QUEUED, [])
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert run.input_sha256 == product.file_sha256
     assert run.device == "cpu"
     assert run.seconds > 0
@@ -51,7 +51,7 @@ def test_a_product_is_queued_once_and_its_finished_run_can_be_traced(run, produc
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
     with stored_tiff(run.prediction.raster) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
-        assert raster.tags()["model_version"] == f"matched-filter {DeformationMethod.named('matched-filter').version}"
+        assert raster.tags()["model_version"] == f"matched-filter {DeformationMethod.find('matched-filter').version}"
 
 
 def test_only_one_worker_gets_a_run(run):
@@ -86,8 +86,7 @@ def test_a_run_whose_worker_died_returns_and_fails_after_ten_deaths(run):
         assert queue.runs_requeue_expired() == 0  # the lease still holds
         Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert queue.runs_requeue_expired() == 1
-    run.refresh_from_db()
-    assert (run.state, run.cause, run.faults) == (Run.State.FAILED, "lost", 10)
+    assert (reread(run).state, run.cause, run.faults) == (Run.State.FAILED, "lost", 10)
     assert "ended without a result" in run.error
 
 
@@ -98,8 +97,7 @@ def test_a_fault_of_this_program_is_tried_again_later_and_given_up_the_third_tim
         at_once(run)
         with pytest.raises(ZeroDivisionError):
             services.run_execute(run_id=run.pk)
-        run.refresh_from_db()
-        assert run.error == "A fault in this program (ZeroDivisionError: division by zero)."
+        assert reread(run).error == "A fault in this program (ZeroDivisionError: division by zero)."
         assert run.state == (Run.State.FAILED if attempt == 3 else Run.State.QUEUED)
         waits += [run.next_try_at - timezone.now()] if run.next_try_at else []
     assert [round(wait.total_seconds() / 60) for wait in waits] == [5, 10]
@@ -149,8 +147,7 @@ def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
     working(run, monkeypatch, done)
     at_once(run)
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.faults, run.cause, run.next_try_at) == (Run.State.SUCCEEDED, 0, "", None)
+    assert (reread(run).state, run.faults, run.cause, run.next_try_at) == (Run.State.SUCCEEDED, 0, "", None)
 
 
 def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_has_lost(run, monkeypatch):
@@ -169,8 +166,7 @@ def test_a_run_put_back_by_hand_keeps_the_result_that_it_has(run):
     before = Run.objects.values("finished_at", "seconds", "input_sha256").get()
     Run.objects.update(state=Run.State.QUEUED)
     assert services.run_execute(run_id=run.pk) is None
-    run.refresh_from_db()
-    assert (run.state, run.share_done, run.error, run.attempts) == (Run.State.SUCCEEDED, 1.0, "", 1)
+    assert (reread(run).state, run.share_done, run.error, run.attempts) == (Run.State.SUCCEEDED, 1.0, "", 1)
     assert Run.objects.values("finished_at", "seconds", "input_sha256").get() == before
     assert Prediction.objects.values_list("pk", "raster", "raster_sha256").get() == (
         result.pk,
@@ -180,8 +176,7 @@ def test_a_run_put_back_by_hand_keeps_the_result_that_it_has(run):
     Run.objects.update(state=Run.State.FAILED)
     assert queue.runs_retry(runs=Run.objects.all()) == 1
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.finished_at) == (Run.State.SUCCEEDED, result.created_at)
+    assert (reread(run).state, run.finished_at) == (Run.State.SUCCEEDED, result.created_at)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here, so none can run out of memory")
@@ -189,8 +184,7 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(product, li
     little_gpu_memory(2**20)
     (run,) = services.runs_queue(method="model")
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.device) == (Run.State.SUCCEEDED, "cpu")
+    assert (reread(run).state, run.device) == (Run.State.SUCCEEDED, "cpu")
 
 
 LITTLE_MEMORY = """
@@ -226,8 +220,7 @@ def test_unusable_input_fails_at_the_first_attempt_and_a_run_states_its_reason_i
     failing(run, monkeypatch, fault)
     with pytest.raises(type(fault)):
         services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.attempts, run.error, run.reason) == (state, 1, sentence, sentence)
+    assert (reread(run).state, run.attempts, run.error, run.reason) == (state, 1, sentence, sentence)
 
 
 def test_the_reason_of_a_run_of_the_first_release_is_shown_without_the_exceptions_name():
@@ -243,8 +236,7 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
 
     working(run, monkeypatch, overtaken)
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.RUNNING
+    assert reread(run).state == Run.State.RUNNING
     assert Prediction.objects.count() == 0
 
 
@@ -378,11 +370,9 @@ def test_a_run_gives_way_to_an_urgent_one_and_goes_on_where_it_was(run, monkeypa
     with monkeypatch.context() as waiting:
         waiting.setattr(services, "runs_urgent", lambda: Run.objects.filter(pk__in=[urgent.pk] * len(made)))
         services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.faults, run.queued_at, made) == (Run.State.QUEUED, 0, None, [1])
+    assert (reread(run).state, run.faults, run.queued_at, made) == (Run.State.QUEUED, 0, None, [1])
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert (run.state, made) == (Run.State.SUCCEEDED, [1, 2])
+    assert (reread(run).state, made) == (Run.State.SUCCEEDED, [1, 2])
 
 
 def test_a_run_of_many_small_pieces_checks_once_a_second_whether_it_may_go_on(run, monkeypatch):
@@ -400,8 +390,7 @@ def test_a_run_of_many_small_pieces_checks_once_a_second_whether_it_may_go_on(ru
     monkeypatch.setattr(services, "_go_on", lambda _: checked_at.append(now[0]))
     monkeypatch.setattr(services, "time", SimpleNamespace(monotonic=lambda: now[0]))
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert checked_at[:3] == [100.0, 101.0, 102.0]
 
 

@@ -25,7 +25,7 @@ from ml.runs.sharing import Claims
 from ml.runs.stored import read_prediction
 from tests.makers import object_store as storage
 from tests.makers.glaciers import make_event
-from tests.waiting import HANG_SECONDS
+from tests.waiting import HANG_SECONDS, reread
 
 PLACES = {str(number): number for number in range(6)}
 
@@ -121,8 +121,7 @@ def test_a_worker_without_other_work_makes_pieces_and_leaves_the_result_to_whoev
     assert joined[0] == run  # its time was over at once
     assert joined[2] == run  # it waited for the piece that it was called from
     assert sorted(made) == [*range(6)]
-    run.refresh_from_db()
-    assert (run.state, Prediction.objects.count(), PieceClaim.objects.count()) == (Run.State.SUCCEEDED, 1, 0)
+    assert (reread(run).state, Prediction.objects.count(), PieceClaim.objects.count()) == (Run.State.SUCCEEDED, 1, 0)
 
 
 def test_one_that_helps_leaves_as_soon_as_something_else_waits(run, staged):
@@ -178,8 +177,7 @@ def test_a_failure_of_one_that_helps_is_not_that_of_the_run(run, staged, monkeyp
 
     happens[0] = lambda: (happens.update({1: fails}), joining.run_join(), joining.run_join())
     services.run_execute(run_id=run.pk)
-    run.refresh_from_db()
-    assert run.state == Run.State.SUCCEEDED
+    assert reread(run).state == Run.State.SUCCEEDED
     assert caplog.text.count("could not be helped with") == 1
     assert made == [0, 1, 1, 2, 3, 4, 5]
 
@@ -254,7 +252,7 @@ from ml.coherence import infer
 from ml.models import PieceClaim, Run
 from ml.rasters.pieces import Pieces
 number, what = int(sys.argv[1]), sys.argv[2]
-infer.over_tiles = partial(infer.over_tiles, core=12)
+infer.compute_tiles = partial(infer.compute_tiles, core=12)
 made = []
 each = Pieces.each
 
@@ -292,8 +290,8 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
     pair, settings, monkeypatch, request, storage_kind
 ):
     """No disk in common: their pieces meet in the object store."""
-    tiles = infer.over_tiles
-    monkeypatch.setattr(infer, "over_tiles", lambda *args, **more: tiles(*args, core=12, **more))
+    tiles = infer.compute_tiles
+    monkeypatch.setattr(infer, "compute_tiles", lambda *args, **more: tiles(*args, core=12, **more))
     (alone,) = services.runs_queue(method="guarnieri-prati")
     settings.RUN_WORKERS = 1
     services.run_execute(run_id=alone.pk)

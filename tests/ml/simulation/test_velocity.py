@@ -14,10 +14,6 @@ from ml.simulation.velocity.series import Trend, TrendChange, fit_series, simula
 from tests.ml.simulation.test_tiles import semivariance
 
 
-def _area(region, kind):
-    return next(area for area in region.truths if area.kind == kind)
-
-
 def test_the_semivariance_of_still_ground_is_as_stated(region_at_rest):
     near, far = np.mean(
         [
@@ -91,7 +87,7 @@ def test_what_is_measured_is_the_truth_along_the_line_of_sight_plus_noise_withou
 )
 def test_the_region_holds_one_area_of_each_kind(region, kind, rate_mm_yr, radius_m):
     assert [area.kind for area in region.truths].count(kind) == 1
-    area = _area(region, kind)
+    area = next(area for area in region.truths if area.kind == kind)
     assert rate_mm_yr[0] <= area.rate_mm_yr <= rate_mm_yr[1]
     assert radius_m[0] <= area.radius_m <= radius_m[1]
     assert area.polygon.is_valid

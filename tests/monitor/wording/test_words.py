@@ -113,10 +113,6 @@ def test_a_tilt_is_reported_where_it_reaches_what_walls_allow_and_something_is_b
         assert building_tilt_sentence(*figures) == ""
 
 
-def rendered(tag: str) -> str:
-    return Template("{% load words %}" + tag).render(Context())
-
-
 def test_every_word_has_an_address_of_its_own_and_they_are_sorted():
     assert len({term.slug for term in GLOSSARY}) == len(GLOSSARY)
     assert [term.key for term in GLOSSARY] == sorted((term.key for term in GLOSSARY), key=str.lower)
@@ -124,7 +120,8 @@ def test_every_word_has_an_address_of_its_own_and_they_are_sorted():
 
 
 def test_a_word_on_a_page_says_what_it_means():
-    shown = rendered('{% term "line of sight" as line %}<a {{ line }}>along the line</a>')
+    page = Template('{% load words %}{% term "line of sight" as line %}<a {{ line }}>along the line</a>')
+    shown = page.render(Context())
     assert 'href="/reading/#line-of-sight"' in shown
     assert "slanted line" in shown
     assert ">along the line</a>" in shown

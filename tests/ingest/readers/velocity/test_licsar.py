@@ -17,6 +17,8 @@ from tests.makers import licsar as made_licsar
 from tests.makers.damage import points
 from tests.makers.geotiff import DEGREES, write
 
+PHASE = "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif"
+
 
 def test_ground_that_moves_away_20_mm_a_year_does_so_whatever_constant_each_pair_has(tmp_path):
     loaded = points(made_licsar.make(tmp_path, -20.0))
@@ -120,13 +122,8 @@ def gap(path):
     renamed(path, "20200101_20210101", "20220101_20220701")
 
 
-def other_grid(path):
-    write(path / "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif", ground.coherence(), crs="EPSG:32614")
-
-
 def other_place(path):
-    file = path / "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif"
-    write(file, ground.coherence(), transform=DEGREES @ Affine.translation(100, 0))
+    write(path / PHASE, ground.coherence(), transform=DEGREES @ Affine.translation(100, 0))
 
 
 def swapped(path):
@@ -134,10 +131,6 @@ def swapped(path):
         with rasterio.open(file) as image:
             values = image.read(1)
         write(file, values, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2))
-
-
-def two_bands(path):
-    write(path / "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif", np.ones((2, ground.ROWS, ground.COLS)))
 
 
 def nothing_in_common(path):
@@ -163,10 +156,10 @@ def infinite(path):
     ("spoil", "message"),
     [
         (gap, "the network falls apart: no chain of pairs leads from 2020-07-01 to 2022-01-01"),
-        (other_grid, "does not lie on the grid"),
+        (lambda path: write(path / PHASE, ground.coherence(), crs="EPSG:32614"), "does not lie on the grid"),
         (other_place, "does not overlap"),
         (swapped, "swapped"),
-        (two_bands, "2 bands"),
+        (lambda path: write(path / PHASE, np.ones((2, ground.ROWS, ground.COLS))), "2 bands"),
         (nothing_in_common, "no pixel has a phase in every interferogram"),
         (infinite, "no pixel has a phase in every interferogram"),
         (nodata_not_declared, "is impossible"),

@@ -6,12 +6,10 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from monitor import tasks
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.notifications import rounds
 from monitor.notifications.chat.channel import PRESETS, filled, template_read
-from monitor.subscribers.subscriptions import tokens
 from monitor.wording.refusals import Refusal
+from tests.monitor.notifications.sending import send, ways_of
 
 pytestmark = pytest.mark.django_db
 RESIDENT = "resident@example.org"
@@ -26,11 +24,6 @@ def room_made(receiver, preset: str = "mattermost", **keys) -> Endpoint:
         language="en",
         verified_at=timezone.now(),
     )
-
-
-def send() -> int:
-    tasks.announce_transitions()
-    return rounds.messages_send()
 
 
 def texts_of(value) -> list[str]:
@@ -83,10 +76,6 @@ def test_words_are_escaped_where_the_server_reads_html_and_never_filled_again():
 def test_what_is_no_template_is_refused(text):
     with pytest.raises(Refusal):
         template_read(text)
-
-
-def ways_of(subscription) -> str:
-    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
 
 
 def test_a_person_adds_a_room_which_takes_part_once_it_has_taken_a_test(

@@ -13,12 +13,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
 from PIL import Image
 
-from monitor import tasks
+from core.folders import SITE_DIR
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.notifications import rounds
 from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
-from monitor.paths import SITE_DIR
-from monitor.subscribers.subscriptions import endpoints, tokens
+from monitor.subscribers.subscriptions import endpoints
+from tests.monitor.notifications.sending import send, ways_of
 
 pytestmark = pytest.mark.django_db
 RESIDENT = "resident@example.org"
@@ -56,11 +55,6 @@ def device_made(receiver, path: str = "/phone", email: str = RESIDENT) -> Endpoi
     return Endpoint.objects.create(
         channel="push", email=email, url=given.pop("url"), keys=given, language="en", verified_at=timezone.now()
     )
-
-
-def send(**options) -> int:
-    tasks.announce_transitions()
-    return rounds.messages_send(**options)
 
 
 def shown(receiver) -> list[dict[str, str]]:
@@ -186,10 +180,6 @@ def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_
     assert send() == 1
     last = shown(receiver)[-1]
     assert (last["tag"], last["url"], last["body"]) == ("summary", "/alerts/", "More has changed in your regions.")
-
-
-def ways_of(subscription) -> str:
-    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
 
 
 def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscription, receiver):

@@ -15,14 +15,13 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone
 
-from monitor import tasks
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
-from monitor.notifications import rounds
 from monitor.notifications.text import channel
 from monitor.notifications.text.channel import by_request
 from monitor.notifications.text.gateway import Gateway, gateway_of
 from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
+from tests.monitor.notifications.sending import send, ways_of
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -39,15 +38,6 @@ def gateway(receiver, settings):
 def number_made(number: str = NUMBER, email: str = RESIDENT, **values) -> Endpoint:
     made = {"verified_at": timezone.now(), **values}
     return Endpoint.objects.create(channel="text", email=email, url=f"tel:{number}", language="en", **made)
-
-
-def send() -> int:
-    tasks.announce_transitions()
-    return rounds.messages_send()
-
-
-def ways_of(subscription) -> str:
-    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
 
 
 def texts(gateway) -> list[dict[str, str]]:

@@ -19,9 +19,10 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.webhook.channel import BOTH_FOR, secret_new, secret_rotate, secrets_of, sign
 from monitor.notifications.webhook.receiver import is_genuine
-from monitor.subscribers.subscriptions import endpoints, tokens
+from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web.outgoing import outward
+from tests.monitor.notifications.sending import send, ways_of
 from tests.waiting import HANG_SECONDS, reread
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +38,6 @@ def endpoint_made(receiver, path: str = "/hook", email: str = RESIDENT, verified
         language="en",
         verified_at=timezone.now() if verified else None,
     )
-
-
-def send() -> int:
-    tasks.announce_transitions()
-    return rounds.messages_send()
 
 
 @pytest.fixture
@@ -340,10 +336,6 @@ def test_a_person_takes_their_endpoints_along(subscription, receiver):
     assert "of the device" not in str(held)
     subscriptions.person_delete(email=RESIDENT)
     assert not Endpoint.objects.exists()
-
-
-def ways_of(subscription) -> str:
-    return f"/subscriptions/{tokens.manage_token(subscription.pk)}/ways/"
 
 
 def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, make_subscription, receiver):

@@ -151,10 +151,6 @@ def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(opera
     assert "ranger" not in page
 
 
-def by_code(code: str) -> Alert:
-    return next(alert for alert in Alert.objects.all() if alert.code == code)
-
-
 def test_a_verdict_is_taken_back_from_the_trail(operator, client, alert):
     operator.post(case(alert), verdict(alert))
     operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
@@ -247,7 +243,8 @@ def test_the_queue_is_filtered_and_its_choice_goes_along_from_case_to_case(opera
     assert codes_listed(operator, f"?given={ben.pk}")[0] == third
     assert codes_listed(signed_in(ben), "?given=me")[0] == third
     assert third not in codes_listed(operator, "?given=nobody")
-    answer = operator.post(f"/review/{first}/?severity=strong", verdict(by_code(first)))
+    alert = next(alert for alert in strong if alert.code == first)
+    answer = operator.post(f"/review/{first}/?severity=strong", verdict(alert))
     assert answer["Location"] == f"/review/{third}/?severity=strong&after={first}"
 
 

@@ -12,7 +12,7 @@ from monitor.operations.health.site_checks import second_person
 from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.reviews import edit
-from tests.monitor.pages.reviews.test_review import case
+from tests.monitor.pages.reviews.test_review import case, codes_listed
 
 pytestmark = pytest.mark.django_db
 
@@ -47,10 +47,6 @@ def answer(proposal: Proposal, act: str, **more) -> dict[str, str]:
     return {"act": act, "proposal": proposal.pk, "expected_state": proposal.alert.state} | more
 
 
-def listed(client: Client, query: str = "") -> list[str]:
-    return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
-
-
 def test_an_operator_proposes_a_publisher_publishes_and_the_public_reads_no_name(anna, ben, alert):
     assert "Propose to confirm" in words(anna.get(case(alert)))
     proposal = propose(anna, alert)
@@ -61,9 +57,9 @@ def test_an_operator_proposes_a_publisher_publishes_and_the_public_reads_no_name
     assert "Publish it now" not in own
     anna.post(f"{case(alert)}claim/", {"act": "release"})
     assert "pit of 1921" not in words(public.get(alert.get_absolute_url()))
-    assert alert.code not in listed(ben)
+    assert alert.code not in codes_listed(ben)
     assert "1 case waits for a second person" in words(ben.get("/review/"))
-    assert listed(ben, "?publication=waiting") == [alert.code]
+    assert codes_listed(ben, "?publication=waiting") == [alert.code]
     page = words(ben.get(case(alert)))
     assert "anna proposed to confirm this alert" in page
     assert "The pit of 1921." in page
@@ -85,7 +81,7 @@ def test_a_publisher_declines_with_a_reason_and_it_is_back_in_the_queue(anna, be
     page = words(anna.get(case(alert)))
     assert "What was proposed was declined , ben See 2021." in page
     ben.post(f"{case(alert)}claim/", {"act": "release"})
-    assert alert.code in listed(anna)
+    assert alert.code in codes_listed(anna)
     again = propose(anna, alert)
     assert anna.post(f"{case(alert)}withdraw/", {"proposal": again.pk}).status_code == 302
     assert "What was proposed was withdrawn" in words(anna.get(case(alert)))

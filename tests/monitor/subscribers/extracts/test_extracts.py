@@ -26,6 +26,7 @@ from monitor.subscribers.extracts import formats, layers, services
 from monitor.subscribers.subscriptions.services import person_delete, person_export
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import rectangle
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 IP = "192.0.2.1"
@@ -47,8 +48,7 @@ def made(client, product, **fields) -> Extract:
     extract = asked(client, product, **fields)
     services.extract_confirm(extract=extract, ip=IP)
     services.extracts_make()
-    extract.refresh_from_db()
-    assert extract.state == "succeeded", extract.error
+    assert reread(extract).state == "succeeded", extract.error
     return extract
 
 
@@ -64,14 +64,12 @@ def test_nothing_is_made_before_the_address_confirms_and_the_mails_carry_the_lin
     extract = asked(client, product)
     messages_send()
     services.extracts_make()
-    extract.refresh_from_db()
-    assert (extract.state, extract.file.name, extract.email) == ("queued", "", "gis@example.org")
+    assert (reread(extract).state, extract.file.name, extract.email) == ("queued", "", "gis@example.org")
     assert "points of an area" in mail.outbox[0].subject
     address = next(line for line in mail.outbox[0].body.split() if "/extracts/" in line)
     page = address[address.index("/extracts/") :]
     assert "Make the file" in client.get(page).content.decode()
-    extract.refresh_from_db()
-    assert extract.confirmed_at is None
+    assert reread(extract).confirmed_at is None
     assert client.post(page, {"deed": "start"}).status_code == 302
     services.extracts_make()
     messages_send()
@@ -155,8 +153,7 @@ def test_a_file_that_would_lack_points_is_not_made(client, product):
     Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
     with pytest.raises(UnusableData, match="Ask for the area again"):
         services.extracts_make()
-    extract.refresh_from_db()
-    assert (extract.state, extract.file.name) == ("failed", "")
+    assert (reread(extract).state, extract.file.name) == ("failed", "")
     for _round in range(2):
         services.extracts_make()
     keys = OutgoingMessage.objects.order_by("pk").values_list("key", flat=True)

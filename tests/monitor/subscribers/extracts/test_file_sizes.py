@@ -1,7 +1,6 @@
 """Sizes of files of areas: what is reserved is enough, and a file that would exceed it is cut off."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +47,7 @@ def test_a_file_that_would_exceed_what_is_reserved_is_cut_off_and_given_up(name,
     with pytest.raises(TooLarge) as fault:
         KINDS[name].write(path, [layer(2000, 100)], reserved)
     assert cause_of(fault.value) is Cause.INPUT  # trying again would not help
-    assert _on_disk(tmp_path) <= reserved
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= reserved
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -57,7 +56,3 @@ def test_a_disk_that_fills_up_under_a_file_is_another_cause_and_it_is_tried_agai
     with small as folder, pytest.raises(OSError, match="No space left") as fault:
         KINDS[name].write(folder / "file", [layer(2000, 200)], 2**30)
     assert cause_of(fault.value) is Cause.DISK
-
-
-def _on_disk(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
