@@ -16,10 +16,10 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import UnusableData, gettext_noop
 from core.geometry import METRES_PER_DEGREE, joined_at_180, split_at_180, utm_epsg
 
-MAX_KM2 = 200_000.0  # largest area that can be watched
+MAX_KM2 = 200_000.0  # Larger areas cannot be watched.
 MAX_VERTICES = 500
 MAX_RADIUS_M = 50_000.0
-FINEST_BORDER_DEGREES = 0.001  # about 100 m; the first step
+FINEST_BORDER_DEGREES = 0.001  # Simplifying a border begins with about 100 m.
 _CORNERS = 64
 _GEOD = Geod(ellps="WGS84")
 Bounds = tuple[float, float, float, float]
@@ -46,7 +46,7 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
     same = np.ones(corners)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
     xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # removes the jump at 180°
-    return on_the_map(Polygon(np.column_stack([xs, ys])))
+    return split_at_date_line(Polygon(np.column_stack([xs, ys])))
 
 
 def simple_border(outline: BaseGeometry) -> MultiPolygon:
@@ -55,10 +55,10 @@ def simple_border(outline: BaseGeometry) -> MultiPolygon:
     while get_num_coordinates(border) > MAX_VERTICES:
         border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
         step *= 2
-    return on_the_map(border)
+    return split_at_date_line(border)
 
 
-def on_the_map(geometry: BaseGeometry) -> MultiPolygon:
+def split_at_date_line(geometry: BaseGeometry) -> MultiPolygon:
     """Return an area with longitudes from -180 to 180, split in two where it crosses the date line."""
     return polygons_of(split_at_180(geometry))
 
@@ -95,7 +95,7 @@ def bounds_of(area: Any) -> Bounds:
 def box_of(bounds: Bounds) -> MultiPolygon:
     """Return a box, which crosses 180 degrees if west > east or an edge lies beyond, split there."""
     west, south, east, north = bounds
-    return on_the_map(box(west, max(south, -90.0), east if west <= east else east + 360, min(north, 90.0)))
+    return split_at_date_line(box(west, max(south, -90.0), east if west <= east else east + 360, min(north, 90.0)))
 
 
 def box_around(area: Any, margin_m: float = 0.0) -> MultiPolygon:
@@ -133,21 +133,21 @@ def parse_position(text: str) -> Position | None:
     """Parse '19.4, -99.1' (latitude first) or '19.41° N 99.08° W' in any order; return None for anything else."""
     lettered = _LETTERED.fullmatch(text.strip())
     if lettered:
-        return _of_letters(*lettered.groups())
+        return _parse_letters(*lettered.groups())
     plain = _PLAIN.fullmatch(text.strip())
-    return _on_earth(_number(plain[2]), _number(plain[1])) if plain else None
+    return _position(_number(plain[2]), _number(plain[1])) if plain else None
 
 
-def _of_letters(first: str, letter: str, second: str, other: str) -> Position | None:
+def _parse_letters(first: str, letter: str, second: str, other: str) -> Position | None:
     degrees = {}
     for value, side in ((first, letter.upper()), (second, other.upper())):
         if value[0] in "+-−":
             return None
         degrees["latitude" if side in "NS" else "longitude"] = float(value) * (-1 if side in "SW" else 1)
-    return _on_earth(degrees["longitude"], degrees["latitude"]) if len(degrees) == 2 else None
+    return _position(degrees["longitude"], degrees["latitude"]) if len(degrees) == 2 else None
 
 
-def _on_earth(longitude: float, latitude: float) -> Position | None:
+def _position(longitude: float, latitude: float) -> Position | None:
     longitude = wrap_longitude(longitude)
     return Position(longitude, latitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 

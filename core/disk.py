@@ -95,6 +95,6 @@ def database_disk() -> str:
                 " WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
             )
             row = cursor.fetchone()
-    except OperationalError:  # the other disks are checked without the database, too
+    except OperationalError:  # The other disks are checked without the database, too.
         return ""
     return row[0] if row and os.path.exists(row[0]) else ""

@@ -7,9 +7,9 @@ from os import PathLike
 from typing import TypeVar
 
 Value = TypeVar("Value")
-MAX_LINE = 500  # letters of a name of a file and what is said of it
-MAX_REFUSAL = 200  # letters of problem and remedy: what a person reads at once
-MIN_PROBLEM = 60  # of them, whatever the remedy
+MAX_LINE = 500  # A message and the name of its file have at most so many letters.
+MAX_REFUSAL = 200  # A person reads so many letters of problem and remedy at once.
+MIN_PROBLEM = 60  # The problem keeps at least so many characters, whatever the remedy.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
@@ -62,7 +62,7 @@ class InputError(UnusableData):
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
         self.words, self.values = (problem, remedy), values
         if values:
-            shown = {name: f"{one:,}" if isinstance(one, int) else one for name, one in values.items()}
+            shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
             problem, remedy = problem % shown, remedy % shown
         # The problem may quote the file, which may hold anything of any length.
         room = max(MIN_PROBLEM, MAX_REFUSAL - len(remedy) - len(". ."))
@@ -71,7 +71,7 @@ class InputError(UnusableData):
         self.path, self.remedy = str(path), remedy
         super().__init__(f"{printable(path)}: {self.problem}. {remedy}.")
 
-    def named(self, path: str | PathLike[str]) -> "InputError":
+    def rename(self, path: str | PathLike[str]) -> "InputError":
         """Return this error under another name: that of the given archive, not of a file inside it."""
         self.path = str(path)
         self.args = (f"{printable(path)}: {self.problem}. {self.remedy}.",)

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
-FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # only a few attempts are made, so they are spread out
+FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # Only a few attempts are made, so they are spread out.
 _DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
 _DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
 _MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
@@ -46,8 +46,8 @@ MAX_FAULTS: dict[str, int | None] = {
     Cause.BROKER: None,
     Cause.ARCHIVE: None,
     Cause.SIGN_IN: None,
-    Cause.MEMORY: 20,  # the work may need more memory than the machine has
-    Cause.LOST: 10,  # the work itself may kill its workers
+    Cause.MEMORY: 20,  # The work may need more memory than the machine has.
+    Cause.LOST: 10,  # The work itself may kill its workers.
     Cause.STALLED: 3,
     Cause.PROGRAM: 3,
     Cause.INPUT: 1,
@@ -83,9 +83,9 @@ def delay(cause: Cause, faults: int) -> timedelta:
 def cause_of(fault: BaseException) -> Cause:
     """Return the cause of an exception; DISK if any exception in its chain is a fault of the disk."""
     chain = list(_chain(fault))
-    if any(_is_full(one) or (isinstance(one, OSError) and one.errno in _DISK_FAILING) for one in chain):
+    if any(_is_full(error) or (isinstance(error, OSError) and error.errno in _DISK_FAILING) for error in chain):
         return Cause.DISK
-    return next((cause for one in chain if (cause := _own_cause(one))), Cause.PROGRAM)
+    return next((cause for error in chain if (cause := _own_cause(error))), Cause.PROGRAM)
 
 
 def reason_of(fault: Exception) -> str:
@@ -133,11 +133,11 @@ def _is_full(fault: BaseException) -> bool:
 
 def _disk_sentence(fault: Exception) -> str:
     chain = list(_chain(fault))
-    if stated := next((one for one in chain if isinstance(one, DiskFull | StorageFailed)), None):
+    if stated := next((error for error in chain if isinstance(error, DiskFull | StorageFailed)), None):
         return str(stated)
-    if not any(_is_full(one) for one in chain):
+    if not any(_is_full(error) for error in chain):
         return one_line(f"The disk could not be used ({first_line(fault)}): see whether it is mounted and healthy.")
-    of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
+    of_database = any(_sqlstate(error) == _SQL_DISK_FULL for error in chain)
     disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
     return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
 

@@ -15,7 +15,8 @@ from shapely.geometry.base import BaseGeometry
 
 from core.projections import transformer, web_mercator
 
-METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
+# This is the length of a degree of latitude, and at the equator of a degree of longitude.
+METRES_PER_DEGREE = 111_320.0
 
 
 class LineOfSight(NamedTuple):
@@ -80,7 +81,7 @@ def longitude_near(longitude: NDArray[np.float64], middle: float | NDArray[np.fl
     return np.asarray(longitude - 360 * turns)
 
 
-def projected(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
+def project_geometry(geometry: BaseGeometry, source: int | str, target: int | str) -> BaseGeometry:
     """Project a geometry from one reference system to another. source, target: EPSG code or WKT."""
     return shapely.transform(geometry, transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]
 
@@ -94,11 +95,11 @@ def to_degrees(geometry: BaseGeometry, crs: int | str) -> BaseGeometry:
     """Transform a geometry in a plane to degrees (EPSG:4326), split at 180. crs: EPSG code or WKT of the plane."""
     project = transformer(crs, 4326).transform
 
-    def unwrapped(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def unwrap(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         longitude, latitude = project(x, y)
         return longitude_near(longitude, longitude[:1]), latitude
 
-    return split_at_180(shapely.transform(geometry, unwrapped, interleaved=False))  # type: ignore[arg-type]
+    return split_at_180(shapely.transform(geometry, unwrap, interleaved=False))  # type: ignore[arg-type]
 
 
 def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
@@ -111,7 +112,7 @@ def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
     first, last = math.floor((geometry.bounds[0] + 180) / 360), math.ceil((geometry.bounds[2] + 180) / 360)
     turned = [translate(geometry, -360 * turn) for turn in range(first, max(last, first + 1))]
     parts = shapely.get_parts(shapely.intersection(turned, shapely.box(-180, -90, 180, 90)))
-    parts = shapely.get_parts(parts)  # an intersection may be a collection with points and lines where edges touch
+    parts = shapely.get_parts(parts)  # An intersection may be a collection with points and lines where edges touch.
     return shapely.union_all(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(geometry)])
 
 

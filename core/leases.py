@@ -24,12 +24,13 @@ from django.utils import timezone
 
 from core.errors import one_line
 from core.failures import Cause, next_step
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 20
-NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded or was requeued
+# A row that succeeded or was requeued has these values.
+NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}
 Row = TypeVar("Row", bound=Model)
 
 
@@ -76,7 +77,7 @@ class Lease(Generic[Row]):
         """Return the condition for waiting rows that may be claimed now."""
         return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
-    def expired(self) -> Q:
+    def is_expired(self) -> Q:
         """Return the condition for rows whose lease ran out, or ends too late because the clock was set back."""
         return Q(state=self.running) & ~self._lasts()
 
@@ -84,7 +85,7 @@ class Lease(Generic[Row]):
         """Return rows that a living worker holds."""
         return self.model._default_manager.filter(self._lasts(), state=self.running)
 
-    def held(self, row: Claimed) -> QuerySet[Row]:
+    def held_row(self, row: Claimed) -> QuerySet[Row]:
         """Return a query for the row, empty once the attempt that read the row no longer owns it."""
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
@@ -98,24 +99,24 @@ class Lease(Generic[Row]):
 
     def claim_one_of(self, waiting: QuerySet[Row], *, at_most: int, lock: Lock, **values: Any) -> bool:
         """Claim a row if fewer than `at_most` rows are being worked on (counted under `lock`); return whether."""
-        with locked(lock):
+        with hold_lock(lock):
             return self.alive().count() < at_most and self.claim(waiting, **values)
 
     def prolong(self, row: Claimed, **values: Any) -> bool:
         """Extend the lease of a row; return False if this attempt no longer owns the row."""
-        return self.held(row).update(lease_until=Now() + self.duration, **values) == 1
+        return self.held_row(row).update(lease_until=Now() + self.duration, **values) == 1
 
     def settle(self, row: Claimed, state: str, **values: Any) -> bool:
         """End the lease of a row with its final state; return False if this attempt no longer owns the row."""
-        return self.held(row).update(state=state, lease_until=None, **values) == 1
+        return self.held_row(row).update(state=state, lease_until=None, **values) == 1
 
     def give_back(self, row: Failed, error: str, cause: Cause) -> bool:
         """Requeue a row with a growing delay, or fail it after its last attempt; False if this attempt lost the row."""
-        return self._put_back(self.held(row), row, error, cause)
+        return self._put_back(self.held_row(row), row, error, cause)
 
     def return_expired(self, *, error: str) -> int:
         """Requeue or fail the rows of dead workers; return their number."""
-        expired = self.model._default_manager.filter(self.expired())
+        expired = self.model._default_manager.filter(self.is_expired())
         return sum(
             self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
             for row in expired.values_list("pk", "attempts", "faults", "cause", named=True)

@@ -16,20 +16,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 class Lock(IntEnum):
     """Kinds of locks with their keys in the database."""
 
-    WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
-    ALERTS = 0x6A1E  # turning detections into alerts, so that no place gets two alerts
-    BEAT = 0x6A2E  # sending scheduled tasks
-    ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
-    SENDING = 0x6A4E  # sending what is in the outbox
-    WATCHING = 0x6A5A  # checking the service and notifying administrators
-    DOWNLOADS = 0x5CE7E  # counting downloads and the space that they need
-    INGEST_JOBS = 0x1A6E57  # counting jobs
-    RETENTION = 0x6A5F  # deleting old data or making a backup, never both at once
-    PARTS = 0x6A70  # merging or dropping partitions of points
-    STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
-    RIGHTS = 0x6A6D  # granting rights after a migration, because two at once would conflict in the catalogue
-    QUOTAS = 0x6A6B  # counting what visitors make the service keep
-    CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
+    WATCHED_FOLDER = 0x3A7C  # One round at a time reads a folder, which is the second key (`short_text_key`).
+    ALERTS = 0x6A1E  # Detections become alerts one search at a time, so that no place gets two alerts.
+    BEAT = 0x6A2E  # One process sends scheduled tasks.
+    ANNOUNCING = 0x6A3D  # Messages of transitions are queued in their order.
+    SENDING = 0x6A4E  # One worker sends what is in the outbox.
+    WATCHING = 0x6A5A  # One worker checks the service and notifies administrators.
+    DOWNLOADS = 0x5CE7E  # Downloads and the space that they need are counted one at a time.
+    INGEST_JOBS = 0x1A6E57  # Jobs are counted by one process at a time.
+    RETENTION = 0x6A5F  # Old data are never deleted while a backup is made.
+    PARTS = 0x6A70  # Partitions of points are merged or dropped one at a time.
+    STAGE = 0x57A6E  # One scheduled task of a kind runs at a time; the task is the second key (`short_text_key`).
+    RIGHTS = 0x6A6D  # Two migrations that grant rights at once would conflict in the catalogue.
+    QUOTAS = 0x6A6B  # What visitors make the service keep is counted one visitor at a time.
+    CONTEXT_LAYERS = 0x6374780000  # The number of a kind is added: one layer of a kind is loaded at a time.
 
 
 def content_key(sha256: str) -> int:
@@ -61,7 +61,7 @@ def lock(key: int) -> None:
 
 
 @contextmanager
-def locked(key: int) -> Iterator[None]:
+def hold_lock(key: int) -> Iterator[None]:
     """Open a transaction, wait for a lock in it, and hold the lock until the block ends."""
     with transaction.atomic():
         lock(key)
@@ -108,7 +108,7 @@ class Held:
 
 
 @contextmanager
-def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
+def try_lock(key: Lock, part: int | None = None) -> Iterator[bool]:
     """Try to take a lock and hold it until the block ends; yield whether it was taken. part: a second key."""
     lock = Held(key, part)
     try:

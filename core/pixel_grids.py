@@ -10,7 +10,7 @@ from shapely import MultiPolygon, box
 from core.areas import polygons_of
 from core.geometry import to_degrees
 
-ALIGNED_PX = 1e-3  # grids that differ by less than this are the same lattice
+ALIGNED_PX = 1e-3  # Grids that differ by less are the same lattice.
 
 
 class PixelGrid(NamedTuple):

@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 @cache
-def registered(group: str) -> dict[str, EntryPoint]:
+def entry_points_of(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name: ours, then those of other packages; none of them is loaded.
 
     A checkout need not be installed: its own entry points are read from its pyproject.toml. ValueError if two packages

@@ -40,7 +40,7 @@ def _byte(sign: str) -> bytes:
     try:
         return sign.encode("cp1252")
     except UnicodeEncodeError:
-        return sign.encode("latin-1")  # five bytes that Windows-1252 leaves undefined
+        return sign.encode("latin-1")  # Windows-1252 leaves five bytes undefined.
 
 
 def plain_text(text: str, instead: str = "") -> str:
@@ -54,7 +54,7 @@ def plain_values(value: Any) -> Any:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, dict):
-        return {plain_values(name): plain_values(one) for name, one in value.items()}
+        return {plain_values(name): plain_values(item) for name, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(map(plain_values, value))
     return value

@@ -12,11 +12,11 @@ from core.areas import area_of
 from detection.models import Alert
 from detection.tables.reviews import SetByHand
 
-COLUMNS = ("kind", "severity", "area")  # columns that both a search and a person can set
+COLUMNS = ("kind", "severity", "area")  # Both a search and a person can set these columns.
 FIELDS = (*COLUMNS, "texts")
 
 
-def by_hand_of(alert: Alert) -> SetByHand | None:
+def columns_set_by_hand(alert: Alert) -> SetByHand | None:
     """Return the columns of an alert that people have set; None if there are none."""
     return SetByHand.objects.filter(alert=alert).first()
 
@@ -28,7 +28,7 @@ def values_by_hand(set_by_hand: SetByHand | None) -> dict[str, Any]:
 
 def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Replace computed columns by those that people have set."""
-    set_by_hand, kept = by_hand_of(alert), dict(columns)
+    set_by_hand, kept = columns_set_by_hand(alert), dict(columns)
     if set_by_hand is None:
         return kept
     set_by_hand.computed |= {name: as_json(columns[name]) for name in COLUMNS if name in columns}
@@ -43,7 +43,7 @@ def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_computed(alert: Alert) -> Alert:
     """Copy an alert, not to be saved, with computed values in place of those that people have set."""
-    set_by_hand = by_hand_of(alert)
+    set_by_hand = columns_set_by_hand(alert)
     if set_by_hand is None or not set_by_hand.computed:
         return alert
     plain = copy.copy(alert)

@@ -13,7 +13,7 @@ from django.db.models.functions import TruncMonth
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import LIVING, State
-from detection.selectors import MAX_IMPORTANT, PUBLIC_STATES
+from detection.selectors import MOST_IMPORTANT_FIRST, PUBLIC_STATES
 
 NEVER_WERE = (State.REJECTED, State.MERGED)
 
@@ -54,7 +54,7 @@ class Month(NamedTuple):
 
 ALL_TIME = Period()
 ORDERS = {
-    Order.IMPORTANT: MAX_IMPORTANT,
+    Order.IMPORTANT: MOST_IMPORTANT_FIRST,
     Order.CHANGED: ("-updated_at", "-id"),
     Order.FOUND: ("-created_at", "-id"),
     Order.LARGEST: ("-area_m2", "-id"),

@@ -35,7 +35,7 @@ from detection.tables.reviews import (
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
-__all__ = [  # beside the models below
+__all__ = [  # These tables are defined in other modules.
     "AlertEdit",
     "AlertLife",
     "AlertMethods",
@@ -51,7 +51,7 @@ __all__ = [  # beside the models below
     "SetByHand",
     "SurgeSeries",
 ]
-AREA_FIGURES = (  # published numbers of an area, in this order
+AREA_FIGURES = (  # The numbers of an area are published in this order.
     "area_m2",
     "rate_mm_yr",
     "peak_rate_mm_yr",

@@ -23,8 +23,8 @@ RUN = "scan__prediction__run"
 WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__secondary", f"{RUN}__model_version")
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
-FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may resume
-MAX_IMPORTANT = ("-importance", "-id")  # the order of every list; see detection.rules.importance
+FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
+MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
 
@@ -133,7 +133,7 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
-    return alerts.order_by(*MAX_IMPORTANT)
+    return alerts.order_by(*MOST_IMPORTANT_FIRST)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -167,7 +167,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
         .filter(by_hand=None)
         .exclude(pk=alert.pk)
     )
-    return [one for one in beside if not detections_current(alert=one).exists()]
+    return [neighbour for neighbour in beside if not detections_current(alert=neighbour).exists()]
 
 
 def alerts_missed(
@@ -215,7 +215,7 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
     due = open_visit.filter(visit__day__lte=today)
     waiting = Alert.objects.filter(state__in=list(states))
     waiting = waiting.annotate(visit_due=Exists(due), visit_planned=Exists(open_visit) & ~Exists(due))
-    return waiting.order_by("visit_planned", *MAX_IMPORTANT)
+    return waiting.order_by("visit_planned", *MOST_IMPORTANT_FIRST)
 
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
@@ -268,7 +268,7 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
 
     Only detections that gave the alert its rates count. Their outlines are large and are not read from the database.
     """
-    columns = {f"every_{name}": _at_every_place(name) for name in OF_PLACES}
+    columns = {f"every_{name}": _each_place(name) for name in OF_PLACES}
     rows = Detection.objects.filter(
         alert__in=[alert.pk for alert in alerts],
         rate_mm_yr=F("alert__rate_mm_yr"),
@@ -281,7 +281,7 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
     return steepest
 
 
-def _at_every_place(name: str) -> Func:
+def _each_place(name: str) -> Func:
     cast = "%(function)s(%(expressions)s::jsonpath)"
     places, path = F("places"), Value(f"$[*].{name}")
     return Func(places, path, function="jsonb_path_query_array", template=cast, output_field=JSONField())

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from celery import shared_task
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from detection import selectors
 from detection.alerts import evidence, services
 from detection.alerts import glaciers as glacier_services
@@ -17,8 +17,8 @@ from ml.models import Prediction
 
 logger = logging.getLogger(__name__)
 
-SEARCHES_AT_ONCE = 2  # workers that search finished predictions
-HELP_SECONDS = 60.0  # a call that no worker has taken by then expires
+SEARCHES_AT_ONCE = 2  # So many workers search finished predictions.
+HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 
 
 @stage
@@ -34,7 +34,7 @@ def scan_finished_predictions() -> None:
 @shared_task(ignore_result=True)
 def help_to_scan(number: int) -> None:
     """Search due predictions in a parallel slot; return at once if another worker has the slot."""
-    with try_locked(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
+    with try_lock(Lock.STAGE, short_text_key(f"{help_to_scan.name} {number}")) as alone:
         if alone:
             _scan(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
 

@@ -34,7 +34,7 @@ __all__ = [
     "open_pair",
     "open_velocity",
 ]
-HOMES = {  # torch takes seconds, and the program's --help needs none
+HOMES = {  # Torch takes seconds, and the program's --help needs none.
     **dict.fromkeys(("Pair", "coherence", "offsets", "open_pair"), "ground_motion.pairs"),
     **dict.fromkeys(("Deformation", "Velocities", "deformation", "open_velocity"), "ground_motion.velocities"),
     "Result": "ground_motion.results",

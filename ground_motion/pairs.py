@@ -98,10 +98,10 @@ def coherence(
     _require("looks", looks, *LOOKS)
     sides = None if window is None else window_of(f"{window[0]}x{window[1]}")
     chosen = method_of("coherence", method)
-    return _made(
+    return _run(
         pair,
         lambda source, on, pieces: estimate_coherence(source, chosen, on, sides, looks, pieces),
-        CoherenceMethod.named(chosen),
+        CoherenceMethod.find(chosen),
         device,
         slack_px=SLACK_PX,
     )
@@ -138,16 +138,16 @@ def offsets(
     _require("posting_px", posting_px, 1, MAX_POSTING_PX)
     _require("search_px", search_px, 1, MAX_SEARCH_PX)
     chosen = method_of("offsets", method)
-    return _made(
+    return _run(
         pair,
         lambda source, on, pieces: track_offsets(source, chosen, on, search_px, posting_px, pieces),
-        OffsetsMethod.named(chosen),
+        OffsetsMethod.find(chosen),
         device,
         lay=True,
     )
 
 
-def _made(
+def _run(
     pair: Pair,
     work: Work,
     method: Method,

@@ -39,7 +39,7 @@ VARIABLES = {  # name: what it is, its sign or how it is meant
 }
 
 
-def described(name: str, unit: str) -> dict[str, str]:
+def describe(name: str, unit: str) -> dict[str, str]:
     """Return the attributes of a variable: units, long_name and, where it has one, sign."""
     long_name, sign = VARIABLES.get(name, (f"probability of {name.replace('_', ' ')}", "0 to 1"))
     return {"units": unit, "long_name": long_name} | ({"sign": sign} if sign else {})
@@ -64,7 +64,7 @@ def raster_dataset(
         place |= CRS.from_epsg(epsg).to_cf() | {"epsg": epsg}
     unit = {"units": "m" if epsg and CRS.from_epsg(epsg).is_projected else "degrees" if epsg else "px"}
     return xr.Dataset(
-        {name: (("y", "x"), bands[name], described(name, of)) for name, of in zip(bands, units, strict=True)},
+        {name: (("y", "x"), bands[name], describe(name, of)) for name, of in zip(bands, units, strict=True)},
         {
             "y": ("y", transform.f + transform.e * (np.arange(rows) + 0.5), unit),
             "x": ("x", transform.c + transform.a * (np.arange(cols) + 0.5), unit),
@@ -109,7 +109,7 @@ class Result:
             InputError: If its folder does not exist.
         """
         require_folders(Path(path))
-        bands, tags = self._bands(), {key: one for key, one in self.dataset.attrs.items() if isinstance(one, str)}
+        bands, tags = self._bands(), {key: value for key, value in self.dataset.attrs.items() if isinstance(value, str)}
         units = [str(self.dataset[name].attrs.get("units", "1")) for name in bands]
         write_cog(Path(path), bands, self.transform, self.epsg, units, tags)
 
@@ -128,7 +128,7 @@ class Result:
 
     def _bands(self) -> dict[str, NDArray[np.float32]]:
         return {
-            str(name): np.asarray(one.values, dtype=np.float32)
-            for name, one in self.dataset.data_vars.items()
-            if one.dims == ("y", "x")
+            str(name): np.asarray(variable.values, dtype=np.float32)
+            for name, variable in self.dataset.data_vars.items()
+            if variable.dims == ("y", "x")
         }

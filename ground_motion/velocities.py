@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from core.projections import transformer
-from ground_motion.results import File, Result, described, raster_dataset
+from ground_motion.results import File, Result, describe, raster_dataset
 from ingest.readers.records import Declaration, Reference
 from ml.deformation.files import features_of, tags_of, write_areas
 from ml.deformation.infer import detect_tracks
@@ -93,7 +93,7 @@ def open_velocity(
     Raises:
         InputError: If a file cannot be used, with the problem and the remedy.
     """
-    inputs = [Path(path)] if isinstance(path, str) or not isinstance(path, Sequence) else [Path(one) for one in path]
+    inputs = [Path(path)] if isinstance(path, str) or not isinstance(path, Sequence) else [Path(item) for item in path]
     declared = Declaration(mapping=None if mapping is None else Path(mapping), unit=unit, positive=positive)
     with progress_bar("reading"):
         read = read_clusters(inputs, declared)
@@ -148,7 +148,7 @@ def _points(tracks: Sequence[Track], title: str) -> xr.Dataset:
         "height": ("m", column([cloud.height_m for cloud in clouds])),
     }
     return xr.Dataset(
-        {name: ("point", values, described(name, unit)) for name, (unit, values) in columns.items()},
+        {name: ("point", values, describe(name, unit)) for name, (unit, values) in columns.items()},
         {
             "longitude": ("point", longitude, {"units": "degrees_east", "crs": "EPSG:4326"}),
             "latitude": ("point", latitude, {"units": "degrees_north", "crs": "EPSG:4326"}),

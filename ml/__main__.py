@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
         for name, command in COMMANDS.items():
             child = commands.add_parser(name, help=command.help)
             if given[:1] == [name]:
-                module = _imported(name, command.module)
+                module = _import(name, command.module)
                 module.add_arguments(child)
                 child.set_defaults(run=module.run)
         args = parser.parse_args(given)
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
         return 2
 
 
-def _imported(name: str, module: str) -> ModuleType:
+def _import(name: str, module: str) -> ModuleType:
     """Import the module of a command. ValueError if it belongs to the laboratory and that is not installed."""
     try:
         return import_module(module)

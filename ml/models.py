@@ -12,7 +12,7 @@ from core.storage import raster_storage
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
 
-MAX_WAIT = timedelta(days=60)  # for images after an event, also of other tracks
+MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited so long.
 
 
 class ModelVersion(models.Model):
@@ -148,7 +148,7 @@ class Prediction(models.Model):
 
     def regions_where(self, confirmed: bool) -> list[dict[str, Any]]:
         """Return the wide regions that another track shows, or those that none does; older results count as shown."""
-        return [one for one in self.regions if one["properties"].get("confirmed", True) is confirmed]
+        return [region for region in self.regions if region["properties"].get("confirmed", True) is confirmed]
 
     @property
     def unconfirmed(self) -> list[dict[str, float]]:

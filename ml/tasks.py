@@ -14,7 +14,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Run
 from ml.runs import events, queue, selectors
 
-ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost its messages.
 INSPECT_SECONDS = 1.0
 CALL_EXPIRES_SECONDS = 5  # later, there is another call or nothing to help with
 
@@ -54,7 +54,7 @@ def _gpu_listens() -> bool:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
         return False
-    return any(one["name"] == "gpu" for queues in answers.values() for one in queues)
+    return any(active["name"] == "gpu" for queues in answers.values() for active in queues)
 
 
 @shared_task(ignore_result=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
 
-from core import plugins
+from core import folders, plugins
 from ml.coherence import window_of
-from monitor import broker, paths
+from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.start import servers, variables
@@ -18,7 +18,7 @@ from monitor.start.process import kept_text, push_key, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
 
-BASE_DIR, SITE_DIR = paths.BASE_DIR, paths.SITE_DIR
+BASE_DIR, SITE_DIR = folders.BASE_DIR, folders.SITE_DIR
 VAR_DIR = variables.state_folder()
 
 # Tests and benchmarks change these limits in the processes that they start.
@@ -379,7 +379,7 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
 # becomes a file under var/mail and none leaves this machine.
-CHANNELS = plugins.registered(plugins.CHANNELS)
+CHANNELS = plugins.entry_points_of(plugins.CHANNELS)
 _mail = servers.mail_server(VAR_DIR / "mail")
 EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]

@@ -15,7 +15,7 @@ import polib
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 TARGET = "ml/runtime/code_version.txt"
-SITE = "monitor/_site"  # monitor/paths.py finds the catalogues there
+SITE = "monitor/_site"  # core/folders.py finds the catalogues there
 
 
 def code_version(root: Path, version: str) -> str:

@@ -70,11 +70,11 @@ def real_data() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def static_folder():
-    """WhiteNoise warns where nothing has been collected; tests serve static files by other means."""
+def static_folder(tmp_path_factory):
+    """Tests serve static files by other means: WhiteNoise would look through all of them for each new client."""
     from django.conf import settings
 
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    settings.STATIC_ROOT = tmp_path_factory.mktemp("static")
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ NOT_PUBLIC = tuple(
          "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
     )
 )  # fmt: skip
-GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # no other IPv6 address is public
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # No other IPv6 address is public.
 STANDING_FOR_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))  # mapped; NAT64
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -61,7 +61,7 @@ class AllowList:
     entries: tuple[Entry, ...]
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> "AllowList":
+    def parse(cls, lines: Iterable[str]) -> "AllowList":
         """Parse one entry from each line. Raises ValueError for a line that is no host."""
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 

@@ -11,7 +11,7 @@ from core.errors import one_line
 _SECRET = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+@|(?<=\?)\S+")
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """Return a text as one line without tokens, passwords and query strings of URLs (a signed URL is a secret)."""
     return one_line(_SECRET.sub("…", text))
 
@@ -20,7 +20,7 @@ class SourceError(Exception):
     """Base of all errors of sources; the message is one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(without_secrets(message))
+        super().__init__(redact(message))
 
 
 class NotInstalled(SourceError):

@@ -78,7 +78,7 @@ class GuardedAdapter(HTTPAdapter):
         self._allowed, self._credentials, self._most_bytes = allowed, credentials, most_bytes
         super().__init__(max_retries=0)
 
-    def __reduce__(self) -> str | tuple[Any, ...]:  # a session with secrets must not be pickled
+    def __reduce__(self) -> str | tuple[Any, ...]:  # A session with secrets must not be pickled.
         raise TypeError("a guarded session cannot be pickled")
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -95,7 +95,7 @@ class GuardedAdapter(HTTPAdapter):
         where = origin(request.url or "")
         kwargs["proxies"] = self._proxies(request.url or "", self._allowed.entry(*where))
         request.headers.pop("Authorization", None)
-        credential = next((one for one in self._credentials if one.hosts.has(*where)), None)
+        credential = next((candidate for candidate in self._credentials if candidate.hosts.has(*where)), None)
         header = credential.header("") if credential else ""
         if header:
             request.headers["Authorization"] = header
@@ -197,7 +197,7 @@ def _addresses_if_known(entry: Entry, host: str, port: int) -> list[str]:
     Thread(target=look_up, name="lookup", daemon=True).start()
     try:
         return found.result(timeout=LOOKUP_SECONDS)
-    except (OSError, UnicodeError):  # a TimeoutError is an OSError, too
+    except (OSError, UnicodeError):  # A TimeoutError is an OSError, too.
         return []
 
 

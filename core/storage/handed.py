@@ -25,7 +25,7 @@ from core.rasters import open_tiff
 from core.storage import RasterStorage, raster_storage
 
 MAX_REQUEST_LENGTH = 4096  # bytes
-GIVEN = "elevation_"  # prefix of the rasters of elevation, used to project images
+GIVEN = "elevation_"  # Elevation that is used to project images has this prefix.
 
 
 class HandedStorage(RasterStorage):
@@ -84,7 +84,7 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
             descriptor = theirs.fileno()
             yield Handed({"RASTER_STORAGE_PARENT": str(descriptor)}, (descriptor,))
     finally:
-        with contextlib.suppress(OSError):  # it has ended by itself
+        with contextlib.suppress(OSError):  # The process may have ended by itself.
             ours.shutdown(socket.SHUT_RDWR)
         thread.join()
 
@@ -102,14 +102,14 @@ def _serve(ours: socket.socket, folder: Path) -> None:
             try:
                 stream.write(json.dumps(answer) + "\n")
                 stream.flush()
-            except OSError:  # the process has ended
+            except OSError:  # The process has ended.
                 return
 
 
 def _done(request: dict[str, Any], folder: Path, stored: set[str]) -> str:
     storage, what, name = raster_storage(), request["what"], str(request["name"])
     if what == "put":
-        with _opened(str(request["path"]), folder) as file:
+        with _open_inside(str(request["path"]), folder) as file:
             stored.add(saved := storage.save(Path(name).name, File(file), max_length=200))
         return saved
     if what == "get" and name.startswith(GIVEN) and "/" not in name:
@@ -121,7 +121,7 @@ def _done(request: dict[str, Any], folder: Path, stored: set[str]) -> str:
     raise ValueError("this is not given to a process that reads a file")
 
 
-def _opened(path: str, folder: Path) -> Any:
+def _open_inside(path: str, folder: Path) -> Any:
     """Open a regular file that truly lies inside the folder. Raises ValueError for any other file."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     inside = Path(os.readlink(f"/proc/self/fd/{file.fileno()}")).is_relative_to(folder)

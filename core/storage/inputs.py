@@ -15,9 +15,9 @@ from core.errors import DiskFull
 from core.storage import Entry
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from core.storage.objects import ObjectStorage  # The libraries of object stores are an optional extra.
 
-SPARE = 1.1  # times a file's size must be free before it is fetched
+SPARE = 1.1  # This multiple of a file's size must be free before the file is fetched.
 
 
 def input_store() -> "ObjectStorage | None":

@@ -32,11 +32,12 @@ from core.storage import Entry, RasterStorage
 
 R = TypeVar("R")
 
-FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}  # error codes of servers
-TRIES = 4  # of one request, with growing pauses; afterwards the whole work is tried again later
+# Servers answer with these codes when they are full.
+FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}
+TRIES = 4  # A request is repeated so often with growing pauses; later the whole work is tried again.
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
-MAX_DELETED = 1000  # objects in one request, a limit of S3
+MAX_DELETED = 1000  # S3 deletes no more objects in one request.
 TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 CLIENT = Config(
     s3={"addressing_style": "path"},  # one host for all buckets
@@ -44,13 +45,13 @@ CLIENT = Config(
     connect_timeout=CONNECT_SECONDS,
     read_timeout=READ_SECONDS,
     retries={"mode": "standard", "total_max_attempts": TRIES},
-    request_checksum_calculation="when_required",  # trailers are unknown to many servers
+    request_checksum_calculation="when_required",  # Trailers are unknown to many servers.
     response_checksum_validation="when_required",
 )
 READING: dict[str, str | float] = {
     "AWS_VIRTUAL_HOSTING": "FALSE",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif",
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # the header and the index of most rasters in one request
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # One request reads the header and the index of most rasters.
     "GDAL_HTTP_CONNECTTIMEOUT": CONNECT_SECONDS,
     "GDAL_HTTP_LOW_SPEED_TIME": READ_SECONDS,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 1,  # bytes a second
@@ -135,7 +136,7 @@ class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has n
         """Yield every object whose name begins with `folder`, by its name in this storage."""
         top = f"{self.location}/"
         there = self.bucket.objects.filter(Prefix=f"{top}{folder}")
-        return iter([Entry(one.key.removeprefix(top), one.size, one.last_modified) for one in there])
+        return iter([Entry(stored.key.removeprefix(top), stored.size, stored.last_modified) for stored in there])
 
     @_failing_clearly
     def delete_all(self, names: Iterable[str]) -> None:
@@ -189,7 +190,7 @@ class ObjectStorage(S3Storage, RasterStorage):  # type: ignore[misc]  # It has n
         return (now() - there).total_seconds()
 
     @_failing_clearly
-    def unfinished(self, *, before: datetime) -> list[Callable[[], object]]:
+    def unfinished_uploads(self, *, before: datetime) -> list[Callable[[], object]]:
         """Return a function for each unfinished upload begun before a time; calling it discards the upload."""
         begun = self.bucket.multipart_uploads.filter(Prefix=f"{self.location}/")
         return [upload.abort for upload in begun if upload.initiated < before]

@@ -12,7 +12,7 @@ from shapely import from_wkb, get_coordinates, unary_union
 
 from core.areas import area_of, zone_of
 from core.errors import promised
-from core.geometry import projected
+from core.geometry import project_geometry
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.motion import count_fast_places
@@ -49,7 +49,7 @@ def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
 def shape_of(area: GEOSGeometry) -> tuple[float, float]:
     """Return (longer / shorter side of the smallest rectangle around an area, diameter of the equal-area circle, m)."""
     shape = from_wkb(bytes(area.wkb))
-    flat = projected(shape, 4326, zone_of(area))
+    flat = project_geometry(shape, 4326, zone_of(area))
     sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
     return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)
 
@@ -114,7 +114,9 @@ def independent_views(detection: Detection) -> set[tuple[Any, ...]]:
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return {(seen.reference.track, seen.secondary.acquired_at)}
-    together = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
+    together = {
+        (reason["component"], reason["orbit"], reason["track"]) for reason in detection.reasons if reason.get("seen")
+    }
     return together or {(seen.component, seen.track, seen.direction)}
 
 
@@ -129,7 +131,7 @@ def measured_in(detection: Detection) -> Product | ScenePair:
     orbit = detection.reasons[0].get("orbit") if detection.reasons else None
     if run.pair or orbit in {None, run.its_product.track}:
         return run.input
-    return next((one for one in products_of(run=run) if one.track == orbit), run.its_product)
+    return next((product for product in products_of(run=run) if product.track == orbit), run.its_product)
 
 
 def view_of_detection(detection: Detection) -> str:
@@ -141,8 +143,8 @@ def views_of_run(run: Run) -> dict[str, date]:
     """Return name of a view -> last date of its data, for each view of a run; names as in `view_of_detection`."""
     seen = [run.pair] if run.pair else products_of(run=run)
     views: dict[str, date] = {}
-    for one in seen:
-        views[_view_of(one)] = max(data_end(one), views.get(_view_of(one), date.min))
+    for source in seen:
+        views[_view_of(source)] = max(data_end(source), views.get(_view_of(source), date.min))
     return views
 
 
@@ -174,13 +176,13 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     return min(detection.onset or first, first), last
 
 
-def _of_velocity(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     products = [detection.scan.prediction.run.its_product for detection in detections]
     main, main_product = max(
         zip(detections, products, strict=True),
         key=lambda pair: (_weight(pair[1]), abs(promised(pair[0].peak_rate_mm_yr))),
     )
-    evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
+    evidence = [item for d, p in zip(detections, products, strict=True) for item in _evidence(d, p)]
     weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
     return {
         "kind": classify(evidence, place),
@@ -203,21 +205,21 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     return evidence_of(reasons, product.component, rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
-def _of_surface(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _surface_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the detection with the greatest loss of coherence."""
-    return _copied(min(detections, key=lambda detection: promised(detection.change_sigma)))
+    return _copy_figures(min(detections, key=lambda detection: promised(detection.change_sigma)))
 
 
-def _of_offsets(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
+def _offsets_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     """Return the figures of the latest detection (of the latest surge, if there are any)."""
-    detections = [one for one in detections if row_of(one.kind).event] or detections
-    return _copied(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
+    detections = [detection for detection in detections if row_of(detection.kind).event] or detections
+    return _copy_figures(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
 
 
-_FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}
+_FIGURES_OF = {Family.VELOCITY: _velocity_figures, Family.SURFACE: _surface_figures, Family.OFFSETS: _offsets_figures}
 
 
-def _copied(main: Detection) -> dict[str, Any]:
+def _copy_figures(main: Detection) -> dict[str, Any]:
     return {"kind": main.kind, **{name: getattr(main, name) for name in FIGURES_OF_PAIRS}}
 
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from shapely import box, from_wkb
 
 from core.areas import polygons_of, zone_of
-from core.geometry import projected
-from core.locks import Lock, locked
+from core.geometry import project_geometry
+from core.locks import Lock, hold_lock
 from detection.alerts.importance import importance_refresh
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
@@ -26,7 +26,7 @@ from ml.deformation.motion.series import WITHIN_90, SeriesMotion
 from ml.runs.selectors import products_of
 from ml.runs.trends import area_motion, motion_as_json
 
-VERSION = "1"  # of the method: if raised, rows are computed anew when their alerts are refreshed
+VERSION = "1"  # If the method's version is raised, rows are computed anew when their alerts are refreshed.
 
 
 def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> AlertMotion | None:
@@ -63,11 +63,16 @@ def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Prod
         return []
     runs = [detection.scan.prediction.run for detection in detections]
     own = {run.product_id for run in runs}
-    reasons = [one for detection in detections for one in detection.reasons if one.get("rate_mm_yr") is not None]
-    agreeing = {one["product"] for one in reasons if one["rate_mm_yr"] * alert.rate_mm_yr > 0}
+    reasons = [
+        reason for detection in detections for reason in detection.reasons if reason.get("rate_mm_yr") is not None
+    ]
+    agreeing = {reason["product"] for reason in reasons if reason["rate_mm_yr"] * alert.rate_mm_yr > 0}
     seen = {product.pk: product for run in runs for product in products_of(run=run)}
-    usable = [one for one in seen.values() if one.has_series and one.component == alert.component]
-    return sorted(usable, key=lambda one: (one.name not in agreeing, one.pk not in own, -len(one.dates), one.pk))
+    usable = [product for product in seen.values() if product.has_series and product.component == alert.component]
+    return sorted(
+        usable,
+        key=lambda product: (product.name not in agreeing, product.pk not in own, -len(product.dates), product.pk),
+    )
 
 
 def _series_basis(alert: Alert, product: Product) -> str:
@@ -105,32 +110,32 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
     if not AlertMotion.objects.filter(alert=alert).exists():
         _motion_begin(alert, current)
     products = _products(current) if alert.extent == Extent.LOCAL else []
-    own = {one.scan.prediction.run.model_version.method for one in current}
+    own = {detection.scan.prediction.run.model_version.method for detection in current}
     methods = [name for name in COMPARED if name not in own]
     basis, kept = _basis(alert, products, methods), AlertMethods.objects.filter(alert=alert).first()
     values: dict[str, Any] = {"compared_at": begun}
-    if kept is None or (kept.basis != basis and not any(one.points_deleted_at for one in products)):
-        looks = _method_results(alert, [one for one in products if not one.points_deleted_at], methods)
+    if kept is None or (kept.basis != basis and not any(product.points_deleted_at for product in products)):
+        looks = _method_results(alert, [product for product in products if not product.points_deleted_at], methods)
         values |= {"basis": basis, "looks": looks}
     return AlertMethods.objects.update_or_create(alert=alert, defaults=values)[0]
 
 
 def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert_motion_refresh(alert=alert, detections=current)
         importance_refresh(alert=alert)
 
 
 def _products(current: Sequence[Detection]) -> list[Product]:
     """Return the products that the runs behind an alert searched, each once."""
-    seen = {product.pk: product for one in current for product in products_of(run=one.scan.prediction.run)}
+    seen = {product.pk: product for detection in current for product in products_of(run=detection.scan.prediction.run)}
     return [seen[number] for number in sorted(seen)]
 
 
 def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
     made_from = [
-        *(f"{name} {DeformationMethod.named(name).version}" for name in methods),
-        *(str(one.pk) for one in products),
+        *(f"{name} {DeformationMethod.find(name).version}" for name in methods),
+        *(str(product.pk) for product in products),
     ]
     return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
 
@@ -139,11 +144,11 @@ def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence
     """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = zone_of(geographic)
-    place = polygons_of(projected(geographic, 4326, epsg))
+    place = polygons_of(project_geometry(geographic, 4326, epsg))
     ground = box(*ground_around(place))
     tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
     results = results_at(place, tracks, methods) if tracks else []
-    return [one._replace(score=round(one.score, 4), share=round(one.share, 4))._asdict() for one in results]
+    return [result._replace(score=round(result.score, 4), share=round(result.share, 4))._asdict() for result in results]
 
 
 def _cloud(product: Product, ground: Any, epsg: int) -> PointCloud:

@@ -16,8 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of, polygons_of
 from core.errors import promised
-from core.geometry import projected
-from core.locks import Lock, locked
+from core.geometry import project_geometry
+from core.locks import Lock, hold_lock
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.life import life_of
 from detection.alerts.services import alert_end_where_over, carry_into_alert
@@ -57,9 +57,9 @@ from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 
-MIN_KM2 = 0.25  # a smaller glacier cannot surge by the rule
-Days = tuple[date, date]  # of the images of a pair
-NEWS_DAYS = 180  # a surge that ended longer than this before the last pair is history and no alert
+MIN_KM2 = 0.25  # A smaller glacier cannot surge by the rule.
+Days = tuple[date, date]  # These are the days of a pair's two images.
+NEWS_DAYS = 180  # A surge that ended longer before the last pair is history and no alert.
 
 
 class Measured(NamedTuple):
@@ -88,7 +88,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Save the velocities of every glacier in a prediction of offsets; `glacier_follow` finds surges later."""
     pair, raster, now = prediction.run.its_pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
-    ground, samples = measured(raster, pair, glaciers)
+    ground, samples = measure_glaciers(raster, pair, glaciers)
     with transaction.atomic():
         scan, _ = GlacierScan.objects.update_or_create(
             prediction=prediction,
@@ -107,20 +107,20 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     return scan
 
 
-def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
+def measure_glaciers(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
     """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below MIN_KM2 are left out."""
     shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
     nodes = _nodes(raster)
     motion = ground_motion(
         nodes, raster.epsg, PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
     )
-    ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
+    ground = stable_ground(motion, ~_is_ice(raster, list(shapes.values())).ravel())
     samples: dict[int, GroundMotion] = {}
     for number, shape in shapes.items():
         if ground is None or area_of(shape) < MIN_KM2 * 1e6:
             continue
         cells = cells_of(shape)
-        cell = cells.of_points(raster.epsg, nodes.x_m, nodes.y_m)
+        cell = cells.numbers_of(raster.epsg, nodes.x_m, nodes.y_m)
         if (cell >= 0).any():
             samples[number] = into_cells(against_stable(motion, ground), cell, cells.n)
     return Measured(ground, samples)
@@ -136,10 +136,10 @@ def _nodes(raster: StoredRaster) -> Nodes:
     return Nodes(x_m, y_m, dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2))
 
 
-def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
+def _is_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
     if not outlines:
         return np.zeros(raster.shape, dtype=bool)
-    on_map = [projected(one, 4326, raster.epsg) for one in outlines]
+    on_map = [project_geometry(polygon, 4326, raster.epsg) for polygon in outlines]
     return np.asarray(geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True))
 
 
@@ -147,13 +147,13 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     """Compute the motion of a glacier from all its samples and alert on a surge, in one transaction."""
     glacier = motion.glacier
     cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
-            return motion  # another worker has done it
+            return motion  # Another worker has done it.
         made, observations = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)
-            merged, chosen = _merged(sampled)
+            merged, chosen = _merge_samples(sampled)
             if merged:
                 view = view_of(merged, cells.km2)
                 made.append((name, view))
@@ -176,28 +176,30 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]
         if name not in known.views:
             continue
         moved_until = known.views[name].moved_until
-        during = [one for one in view.surges if one.onset.day <= end and series.end_day[one.last] >= begin]
+        during = [surge for surge in view.surges if surge.onset.day <= end and series.end_day[surge.last] >= begin]
         if during:
-            moved_until = day_of(max(series.end_day[one.last] for one in during))
+            moved_until = day_of(max(series.end_day[surge.last] for surge in during))
         body = np.ones(series.sigma_m_day.shape[1], dtype=bool)
         if during:
-            body = np.any([one.cells for one in during], axis=0)
+            body = np.any([surge.cells for surge in during], axis=0)
         shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
         rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
         known = known.replace_view(name, ViewLife(moved_until, int(shown.sum()), rest_until))
-    alert_end_where_over(alert, known, max((one.run for one in observations), key=lambda run: data_end(run.its_pair)))
+    alert_end_where_over(
+        alert, known, max((observation.run for observation in observations), key=lambda run: data_end(run.its_pair))
+    )
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
     """Return the surge detections of a series, not yet saved."""
-    merged, chosen = _merged(sampled)
+    merged, chosen = _merge_samples(sampled)
     if not merged:
         return []
     view = view_of(merged, sampled.cells.km2)
-    return [one for surge in view.surges for one in _detections(sampled.cells, view, surge, chosen)]
+    return [detection for surge in view.surges for detection in _detections(sampled.cells, view, surge, chosen)]
 
 
-def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
+def _merge_samples(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
     """Return one sample for each pair of days (bursts of a pass merged), and days -> the row with most known cells."""
     by_days: dict[Days, list[tuple[GlacierSample, GroundMotion]]] = {}
     n_cells = sampled.cells.n
@@ -210,7 +212,7 @@ def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSampl
         stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in found), strict=True)))
         cell = np.tile(np.arange(n_cells), len(found))
         samples.append(PairSample(*days, into_cells(stacked, cell, n_cells)))
-        chosen[days] = max(found, key=lambda one: int(np.isfinite(one[1].east_m_day).sum()))[0]
+        chosen[days] = max(found, key=lambda row_and_motion: int(np.isfinite(row_and_motion[1].east_m_day).sum()))[0]
     return samples, chosen
 
 
@@ -224,10 +226,12 @@ def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict
         "predictions": [row.prediction_id for row in sampled.rows],
         "rule": asdict(RULE),
     }
-    for one in _detections(sampled.cells, view, surge, chosen):
-        if not Detection.objects.filter(scan=one.scan, kind=one.kind, area__intersects=one.area).exists():
-            carry_into_alert(one)
-            SurgeSeries.objects.create(detection=one, **made_from)
+    for detection in _detections(sampled.cells, view, surge, chosen):
+        if not Detection.objects.filter(
+            scan=detection.scan, kind=detection.kind, area__intersects=detection.area
+        ).exists():
+            carry_into_alert(detection)
+            SurgeSeries.objects.create(detection=detection, **made_from)
 
 
 def _detections(
@@ -268,18 +272,18 @@ def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -
     motion.stale = False
     motion.views = [as_json(view, name) for name, view in made]
     known = [(name, view, np.flatnonzero(np.isfinite(view.speed_m_day))) for name, view in made]
-    known = [one for one in known if one[2].size]
+    known = [entry for entry in known if entry[2].size]
     motion.n_pairs = sum(at.size for *_, at in known)
     if not known:
         motion.state = GlacierMotion.State.SHORT
         motion.speed_m_day = motion.sigma_m_day = motion.usual_m_day = motion.last_day = None
         return
-    _, view, at = max(known, key=lambda one: one[1].series.end_day[one[2][-1]])
+    _, view, at = max(known, key=lambda entry: entry[1].series.end_day[entry[2][-1]])
     last = at[-1]
     motion.last_day = day_of(view.series.end_day[last])
     motion.speed_m_day, motion.sigma_m_day = float(view.speed_m_day[last]), float(view.sigma_m_day[last])
     motion.usual_m_day = float(np.median(view.speed_m_day[at]))
-    surging = any(surge.end is None for _, one, _ in known for surge in one.surges)
+    surging = any(surge.end is None for _, each_view, _ in known for surge in each_view.surges)
     enough = max(at.size for *_, at in known) >= MIN_STEPS
     states = GlacierMotion.State
     motion.state = states.SURGING if surging else states.STEADY if enough else states.SHORT

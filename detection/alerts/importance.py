@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from django.db.models import F, Func, JSONField, QuerySet, Value
 from django.utils import timezone
 
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.alerts.describe import cause_refresh, describe, exposure_refresh
 from detection.by_hand import as_computed, keep_by_hand
 from detection.models import Alert, AlertLife
@@ -31,16 +31,17 @@ def severity_as_moving(*, alert: Alert) -> Severity:
 
     It is the higher one of two: with the kind and the outline that people have set, and with the computed ones.
     """
-    ((fresh, tilt),) = _with_tilts([alert.pk])
+    ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
     return max(
-        (severity(one, terms_of(one, tilt)._replace(standing=0.0)) for one in versions), key=list(Severity).index
+        (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions),
+        key=list(Severity).index,
     )
 
 
 def importance_refresh(*, alert: Alert) -> None:
     """Compute an alert's importance and severity from its rows; a severity that a person gave stays."""
-    ((fresh, tilt),) = _with_tilts([alert.pk])
+    ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     before = fresh.severity
     _compute(fresh, tilt)
     values = {name: getattr(fresh, name) for name in COLUMNS}
@@ -58,14 +59,14 @@ def importances_recompute() -> int:
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):
-        with locked(Lock.ALERTS):
+        with hold_lock(Lock.ALERTS):
             n_changed += _recompute(numbers[at : at + BATCH])
     return n_changed
 
 
 def alert_recount(*, alert: Alert) -> bool:
     """Update exposure, cause, kind and severity from the loaded layers; return whether kind or severity changed."""
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert.refresh_from_db()
         exposure_refresh(alert=alert)
         current, before = list(detections_current(alert=alert)), (alert.kind, alert.severity)
@@ -79,7 +80,7 @@ def alert_recount(*, alert: Alert) -> bool:
         return (alert.kind, alert.severity) != before
 
 
-def _with_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | None]]:
+def _alerts_and_tilts(numbers: Sequence[int]) -> Iterator[tuple[Alert, Tilt | None]]:
     rows: QuerySet[Alert] = Alert.objects.filter(pk__in=numbers).select_related("motion", "exposure", "by_hand")
     alerts = list(rows.defer("area", "motion__fit", "exposure__sources", "by_hand__area").order_by("pk"))
     tilts = steepest_tilts(alerts=alerts)
@@ -101,7 +102,7 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
 def _recompute(numbers: Sequence[int]) -> int:
     changed: list[Alert] = []
     graded: dict[tuple[str, str], list[int]] = {}
-    for alert, tilt in _with_tilts(numbers):
+    for alert, tilt in _alerts_and_tilts(numbers):
         importance_before, before = alert.importance, alert.severity
         _compute(alert, tilt)
         if (alert.importance, alert.severity) != (importance_before, before):

@@ -25,12 +25,12 @@ from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
 WITHIN_90 = 1.645  # standard deviations
-PAIRS_TOGETHER = 3  # last pairs; their median counts, so that one wrong pair is not reported
+PAIRS_TOGETHER = 3  # The median of the last pairs counts, so that one wrong pair is not reported.
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
     """Return the figures that a message would state of an alert now, computed from its current detections."""
-    unit, by_view = UNITS[family(alert.kind)], _by_view(detections)
+    unit, by_view = UNITS[family(alert.kind)], _group_by_view(detections)
     views = (
         {}
         if row_of(alert.kind).event
@@ -54,23 +54,23 @@ class Life(NamedTuple):
 
     def is_newer(self, until: date) -> bool:
         """Return whether data that end on `until` are newer than all earlier observations by any view."""
-        return all(until > max(one.moved_until, one.rest_until or one.moved_until) for one in self.views.values())
+        return all(until > max(life.moved_until, life.rest_until or life.moved_until) for life in self.views.values())
 
     def observe(self, view: str, until: date, found: Iterable[Detection]) -> tuple["Life", bool]:
         """Note whether a view, with data that end on `until`, shows motion; return also whether motion follows rest."""
-        before, observation = self.views.get(view), Observation(until, any(_moves(one) for one in found))
-        after = lifecycle.after_observation(before, observation)
+        before, observation = self.views.get(view), Observation(until, any(_moves(detection) for detection in found))
+        after = lifecycle.life_after_observation(before, observation)
         return self.replace_view(view, after), lifecycle.moves_again(before, observation)
 
     def replace_view(self, view: str, seen: ViewLife | None) -> "Life":
         """Replace the observations by one view; None leaves them as they are."""
         return self._replace(views={**self.views, view: seen}) if seen else self
 
-    def after_split(self, kept: Mapping[str, ViewFigures]) -> "Life":
+    def shrink_to_rest(self, kept: Mapping[str, ViewFigures]) -> "Life":
         """Make the smaller areas kept after a split the baseline: what was split off is reported as other alerts."""
         views = {
-            name: one._replace(area_m2=kept[name].area_m2) if name in kept else one
-            for name, one in self.reported.views.items()
+            name: figures._replace(area_m2=kept[name].area_m2) if name in kept else figures
+            for name, figures in self.reported.views.items()
         }
         return self._replace(reported=self.reported._replace(views=views))
 
@@ -85,14 +85,14 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Life
             alert=alert,
             told=updates.as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
-            views=_stored(_views_shown(shown)),
+            views=_views_as_json(_views_shown(shown)),
         )
     return Life(updates.from_json(row.told), row.told_at, _views(row.views))
 
 
 def life_store(alert: Alert, life: Life) -> None:
     """Store what an alert's life has become."""
-    told, views = updates.as_json(life.reported), _stored(life.views)
+    told, views = updates.as_json(life.reported), _views_as_json(life.views)
     AlertLife.objects.filter(alert=alert).update(told=told, told_at=life.reported_at, views=views)
 
 
@@ -131,8 +131,8 @@ def alert_transition(
 ) -> AlertTransition:
     """Change an alert's state and report why; no other function changes a state.
 
-    changed: changes of its figures; run: the run that showed them; life: if it has been read. ValueError for a
-    transition not allowed or too late.
+    changed: changes of figures, which `run` showed; life: that of the alert, if it has been read. ValueError for a
+    transition that is not allowed, or comes too late.
     """
     current = State(alert.state)
     if not may_become(current, to):
@@ -160,14 +160,14 @@ def report(
     if State.FINISHED in (to, alert.state):
         importance_refresh(alert=alert)
         # Readers of the former severity hear of the one that an end or a resumption brings.
-        was, graded = life.reported.severity, any(one.cause == Cause.SEVERITY for one in changed)
+        was, graded = life.reported.severity, any(change.cause == Cause.SEVERITY for change in changed)
         changed = (
             changed if graded or was == alert.severity else (*changed, Change(Cause.SEVERITY, was, alert.severity))
         )
     if changed:
         AlertUpdate.objects.create(
             transition=taken,
-            changes=[one._asdict() for one in changed],
+            changes=[change._asdict() for change in changed],
             told_at=life.reported_at,
             run_number=run.pk if run else None,
         )
@@ -184,9 +184,9 @@ def changes_since_report(alert: Alert, life: Life, current: Sequence[Detection])
     """
     now = figures_of(alert, current)
     found = updates.changes(life.reported, now)
-    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # data do not change its outline
-        found = tuple(one for one in found if one.cause != Cause.AREA)
-    return found, life._replace(reported=updates.rebased(life.reported, now))
+    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # Data do not change its outline.
+        found = tuple(change for change in found if change.cause != Cause.AREA)
+    return found, life._replace(reported=updates.rebase(life.reported, now))
 
 
 def series_resumed(alert: Alert, life: Life) -> bool:
@@ -202,10 +202,10 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
     """
     reported = life.reported
     if row_of(alert.kind).event:
-        since = lifecycle.at_rest(life.views, _event_proof(alert))
+        since = lifecycle.rest_proved_since(life.views, _event_proof(alert))
     else:
         sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if reported.unit == "mm/yr" else None
-        since = lifecycle.at_rest(life.views, lifecycle.rest_proof(sigma))
+        since = lifecycle.rest_proved_since(life.views, lifecycle.rest_proof(sigma))
         since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
     if since is None:
         return None
@@ -229,19 +229,20 @@ def _series_of(alert: Alert) -> SeriesMotion:
     return SeriesMotion(motion.accelerating_since, motion.at_rest_since, motion.moving_since)
 
 
-def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
+def _group_by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
     by_view: dict[str, list[Detection]] = {}
-    for one in detections:
-        by_view.setdefault(view_of_detection(one), []).append(one)
+    for detection in detections:
+        by_view.setdefault(view_of_detection(detection), []).append(detection)
     return by_view
 
 
 def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
     """Return one view's figures from its newest data, mm/yr: rates of the fastest detection, area of all."""
-    ends = [data_end(measured_in(one)) for one in found]
+    ends = [data_end(measured_in(detection)) for detection in found]
     until = max(ends)
-    newest = [one for one, end in zip(found, ends, strict=True) if end == until]
-    main, area_m2 = max(newest, key=lambda one: abs(promised(one.peak_rate_mm_yr))), sum(one.area_m2 for one in newest)
+    newest = [detection for detection, end in zip(found, ends, strict=True) if end == until]
+    main = max(newest, key=lambda detection: abs(promised(detection.peak_rate_mm_yr)))
+    area_m2 = sum(detection.area_m2 for detection in newest)
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
     sigma = None if low is None or high is None else abs(high - low) / 2 / WITHIN_90
     rate_sigma = main.rate_sigma_mm_yr or 0.0
@@ -251,9 +252,10 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
 
 def _figures_as_speed(found: Sequence[Detection]) -> ViewFigures:
     """Return one view's figures from its last detections, m/day: medians of speed, its error and area."""
-    last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_TOGETHER:]
+    last = sorted(found, key=lambda detection: data_span(detection)[1])[-PAIRS_TOGETHER:]
     speed, sigma, area_m2 = (
-        median(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
+        median(getattr(detection, name) or 0.0 for detection in last)
+        for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
     )
     return ViewFigures(speed, sigma, area_m2, data_span(last[-1])[1], _method(last[-1]))
 
@@ -274,9 +276,11 @@ def _moves(detection: Detection) -> bool:
 def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
     """Return name of a view -> its observations, rebuilt from the detections of an alert without AlertLife."""
     views: dict[str, ViewLife] = {}
-    for one in sorted(detections, key=lambda each: data_end(measured_in(each))):
-        view = view_of_detection(one)
-        after = lifecycle.after_observation(views.get(view), Observation(data_end(measured_in(one)), _moves(one)))
+    for detection in sorted(detections, key=lambda each: data_end(measured_in(each))):
+        view = view_of_detection(detection)
+        after = lifecycle.life_after_observation(
+            views.get(view), Observation(data_end(measured_in(detection)), _moves(detection))
+        )
         views |= {view: after} if after else {}
     return views
 
@@ -284,20 +288,20 @@ def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
 def _views(stored: Mapping[str, Any]) -> dict[str, ViewLife]:
     return {
         name: ViewLife(
-            date.fromisoformat(one["moved_until"]),
-            one["rest_looks"],
-            date.fromisoformat(one["rest_until"]) if one["rest_until"] else None,
+            date.fromisoformat(life_values["moved_until"]),
+            life_values["rest_looks"],
+            date.fromisoformat(life_values["rest_until"]) if life_values["rest_until"] else None,
         )
-        for name, one in stored.items()
+        for name, life_values in stored.items()
     }
 
 
-def _stored(views: Mapping[str, ViewLife]) -> dict[str, Any]:
+def _views_as_json(views: Mapping[str, ViewLife]) -> dict[str, Any]:
     return {
         name: {
-            "moved_until": one.moved_until.isoformat(),
-            "rest_looks": one.rest_looks,
-            "rest_until": one.rest_until.isoformat() if one.rest_until else None,
+            "moved_until": life.moved_until.isoformat(),
+            "rest_looks": life.rest_looks,
+            "rest_until": life.rest_until.isoformat() if life.rest_until else None,
         }
-        for name, one in views.items()
+        for name, life in views.items()
     }

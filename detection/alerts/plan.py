@@ -10,12 +10,12 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import join_halves, turn_near
 from detection.kinds import row_of
-from detection.rules.lifecycle import LIVING, State, after_sighting
+from detection.rules.lifecycle import LIVING, State, state_after_sighting
 from detection.rules.updates import Cause, Change, may_report
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 
-SAME_PLACE_SHARE = 0.1  # of the smaller area
-INSIDE_SHARE = 0.5  # of an alert's area, for another alert to take it over
+SAME_PLACE_SHARE = 0.1  # Areas that share this part of the smaller one are the same place.
+INSIDE_SHARE = 0.5  # An alert takes over another one if this share of the other's area lies in it.
 METRES_PER_DEGREE = 111_320.0
 
 
@@ -47,9 +47,9 @@ def next_step(facts: Facts) -> Step | None:
     """Plan the step that current detections require. Return None if nothing is to be reported, or not yet."""
     state, source = facts.state, facts.source
     if state is State.FINISHED:
-        to = after_sighting(State.FIRST, facts.n_views_in_run)
+        to = state_after_sighting(State.FIRST, facts.n_views_in_run)
         return Step(to, f"moves again: seen in {source}", (Change(Cause.WOKEN, None, None), *facts.changes))
-    to = after_sighting(state, facts.n_views)
+    to = state_after_sighting(state, facts.n_views)
     if to is not state:
         seen_again = facts.n_detections > 1
         return Step(to, f"seen again in {source}" if seen_again else f"two tracks show it in {source}", facts.changes)

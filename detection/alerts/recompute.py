@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from core.areas import polygons_of
 from core.errors import InputError, promised
 from detection.alerts.describe import describe
-from detection.alerts.glaciers import Sampled, measured, surges_in
+from detection.alerts.glaciers import Sampled, measure_glaciers, surges_in
 from detection.alerts.importance import terms_of
 from detection.by_hand import as_computed
 from detection.glaciers.cells import cells_of, pack
@@ -35,8 +35,9 @@ from ml.runtime.code_version import code_version
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")
 MIN_IOU = 0.99
-RELATIVE = 0.005  # of a figure: rounding errors of another processor are far smaller
-ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}  # by the end of a figure's name
+RELATIVE = 0.005  # Rounding errors of another processor are a far smaller share of a figure.
+# The keys are endings of figures' names.
+ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}
 FIGURES = (
     "rate_mm_yr",
     "peak_rate_mm_yr",
@@ -74,15 +75,16 @@ class Reruns:
     def detections(self, stored: Detection) -> list[Detection]:
         """Repeat the run of a stored detection (all runs of a surge's series); return the new detections."""
         if stored.kind != Kind.GLACIER_SURGE:
-            return self._of(stored.scan.prediction).detections
+            return self._repeat(stored.scan.prediction).detections
         series = series_of(stored)
-        key = (series.glacier.pk, *(one.pk for one in series.predictions))
+        key = (series.glacier.pk, *(prediction.pk for prediction in series.predictions))
         if key not in self._surges:
             self._surges[key] = self._surges_in(series)
-        return [one for one in self._surges[key] if one.scan.pk == stored.scan_id]
+        return [detection for detection in self._surges[key] if detection.scan.pk == stored.scan_id]
 
     def _surges_in(self, series: Series) -> list[Detection]:
-        glacier, known = series.glacier, [(one, self._of(one).samples) for one in series.predictions]
+        glacier = series.glacier
+        known = [(prediction, self._repeat(prediction).samples) for prediction in series.predictions]
         rows = [
             GlacierSample(glacier=glacier, prediction=prediction, packed=samples[glacier.pk])
             for prediction, samples in known
@@ -90,19 +92,19 @@ class Reruns:
         ]
         return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(promised(glacier.outline).wkb))), rows))
 
-    def _of(self, prediction: Prediction) -> Done:
+    def _repeat(self, prediction: Prediction) -> Done:
         run = prediction.run
         if run.pk not in self._done:
             result = self.again(run)
             raster = StoredRaster(result.bands, result.transform, promised(result.epsg))
-            self._done[run.pk] = Done(_searched(prediction, result, raster), _samples(run, raster))
+            self._done[run.pk] = Done(_search(prediction, result, raster), _samples(run, raster))
         return self._done[run.pk]
 
 
 def runs_behind(stored: Detection) -> list[Run]:
     """Return the runs from which a detection was computed. Raises NotRepeatable if some are no longer stored."""
     if stored.kind == Kind.GLACIER_SURGE:
-        return [one.run for one in series_of(stored).predictions]
+        return [prediction.run for prediction in series_of(stored).predictions]
     return [stored.scan.prediction.run]
 
 
@@ -135,7 +137,7 @@ def _series_today(stored: Detection) -> Series:
     raise NotRepeatable("no measurement of its glacier is kept for this pair", "missing: samples of the glacier")
 
 
-def _searched(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
+def _search(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
     """Search the raster of a repeated run with the thresholds of its stored scan; return unsaved detections."""
     scan = getattr(prediction, "scan", None)
     if scan is None:
@@ -153,7 +155,7 @@ def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
     """Measure glaciers in a repeated run's offsets with the outlines loaded now; return packed samples by glacier."""
     if run.model_version.task != ModelVersion.Task.OFFSETS:
         return {}
-    samples = measured(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
+    samples = measure_glaciers(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
     return {number: pack(motion) for number, motion in samples.items()}
 
 
@@ -198,7 +200,7 @@ class Recomputation(NamedTuple):
     def verdict(self) -> str:
         """Return the outcome in a few words: the same, different, or what is missing."""
         if self.missing:
-            return "; ".join(dict.fromkeys(one.brief for one in self.missing))
+            return "; ".join(dict.fromkeys(gap.brief for gap in self.missing))
         return "the same" if self.outcome is Outcome.SAME else "different"
 
 
@@ -218,9 +220,9 @@ class Recomputer:
         alert, stored = as_computed(alert), list(detections_current(alert=alert))
         missing, runs = list(_not_standing(alert, stored)), list(_runs(stored))
         twins: list[tuple[Detection, Detection | None]] = []
-        for one in [] if missing else stored:
+        for detection in [] if missing else stored:
             try:
-                twins.append((one, _twin(one, self.reruns.detections(one))))
+                twins.append((detection, _twin(detection, self.reruns.detections(detection))))
             except NotRepeatable as fault:
                 missing.append(Missing(str(fault), fault.brief))
             except InputError as fault:
@@ -235,7 +237,10 @@ class Recomputer:
         columns = describe(again)
         columns["severity"] = _severity(alert, columns, again)
         outline = overlap(_shape(alert.area), _shape(columns.pop("area")))
-        differences = [*_of_columns(alert, columns), *(one for pair in twins for one in _of_detection(*pair))]
+        differences = [
+            *_column_differences(alert, columns),
+            *(difference for pair in twins for difference in _detection_differences(*pair)),
+        ]
         same = outline >= MIN_IOU and not differences
         return Recomputation(Outcome.SAME if same else Outcome.DIFFERENT, outline, differences, [], notes, runs)
 
@@ -256,15 +261,15 @@ def _severity(alert: Alert, columns: Mapping[str, Any], again: Sequence[Detectio
     for name, value in columns.items():
         if name != "n_views":
             setattr(new, name, value)
-    main = [one for one in again if one.peak_rate_mm_yr == new.peak_rate_mm_yr]
-    tilts = [place["tilt_low_mm_m_yr"] for one in main for place in one.places if "tilt_low_mm_m_yr" in place]
+    main = [twin for twin in again if twin.peak_rate_mm_yr == new.peak_rate_mm_yr]
+    tilts = [place["tilt_low_mm_m_yr"] for twin in main for place in twin.places if "tilt_low_mm_m_yr" in place]
     return severity(new, terms_of(new, (0.0, max(tilts), 0.0) if tilts else None))
 
 
-def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
+def overlap(area: BaseGeometry, other: BaseGeometry) -> float:
     """Return the intersection over union of two areas, 0-1."""
-    union = one.union(other).area
-    return float(one.intersection(other).area / union) if union > 0 else 0.0
+    union = area.union(other).area
+    return float(area.intersection(other).area / union) if union > 0 else 0.0
 
 
 def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
@@ -274,7 +279,7 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
     elif not stored:
         reason = "no newest run of any product or pair shows it any more: newer runs have superseded those that did"
         yield Missing(reason, "superseded by newer runs")
-    elif overlap(_shape(alert.area), _shape(*(one.area for one in stored))) < MIN_IOU:
+    elif overlap(_shape(alert.area), _shape(*(detection.area for detection in stored))) < MIN_IOU:
         yield Missing("its outline is from runs that newer ones have superseded", "superseded by newer runs")
     for scan in _scans(stored):
         way = SEARCHES[scan.prediction.run.model_version.task]
@@ -286,11 +291,11 @@ def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing
 def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
     """Yield the inputs, code and thresholds of each run behind an alert as dicts."""
     runs: dict[int, Run] = {}
-    for one in stored:
+    for detection in stored:
         try:
-            runs |= {run.pk: run for run in runs_behind(one)}
+            runs |= {run.pk: run for run in runs_behind(detection)}
         except NotRepeatable:  # reported when the runs are repeated
-            runs[one.scan.prediction.run_id] = one.scan.prediction.run
+            runs[detection.scan.prediction.run_id] = detection.scan.prediction.run
     for run in runs.values():
         scan = getattr(run.prediction, "scan", None)
         yield {
@@ -319,7 +324,7 @@ def _notes(scan: Scan) -> Iterator[str]:
         yield f"run {run.pk}: searched by code {scan.code_version or 'of an earlier release'}"
 
 
-def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
+def _column_differences(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
     for name, value in columns.items():  # For alerts of earlier releases, the stored number of views is a guess.
         if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
             yield Difference(name, _plain(getattr(alert, name)), _plain(value))
@@ -329,15 +334,15 @@ def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference
             yield Difference(f"share of {name}", alert.class_shares.get(name), shares.get(name))
 
 
-def _of_detection(stored: Detection, again: Detection | None) -> Iterator[Difference]:
+def _detection_differences(stored: Detection, again: Detection | None) -> Iterator[Difference]:
     label = f"run {stored.scan.prediction.run_id}"
     if again is None:
         yield Difference(f"{label}: area", "found", "not found")
         return
     for name in FIGURES:
-        one, other = getattr(stored, name), getattr(again, name)
-        if not _alike(name, one, other):
-            yield Difference(f"{label}: {name}", one, other)
+        value, other = getattr(stored, name), getattr(again, name)
+        if not _alike(name, value, other):
+            yield Difference(f"{label}: {name}", value, other)
 
 
 def _alike(name: str, stored: Any, again: Any) -> bool:
@@ -353,7 +358,7 @@ def _plain(value: Any) -> Any:
 
 
 def _scans(detections: Sequence[Detection]) -> list[Scan]:
-    return list({one.scan_id: one.scan for one in detections}.values())
+    return list({detection.scan_id: detection.scan for detection in detections}.values())
 
 
 def _shape(*areas: Any) -> MultiPolygon:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
-from core.locks import Lock, lock, locked
+from core.locks import Lock, hold_lock, lock
 from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
@@ -34,7 +34,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-MIN_KNOWN = 0.5  # of an alert's cells: a pair with fewer known cells does not show its ground
+MIN_KNOWN = 0.5  # A pair in which less of an alert's cells is known does not show its ground.
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
@@ -74,7 +74,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
 
 def alert_follow(*, alert: Alert) -> AlertTransition | None:
     """Report a living alert's changes since its last report, if enough time has passed since then."""
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         alert.refresh_from_db()
         current = list(detections_current(alert=alert))
         if not current or alert.state not in LIVING:
@@ -133,7 +133,7 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Update an alert after a run that shows it, and take the step that is due."""
     known, ends, resumed = life.life_of(alert), views_of_run(run), False
     newer = known.is_newer(data_end(run.input))
-    for view in sorted({view_of_detection(one) for one in found}):
+    for view in sorted({view_of_detection(detection) for detection in found}):
         known, again = known.observe(view, ends[view], found)
         resumed = resumed or again
     current, step = list(detections_current(alert=alert)), None
@@ -157,7 +157,7 @@ def _facts(alert: Alert, known: Life, current: Sequence[Detection], run: Run | N
         state=State(alert.state),
         n_detections=len(current),
         n_views=n_views(current),
-        n_views_in_run=n_views(one for one in current if one.scan.prediction.run == run),
+        n_views_in_run=n_views(detection for detection in current if detection.scan.prediction.run == run),
         changes=changes,
         since_report=timezone.now() - known.reported_at,
         source=str(run.input) if run else "the newest data",
@@ -209,18 +209,18 @@ def _split_off(
     """Split off parts that newer data separate; return the detections kept, those of the largest part, and the life."""
     if family(alert.kind) is not Family.VELOCITY or alert.state not in LIVING or len(found) < 2:
         return current, known
-    shapes = [from_wkb(bytes(one.area.wkb)) for one in current]
-    positions = plan.parts_apart(shapes, [one.area_m2 for one in current])
+    shapes = [from_wkb(bytes(detection.area.wkb)) for detection in current]
+    positions = plan.parts_apart(shapes, [detection.area_m2 for detection in current])
     kept, *others = [[current[at] for at in part] for part in positions]
     for part in others:
-        if not any(one in part for one in found):
-            kept = [*kept, *part]  # the newest data do not show this part, so it is not split off
+        if not any(detection in part for detection in found):
+            kept = [*kept, *part]  # The newest data do not show this part, so it is not split off.
             continue
         new = Alert.objects.create(state=State.FIRST, **describe(part))
-        Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
+        Detection.objects.filter(pk__in=[detection.pk for detection in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
         _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
-        known = known.after_split(life.figures_of(alert, kept).views)
+        known = known.shrink_to_rest(life.figures_of(alert, kept).views)
     return kept, known
 
 
@@ -243,9 +243,11 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
     """Store that a run does not show alerts that its views showed before; end those at rest for long enough."""
     views, seen = views_of_run(run), run.input
     for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
-        moves_elsewhere = any(one.extent == alert.extent and one.area.intersects(alert.area) for one in found)
+        moves_elsewhere = any(
+            detection.extent == alert.extent and detection.area.intersects(alert.area) for detection in found
+        )
         if moves_elsewhere or not _shows_afterwards(run, alert):
-            continue  # the ground moves under another code, or has not been observed since: neither is rest
+            continue  # The ground moves under another code, or has not been observed since: neither is rest.
         known = life.life_of(alert)
         for view, until in views.items():
             known, _ = known.observe(view, until, [])

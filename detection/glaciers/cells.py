@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import projected, utm_epsg
+from core.geometry import project_geometry, utm_epsg
 from core.projections import transformer
 from ml.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]
 
-SIDE_M = 250.0  # at least the spacing of nodes in 30 m images, or cells between nodes would stay empty
-MAX_CELLS = 2000  # larger glaciers have larger cells
+SIDE_M = 250.0  # Nodes in 30 m images are no farther apart; smaller cells would stay empty between nodes.
+MAX_CELLS = 2000  # Larger glaciers have larger cells.
 
 
 class Cells(NamedTuple):
@@ -37,7 +37,7 @@ class Cells(NamedTuple):
         """Return the area of one cell, km²."""
         return float(self.transform.a) ** 2 / 1e6
 
-    def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
+    def numbers_of(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
         """Return the number of the cell in which each point (metres, epsg) lies, -1 for none; (n,)."""
         east, north = transformer(epsg, self.epsg).transform(x_m, y_m)
         col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))
@@ -52,7 +52,7 @@ def cells_of(outline: BaseGeometry) -> Cells:
     """Return the cells of an outline in degrees, EPSG:4326; possibly none if it is smaller than a cell."""
     middle = outline.representative_point()
     epsg = utm_epsg(middle.x, middle.y)
-    on_map = projected(outline, 4326, epsg)
+    on_map = project_geometry(outline, 4326, epsg)
     side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MAX_CELLS)))
     west, south, east, north = on_map.bounds
     left, top = math.floor(west / side) * side, math.ceil(north / side) * side

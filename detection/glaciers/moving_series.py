@@ -19,15 +19,24 @@ def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
     """
     views: dict[str, dict[tuple[Any, Any], PairSample]] = {}
     km2: dict[str, float] = {}
-    for one in detections:
-        pair = one.scan.prediction.run.pair
-        if pair is None or not one.speed_m_day or not one.speed_sigma_m_day or one.bearing_deg is None:
+    for detection in detections:
+        pair = detection.scan.prediction.run.pair
+        if (
+            pair is None
+            or not detection.speed_m_day
+            or not detection.speed_sigma_m_day
+            or detection.bearing_deg is None
+        ):
             continue
         name = f"track {pair.reference.track} {pair.reference.direction}".strip()
         days = pair.reference.day, pair.secondary.day
-        bearing = math.radians(one.bearing_deg)
-        parts = one.speed_m_day * math.sin(bearing), one.speed_m_day * math.cos(bearing), one.speed_sigma_m_day
+        bearing = math.radians(detection.bearing_deg)
+        parts = (
+            detection.speed_m_day * math.sin(bearing),
+            detection.speed_m_day * math.cos(bearing),
+            detection.speed_sigma_m_day,
+        )
         motion = GroundMotion(*(np.array([part]) for part in parts))
         views.setdefault(name, {}).setdefault(days, PairSample(*days, motion))
-        km2[name] = one.area_m2 / 1e6
+        km2[name] = detection.area_m2 / 1e6
     return [as_json(view_of([by[days] for days in sorted(by)], km2[name]), name) for name, by in sorted(views.items())]

@@ -15,7 +15,7 @@ from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
 from ml.runs.selectors import predictions_finished
 
-POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter in like polarisations
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # Ice is brighter in like polarisations.
 
 
 def ice_share(*, area: MultiPolygon, simulated: bool) -> float:

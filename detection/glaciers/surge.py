@@ -14,8 +14,8 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 RULE = SurgeRule()
-MIN_STEPS = 8  # with fewer, the usual speed is not estimated
-MIN_SHOWN = 0.25  # of the cells, for a mean speed
+MIN_STEPS = 8  # Fewer steps do not give a usual speed.
+MIN_SHOWN = 0.25  # A mean speed needs this share of the cells.
 MOSTLY_ICE = 0.5
 STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
 EPOCH = dt.date(1970, 1, 1)
@@ -51,8 +51,8 @@ def day_of(number: float) -> dt.date:
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
     """Join samples of pairs to one velocity series and find its surges by RULE. samples: one or more, same cells."""
-    stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
-    first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
+    stacked = (np.stack([getattr(sample.motion, name) for sample in samples]) for name in GroundMotion._fields)
+    first, last = (np.array([day_number(getattr(sample, name)) for sample in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
     detected = surges(series.day, series.speed_m_day, series.sigma_m_day, cell_km2, RULE) if _enough(series) else ()
     speed, sigma = mean_speed(series, np.ones(series.sigma_m_day.shape[1], dtype=bool))

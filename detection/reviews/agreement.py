@@ -41,7 +41,7 @@ class Waiting(NamedTuple):
 
 def verdict_standing(*, alert: Alert) -> Review | None:
     """Return the standing verdict by which the alert is confirmed or rejected, if there is one."""
-    return next((one for one in reviews_standing(alert=alert) if one.verdict in JUDGED), None)
+    return next((review for review in reviews_standing(alert=alert) if review.verdict in JUDGED), None)
 
 
 def second_look_record(*, alert: Alert, reviewer: User, agrees: bool) -> SecondLook:
@@ -84,7 +84,7 @@ def agreement() -> list[Agreement]:
         opinions[-pk, person] = Verdict.CONFIRM.value, False
     looked = Counter(verdict for verdict, _agrees in opinions.values())
     agreed = Counter(verdict for verdict, agrees in opinions.values() if agrees)
-    return [Agreement(one, agreed[one], n, jeffreys(agreed[one], n)) for one, n in sorted(looked.items())]
+    return [Agreement(judged, agreed[judged], n, jeffreys(agreed[judged], n)) for judged, n in sorted(looked.items())]
 
 
 def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
@@ -98,10 +98,10 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
         .order_by()
     )
     took: dict[str, list[float]] = {}
-    for one in decided:
-        took.setdefault(one["alert__severity"], []).append((one["first"] - one["alert__created_at"]).total_seconds())
+    for row in decided:
+        took.setdefault(row["alert__severity"], []).append((row["first"] - row["alert__created_at"]).total_seconds())
     return [
-        Waiting(grade, len(took[grade]), _within(took[grade], 0.5), _within(took[grade], 0.9))
+        Waiting(grade, len(took[grade]), _share_within(took[grade], 0.5), _share_within(took[grade], 0.9))
         for grade in reversed(Severity)
         if grade in took
     ]
@@ -113,5 +113,5 @@ def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
     return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
 
 
-def _within(seconds: list[float], share: float) -> timedelta:
+def _share_within(seconds: list[float], share: float) -> timedelta:
     return timedelta(seconds=float(np.quantile(seconds, share)))

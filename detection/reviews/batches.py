@@ -21,8 +21,8 @@ from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_take_b
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
 
-VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # that several cases can share
-MOST = 11
+VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # Several cases can share these verdicts.
+MAX_SIMILAR = 11
 NEAR_TIME = timedelta(days=7)
 NEAR_M = 55_000.0
 
@@ -50,7 +50,7 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
     """
     same_data = Q()
     for source in (f"{RUN}__product", f"{RUN}__pair", f"{RUN}__pair__reference__burst"):
-        seen_in = {one for one in alert.detections.values_list(source, flat=True) if one}
+        seen_in = {name for name in alert.detections.values_list(source, flat=True) if name}
         same_data |= Q(**{f"{source}__in": seen_in})
     same = Detection.objects.filter(same_data, alert=OuterRef("pk"))
     box = geos(box_around(alert.area, NEAR_M))
@@ -58,8 +58,11 @@ def cases_similar(*, alert: Alert) -> list[Alert]:
     near = Q(created_at__range=week, area__intersects=box)
     waiting = alerts_to_review().filter(kind=alert.kind, simulated=alert.simulated).exclude(pk=alert.pk)
     found = list(waiting.filter(Exists(same) | near))
-    away = {one.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, one))) for one in found}
-    return sorted(found, key=lambda one: (away[one.pk], one.pk))[:MOST]
+    away = {
+        candidate.pk: distance_m(*(join_halves(each.area).centroid for each in (alert, candidate)))
+        for candidate in found
+    }
+    return sorted(found, key=lambda candidate: (away[candidate.pk], candidate.pk))[:MAX_SIMILAR]
 
 
 def batch_review(
@@ -81,7 +84,8 @@ def batch_review(
         raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
         batch = Batch(ReviewBatch.objects.create(reviewer=reviewer), [], [], [])
-        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):  # in one order, against deadlocks
+        # Rows are locked in one order, against deadlocks.
+        for alert in Alert.objects.filter(pk__in=cases).order_by("pk"):
             try:
                 with transaction.atomic():
                     review = alert_review(
@@ -100,7 +104,7 @@ def batch_review(
                 batch.skipped.append(Skipped(alert, held.claim.holder.get_username()))
             except ValueError:
                 batch.skipped.append(Skipped(alert))
-        return _noted(batch, reviewer, f"batch.{verdict}", reason_code)
+        return _record(batch, reviewer, f"batch.{verdict}", reason_code)
 
 
 def batch_take_back(*, batch: ReviewBatch, reviewer: User) -> Batch:
@@ -116,7 +120,7 @@ def batch_take_back(*, batch: ReviewBatch, reviewer: User) -> Batch:
                 undone.skipped.append(Skipped(review.alert, held.claim.holder.get_username()))
             except ValueError:
                 undone.skipped.append(Skipped(review.alert))
-        return _noted(undone, reviewer, "batch.taken-back", "")
+        return _record(undone, reviewer, "batch.taken-back", "")
 
 
 def may_take_back_batch(*, batch: ReviewBatch) -> bool:
@@ -125,13 +129,15 @@ def may_take_back_batch(*, batch: ReviewBatch) -> bool:
     return any(may_take_back(review=review, alert=review.alert) for review in reviews)
 
 
-def _noted(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
+def _record(batch: Batch, reviewer: User, action: str, reason: str) -> Batch:
     """Record a batch in the audit and return it. If it decided nothing, nothing is recorded and its row is None."""
     if not batch.done:
         if batch.row is not None and not batch.row.reviews.exists():
             batch.row.delete()
         return batch._replace(row=None)
-    done, skipped = (", ".join(one.code for one in part) for part in (batch.done, [one.alert for one in batch.skipped]))
+    done, skipped = (
+        ", ".join(noted.code for noted in part) for part in (batch.done, [noted.alert for noted in batch.skipped])
+    )
     detail = "; ".join(part for part in (reason, done, f"skipped: {skipped}" if skipped else "") if part)
     audit_write(actor=reviewer, action=action, subject=str(batch.row), detail=detail)
     return batch

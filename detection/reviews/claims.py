@@ -65,7 +65,7 @@ def claim_of_another(*, alert: Alert, person: User) -> Claim | None:
     return living.exclude(holder=person).first()
 
 
-def unclaimed(*, alert: Alert, person: User) -> None:
+def check_unclaimed(*, alert: Alert, person: User) -> None:
     """Raise Claimed if another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)
@@ -75,7 +75,7 @@ def assign(*, alert: Alert, assignee: User | None, by: User) -> None:
     """Assign a case to a person, or to nobody; a change is written to the audit."""
     with alone(alert):
         known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
-        before, after = (one.get_username() if one else "" for one in (known and known.assignee, assignee))
+        before, after = (user.get_username() if user else "" for user in (known and known.assignee, assignee))
         if before == after:
             return
         Assignment.objects.filter(alert=alert).delete()

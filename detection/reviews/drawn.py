@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import area_of, box_around
 from core.geos import geos
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -72,11 +72,11 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
     known: codes of living alerts nearby that the person has checked to be other places. Raises PlaceTaken if any other
     of the nearest ones is within SAME_PLACE_M, so that no place is followed twice, and Unfit for invalid input.
     """
-    outline, texts = _checked(drawn), texts_of(drawn.texts)
+    outline, texts = _check(drawn), texts_of(drawn.texts)
     area = to_django(outline)
-    with locked(Lock.ALERTS):
+    with hold_lock(Lock.ALERTS):
         near = living_near(outline)
-        if any(one.code not in known for one in near):
+        if any(neighbour.code not in known for neighbour in near):
             raise PlaceTaken(near)
         alert = Alert.objects.create(
             kind=drawn.kind,
@@ -102,7 +102,7 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
         Review.objects.create(
             alert=alert, transition=step, verdict=Verdict.DRAWN, reason_code=drawn.reason, reviewer=by, **said
         )
-        beside = f"; beside {', '.join(sorted(one.code for one in near))}" if near else ""
+        beside = f"; beside {', '.join(sorted(neighbour.code for neighbour in near))}" if near else ""
         audit_write(
             actor=by, action="alert.drawn", subject=alert.code, after=alert.state, detail=f"{drawn.reason}{beside}"
         )
@@ -116,10 +116,10 @@ def living_near(outline: BaseGeometry) -> list[Alert]:
     """Return living alerts within 250 metres of an outline in degrees, the nearest first."""
     alerts = Alert.objects.filter(state__in=LIVING, area__intersects=geos(box_around(outline, SAME_PLACE_M)))
     away = [(distance_m(outline, from_wkb(bytes(alert.area.wkb))), alert.pk, alert) for alert in alerts]
-    return [alert for metres, _pk, alert in sorted(away, key=lambda one: one[:2]) if metres <= SAME_PLACE_M][:MAX_SHOWN]
+    return [alert for metres, _pk, alert in sorted(away, key=lambda row: row[:2]) if metres <= SAME_PLACE_M][:MAX_SHOWN]
 
 
-def _checked(drawn: Drawn) -> BaseGeometry:
+def _check(drawn: Drawn) -> BaseGeometry:
     """Check all fields; return the outline, in degrees. Raises Unfit."""
     if drawn.kind not in set(KINDS):
         raise Unfit(_("Please choose a kind."))

@@ -15,11 +15,11 @@ from core.errors import promised
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
-from detection.by_hand import COLUMNS, FIELDS, area_m2_of, as_json, by_hand_of, from_json, values_by_hand
+from detection.by_hand import COLUMNS, FIELDS, area_m2_of, as_json, columns_set_by_hand, from_json, values_by_hand
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, unclaimed
+from detection.reviews.claims import Overtaken, check_unclaimed
 from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.reviews.services import SPECIALIST
@@ -35,9 +35,9 @@ REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken
 
 
 def kinds_open(kind: str) -> list[Kind]:
-    """Return kinds to which a person may change a kind: of the same family, and events only to events."""
+    """Return the kinds that a person may choose instead of a kind: same family, and an event for an event."""
     row = row_of(kind)
-    return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
+    return [name for name, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
 
 
 def last_edit(alert: Alert) -> int:
@@ -61,7 +61,7 @@ def alert_edit(
     shown, Claimed if another person holds it, Unfit for invalid input, ValueError for an alert that is not followed.
     """
     with transaction.atomic():
-        _locked(alert, editor)
+        _lock(alert, editor)
         if alert.state != expected_state or last_edit(alert) != expected_edit:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
         if alert.state not in PUBLIC_STATES:
@@ -70,7 +70,7 @@ def alert_edit(
             alert=alert, defaults={"computed": {name: as_json(getattr(alert, name)) for name in COLUMNS}}
         )
         before = values_by_hand(set_by_hand)
-        after = before | _checked(alert, set_by_hand, wanted)
+        after = before | _check(alert, set_by_hand, wanted)
         changed = [name for name in FIELDS if after[name] != before[name]]
         if not changed:
             return None
@@ -88,13 +88,13 @@ def edit_publish(*, proposal: Proposal, publisher: User, expected_state: str) ->
     """Agree with a proposed change and publish it. Raises the errors of `services.review_publish`."""
     alert, change = proposal.alert, promised(proposal.change)
     with transaction.atomic():
-        _locked(alert, publisher)
+        _lock(alert, publisher)
         if alert.state != expected_state:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
         if alert.state not in PUBLISHED:
             raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
-        set_by_hand = promised(by_hand_of(alert))
+        set_by_hand = promised(columns_set_by_hand(alert))
         before, silent = values_by_hand(set_by_hand), [*change] == ["texts"] and not proposal.announce
         proposal.edit = _set(
             alert,
@@ -119,7 +119,7 @@ def edit_take_back(*, edit: AlertEdit, editor: User) -> AlertEdit | Proposal:
     """
     with transaction.atomic():
         alert = edit.alert
-        _locked(alert, editor)
+        _lock(alert, editor)
         if not may_take_back_edit(edit=edit):
             raise ValueError("this can no longer be taken back; change it again instead")
         if undo_waits_for_second(edit=edit):
@@ -127,7 +127,7 @@ def edit_take_back(*, edit: AlertEdit, editor: User) -> AlertEdit | Proposal:
             Claim.objects.filter(alert=alert, holder=editor).delete()
             return proposal
         proposal_overtake(alert=alert, by=editor)
-        return _set(alert, promised(by_hand_of(alert)), editor, edit.after, edit.before, takes_back=edit)
+        return _set(alert, promised(columns_set_by_hand(alert)), editor, edit.after, edit.before, takes_back=edit)
 
 
 def undo_waits_for_second(*, edit: AlertEdit) -> bool:
@@ -135,7 +135,7 @@ def undo_waits_for_second(*, edit: AlertEdit) -> bool:
 
     Nobody else must agree if the undo restores exactly what a publication showed, or leaves only computed values.
     """
-    alert, set_by_hand = edit.alert, by_hand_of(edit.alert)
+    alert, set_by_hand = edit.alert, columns_set_by_hand(edit.alert)
     after = values_by_hand(set_by_hand) | edit.before
     if not any(after.values()) or set_by_hand is None or not _waits_for_second(alert, set_by_hand, after):
         return False
@@ -150,7 +150,7 @@ def may_take_back_edit(*, edit: AlertEdit) -> bool:
     if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
         return False
     later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)
-    return not any(set(one.after) & set(edit.after) for one in later)
+    return not any(set(newer.after) & set(edit.after) for newer in later)
 
 
 def texts_of(given: Mapping[str, str]) -> dict[str, str]:
@@ -161,11 +161,11 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
     return {code: text for code, text in texts.items() if text}
 
 
-def _locked(alert: Alert, person: User) -> None:
+def _lock(alert: Alert, person: User) -> None:
     """Lock the alert's row until the end of the transaction, and refresh the object. Raises Claimed."""
     Alert.objects.select_for_update().get(pk=alert.pk)
     alert.refresh_from_db()
-    unclaimed(alert=alert, person=person)
+    check_unclaimed(alert=alert, person=person)
 
 
 def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, Any]) -> bool:
@@ -174,7 +174,7 @@ def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, 
     return alert.state in PUBLISHED and needs_second(alert=alert, severity=severity)
 
 
-def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _check(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Check the wanted values and return them as stored, None if equal to the computed ones. Raises Unfit."""
     checked: dict[str, Any] = {}
     computed = set_by_hand.computed

@@ -83,16 +83,16 @@ def label_rows() -> Iterator[dict[str, Any]]:
     """Yield the rows of SCHEMA, alert by alert."""
     run = "scan__prediction__run"
     for review in judgements(source=Source.PERSON):
-        yield _of_review(review) | _of_outline(review) | {"found_by": Source.PERSON.value}
+        yield _review_columns(review) | _outline_label(review) | {"found_by": Source.PERSON.value}
     for review in [*judgements(), *judgements(source=Source.PERSON)]:
         detections = review.alert.detections.select_related(
             f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
         )
         for detection in detections.order_by("id"):
-            yield _of_review(review) | _of_detection(detection) | _of_run(detection)
+            yield _review_columns(review) | _detection_columns(detection) | _run_columns(detection)
 
 
-def _of_outline(review: Review) -> dict[str, Any]:
+def _outline_label(review: Review) -> dict[str, Any]:
     """Return the label of a place that a person drew because the search had missed it."""
     alert = review.alert
     return {
@@ -106,7 +106,7 @@ def _of_outline(review: Review) -> dict[str, Any]:
     }
 
 
-def _of_review(review: JudgedReview) -> dict[str, Any]:
+def _review_columns(review: JudgedReview) -> dict[str, Any]:
     return {
         "alert": review.alert.code,
         "verdict": Verdict.CONFIRM.value if review.verdict == Verdict.DRAWN else review.verdict,
@@ -119,7 +119,7 @@ def _of_review(review: JudgedReview) -> dict[str, Any]:
     }
 
 
-def _of_detection(detection: Detection) -> dict[str, Any]:
+def _detection_columns(detection: Detection) -> dict[str, Any]:
     first, last = data_span(detection)
     return {
         **{name: getattr(detection, name) for name in (*FIGURES, "kind", "extent", "onset", "n_points")},
@@ -130,7 +130,7 @@ def _of_detection(detection: Detection) -> dict[str, Any]:
     }
 
 
-def _of_run(detection: Detection) -> dict[str, Any]:
+def _run_columns(detection: Detection) -> dict[str, Any]:
     """Return the label's columns on data and method. A pair has the track and direction of its reference image."""
     prediction = detection.scan.prediction
     run, version, source = prediction.run, prediction.run.model_version, prediction.run.input
@@ -140,8 +140,8 @@ def _of_run(detection: Detection) -> dict[str, Any]:
         "track": files[0].track,
         "direction": files[0].direction,
         "source_format": files[0].source_format,
-        "source": ", ".join(one.name for one in files),
-        "source_sha256": [one.file_sha256 for one in files],
+        "source": ", ".join(file.name for file in files),
+        "source_sha256": [file.file_sha256 for file in files],
         "input_sha256": run.input_sha256,
         "task": version.task,
         "method": version.method,

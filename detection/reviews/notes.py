@@ -35,7 +35,7 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given]) -
         raise Unfit(_("A note has at most %(most)s characters.") % {"most": MAX_NOTE_LENGTH})
     if len(files) > MAX_FILES:
         raise too_many_files()
-    kept = [_kept(one) for one in files]
+    kept = [_keep(upload) for upload in files]
     with transaction.atomic():
         note = CaseNote.objects.create(alert=alert, author=author, text=text)
         for file in kept:
@@ -51,16 +51,16 @@ def too_many_files() -> Unfit:
     return Unfit(_("A note has at most %(most)s files.") % {"most": MAX_FILES})
 
 
-def _kept(given: Given) -> CaseFile:
+def _keep(given: Given) -> CaseFile:
     if len(given.content) > MAX_BYTES:
         raise Unfit(_("%(file)s was not taken: a file has at most 10 megabytes.") % {"file": given.name})
-    media_type, content = _cleaned(given)
+    media_type, content = _clean(given)
     stem = "".join(c if c.isalnum() or c in "._- " else "_" for c in given.name.rsplit(".", 1)[0])[:MAX_NAME_LENGTH]
     name = f"{stem.strip(' .') or 'file'}{SUFFIXES[media_type]}"
     return CaseFile(name=name, media_type=media_type, size_bytes=len(content), content=content)
 
 
-def _cleaned(given: Given) -> tuple[str, bytes]:
+def _clean(given: Given) -> tuple[str, bytes]:
     """Return the media type and content of a file; a photo is encoded anew by a confined process. Raises Unfit."""
     if given.content.startswith(b"%PDF-"):
         return "application/pdf", given.content

@@ -12,13 +12,13 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from core.areas import area_of, join_halves, on_the_map, turn_near
+from core.areas import area_of, join_halves, split_at_date_line, turn_near
 
-MIN_M2, MAX_M2 = 100.0, 2e9  # a house; more than the largest region found so far
+MIN_M2, MAX_M2 = 100.0, 2e9  # The smallest is a house; the largest exceeds all regions found so far.
 MAX_CORNERS = 5000
 MAX_TEXT_LENGTH = 500_000
 NEAR_M = 5000.0
-WORLD = box(-360, -90, 360, 90)  # a map that is turned across 180 degrees counts on
+WORLD = box(-360, -90, 360, 90)  # Longitudes go on counting on a map that is turned across 180 degrees.
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -33,7 +33,7 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
         raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})
     if area.is_empty or not WORLD.covers(area):
         raise Unfit(_("The outline is not on the map: give longitude and latitude in degrees."))
-    area = on_the_map(area)
+    area = split_at_date_line(area)
     if get_num_coordinates(area) > MAX_CORNERS:
         raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MAX_CORNERS})
     if not MIN_M2 <= area_of(area) <= MAX_M2:
@@ -43,10 +43,10 @@ def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
     return area
 
 
-def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
+def distance_m(outline: BaseGeometry, other: BaseGeometry) -> float:
     """Return the distance, m, between two areas in degrees; 0 if they touch. Nearest points are found in degrees."""
-    one = join_halves(one)
-    here, there = nearest_points(one, turn_near(other, one.centroid.x))
+    outline = join_halves(outline)
+    here, there = nearest_points(outline, turn_near(other, outline.centroid.x))
     return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
 
 

@@ -12,10 +12,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from detection.alerts.importance import severity_as_moving
-from detection.by_hand import by_hand_of
+from detection.by_hand import columns_set_by_hand
 from detection.models import Alert, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, alone, unclaimed
+from detection.reviews.claims import Overtaken, alone, check_unclaimed
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 
@@ -33,12 +33,12 @@ def needs_second(*, alert: Alert, severity: str = "") -> bool:
     """
     if not settings.SECOND_PERSON_FROM:
         return False
-    set_by_hand = by_hand_of(alert)
+    set_by_hand = columns_set_by_hand(alert)
     computed = set_by_hand.computed.get("severity") if set_by_hand else ""
     grades, known = list(Severity), [alert.severity, severity, computed]
     if alert.state == State.FINISHED:
         known.append(severity_as_moving(alert=alert))
-    gravest = max(grades.index(Severity(one)) for one in known if one)
+    gravest = max(grades.index(Severity(grade)) for grade in known if grade)
     return gravest >= grades.index(Severity(settings.SECOND_PERSON_FROM))
 
 
@@ -66,7 +66,7 @@ def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> Non
     if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
         raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
     with alone(proposal.alert):
-        unclaimed(alert=proposal.alert, person=publisher)
+        check_unclaimed(alert=proposal.alert, person=publisher)
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
         _audit(proposal, publisher, "proposal.declined", answer.strip())
 
@@ -76,7 +76,7 @@ def proposal_withdraw(*, proposal: Proposal, proposer: User) -> None:
     if proposal.proposer_id != proposer.pk:
         raise ValueError("only who proposed it withdraws it")
     with alone(proposal.alert):
-        unclaimed(alert=proposal.alert, person=proposer)
+        check_unclaimed(alert=proposal.alert, person=proposer)
         _close(proposal, proposer, Outcome.WITHDRAWN)
         _audit(proposal, proposer, "proposal.withdrawn")
 

@@ -73,7 +73,7 @@ def rows_proposed() -> set[int]:
     return set(Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values_list("alert", flat=True))
 
 
-def in_order(*, cases: QuerySet[Any], now: datetime) -> list[int]:
+def sort_cases(*, cases: QuerySet[Any], now: datetime) -> list[int]:
     """Return the primary keys of cases, the most urgent first, those with a planned visit last; reads no outlines.
 
     Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=Review)
 JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
-SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # lower bounds of the classes of scores in the reliability diagram
+SCORES = (0.0, 0.5, 0.7, 0.85, 0.95)  # Classes of scores in the reliability diagram begin at these.
 
 
 class Judged(TypedDict):
@@ -91,4 +91,4 @@ def reliability(reviews: Iterable[JudgedReview]) -> list[tuple[float, Precision]
 
     for review in scored:
         grouped[group_of(review)].append(promised(review.score))
-    return [(mean(grouped[one.group]), one) for one in precision(scored, group_of)]
+    return [(mean(grouped[row.group]), row) for row in precision(scored, group_of)]

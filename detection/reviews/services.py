@@ -7,17 +7,17 @@ from django.utils import timezone
 
 from core.errors import promised
 from detection.alerts.life import alert_transition
-from detection.by_hand import by_hand_of, values_by_hand
+from detection.by_hand import columns_set_by_hand, values_by_hand
 from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, unclaimed
+from detection.reviews.claims import Overtaken, check_unclaimed
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
 
-SPECIALIST = "a specialist"  # names are never published
+SPECIALIST = "a specialist"  # Names are never published.
 MAX_NOTE_LENGTH = 1000
 
 
@@ -43,7 +43,7 @@ def alert_review(
     if max(len(public_note), len(internal_note)) > MAX_NOTE_LENGTH:
         raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
-        before = _locked(alert, expected_state, reviewer)
+        before = _lock(alert, expected_state, reviewer)
         if verdict not in verdicts_open(before):
             raise ValueError(f"an alert that is {before} cannot be answered with {verdict}")
         if (verdict is Verdict.DUPLICATE) != (other is not None):
@@ -72,14 +72,14 @@ def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) 
     """
     alert = proposal.alert
     with transaction.atomic():
-        before = _locked(alert, expected_state, publisher)
+        before = _lock(alert, expected_state, publisher)
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
         if Verdict.CONFIRM not in verdicts_open(before):
             raise ValueError(f"an alert that is {before} cannot be confirmed; decline it")
         said = {name: getattr(proposal, name) for name in ("reason_code", "public_note", "internal_note")}
         review = Review(alert=alert, verdict=Verdict.CONFIRM, reviewer=proposal.proposer, **said)
         proposal.review = _record(review, before, publisher)
-        proposal.shown = values_by_hand(by_hand_of(alert))
+        proposal.shown = values_by_hand(columns_set_by_hand(alert))
         proposal.save(update_fields=["review", "shown"])
         SecondLook.objects.create(review=review, reviewer=publisher, agrees=True)
         return review
@@ -89,7 +89,7 @@ def review_take_back(*, review: Review, reviewer: User) -> Review:
     """Undo a verdict and restore the alert's earlier state. ValueError if undone already, or its state has changed."""
     alert = review.alert
     with transaction.atomic():
-        before = _locked(alert, review.transition.to_state if review.transition else alert.state, reviewer)
+        before = _lock(alert, review.transition.to_state if review.transition else alert.state, reviewer)
         if not may_take_back(review=review, alert=alert):
             raise ValueError("this can no longer be taken back; record a new verdict instead")
         step = None
@@ -107,7 +107,7 @@ def review_take_back(*, review: Review, reviewer: User) -> Review:
         )
         if review.other:
             AlertRelation.objects.filter(alert=alert, other=review.other, relation=MERGED_INTO).delete()
-        _after(back, before)
+        _finish(back, before)
         return back
 
 
@@ -123,13 +123,13 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
     return alert.state == review.transition.to_state and not standing.exists()
 
 
-def _locked(alert: Alert, expected_state: str, person: User) -> State:
+def _lock(alert: Alert, expected_state: str, person: User) -> State:
     """Lock the alert's row until the end of the transaction; return its state. Raises Overtaken, Claimed."""
     locked = Alert.objects.select_for_update().values_list("state", "severity")
     alert.state, alert.severity = locked.get(pk=alert.pk)
     if alert.state != expected_state:
         raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
-    unclaimed(alert=alert, person=person)
+    check_unclaimed(alert=alert, person=person)
     return State(alert.state)
 
 
@@ -141,11 +141,11 @@ def _record(review: Review, before: State, publisher: User | None = None) -> Rev
     review.save()
     if other is not None:
         AlertRelation.objects.get_or_create(alert=alert, other=other, relation=MERGED_INTO)
-    _after(review, before, publisher)
+    _finish(review, before, publisher)
     return review
 
 
-def _after(review: Review, before: State, publisher: User | None = None) -> None:
+def _finish(review: Review, before: State, publisher: User | None = None) -> None:
     """Finish a verdict: update the alert's date, release the person's claim, and write to the audit."""
     alert, undone, actor = review.alert, review.takes_back, publisher or promised(review.reviewer)
     alert.updated_at = timezone.now()

@@ -20,7 +20,7 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.verdicts import Verdict, verdicts_open
 
 Result = FieldVisit.Result
-RESULTS = (Result.SEEN, Result.NOTHING, Result.UNREACHED)  # results that a visitor can report
+RESULTS = (Result.SEEN, Result.NOTHING, Result.UNREACHED)  # A visitor can report these results.
 VERDICTS = {Result.SEEN: (Verdict.CONFIRM, "seen-on-site"), Result.NOTHING: (Verdict.REJECT, "nothing-on-site")}
 MAX_AHEAD = timedelta(days=2 * 366)
 

@@ -2,7 +2,7 @@
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOKALIKE = str.maketrans("ILO", "110")
-_MULTIPLIER = 387_421  # odd, so multiplication modulo a power of two can be undone
+_MULTIPLIER = 387_421  # Multiplication by an odd number modulo a power of two can be undone.
 _OFFSET = 148_217
 _SHORTEST = 4
 
@@ -12,7 +12,7 @@ def encode(number: int) -> str:
     if number < 1:
         raise ValueError(f"{number} is no row number")
     length = _SHORTEST
-    first = 0  # the first number that has this length
+    first = 0  # Numbers of this length begin here.
     while number - first >= 32**length:
         first += 32**length
         length += 1

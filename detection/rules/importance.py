@@ -39,7 +39,7 @@ from ml.deformation.motion.series import WITHIN_90, Trend
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
 MIN_SHARE = 2.0**-MODERATE_STEPS  # A smaller share of MODERATE_MM_YR counts no step.
-MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # ten hectares are moderate, a square kilometre is strong
+MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # Ten hectares are moderate, a square kilometre is strong.
 UNKNOWN_SIGMA_MM_YR = 2.0  # Ground must move by about as much to be found at all.
 MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
 MAX_UNEVEN = 4.0  # A larger ratio of the fastest part to the median comes from noise in the median.
@@ -47,7 +47,7 @@ MM_YR_PER_M_DAY = 365_250.0
 SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
-NO_MOTION, AT_REST = -20.0, -40.0  # farther apart than all other terms together
+NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other terms together.
 MIN_MOVING = NO_MOTION / 2  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
 BELOW = 0.001  # A grade ends by so many steps below the next one.
@@ -81,7 +81,7 @@ def importance(
         judgement: severity that a person gave; it counts in place of the computed one.
     """
     parts = list(_parts(alert, tilt_mm_m_yr))
-    moving = [one for one in parts if abs(one.mm_yr) >= _sigma(one)]
+    moving = [part for part in parts if abs(part.mm_yr) >= _sigma(part)]
     if alert.state == State.FINISHED or is_at_rest(alert):
         standing = AT_REST
     else:
@@ -112,35 +112,35 @@ def _parts(alert: Any, tilt_mm_m_yr: float | None) -> Iterator[Rate]:
     if family(alert.kind) is Family.OFFSETS:
         sigma = (alert.speed_sigma_m_day or 0.0) * MM_YR_PER_M_DAY
         for speed in (alert.speed_m_day, alert.peak_speed_m_day):
-            if _known(speed):
+            if _is_known(speed):
                 yield Rate(speed * MM_YR_PER_M_DAY, sigma)
-    if family(alert.kind) is not Family.VELOCITY or not _known(alert.rate_mm_yr):
+    if family(alert.kind) is not Family.VELOCITY or not _is_known(alert.rate_mm_yr):
         return
     now, peak = rate_now(alert), alert.peak_rate_mm_yr
     yield now
     if motion_of(alert) is not None:
-        uneven = abs((peak if _known(peak) else 0.0) / alert.rate_mm_yr)
+        uneven = abs((peak if _is_known(peak) else 0.0) / alert.rate_mm_yr)
         factor = min(max(uneven, 1.0), MAX_UNEVEN)
         yield Rate(factor * now.mm_yr, factor * _sigma(now))
         return
-    if _known(peak):
+    if _is_known(peak):
         low, high = alert.peak_low_mm_yr, alert.peak_high_mm_yr
-        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _known(low) and _known(high) else now.sigma_mm_yr)
-    if tilt_mm_m_yr is not None and _known(tilt_mm_m_yr):
+        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _is_known(low) and _is_known(high) else now.sigma_mm_yr)
+    if tilt_mm_m_yr is not None and _is_known(tilt_mm_m_yr):
         yield Rate(MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, 0.0)
 
 
 def _steps(moving: list[Rate], n_views: int) -> float:
     sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
-    surely = max((abs(one.mm_yr) - sigmas * _sigma(one) for one in moving), default=0.0)
-    return _within_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
+    surely = max((abs(part.mm_yr) - sigmas * _sigma(part) for part in moving), default=0.0)
+    return _clip_to_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
 
 
 def _steps_of_area(area_m2: float) -> float:
-    return _within_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
+    return _clip_to_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
 
 
-def _within_scale(steps: float) -> float:
+def _clip_to_scale(steps: float) -> float:
     return min(max(steps, 0.0), MAX_STEPS)
 
 
@@ -168,10 +168,10 @@ def _missing(steps: float, grade: str) -> float:
 
 def _sigma(rate: Rate) -> float:
     sigma = rate.sigma_mm_yr
-    return sigma if sigma is not None and _known(sigma) else UNKNOWN_SIGMA_MM_YR
+    return sigma if sigma is not None and _is_known(sigma) else UNKNOWN_SIGMA_MM_YR
 
 
-def _known(value: float | None) -> bool:
+def _is_known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 

@@ -12,9 +12,9 @@ from enum import StrEnum
 from statistics import NormalDist
 from typing import NamedTuple
 
-LEAVING_MM_YR = 2.0  # rate that counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is below half of it
+LEAVING_MM_YR = 2.0  # Faster ground moves (ml.deformation.reliability.MOVING_MM_YR); ground below half of it rests.
 MIN_OBSERVATIONS, MAX_OBSERVATIONS = 2, 12
-MISSED_BY_ALL = 0.01  # probability that all observations miss an ongoing event
+MISSED_BY_ALL = 0.01  # All observations miss an ongoing event with this probability.
 MIN_REST, MAX_REST = timedelta(days=90), timedelta(days=3 * 365)
 YEAR = timedelta(days=365)
 
@@ -94,14 +94,14 @@ def may_become(state: State, target: State) -> bool:
     return target in ALLOWED[state]
 
 
-def after_sighting(state: State, independent_products: int) -> State:
+def state_after_sighting(state: State, independent_products: int) -> State:
     """Return the state after a sighting: first becomes provisional in two independent views; others stay."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
 
 
-def after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
+def life_after_observation(life: ViewLife | None, observation: Observation) -> ViewLife | None:
     """Return the life of a view after another observation.
 
     Data that end no later than data examined before are no further observation of rest.
@@ -142,7 +142,7 @@ def event_proof(z: float, found_from: float, fewest: int = MIN_OBSERVATIONS) -> 
     return Proof(min(max(observations, fewest), MAX_OBSERVATIONS), MIN_REST)
 
 
-def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
+def rest_proved_since(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
     """Return the last date with motion in any view, if rest since then is proved; else None."""
     if not views:
         return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ml.deformation.motion.series import Trend
 
-TURNED = (Trend.AT_REST, Trend.REVERSED)  # the alert's own rate is mostly that from before the change
+TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
 
 

@@ -14,12 +14,12 @@ from detection.rules.lifecycle import SeriesMotion
 from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
-SIGMAS = 2.0  # a difference of two rates must reach this many of its standard deviations
-RATE_SHARE = 0.25  # of the reported rate
+SIGMAS = 2.0  # A difference of two rates must reach this many of its standard deviations.
+RATE_SHARE = 0.25  # A rate must change by this share of the reported rate.
 AREA_FACTOR = 1.5
-SURE_MARGIN = 0.15  # a named cause is withdrawn if its share is this much below SURE_SHARE
+SURE_MARGIN = 0.15  # A named cause is withdrawn if its share is this much below SURE_SHARE.
 MUTED_FOR = timedelta(days=30)
-GRADES = [grade.value for grade in Severity]  # from the lowest
+GRADES = [grade.value for grade in Severity]  # Grades are sorted from the lowest.
 
 
 class Cause(StrEnum):
@@ -33,7 +33,7 @@ class Cause(StrEnum):
     ACCELERATION = "acceleration"
     FINISHED = "finished"
     WOKEN = "woken"
-    NAMED = "named"  # by a person, as the next two
+    NAMED = "named"  # A person caused this change and the next two.
     OUTLINE = "outline"
     TEXT = "text"
 
@@ -82,8 +82,8 @@ def changes(reported: Figures, now: Figures) -> tuple[Change, ...]:
     found = []
     view = common_view(reported, now)
     if view:
-        found += _of_view(view, reported.views[view], now.views[view], now.unit)
-    if reported.kind != now.kind and not _by_network(reported.kind, now.shares) and _named_anew(reported, now):
+        found += _changes_of_view(view, reported.views[view], now.views[view], now.unit)
+    if reported.kind != now.kind and not _is_named_by_network(reported.kind, now.shares) and _named_anew(reported, now):
         found.append(Change(Cause.KIND, reported.kind, now.kind))
     if reported.severity != now.severity and _graded_anew(reported, now):
         found.append(Change(Cause.SEVERITY, reported.severity, now.severity))
@@ -105,12 +105,13 @@ def may_report(found: Iterable[Change], since_report: timedelta) -> bool:
     """Return whether changes may be reported: at most once a month, but a higher grade at once."""
     found = tuple(found)
     rises = any(
-        one.cause == Cause.SEVERITY and GRADES.index(str(one.after)) > GRADES.index(str(one.before)) for one in found
+        change.cause == Cause.SEVERITY and GRADES.index(str(change.after)) > GRADES.index(str(change.before))
+        for change in found
     )
     return bool(found) and (since_report >= MUTED_FOR or rises)
 
 
-def rebased(reported: Figures, now: Figures) -> Figures:
+def rebase(reported: Figures, now: Figures) -> Figures:
     """Return the reported figures with new views, and outlines by new methods, added as baseline, not as changes."""
     views = dict(reported.views)
     for name, seen in now.views.items():
@@ -125,7 +126,7 @@ def rebased(reported: Figures, now: Figures) -> Figures:
 
 def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
     """Return the baseline after a step: all present figures; after a change of rate or area, those of newest data."""
-    if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
+    if not {change.cause for change in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
         return now
     newest = max((seen.until for seen in now.views.values()), default=date.min)
     return now._replace(views={name: seen for name, seen in now.views.items() if seen.until == newest})
@@ -141,13 +142,14 @@ def as_json(figures: Figures) -> dict[str, Any]:
 def from_json(stored: Mapping[str, Any]) -> Figures:
     """Restore figures from `as_json`."""
     views = {
-        name: ViewFigures(**one | {"until": date.fromisoformat(one["until"])}) for name, one in stored["views"].items()
+        name: ViewFigures(**figures | {"until": date.fromisoformat(figures["until"])})
+        for name, figures in stored["views"].items()
     }
     days = {name: date.fromisoformat(day) if day else None for name, day in stored["series"].items()}
     return Figures(**{**stored, "views": views, "series": SeriesMotion(**days)})
 
 
-def _of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
+def _changes_of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
     if unit and _rate_changed(reported, now):
         found.append(Change(Cause.RATE, reported.rate, now.rate, unit, component))
@@ -174,7 +176,7 @@ def _peaks_differ(reported: ViewFigures, now: ViewFigures) -> bool:
     return change >= max(SIGMAS * math.hypot(reported.peak_sigma, now.peak_sigma), RATE_SHARE * abs(reported.peak))
 
 
-def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
+def _is_named_by_network(kind: str, shares: Mapping[str, float]) -> bool:
     """Return whether the network's share for a kind is at least SURE_SHARE - SURE_MARGIN; else the rate names it."""
     name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
@@ -182,7 +184,11 @@ def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
     """Return whether a new kind is more than noise: if named by the rate alone, the rate must have changed."""
-    if now.unit != "mm/yr" or _by_network(reported.kind, reported.shares) or _by_network(now.kind, now.shares):
+    if (
+        now.unit != "mm/yr"
+        or _is_named_by_network(reported.kind, reported.shares)
+        or _is_named_by_network(now.kind, now.shares)
+    ):
         return True
     view = common_view(reported, now)
     return bool(view) and _rate_changed(reported.views[view], now.views[view])

@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     FIELD_VISIT = "field-visit"
     TAKEN_BACK = "taken-back"
-    DRAWN = "drawn"  # of a place that the search had missed: it answers no case
+    DRAWN = "drawn"  # A person drew a place that the search had missed; no case is answered.
 
 
 class Reason(NamedTuple):

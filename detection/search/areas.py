@@ -25,8 +25,8 @@ from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component
-from ml.deformation.filters.still import assumed
-from ml.deformation.places.causes import causes_for, named
+from ml.deformation.filters.still import assumption
+from ml.deformation.places.causes import causes_for, name_cause
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
@@ -40,8 +40,8 @@ from ml.statistics.series import fit_series
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
-MAX_CORRECTED = 100_000  # points in and around an area: with more, series are not read (this takes seconds)
-MAX_SERIES = 1_000  # points inside an area whose series are examined one by one
+MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
+MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
 
 
 class Search(NamedTuple):
@@ -56,7 +56,7 @@ class Search(NamedTuple):
     by_parts: bool = False
 
 
-class View(NamedTuple):
+class ProductPoints(NamedTuple):
     """Product with its points in an area and around it."""
 
     product: Product
@@ -70,38 +70,42 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
         return way.find(prediction, raster, thresholds or way.thresholds)
 
 
-def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Return detections of the areas flagged in the raster, redrawn and measured on points of all tracks of the run.
 
     Areas outside the footprint of the run's own product are left to runs of other products. Regions that one track
     alone shows are for operators (the list of data sets), not for the public.
     """
-    found = [_in_cluster(prediction, *one, thresholds) for one in clusters_of(raster, prediction.statistics)]
-    regions = [_from_region(prediction, region) for region in prediction.regions_where(confirmed=True)]
+    found = [
+        _search_cluster(prediction, *cluster, thresholds) for cluster in clusters_of(raster, prediction.statistics)
+    ]
+    regions = [_region_detection(prediction, region) for region in prediction.regions_where(confirmed=True)]
     return [*chain.from_iterable(found), *regions]
 
 
-def _in_cluster(
+def _search_cluster(
     prediction: Prediction, raster: StoredRaster, statistics: Mapping[str, Any], thresholds: Any
 ) -> list[Detection]:
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
     flagged = areas_in(raster.bands, raster.transform, thresholds)
-    for one in flagged:
-        place = to_django(to_geographic(one.polygon, raster.epsg))
+    for flagged_area in flagged:
+        place = to_django(to_geographic(flagged_area.polygon, raster.epsg))
         if not place.intersects(prediction.run.its_product.footprint):
             continue
         if _points_within(products, place) < thresholds.fewest_points:
             continue
         views = [
-            View(product, points)
+            ProductPoints(product, points)
             for product in products
-            if (points := _points_around(product, one, raster.epsg)).x.size
+            if (points := _points_around(product, flagged_area, raster.epsg)).x.size
         ]
         tracks = [view.points for view in views]
-        drawn = measure(one, tracks, statistics["background_mm_yr"], flagged)
+        drawn = measure(flagged_area, tracks, statistics["background_mm_yr"], flagged)
         detections += [
-            _from_area(statistics, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
+            _area_detection(
+                statistics, name_cause(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg
+            )
             for area in drawn
         ]
     return detections
@@ -111,7 +115,7 @@ def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
     return sum(ingest_selectors.points_count_within(product=product, area=place) for product in products)
 
 
-def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
+def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
     """Return the detection of a region (GeoJSON feature) of the run; its rates are against the product's reference."""
     product, geometry, figures = prediction.run.its_product, shape(feature["geometry"]), feature["properties"]
     place, area_m2 = to_django(geometry), area_of(geometry)
@@ -132,15 +136,15 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
     )
 
 
-def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View], epsg: int) -> Detection:
+def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[ProductPoints], epsg: int) -> Detection:
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
     outline = to_geographic(area.polygon, epsg)
     place = to_django(outline)
     product, strongest = views[area.track].product, area.places[0].peak if area.places else None
-    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # the plane of far clusters changes sizes
+    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # The plane of far clusters changes sizes.
     ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
     reasons = [_reason(view, area.polygon, place) for view in ordered]
-    reasons[0] |= _assumed(statistics)
+    reasons[0] |= _assumption(statistics)
     return Detection(
         kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area_m2, area.kinds)),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
@@ -154,11 +158,11 @@ def _from_area(statistics: Mapping[str, Any], area: Area, views: Sequence[View],
         area=place,
         area_m2=area_m2,
         n_points=_points_within([view.product for view in views], place),
-        places=[place_as_dict(one, epsg) for one in area.places],
+        places=[place_as_dict(area_place, epsg) for area_place in area.places],
     )
 
 
-def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find changes of the surface, except on ground that moved by metres, for which offsets give an alert.
 
     A sudden change also lowers the coherence of a shorter pair of the same days, whose own search finds it: without
@@ -168,21 +172,25 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
-    found = [(patch, _from_patch(patch, raster.epsg)) for patch in patches]
-    covered = shorter_pairs_cover(pair=pair, areas=[one.area for _, one in found])
-    sudden = [one for (patch, one), known in zip(found, covered, strict=True) if patch.confirmed or not known]
-    return [one for one in sudden if not any(one.area.intersects(other.area) for other in moving)]
+    found = [(patch, _patch_detection(patch, raster.epsg)) for patch in patches]
+    covered = shorter_pairs_cover(pair=pair, areas=[detection.area for _, detection in found])
+    sudden = [
+        detection for (patch, detection), known in zip(found, covered, strict=True) if patch.confirmed or not known
+    ]
+    return [detection for detection in sudden if not any(detection.area.intersects(other.area) for other in moving)]
 
 
-def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+def _search_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Find ground that moves outside glaciers; surges of glaciers are found in series of pairs."""
     simulated = prediction.run.its_pair.simulated
     detections = _moving(prediction, raster, thresholds)
-    outside = [one for one in detections if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
-    for one in outside:
-        ground = ground_at(area=one.area, simulated=simulated)
-        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, promised(one.bearing_deg)):
-            one.kind = Kind.FAST_LANDSLIDE
+    outside = [
+        detection for detection in detections if ice_share(area=detection.area, simulated=simulated) < MOSTLY_ICE
+    ]
+    for detection in outside:
+        ground = ground_at(area=detection.area, simulated=simulated)
+        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, promised(detection.bearing_deg)):
+            detection.kind = Kind.FAST_LANDSLIDE
     return outside
 
 
@@ -190,17 +198,17 @@ def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> li
     pair = prediction.run.its_pair
     posting_m, days = promised(pair.reference.posting_m), pair.temporal_baseline_days
     patches = moving_patches(raster.bands, raster.transform, raster.epsg, posting_m, days, thresholds)
-    return [_from_patch(patch, raster.epsg) for patch in patches]
+    return [_patch_detection(patch, raster.epsg) for patch in patches]
 
 
 SEARCHES: dict[str, Search] = {
-    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity, by_parts=True),
-    Task.COHERENCE_CHANGE: Search(CHANGE, _in_change, by_parts=True),
-    Task.OFFSETS: Search(MOTION, _in_offsets),
+    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _search_velocity, by_parts=True),
+    Task.COHERENCE_CHANGE: Search(CHANGE, _search_change, by_parts=True),
+    Task.OFFSETS: Search(MOTION, _search_offsets),
 }
 
 
-def _from_patch(patch: Patch, epsg: int) -> Detection:
+def _patch_detection(patch: Patch, epsg: int) -> Detection:
     geographic = to_geographic(patch.polygon, epsg)
     return Detection(
         kind=patch.kind,
@@ -237,21 +245,21 @@ def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
+def _reason(view: ProductPoints, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
     """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
     product, points = view
     reason = track_reason(product.direction, polygons_of(polygon), points.x, points.y, points.velocity_mm_yr)
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
-    return reason.as_dict() | seen_by | _of_series(product, place)
+    return reason.as_dict() | seen_by | _series_evidence(product, place)
 
 
-def _assumed(statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _assumption(statistics: Mapping[str, Any]) -> dict[str, Any]:
     """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
-    sentence = assumed(statistics.get("still_share"))
+    sentence = assumption(statistics.get("still_share"))
     return {"assumes": sentence} if sentence else {}
 
 
-def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
+def _series_evidence(product: Product, place: MultiPolygon) -> dict[str, Any]:
     """Return evidence from the series of points inside an area; empty if the product has no series of phase."""
     if not _has_cycles(product):
         return {}

@@ -11,7 +11,7 @@ UNKNOWN_PLACE = Surroundings()
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
 SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
-VERTICAL_SHARE = 1 / 3  # the mean rate of all directions must be at least this share of the fastest direction's
+VERTICAL_SHARE = 1 / 3  # The mean rate of all directions must be at least this share of the fastest direction's.
 
 
 class Evidence(NamedTuple):
@@ -40,10 +40,13 @@ def evidence_of(
     """
     first, *others = reasons
     own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)
-    seen = [one for one in others if one["seen"]]
+    seen = [reason for reason in others if reason["seen"]]
     return [
         own,
-        *(Evidence(one["component"], one["track"], one["rate_mm_yr"] - one["around_mm_yr"], area_m2) for one in seen),
+        *(
+            Evidence(reason["component"], reason["track"], reason["rate_mm_yr"] - reason["around_mm_yr"], area_m2)
+            for reason in seen
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ from rasterio.features import geometry_mask
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import projected
+from core.geometry import project_geometry
 from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
 from ml.runs.stored import RasterWindows, opened_prediction
@@ -20,8 +20,8 @@ BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.O
 def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
     """Return the share of an area's cells with a value in a pair's result, 0-1; 0 where it lies outside."""
     with opened_prediction(prediction) as raster:
-        on_map = projected(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
-        part = _around(on_map, raster)
+        on_map = project_geometry(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
+        part = _window_around(on_map, raster)
         if part is None:
             return 0.0
         grid = raster.transform @ Affine.translation(part.col, part.row)
@@ -31,7 +31,7 @@ def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
     return float(np.isfinite(values).mean()) if values.size else 0.0
 
 
-def _around(area: BaseGeometry, raster: RasterWindows) -> Window | None:
+def _window_around(area: BaseGeometry, raster: RasterWindows) -> Window | None:
     """Return the part of a raster in which an area lies; None where it lies outside."""
     west, south, east, north = area.bounds
     first_col, first_row = ~raster.transform @ (west, north)

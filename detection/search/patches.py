@@ -21,7 +21,7 @@ Float32 = NDArray[np.float32]
 Bands = Mapping[str, Float32]
 CHANGE_BANDS = ("change_sigma", "coherence_before", "coherence_after", "area_sigma", "confidence")
 _GEOD = Geod(ellps="WGS84")
-CONFIRMED_SHARE = 0.5  # of a patch's cells
+CONFIRMED_SHARE = 0.5  # A patch is confirmed if this share of its cells is.
 
 
 class Band(Protocol):
@@ -105,11 +105,11 @@ def changed_patches(
         return np.where(confirmed, np.maximum(own, np.float32(thresholds.enter)), own)
 
     found = regions_by_strips(loss, layers["change_sigma"].shape, thresholds.enter, thresholds.leave)
-    patches = [_changed(region, layers, transform, weather, thresholds) for region in found]
+    patches = [_find_patch(region, layers, transform, weather, thresholds) for region in found]
     return sorted((patch for patch in patches if patch), key=lambda patch: -patch.polygon.area)
 
 
-def _changed(
+def _find_patch(
     region: Region, layers: Mapping[str, Band], transform: Affine, weather: float, thresholds: ChangeThresholds
 ) -> Patch | None:
     mask = region.mask

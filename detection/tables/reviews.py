@@ -111,7 +111,7 @@ class Proposal(models.Model):
         PUBLISHED = "published"
         DECLINED = "declined"
         WITHDRAWN = "withdrawn"
-        OVERTAKEN = "overtaken"  # by another verdict, or a change of the alert
+        OVERTAKEN = "overtaken"  # Another verdict, or a change of the alert, made the proposal pointless.
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="proposals")
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

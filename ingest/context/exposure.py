@@ -17,10 +17,11 @@ from ingest.context.selectors import ground_at, kinds_loaded, window_of
 from ingest.models import ContextLayer, PopulationTile
 from ingest.readers.context.records import ContextKind, LineClass
 
-MAX_CELLS = 4_000_000  # of the mask; in a larger region each cell counts wholly or not at all
-MAX_PARTS = 10  # most parts into which the side of a cell is cut; fewer for a large area
+# Larger regions need more cells than a mask may have; there each cell counts wholly or not at all.
+MAX_CELLS = 4_000_000
+MAX_PARTS = 10  # The side of a cell is cut into so many parts at most; fewer for a large area.
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
-LISTED_WITHIN_M = 50_000.0  # a list without an entry within this distance may not cover this country
+LISTED_WITHIN_M = 50_000.0  # A list without an entry this near may not cover the country.
 # Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
 _MINES = """
     WITH place AS (SELECT %s::geometry AS area)
@@ -88,7 +89,7 @@ def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
         other_road_km=_length_km(area, roads, LineClass.OTHER),
         railway_km=_length_km(area, rails, LineClass.RAIL),
         people=_people(area, of_kind[ContextKind.POPULATION]),
-        sources=tuple(Source(one.kind, one.name, one.loaded_at.date(), one.attribution) for one in layers),
+        sources=tuple(Source(layer.kind, layer.name, layer.loaded_at.date(), layer.attribution) for layer in layers),
     )
 
 
@@ -122,7 +123,7 @@ def _people(area: GEOSGeometry, layers: list[int]) -> float | None:
         try:
             with stored_tiff(tile.raster) as raster:
                 found.append(people_in(raster, shape))
-        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other figures
+        except (FileNotFoundError, RasterioError):  # A missing raster must not hide the other figures.
             continue
     return max(found, default=None)
 

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from core.errors import promised
 from core.text import search_key
-from ingest.context.selectors import is_named, named
+from ingest.context.selectors import filter_by_name, is_named
 from ingest.models import AdministrativeRegion, Product
 
 MAX_WITHIN = 200
@@ -36,7 +36,7 @@ def regions_listed(*, text: str = "", level: int | None = None, covered: bool = 
     """Return regions without outlines, by level and name. text: beginnings of words; covered: has velocity fields."""
     regions = AdministrativeRegion.objects.defer("outline")
     if search_key(text):
-        regions = named(regions, search_key(text)[:100])
+        regions = filter_by_name(regions, search_key(text)[:100])
     if level is not None:
         regions = regions.filter(level=level)
     if covered:

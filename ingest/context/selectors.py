@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.areas import box_around
 from core.errors import StorageFailed
-from core.geometry import projected
+from core.geometry import project_geometry
 from core.geos import geos
 from core.locks import rows_of
 from core.storage import stored_tiff
@@ -32,9 +32,9 @@ from ingest.readers.context.records import ContextKind
 MAX_PLACE_DISTANCE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MAX_NAMED = 20
-MAX_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
-NEAR_180 = 175.0  # farther from 180 degrees, places behind it are no nearest ones
-MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts do not mention these
+MAX_TERRAIN_PIXELS = 1024  # Areas with more pixels along a side are read coarser.
+NEAR_180 = 175.0  # Only places nearer to 180 degrees may have nearest places behind it.
+MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # Alerts do not mention these.
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
     ContextKind.REGIONS: "alerts name their province and the search finds regions",
@@ -70,7 +70,7 @@ class PlaceMatch(NamedTuple):
     bounds: tuple[float, float, float, float] | None
     rank: int
     population: int
-    slug: str = ""  # of a region, for its URL
+    slug: str = ""  # Only a region has one, for its URL.
     level: int | None = None
 
 
@@ -137,7 +137,7 @@ class Context(NamedTuple):
 def layer_states() -> list[LayerState]:
     """Return one LayerState for every kind of context, also for kinds without a layer."""
     layers = list(ContextLayer.objects.all())
-    return [LayerState(kind, [one for one in layers if one.kind == kind], BRINGS[kind]) for kind in ContextKind]
+    return [LayerState(kind, [layer for layer in layers if layer.kind == kind], BRINGS[kind]) for kind in ContextKind]
 
 
 def kinds_loaded() -> set[ContextKind]:
@@ -146,14 +146,14 @@ def kinds_loaded() -> set[ContextKind]:
 
 
 def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
-    """Return matching places and regions (see `named`), by rank, then regions before places, then by population."""
+    """Return matching places and regions (`filter_by_name`), by rank, then regions first, then by population."""
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    places = named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
-    regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
+    places = filter_by_name(Place.objects.all(), key).order_by("rank", "-population")[:limit]
+    regions = filter_by_name(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
     matches = [*map(_place_match, places), *map(_region_match, regions)]
-    return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
+    return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.population))[:limit]
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
@@ -201,14 +201,14 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> TerrainMeans | 
         try:
             with stored_tiff(tile.raster) as raster:
                 ground = _ground(raster, shape)
-        except (FileNotFoundError, RasterioError):  # a missing raster must not hide the other tiles
+        except (FileNotFoundError, RasterioError):  # A missing raster must not hide the other tiles.
             continue
         if ground is not None:
             return ground
     return None
 
 
-def named(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
+def filter_by_name(rows: QuerySet[Any], key: str) -> QuerySet[Any]:
     """Filter by names: each word of `key` begins a word in them. Annotates rank: 0 equal, 1 begins with it, 2 other."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
@@ -256,7 +256,7 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
             SELECT name, names, country, position FROM ingest_place WHERE layer_id = ANY(%s)
             ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
     beyond = [(index, (x - math.copysign(360, x), y, made)) for index, (x, y, made) in points if abs(x) > NEAR_180]
-    points = [*points, *beyond]  # places behind 180 degrees are near, too
+    points = [*points, *beyond]  # Places behind 180 degrees are near, too.
     nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows_of(query, [language_code(), *_parameters(points), layers]):
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
@@ -339,6 +339,6 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:
 
 def window_of(raster: DatasetReader, area: BaseGeometry) -> tuple[BaseGeometry, Window | None]:
     """Return an area (degrees) in a raster's system, and the whole pixels around it; None if none is in the raster."""
-    shape = projected(area, 4326, raster.crs.to_wkt())
+    shape = project_geometry(area, 4326, raster.crs.to_wkt())
     inside = clip_by_rect(shape, *raster.bounds)  # The other half of an area at 180 degrees would widen the window.
     return shape, None if inside.is_empty else geometry_window(raster, [box(*inside.bounds)])

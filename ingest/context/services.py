@@ -40,7 +40,7 @@ from ingest.models import (
     Water,
 )
 from ingest.models.context import NAMES_JOINED
-from ingest.readers.context import elevation, opened, records
+from ingest.readers.context import elevation, open_layer, records
 from ingest.readers.files import file_sha256
 
 # kind of context: its table, and the columns that `_values` fills
@@ -71,7 +71,7 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
     records.ContextKind.RIVERS: (Water, ("water_class", "name", "shape")),
     records.ContextKind.LAKES: (Water, ("water_class", "name", "shape")),
 }
-MADE: dict[str, Callable[[Any], Any]] = {  # columns that a record does not hold as they are
+MADE: dict[str, Callable[[Any], Any]] = {  # A record does not hold these columns as they are.
     "names": lambda record: json.dumps(_names(record)),
     "search_name": lambda record: NAMES_JOINED.join(
         dict.fromkeys(search_key(name) for name in (record.name, *_names(record).values()))
@@ -130,7 +130,7 @@ def context_load(
     progress: Progress = lambda rows: None,
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
+    with open_layer(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
         replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
@@ -182,15 +182,17 @@ def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegio
     and level.
     """
     slugs = set(AdministrativeRegion.objects.filter(layer=layer).values_list("slug", flat=True))
-    for one in sorted(before, key=lambda region: region.slug not in slugs):
-        same = [Q(slug=one.slug), Q(code=one.code) & ~Q(code=""), Q(name=one.name, level=one.level)]
+    for former in sorted(before, key=lambda region: region.slug not in slugs):
+        same = [Q(slug=former.slug), Q(code=former.code) & ~Q(code=""), Q(name=former.name, level=former.level)]
         found = (AdministrativeRegion.objects.filter(where, layer=layer, contact_by_hand=False) for where in same)
         region = next((only[0] for rows in found if len(only := rows.only("pk")[:2]) == 1), None)
         if region:
-            AdministrativeRegion.objects.filter(pk=region.pk).update(**{name: getattr(one, name) for name in CONTACT})
+            AdministrativeRegion.objects.filter(pk=region.pk).update(
+                **{name: getattr(former, name) for name in CONTACT}
+            )
         else:
-            office = one.contact_name or "none"
-            layer.remarks[f"a contact set by hand that is lost, because {one.name} is missing: {office}"] = 1
+            office = former.contact_name or "none"
+            layer.remarks[f"a contact set by hand that is lost, because {former.name} is missing: {office}"] = 1
     layer.save(update_fields=["remarks"])
 
 

@@ -25,9 +25,9 @@ from ingest.readers.records import Float32, Float64
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
-_NODES = 17  # nodes per side of the mesh on which the scale and rotation of a map projection are computed
+_NODES = 17  # The scale and rotation of a map projection are computed on so many nodes per side.
 logger = logging.getLogger(__name__)
-MARGIN_M = 5000.0  # terrain displaces a pixel by about twice its height
+MARGIN_M = 5000.0  # Terrain displaces a pixel by about twice its height.
 WRITTEN_ROWS = 512
 
 
@@ -55,7 +55,7 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
     for first in range(0, rows, BLOCK_ROWS):
         last = min(first + BLOCK_ROWS, rows)
-        padded = _padded(height_m, first, last)  # (last - first + 2, cols + 2)
+        padded = _pad(height_m, first, last)  # (last - first + 2, cols + 2)
         spacing = spacing_of(transform, crs, (rows, cols), first, last)
         slope[first:last], aspect[first:last] = _horn(padded, spacing)
     return SlopeAspect(slope, aspect)
@@ -84,7 +84,7 @@ def mean_bearing(bearing_deg: Float32) -> float:
     return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
 
 
-def _padded(height_m: Float32, first: int, last: int) -> Float64:
+def _pad(height_m: Float32, first: int, last: int) -> Float64:
     """Return rows `first` to `last` (excluded) plus one pixel on every side, extrapolated at the grid's edges."""
     rows = height_m.shape[0]
     block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
@@ -120,7 +120,7 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
     """Write the loaded elevation of an area (EPSG:4326), finest on top, as GeoTIFF, m, NaN unknown; False if none."""
     loaded = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
-    tiles = list(loaded.order_by("-posting_m", "-pk"))  # the finest is written last
+    tiles = list(loaded.order_by("-posting_m", "-pk"))  # The finest is written last.
     if not tiles:
         return False
     west, south, east, north = area.transform(epsg, clone=True).extent

@@ -14,7 +14,7 @@ from ingest.formats.inspection import inspect
 from ingest.formats.walk import Walk, walk
 from ingest.readers.records import Declaration
 
-BAR_AFTER_SECONDS = 2  # of a terminal
+BAR_AFTER_SECONDS = 2  # Shorter work shows no bar in a terminal.
 SHADES, BARS = " .:+#", " ▁▂▃▄▅▆▇█"
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what each file is; return 2 if one of them would not be loaded."""
     declared = declaration_of(vars(args))
-    found = [_walked(path, declared) for path in args.inputs]
+    found = [_walk(path, declared) for path in args.inputs]
     arrivals = [path for each in found for path in each.arrivals]
     bar = tqdm(arrivals, "inspecting", leave=False, delay=BAR_AFTER_SECONDS, disable=None)
     reports = [inspect(path, args.format, declared) | {"path": str(path)} for path in bar]
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     return 2 if any(each["refused"] or each["missing"] for each in reports) else 0
 
 
-def _walked(path: Path, declared: Declaration) -> Walk:
+def _walk(path: Path, declared: Declaration) -> Walk:
     try:
         return walk(path, declared)
     except InputError:
@@ -92,7 +92,7 @@ def _part(part: dict[str, Any]) -> Iterator[str]:
         unit = part["values_in"] or "the file's own numbers"
         yield _row("values", f"{low:g} to {high:g}, median {middle:g}, 90 % from {five:g} to {most:g}  ({unit})")
         edges, counts = part["histogram"]["edges"], part["histogram"]["counts"]
-        yield f"    {edges[0]:g} |{_scaled(counts, BARS)}| {edges[-1]:g}"
+        yield f"    {edges[0]:g} |{_density_letters(counts, BARS)}| {edges[-1]:g}"
 
 
 def _row(name: str, value: object) -> str:
@@ -102,10 +102,10 @@ def _row(name: str, value: object) -> str:
 def _drawn_map(counts: list[list[int]]) -> Iterator[str]:
     rows = [[sum(pair) for pair in zip(*two, strict=True)] for two in zip(counts[::2], counts[1::2], strict=True)]
     most = max(map(max, rows))
-    return (_scaled(row, SHADES, most) for row in rows)  # Letters are twice as high as wide.
+    return (_density_letters(row, SHADES, most) for row in rows)  # Letters are twice as high as wide.
 
 
-def _scaled(counts: list[int], letters: str, most: int = 0) -> str:
+def _density_letters(counts: list[int], letters: str, most: int = 0) -> str:
     """Return a letter for each count; any count above zero is drawn."""
     most = most or max(counts)
     return "".join(letters[-(-count * (len(letters) - 1) // most) if most else 0] for count in counts)

@@ -27,7 +27,7 @@ from ingest.formats.registry import (
     recognise,
 )
 from ingest.formats.registry import open_velocity_fields as open_fields
-from ingest.formats.unknown import listed
+from ingest.formats.unknown import first_names
 from ingest.readers import hdf5
 from ingest.readers.files import names_in, names_in_zip
 from ingest.readers.images.scenes import SceneFile
@@ -36,7 +36,7 @@ from ingest.readers.records import Declaration, Float32, Float64, VelocityField
 from ingest.readers.tables import text_table
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
-MAX_KEPT = 2_000_000  # points of which the map and the histogram are drawn
+MAX_KEPT = 2_000_000  # The map and the histogram are drawn of so many points at most.
 MAX_PIXELS = 2_000_000
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {
@@ -90,12 +90,12 @@ def _evidence(path: Path) -> str:
     """Return by what a path was recognised: names of files, datasets or columns."""
     try:
         if path.is_dir() or path.suffix.lower() == ".zip":
-            return f"its files {listed(names_in(path) if path.is_dir() else names_in_zip(path))}"
+            return f"its files {first_names(names_in(path) if path.is_dir() else names_in_zip(path))}"
         if hdf5.is_hdf5(path):
-            with hdf5.opened(path) as file:
-                return f"its datasets {listed(list(file))}"
+            with hdf5.open_file(path) as file:
+                return f"its datasets {first_names(list(file))}"
         if path.suffix.lower() in text_table.SUFFIXES:
-            return f"its columns {listed(list(text_table.table_of(path).names))}"
+            return f"its columns {first_names(list(text_table.table_of(path).names))}"
     except InputError:
         pass
     return f"its content, and its name {printable(path.name)}"
@@ -156,10 +156,10 @@ def _image(scene: SceneFile) -> dict[str, Any]:
 
 def _stations(series: Iterable[Any]) -> dict[str, Any]:
     every = list(series)
-    kept, days = _Kept(), sorted({day for one in every for day in (one.dates[0], one.dates[-1])})
-    places = np.array([(one.longitude, one.latitude) for one in every])
+    kept, days = _Kept(), sorted({day for station in every for day in (station.dates[0], station.dates[-1])})
+    places = np.array([(station.longitude, station.latitude) for station in every])
     kept.add(places[:, 0], places[:, 1], np.full(len(every), np.nan, dtype=np.float32))
-    facts = {"series": listed([one.code for one in every]), "period": _span(days)}
+    facts = {"series": first_names([station.code for station in every]), "period": _span(days)}
     return {"points": len(every), "facts": [[*fact, "stated in the file"] for fact in facts.items()], **kept.drawn()}
 
 

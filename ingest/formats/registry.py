@@ -77,7 +77,7 @@ class StationReader(Reader, Protocol):
 
 def _readers() -> dict[str, VelocityReader | SceneReader | StationReader]:
     """Return all readers by name, in their order. ValueError if one is registered under another name than its own."""
-    readers = {name: point.load() for name, point in plugins.registered(plugins.READERS).items()}
+    readers = {name: point.load() for name, point in plugins.entry_points_of(plugins.READERS).items()}
     if wrong := [name for name, reader in readers.items() if name != reader.NAME]:
         raise ValueError(f"readers are registered under names that are not their NAME: {', '.join(wrong)}")
     return dict(sorted(readers.items(), key=lambda item: int(item[1].ORDER)))
@@ -93,12 +93,12 @@ VELOCITY_READERS = {
 FORMATS = tuple(READERS)
 TITLES = {name: reader.TITLE for name, reader in READERS.items()}
 SUFFIXES = archives.SUFFIXES.union(*(reader.SUFFIXES for reader in READERS.values()))
-SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # a shapefile is several files; it is sent as a zip
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {layers.SHAPEFILE}  # A shapefile is several files; it is sent as a zip.
 
 
 def recognise(path: Path, declared: Declaration | None = None) -> str:
     """Return the name of the reader for a file or folder, by its content and declarations. Raises InputError."""
-    with _within(path) as (inner, _):
+    with _open_archive(path) as (inner, _):
         return _recognise(inner, declared)
 
 
@@ -113,7 +113,7 @@ def _recognise(path: Path, declared: Declaration | None) -> str:
 
 
 @contextmanager
-def _within(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]:
+def _open_archive(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]:
     """Yield the product in an archive and what keeps it on the disk, or the path itself. Errors name the archive."""
     refuse_evident(path)
     if not path.is_file() or path.suffix.lower() not in archives.SUFFIXES:
@@ -126,7 +126,7 @@ def _within(path: Path) -> Iterator[tuple[Path, archives.Unpacked | None]]:
         unpacked = archives.Unpacked(path)
         yield _only_product(path, unpacked.folder), unpacked
     except InputError as fault:
-        raise fault.named(path) from fault.__cause__
+        raise fault.rename(path) from fault.__cause__
 
 
 def _only_product(path: Path, folder: Path) -> Path:
@@ -139,11 +139,11 @@ def _only_product(path: Path, folder: Path) -> Path:
     if folder.is_file() or _is_known(folder):
         return folder
     inside = archives.products_in(folder)
-    found = [one for one in inside if _is_known(one)]
+    found = [file for file in inside if _is_known(file)]
     if len(found) != 1:
         if not inside:
             raise InputError(path, "it holds no file", "Pack the files again")
-        listed = ", ".join(one.name for one in (found or inside)[:4])
+        listed = ", ".join(file.name for file in (found or inside)[:4])
         what = f"{len(found)} products" if found else "no product at its top"
         raise InputError(path, f"it holds {what}: {listed:.120}", "Unpack it, and give what it holds")
     return found[0]
@@ -153,7 +153,7 @@ def _is_known(path: Path) -> bool:
     return any(reader.recognises(path) for reader in READERS.values())
 
 
-def _of_another_kind(path: Path, name: str, wanted: str, other_way: str) -> InputError:
+def _wrong_kind_error(path: Path, name: str, wanted: str, other_way: str) -> InputError:
     """Return the error for a file whose format, `name`, holds something else than what is wanted."""
     of_the_rest = "a file of stations" if name in STATION_READERS else "a velocity field"
     actual = "an image" if name in SCENE_READERS else of_the_rest
@@ -164,11 +164,11 @@ def open_velocity_fields(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
-    with _within(path) as (inner, unpacked):
-        name = _chosen(inner, source_format, declared)
+    with _open_archive(path) as (inner, unpacked):
+        name = _choose_reader(inner, source_format, declared)
         reader = VELOCITY_READERS.get(name)
         if reader is None:
-            raise _of_another_kind(path, name, "a velocity field", "Give velocities")
+            raise _wrong_kind_error(path, name, "a velocity field", "Give velocities")
         fields = reader.read(inner, declared or Declaration())
     if unpacked is not None:
         fields = tuple(
@@ -182,7 +182,7 @@ def _while_kept(path: Path, unpacked: archives.Unpacked, read: Callable[[], Iter
     try:
         yield from read()
     except InputError as fault:
-        raise fault.named(path) from fault.__cause__
+        raise fault.rename(path) from fault.__cause__
     del unpacked
 
 
@@ -197,11 +197,11 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
 
 def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
     """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
-    with _within(path) as (inner, unpacked):
-        name = _chosen(inner, source_format, declared)
+    with _open_archive(path) as (inner, unpacked):
+        name = _choose_reader(inner, source_format, declared)
         reader = SCENE_READERS.get(name)
         if reader is None:
-            raise _of_another_kind(path, name, "an image", "Give an image")
+            raise _wrong_kind_error(path, name, "an image", "Give an image")
         scenes = reader.read(inner, declared or Declaration())
     if unpacked is None:
         return scenes
@@ -214,19 +214,19 @@ def open_stations(
     path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[StationSeries | GaugeSeries, ...]:
     """Read the series of a file's stations or gauges. Raises InputError."""
-    with _within(path) as (inner, _):
-        name = _chosen(inner, source_format, declared)
+    with _open_archive(path) as (inner, _):
+        name = _choose_reader(inner, source_format, declared)
         reader = STATION_READERS.get(name)
         if reader is None:
-            raise _of_another_kind(path, name, "a file of stations", "Give series of stations")
+            raise _wrong_kind_error(path, name, "a file of stations", "Give series of stations")
         return reader.read_stations(inner, declared or Declaration())
 
 
 def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
     """Return (format, facts in the name) of an image, even of a damaged file; None if it is no image. Never raises."""
     try:
-        with _within(path) as (inner, _):
-            recognised = _chosen(inner, "auto", declared)
+        with _open_archive(path) as (inner, _):
+            recognised = _choose_reader(inner, "auto", declared)
             if recognised not in SCENE_READERS:
                 return None
             parsed = SCENE_READERS[recognised].parse_name(path)
@@ -236,7 +236,7 @@ def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str,
         return next(((name, parsed) for name, parsed in named if parsed.platform), None)
 
 
-def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
+def _choose_reader(path: Path, source_format: str, declared: Declaration | None = None) -> str:
     """Return the reader's name: the recognised or the requested one. Raises InputError if the two contradict."""
     recognised = _recognise(path, declared)
     if source_format in {"auto", recognised}:

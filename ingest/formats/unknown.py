@@ -18,8 +18,8 @@ from ingest.readers.tables import mapping, text_table
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
-MAX_NAME = 40  # letters of a name in a command
-MAX_SHOWN = 4  # names of columns, datasets or files in a sentence
+MAX_NAME = 40  # A command shows so many letters of a name.
+MAX_SHOWN = 4  # A sentence names so many columns, datasets or files.
 HEAD_BYTES = 512
 
 TABLES = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ _BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
     for table in ("parts", "endings")
 }
 PARTS, ENDINGS = _BY_ENDING["parts"], _BY_ENDING["parts"] | _BY_ENDING["endings"]
-BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # bytes that no text holds
+BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # No text holds these bytes.
 FLOAT_BYTES = 4
 BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # A text in UTF-16 begins with one of them.
 DATED_PAIR = re.compile(r"\d{7,8}[_-]\d{7,8}")  # GMTSAR counts the days of a year.
@@ -65,7 +65,10 @@ def _refuse_odd_zip(path: Path, head: bytes) -> None:
     """Raise InputError for a damaged zip or one with too many members, before any reader opens it."""
     if not zipfile.is_zipfile(path):
         if not head.startswith(b"PK"):
-            problem, remedy = _by_content(path, head) or ("its content is of another kind", "Call it as what it is")
+            problem, remedy = _guess_from_content(path, head) or (
+                "its content is of another kind",
+                "Call it as what it is",
+            )
             raise InputError(path, f"this is not a zip file; {problem}", remedy)
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
     try:
@@ -82,25 +85,25 @@ def _refuse_odd_zip(path: Path, head: bytes) -> None:
 def unknown(path: Path) -> InputError:
     """Return the refusal of what no reader recognises: what it is nearest to, what is missing, the next step."""
     try:
-        problem, remedy = _near_folder(path) if path.is_dir() else _near_file(path)
-    except InputError as fault:  # a damaged table or HDF5 file says itself what is wrong
+        problem, remedy = _guess_folder(path) if path.is_dir() else _guess_file(path)
+    except InputError as fault:  # A damaged table or HDF5 file says itself what is wrong.
         return fault
     return InputError(path, problem, remedy)
 
 
-def listed(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """Return the first few names as text, with the number of the others."""
     more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
     return ", ".join(short(name) for name in names[:MAX_SHOWN]) + more
 
 
-def _near_file(path: Path) -> tuple[str, str]:
+def _guess_file(path: Path) -> tuple[str, str]:
     head, suffix = head_of(path, HEAD_BYTES), path.suffix.lower()
-    known = _by_content(path, head)
+    known = _guess_from_content(path, head)
     if known:
         return known
     if head.startswith(hdf5.MAGIC):
-        return _near_datasets(path)
+        return _guess_datasets(path)
     ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
     described = Path(path.stem).suffix.lower()
     if suffix in {".vrt", ".xml", ".hdr"} and ENDINGS.get(described) == ENDINGS[".unw"]:
@@ -112,7 +115,7 @@ def _near_file(path: Path) -> tuple[str, str]:
             return "this is the header of an ENVI image, and the image itself is missing", "Give the image beside it"
         return f"this is the header of the ENVI image {image}", f"Convert that: gdal_translate {image} {path.stem}.tif"
     if ending in ENDINGS:
-        return _named(path, *ENDINGS[ending], ending)
+        return _insert_name(path, *ENDINGS[ending], ending)
     if suffix in raster.SUFFIXES:
         return "it is called a GeoTIFF, but its content is of another format", "Make it again"
     if BINARY.search(head) and not head.startswith(BYTE_ORDERS) and path.stat().st_size % FLOAT_BYTES == 0:
@@ -120,7 +123,7 @@ def _near_file(path: Path) -> tuple[str, str]:
         problem = "these are binary numbers whose grid the file does not state, as GAMMA and LiCSBAS write them"
         return problem, f"Give the folder of the product, or a GeoTIFF (data2geotiff EQA.dem_par {name} 2 vel.tif)"
     if suffix in text_table.SUFFIXES:
-        return _near_columns(text_table.table_of(path).names)
+        return _guess_columns(text_table.table_of(path).names)
     if head.lstrip()[:1] in (b"{", b"["):
         return "this is JSON without points that have velocities", "Export the points as CSV or GeoPackage"
     if head.lstrip().startswith(b"<"):
@@ -132,68 +135,71 @@ def _near_file(path: Path) -> tuple[str, str]:
     return "neither its content nor its ending is that of a known format", "Export it as a table (CSV) or a GeoTIFF"
 
 
-def _by_content(path: Path, head: bytes) -> tuple[str, str] | None:
+def _guess_from_content(path: Path, head: bytes) -> tuple[str, str] | None:
     for start, problem, remedy in TABLES["starts"]:
         if head.startswith(start.encode("latin-1")):
-            return _named(path, problem, remedy, path.suffix)
-    return _near_zip(path) if head.startswith(b"PK\x03\x04") else None
+            return _insert_name(path, problem, remedy, path.suffix)
+    return _guess_zip(path) if head.startswith(b"PK\x03\x04") else None
 
 
-def _near_zip(path: Path) -> tuple[str, str]:
+def _guess_zip(path: Path) -> tuple[str, str]:
     names = [name for name in names_in_zip(path) if not name.endswith("/") and "__MACOSX" not in name]
     for mark, problem, remedy in TABLES["zips"]:
         if any(name.lower().endswith(mark) or name.startswith(mark) for name in names):
             return problem, remedy
-    held = f"the zip holds {listed(names)}: no product that is known" if names else "the zip holds no file"
+    held = f"the zip holds {first_names(names)}: no product that is known" if names else "the zip holds no file"
     return held, "Unpack it, and give what it holds"
 
 
-def _near_datasets(path: Path) -> tuple[str, str]:
+def _guess_datasets(path: Path) -> tuple[str, str]:
     if not hdf5.is_hdf5(path):
         return "this is an HDF5 or NetCDF-4 file under another ending", f"Call it {short(path.stem)}.nc or .h5"
     for group, problem, remedy in TABLES["groups"]:
         if hdf5.holds(path, group):
             return problem, remedy
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         held = list(file)
     kinds = [(names.split(), product) for names, product in TABLES["datasets"]]
     needed, product = max(kinds, key=lambda kind: len({*kind[0]} & {*held}) / len(kind[0]))
     missing = [name for name in needed if name not in held]
     if 2 * len(missing) > len(needed):
-        return f"this HDF5 file holds {listed(held)}: no product that is known", "Export it as a table or a GeoTIFF"
-    lacking = f"it is nearest to {product}, but lacks {listed(missing)}; it holds {listed(held)}"
+        return (
+            f"this HDF5 file holds {first_names(held)}: no product that is known",
+            "Export it as a table or a GeoTIFF",
+        )
+    lacking = f"it is nearest to {product}, but lacks {first_names(missing)}; it holds {first_names(held)}"
     return lacking, "Give the file as its program wrote it"
 
 
-def _near_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
+def _guess_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
     plain = {mapping.plain(name) for name in names}
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     lacking = "no column of velocities or dates" if placed else "no columns of positions"
     if not placed and plain & {"wkt", "geom", "geometry", "thegeom", "wkbgeometry"}:
-        problem = f"the positions of this table are shapes as text: {listed(list(names))}"
+        problem = f"the positions of this table are shapes as text: {first_names(list(names))}"
         return problem, "Export it with columns of longitude and latitude (QGIS: geometry AS_XY)"
     return (
-        f"this is a table with {lacking} that is known: {listed(list(names))}",
+        f"this is a table with {lacking} that is known: {first_names(list(names))}",
         "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",
     )
 
 
-def _near_folder(path: Path) -> tuple[str, str]:
+def _guess_folder(path: Path) -> tuple[str, str]:
     names = [name for name in names_in(path) if not name.startswith((".", "__MACOSX"))]
     if not names:
         return "this folder is empty", "Give files"
-    for lacking, remedy in _near_products(path, names):
+    for lacking, remedy in _guess_products(path, names):
         return lacking, remedy
-    return f"this folder is no product that is known; it holds {listed(names)}", "Give its files one by one"
+    return f"this folder is no product that is known; it holds {first_names(names)}", "Give its files one by one"
 
 
 def looks_like_product(folder: Path) -> bool:
     """Return whether a folder that no reader takes looks like a product that lacks a part."""
-    return any(_near_products(folder, names_in(folder)))
+    return any(_guess_products(folder, names_in(folder)))
 
 
-def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
+def _guess_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what is missing in a folder for the products that it looks like."""
     results = path / "results" if "results" in names else path
     if {"vel", "vstd"} <= {*names_in(results)} and not any(
@@ -228,7 +234,7 @@ def _near_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
             yield f"it holds a *{here}, but no *{other}", f"Put *{other} beside it"
 
 
-def _named(path: Path, problem: str, remedy: str, ending: str) -> tuple[str, str]:
+def _insert_name(path: Path, problem: str, remedy: str, ending: str) -> tuple[str, str]:
     """Put the file's name into the two texts, if a shell reads it as it is."""
     plain = len(path.name) <= MAX_NAME and shlex.quote(path.name) == path.name
     name = path.name if plain else f"FILE{ending}"

@@ -9,11 +9,12 @@ from ingest.formats.registry import GENERAL, READERS, SUFFIXES, recognise
 from ingest.formats.unknown import PARTS, looks_like_product
 from ingest.readers.records import Declaration
 
-MAX_DEPTH = 12  # folders below the given one
-MAX_NAMES = 20_000  # files and folders that are looked at
+MAX_DEPTH = 12  # Folders deeper below the given one are not read.
+MAX_NAMES = 20_000  # No more files and folders are looked at.
 SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information"})
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
-PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})  # often about data, not data
+# Such files are often about data, not data.
+PLAIN_TEXTS = frozenset({".txt", ".dat", ".asc", ".json", ".xml", ".kml", ".xlsx"})
 
 
 class Walk(NamedTuple):

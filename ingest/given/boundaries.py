@@ -10,7 +10,7 @@ from core.areas import FINEST_BORDER_DEGREES, MAX_KM2, MAX_VERTICES, area_of, si
 from core.errors import InputError, gettext_noop
 from ingest.vectors import layers
 from ingest.vectors.features import POLYGONS, read_features
-from ingest.vectors.packages import unpacked
+from ingest.vectors.packages import unpack
 
 MAX_UNPACKED_BYTES = 10 * 2**20
 MAX_FEATURES = 2000
@@ -27,10 +27,10 @@ def read(path: Path) -> bytes:
     MultiPolygon in degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
     named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
-    with unpacked(named, most_bytes=MAX_UNPACKED_BYTES) as layer:
+    with unpack(named, most_bytes=MAX_UNPACKED_BYTES) as layer:
         if layer.suffix.lower() not in layers.SUFFIXES:
             raise _no_boundary(path)
-        outline = _joined(layer)
+        outline = _union_polygons(layer)
     return json.dumps(
         {"outline": to_wkb(_border(path, outline), hex=True), "size_m2": area_of(outline)}, allow_nan=False
     ).encode()
@@ -57,7 +57,7 @@ def _suffix(path: Path) -> str:
     return ".geojson" if begins == b"{" else layers.KML
 
 
-def _joined(layer: Path) -> BaseGeometry:
+def _union_polygons(layer: Path) -> BaseGeometry:
     """Return all polygons of a layer as one area in degrees, empty if there are none. Raises InputError.
 
     Time to repair and join outlines grows with the square of the number of crossings: large outlines are not repaired.
@@ -71,12 +71,12 @@ def _joined(layer: Path) -> BaseGeometry:
         if number > MAX_FEATURES or n_corners > MAX_CORNERS:
             problem = gettext_noop("it has more than %(features)s features or %(corners)s corners")
             raise InputError(layer, problem, SIMPLIFY, features=MAX_FEATURES, corners=MAX_CORNERS)
-    if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
+    if all(outline.is_valid for outline in outlines) and coverage_is_valid(outlines):
         return coverage_union_all(outlines)
     if n_corners > MAX_CORNERS_MENDED:
         remedy = gettext_noop("Repair and merge them first")
         raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
-    return unary_union([make_valid(one) for one in outlines])
+    return unary_union([make_valid(outline) for outline in outlines])
 
 
 def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
@@ -92,7 +92,7 @@ def _border(path: Path, outline: BaseGeometry) -> BaseGeometry:
         outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
     n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
     is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
-    if n_corners > MAX_VERTICES and is_dense:  # widening it would take minutes
+    if n_corners > MAX_VERTICES and is_dense:  # Widening it would take minutes.
         problem = gettext_noop("its border has %(corners)s corners close to each other")
         raise InputError(path, problem, SIMPLIFY, corners=n_corners)
     return simple_border(outline)

@@ -8,8 +8,8 @@ from PIL import Image, ImageOps
 
 from core.errors import InputError, gettext_noop
 
-MAX_PIXELS = 25_000_000  # can be re-encoded within 512 MB of memory and five seconds
-MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # a large JPEG is decoded at half its width and height
+MAX_PIXELS = 25_000_000  # So many can be re-encoded within 512 MB of memory and five seconds.
+MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # A large JPEG is decoded at half its width and height.
 JPEG_QUALITY = 90
 
 
@@ -26,7 +26,8 @@ def read(path: Path, longest_px: float = 0) -> bytes:
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of Pillow have no number
+        # Only errors of a disk have a number, Pillow's have none.
+        if isinstance(fault, OSError) and fault.errno is not None:
             raise
         problem = gettext_noop("it is not a readable picture")
         raise InputError(path, problem, gettext_noop("Save it as JPEG or PNG")) from fault

@@ -16,9 +16,9 @@ from core.text import search_key
 
 MAX_ROWS = 2000
 MAX_NAME_LENGTH = 120
-CORNERS = 24  # of the outline of one site
+CORNERS = 24  # The circle around a site is drawn with so many corners.
 EXPORT = gettext_noop("Export it as CSV")
-HEADERS = {  # as normalised by search_key; specific names before general ones
+HEADERS = {  # Names are as search_key returns them; specific ones come before general ones.
     "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "geogr breite", "wgs84 lat", "y"),
     "longitude": (
         *("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "geogr lange", "wgs84 lon", "x"),

@@ -97,7 +97,7 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
     job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
-    if folder is not None:  # local paths from here on; the columns of the row keep the store's keys
+    if folder is not None:  # Paths are local from here on; the columns of the row keep the store's keys.
         job.stored_path = str(input_path(job.stored_path, folder))
         job.mapping_path = str(input_path(job.mapping_path, folder)) if job.mapping_path else ""
     name = job.original_name
@@ -140,7 +140,7 @@ def _load(job: IngestJob) -> None:
         with PointsCounter(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, f"Loaded: {loaded}." if loaded.stations else "")
-    except BaseException:  # the rows are rolled back, so the files of images are deleted
+    except BaseException:  # The rows are rolled back, so the files of images are deleted.
         scenes_forget(loaded.scenes)
         raise
 

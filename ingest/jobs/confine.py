@@ -21,7 +21,7 @@ from typing import NamedTuple
 from ingest.jobs import landlock
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # linux/prctl.h
-CPUCLOCK_SCHED = 2  # linux/posix-timers.h: the clock of what a process has computed
+CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
 MAX_OPEN_FILES = 256
 
 
@@ -88,9 +88,9 @@ def run_confined(
         descriptors: file descriptors that the command inherits besides standard error
     """
     allowed = {"readable": [*map(str, readable)], "writable": [*map(str, writable)], "ports": [*ports]}
-    told = json.dumps([os.getpid(), limits, allowed])
+    limits_json = json.dumps([os.getpid(), limits, allowed])
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingest.jobs.confine", told, *command],
+        [sys.executable, "-m", "ingest.jobs.confine", limits_json, *command],
         env=dict(environment),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -140,12 +140,12 @@ def _computed_seconds(pid: int) -> float:
         return 0.0
 
 
-def main(told: str, *command: str) -> None:
+def main(limits_json: str, *command: str) -> None:
     """Set the limits that `run_confined` told on this process, then replace it by the command (exec)."""
-    parent, given, allowed = json.loads(told)
+    parent, given, allowed = json.loads(limits_json)
     limits = Limits(*given)
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # end with the parent, which reads the outcome
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # The parent reads the outcome, so this process ends with it.
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)

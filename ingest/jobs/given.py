@@ -31,11 +31,11 @@ HARDENED = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     "CPL_VSIL_CURL_USE_HEAD": "NO",
     "PROJ_NETWORK": "OFF",
-    "HDF5_PLUGIN_PATH": "/nonexistent",  # no filter plugin is loaded
+    "HDF5_PLUGIN_PATH": "/nonexistent",  # No filter plugin is loaded.
     "HDF5_VDS_PREFIX": "/nonexistent",
     "HDF5_EXT_PREFIX": "/nonexistent",
     "OMP_NUM_THREADS": "2",
-    "MALLOC_ARENA_MAX": "2",  # each arena reserves address space, which is limited
+    "MALLOC_ARENA_MAX": "2",  # Each arena reserves address space, which is limited.
 }
 KNOWN = (  # all that a process may know of this one's environment; every other name may hold a secret
     *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
@@ -51,7 +51,7 @@ LIMITS = Limits(
     wall_seconds=15.0,  # if all cores are busy
     niceness=0,
 )
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # every thread reserves address space
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # Every thread reserves address space.
 
 
 def job_environment(folder: str) -> dict[str, str]:
@@ -63,7 +63,7 @@ def job_environment(folder: str) -> dict[str, str]:
     database = urlsplit(settings.DATABASE_READER_URL)._replace(path=f"/{settings.DATABASES['default']['NAME']}")
     own = {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",
-        "GROUND_MOTION_CONFINED": "yes",  # the settings read no .env
+        "GROUND_MOTION_CONFINED": "yes",  # The settings read no .env.
         "GROUND_MOTION_VAR": folder,
         "DATABASE_URL": database.geturl(),
         "REDIS_URL": "redis://nobody.invalid:1/0",
@@ -115,7 +115,7 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
             writable=[Path(folder)],
             descriptors=(descriptor,),
         )
-        answer.seek(0)  # both processes share the position in the file
+        answer.seek(0)  # Both processes share the position in the file.
         head, _, body = answer.read().partition(b"\n")
     if not head:
         raise NotRead

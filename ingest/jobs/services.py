@@ -38,8 +38,9 @@ BEAT_SECONDS = 10.0
 # Limits of the process that reads one file, so that no file exhausts the memory or the disk, or blocks a worker.
 LIMITS = Limits(memory_bytes=4 * 2**30, cpu_seconds=2 * 3600, file_bytes=4 * 2**30, wall_seconds=2 * 3600)
 MAX_INSPECTION_BYTES = 200_000
-UPLOADS = "uploads"  # first part of the keys of uploads in the object store
-DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")  # names of both columns and declared values
+UPLOADS = "uploads"  # Keys of uploads in the object store begin with this.
+# Columns and declared values share these names.
+DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")
 LEASE = Lease(
     model=IngestJob,
     queued=State.QUEUED,
@@ -66,7 +67,7 @@ def job_queue(
         original_name=one_line(original_name)[:255],
         size_bytes=size_bytes,
         sha256=sha256,
-        **_declared(submission),
+        **_declared_facts(submission),
         attribution=submission.attribution,
         licence=submission.licence,
         given_by=submission.loaded_by,
@@ -119,7 +120,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
     progress = Progress(stalled_after=timedelta(minutes=settings.INGEST_STALL_MINUTES), most=timedelta.max)
 
     def go_on(computed_seconds: float) -> bool:
-        points = LEASE.held(job).values_list("points_done", flat=True).first()
+        points = LEASE.held_row(job).values_list("points_done", flat=True).first()
         progress.report((points, round(computed_seconds)))
         if fault := progress.fault():
             LEASE.give_back(job, f"{job.original_name}: reading it was ended. {fault}", Cause.STALLED)
@@ -145,7 +146,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
                 ports=[database_port()],
                 descriptors=handed.descriptors,
             )
-            if asked := LEASE.held(job).exclude(inspection={}).first():
+            if asked := LEASE.held_row(job).exclude(inspection={}).first():
                 _ask(asked, Path(folder), limits, go_on, every_seconds)
     except OSError as fault:
         logger.warning("the file of job %s could not be brought here: %s", job.pk, fault)
@@ -203,7 +204,7 @@ def _given_files(job: IngestJob) -> list[Path]:
 
 def job_retry(*, job: IngestJob, submission: Submission) -> bool:
     """Queue a failed job again, or a refused one with changed declared values; return False where neither applies."""
-    wanted = _declared(submission)
+    wanted = _declared_facts(submission)
     same = all(getattr(job, name) == value for name, value in wanted.items())
     if not may_retry(job) or (job.state == State.REJECTED and same):
         return False
@@ -318,7 +319,7 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
         LEASE.give_back(job, f"{name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST)
 
 
-def _declared(submission: Submission) -> dict[str, object]:
+def _declared_facts(submission: Submission) -> dict[str, object]:
     declared = submission.declared
     return {
         **{name: getattr(declared, name) or "" for name in DECLARED_TEXTS},

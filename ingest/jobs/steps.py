@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from core.failures import cause_of, next_step, reason_of
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from ingest.models import StepFailure
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def stage(work: Callable[[], None]) -> Task[[], None]:
     @shared_task(ignore_result=True)
     @wraps(work)
     def once_at_a_time() -> None:
-        with try_locked(Lock.STAGE, short_text_key(f"{work.__module__}.{work.__name__}")) as alone:
+        with try_lock(Lock.STAGE, short_text_key(f"{work.__module__}.{work.__name__}")) as alone:
             if alone:
                 work()
             else:

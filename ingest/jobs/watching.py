@@ -26,7 +26,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from core.storage.inputs import input_delete, input_put
 from ingest.formats.unknown import UNFINISHED
 from ingest.jobs.services import job_queue
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
 MAX_IN_A_PRODUCT = 100_000
-MAX_NAME_BYTES = 180  # leaves room for a number and a suffix
+MAX_NAME_BYTES = 180  # The limit leaves room for a number and a suffix.
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
@@ -55,7 +55,7 @@ class Refused(ValueError):
 def round_make(*, folder: str | Path) -> int:
     """Scan a watched folder once: move files of ended jobs, queue new files; return the number of new jobs."""
     folder = Path(folder).resolve()
-    with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
+    with try_lock(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
         if not alone:
             return 0
         for name in (WORKING, DONE, REJECTED):
@@ -171,7 +171,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     own.mkdir(mode=0o700)
     try:
         path.rename(own / path.name)
-    except FileNotFoundError:  # its owner has moved or deleted it
+    except FileNotFoundError:  # The owner has moved or deleted the file.
         own.rmdir()
         return 0
     try:
@@ -179,7 +179,7 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
     except Refused as refused:
         _refuse(folder, own / path.name, refused)
         same = True
-    if not same:  # the file is still being written
+    if not same:  # The file is still being written.
         _put(own / path.name, folder)
     if not any(own.iterdir()):
         own.rmdir()
@@ -225,7 +225,7 @@ def _move(path: Path, new: Path) -> bool:
         return True
     if ctypes.get_errno() == errno.EEXIST:
         return False
-    path.rename(new)  # the file system lacks the flag; the name was free a moment ago
+    path.rename(new)  # The file system lacks the flag; the name was free a moment ago.
     return True
 
 

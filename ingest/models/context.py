@@ -1,4 +1,4 @@
-"""Tables of context. Each row belongs to the layer with which it was loaded, whole or not at all."""
+"""Tables of context. A layer is loaded as a whole or not at all, and each row belongs to one layer."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
@@ -9,7 +9,7 @@ from core.storage import raster_storage
 from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 
 SURGES = [(surge.value, surge.value) for surge in Surge]
-NAMES_JOINED = " | "  # in search_name; no search key holds it
+NAMES_JOINED = " | "  # It separates names in search_name, and no search key holds it.
 
 
 class ContextLayer(models.Model):

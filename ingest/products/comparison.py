@@ -12,12 +12,12 @@ from ingest.products.decomposition import Cells, cells_around, count_by_cell, me
 from ingest.readers.records import Float32, Float64
 
 POSTING_M = 100.0
-MATCH_M = 20.0  # points of two releases within this distance show the same ground; about the resolution of Sentinel-1
+MATCH_M = 20.0  # Points of two releases this near show the same ground: about the resolution of Sentinel-1.
 MAX_CELLS = 10**7
-STILL_MM_YR = 2.0  # ground that differs by no more from the still ground of its release counts as still
-SIGMAS = 2.0  # a change of speed counts if it exceeds this number of its standard deviations
-MIN_SIGMA_MM_YR = 0.5  # two processings of the same images differ by about as much
-VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # points vanished: at least this share of a cell's points, and this number
+STILL_MM_YR = 2.0  # Ground that differs less from the stable ground of its release counts as stable.
+SIGMAS = 2.0  # A change of speed counts if it exceeds this number of its standard deviations.
+MIN_SIGMA_MM_YR = 0.5  # Two processings of the same images differ by about as much.
+VANISHED_SHARE, VANISHED_POINTS = 0.5, 3  # Points vanished if so many of a cell, and this share of them, are gone.
 MAD_TO_SIGMA = 1.4826
 
 
@@ -60,7 +60,7 @@ class Change(NamedTuple):
 
     def verdict_counts(self) -> dict[str, int]:
         """Return the number of cells by the name of their verdict."""
-        return {one.name.lower(): int((self.verdict == one).sum()) for one in Verdict}
+        return {verdict.name.lower(): int((self.verdict == verdict).sum()) for verdict in Verdict}
 
 
 def compare(older: Released, newer: Released) -> Change:

@@ -80,7 +80,7 @@ def median_by_cell(cells: Cells, index: NDArray[np.int64], values: Float32) -> F
     return grid.reshape(cells.rows, cells.cols)
 
 
-class View(NamedTuple):
+class DirectionPoints(NamedTuple):
     """Columns of n points from one viewing direction. x, y, height: metres; LOS positive toward the satellite."""
 
     x: Float64
@@ -106,13 +106,16 @@ class UpEastCells(NamedTuple):
 
 
 def decompose_cells(
-    cells: Cells, ascending: View, descending: View, dates: tuple[Sequence[date], Sequence[date]]
+    cells: Cells, ascending: DirectionPoints, descending: DirectionPoints, dates: tuple[Sequence[date], Sequence[date]]
 ) -> UpEastCells:
     """Average two views over the cells and solve for up and east. dates: those of the series of either view."""
-    first_index, first = _averaged(cells, ascending)
-    second_index, second = _averaged(cells, descending)
+    first_index, first = _average(cells, ascending)
+    second_index, second = _average(cells, descending)
     both, in_first, in_second = np.intersect1d(first_index, second_index, return_indices=True)
-    first, second = View._make(part[in_first] for part in first), View._make(part[in_second] for part in second)
+    first, second = (
+        DirectionPoints._make(part[in_first] for part in first),
+        DirectionPoints._make(part[in_second] for part in second),
+    )
     los = tuple(LineOfSight(*view.los.T) for view in (first, second))
     velocity = decompose_up_east(first.velocity_mm_yr, los[0], second.velocity_mm_yr, los[1])
     unit = [decompose_up_east(np.array(a), los[0], np.array(b), los[1]) for a, b in ((1.0, 0.0), (0.0, 1.0))]
@@ -121,9 +124,9 @@ def decompose_cells(
     ]
     shared = common_dates(*dates)
     series = decompose_up_east(
-        on_dates(first.displacement_mm, dates[0], shared),
+        interpolate_dates(first.displacement_mm, dates[0], shared),
         LineOfSight(*(part[:, None] for part in los[0])),
-        on_dates(second.displacement_mm, dates[1], shared),
+        interpolate_dates(second.displacement_mm, dates[1], shared),
         LineOfSight(*(part[:, None] for part in los[1])),
     )
     columns = (first.height_m, *velocity, *std, *series)
@@ -140,15 +143,15 @@ def common_dates(first: Sequence[date], second: Sequence[date]) -> tuple[date, .
     return tuple(day for day in fewer if start <= day <= end)
 
 
-def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
+def _average(cells: Cells, view: DirectionPoints) -> tuple[NDArray[np.int64], DirectionPoints]:
     where = cells.number_of(view.x, view.y)
     order = np.argsort(where, kind="stable")
     order = order[where[order] >= 0]
     index, starts = np.unique(where[order], return_index=True)
-    return index, View._make(mean_of_runs(column[order], starts) for column in view)
+    return index, DirectionPoints._make(mean_of_runs(column[order], starts) for column in view)
 
 
-def on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
+def interpolate_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
     """Interpolate series linearly to other dates; NaN beyond their ends and beside NaN. (k, own) -> (k, wanted)."""
     if not wanted:
         return np.empty((displacement_mm.shape[0], 0), dtype=np.float32)

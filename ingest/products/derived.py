@@ -24,10 +24,10 @@ from shapely import box, get_parts
 from core.areas import box_around, join_halves, zone_of
 from core.geometry import to_degrees
 from core.geos import geos
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from core.projections import transformer
 from ingest.models import DerivedTile, Product
-from ingest.products.decomposition import Cells, UpEastCells, View, common_dates, decompose_cells
+from ingest.products.decomposition import Cells, DirectionPoints, UpEastCells, common_dates, decompose_cells
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 from ingest.readers import raster
@@ -35,8 +35,8 @@ from ingest.readers.records import Component, FieldHeader, PointBatch, Reference
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
-EDGE_POINTS = 5  # per edge of a tile, which is curved in degrees
-MAX_PLACES = 50  # with more changed places, all places are examined
+EDGE_POINTS = 5  # The edges of a tile are curved in degrees.
+MAX_PLACES = 50  # If more places have changed, all places are examined.
 METHOD = "up and east from two directions, version 1"
 COMPONENTS = (Component.UP, Component.EAST)
 
@@ -111,10 +111,10 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     places = touched if len(touched) <= MAX_PLACES else None
     tiles = list(tiles_of_two_directions(places))
     keys = [tile.key for tile in tiles]
-    inside = [Q(source_format=one.source_format, grid_epsg=one.epsg, burst=one.burst) for one in places or ()]
+    inside = [Q(source_format=place.source_format, grid_epsg=place.epsg, burst=place.burst) for place in places or ()]
     for stale in Product.objects.filter(reduce(or_, inside, Q()), level=LEVEL).exclude(file_sha256__in=keys):
         product_delete(product=stale)
-    ends = ((f"{one.source_format}/", f"/{one.epsg}/{one.burst}") for one in places or ())
+    ends = ((f"{place.source_format}/", f"/{place.epsg}/{place.burst}") for place in places or ())
     named = reduce(or_, (Q(name__startswith=first, name__endswith=last) for first, last in ends), Q())
     DerivedTile.objects.filter(named).exclude(key__in=keys).delete()
     known = set(DerivedTile.objects.filter(key__in=keys).values_list("key", flat=True))
@@ -159,9 +159,9 @@ def _products_changed() -> QuerySet[Product]:
 
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; return an empty list if the two directions share no cell."""
-    with tempfile.TemporaryDirectory() as folder, locked(content_key(tile.key)), connection.cursor() as cursor:
+    with tempfile.TemporaryDirectory() as folder, hold_lock(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
-            return []  # another process has made it
+            return []  # Another process has made it.
         bands = _solve(tile, Path(folder))
         made = []
         for component in COMPONENTS if bands else ():
@@ -236,9 +236,9 @@ def _batches(tile: Tile, bands: list[tuple[Cells, Path]], component: Component) 
             yield _batch(tile, band, UpEastCells(**solved), component)
 
 
-def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> View:
+def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> DirectionPoints:
     parts = [views_in(product=product, cells=band, epsg=epsg, dates=dates) for product in products]
-    return View(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    return DirectionPoints(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -> PointBatch:

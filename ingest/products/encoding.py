@@ -40,7 +40,7 @@ def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
 
 def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
     """Decode packed series. Returns (len(packed), n_dates), mm, NaN where missing. ValueError for a wrong length."""
-    if packed and all(len(blob) == 2 * n_dates for blob in packed):  # the usual case, and many times faster
+    if packed and all(len(blob) == 2 * n_dates for blob in packed):  # This usual case is many times faster.
         return _from_steps(np.frombuffer(b"".join(packed), dtype="<i2").reshape(len(packed), n_dates))
     series = np.empty((len(packed), n_dates), dtype=np.float32)
     for row, blob in enumerate(packed):
@@ -110,7 +110,7 @@ def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
     if column.dtype.kind == "S":
         longest = int(np.char.str_len(column[:1].astype(np.bytes_))[0]) if column.size else 1
         return column.astype(f"S{longest}").view(f"V{longest}")
-    if column.ndim == 2:  # one packed array per row
+    if column.ndim == 2:  # Each row has a packed array.
         flat = np.ascontiguousarray(column)
         return flat.view(f"V{flat.dtype.itemsize * flat.shape[1]}").ravel()
     if column.dtype.names is not None:

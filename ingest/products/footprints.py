@@ -4,12 +4,12 @@ import numpy as np
 from scipy import ndimage
 from shapely import MultiPolygon, box, union_all
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from ingest.readers.records import Float64
 
-CELLS = (180, 360)  # of one degree; points in neighbouring cells belong to one group
-MAX_PARTS = 100  # with more groups, cells farther from each other count as neighbours
-MIN_DEGREES = 1e-6  # the side of a box around one point: 10 cm
+CELLS = (180, 360)  # Cells have one degree; points in neighbouring cells belong to one group.
+MAX_PARTS = 100  # If there are more groups, cells farther from each other count as neighbours.
+MIN_DEGREES = 1e-6  # The box around one point has this side: 10 cm.
 _TOUCHING = np.ones((3, 3), dtype=bool)
 
 
@@ -38,7 +38,7 @@ class Footprint:
         """Return the footprint, degrees; empty without points."""
         known = np.isfinite(self._west)
         empty = np.flatnonzero(~known.any(axis=0))
-        turn = int(empty[0]) if empty.size else 0  # a group on both sides of 180 begins behind an empty column
+        turn = int(empty[0]) if empty.size else 0  # A group on both sides of 180 degrees begins behind an empty column.
         west, south, east, north, known = (
             np.roll(part, -turn, axis=1) for part in (self._west, self._south, self._east, self._north, known)
         )
@@ -55,4 +55,4 @@ class Footprint:
         bounds = np.array([*lows, *highs])
         flat = np.tile(bounds[:2] == bounds[2:], (2, 1)) * MIN_DEGREES / 2
         boxes = box(*(bounds + flat * np.array([-1, -1, 1, 1])[:, None]))
-        return on_the_map(union_all(boxes))
+        return split_at_date_line(union_all(boxes))

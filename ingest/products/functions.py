@@ -29,7 +29,7 @@ _SETTLE = """
         WHERE (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated)
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
-LOCK_MS = 1000  # the longest time that readers wait behind a waiting exchange
+LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
         (SELECT unnest(known.products) FROM ({partitions.PARTS}) AS known WHERE known.part = ANY (parts)))"""  # noqa: S608
@@ -54,7 +54,7 @@ def _function(head: str, body: str, options: str = "") -> str:
     )
 
 
-def _filled(sql: str, **variables: str) -> str:
+def _fill_in(sql: str, **variables: str) -> str:
     """Return a plpgsql statement that executes `sql` with each NAME replaced by the value of its SQL expression."""
     expression = f"$sql${sql}$sql$"
     for name, value in variables.items():
@@ -62,19 +62,19 @@ def _filled(sql: str, **variables: str) -> str:
     return f"EXECUTE {expression};"
 
 
-def _of_product(*statements: str) -> str:
+def _product_statement(*statements: str) -> str:
     """Return a plpgsql statement for SQL with PRODUCT (the product's number) and CALLER (the caller's role)."""
-    return _filled("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
+    return _fill_in("".join(statements), PRODUCT="product::text", CALLER="quote_ident(session_user)")
 
 
-def _for_others(statement: str) -> str:
-    return f"IF session_user <> current_user THEN {_of_product(statement)} END IF;"
+def _unless_owner(statement: str) -> str:
+    return f"IF session_user <> current_user THEN {_product_statement(statement)} END IF;"
 
 
-def _of_parts(sql: str) -> str:
+def _part_statement(sql: str) -> str:
     """Return a plpgsql statement for SQL with MERGED, SOURCE and PRODUCT (numbers) and MEMBERS (products' ids)."""
     variables = {"MERGED": "merged::text", "SOURCE": "source::text", "MEMBERS": "members", "PRODUCT": "product::text"}
-    return _filled(sql, **{name: value for name, value in variables.items() if name in sql})
+    return _fill_in(sql, **{name: value for name, value in variables.items() if name in sql})
 
 
 def _samples(part: str, of: Callable[[str], str]) -> str:
@@ -88,10 +88,10 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
 # takes a quarter of the time of sorting by product and point.
 _COPY = f"""
     IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1
-        THEN {_of_parts(partitions.copy(POINTS, "SOURCE", "MERGED"))}
-        ELSE {_of_parts(partitions.copy(POINTS, "SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
+        THEN {_part_statement(partitions.copy(POINTS, "SOURCE", "MERGED"))}
+        ELSE {_part_statement(partitions.copy(POINTS, "SOURCE", "MERGED", "ORDER BY tile_point"))} END IF;
     GET DIAGNOSTICS copied = ROW_COUNT; points := points + copied;
-    {_of_parts(partitions.copy(SERIES, "SOURCE", "MERGED"))}"""  # noqa: S608
+    {_part_statement(partitions.copy(SERIES, "SOURCE", "MERGED"))}"""  # noqa: S608
 _DROP = f"""
     DECLARE source bigint; beside bigint[]; others boolean; BEGIN
     PERFORM pg_advisory_xact_lock({Lock.PARTS:d});
@@ -99,21 +99,21 @@ _DROP = f"""
     IF cardinality(beside) > 1 THEN
         EXECUTE format('SELECT EXISTS (SELECT FROM {POINTS}_p%s WHERE product_id <> %s)', source, product) INTO others;
     END IF;
-    IF others THEN {_of_parts(partitions.delete("SOURCE", "PRODUCT"))}
-    ELSIF source IS NOT NULL THEN {_of_parts(partitions.drop("SOURCE"))} END IF;
-    {_of_product(pyramid.drop("PRODUCT"))} END"""  # noqa: S608
+    IF others THEN {_part_statement(partitions.delete("SOURCE", "PRODUCT"))}
+    ELSIF source IS NOT NULL THEN {_part_statement(partitions.drop("SOURCE"))} END IF;
+    {_product_statement(pyramid.drop("PRODUCT"))} END"""  # noqa: S608
 _BUILD = f"""
     DECLARE merged bigint; members text := {_MEMBERS}; source bigint; points bigint := 0; copied bigint; BEGIN
     IF members IS NULL THEN
         RAISE EXCEPTION 'the parts % hold no points', parts USING ERRCODE = 'no_data_found';
     END IF;
     merged := nextval(pg_get_serial_sequence('ingest_product', 'id'));
-    {_of_parts(partitions.create_merged("MERGED", "MEMBERS"))}
+    {_part_statement(partitions.create_merged("MERGED", "MEMBERS"))}
     FOREACH source IN ARRAY parts LOOP
-        {_of_parts(partitions.rest("SOURCE"))}
+        {_part_statement(partitions.rest("SOURCE"))}
         {_COPY}
     END LOOP;
-    {_of_parts(partitions.index("MERGED"))} {_samples("MERGED", _of_parts)}
+    {_part_statement(partitions.index("MERGED"))} {_samples("MERGED", _part_statement)}
     RETURN merged; END"""
 # The exchange holds no lock while it waits for its first one, so that it and a reader never wait for each other.
 _SWAP = f"""
@@ -131,24 +131,25 @@ _SWAP = f"""
     SELECT string_agg(format('{POINTS}_p%s, {SERIES}_p%s', source, source), ', ') INTO tables
     FROM unnest(parts) AS source;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE %s;', tables, tables);
-    {_of_parts(partitions.attach_merged("MERGED", "MEMBERS"))} END"""  # noqa: S608
+    {_part_statement(partitions.attach_merged("MERGED", "MEMBERS"))} END"""  # noqa: S608
 
 CREATE_FUNCTIONS = "".join(
     (
         _function(
             "ingest_product_begin() RETURNS bigint",
             "DECLARE product bigint := nextval(pg_get_serial_sequence('ingest_product', 'id')); BEGIN "
-            + _of_product(partitions.create_detached("PRODUCT"))
-            + _for_others(f"GRANT INSERT ON {_BOTH_TABLES} TO CALLER;")
+            + _product_statement(partitions.create_detached("PRODUCT"))
+            + _unless_owner(f"GRANT INSERT ON {_BOTH_TABLES} TO CALLER;")
             + " RETURN product; END",
         ),
         _function(
             "ingest_product_attach(product bigint, points bigint) RETURNS void",
             f"BEGIN {_ONLY_WHO_BEGAN} "
-            + _for_others(f"REVOKE INSERT ON {_BOTH_TABLES} FROM CALLER;")
-            + _of_product(partitions.index("PRODUCT"), pyramid.build("PRODUCT"))
-            + _samples("PRODUCT", _of_product)
-            + _of_product(partitions.attach("PRODUCT", "PRODUCT"))  # last, for it locks the parents
+            + _unless_owner(f"REVOKE INSERT ON {_BOTH_TABLES} FROM CALLER;")
+            + _product_statement(partitions.index("PRODUCT"), pyramid.build("PRODUCT"))
+            + _samples("PRODUCT", _product_statement)
+            # Attaching comes last, for it locks the parents.
+            + _product_statement(partitions.attach("PRODUCT", "PRODUCT"))
             + " END",
         ),
         _function("ingest_product_drop(product bigint) RETURNS void", _DROP),

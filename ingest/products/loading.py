@@ -23,16 +23,16 @@ from ingest.products.footprints import Footprint
 from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
-POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the index figure includes the pyramid
+POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # The bytes of the index include the pyramid.
 SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
-MAX_POINTS_A_BYTE = 10  # real measurements need at least a byte each when compressed; constants need almost none
-FEW_POINTS = 100_000  # so few points do no harm, however small the file is
+MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compressed; constants need almost none.
+FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
 CHECK_SECONDS = 0.5
 MAX_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
-AHEAD = 2  # batches that are packed before the database asks for them
+AHEAD = 2  # So many batches are packed before the database asks for them.
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
@@ -152,7 +152,7 @@ def points_copy(
 ) -> Totals:
     """Copy points and series into a new product's tables, while a thread packs the next batches; return totals."""
     totals, watch = Totals(), LoadWatch(path, field)
-    packed = _packed(path, field, totals, watch)
+    packed = _pack(path, field, totals, watch)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
     with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
         for batch in _together(batches):
@@ -187,10 +187,10 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
         yield _Packed(n_points, points, series)
 
 
-def _packed(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
+def _pack(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
     for batch in field.batches():
         watch.read(batch.pid.size + len(batch.refused))
-        batch = _with_writable_ids(batch)
+        batch = _refuse_unwritable_ids(batch)
         _check(path, batch)
         totals.add(batch)
         if batch.pid.size:
@@ -198,7 +198,7 @@ def _packed(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) 
             yield _Packed(batch.pid.size, _point_rows(batch), series)
 
 
-def _with_writable_ids(batch: PointBatch) -> PointBatch:
+def _refuse_unwritable_ids(batch: PointBatch) -> PointBatch:
     """Refuse rows whose id PostgreSQL cannot store because it has a zero byte or is not UTF-8."""
     if not batch.pid.size or not batch.pid.dtype.itemsize:
         return batch
@@ -229,7 +229,7 @@ def _copy_into(cursor: CursorWrapper, table: str, columns: str, blocks: list[mem
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(encoding.COPY_HEADER)
         for block in blocks:
-            for start in range(0, len(block), MESSAGE_BYTES):  # one protocol message each, small enough for a CPU cache
+            for start in range(0, len(block), MESSAGE_BYTES):  # Each protocol message is small enough for a CPU cache.
                 copy.write(block[start : start + MESSAGE_BYTES])
         copy.write(encoding.COPY_TRAILER)
 
@@ -308,7 +308,7 @@ def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, Non
                 raise fault
             assert item is not None  # noqa: S101 (only an end or a fault comes without one)
             yield item
-            del item  # free the item while waiting for the next one
+            del item  # The item must not stay in memory while the next one is awaited.
     finally:
         over.set()
         thread.join()

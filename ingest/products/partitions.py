@@ -37,8 +37,8 @@ POINT_COLUMNS = (
     "los_east, los_north, los_up, position, tile_point"
 )
 
-MERGED = "merged"  # the constraint of a merged part until it is attached
-REST = "autovacuum_enabled = off"  # autovacuum yields to waiting locks, but the exchange locks with NOWAIT
+MERGED = "merged"  # A merged part has this constraint until it is attached.
+REST = "autovacuum_enabled = off"  # Autovacuum yields to waiting locks, but the exchange locks with NOWAIT.
 PARTS = f"""
     SELECT substring(child.relname FROM '[0-9]+$')::bigint AS part, child.reltuples AS n_points,
            (SELECT array_agg(matched[1]::bigint)

@@ -15,19 +15,19 @@ from django.db import OperationalError
 from django.db.models import FloatField, Func, QuerySet
 
 from core.disk import database_room_bytes
-from core.locks import Held, Lock, rows_of, try_locked
+from core.locks import Held, Lock, rows_of, try_lock
 from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES
 
 MIN_FULL = 4_000_000
 MAX_FULL = 64
-MIN_LOOSE = 96  # so that products of usual size are copied once: 80 products of 50,000 points fill a part
-MAX_AT_ONCE = 128  # because all their tables and indexes are locked together
-_BITS = 16  # of each coordinate on the curve: half a kilometre
+MIN_LOOSE = 96  # Products of usual size are copied once: 80 products of 50,000 points fill a part.
+MAX_AT_ONCE = 128  # The tables and indexes of so many products are locked together.
+_BITS = 16  # Each coordinate on the curve has so many bits: half a kilometre.
 logger = logging.getLogger(__name__)
-PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # between attempts to put a merged part into place
-ROOM = 1.5  # times the group's size, for its second copy and the write-ahead log
+PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # These are pauses between attempts to put a merged part into place.
+ROOM = 1.5  # A group's second copy and the write-ahead log need this multiple of the group's size.
 
 
 class Part(NamedTuple):
@@ -54,14 +54,14 @@ def groups_of(parts: Sequence[Part]) -> list[list[Part]]:
     group: list[Part] = []
     for part in loose:
         group.append(part)
-        if sum(one.n_points for one in group) >= full and _worth(group):
+        if sum(member.n_points for member in group) >= full and _worth(group):
             groups.append(group)
             group = []
         elif len(group) == MAX_AT_ONCE:
-            groups.append(_without_largest(group))
+            groups.append(_drop_largest(group))
             group = []
     if len(group) >= MIN_LOOSE:
-        groups.append(_without_largest(group))
+        groups.append(_drop_largest(group))
     return [group for group in groups if group]
 
 
@@ -75,7 +75,7 @@ def _worth(group: Sequence[Part]) -> bool:
     return sum(sizes) >= 2 * max(sizes)
 
 
-def _without_largest(group: Sequence[Part]) -> list[Part]:
+def _drop_largest(group: Sequence[Part]) -> list[Part]:
     """Return the subset of a group that is worth merging: without the largest (about log2(n) of n parts)."""
     kept = sorted(group, key=lambda part: part.n_points)
     while kept and not _worth(kept):
@@ -155,7 +155,7 @@ def part_points(*, product: Product) -> int:
 
 
 def product_bytes(*, product: Product) -> int:
-    """Return the bytes of a product's points, series and indexes: its share, by points, of its part's size."""
+    """Return the bytes of a product's points, series and indexes: the part's size by the share of its points."""
     for number, _, ids in rows_of(PARTS):
         if product.pk in ids:
             held = Product.objects.filter(pk__in=ids, points_deleted_at=None).values_list("n_points", flat=True)
@@ -169,7 +169,7 @@ def _may_begin(numbers: list[int]) -> bool:
     if room is not None and room < ROOM * _bytes(numbers):
         logger.warning("%d parts are not merged: there is no room for a second copy of them", len(numbers))
         return False
-    with try_locked(Lock.RETENTION) as nobody_copies:
+    with try_lock(Lock.RETENTION) as nobody_copies:
         return nobody_copies
 
 
@@ -183,7 +183,7 @@ def _swap(merged: int, numbers: list[int]) -> bool:
     """Replace the source parts by the merged one; return False if readers or a backup block every attempt."""
     for pause in (*PAUSES_SECONDS, None):
         try:
-            with try_locked(Lock.RETENTION) as nobody_copies:
+            with try_lock(Lock.RETENTION) as nobody_copies:
                 if nobody_copies:
                     functions.parts_swap(merged, numbers)
                     return True

@@ -7,9 +7,9 @@ and their mean velocity. The pyramid is made in the transaction that loads the p
 from ingest.products.partitions import POINTS
 
 TABLE = "ingest_pyramidcell"
-CELLS = 128  # along a tile: 4 screen pixels each on a tile of 512
-FINEST_ZOOM = 9  # from the next level on, tiles hold the points themselves
-HALF_WORLD_M = 20037508.342789244  # of Web Mercator, EPSG:3857
+CELLS = 128  # A cell along a tile of 512 screen pixels has 4.
+FINEST_ZOOM = 9  # From the next level on, tiles hold the points themselves.
+HALF_WORLD_M = 20037508.342789244  # Web Mercator (EPSG:3857) reaches so far from its origin.
 
 _COLUMNS = "product_id, z, tile_x, tile_y, cell, n, velocity_mm_yr"
 _CELL = f"""gx / {CELLS}, gy / {CELLS}, (gy % {CELLS}) * {CELLS} + gx % {CELLS}"""

@@ -65,11 +65,11 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     """Compare a superseded release with its successor; store the figures, and the cells as a raster."""
     newer = promised(older.superseded_by)
     epsg = newer.grid_epsg or zone_of(newer.footprint)
-    change = compare(_projected(older, epsg), _projected(newer, epsg))
+    change = compare(_project(older, epsg), _project(newer, epsg))
     bands = {name: getattr(change, name) for name in BAND_UNITS}
     offset = None if math.isnan(change.common_offset_mm_yr) else change.common_offset_mm_yr
     tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
-    tags["verdicts"] = ", ".join(f"{one:d} {one.name.lower()}" for one in Verdict)
+    tags["verdicts"] = ", ".join(f"{verdict:d} {verdict.name.lower()}" for verdict in Verdict)
     tags["common_offset_mm_yr"] = repr(offset)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
@@ -93,7 +93,7 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     return row
 
 
-def _projected(product: Product, epsg: int) -> Released:
+def _project(product: Product, epsg: int) -> Released:
     points = product_points(product=product)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     return Released(x, y, points.velocity_mm_yr, usual_velocity_std(product=product) or 0.0)

@@ -13,7 +13,7 @@ from ingest.products.pyramid import HALF_WORLD_M
 from ingest.readers.records import Float64
 
 SHARES = (4, 16, 64, 256, 1024, 4096)
-MIN_POINTS = {share: 1000 * share for share in SHARES}  # samples of fewer than a thousand points are not used
+MIN_POINTS = {share: 1000 * share for share in SHARES}  # Samples of fewer than a thousand points are not used.
 ORDER = "hashtext(pid), pid"
 
 

@@ -17,7 +17,7 @@ from core.locks import rows_of
 from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
-from ingest.products.decomposition import Cells, View, on_dates
+from ingest.products.decomposition import Cells, DirectionPoints, interpolate_dates
 from ingest.products.encoding import MISSING_INT16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
@@ -73,7 +73,7 @@ def last_date(dates: str) -> Func:
 def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
     """Return all points, or those in an area's box (EPSG:4326), by id; an even sample if more than `most`."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
-    chosen = f"product_id = {product.pk:d} {_in_box(area)} AND {sampling.condition(_share(product, area, most))}"
+    chosen = f"product_id = {product.pk:d} {_box_condition(area)} AND {sampling.condition(_share(product, area, most))}"
     sql = f"SELECT {columns} FROM {POINTS} WHERE {chosen} ORDER BY pid"  # noqa: S608
     names = PointColumns._fields
     row = np.dtype([("n", ">i2"), *(part for name in names for part in ((f"{name}_bytes", ">i4"), (name, ">f8")))])
@@ -109,7 +109,7 @@ def rows_sampled(*, product: Product, n_points: int, most: int) -> tuple[str, st
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:
     """Yield series, all or in an area's box, in the order of `product_points`; (at_once, dates), mm, NaN missing."""
     joined = f"{SERIES} JOIN {POINTS} USING (product_id, pid)" if area else SERIES
-    chosen = f"SELECT pid, packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)}"  # noqa: S608
+    chosen = f"SELECT pid, packed FROM {joined} WHERE product_id = {product.pk:d} {_box_condition(area)}"  # noqa: S608
     after, parameters = "", [at_once]
     while True:  # block by block: a cursor of the server would not outlive the transaction behind PgBouncer
         rows = rows_of(f"{chosen} {after} ORDER BY pid LIMIT %s", parameters)
@@ -138,7 +138,7 @@ def points_batches(
         ORDER BY p.pid"""  # noqa: S608
     absent = np.full(n_dates, MISSING_INT16).tobytes()
     with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
-        plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are read, so that the fastest end counts
+        plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # All rows are read, so that the fastest end counts.
         cursor.execute(sql, [product.pk, after, bytes(area.ewkb)])
         full = True
         while full:
@@ -160,7 +160,7 @@ def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int
     return sampling.share_leaving(n_points=round(product.n_points * min(inside, 1.0)), most=most)
 
 
-def _in_box(area: GEOSGeometry | None) -> str:
+def _box_condition(area: GEOSGeometry | None) -> str:
     boxes = _boxes(area) if area else MultiPolygon()
     parts = (f"tile_point && ST_Transform('{part.hexewkb.decode()}'::geometry, 3857)" for part in boxes)
     return f"AND ({' OR '.join(parts)})" if area else ""
@@ -171,7 +171,7 @@ def _boxes(area: GEOSGeometry) -> MultiPolygon:
     return geos(box_around(area))
 
 
-def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
+def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> DirectionPoints:
     """Return a product's points within a grid (metres, epsg) as columns, with series interpolated to `dates`."""
     x0, y0, side = cells.x0, cells.y0, cells.posting_m
     edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
@@ -187,8 +187,10 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
     velocity, std, height = numbers[:, 2:5].T.astype(np.float32)
     series = np.full((len(rows), len(dates)), np.nan, dtype=np.float32)
     if product.has_series and rows and len(dates):
-        series = on_dates(unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates)
-    return View(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
+        series = interpolate_dates(
+            unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates
+        )
+    return DirectionPoints(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
 
 
 def point_get(*, product_id: int, pid: str) -> MeasurementPoint:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.errors import AlreadyLoaded, Undeclared
 from core.geos import geos
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from core.storage import delete_files
 from ingest.formats.registry import TITLES, open_velocity_fields
 from ingest.models import Product, ReleaseChange
@@ -50,7 +50,7 @@ def products_load(
         raise Undeclared(path, ("period",))
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
-    with locked(content_key(sha256)), connection.cursor() as cursor:
+    with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = Product.objects.filter(file_sha256=sha256).first()
         if loaded:
             raise AlreadyLoaded(
@@ -93,15 +93,12 @@ def field_publish(
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    header = replace(field.header, extras=field.header.extras | _told(field.changes))
+    changes = {"changes": " ".join(field.changes)} if field.changes else {}
+    header = replace(field.header, extras=field.header.extras | changes)
     product = product_create(product_id, path, sha256, header, totals, submission)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
-
-
-def _told(changes: list[str]) -> dict[str, str]:
-    return {"changes": " ".join(changes)} if changes else {}
 
 
 def product_create(
@@ -135,7 +132,7 @@ def product_name(header: FieldHeader, called: str) -> str:
     """Return a short name for a product. called: name of the file, used if there is neither a track nor a burst."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
-    if header.track is None and not header.burst:  # only its path distinguishes it
+    if header.track is None and not header.burst:  # Only the path distinguishes such a product.
         parts.append(called)
     if header.component is not Component.LOS:
         parts.append(WAYS[header.component])

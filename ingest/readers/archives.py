@@ -27,8 +27,8 @@ PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, 
 TARS = frozenset({".tar", ".tgz", ".tbz2", ".txz"})
 SPREADSHEETS = frozenset({".xlsx", ".xlsb", ".xls", ".ods"})
 SUFFIXES = frozenset({".zip", ".kmz", *TARS, *PACKED}) | SPREADSHEETS
-MAX_SHEET_BYTES = 2**28  # of a spreadsheet, unpacked: all of it is held in memory
-MAX_UNPACKED_BYTES = 16 * 2**30  # of all members together
+MAX_SHEET_BYTES = 2**28  # All of an unpacked spreadsheet is held in memory.
+MAX_UNPACKED_BYTES = 16 * 2**30  # All members together may have so many bytes.
 SMALL_BYTES = 64 * 2**20  # Below it, no ratio of packing does harm.
 BLOCK_BYTES = 2**20
 CHECK = "Check where this file comes from"
@@ -154,6 +154,7 @@ def _faults(path: Path) -> Iterator[None]:
     try:
         yield
     except (*CONTAINER_FAULTS, tarfile.TarError) as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of unpacking have no number
+        # Only errors of a disk have a number, those of unpacking have none.
+        if isinstance(fault, OSError) and fault.errno is not None:
             raise
         raise InputError(path, f"the archive is damaged ({str(fault)[:100]})", "Download it again") from fault

@@ -10,10 +10,10 @@ from pathlib import Path
 from core.errors import InputError
 from ingest.vectors import packages
 
-MAX_RATIO = 10_000  # declared bytes to bytes of the file; a sparse image of a small island stays far below
-MAX_UNPACKED_BYTES = 60 * 2**30  # of a table in a zip; a whole burst of 300 dates is about 3 GB
-MAX_PACKED_RATIO = 200  # digits pack about 1:5; far more is a bomb
-MAX_MEMBERS = 1000  # of a zip
+MAX_RATIO = 10_000  # Declared bytes per byte of the file: a sparse image of a small island stays far below.
+MAX_UNPACKED_BYTES = 60 * 2**30  # The limit is for a table in a zip; a whole burst of 300 dates is about 3 GB.
+MAX_PACKED_RATIO = 200  # Digits pack about 1:5; far more is a bomb.
+MAX_MEMBERS = 1000  # A zip may have so many members.
 MAX_LOOKED_AT = 10_000  # names in a folder
 
 CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)

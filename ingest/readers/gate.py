@@ -44,7 +44,7 @@ MAX_LONGITUDE = 361.0  # Grids from 0 to 360 end a pixel later.
 NEIGHBOUR_DEGREES = 6.0
 NEIGHBOUR_LATITUDES = 8.0
 MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single errors: the whole file is misread.
-# Of either sign. Smaller ones may be measured: they count only where they stand several times.
+# Fill values have either sign. Smaller ones may be measured: they count only where they stand several times.
 FILLS = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 32767.0, 32768.0)
 MIN_LARGE_FILL, MIN_TIMES = 998.0, 3
 MIN_HUGE = 1e10  # Nothing measured is as large; NetCDF, GMT and GDAL write such numbers for missing values.
@@ -53,7 +53,7 @@ JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another
 MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
 MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
 MAX_HELD_BYTES = 2**28
-HEIGHTS_M = (-900.0, 9000.0)  # of any land
+HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
 MAX_COHERENCE = 1.01  # It is rounded.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
@@ -97,7 +97,7 @@ def unit_of(text: str) -> str:
     return f"{length}/{spelt}" if spelt else text.strip()
 
 
-def agreed(path: Path, what: str, stated: Mapping[str, Any]) -> Any:
+def agree(path: Path, what: str, stated: Mapping[str, Any]) -> Any:
     """Return the value that sources state, None if none does. InputError if they differ. stated: source -> value."""
     values = {source: value for source, value in stated.items() if value not in {None, ""}}
     if len(set(values.values())) > 1:
@@ -132,9 +132,9 @@ def units(
         spelled = {source: f"{text}/yr" if f"{text}/yr" in MM_PER_UNIT else text for source, text in spelled.items()}
     signs = {source: word for source, word in (sign or {}).items() if word}
     by_option = {} if declared.for_lacking and spelled else {"--unit": declared.unit}
-    stated = agreed(path, "unit", by_option | spelled)
+    stated = agree(path, "unit", by_option | spelled)
     by_option = {} if declared.for_lacking and signs else {"--positive": declared.positive}
-    positive = agreed(path, "positive direction", by_option | signs)
+    positive = agree(path, "positive direction", by_option | signs)
     if stated in {"mm", "cm", "m"}:
         problem = f"its values are {stated} by {next(iter(spelled), '--unit')}: a displacement, not a velocity"
         raise InputError(path, problem, "Divide it by its years (gdal_calc), or give the velocity of the whole series")
@@ -154,7 +154,7 @@ def admit(path: Path, field: VelocityField) -> VelocityField:
     """Return a field whose points pass the gate as they are read. Raises InputError for what its header shows."""
     if field.stated.picture:
         raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
-    agreed(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
+    agree(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
     changes = list(field.changes)
     return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
 
@@ -175,11 +175,11 @@ class _Gate:
 
     def __init__(self, path: Path, field: VelocityField, changes: list[str]) -> None:
         self.path, self.field, self.stated, self.changes = path, field, field.stated, changes
-        self.rows = 0  # rows that readers gave, refused ones included
-        self.admitted = self.views = 0  # points; batches whose line of sight was seen
-        self.last_reason = ""  # of a row that was left out
+        self.rows = 0  # Refused rows are counted, too.
+        self.admitted = self.views = 0  # The first counts points, the second batches whose line of sight was seen.
+        self.last_reason = ""  # The reason is that of the last row that was left out.
         self.unknown: Counter[str] = Counter()
-        self.zero_dates: set[int] = set()  # numbers of the dates at which 0 stands for a missing displacement
+        self.zero_dates: set[int] = set()  # At these dates, 0 stands for a missing displacement.
         self.turned: dict[str, float] = {}
         self.fills = _Fills(path, field)
         self.places = _Places()
@@ -189,7 +189,7 @@ class _Gate:
     def batches(self) -> Iterator[PointBatch]:
         """Yield the points that are good; rows in cells without neighbours come with the last batch."""
         last: list[PointBatch] = []
-        for batch in self._sifted():
+        for batch in self._drop_fill_values():
             placed = self._unique(self.places.sift(batch))
             self.admitted += placed.pid.size
             self.last_reason = placed.refused[-1].reason if placed.refused else self.last_reason
@@ -203,9 +203,9 @@ class _Gate:
         if rest.pid.size or rest.refused:
             yield rest
         self.fills.refuse_another()
-        self._tell()
+        self._report_changes()
 
-    def _sifted(self) -> Iterator[PointBatch]:
+    def _drop_fill_values(self) -> Iterator[PointBatch]:
         """Yield batches without fill values; the first ones wait until enough is seen to judge what is one."""
         waiting: list[tuple[PointBatch, Float32, Bools]] = []
         held_bytes = 0
@@ -215,11 +215,11 @@ class _Gate:
             waiting.append((sound, *self.fills.note(sound)))
             held_bytes += sum(column.nbytes for column in batch.columns().values())
             if self.fills.n_ordinary >= JUDGED_ROWS or held_bytes > MAX_HELD_BYTES:
-                yield from starmap(self._measured, waiting)
+                yield from starmap(self._sift_and_check, waiting)
                 waiting = []
-        yield from starmap(self._measured, waiting)
+        yield from starmap(self._sift_and_check, waiting)
 
-    def _measured(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
+    def _sift_and_check(self, batch: PointBatch, raw: Float32, doubtful: Bools) -> PointBatch:
         batch = self.fills.sift(batch, raw, doubtful)
         # Who states metres states the motion of ice or of a landslide.
         in_metres = abs(self.stated.velocity_scale) >= MM_PER_UNIT["m/yr"]
@@ -234,14 +234,14 @@ class _Gate:
         """Return a batch with its longitudes wrapped and its fills unknown; refuse rows outside the area."""
         if not batch.pid.size:
             return batch
-        batch = self._without_series_fills(self._known_qualities(batch))
-        batch = self._on_earth(batch)
-        batch = self._in_area(batch)
+        batch = self._blank_series_fills(self._known_qualities(batch))
+        batch = self._drop_off_earth(batch)
+        batch = self._drop_outside_area(batch)
         if batch.pid.size and self.field.header.component is Component.LOS:
             self._check_line_of_sight(batch)
         return batch
 
-    def _on_earth(self, batch: PointBatch) -> PointBatch:
+    def _drop_off_earth(self, batch: PointBatch) -> PointBatch:
         longitude, latitude = batch.longitude, batch.latitude
         impossible = (np.abs(latitude) > 90) | (np.abs(longitude) > MAX_LONGITUDE)
         if impossible.mean() > MAX_STRAY_SHARE:
@@ -259,7 +259,7 @@ class _Gate:
                 self.turned.setdefault(f"{turn:+g}", float(longitude[beyond][0]))
         return replace(batch, longitude=longitude - 360 * np.round(longitude / 360))
 
-    def _in_area(self, batch: PointBatch) -> PointBatch:
+    def _drop_outside_area(self, batch: PointBatch) -> PointBatch:
         area = None if self.stated.crs is None else area_of_use(self.stated.crs)
         if area is None or not batch.pid.size:
             return batch
@@ -275,7 +275,7 @@ class _Gate:
             raise InputError(self.path, problem, "Check whether x and y are swapped, and the reference system")
         return batch.only(inside, f"it lies outside the area of {named}")
 
-    def _without_series_fills(self, batch: PointBatch) -> PointBatch:
+    def _blank_series_fills(self, batch: PointBatch) -> PointBatch:
         """Return a batch whose displacements are NaN where the file has a fill value."""
         scale = abs(self.stated.series_scale)
         series = batch.displacement_mm
@@ -352,7 +352,7 @@ class _Gate:
                 self.path, f"its direction is {stated[wrong]} by {wrong}, but {by_view}", "Correct the wrong one"
             )
 
-    def _tell(self) -> None:
+    def _report_changes(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""
         if not self.admitted:
             if not self.last_reason:
@@ -361,7 +361,7 @@ class _Gate:
             raise InputError(self.path, problem, "Correct that, or name other columns in a mapping")
         for turn, example in self.turned.items():
             self.changes.append(f"Longitudes beyond ±180 (such as {example:.2f}) were turned by {turn} degrees.")
-        self.changes += self.fills.told()
+        self.changes += self.fills.sentences()
         for name, number in self.unknown.items():
             self.changes.append(
                 f"{number:,} values of {name} are impossible or fill values, and were taken as unknown."
@@ -402,9 +402,9 @@ class _Fills:
         self.path, self.stated, self.is_table = path, field.stated, not field.stated.unique_ids
         # Feature tracking rounds to parts of a pixel, so that still ground is exactly zero there.
         self.with_zero = field.header.technique is not Technique.TRACKING
-        self.sample = np.empty(0, dtype=np.float32)  # ordinary values, as in the file
+        self.sample = np.empty(0, dtype=np.float32)  # Ordinary values are kept as in the file.
         self.n_ordinary = self.n_series = 0
-        self.n_distinct = self.n_most = 0  # of the sample: distinct values, and rows of the most frequent one
+        self.n_distinct = self.n_most = 0  # The sample has so many distinct values, and rows of the most frequent one.
         self.largest = 0.0
         self.counts: dict[float, int] = {}
         self.fills: set[float] = set()
@@ -448,7 +448,7 @@ class _Fills:
             raw = (raw - offset) / scale
         return raw, ((raw == 0) & self.with_zero) | _is_fill(raw)
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Return a sentence for each value that was taken as missing."""
         lines = [
             f"{self.counts[value]:,} rows hold {value:g}, which was taken for a missing value."
@@ -501,7 +501,7 @@ class _Places:
         full = self.counts >= FEW_POINTS
         if full.sum() > self.n_full:
             self.n_full = int(full.sum())
-            self.near = _widened(full)
+            self.near = _widen(full)
             batch, self.held = join_batches([*self.held, batch]), []
             row, col = _cells(batch)
         good = self.near[row, col]
@@ -515,7 +515,7 @@ class _Places:
         held = join_batches(self.held)
         if not held.pid.size:
             return held
-        groups, _ = scipy.ndimage.label(_widened(self.counts > 0))
+        groups, _ = scipy.ndimage.label(_widen(self.counts > 0))
         sizes = np.bincount(groups.ravel(), self.counts.ravel())
         own = sizes[groups[_cells(held)]]
         return held.only((own >= FEW_POINTS) | (own * 20 > sizes.max()), FAR)
@@ -526,7 +526,7 @@ def _cells(batch: PointBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return row, np.mod(np.floor(batch.longitude + 180), 360).astype(np.int64)
 
 
-def _widened(cells: Bools) -> Bools:
+def _widen(cells: Bools) -> Bools:
     side = 2 * FAR_CELLS + 1
     return np.asarray(scipy.ndimage.maximum_filter(cells, side, mode=("nearest", "wrap")), dtype=bool)
 
@@ -539,7 +539,8 @@ class _Ids:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)  # one bit per hash: most new ids are seen to be new
+        # Each hash has a bit, which shows that most new ids are new.
+        self.bits = np.zeros(2 ** (self.BITS - 3), dtype=np.uint8)
         self.chunks: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []  # (sorted hashes of ids, of contents)
 
     def sift(self, batch: PointBatch) -> PointBatch:
@@ -586,7 +587,7 @@ def _hashes(pid: NDArray[np.bytes_]) -> NDArray[np.uint64]:
     words = -(-max(pid.dtype.itemsize, 1) // 8)
     letters = np.ascontiguousarray(pid.astype(f"S{words * 8}")).view(np.uint64).reshape(pid.size, words)
     mixed = np.zeros(pid.size, dtype=np.uint64)
-    for number in range(words - 1, -1, -1):  # From the end, so that zero bytes behind an id change nothing.
+    for number in range(words - 1, -1, -1):  # Hashing from the end, zero bytes behind an id change nothing.
         mixed = _mix((mixed ^ letters[:, number]) * _MIXER[0])
     return mixed
 

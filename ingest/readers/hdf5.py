@@ -24,7 +24,7 @@ from ingest.readers.files import refuse_hollow
 from ingest.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"
-MIN_BYTES = 4096  # of a heap; the library refuses a smaller one itself
+MIN_BYTES = 4096  # The library itself refuses a heap of fewer bytes.
 MAX_BYTES = 2**26
 READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
@@ -34,7 +34,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc", ".grd"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
-MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
+MAX_CHUNK_BYTES = 2**28  # A chunk is unpacked whole, whatever part is read.
 MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
 MAX_OBJECTS = 10_000
 MAX_LIST = 10_000  # dates, coordinates of a row
@@ -100,7 +100,7 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
         return True
     _, _, size = _HEAD.unpack(head)
     if size < MIN_BYTES or place + size > file_size:
-        return True  # the library refuses it
+        return True  # The library refuses it.
     if size > MAX_BYTES:
         return False
     stream.seek(place)
@@ -127,22 +127,23 @@ def is_hdf5(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def open_file(path: Path) -> Iterator[h5py.File]:
     """Open a file. Raises InputError if a dataset takes values from another file or declares an impossible size."""
     with _reading(path, "the HDF5 file"):
-        file = _opened(path)
+        file = _open(path)
     try:
         with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
         yield file
-    except (OSError, RuntimeError, KeyError, OverflowError) as fault:  # of a value that was fetched without our help
+    # A value that was fetched without our help may be damaged.
+    except (OSError, RuntimeError, KeyError, OverflowError) as fault:
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY) from fault
     finally:
         with _reading(path, "the HDF5 file"):
             file.close()
 
 
-def _opened(path: Path) -> h5py.File:
+def _open(path: Path) -> h5py.File:
     """Open a file with the library. Raises InputError if a damaged heap would keep it in an endless loop."""
     if is_hdf5(path) and (fault := fault_of(path)):
         raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
@@ -171,7 +172,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     if not is_hdf5(path):
         return frozenset(), {}
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             return frozenset(file), attributes(path, file)
     except FAULTS:
         return frozenset(), {}
@@ -182,7 +183,7 @@ def holds(path: Path, name: str) -> bool:
     if not is_hdf5(path):
         return False
     try:
-        with _opened(path) as file:
+        with _open(path) as file:
             return name in file
     except FAULTS:
         return False
@@ -247,7 +248,7 @@ def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
 
 def numbers(path: Path, file: h5py.Group, name: str, where: Any = (), dtype: Any = np.float32) -> NDArray[Any]:
     """Return the values of a dataset, or of the part `where`, as float32; infinite values become NaN."""
-    with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
+    with np.errstate(over="ignore", invalid="ignore"):  # A damaged float64 may be larger than any float32.
         values: NDArray[Any] = _numbers(path, file, name, where).astype(dtype)
     values[~np.isfinite(values)] = np.nan
     return values
@@ -337,7 +338,7 @@ def _refuse_foreign(path: Path, file: h5py.File) -> None:
     seen = 0
     while waiting:
         prefix, group = waiting.pop()
-        if prefix.count("/") > MAX_DEPTH:  # a group may hold itself
+        if prefix.count("/") > MAX_DEPTH:  # A group may hold itself.
             raise InputError(path, f"its groups stand more than {MAX_DEPTH} deep", "Give one product per file")
         for name in group:
             seen += 1

@@ -21,7 +21,7 @@ FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km
 FINEST_M, COARSEST_M = 0.1, 100_000.0
 MAX_WKT_LETTERS = 20_000
 REMEDY = "Give the file as it was published"
-_TOLERANCE = 1e-3  # of a pixel
+_TOLERANCE = 1e-3  # Positions may differ by this share of a pixel.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Grid:
         return None if self.epsg == GEOGRAPHIC else self.epsg
 
     @classmethod
-    def of_image(cls, path: Path, image: DatasetReader) -> "Grid":
+    def from_image(cls, path: Path, image: DatasetReader) -> "Grid":
         """Return the grid of an image that is not rotated. Raises InputError."""
         to_map = image.transform
         if to_map.b or to_map.d:

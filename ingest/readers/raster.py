@@ -33,7 +33,7 @@ SIGNS = {
 COMPONENT_OF_SIGN = {word: component for component, words in SIGNS.items() for word in words}
 TOWARD = {word: sign for words in SIGNS.values() for word, sign in zip(words, (1.0, -1.0), strict=True)}
 MAX_PIXELS = 10**9
-MAX_COLUMNS = 10**6  # a row at least is read at a time
+MAX_COLUMNS = 10**6  # A row at least is read at a time.
 BLOCK_PIXELS = 200_000
 UNIT_TAGS = ("units", "unit", "UNITS", "UNIT", "UNITTYPE", "DATA_UNITS")
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
@@ -55,9 +55,9 @@ def is_geotiff(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
+def open_geotiff(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with a plausible size and position. Raises InputError for any other file."""
-    with of_sound_size(path, MAX_PIXELS) as dataset:
+    with open_of_sound_size(path, MAX_PIXELS) as dataset:
         refuse_unplaced(path, dataset)
         grid = dataset.transform
         if grid == Affine.identity() or not np.isfinite(grid[:6]).all() or grid.determinant == 0:
@@ -75,7 +75,7 @@ def refuse_unplaced(path: Path, dataset: DatasetReader) -> None:
 
 
 @contextmanager
-def of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
+def open_of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
     """Open a GeoTIFF (by its own driver only) whose declared size is plausible; else raises InputError."""
     try:
         with warnings.catch_warnings():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-UNIT_SQUARE_WITHIN = 0.05  # tables round the three parts to two or three decimals
-MAX_NAME_LENGTH = 200  # letters of a point's id that are shown
+UNIT_SQUARE_WITHIN = 0.05  # Tables round the three parts to two or three decimals.
+MAX_NAME_LENGTH = 200  # So many letters of a point's id are shown.
 
 
 class Component(StrEnum):
@@ -111,8 +111,8 @@ class Declaration:
     acquired_at: datetime | None = None
     platform: str | None = None
     direction: Direction | None = None
-    needs_period: bool = False  # whether the caller can use velocities only with the days that they cover
-    for_lacking: bool = False  # whether unit and sign hold only for files that state none, as those of a whole folder
+    needs_period: bool = False  # If true, the caller cannot use velocities without the days that they cover.
+    for_lacking: bool = False  # If true, unit and sign hold only for files of a folder that state none.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

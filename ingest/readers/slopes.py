@@ -9,7 +9,7 @@ import numpy as np
 from ingest.readers.records import Float32, Float64
 
 DAYS_PER_YEAR = 365.25
-BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 MB
+BLOCK_ROWS = 20_000  # So many rows of 300 dates in float64 take 48 MB.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def _block(displacement_mm: Float64, years: Float64) -> tuple[Float32, Float32]:
     known = np.isfinite(displacement_mm)
     weight = known.astype(np.float64)
     count = weight.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):  # rows without a known date become NaN
+    with np.errstate(divide="ignore", invalid="ignore"):  # Rows without a known date become NaN.
         # moments about each row's own means: no digits are lost to a large offset
         time = np.where(known, years - (weight @ years / count)[:, None], 0.0)
         value = np.where(known, displacement_mm, 0.0)

@@ -20,7 +20,7 @@ from ingest.models import Scene, ScenePair
 from ingest.readers.records import Float32
 
 PIECE_PX = 2048
-MARGIN_PX = 4  # around resampled pixels; wider than the kernel
+MARGIN_PX = 4  # Resampled pixels need a margin wider than the kernel.
 
 
 class PairImages(NamedTuple):
@@ -39,7 +39,7 @@ def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, in
     part = part or scene.pixel_grid
     with stored_tiff(scene.raster) as raster:
         if not same_lattice(part, scene.pixel_grid):
-            return _resampled(raster, scene.pixel_grid, part, shape)
+            return _resample(raster, scene.pixel_grid, part, shape)
         row, col = (round(shift) for shift in part.shift_from(scene.pixel_grid))
         return _window(raster, Window(col, row, part.cols, part.rows), shape)
 
@@ -57,14 +57,14 @@ def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None
     return values
 
 
-def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
+def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
     """Return power from cubically resampled amplitude; power itself would ring further below 0 at bright targets."""
     rows, cols = shape or (part.rows, part.cols)
     target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
     west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
     left, top = (int(np.floor(edge)) - MARGIN_PX for edge in ~own.transform @ (west, north))
     right, bottom = (int(np.ceil(edge)) + MARGIN_PX for edge in ~own.transform @ (east, south))
-    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # pictures are read from an overview
+    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # Pictures are read from an overview.
     width, height = max(1, (right - left) // step), max(1, (bottom - top) // step)
     power = _window(raster, Window(left, top, width * step, height * step), (height, width) if step > 1 else None)
     amplitude = np.full((rows, cols), np.nan, dtype=np.float32)

@@ -10,7 +10,7 @@ from core.locks import rows_of
 from core.pixel_grids import common_grid, footprint_of, same_lattice
 from ingest.models import Scene, ScenePair
 
-MIN_SHARE = 0.3  # of the smaller footprint; neighbouring slices overlap less
+MIN_SHARE = 0.3  # Images of a pair share this part of the smaller footprint; neighbouring slices share less.
 BATCH = 1000
 
 _ALIKE = """

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from core.errors import AlreadyLoaded, InputError, promised
 from core.geos import geos
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from core.pixel_grids import footprint_of
 from core.rasters import write_cog_blocks
 from core.storage import delete_files, save_with_raster
@@ -35,17 +35,17 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
     sha256 = files_sha256(_files_of(path, files[0]))
     scenes: list[Scene] = []
     try:
-        with locked(content_key(sha256)):
+        with hold_lock(content_key(sha256)):
             _forget_refused(sha256)
-            new = [file for file in files if not _known(path, sha256, file.header)]
+            new = [file for file in files if not _is_loaded(path, sha256, file.header)]
             if not new:
                 raise AlreadyLoaded(path, f"this very file is already loaded as {_numbers(sha256)}", "Nothing to do")
             for file in new:
                 with tempfile.TemporaryDirectory() as folder:
-                    scenes.append(_create(path, sha256, _placed(file, Path(folder)), submission, Path(folder)))
-    except BaseException as fault:  # the rows are rolled back, so their files are deleted
+                    scenes.append(_create(path, sha256, _place(file, Path(folder)), submission, Path(folder)))
+    except BaseException as fault:  # The rows are rolled back, so their files are deleted.
         scenes_forget(scenes)
-        if isinstance(fault, IntegrityError):  # another file of the same image is being loaded
+        if isinstance(fault, IntegrityError):  # Another file of the same image is being loaded.
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
         raise
     return scenes
@@ -112,7 +112,7 @@ def _forget_refused(sha256: str) -> None:
         cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
 
 
-def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
+def _is_loaded(path: Path, sha256: str, header: SceneHeader) -> bool:
     """Return whether the image is loaded from this same file. InputError if it is loaded from another file."""
     same = Scene.objects.ready().filter(polarisation=header.polarisation)
     if same.filter(file_sha256=sha256).exists():
@@ -135,7 +135,7 @@ def _numbers(sha256: str) -> str:
     return " and ".join(f"scene {number}" for number in numbers)
 
 
-def _placed(file: SceneFile, folder: Path) -> SceneFile:
+def _place(file: SceneFile, folder: Path) -> SceneFile:
     """Return an image on a map grid: its own, or projected as its track's other images are, using loaded elevation."""
     if file.projected is None:
         return file
@@ -172,7 +172,7 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
         raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
     deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
-    if deleted:  # its row and pairs are used again
+    if deleted:  # The row and pairs of a deleted image are used again.
         row.pk, row.loaded_at = deleted.pk, timezone.now()
     save_with_raster(row, cog)
     return row

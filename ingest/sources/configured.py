@@ -36,7 +36,7 @@ def allow_list(setting: str = "OUTBOUND_HOSTS") -> AllowList:
         hosts = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
         hosts = COPERNICUS_HOSTS if hosts == [COPERNICUS_CATALOGUE] else hosts
     try:
-        return AllowList.of(hosts)
+        return AllowList.parse(hosts)
     except ValueError as fault:
         raise ImproperlyConfigured(f"{setting}: {fault}") from fault
 

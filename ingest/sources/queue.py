@@ -58,7 +58,7 @@ def downloads_due() -> QuerySet[SceneDownload]:
     While a download waits because its whole archive is away or refuses the sign-in, no other of that archive is due.
     """
     paused = SceneDownload.objects.filter(PUT_OFF_BY_ARCHIVE, next_try_at__gt=timezone.now()).values("source")
-    due = SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).exclude(source__in=paused)
+    due = SceneDownload.objects.filter(LEASE.due() | LEASE.is_expired()).exclude(source__in=paused)
     return due.order_by(F("next_try_at").asc(nulls_first=True), "-acquired_at", "id")
 
 

@@ -18,7 +18,7 @@ from core.failures import Cause, cause_of, delay, reason_of
 from core.geos import geos
 from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
 from core.leases import NO_FAULT, Progress, heartbeat
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from core.storage.inputs import input_delete, input_put, input_store, is_path
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, SceneDownload
@@ -40,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
 PROLONG_SECONDS = 5.0
-MAX_FOUND = 200  # per area and product in one search
+MAX_FOUND = 200  # One search returns so many images per area and product.
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
-ROOM_WAIT = timedelta(minutes=10)  # until the next attempt to find room for a file
+ROOM_WAIT = timedelta(minutes=10)  # Room for a file is sought again after this time.
 STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that sends less in this time is abandoned
 
 
@@ -56,7 +56,7 @@ class Search(NamedTuple):
 
 
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Search images of the last `days` in areas; nothing is stored. limit: most new ones. Raises SourceError."""
+    """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError."""
     end = timezone.now()
     most = MAX_FOUND
     allowed = configured.allow_list()
@@ -121,10 +121,10 @@ def download_fetch(
     *, download: SceneDownload, until: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
 ) -> SceneDownload:
     """Fetch the file of a claimed row and queue it for loading; record the outcome in the row and return it."""
-    wanted = _wanted(download)
+    wanted = _transfer_request(download)
     known = Known(download.etag, download.modified, download.damaged)
     try:
-        fetched = fetch(configured.download_session(), wanted, known, _around(download, until, sleep))
+        fetched = fetch(configured.download_session(), wanted, known, _transfer_callbacks(download, until, sleep))
     except (Hopeless, HostRefused) as fault:
         wanted.part.unlink(missing_ok=True)
         _settle(download, State.FAILED, fault)
@@ -140,7 +140,7 @@ def download_fetch(
     else:
         try:
             _hand_over(download, wanted.path, fetched.size_bytes)
-        except OSError as fault:  # the object store is unavailable; the fetched bytes are kept
+        except OSError as fault:  # The object store is unavailable; the fetched bytes are kept.
             wanted.path.replace(wanted.part)
             LEASE.give_back(download, reason_of(fault), cause_of(fault))
     download.refresh_from_db()
@@ -167,7 +167,7 @@ def room_make(*, needed_bytes: int, besides: Sequence[int] = ()) -> list[int]:
     folder, store = Path(settings.ACQUIRE_FOLDER), input_store()
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
-    with locked(Lock.DOWNLOADS):
+    with hold_lock(Lock.DOWNLOADS):
         coming = LEASE.alive().exclude(pk__in=besides)
         coming_bytes = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
         stored = sum(entry.size_bytes for entry in store.entries("downloads/")) if store else 0
@@ -192,7 +192,9 @@ def _delete_file(row: SceneDownload) -> None:
     logger.info("%s made way for a newer image", row.scene_id)
 
 
-def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[[float], None]) -> TransferCallbacks:
+def _transfer_callbacks(
+    download: SceneDownload, until: Callable[[], bool], sleep: Callable[[float], None]
+) -> TransferCallbacks:
     prolonged_at, progress = 0.0, Progress(stalled_after=STALLED_AFTER, most=timedelta.max)
 
     def go_on(done: int, resumable: bool) -> bool:
@@ -208,7 +210,7 @@ def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[
         return LEASE.prolong(download, bytes_done=done)
 
     def remember(known: Known) -> None:
-        LEASE.held(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
+        LEASE.held_row(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
 
     def room(coming_bytes: int) -> None:
         room_make(needed_bytes=coming_bytes, besides=[download.pk])
@@ -222,7 +224,7 @@ def _around(download: SceneDownload, until: Callable[[], bool], sleep: Callable[
     )
 
 
-def _wanted(download: SceneDownload) -> Wanted:
+def _transfer_request(download: SceneDownload) -> Wanted:
     checksum = Checksum(download.checksum_algorithm, download.checksum) if download.checksum else None
     path = Path(settings.ACQUIRE_FOLDER) / str(download.pk) / download.file_name
     return Wanted(download.url, path, download.size_bytes, checksum, configured.IF_DENIED.get(download.source, ""))
@@ -289,7 +291,7 @@ def _settle(download: SceneDownload, state: str, fault: Exception, **values: Any
 
 
 def _part_bytes(download: SceneDownload) -> int:
-    part = _wanted(download).part
+    part = _transfer_request(download).part
     return part.stat().st_size if part.exists() else 0
 
 

@@ -48,24 +48,26 @@ def points_around(*, product: Product, stations: Sequence[Station]) -> list[Poin
 
     Any number of stations takes two queries.
     """
-    stretches = [math.cos(math.radians(one.position.y)) for one in stations]  # metres on the ground per EPSG:3857 metre
+    stretches = [
+        math.cos(math.radians(station.position.y)) for station in stations
+    ]  # metres on the ground per EPSG:3857 metre
     reaches = [RADII_M[-1] / stretch for stretch in stretches]
     away: list[list[float]] = [[] for _ in stations]
-    for at, distance in _near(product, stations, reaches, "away", "", "away", ENOUGH_POINTS):
+    for at, distance in _rows_near(product, stations, reaches, "away", "", "away", ENOUGH_POINTS):
         away[at].append(distance * stretches[at])
-    radii_m = [radius_by_density(sorted(one)) for one in away]
+    radii_m = [radius_by_density(sorted(distances)) for distances in away]
     reaches = [(radius or 0.0) / stretch for radius, stretch in zip(radii_m, stretches, strict=True)]
     columns = f"""
         velocity_mm_yr::float8, velocity_std_mm_yr::float8, los_east::float8, los_north::float8, los_up::float8,
         count(*) OVER (),
         (SELECT packed FROM {SERIES} AS s WHERE s.product_id = points.product_id AND s.pid = points.pid)"""  # noqa: S608
     found: list[list[Sequence[Any]]] = [[] for _ in stations]
-    for at, *row in _near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MAX_POINTS):
+    for at, *row in _rows_near(product, stations, reaches, columns, "AND away <= reach", "md5(pid)", MAX_POINTS):
         found[at].append(row)
     return [_summary(product, radius, rows) if radius else None for radius, rows in zip(radii_m, found, strict=True)]
 
 
-def _near(
+def _rows_near(
     product: Product,
     stations: Sequence[Station],
     reaches: Sequence[float],
@@ -85,12 +87,12 @@ def _near(
                 WHERE product_id = {product.pk:d} AND tile_point && ST_Expand(here, reach)
             ) AS points WHERE reach > 0 {condition} ORDER BY {order} LIMIT {most:d}
         ) AS near"""  # noqa: S608
-    positions = [tuple(one.position) for one in stations]
+    positions = [tuple(station.position) for station in stations]
     return [*rows_of(sql, [[x for x, _ in positions], [y for _, y in positions], list(reaches)])]
 
 
 def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -> PointsAround:
-    numbers = np.array([[math.nan if one is None else one for one in row[:5]] for row in rows], dtype=np.float64)
+    numbers = np.array([[math.nan if value is None else value for value in row[:5]] for row in rows], dtype=np.float64)
     packed = [bytes(row[6]) for row in rows if row[6] is not None]
     series = np.empty((len(rows), 0), dtype=np.float32)
     if product.has_series and len(packed) == len(rows):

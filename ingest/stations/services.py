@@ -7,7 +7,7 @@ from django.contrib.gis.geos import Point
 from django.db import connection
 
 from core.errors import AlreadyLoaded
-from core.locks import content_key, locked
+from core.locks import content_key, hold_lock
 from ingest.formats.registry import open_stations, recognise
 from ingest.models import Gauge, Station, StationFile
 from ingest.readers.files import file_sha256
@@ -27,7 +27,7 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
     """Load the stations or gauges of a file, or nothing. Raises InputError (AlreadyLoaded for the same file)."""
     stations = open_stations(path, submission.source_format, submission.declared)
     sha256 = file_sha256(path)
-    with locked(content_key(sha256)):
+    with hold_lock(content_key(sha256)):
         if StationFile.objects.filter(file_sha256=sha256).exists():
             raise AlreadyLoaded(path, "this file of stations is already loaded", "Nothing to do")
         file = StationFile.objects.create(
@@ -40,25 +40,25 @@ def stations_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> S
         )
         Station.objects.bulk_create(
             Station(
-                technique=one.technique.value,
-                frame=one.frame,
-                packed=one.columns_mm.astype("<f4").tobytes(),
-                **_common(file, one),
+                technique=station.technique.value,
+                frame=station.frame,
+                packed=station.columns_mm.astype("<f4").tobytes(),
+                **_common(file, station),
             )
-            for one in stations
-            if isinstance(one, StationSeries)
+            for station in stations
+            if isinstance(station, StationSeries)
         )
         Gauge.objects.bulk_create(
-            Gauge(kind=one.kind.value, packed=one.values.astype("<f4").tobytes(), **_common(file, one))
-            for one in stations
-            if isinstance(one, GaugeSeries)
+            Gauge(kind=station.kind.value, packed=station.values.astype("<f4").tobytes(), **_common(file, station))
+            for station in stations
+            if isinstance(station, GaugeSeries)
         )
         return file
 
 
-def _common(file: StationFile, one: StationSeries | GaugeSeries) -> dict[str, Any]:
-    position = Point(one.longitude, one.latitude, srid=4326)
-    return {"file": file, "code": one.code, "position": position, "dates": list(one.dates)}
+def _common(file: StationFile, station: StationSeries | GaugeSeries) -> dict[str, Any]:
+    position = Point(station.longitude, station.latitude, srid=4326)
+    return {"file": file, "code": station.code, "position": position, "dates": list(station.dates)}
 
 
 def stations_settle() -> int:

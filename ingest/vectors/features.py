@@ -16,7 +16,7 @@ from ingest.vectors import layers
 from ingest.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
-TOLERANCE_DEGREES = 0.01  # beyond ±180 and ±90, as in Natural Earth's Antarctica
+TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
 Project = Callable[..., Any] | None
 
 
@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     """
 
     types: frozenset[str]
-    one: str
+    a_geometry: str
     a_type: str
     types_words: str
     most_geojson_bytes: int
@@ -127,9 +127,9 @@ def _feature(
     path: Path, wanted: Wanted, properties: dict[str, Any], geometry: BaseGeometry | None, to_degrees: Project
 ) -> Feature:
     if geometry is None or geometry.is_empty:
-        return Feature(properties, None, f"no {_bare(wanted)}")
+        return Feature(properties, None, f"no {wanted.a_geometry.partition(' ')[2]}")
     kind = geometry.geom_type
-    if kind == "GeometryCollection":  # as KML may write several parts
+    if kind == "GeometryCollection":  # KML may write several parts so.
         parts = [part for part in get_parts(geometry) if part.geom_type in wanted.types]
         geometry = union_all(parts) if parts else geometry
     if geometry.geom_type not in wanted.types:
@@ -138,13 +138,9 @@ def _feature(
     if to_degrees is not None:
         flat = transform(flat, to_degrees, interleaved=False)
     if not np.isfinite(get_coordinates(flat)).all():
-        return Feature(properties, None, f"{wanted.one} with a coordinate that is not a number")
+        return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
     return Feature(properties, flat)
-
-
-def _bare(wanted: Wanted) -> str:
-    return wanted.one.split(" ", 1)[1]
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:

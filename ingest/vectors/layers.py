@@ -91,7 +91,7 @@ def layers_in(path: Path) -> list[Layer]:
     """Return the layers of a file, after it was checked. Raises InputError."""
     listed = _check(path)
     with _readable(path) as file:
-        listed = listed or _guarded(path, lambda: _pyogrio().list_layers(file).tolist())
+        listed = listed or _guard(path, lambda: _pyogrio().list_layers(file).tolist())
         most = MAX_KML_LAYERS if path.suffix.lower() == KML else MAX_LAYERS
         if len(listed) > most:
             problem = gettext_noop("it holds %(number)s layers; the limit is %(most)s")
@@ -113,9 +113,9 @@ def batches_of(
     with _readable(path) as file, ExitStack() as stack:
         options = {"columns": list(names), "where": where, "batch_size": rows, "use_pyarrow": True} | _options(path)
         source = _pyogrio().raw.open_arrow(file, layer=layer.name, **options)
-        described, reader = _guarded(path, lambda: stack.enter_context(source))
+        described, reader = _guard(path, lambda: stack.enter_context(source))
         geometry, batches = described["geometry_name"] or "wkb_geometry", iter(reader)
-        while (batch := _guarded(path, lambda: next(batches, None))) is not None:
+        while (batch := _guard(path, lambda: next(batches, None))) is not None:
             yield batch.select(list(names)), batch.column(geometry)
 
 
@@ -145,7 +145,7 @@ def _options(path: Path) -> dict[str, str]:
 
 def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
     describe = _pyogrio().read_info
-    described = _guarded(path, lambda: describe(file, layer=name, force_feature_count=True, **_options(path)))
+    described = _guard(path, lambda: describe(file, layer=name, force_feature_count=True, **_options(path)))
     names = [str(field) for field in described["fields"]]
     crs = described["crs"]
     if crs is None and (prj := _sibling(path, ".prj") if path.suffix.lower() == SHAPEFILE else None) is not None:
@@ -163,7 +163,7 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
     return Layer(name, names, numbers, epsg, kind, int(described["features"]))
 
 
-def _guarded(path: Path, call: Callable[[], Any]) -> Any:
+def _guard(path: Path, call: Callable[[], Any]) -> Any:
     """Return what a call of pyogrio returns, with its errors as InputError.
 
     So are its warnings: a file with one is not read as it was meant.

@@ -26,19 +26,20 @@ CHECK_SOURCE = gettext_noop("Check where this file comes from")
 
 
 @contextmanager
-def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MAX_BYTES) -> Iterator[Path]:
+def unpack(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MAX_BYTES) -> Iterator[Path]:
     """Yield the unpacked layer of a zip (of several, that `named` matches), or any other file. Raises InputError."""
     if path.suffix.lower() != ".zip":
         yield path
         return
     try:
         with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
-            main, members = _chosen(path, archive, named, most_bytes)
+            main, members = _choose(path, archive, named, most_bytes)
             for info in members:
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
     except FAULTS as fault:
-        if isinstance(fault, OSError) and fault.errno is not None:  # from a disk; errors of unpacking have no number
+        # Only errors of a disk have a number, those of unpacking have none.
+        if isinstance(fault, OSError) and fault.errno is not None:
             raise
         raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 
@@ -49,12 +50,12 @@ def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
         return path.stem
     try:
         with zipfile.ZipFile(path) as archive:
-            return PurePosixPath(_chosen(path, archive, named)[0].filename).stem
+            return PurePosixPath(_choose(path, archive, named)[0].filename).stem
     except zipfile.BadZipFile as fault:
         raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:120]) from fault
 
 
-def _chosen(
+def _choose(
     path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None, most_bytes: int = MAX_BYTES
 ) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
     members = [info for info in archive.infolist() if not info.is_dir()]

@@ -21,7 +21,7 @@ from lab.simulation.sar.recipes import Recipe, gamma_step, homogeneous, joined_f
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import SAMPLE_WINDOW
-from ml.coherence.change import of_scatterers
+from ml.coherence.change import scatterer_bands
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.runtime.box_mean import Size
@@ -69,7 +69,7 @@ def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     if pair.moments is None:
         raise ValueError("the pair lacks its moments")
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    of_ground = [bands[name] for name in of_scatterers(bands)]
+    of_ground = [bands[name] for name in scatterer_bands(bands)]
     sample = bands["coherence"] - sample_coherence(pair.moments, SAMPLE_WINDOW)
     estimate, sigma, gamma, error = (part[picked].ravel() for part in (*of_ground, pair.gamma, sample))
     return np.column_stack([estimate - gamma, sigma, gamma, error]).astype(np.float64)
@@ -115,7 +115,7 @@ def _step_responses(name: str, methods: Sequence[str], scene: int) -> dict[str, 
     pair, (_, windows), lines = gamma_step(generator(Purpose.BENCHMARK, STEP, scene)), GROUNDS[name], {}
     for method in methods:
         bands = estimated(method, pair, windows.get(method, SAMPLE_WINDOW))
-        line = np.mean(bands[of_scatterers(bands)[0]][EDGE_PX:-EDGE_PX], axis=0)
+        line = np.mean(bands[scatterer_bands(bands)[0]][EDGE_PX:-EDGE_PX], axis=0)
         lines[method] = np.asarray(line, dtype=np.float64)[:, None]
     return lines
 

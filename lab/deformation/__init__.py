@@ -3,4 +3,4 @@
 from ml.deformation import DeformationMethod
 from ml.runtime.methods import methods
 
-CONFIGS = {name: DeformationMethod.named(name).new_config for name in methods("deformation")}
+CONFIGS = {name: DeformationMethod.find(name).new_config for name in methods("deformation")}

@@ -28,7 +28,7 @@ from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
 from ml.deformation.decision import Weights, terms
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.points import Float32
-from ml.deformation.infer import look, with_network
+from ml.deformation.infer import decide_with_network, look
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.reliability import fit
@@ -107,7 +107,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
             tracks = tile.tracks[:count]
             # With the decision "network" it is asked on all cells, not only near proposed ones.
             known = look([cloud(track) for track in tracks], network, config=NetworkConfig(decision="network"))
-            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.witnesses)], axis=-1)
+            planes = np.stack([placed(plane, known.transform, tile) for plane in terms(known.evidence)], axis=-1)
             planes[np.isnan(planes).any(axis=-1)] = IMPOSSIBLE
             toward = placed(known.rate_mm_yr, known.transform, tile) > 0
             moves = np.abs(truth_of(tile, tracks).rate_mm_yr) >= STILL_MM_YR
@@ -188,7 +188,7 @@ def places(folder: Path, number: int) -> NDArray[np.float64]:
     rows = []
     for both in (0, 1):
         tracks = tile.tracks[: 1 + both]
-        result = with_network([cloud(track) for track in tracks], network)
+        result = decide_with_network([cloud(track) for track in tracks], network)
         score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, tracks).rate_mm_yr)
         rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
     return np.concatenate(rows)

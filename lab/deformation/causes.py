@@ -28,7 +28,7 @@ from lab.simulation.seeds import Purpose, generator, log_uniform
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
 from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float64, PointCloud, sorted_points
-from ml.deformation.infer import with_network
+from ml.deformation.infer import decide_with_network
 from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
@@ -133,7 +133,7 @@ def _of_view(
     tracks: list[TileTrack],
     heights: bool,
 ) -> Iterator[Sample]:
-    result = with_network(clouds, network)
+    result = decide_with_network(clouds, network)
     held = [sorted_points(points) for points in clouds]
     bands = result.bands()
     flagged = areas_in(bands, result.transform)

@@ -30,9 +30,9 @@ from ml.deformation.features.channels import still_rate_of
 from ml.deformation.filters.baseline import LocalRate
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, completed, judged, scored
+from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, complete, judge, score_track
 from ml.networks.resnet import ResNet18
-from ml.rasters.areas import CLASSES, by_sign
+from ml.rasters.areas import CLASSES, split_by_sign
 from ml.runtime.checkpoints import load, read_card, write_card
 from ml.runtime.device import ready
 
@@ -69,7 +69,7 @@ def seen_on(network: ResNet18, number: int) -> list[Seen]:
 def _seen(network: ResNet18, kind: str, tile: Tile) -> Seen:
     track = tile.tracks[0]
     grid = grid_robust(cloud(track), workers=1)
-    by_gain = [scored(network, grid, CPU, (gain,), LocalRate()) for gain in GAINS]
+    by_gain = [score_track(network, grid, CPU, (gain,), LocalRate()) for gain in GAINS]
     odds = np.stack([placed(score, grid.transform, tile) for score, _ in by_gain])
     moves = np.abs(truth_of(tile, [track]).rate_mm_yr) >= STILL_MM_YR
     seen = Seen(kind, odds, placed(by_gain[0][1], grid.transform, tile), points_on(tile, [track]), moves)
@@ -86,7 +86,7 @@ def counts(all_seen: Sequence[Seen], kind: str, odds: Sequence[Float32], thresho
         if seen.kind != kind:
             continue
         probability = expit(np.nan_to_num(of - np.float32(threshold), nan=UNSEEN))
-        signs = dict(zip(CLASSES, by_sign(probability, seen.rate_mm_yr), strict=True))
+        signs = dict(zip(CLASSES, split_by_sign(probability, seen.rate_mm_yr), strict=True))
         areas = areas_of(signs, seen.points)
         if seen.heart is None:
             counted.append(sum(not (area.mask & seen.moves).any() for area in areas))
@@ -145,8 +145,8 @@ def windows(network: ResNet18, number: int) -> tuple[Float64, Float64]:
     sparse = np.where(rng.random(errors.shape) < SPARSE, errors, np.nan)
     fields = np.stack([*(strength * errors + motion for strength in ERRORS), sparse + motion]).astype(np.float32)
     flat = torch.from_numpy(fields.reshape(-1, WINDOW, WINDOW))
-    odds = np.array([logit(np.clip(judged(network, flat, (gain,)), 1e-9, 1 - 1e-9)) for gain in GAINS])
-    cycles = completed(torch.from_numpy(errors)[None]).diff().abs() * (2 * YEARS / WAVELENGTH_MM)
+    odds = np.array([logit(np.clip(judge(network, flat, (gain,)), 1e-9, 1 - 1e-9)) for gain in GAINS])
+    cycles = complete(torch.from_numpy(errors)[None]).diff().abs() * (2 * YEARS / WAVELENGTH_MM)
     folded = [float((gain * cycles > 0.5).float().mean()) for gain in GAINS]
     return np.moveaxis(odds.reshape(len(GAINS), *fields.shape[:2]), 0, -1), np.array(folded)
 

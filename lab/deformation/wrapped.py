@@ -20,7 +20,7 @@ from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from lab.training import Batch, TrainingRecipe, TrainingTask
 from ml.deformation.gridding.points import Float32
-from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, completed, overwrapped
+from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, complete, overwrap
 from ml.networks.resnet import ResNet18
 from ml.runtime.checkpoints import Card
 
@@ -103,9 +103,9 @@ def of_fields(rng: np.random.Generator, pool: TilePool, n: int) -> dict[str, Ten
             if not FAR < nearest < NEAR and len(velocities) < n:
                 velocities.append(one.tracks[0].velocity_mm_yr[cut])
                 moves.append(nearest >= NEAR)
-    filled = completed(torch.from_numpy(np.stack(velocities)))
+    filled = complete(torch.from_numpy(np.stack(velocities)))
     gains = torch.from_numpy(rng.choice(GAINS, n).astype(np.float32))
-    phase = overwrapped(filled * gains[:, None, None], 1.0)
+    phase = overwrap(filled * gains[:, None, None], 1.0)
     return {"field": phase[:, None] / math.pi, "field_moves": torch.tensor(moves, dtype=torch.float32)}
 
 

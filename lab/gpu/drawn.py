@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.coherence.features import Facts
-from ml.coherence.network import registered
+from ml.coherence.network import register
 from ml.coherence.registration import facts_of
 
 SCALES_PX = (4, 8, 16, 48)  # of textures and parcels
@@ -63,7 +63,7 @@ def batch_of(drawn: Drawn, chance: torch.Generator) -> Mapping[str, Tensor]:
         facts_of([power], float(drawn.looks) if known else None)
         for power, known in zip(drawn.power, stated.tolist(), strict=True)
     ]
-    log_power = torch.stack([registered(power, one) for power, one in zip(drawn.power, facts, strict=True)])
+    log_power = torch.stack([register(power, one) for power, one in zip(drawn.power, facts, strict=True)])
     rows = torch.tensor([Facts.row(one) for one in facts], dtype=torch.float32, device=chance.device)
     return {"log_power": log_power, "facts": rows, "moments": drawn.moments, "gamma": drawn.gamma}
 

@@ -55,14 +55,14 @@ def cells_of(size: int) -> Tensor:
 def coherence_on(device: torch.device, power: Tensor) -> Tensor:
     """Return coherence over WINDOW and of the scatterers, (2, rows, cols)."""
     on_place = power.to(device)
-    found = coherence.shipped(device).estimate(on_place, facts_of([on_place]), [WINDOW, SCATTERERS])
+    found = coherence.load_shipped(device).estimate(on_place, facts_of([on_place]), [WINDOW, SCATTERERS])
     return torch.stack([one.coherence for one in found]).cpu()
 
 
 def offsets_on(device: torch.device, power: Tensor) -> Tensor:
     """Return dx and dy of nodes, (2, nodes, nodes), px."""
     source = ImagePair(*power.numpy()).source()
-    found = offsets.track(source, offsets.shipped(device), SEARCH_PX)
+    found = offsets.track(source, offsets.load_shipped(device), SEARCH_PX)
     return torch.stack([found.dx_px, found.dy_px]).cpu()
 
 

@@ -98,7 +98,7 @@ def _estimates(net: nn.Module, batch: Mapping[str, Tensor], windows: Sequence[Wi
     if not isinstance(net, CoherenceNet):
         raise TypeError(f"{type(net).__name__} is no network of coherence")
     seen = features(batch["log_power"], None, batch["facts"])
-    return net.answer(net.of_pixels(seen.image), seen.planes, batch["facts"], windows)
+    return net.answer(net.pixel_features(seen.image), seen.planes, batch["facts"], windows)
 
 
 def _apart(own: Estimate, taught: Estimate) -> Tensor:

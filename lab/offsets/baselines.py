@@ -15,7 +15,7 @@ import torch
 from lab.simulation.sar.system import Float32
 from ml.offsets.infer import track_offsets
 from ml.offsets.network import Tracker, track
-from ml.offsets.resampling import at_posting
+from ml.offsets.resampling import interpolate_to_posting
 from ml.rasters.imagery import ImagePair
 from ml.runtime.methods import methods
 from ml.statistics.intervals import Float64
@@ -78,7 +78,7 @@ def over_area(images: ImagePair, size_px: float, search: int, posting: int) -> d
     """Track by the law over windows of size_px."""
     source = images.source()
     found = track(source, Tracker(None, torch.device("cpu"), size_px=size_px), search)
-    return {name: band.numpy() for name, band in at_posting(found, source.shape, posting)._asdict().items()}
+    return {name: band.numpy() for name, band in interpolate_to_posting(found, source.shape, posting)._asdict().items()}
 
 
 def overlap(size_px: float, posting_px: int) -> Float64:

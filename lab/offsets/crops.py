@@ -22,10 +22,10 @@ from lab.offsets.real_chips import training_scenes
 from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.system import Float32
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
-from ml.offsets.evidence import KEPT_LAGS, Evidence, evidence
-from ml.offsets.law import Law, law_from
-from ml.offsets.resampling import at_nodes, gathered, whole
-from ml.offsets.tracking import correlated, prior
+from ml.offsets.autocorrelation import Autocorrelation, autocorrelation_from
+from ml.offsets.evidence import KEPT_LAGS, LagProducts, evidence
+from ml.offsets.resampling import gather, node_means, whole
+from ml.offsets.tracking import correlation_channels, prior
 from ml.runtime.box_mean import box_mean
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
@@ -67,15 +67,15 @@ class Crop(NamedTuple):
 
     texture: Tensor
     channels: Tensor
-    held: Evidence
+    held: LagProducts
     start: Tensor
     truth: Tensor
     bands: Float32
 
     @property
-    def law(self) -> Law:
+    def autocorrelation(self) -> Autocorrelation:
         """Return the law, which takes longer than all else of a crop; the published form does without it."""
-        return _law(self.bands.tobytes())
+        return _autocorrelation(self.bands.tobytes())
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
@@ -95,9 +95,9 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=LAWS_KEPT)
-def _law(bands: bytes) -> Law:
+def _autocorrelation(bands: bytes) -> Autocorrelation:
     fields = np.frombuffer(bands, np.float32).reshape(2, BAND).tolist()
-    return law_from([band_from(band) for band in fields], torch.device("cpu"))
+    return autocorrelation_from([band_from(band) for band in fields], torch.device("cpu"))
 
 
 def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: str, row: int, col: int) -> Crop:
@@ -111,9 +111,13 @@ def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: 
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
     with torch.no_grad():
         held = evidence(reference, wide, start, far)
-        channels = correlated(held, start) if form == OFFSETS else prior(held, start, _law(bands.tobytes()))
-    target = at_nodes(truth[:, row : row + rows, col : col + cols])
-    return Crop(torch.stack([reference, gathered(images[1], start, row, col)]), channels, held, start, target, bands)
+        channels = (
+            correlation_channels(held, start)
+            if form == OFFSETS
+            else prior(held, start, _autocorrelation(bands.tobytes()))
+        )
+    target = node_means(truth[:, row : row + rows, col : col + cols])
+    return Crop(torch.stack([reference, gather(images[1], start, row, col)]), channels, held, start, target, bands)
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor, bands: Float32) -> tuple[Tensor, Tensor, Float32]:
@@ -163,7 +167,7 @@ def draw(rng: np.random.Generator, settings: Settings, held: Sources) -> Crop:
         scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
     images, truth, bands = turned(rng, scene[:2], scene[2:4], bands)
     row, col = (int(rng.integers(0, n - size + 1)) for n in images.shape[1:])
-    start = likely_start(rng, at_nodes(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
+    start = likely_start(rng, node_means(torch.nan_to_num(truth[:, row : row + size, col : col + size])))
     return crop_at(images, truth, start, bands, settings.form, row, col)
 
 
@@ -182,7 +186,11 @@ class Crops:
     def at(self, number: int) -> Crop:
         """Return one of the crops."""
         parts = {name: torch.from_numpy(array[number].astype(np.float32)) for name, array in self.arrays.items()}
-        held, left, bands = Evidence(*map(parts.pop, Evidence._fields)), parts.pop("left"), parts.pop("bands").numpy()
+        held, left, bands = (
+            LagProducts(*map(parts.pop, LagProducts._fields)),
+            parts.pop("left"),
+            parts.pop("bands").numpy(),
+        )
         return Crop(**parts, held=held, truth=parts["start"] + left, bands=bands)
 
 

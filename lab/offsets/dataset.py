@@ -31,9 +31,9 @@ from lab.simulation.sar.recipes import (
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.autocorrelation import SCALES_PX, Band, learned_bands, looks_of
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import SCALES_PX, Band, learned_bands, looks_of
-from ml.offsets.resampling import at_nodes, whole
+from ml.offsets.resampling import node_means, whole
 from ml.offsets.texture import texture
 
 SIZE_PX, MIN_POWER = 160, 1e-6
@@ -119,11 +119,11 @@ def _prepared(make: Callable[..., SarPair], size: int, scene: int) -> Draw:
 
 
 def bands_of(seen: Tensor, power: Tensor) -> Float32:
-    """Learn what a pair shares, from where its ground lies: the fields of law.Band for rows and columns, (2, BAND).
+    """Learn what a pair shares, from where its ground lies: the fields of Band for rows and columns, (2, BAND).
 
     seen: PLANES of the pair, (5, rows, cols); power: (2, rows, cols), linear.
     """
-    images, start = seen[:2], whole(at_nodes(seen[2:4]).nan_to_num())
+    images, start = seen[:2], whole(node_means(seen[2:4]).nan_to_num())
     nodes = start.shape[1:]
     far = int(start.abs().max()) + KEPT_LAGS
     rows, cols = (n * NODE_PX for n in nodes)

@@ -19,7 +19,7 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, joined_fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.resampling import at_nodes
+from ml.offsets.resampling import node_means
 from ml.rasters.imagery import ImagePair
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
@@ -56,7 +56,7 @@ AT = Nodes()
 
 def errors(bands: Mapping[str, Float32], pair: SarPair) -> Float64:
     """Return the `errors_against` the motion of a simulated pair, without EDGE_NODES along every side."""
-    truth = at_nodes(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px]))).numpy()
+    truth = node_means(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px]))).numpy()
     return errors_against(truth, bands, EDGE_NODES)
 
 

@@ -17,7 +17,7 @@ from lab.offsets.foreign_imaging import imaged
 from lab.results import Compared
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.resampling import at_nodes
+from ml.offsets.resampling import node_means
 from ml.statistics.intervals import Float64, Interval
 
 NAME, VERSION = "offsets-foreign", "1"
@@ -39,7 +39,7 @@ def measure(methods: Sequence[str], job: int) -> dict[str, Float64]:
     """Measure a pair. Returns method -> (nodes, 10): columns of `all_errors`, then 1 if the ground is coherent."""
     pair = make_pair(job)
     inner = slice(EDGE_NODES, -EDGE_NODES)
-    coherent = at_nodes(torch.from_numpy(pair.gamma))[inner, inner].flatten().numpy() >= MIN_COHERENCE
+    coherent = node_means(torch.from_numpy(pair.gamma))[inner, inner].flatten().numpy() >= MIN_COHERENCE
     found = all_errors(methods, pair, SEARCH_FIELDS_PX)
     return {name: np.column_stack([rows, coherent]) for name, rows in found.items()}
 

@@ -28,7 +28,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
     """Make network, training task and card. Raises InputError if required real chips are missing."""
     task = OffsetTrainingTask(settings, cache)
     network = CCResSiamNet(settings.form, PRIOR[settings.form])
-    name = OffsetsMethod.named("cc-res-siamnet" if settings.form == OFFSETS else "model").weights
+    name = OffsetsMethod.find("cc-res-siamnet" if settings.form == OFFSETS else "model").weights
     card = Card("offsets", name, VERSION, {"form": settings.form, "prior": PRIOR[settings.form]}, {})
     if settings.begin:
         begin_from(Path(settings.begin), card, network)

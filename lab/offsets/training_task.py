@@ -24,8 +24,8 @@ from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
 from ml.networks.cc_res_siamnet import OFFSETS
-from ml.offsets.resampling import at_nodes
-from ml.offsets.tracking import Answer, answer, over_windows, published
+from ml.offsets.resampling import node_means
+from ml.offsets.tracking import Answer, answer, fit_windows, published_answer
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1
@@ -86,8 +86,8 @@ class OffsetTrainingTask:
     def answer_of(self, raw: Tensor, crop: Crop) -> Answer:
         """Return the offsets that follow from the network's output for one crop."""
         if self.settings.form == OFFSETS:
-            return published(raw, crop.start)
-        return answer(raw, crop.held, crop.start, crop.law, crop.channels)
+            return published_answer(raw, crop.start)
+        return answer(raw, crop.held, crop.start, crop.autocorrelation, crop.channels)
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -98,7 +98,10 @@ class OffsetTrainingTask:
             errors, scaled, alone = [], [], []
             for crop in crops:
                 raw = network(crop.texture[None].to(device), crop.channels[None].to(device))[0].float().cpu()
-                found, of_law = self.answer_of(raw, crop), over_windows(crop.held, crop.start, crop.law, COMPARED_PX)
+                found, of_law = (
+                    self.answer_of(raw, crop),
+                    fit_windows(crop.held, crop.start, crop.autocorrelation, COMPARED_PX),
+                )
                 error = (found.offset - crop.truth)[:, inner, inner]
                 errors.append(error.flatten())
                 scaled.append((error * torch.exp(-found.log_sigma[:, inner, inner])).abs().flatten())
@@ -121,7 +124,7 @@ def _validation(form: str) -> dict[str, list[Crop]]:
             rng = generator(Purpose.VALIDATION, f"offsets-validation-{name}", scene)
             pair = make(rng)
             seen = torch.from_numpy(planes(pair).astype(np.float32))
-            start = likely_start(rng, at_nodes(seen[2:4]))
+            start = likely_start(rng, node_means(seen[2:4]))
             crop = crop_at(seen[:2], seen[2:4], start, bands_of(seen, torch.from_numpy(pair.power)), form, 0, 0)
             held.setdefault(name, []).append(crop)
     return held

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.projections import transformer
 from core.rasters import write_cog
 from lab.replay.places import MIDDLE
-from ml.simulation.sar.speckle import Complex, Float32, image, moved, scatterers
+from ml.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 
 EPSG = 32633
 PIXELS, POSTING_M = 200, 30.0
@@ -78,7 +78,7 @@ class Camera:
             motions.append((self.ground.square(**body), metres))
         for body_mask, metres in motions:
             if metres:
-                shifted = moved(self.field, metres / POSTING_M * OVERSAMPLING, 0.0)
+                shifted = shift(self.field, metres / POSTING_M * OVERSAMPLING, 0.0)
                 self.field = np.where(body_mask, shifted, self.field)
         kept = coherence.astype(np.float32)
         self.field = kept * self.field + np.sqrt(1 - kept**2) * scatterers(self.rng, self.field.shape)

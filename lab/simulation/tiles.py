@@ -21,7 +21,7 @@ from ml.simulation.ground.frame import Floats, LineOfSight, LocalFrame, Motion, 
 from ml.simulation.ground.scatter import Density, scatter_points
 from ml.simulation.ground.sources import QuarrySettlement, Source, total_motion
 from ml.simulation.ground.terrain import LandCover, Terrain, fractal_field
-from ml.simulation.velocity.nuisance import Errors, Ground, Nuisance, Range, draw_errors
+from ml.simulation.velocity.nuisance import Errors, Nuisance, Range, TrackGround, draw_errors
 from ml.simulation.velocity.region import TrackGeometry
 
 SIDE_M, CELL_M = 10_000.0, 100.0
@@ -230,7 +230,7 @@ def _still_track(
     south_m = terrain.top_m - SIDE_M
     at = [(terrain.top_m - y_m) / CELL_M - 0.5, (x_m - terrain.west_m) / CELL_M - 0.5]
     height_m = ndimage.map_coordinates(terrain.height_m, at, order=1, mode="nearest", output=np.float64)
-    ground = Ground(x_m - terrain.west_m, y_m - south_m, height_m, cover[cell], SIDE_M)
+    ground = TrackGround(x_m - terrain.west_m, y_m - south_m, height_m, cover[cell], SIDE_M)
     errors = draw_errors(rng, ground, config.nuisance, config.years)
     return TileTrack(geometry, x_m, y_m, height_m, cover[cell], np.zeros(x_m.size), errors)
 

@@ -23,8 +23,8 @@ from ingest.models import Product
 from ingest.products import sampling
 from ingest.products.partitions import POINTS as POINT_TABLE
 from ingest.products.services import product_delete
-from lab.speed.drip import gunicorn, proxy
 from lab.speed.measure import figure, report
+from lab.speed.servers import gunicorn, proxy
 from lab.speed.simulated import load_towns
 
 POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB

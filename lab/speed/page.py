@@ -24,8 +24,8 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playw
 from detection.alerts.services import prediction_scan
 from detection.selectors import alerts_public, predictions_unscanned
 from ingest.models import Product
-from lab.speed.drip import gunicorn, proxy
 from lab.speed.measure import figure, report
+from lab.speed.servers import gunicorn, proxy
 from ml.runs.services import run_execute, runs_queue
 from ml.simulation.ground.scatter import Density
 from ml.simulation.nation import NationConfig

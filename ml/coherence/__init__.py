@@ -8,7 +8,7 @@ from core.errors import gettext_noop as _
 from ml.runtime.methods import Method
 
 NETWORK, SICA, MIX = "residual-unet", "sica-residual-unet", "linear-mix"
-WINDOW_PX = 9  # of the classical methods
+WINDOW_PX = 9  # The classical methods average over this window.
 SAMPLE_WINDOW = (5, 5)  # rows, columns, px: default window of networks; the only one of SICA
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 WIDEST_PX = 31  # largest side of a window, px
@@ -40,7 +40,7 @@ class CoherenceMethod(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeMethod(Method):
-    """A method of comparing a pair with its predecessors. Its code: as `ml.coherence.compared.compared`."""
+    """A method of comparing a pair with its predecessors. Its code: as `ml.coherence.compared.compare`."""
 
     task: ClassVar[str] = "coherence-change"
 
@@ -61,7 +61,7 @@ METHODS = (
         NETWORK,
         "10",
         _("neural network"),
-        code="ml.coherence.network:shipped",
+        code="ml.coherence.network:load_shipped",
         network=NETWORK,
         weights="coherence",
         window_is_input=True,
@@ -69,13 +69,13 @@ METHODS = (
         order=10,
     ),
     CoherenceMethod(
-        SICA, "3", _("neural network for one window"), code="ml.coherence.network:shipped", weights=SICA, order=20
+        SICA, "3", _("neural network for one window"), code="ml.coherence.network:load_shipped", weights=SICA, order=20
     ),
     CoherenceMethod(
         MIX,
         "2",
         _("linear estimator with learned weights"),
-        code="ml.coherence.network:shipped",
+        code="ml.coherence.network:load_shipped",
         weights=MIX,
         window_is_input=True,
         order=30,
@@ -91,7 +91,7 @@ METHODS = (
         "pearson", "3", _("sample coherence"), code="ml.coherence.baseline:pearson", one_look=True, order=50
     ),
     CoherenceMethod("posterior-mean", "3", _("posterior mean"), code="ml.coherence.baseline:posterior_mean", order=60),
-    ChangeMethod("robust-z", "6", _("robust standard score"), code="ml.coherence.compared:compared", order=10),
+    ChangeMethod("robust-z", "6", _("robust standard score"), code="ml.coherence.compared:compare", order=10),
 )
 
 

@@ -29,10 +29,11 @@ SPREAD_PEARSON = 1.6
 MIN_LOOKS, MAX_LOOKS = 1.0, 30.0
 LOOKS_WINDOW = 7
 MIN_SIGMA = 0.01
-GRID = np.linspace(0.0, 0.99, 34)  # of coherence, for the posterior
+GRID = np.linspace(0.0, 0.99, 34)  # The posterior is computed at these coherences.
 TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)
-MAX_VARIANCES = 10**6  # that a quantile is read from
-BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
+MAX_VARIANCES = 10**6  # A quantile is read from at most so many variances.
+# A bright pixel exceeds the median of this window (px) by so many spreads of speckle.
+BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0
 
 
 class Estimate(NamedTuple):
@@ -116,9 +117,9 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
     low = max(1e-3, float(np.quantile(some[torch.isfinite(some)].cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2
     speckle = low
-    for _ in range(5):  # the scatter depends on the looks, a little
-        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # variances share less than means do
-        skew = math.sqrt(math.log(1 + scatter**2))  # such variances are about log-normal
+    for _ in range(5):  # The scatter depends on the looks, a little.
+        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # Variances share less than means do.
+        skew = math.sqrt(math.log(1 + scatter**2))  # Such variances are about log-normal.
         speckle = min(1 / MIN_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
     return speckle
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import AVERAGED_PX, Evidence, averaged
+from ml.coherence.confirm import AVERAGED_PX, PairChange, average
 from ml.rasters.pieces import Arrays, Pieces
 from ml.rasters.windows import Window, grown, inner
 from ml.statistics.quantiles import MEDIAN
@@ -16,14 +16,14 @@ from ml.statistics.robust import MAD_TO_SIGMA, median_of_known
 Float32 = NDArray[np.float32]
 MIN_PREDECESSORS = 3
 MAX_PREDECESSORS = 12
-SEASON_DAYS = 45  # of the year, on either side of a pair's own
-MIN_IN_SEASON = 6  # predecessors; with fewer in season, those of other seasons are used too
+SEASON_DAYS = 45  # Predecessors of so many days of the year, on either side of a pair's own, are of its season.
+MIN_IN_SEASON = 6  # If fewer predecessors are of the season, those of other seasons are used too.
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
-BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
-SPREAD_PX = 13  # over which the spread of the past is averaged: the network's resolution
-MARGIN_PX = AVERAGED_PX // 2  # around a piece, where it overlaps its neighbours
-MIN_SIGMA_SHARE = 0.5  # of an estimate's own sigma: the rest of its error is the same in every pair and cancels
+BELOW_ONE_SIGMA = 16  # Below minus one sigma lie 16 per cent of a Gaussian.
+SPREAD_PX = 13  # The spread of the past is averaged over the network's resolution.
+MARGIN_PX = AVERAGED_PX // 2  # A piece overlaps its neighbours by this margin.
+MIN_SIGMA_SHARE = 0.5  # The rest of an estimate's sigma is the same in every pair and cancels.
 
 
 class CoherenceChange(NamedTuple):
@@ -40,12 +40,12 @@ class CoherenceChange(NamedTuple):
     after: Float32
     weather: float
 
-    def evidence(self, reference: date, secondary: date) -> Evidence:
+    def evidence(self, reference: date, secondary: date) -> PairChange:
         """Return the change as evidence for confirmation. reference, secondary: dates of the pair's images."""
-        return Evidence(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
+        return PairChange(reference, secondary, self.change_sigma, float(np.nanmedian(self.before)))
 
 
-def of_scatterers(names: Collection[str]) -> tuple[str, str]:
+def scatterer_bands(names: Collection[str]) -> tuple[str, str]:
     """Return the names of the coherence and sigma bands in which change is sought: the scatterers' if present."""
     prefix = "scatterers_" if "scatterers_coherence" in names else ""
     return f"{prefix}coherence", f"{prefix}coherence_sigma"
@@ -111,30 +111,30 @@ def scaled_change(stack: Stack, n_past: int, pieces: Pieces, at: Mapping[str, Wi
 
     pieces.each("scale", at, scale)
 
-    def scaled(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
+    def read_scaled(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
         """Return the median before, its scale, and the value now, NaN if too few predecessors are known."""
         own, part = inner(window, grown(at[place], MARGIN_PX, stack.shape)), pieces.get("scale", place)
         now = np.where(part["enough"][own], stack.now(window), np.float32(np.nan))
         return part["before"][own], part["scale"][own], now
 
-    (level,) = pieces.quantiles("before-median", places, lambda place: [scaled(place, at[place])[0]], MEDIAN)
+    (level,) = pieces.quantiles("before-median", places, lambda place: [read_scaled(place, at[place])[0]], MEDIAN)
 
     def now_lost(place: str) -> list[Float32]:
-        before, _, now = scaled(place, at[place])
+        before, _, now = read_scaled(place, at[place])
         return [(before - now) / _able_to_lose(before, level), np.where(np.isfinite(now), before, np.float32(np.nan))]
 
     of_now, known_level = pieces.quantiles("now-lost", places, now_lost, MEDIAN)
     lost = of_now or 0.0
 
     def plain(place: str) -> list[Float32]:
-        before, by, now = scaled(place, at[place])
+        before, by, now = read_scaled(place, at[place])
         return [_z(now, before, by, lost)]
 
     (below,) = pieces.quantiles("below", places, plain, BELOW_ONE_SIGMA / 100)
     widened = max(1.0, -(below or 0.0))
 
     def read(place: str, window: Window) -> tuple[Float32, Float32, Float32]:
-        before, by, now = scaled(place, window)
+        before, by, now = read_scaled(place, window)
         before = np.where(np.isfinite(now), before, np.float32(np.nan))
         return (_z(now, before, by, lost) / np.float32(widened)), before, now
 
@@ -153,7 +153,7 @@ def _lost_before(stack: Stack, pieces: Pieces, at: Mapping[str, Window]) -> list
     def lost(place: str) -> list[Float32]:
         before = pieces.get("first", place)["before"]
         able = _able_to_lose(before, middle)
-        return [(before - one) / able for one in stack.past(at[place])[0]]
+        return [(before - past) / able for past in stack.past(at[place])[0]]
 
     found = pieces.quantiles("past-lost", places, lost, MEDIAN)
     pieces.drop("first")
@@ -165,14 +165,14 @@ def _scale(stack: Stack, here: Window, wide: Window, lost: Sequence[float]) -> A
     history, history_sigma = stack.past(grown(wide, SPREAD_PX // 2, stack.shape))
     floor = MIN_SIGMA_SHARE * median_of_known(history_sigma)
     before = median_of_known(history)
-    past = np.stack([one + share * before for one, share in zip(history, lost, strict=True)])
+    past = np.stack([coherence + share * before for coherence, share in zip(history, lost, strict=True)])
     before = median_of_known(past)
     deviation = np.abs(np.subtract(past, before, out=past), out=past)
     n = np.isfinite(history).sum(axis=0, dtype=np.int16)
     most = np.arange(len(history) + 1)
     spread = MAD_TO_SIGMA * median_of_known(deviation) * np.interp(most, *SMALL_SAMPLES)[n]
-    own = np.maximum(averaged(spread.astype(np.float32), SPREAD_PX), floor)
-    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # a median is not exact either
+    own = np.maximum(average(spread.astype(np.float32), SPREAD_PX), floor)
+    own = np.maximum(own * np.sqrt(1 + np.pi / 2 / np.maximum(most, 1))[n], 1e-3)  # A median is not exact either.
     part = inner(wide, grown(wide, SPREAD_PX // 2, stack.shape))
     return {"before": before[part], "scale": own[part].astype(np.float32), "enough": n[part] >= MIN_PREDECESSORS}
 
@@ -187,18 +187,18 @@ def _able_to_lose(before: Float32, middle: float | None) -> Float32:
     return np.where(upper, np.maximum(before, np.float32(0.05)), np.float32(np.nan))
 
 
-def in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> list[int]:
+def choose_in_season(days: Sequence[date], day: date, most: int = MAX_PREDECESSORS) -> list[int]:
     """Return the indices of the predecessors to compare a pair with, the latest first, at most `most`.
 
     These are the predecessors of the pair's season, in any year, if there are at least MIN_IN_SEASON; otherwise the
     latest predecessors. days: dates of the predecessors' secondary images; day: date of the pair's.
     """
     latest = sorted(range(len(days)), key=lambda index: days[index], reverse=True)
-    alike = [index for index in latest if _apart(days[index], day) <= SEASON_DAYS]
+    alike = [index for index in latest if _days_apart(days[index], day) <= SEASON_DAYS]
     return (alike if len(alike) >= MIN_IN_SEASON else latest)[:most]
 
 
-def _apart(one: date, other: date) -> float:
+def _days_apart(day: date, other: date) -> float:
     """Return how many days apart two dates are within the year, 0 to half a year."""
-    apart = abs((one - other).days) % 365.25
+    apart = abs((day - other).days) % 365.25
     return min(apart, 365.25 - apart)

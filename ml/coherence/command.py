@@ -25,12 +25,12 @@ def run(args: argparse.Namespace) -> int:
     if args.looks is not None and not 0.5 <= args.looks <= 1000:
         raise ValueError(f"--looks {args.looks:g} is no number of looks")
     window = window_of(args.window) if args.window else None
-    from ml.coherence.infer import estimate_coherence  # torch takes seconds, and --help needs none
+    from ml.coherence.infer import estimate_coherence  # Torch takes seconds, and --help needs none.
     from ml.rasters import pair_command
 
     return pair_command.run(
         args,
         lambda pair, device, pieces: estimate_coherence(pair, args.method, device, window, args.looks, pieces),
-        CoherenceMethod.named(args.method).version,
+        CoherenceMethod.find(args.method).version,
         SLACK_PX,
     )

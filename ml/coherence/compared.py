@@ -9,16 +9,16 @@ import torch
 from affine import Affine
 
 from ml.coherence.change import MARGIN_PX, Stack, scaled_change
-from ml.coherence.confirm import Evidence, Patches, Span, confirmed, joined_patches, patches_of
+from ml.coherence.confirm import PairChange, Patches, Span, confirm, joined_patches, patches_of
 from ml.rasters.imagery import Float32, PairSource, box_mean
 from ml.rasters.pieces import Arrays, PieceBands, Pieces
 from ml.rasters.results import RasterResult
 from ml.rasters.windows import Window, cut, grown, inner
 from ml.statistics.quantiles import MEDIAN
 
-RATIO_PX = 7  # window of the change of backscatter, the only visible change where plants keep coherence low
+RATIO_PX = 7  # Where plants keep coherence low, only backscatter shows a change; it is averaged over this window.
 TO_DECIBEL = 10 / np.log(10)
-PIECE_PX = 1024  # with twelve predecessors and twenty pairs beside about a gigabyte
+PIECE_PX = 1024  # A piece with twelve predecessors and twenty other pairs takes about a gigabyte.
 UNITS = {
     "change_sigma": "1",
     "coherence_before": "1",
@@ -54,7 +54,7 @@ class Compared(NamedTuple):
     images: PairSource
 
 
-def compared(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
+def compare(these: Compared, transform: Affine, epsg: int, device: torch.device, pieces: Pieces) -> RasterResult:
     """Return the bands of a pair's change: against its past, confirmed by other pairs, and of backscatter.
 
     ValueError where there are too few predecessors.
@@ -62,7 +62,7 @@ def compared(these: Compared, transform: Affine, epsg: int, device: torch.device
     at = cut(these.stack.shape, PIECE_PX)
     whole = PieceBands(pieces, "change", these.stack.shape, list(UNITS), at)
     if not (pieces.complete("statistics") and pieces.complete("change", at)):
-        weather = _made(these, at, device, pieces)
+        weather = _compute(these, at, device, pieces)
         pieces.once("statistics", lambda: _statistics(whole) | {"weather": round(weather, 4)})
     statistics = pieces.once("statistics", dict)
     pieces.drop("scale", "ratio", "patches")
@@ -70,7 +70,7 @@ def compared(these: Compared, transform: Affine, epsg: int, device: torch.device
     return RasterResult(whole, tuple(UNITS.values()), transform, epsg, tags, statistics)
 
 
-def _made(these: Compared, at: Mapping[str, Window], device: torch.device, pieces: Pieces) -> float:
+def _compute(these: Compared, at: Mapping[str, Window], device: torch.device, pieces: Pieces) -> float:
     """Compute all pieces; return the change of coherence that weather caused in the whole scene."""
     shape = these.stack.shape
     change = scaled_change(these.stack, these.n_past, pieces, at)
@@ -79,16 +79,16 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
     places = {place: place for place in at}
     parts = {place: inner(here, grown(here, MARGIN_PX, shape)) for place, here in at.items()}
 
-    def before(place: str) -> list[Float32]:
-        return [change.read(place, at[place])[1], *(one.read(at[place])[1] for one in these.beside)]
+    def coherence_before(place: str) -> list[Float32]:
+        return [change.read(place, at[place])[1], *(pair.read(at[place])[1] for pair in these.beside)]
 
-    levels = [level or 0.0 for level in pieces.quantiles("before-level", places, before, MEDIAN)]
+    levels = [level or 0.0 for level in pieces.quantiles("before-level", places, coherence_before, MEDIAN)]
 
-    def evidence(place: str) -> list[Evidence]:
+    def evidence(place: str) -> list[PairChange]:
         wide = grown(at[place], MARGIN_PX, shape)
-        own = Evidence(*these.dates, change.read(place, wide)[0], levels[0])
+        own = PairChange(*these.dates, change.read(place, wide)[0], levels[0])
         beside = zip(these.beside, levels[1:], strict=True)
-        return [own, *(Evidence(one.reference, one.secondary, one.read(wide)[0], level) for one, level in beside)]
+        return [own, *(PairChange(pair.reference, pair.secondary, pair.read(wide)[0], level) for pair, level in beside)]
 
     (usual,) = pieces.quantiles("ratio-median", places, lambda place: [pieces.get("ratio", place)["ratio_db"]], MEDIAN)
 
@@ -97,15 +97,15 @@ def _made(these: Compared, at: Mapping[str, Window], device: torch.device, piece
 
     pieces.each("patches", places, edges)
 
-    def joined() -> dict[str, list[list[int]]]:
+    def join_patches() -> dict[str, list[list[int]]]:
         patches = {place: Patches(**pieces.get("patches", place)) for place in at}
         return {place: each.tolist() for place, each in joined_patches(patches).items()}
 
-    elsewhere = pieces.once("joined", joined)
+    elsewhere = pieces.once("joined", join_patches)
 
     def bands(place: str) -> Arrays:
         here, joined_here = at[place], np.array(elsewhere[place], dtype=np.int64).reshape(-1, 2)
-        event = confirmed(evidence(place), span=these.dates, part=parts[place], joined=joined_here)
+        event = confirm(evidence(place), span=these.dates, part=parts[place], joined=joined_here)
         ratio = pieces.get("ratio", place)["ratio_db"] - np.float32(usual or 0.0)
         values = (*change.read(place, here), these.area_sigma(here), *event, ratio)
         return {name: band for name, band in zip(UNITS, values, strict=True) if np.isfinite(band).any()}

@@ -25,13 +25,13 @@ Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 # Found on validation series, simulated and real, like IMAGE_SIGMA and PLACE_SIGMA (docs/models/coherence.md).
 HIGH_SIGMA, LOW_SIGMA = 3.0, 2.0
-BEYOND_IMAGE = 1.0  # sigma: by so much, as a difference of squares, an event explains more than any one image
-IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # noise that all pairs of an image, and all pairs of a place, share
-MIN_SPANNING = 2  # pairs that span an event, of three images or more
-LASTING_IMAGES = 3  # after an event: pairs that begin before then stay low if the ground stays incoherent
+BEYOND_IMAGE = 1.0  # An event must explain more than any one image, by so many sigma as a difference of squares.
+IMAGE_SIGMA, PLACE_SIGMA = 0.7, 0.5  # All pairs of an image share the first noise, all pairs of a place the second.
+MIN_SPANNING = 2  # So many pairs, of three images or more, must span an event.
+LASTING_IMAGES = 3  # On ground that stays incoherent, pairs that begin within so many images after an event stay low.
 AVERAGED_PX = 9  # window over which z is averaged: less than the network's resolution
-NO_COHERENCE = 0.2  # lower limit of estimates from detected images
-MIN_ABLE = 0.05  # coherence that a pair can lose at least
+NO_COHERENCE = 0.2  # Estimates from detected images are never lower.
+MIN_ABLE = 0.05  # A pair can lose at least this coherence.
 CELLS_AT_ONCE = 65536
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
@@ -40,7 +40,7 @@ Ints = NDArray[np.int64]
 NONE_JOINED: Ints = np.zeros((0, 2), dtype=np.int64)
 
 
-class Evidence(NamedTuple):
+class PairChange(NamedTuple):
     """Change of one pair.
 
     change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: median coherence of the whole
@@ -76,8 +76,8 @@ class Patches(NamedTuple):
     strong: Ints
 
 
-def confirmed(
-    evidence: Sequence[Evidence],
+def confirm(
+    evidence: Sequence[PairChange],
     high: float = HIGH_SIGMA,
     low: float = LOW_SIGMA,
     span: Span | None = None,
@@ -86,8 +86,16 @@ def confirmed(
 ) -> Confirmed:
     """Find events between consecutive acquisitions; each cell gets its strongest one.
 
-    span: first and last date; no event is sought outside. part: of the scene, if the evidence is AVERAGED_PX / 2 wider;
-    joined: the part's joined_patches. ValueError without evidence and for rasters of different sizes.
+    Args:
+        evidence: Changes of pairs on one grid.
+        high: Sigma that an event must reach somewhere.
+        low: Sigma that the cells around must reach.
+        span: First and last date; no event is sought outside.
+        part: The part of the scene that is returned, if the evidence is AVERAGED_PX / 2 wider.
+        joined: The part's joined_patches.
+
+    Raises:
+        ValueError: If there is no evidence, or its rasters differ in size.
     """
     result: Confirmed | None = None
     for number, (onset, event, weak, strong) in enumerate(_explanations(evidence, part, high, low, span)):
@@ -105,7 +113,7 @@ def confirmed(
     return result
 
 
-def patches_of(evidence: Sequence[Evidence], part: Part, corner: tuple[int, int], span: Span) -> Patches:
+def patches_of(evidence: Sequence[PairChange], part: Part, corner: tuple[int, int], span: Span) -> Patches:
     """Return a part's patches, for joining with its neighbours'. corner: its first row and column in the scene."""
     touching, passed = [np.zeros((0, 4), dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
     for number, (_, _, weak, strong) in enumerate(_explanations(evidence, part, HIGH_SIGMA, LOW_SIGMA, span)):
@@ -122,14 +130,14 @@ def patches_of(evidence: Sequence[Evidence], part: Part, corner: tuple[int, int]
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
-    node: dict[tuple[str, int, int], int] = {}  # by part, explanation and patch
-    at: dict[tuple[int, int, int], int] = {}  # node by explanation, row and column
+    node: dict[tuple[str, int, int], int] = {}  # The key is part, explanation and patch.
+    at: dict[tuple[int, int, int], int] = {}  # The node of each explanation, row and column.
     for name, patches in parts.items():
         for number, row, col, label in patches.touching.tolist():
             at[number, row, col] = node.setdefault((name, number, label), len(node))
     neighbours = [
-        (one, at[beside])
-        for (number, row, col), one in at.items()
+        (index, at[beside])
+        for (number, row, col), index in at.items()
         for beside in ((number, row + 1, col), (number, row, col + 1))
         if beside in at
     ]
@@ -139,22 +147,22 @@ def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
     strong = {(name, *patch) for name, patches in parts.items() for patch in map(tuple, patches.strong.tolist())}
     reported = {joint[node[patch]] for patch in strong if patch in node}
     joined: dict[str, list[tuple[int, int]]] = {name: [] for name in parts}
-    for (name, number, label), one in node.items():
-        if joint[one] in reported:
+    for (name, number, label), index in node.items():
+        if joint[index] in reported:
             joined[name].append((number, label))
     return {name: np.array(sorted(each), dtype=np.int64).reshape(-1, 2) for name, each in joined.items()}
 
 
 def _explanations(
-    evidence: Sequence[Evidence], part: Part | None, high: float, low: float, span: Span | None
+    evidence: Sequence[PairChange], part: Part | None, high: float, low: float, span: Span | None
 ) -> Iterator[tuple[date, Float32, Bools, Bools]]:
     """Yield each possible onset of an event: the date of the first image that shows it, and its score, (rows, cols).
 
     With it come two masks: cells above the low threshold, and those that pass every test and make a patch reported.
     """
-    if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
+    if not evidence or len({change.change_sigma.shape for change in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
-    first, last = (np.array(days) for days in zip(*(sorted(one[:2]) for one in evidence), strict=True))
+    first, last = (np.array(days) for days in zip(*(sorted(change[:2]) for change in evidence), strict=True))
     days = sorted({*first, *last})
     onsets, lowered = [], [(first == day) | (last == day) for day in days]
     for index, (before, onset) in enumerate(pairwise(days)):
@@ -173,14 +181,15 @@ def _explanations(
         yield onset, event, weak, weak & (event >= high) & (event**2 - image**2 >= BEYOND_IMAGE**2)
 
 
-def _scores(evidence: Sequence[Evidence], part: Part | None, of_image: Bools, lowered: Bools) -> Float32:
+def _scores(evidence: Sequence[PairChange], part: Part | None, of_image: Bools, lowered: Bools) -> Float32:
     """Return each explanation's score, (explanations, rows, cols), in sigma; 0 where coherence rose or is unknown.
 
     of_image: (images, pairs), the pairs of each image; lowered: (explanations, pairs), the pairs that each lowers.
     """
-    z = np.stack([_averaged_z(one.change_sigma)[part or ...] for one in evidence])
-    able = np.array([max(one.before - NO_COHERENCE, MIN_ABLE) for one in evidence])
-    weight = np.sqrt(able / able.max())  # between a loss that is the same in all pairs and a proportional one
+    z = np.stack([_averaged_z(change.change_sigma)[part or ...] for change in evidence])
+    able = np.array([max(change.before - NO_COHERENCE, MIN_ABLE) for change in evidence])
+    # The weight lies between a loss that is the same in all pairs and a proportional one.
+    weight = np.sqrt(able / able.max())
     by_image = weight[:, None] * of_image.T
     shared = IMAGE_SIGMA**2 * by_image @ by_image.T + PLACE_SIGMA**2 * np.outer(weight, weight)
     covariance, flat = np.eye(len(evidence)) + shared, z.reshape(len(z), -1)
@@ -191,7 +200,7 @@ def _scores(evidence: Sequence[Evidence], part: Part | None, of_image: Bools, lo
         by_pair /= np.sqrt(np.maximum((by_pair * loss).sum(axis=1, keepdims=True), MIN_ABLE**2))
         for at in range(0, len(cells), CELLS_AT_ONCE):
             here = cells[at : at + CELLS_AT_ONCE]
-            # In double precision, so that a cell's score does not depend on how the scene is cut.
+            # Double precision keeps a cell's score from depending on how the scene is cut.
             scores[:, here] = np.maximum(-by_pair @ flat[:, here][pairs].astype(np.float64), 0)
     return scores.reshape(-1, *z.shape[1:])
 
@@ -209,10 +218,10 @@ def _alike(known: Bools) -> Iterator[tuple[Ints, Bools]]:
 
 def _averaged_z(change_sigma: Float32) -> Float32:
     """Return z averaged over AVERAGED_PX, NaN where it is unknown. change_sigma: (rows, cols)."""
-    return np.where(np.isfinite(change_sigma), averaged(change_sigma, AVERAGED_PX), np.float32(np.nan))
+    return np.where(np.isfinite(change_sigma), average(change_sigma, AVERAGED_PX), np.float32(np.nan))
 
 
-def averaged(values: Float32, window: int) -> Float32:
+def average(values: Float32, window: int) -> Float32:
     """Average what is known (finite) in a window; 0 where nothing is. values: (rows, cols)."""
     known = np.isfinite(values)
     total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")

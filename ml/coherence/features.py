@@ -22,12 +22,12 @@ from ml.runtime.box_mean import box_mean
 WIDE_PX = 20  # window of the mean that is taken off, px
 FACTS = 10
 IMAGES = 2
-INPUTS = IMAGES + 1 + 3 + FACTS  # the images come first
+INPUTS = IMAGES + 1 + 3 + FACTS  # The images come first.
 PLANES = 8
-WINDOW_FACTS = 7  # of a wanted window
-SCATTERERS = None  # instead of a window: no sample, but the coherence of the scatterers themselves
-LARGEST = 8.0  # natural logarithm of power against the image's median
-BELS = 1 / math.log(10)  # per unit of natural logarithm
+WINDOW_FACTS = 7  # So many facts describe the window that is wanted.
+SCATTERERS = None  # In place of a window, it asks for the coherence of the scatterers themselves.
+MAX_LOG_POWER = 8.0  # natural logarithm of power against the image's median
+BELS = 1 / math.log(10)  # A unit of natural logarithm has so many bels.
 
 
 class Seen(NamedTuple):
@@ -49,10 +49,10 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
     (n, 3, rows, cols), from `temporal`, NaN or None without earlier images. facts: (n, FACTS), rows from Facts.row().
     """
     blank = ~torch.isfinite(log_power[:, :1] + log_power[:, 1:])
-    log = torch.where(blank, 0.0, log_power).clamp_(-LARGEST, LARGEST)
+    log = torch.where(blank, 0.0, log_power).clamp_(-MAX_LOG_POWER, MAX_LOG_POWER)
     looks = torch.exp(facts[:, 0])[:, None, None, None]
     wide = _wide_mean(log)
-    per_sigma = (looks / 2).sqrt()  # of speckle's log ratio
+    per_sigma = (looks / 2).sqrt()  # Speckle's log ratio has the sigma sqrt(2 / looks).
     known = (~blank).to(log)
     shown, history = [BELS * torch.nan_to_num(log_power), 1 - known], []
     relative = log - wide
@@ -61,16 +61,16 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
     if past is not None:
         seen_before = torch.isfinite(past[:, :1]) & ~blank
         before = torch.where(seen_before, past, 0.0)
-        against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-LARGEST, LARGEST)
+        against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-MAX_LOG_POWER, MAX_LOG_POWER)
         relative = torch.where(seen_before, against - _wide_mean(against), relative)
         history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
-    x = _held(relative, looks)
+    x = _cap(relative, looks)
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
-    image = _laid_out([*shown, *history], facts)
+    image = _write_planes([*shown, *history], facts)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
 
 
-def _laid_out(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
+def _write_planes(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
     """Write planes, zeros in place of a missing history, and facts beside each other for each pixel."""
     place, (rows, cols) = facts.device.type, planes[0].shape[2:]
     low = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else facts.dtype
@@ -83,7 +83,7 @@ def _laid_out(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
     return image
 
 
-def _held(log: Tensor, looks: Tensor) -> Tensor:
+def _cap(log: Tensor, looks: Tensor) -> Tensor:
     """Return power from its logarithm over that of its surroundings, capped where speckle does not reach."""
     return torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
 
@@ -145,7 +145,7 @@ class Facts(NamedTuple):
     peak: float
     level: tuple[float, float]
 
-    def transposed(self) -> Facts:
+    def transpose(self) -> Facts:
         """Return the facts of the same pair with rows and columns exchanged."""
         return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
 

@@ -8,24 +8,24 @@ import torch
 
 from ml.coherence import SAMPLE_WINDOW, WINDOW_PX, CoherenceMethod, baseline, network
 from ml.coherence.features import SCATTERERS, Facts, temporal
-from ml.coherence.registration import RESAMPLED_PX, facts_of, resampled
+from ml.coherence.registration import RESAMPLED_PX, facts_of, resample
 from ml.networks.coherence_heads import Window
 from ml.networks.residual_unet import REACH_PX
 from ml.rasters.imagery import Float32, ImagePair, PairSource
 from ml.rasters.pieces import Pieces, blocks_of
 from ml.rasters.results import RasterResult
-from ml.rasters.tiling import Tile, over_tiles, squares
+from ml.rasters.tiling import Tile, compute_tiles, squares
 from ml.rasters.windows import inner
 from ml.runtime.ahead import Feed
 from ml.runtime.box_mean import Size, sides
 from ml.runtime.device import precision, shared_threads
-from ml.runtime.feeding import feed_of, on_device, window_px
+from ml.runtime.feeding import feed_of, move_to_device, window_px
 from ml.runtime.memory import freed_memory_kept
 from ml.statistics.quantiles import MEDIAN, quantile
 
-TILE_PX = 1280  # of a network on a CPU
+TILE_PX = 1280  # A network on a CPU reads tiles of this side.
 MAX_WORKERS = 2  # tiles that a CPU computes at a time; each holds its features
-WHOLE_PX = 8  # halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile
+WHOLE_PX = 8  # Halos are multiples of it, so that the layers of low resolution lie on the same pixels in every tile.
 MIN_POWER = 1e-9
 
 Bands = dict[str, Float32]
@@ -42,15 +42,21 @@ def estimate_coherence(
     looks: float | None = None,
     pieces: Pieces | None = None,
 ) -> RasterResult:
-    """Register a pair and estimate its coherence, 0-1, tile by tile. looks: None to estimate them as well.
+    """Register a pair and estimate its coherence, 0-1, tile by tile.
 
-    window: odd sides, px, over which coherence is estimated (default: SAMPLE_WINDOW for networks, WINDOW_PX for
-    classical methods; SICA always has SAMPLE_WINDOW). pair: images after the first two are earlier ones of the track,
-    used only by networks that take a window; pieces: store for the pieces of a large pair. The bands are coherence and
-    coherence_sigma; networks that take a window add those of the scatterers, in which change is sought. ValueError for
-    an unknown method and for a pair without ground.
+    The bands are coherence and coherence_sigma; networks that take a window add those of the scatterers, in which
+    change is sought.
+
+    Args:
+        pair: Images after the first two are earlier ones of the track, used only by networks that take a window.
+        method: Name of the method. ValueError if it is unknown, or if the pair has no ground.
+        device: Where to compute.
+        window: Odd sides, px, over which coherence is estimated; by default SAMPLE_WINDOW for networks, WINDOW_PX for
+            classical methods. SICA always has SAMPLE_WINDOW.
+        looks: None to estimate the looks as well.
+        pieces: Store for the pieces of a large pair.
     """
-    row = CoherenceMethod.named(method)
+    row = CoherenceMethod.find(method)
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kept = Pieces() if pieces is None else pieces
 
@@ -58,29 +64,29 @@ def estimate_coherence(
     def read() -> list[Float32]:
         return squares(source)
 
-    def sampled() -> list[torch.Tensor]:
+    def sample_tensors() -> list[torch.Tensor]:
         return [torch.from_numpy(sample[:2]).to(device) for sample in read()]
 
-    facts = Facts(**kept.once("facts", lambda: facts_of(sampled(), looks)._asdict()))
+    facts = Facts(**kept.once("facts", lambda: facts_of(sample_tensors(), looks)._asdict()))
     if row.weights:
         over = sides(window or SAMPLE_WINDOW) if row.window_is_input else SAMPLE_WINDOW
         levels = kept.once("levels", lambda: _levels([sample[_history_indexes(len(sample))] for sample in read()]))
         windows = (over, SCATTERERS) if row.window_is_input else (over,)
-        work = _by_network(row.function(device, row.weights), facts, levels, windows, device)
+        work = _network_work(row.function(device, row.weights), facts, levels, windows, device)
         core = _alike(max(source.shape), window_px(device, TILE_PX))
         halo = -(-(REACH_PX + RESAMPLED_PX + max(over) // 2) // WHOLE_PX) * WHOLE_PX
         with shared_threads(device, MAX_WORKERS) as workers:
             feed = Feed(workers, computes=True) if workers > 1 else feed_of(device)
-            bands = over_tiles(source, work, halo, core=core, pieces=pieces, feed=feed)
+            bands = compute_tiles(source, work, halo, core=core, pieces=pieces, feed=feed)
         record = {"precision": precision(device)}
         tags = _tags(facts, over) | record
         return _result(source, bands, facts.looks, tags)._replace(parameters=record)
-    speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sampled(), looks)))
+    speckle = baseline.Speckle(*kept.once("speckle", lambda: baseline.speckle_of(sample_tensors(), looks)))
     over = sides(window or WINDOW_PX)
     used = 1.0 if row.one_look else speckle.looks
     halo = max(over) // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
-    bands = over_tiles(
-        source, _by_window(row.function, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
+    bands = compute_tiles(
+        source, _window_work(row.function, over, speckle, facts, device), halo, pieces=pieces, feed=feed_of(device)
     )
     return _result(source, bands, used, _tags(facts, over))
 
@@ -97,11 +103,11 @@ def _history_indexes(images: int) -> list[int]:
 
 def _levels(images: Sequence[Float32]) -> list[float]:
     """Return the median log power of each image. images: samples (n, rows, cols), see `_history_indexes`."""
-    medians = [np.nanmedian(np.log(np.maximum(one, MIN_POWER)), axis=(1, 2)) for one in images if len(one)]
+    medians = [np.nanmedian(np.log(np.maximum(image, MIN_POWER)), axis=(1, 2)) for image in images if len(image)]
     return np.nanmedian(medians, axis=0).tolist() if medians else []
 
 
-def _by_network(
+def _network_work(
     ready: network.CoherenceNetwork,
     facts: Facts,
     levels: Sequence[float],
@@ -109,7 +115,7 @@ def _by_network(
     device: torch.device,
 ) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
-        on_place = on_device(images, device)
+        on_place = move_to_device(images, device)
         history = on_place[_history_indexes(len(on_place))]
         past = temporal(torch.log(history.clamp_min(MIN_POWER)), levels) if levels else None
         within = inner(tile.core, tile.outer)
@@ -119,11 +125,11 @@ def _by_network(
     return work
 
 
-def _by_window(
+def _window_work(
     estimate: Estimator, window: Window, speckle: baseline.Speckle, facts: Facts, device: torch.device
 ) -> Work:
     def work(images: Float32, tile: Tile) -> Bands:
-        power = resampled(on_device(images[:2], device), facts.shift_px)
+        power = resample(move_to_device(images[:2], device), facts.shift_px)
         return tile.own(_bands(estimate(power, window, speckle)))
 
     return work

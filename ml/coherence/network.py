@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from ml.coherence import MIX, SICA, WIDEST_PX
 from ml.coherence.baseline import MIN_SIGMA, Estimate
 from ml.coherence.features import IMAGES, INPUTS, WINDOW_FACTS, Facts, features, window_facts
-from ml.coherence.registration import RESAMPLED_PX, resampled
+from ml.coherence.registration import RESAMPLED_PX, resample
 from ml.networks.coherence_heads import ALL_ROWS, NEAR, LinearMix, SicaHead, Window, WindowHead
 from ml.networks.residual_unet import WIDTHS, ResidualUNet
 from ml.runtime.checkpoints import load, read_card
 from ml.runtime.device import low_precision, ready
 
 NAME = "coherence"
-STRIP_ROWS = 128  # that head and registration process at once on a CPU
-CARD_ROWS = 1024  # that the head processes at once on a GPU, whose memory holds its hidden layers
+STRIP_ROWS = 128  # Head and registration process so many rows at once on a CPU.
+CARD_ROWS = 1024  # The head processes so many rows at once on a GPU, whose memory holds its hidden layers.
 MAX_SIGMA = 0.5
 
 
@@ -41,7 +41,7 @@ class CoherenceNet(nn.Module):
         self.head, self.unet = head, unet
         self.stride = unet.stride if unet else 1
 
-    def of_pixels(self, image: Tensor) -> Tensor:
+    def pixel_features(self, image: Tensor) -> Tensor:
         """Return features of each pixel, (n, channels, rows, cols). image: of `Seen`."""
         return torch.as_tensor(self.unet(image[:, : self.unet.inputs])) if self.unet else image[:, :0]
 
@@ -67,7 +67,7 @@ def network_of(name: str, widths: Sequence[int] = WIDTHS) -> CoherenceNet:
     return CoherenceNet(WindowHead(widths[0], WINDOW_FACTS), ResidualUNet(INPUTS, widths))
 
 
-def registered(power: Tensor, facts: Facts) -> Tensor:
+def register(power: Tensor, facts: Facts) -> Tensor:
     """Return log power (2, rows, cols) minus each image's level, the secondary resampled onto the reference."""
     rows, far = power.shape[1], RESAMPLED_PX
     step = STRIP_ROWS if power.device.type == "cpu" else rows
@@ -75,7 +75,7 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
     log_power = torch.empty_like(power)
     for row in range(0, rows, step):
         first, last = max(0, row - far), min(rows, row + step)
-        part = resampled(power[:, first : last + far], facts.shift_px)[:, row - first : last - first]
+        part = resample(power[:, first : last + far], facts.shift_px)[:, row - first : last - first]
         log_power[:, row:last] = torch.log(part.clamp_min(1e-9)).sub_(level)
     return log_power
 
@@ -92,7 +92,7 @@ class Settings:
     scatterers_factor: float = 1.0
     scatterers_power: float = 1.0
 
-    def calibrated(self, sigma: Tensor, window: Window | None) -> Tensor:
+    def calibrate(self, sigma: Tensor, window: Window | None) -> Tensor:
         """Calibrate the network's own sigma. window: over which coherence was estimated, None for the scatterers."""
         own = (self.sigma_factor, self.sigma_power) if window else (self.scatterers_factor, self.scatterers_power)
         return (own[0] * sigma ** own[1]).clamp(MIN_SIGMA, MAX_SIGMA)
@@ -113,12 +113,16 @@ class CoherenceNetwork(NamedTuple):
         earlier: Tensor | None = None,
         within: tuple[slice, slice] | None = None,
     ) -> list[Estimate]:
-        """Estimate coherence from power (2, rows, cols), linear. windows: None in place of one for the scatterers.
+        """Estimate coherence, once for each window; NaN where an image is unknown.
 
-        One estimate a window, NaN where an image is unknown. earlier: (3, rows, cols), from `temporal`; within: rows
-        and columns to return, by default all.
+        Args:
+            power: (2, rows, cols), linear.
+            facts: Facts of the pair.
+            windows: Windows of the estimates; None in place of one gives that of the scatterers.
+            earlier: (3, rows, cols), from `temporal`.
+            within: Rows and columns to return, by default all.
         """
-        log_power, stride = registered(power.float(), facts), self.net.stride
+        log_power, stride = register(power.float(), facts), self.net.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         of_pair = torch.tensor([facts.row()], device=power.device)
@@ -129,11 +133,11 @@ class CoherenceNetwork(NamedTuple):
             slice(max(0, part.start - far), min(size, part.stop + far))
             for part, size in zip(own, (rows, cols), strict=True)
         )
-        with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
+        with torch.inference_mode(), low_precision(power.device):  # Low precision changes coherence by 0.002 at most.
             seen = features(whole, before, of_pair)
-            of_pixels = self.net.of_pixels(seen.image)
+            of_pixels = self.net.pixel_features(seen.image)
         of_pixels, planes = (part[:, :, rows_around, cols_around] for part in (of_pixels, seen.planes))
-        answered = self._answered(of_pixels, planes, of_pair, windows)
+        answered = self._apply_head(of_pixels, planes, of_pair, windows)
         known = torch.where(torch.isfinite(log_power[0, *own] + log_power[1, *own]), 1.0, torch.nan)
         down, right = (
             slice(part.start - around.start, part.stop - around.start)
@@ -142,10 +146,10 @@ class CoherenceNetwork(NamedTuple):
         found = []
         for window, estimate in zip(windows, answered, strict=True):
             values, sigma = (part[0, down, right] for part in estimate)
-            found.append(Estimate(values * known, self.settings.calibrated(sigma, window) * known))
+            found.append(Estimate(values * known, self.settings.calibrate(sigma, window) * known))
         return found
 
-    def _answered(
+    def _apply_head(
         self, features: Tensor, planes: Tensor, facts: Tensor, windows: Sequence[Window | None]
     ) -> list[Estimate]:
         """Apply the head strip by strip."""
@@ -165,12 +169,12 @@ class CoherenceNetwork(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
+def load_shipped(device: torch.device, name: str = NAME) -> CoherenceNetwork:
     """Load a shipped network. name: NAME, MIX or SICA. Raises InputError if its files are missing or damaged."""
     card = read_card(name)
     net = network_of(name, **card.network)
     load(card, net)
     ready(net, device)
     if net.unet:
-        net.unet.folded()
+        net.unet.fold()
     return CoherenceNetwork(net, Settings(**card.settings), card.weights_sha256)

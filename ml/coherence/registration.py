@@ -17,12 +17,12 @@ from ml.rasters.imagery import high_pass
 MAX_SHIFT_PX = 4
 RESAMPLED_PX = MAX_SHIFT_PX + 3  # a shift of MAX_SHIFT_PX, found a little beyond it, and two taps of the interpolation
 MIN_SHIFT_PX = 0.05
-SPECKLE_PX = 15  # what is wider is texture
+SPECKLE_PX = 15  # Wider structures are texture.
 STEP_PX = 0.5
-USUAL_PX = 1.5  # standard deviation of shifts: what lies farther must stand out more
-MIN_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
+USUAL_PX = 1.5  # Shifts have this standard deviation; matches farther away must stand out more.
+MIN_SCORE = 4.0  # In standard deviations of chance; noise reaches 3.5 in one pair of a hundred.
 SPECTRUM_BINS = 9
-MIN_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
+MIN_POWER = 0.02  # Below this share of its mean, a spectrum is not whitened.
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
@@ -70,7 +70,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     lags = torch.arange(-MAX_SHIFT_PX - STEP_PX, MAX_SHIFT_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
     even = spectra.abs().square().mean(dim=0).sum(dim=0)
     whitened = cross / (_smooth(even) + MIN_POWER * even.mean()).sqrt()
-    near = _at(whitened.sum(dim=0), lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
+    near = _correlation_at(whitened.sum(dim=0), lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
     # Samples overlap less the farther they are shifted, which would pull the peak to zero.
     by_rows, by_cols = (1 - lags.abs() / size for size in passed.shape[-2:])
     near = near / (by_rows[:, None] * by_cols)
@@ -81,7 +81,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     by_col = float(lags[col]) + STEP_PX * _vertex(near[row, col - 1 : col + 2])
     scale = passed[:, 0].norm() * passed[:, 1].norm() * passed[0, 0].numel()
     whole = torch.arange(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1.0, device=passed.device)
-    peak = float(_at(cross.sum(dim=0), whole).max())
+    peak = float(_correlation_at(cross.sum(dim=0), whole).max())
     return (by_row, by_col), peak / max(float(scale), 1e-9), math.sqrt(max(0.0, float(likely[row, col])))
 
 
@@ -93,7 +93,7 @@ def _smooth(power: Tensor) -> Tensor:
     return functional.avg_pool2d(along, (SPECTRUM_BINS, 1), 1)[0, 0]
 
 
-def _at(cross: Tensor, lags: Tensor) -> Tensor:
+def _correlation_at(cross: Tensor, lags: Tensor) -> Tensor:
     """Return the unscaled correlation, (lags, lags), at all pairs of lags in px. cross: cross-spectrum (rows, cols)."""
     rows, cols = (torch.fft.fftfreq(size, device=cross.device) for size in cross.shape)
     by_row = torch.exp(2j * math.pi * lags[:, None] * rows)
@@ -107,24 +107,24 @@ def _vertex(three: Tensor) -> float:
     return 0.0 if bend <= 1e-9 else max(-0.5, min(0.5, (right - left) / (2 * bend)))
 
 
-def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
+def shift_image(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     """Shift power (rows, cols) by shift_px (rows, cols) with the four-point cubic; NaN unknown."""
     for axis, by in enumerate(shift_px):
         power = _moved_along(power, by, axis)
     return power
 
 
-def resampled(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
+def resample(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     """Resample the secondary of power (2, rows, cols) onto the reference, as every estimator takes it."""
-    return torch.stack([power[0], moved(power[1], shift_px)])
+    return torch.stack([power[0], shift_image(power[1], shift_px)])
 
 
 def _moved_along(power: Tensor, by: float, axis: int) -> Tensor:
     whole = math.floor(by)
     part = by - whole
     if part < 1e-3 or part > 1 - 1e-3:
-        return _taken(power, round(by), axis)
-    taps = [_taken(power, whole + tap, axis) for tap in (-1, 0, 1, 2)]
+        return _take(power, round(by), axis)
+    taps = [_take(power, whole + tap, axis) for tap in (-1, 0, 1, 2)]
     weights = _cubic(part)
     total = sum((weight * tap for weight, tap in zip(weights, taps, strict=True)), torch.zeros_like(power))
     return torch.maximum(total, 0.2 * torch.minimum(taps[1], taps[2]))
@@ -140,7 +140,7 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
     )
 
 
-def _taken(power: Tensor, by: int, axis: int) -> Tensor:
+def _take(power: Tensor, by: int, axis: int) -> Tensor:
     """Shift an image by `by` pixels along an axis; NaN beyond the end."""
     size = power.shape[axis]
     if by == 0:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from core.errors import gettext_noop as _
 from ml.runtime.methods import Method
 
-DEFAULT_METHOD = "model"  # of the command and of the service, unless its settings name another
+DEFAULT_METHOD = "model"  # Command and service use this method unless the settings name another.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def results_at(
 
 
 def _result(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: str) -> MethodResult:
-    row, score, flagged = DeformationMethod.named(method), 0.0, []
+    row, score, flagged = DeformationMethod.find(method), 0.0, []
     for points in tracks:
         maps, grid = classical_maps(points, row.new_config())
         inside = geometry_mask([place], maps.probability.shape, grid.transform, all_touched=True, invert=True)

@@ -44,6 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Detect moving areas, write the files, print a summary. Raises InputError or ValueError for unusable input."""
-    from ml.deformation import files  # torch takes seconds, and --help needs none
+    from ml.deformation import files  # Torch takes seconds, and --help needs none.
 
     return files.run(args)

@@ -1,4 +1,4 @@
-"""Decision on each cell: the log-odds that it moves, from the noise law, the network, the rate and edges.
+"""Decision on each cell: the log-odds that it moves, from the noise covariance, the network, the rate and edges.
 
 The log-odds are a weighted sum. Its weights and offset are chosen on validation tiles (`lab.deformation.calibration`)
 for a fixed number of false alarms. The network's card holds them, for one track and for several.
@@ -11,14 +11,16 @@ import numpy as np
 
 from ml.deformation.gridding.points import Float32
 
-MIN_RARITY = 0.0  # decades, because much motion is not bowl-shaped
-MAX_RARITY = 6.0  # decades; errors that the law does not know reach any number of them
-WIDE_M = 1_000.0  # from this radius on, rarity has a further weight, because the network sees less
+MIN_RARITY = 0.0  # Rarity counts from zero decades, because much motion is not bowl-shaped.
+MAX_RARITY = 6.0  # Errors that the noise covariance does not hold reach any number of decades.
+WIDE_M = 1_000.0  # From this radius on, rarity has a further weight, because the network sees less.
 MAX_NETWORK = 8.0  # limit of the logit
-MAX_PATCH = 40.0  # nats; a limit, as one wrong model of both kinds of ground must not decide without end
-USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0  # rate with a term of 0; limits of the log of a rate's ratio to it
-DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0  # exceed all errors of delay and land cover; all cycles over a product's years
-CANDIDATE = -4.0  # log-odds from which edges are looked at, so low that no threshold in use is lower
+MAX_PATCH = 40.0  # One wrong model of both kinds of ground must not decide without end (nats).
+# The term is 0 at the usual rate; the log of a rate's ratio to it is limited.
+USUAL_MM_YR, SLOWEST, FASTEST = 2.0, -1.0, 2.0
+# Rates above exceed all errors of delay and land cover, and all cycles over a product's years.
+DELAY_MM_YR, CYCLE_MM_YR = 6.0, 15.0
+CANDIDATE = -4.0  # Edges are examined from these log-odds on; no threshold in use is lower.
 SURE = 20.0  # log-odds where the rate exceeds all errors
 
 
@@ -33,7 +35,7 @@ class Weights(NamedTuple):
     offset: float
 
 
-class Witnesses(NamedTuple):
+class EvidenceTerms(NamedTuple):
     """Evidence on each cell, (rows, cols) each, NaN where unknown.
 
     rarity: score of the best bowl (`ml.deformation.bowls`), decades; radius_m, amplitude_mm_yr: of that bowl; network:
@@ -55,28 +57,30 @@ def weights_of(settings: Mapping[str, Any], tracks: int, method: str = "model") 
     return Weights(**settings["decision"][method][str(min(tracks, 2))])
 
 
-def log_odds(seen: Witnesses, settings: Mapping[str, Any], tracks: int, method: str, cycles_undone: bool) -> Float32:
+def log_odds(
+    seen: EvidenceTerms, settings: Mapping[str, Any], tracks: int, method: str, cycles_undone: bool
+) -> Float32:
     """Return the log-odds that a cell moves, (rows, cols), NaN where the network has no value.
 
-    The network decides alone where the ground is too small, or has too few points, for the noise law.
-    A rate that exceeds all errors decides where the noise law does not speak against it; its limit is lower if whole
+    The network decides alone where the ground is too small, or has too few points, for the noise covariance.
+    A rate that exceeds all errors decides where the noise covariance does not contradict; the limit is lower if whole
     cycles were undone in the series.
     """
     planes = terms(seen)
-    heard, alone = (
+    together, alone = (
         sum(np.float32(weight) * plane for weight, plane in zip(weights, planes, strict=True) if weight)
         for weights in (weights_of(settings, tracks, name) for name in (method, "network"))
     )
     if method == "network":
         return np.asarray(alone, dtype=np.float32)
     against = np.float32(weights_of(settings, tracks, method).patch) * planes[-2]
-    odds = np.where(np.isfinite(heard), heard, alone + against)
+    odds = np.where(np.isfinite(together), together, alone + against)
     beyond = np.abs(seen.rate_mm_yr) >= (DELAY_MM_YR if cycles_undone else CYCLE_MM_YR)
     beyond &= ~(seen.rarity < MIN_RARITY)
     return np.where(beyond & np.isfinite(seen.network), SURE + against, odds).astype(np.float32)
 
 
-def terms(seen: Witnesses) -> list[Float32]:
+def terms(seen: EvidenceTerms) -> list[Float32]:
     """Return the term that each of Weights multiplies, (rows, cols) each."""
     agrees = seen.amplitude_mm_yr * seen.rate_mm_yr > 0
     rarity = np.where(agrees | np.isnan(seen.rarity), np.clip(seen.rarity, MIN_RARITY, MAX_RARITY), MIN_RARITY)

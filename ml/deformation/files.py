@@ -14,7 +14,7 @@ from core.rasters import write_cog
 from ingest.readers.files import files_sha256
 from ingest.readers.records import Declaration, Reference
 from ml.deformation import DeformationMethod
-from ml.deformation.filters.still import assumed
+from ml.deformation.filters.still import assumption
 from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_clusters
 from ml.deformation.wide.search import Track, wide_regions
@@ -40,17 +40,17 @@ def run(args: argparse.Namespace) -> int:
         clouds = [track.points for track in tracks]
         with progress_bar("deformation"):
             result = detect_tracks(clouds, args.method, device)
-        rasters.append(_numbered(args.out, number))
+        rasters.append(_number_file(args.out, number))
         write_cog(rasters[-1], result.bands(), result.transform, result.epsg, result.units(), tags)
         if args.quicklook:
-            from ml.rasters.quicklook import draw  # matplotlib takes a second
+            from ml.rasters.quicklook import draw  # Matplotlib takes a second.
 
-            picture = _numbered(args.quicklook, number)
+            picture = _number_file(args.quicklook, number)
             draw(picture, result.bands(), result.transform, result.epsg, tags["model_version"])
         if args.reference:
             tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
         if args.areas:
-            before = max((one["properties"].get("region", 0) for one in features), default=0)
+            before = max((feature["properties"].get("region", 0) for feature in features), default=0)
             features += features_of(result, tracks, before)
         points += sum(cloud.x.size for cloud in clouds)
     areas_note = f", {write_areas(args.areas, features)} areas -> {args.areas}" if args.areas else ""
@@ -63,14 +63,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _numbered(path: Path, number: int) -> Path:
+def _number_file(path: Path, number: int) -> Path:
     """Return the file of the points' place of this number, which counts from 1."""
     return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def tags_of(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
     """Return the tags by which a result can be traced. inputs: as given; files: those that were read."""
-    row = DeformationMethod.named(method)
+    row = DeformationMethod.find(method)
     tags = {
         "method": method,
         "model_version": f"{method} {row.version}",
@@ -88,7 +88,7 @@ def write_areas(path: Path, features: Sequence[dict[str, Any]]) -> int:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
-    return sum(one["properties"]["extent"] != "place" for one in features)
+    return sum(feature["properties"]["extent"] != "place" for feature in features)
 
 
 def features_of(result: DeformationResult, tracks: Sequence[Track], before: int = 0) -> list[dict[str, Any]]:
@@ -127,13 +127,13 @@ def _feature(
             "area_m2": round(area.area_m2),
             "n_points": n_points,
             "region": area.region,
-            "assumes": assumed(result.still_share),
+            "assumes": assumption(result.still_share),
             **_strongest(area),
             "places": [place_as_dict(place, epsg) for place in area.places],
-            "class_shares": _rounded(area.kinds),
+            "class_shares": _round(area.kinds),
             "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
-            "core_class_shares": _rounded(area.core_kinds),
-            "rim_class_shares": _rounded(area.rim_kinds),
+            "core_class_shares": _round(area.core_kinds),
+            "rim_class_shares": _round(area.rim_kinds),
             "reasons": reasons,
         },
     }
@@ -164,7 +164,7 @@ def _feature_of_place(
     }
 
 
-def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+def _round(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: round(share, 3) for name, share in shares.items()}
 
 

@@ -10,22 +10,22 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ml.deformation import DeformationMethod
-from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, proposed
+from ml.deformation.bowls.detector import LeastSquaresConfig, least_squares, local_motion, propose
 from ml.deformation.bowls.edges import edges_of
 from ml.deformation.bowls.peaks import LOWEST
 from ml.deformation.bowls.search import best_bowls
 from ml.deformation.classical import ClassicalConfig, classical_maps
-from ml.deformation.decision import CANDIDATE, Witnesses, log_odds
+from ml.deformation.decision import CANDIDATE, EvidenceTerms, log_odds
 from ml.deformation.filters.background import against_backgrounds
 from ml.deformation.filters.baseline import DeformationMaps, LocalRate, logistic, split_by_sign
 from ml.deformation.filters.still import StillGround
-from ml.deformation.gridding.boxes import Box, laid_together
+from ml.deformation.gridding.boxes import Box, common_grid
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.gridding.points import PointCloud, sorted_points
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.overwrapped import OverwrappedConfig, overwrapped_cnn
-from ml.deformation.places.causes import fitted, named
+from ml.deformation.places.causes import load_causes, name_cause
 from ml.deformation.places.measure import measure
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
@@ -37,7 +37,7 @@ Config = ClassicalConfig | WhiteningConfig | LeastSquaresConfig | OverwrappedCon
 
 LIMIT_BAND = "smallest_rate_mm_yr"
 NEAR_M = (85.0, 150.0, 300.0, 600.0, 1200.0)  # kernel widths; the narrowest is as wide as a square of 3 x 3 cells
-HIGHEST_MM_YR = 50.0  # higher detection limits are not stated
+HIGHEST_MM_YR = 50.0  # Higher detection limits are not stated.
 
 
 class DeformationResult(NamedTuple):
@@ -93,7 +93,7 @@ def detect_tracks(
     A network and `gls` use all tracks together. Other methods run on each track; the higher probability counts. Raises
     ValueError for an unknown method and InputError if a network's weights are missing.
     """
-    row = DeformationMethod.named(method)
+    row = DeformationMethod.find(method)
     result: DeformationResult = row.function(tracks, row.new_config(), device, pieces)
     return result
 
@@ -103,15 +103,15 @@ def detect_all_with(
 ) -> DeformationResult:
     """Run the detector of a configuration on the tracks of one place."""
     if isinstance(config, NetworkConfig):
-        return with_network(tracks, DeformationNetwork.load(config.weights), device, config, pieces)
+        return decide_with_network(tracks, DeformationNetwork.load(config.weights), device, config, pieces)
     if isinstance(config, LeastSquaresConfig):
         maps, transform, share = least_squares(tracks, config, device)
         return DeformationResult(maps, transform, tracks[0].epsg, still_share=share)
-    found = [_in_one(points, config, device) for points in tracks]
+    found = [_one_track_maps(points, config, device) for points in tracks]
     return strongest([DeformationResult(maps, grid.transform, grid.epsg) for maps, grid in found])
 
 
-def _in_one(
+def _one_track_maps(
     points: PointCloud, config: ClassicalConfig | WhiteningConfig | OverwrappedConfig, device: torch.device | None
 ) -> tuple[DeformationMaps, RobustGrid]:
     """Return the maps of one track, with their grid."""
@@ -132,7 +132,7 @@ class Look(NamedTuple):
     ground of each track against that; zero_mm_yr: median background of the first track.
     """
 
-    witnesses: Witnesses
+    evidence: EvidenceTerms
     shares: NDArray[np.float32]
     rate_mm_yr: NDArray[np.float32]
     smallest_rate_mm_yr: NDArray[np.float32]
@@ -149,26 +149,26 @@ def look(
     config: NetworkConfig | None = None,
     pieces: Pieces | None = None,
 ) -> Look:
-    """Collect the evidence of the noise law and the network on all cells covered by any track."""
+    """Collect the evidence of the noise covariance and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     tracks, zero, spread = against_backgrounds(tracks)
     grids = [grid_robust(points, cell_m) for points in tracks]
     bowls = best_bowls(tracks, device, pieces=pieces, near=[grid.near for grid in grids])
     grids = [grid._replace(near=None) for grid in grids]
     rates, still, sigma_mm_yr = local_motion(bowls, LocalRate(local_scales_m=NEAR_M))
-    asked = None if config and config.decision == "network" else proposed(bowls, rates)
+    asked = None if config and config.decision == "network" else propose(bowls, rates)
     maps, lattice = predict(network, grids, device, config, pieces, spread, asked)
-    placed = laid_together([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
+    placed = common_grid([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
     transform, (rows, cols), _ = placed
 
-    def spanned(of: Affine) -> tuple[EllipsisType, slice, slice]:
+    def span(of: Affine) -> tuple[EllipsisType, slice, slice]:
         col, row = (round(side) for side in ~of @ (transform.c, transform.f))
         return ..., slice(row, row + rows), slice(col, col + cols)
 
-    here, there = spanned(bowls.transform), spanned(lattice.transform)
+    here, there = span(bowls.transform), span(lattice.transform)
     rate, limit = rates[here], bowls.detectable_mm_yr[here]
     scale = np.float32(lattice.scale)
-    witnesses = Witnesses(
+    evidence = EvidenceTerms(
         np.where(bowls.score[here] > LOWEST, bowls.score[here], np.float32(np.nan)),
         bowls.radius_m[here],
         bowls.amplitude_mm_yr[here] / scale,
@@ -176,9 +176,9 @@ def look(
         rate / scale,
     )
     settings, undone = network.card.settings, all(track.cycles_undone for track in tracks)
-    likely = log_odds(witnesses, settings, len(tracks), "model", undone) > CANDIDATE
+    likely = log_odds(evidence, settings, len(tracks), "model", undone) > CANDIDATE
     return Look(
-        witnesses._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
+        evidence._replace(patch=edges_of(likely, rate > 0, transform, tracks)),
         maps.shares[there],
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
@@ -189,7 +189,7 @@ def look(
     )
 
 
-def with_network(
+def decide_with_network(
     tracks: Sequence[PointCloud],
     network: DeformationNetwork,
     device: torch.device | None = None,
@@ -200,7 +200,7 @@ def with_network(
     config = config or NetworkConfig()
     seen, settings = look(tracks, network, device, config, pieces), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
-    probability = logistic(log_odds(seen.witnesses, settings, len(tracks), config.decision, undone))
+    probability = logistic(log_odds(seen.evidence, settings, len(tracks), config.decision, undone))
     zero = seen.zero_mm_yr + seen.still[0].rate_mm_yr
     maps = split_by_sign(probability, seen.rate_mm_yr, zero, seen.sigma_mm_yr)
     return DeformationResult(
@@ -222,17 +222,17 @@ class Mosaic(NamedTuple):
     statistics: dict[str, Any]
 
 
-def laid_out(clusters: Sequence[DeformationResult]) -> Mosaic:
+def make_mosaic(clusters: Sequence[DeformationResult]) -> Mosaic:
     """Put the results of clusters in one plane on one grid, of which only their windows are stored."""
     first = clusters[0]
     if len(clusters) == 1:
         return Mosaic(first.bands(), first.transform, first.statistics())
-    (transform, shape, boxes), held, at = _placed(clusters), Pieces(), {}
-    for number, (one, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
-        held.store.put(f"cluster@{number}", one.bands())
-        at[str(number)] = Window(rows.start, cols.start, *one.maps.probability.shape)
+    (transform, shape, boxes), held, at = _common_grid(clusters), Pieces(), {}
+    for number, (cluster, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
+        held.store.put(f"cluster@{number}", cluster.bands())
+        at[str(number)] = Window(rows.start, cols.start, *cluster.maps.probability.shape)
     parts: list[dict[str, Any]] = [
-        {**one.statistics(), "window": list(window)} for one, window in zip(clusters, at.values(), strict=True)
+        {**cluster.statistics(), "window": list(window)} for cluster, window in zip(clusters, at.values(), strict=True)
     ]
     summed = {name: sum(part[name] for part in parts) for name in ("cells_known", "cells_moving")}
     highest = {name: max(part[name] for part in parts) for name in ("rate_sigma_mm_yr", "highest_probability")}
@@ -248,9 +248,9 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     areas = areas_in(result.bands(), result.transform)
     held = [sorted_points(track) for track in tracks] if areas else []
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
-    bands, causes = result.bands(), fitted()
+    bands, causes = result.bands(), load_causes()
     drawn = [
-        named(part._replace(region=number), bands, result.transform, held, causes)
+        name_cause(part._replace(region=number), bands, result.transform, held, causes)
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.background_mm_yr, flagged)
     ]
@@ -265,7 +265,7 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
     """
     if len(results) == 1:
         return results[0]
-    transform, shape, windows = _placed(results)
+    transform, shape, windows = _common_grid(results)
     merged = [np.full(shape, np.nan, dtype=np.float32) for _ in range(4)]
     for result, window in zip(results, windows, strict=True):
         stands = merged[0][window]
@@ -277,5 +277,5 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
     return DeformationResult(maps, transform, results[0].epsg)
 
 
-def _placed(results: Sequence[DeformationResult]) -> tuple[Affine, tuple[int, int], list[Box]]:
-    return laid_together([one.transform for one in results], [one.maps.probability.shape for one in results])
+def _common_grid(results: Sequence[DeformationResult]) -> tuple[Affine, tuple[int, int], list[Box]]:
+    return common_grid([result.transform for result in results], [result.maps.probability.shape for result in results])

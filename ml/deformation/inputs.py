@@ -14,7 +14,7 @@ from core.geometry import utm_zone_of
 from ingest.formats import registry
 from ingest.readers.gate import FAR
 from ingest.readers.records import Component, Declaration, Direction, Float64, PointBatch, Reference, VelocityField
-from ml.deformation.gridding.clusters import Indices, clusters, on_sphere
+from ml.deformation.gridding.clusters import Indices, clusters, sphere_positions
 from ml.deformation.gridding.points import Float32, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.search import Track
@@ -76,7 +76,7 @@ def read_clusters(paths: Sequence[Path], declared: Declaration) -> Read:
     tied = all(field.header.reference is Reference.GNSS for field in fields)
     reference = Reference.GNSS if tied else Reference.LOCAL
     read = [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
-    groups = clusters(on_sphere(columns.longitude, columns.latitude))
+    groups = clusters(sphere_positions(columns.longitude, columns.latitude))
     parts = [_tracks(columns.at(group), header.grid_epsg, posting_m, reference) for group in groups]
     refused[FAR] += columns.track.size - sum(group.size for group in groups)
     left_out = [f"Left out ({count:,}): {reason}." for reason, count in refused.items() if count]

@@ -22,20 +22,20 @@ from torch import Tensor
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.features.surroundings import surroundings
-from ml.deformation.gridding.boxes import Proposed, boxes, moved, overlap
+from ml.deformation.gridding.boxes import Proposed, boxes, overlap, shift
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import Float32
 from ml.deformation.kinds import KINDS
-from ml.deformation.network import OF_MOTION, REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice
+from ml.deformation.network import OF_MOTION, REACH_M, DeformationNetwork, Lattice, NetworkMaps, make_lattice
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR
 from ml.rasters.pieces import Arrays, Pieces, piece_by_piece
 from ml.runtime.ahead import Feed
 from ml.runtime.device import low_precision, ready
 from ml.runtime.feeding import feed_of
 
-JOINT_M = 1_000.0  # a track is used in cells with one of its points within this distance
-SILENT = -8.0  # log-odds of cells for which the network was not asked: with them, no cell is flagged
-AROUND_CELLS = 8  # around a proposed cell, for which the network is asked, too
+JOINT_M = 1_000.0  # A track is used in cells with one of its points within this distance.
+SILENT = -8.0  # Cells for which the network was not asked have these log-odds, so that none is flagged.
+AROUND_CELLS = 8  # The network is also asked so many cells around a proposed one.
 READERS = 2  # threads that describe windows while a CPU runs the network
 
 
@@ -79,14 +79,21 @@ def predict(
 ) -> tuple[NetworkMaps, Lattice]:
     """Return maps of all ground that any track covers, with their lattice. ValueError if grids do not match.
 
-    pieces: store from which a killed computation resumes; spread_mm_yr: as in `on_lattice`; proposed: cells near which
-    the network is asked, None everywhere. Elsewhere its log-odds are SILENT, and the kinds alike.
+    Args:
+        network: The network.
+        grids: Grid of each track.
+        device: Where to compute.
+        config: Settings of the decision.
+        pieces: Store from which a killed computation resumes.
+        spread_mm_yr: As in `make_lattice`.
+        proposed: Cells near which the network is asked, None everywhere. Elsewhere its log-odds are SILENT, and the
+            kinds alike.
     """
     config, device = config or NetworkConfig(), device or torch.device("cpu")
     feed = feed_of(device) if device.type == "cuda" else Feed(READERS)
-    lattice = on_lattice(grids, spread_mm_yr=spread_mm_yr)
+    lattice = make_lattice(grids, spread_mm_yr=spread_mm_yr)
     reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
-    asked = _squares(reach if proposed is None else reach & _near(proposed, lattice.transform, reach.shape))
+    asked = _squares(reach if proposed is None else reach & _cells_near(proposed, lattice.transform, reach.shape))
     results = np.full((len(KINDS) + 1, *reach.shape), np.nan, dtype=np.float32)
     results[0, reach], results[1:, reach] = SILENT, 1 / len(KINDS)
     runner = _Runner(network, device, config)
@@ -95,7 +102,7 @@ def predict(
     batches = [group[at : at + runner.batch] for group in groups for at in range(0, len(group), runner.batch)]
 
     def image(batch: list[Window]) -> tuple[list[Window], Tensor]:
-        images = torch.cat([network.image([_seen(lattice, i, w.outer) for i in w.tracks]) for w in batch])
+        images = torch.cat([network.image([_track_window(lattice, i, w.outer) for i in w.tracks]) for w in batch])
         images = images.contiguous(memory_format=torch.channels_last)
         return batch, images.pin_memory() if feed.pinned else images
 
@@ -112,7 +119,7 @@ def predict(
     return NetworkMaps(results[0], results[1:]), lattice
 
 
-def _near(proposed: Proposed, transform: Affine, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _cells_near(proposed: Proposed, transform: Affine, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return the cells of a lattice, (rows, cols), within some AROUND_CELLS of a proposed one."""
     col, row = (round(offset) for offset in ~transform @ (proposed.transform.c, proposed.transform.f))
     near = np.zeros(shape, dtype=bool)
@@ -134,7 +141,7 @@ def windows(tracks: Sequence[TrackCells], asked: NDArray[np.bool_], halo: int, c
     for row in range(0, asked.shape[0], step):
         for col in range(0, asked.shape[1], step):
             for box in boxes(asked[row : row + step, col : col + step], margin):
-                rows, cols = moved(box, row, col)
+                rows, cols = shift(box, row, col)
                 core, outer = (
                     (_cells_of(rows, wider, shape[0]), _cells_of(cols, wider, shape[1])) for wider in (0, margin)
                 )
@@ -207,7 +214,7 @@ class _Runner:
         torch.cuda.empty_cache()
 
 
-def _seen(lattice: Lattice, number: int, at: tuple[slice, slice]) -> TrackCells:
+def _track_window(lattice: Lattice, number: int, at: tuple[slice, slice]) -> TrackCells:
     """Return a window of a track, with what is around each of its cells."""
     planes: Any = (plane[..., *at] if isinstance(plane, np.ndarray) else plane for plane in lattice.tracks[number])
     return TrackCells(*planes)._replace(around=surroundings(lattice.grounds[number].at(at)))

@@ -20,9 +20,9 @@ from ml.deformation.features.channels import (
     noise_scale,
     usable_noise,
 )
-from ml.deformation.features.surroundings import Ground
+from ml.deformation.features.surroundings import CellRates
 from ml.deformation.filters.still import StillGround, still_ground
-from ml.deformation.gridding.boxes import Box, laid_together, moved
+from ml.deformation.gridding.boxes import Box, common_grid, shift
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.gridding.points import Float32
 from ml.networks.deformation_unet import DeformationUnet
@@ -72,13 +72,13 @@ class Lattice(NamedTuple):
     """
 
     tracks: list[TrackCells]
-    grounds: list[Ground]
+    grounds: list[CellRates]
     transform: Affine
     still: list[StillGround]
     scale: float = 1.0
 
 
-def on_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Lattice:
+def make_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Lattice:
     """Put the grids of a product's tracks on one lattice that begins and ends at multiples of ALIGN_CELLS.
 
     Multiples are counted from the projection's origin, so that a place has the same phase in every product.
@@ -88,9 +88,9 @@ def on_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Lattic
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
         raise ValueError("the tracks' grids differ in cell size or projected system")
-    placed = laid_together([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
-    whole, (rows, cols), windows = placed
-    north, west = round(whole.f / cell), round(whole.c / cell)  # in cells
+    put = common_grid([grid.transform for grid in grids], [grid.velocity_mm_yr.shape for grid in grids])
+    whole, (rows, cols), windows = put
+    north, west = round(whole.f / cell), round(whole.c / cell)  # North and west are in cells.
     above, left = -north % ALIGN_CELLS, west % ALIGN_CELLS  # cells that are added
     shape = [-(-size // ALIGN_CELLS) * ALIGN_CELLS for size in (rows + above, cols + left)]
     transform = Affine(cell, 0, (west - left) * cell, 0, -cell, (north + above) * cell)
@@ -98,30 +98,30 @@ def on_lattice(grids: Sequence[RobustGrid], spread_mm_yr: float = 0.0) -> Lattic
     scale = noise_scale(noises, spread_mm_yr)
     still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
     views = [
-        _placed(grid, moved(window, above, left), shape, of, scale, usable_noise(noise / scale))
+        _place(grid, shift(window, above, left), shape, of, scale, usable_noise(noise / scale))
         for grid, window, of, noise in zip(grids, windows, still, noises, strict=True)
     ]
     tracks, grounds = (list(each) for each in zip(*views, strict=True))
     return Lattice(tracks, grounds, transform, still, scale)
 
 
-def _placed(
+def _place(
     grid: RobustGrid, at: Box, shape: Sequence[int], still: StillGround, scale: float, noise: float
-) -> tuple[TrackCells, Ground]:
+) -> tuple[TrackCells, CellRates]:
     by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
 
-    def placed(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
+    def put(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
         whole = np.full((*values.shape[:-2], *shape), elsewhere, dtype=values.dtype)
         whole[..., *at] = values
         return whole
 
-    velocity, count = placed((grid.velocity_mm_yr - by) / unit, np.nan), placed(grid.n_points, 0)
-    height = None if grid.height_m is None else placed(grid.height_m, np.nan)
+    velocity, count = put((grid.velocity_mm_yr - by) / unit, np.nan), put(grid.n_points, 0)
+    height = None if grid.height_m is None else put(grid.height_m, np.nan)
     track = TrackCells(
         velocity,
         count,
-        placed(grid.mad_mm_yr / unit, np.nan),
+        put(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
-        None if grid.raw_mm_yr is None else placed((grid.raw_mm_yr - by) / unit, np.nan),
+        None if grid.raw_mm_yr is None else put((grid.raw_mm_yr - by) / unit, np.nan),
     )
-    return track, Ground(velocity, count, height, grid.cell_m, noise)
+    return track, CellRates(velocity, count, height, grid.cell_m, noise)

@@ -26,11 +26,11 @@ from ml.runtime.device import low_precision, ready
 
 NAME = "overwrapped-cnn"
 GAINS = (1, 2, 4, 8, 16)
-WAVELENGTH_MM, YEARS = 55.5, 5.0  # of Sentinel-1; of a national product's release
+WAVELENGTH_MM, YEARS = 55.5, 5.0  # The wavelength is Sentinel-1's, the years those of a national product's release.
 WINDOW, STEP = 64, 16  # cells of a window; a quarter of it
-SIGMA = WINDOW / 6  # of the Gaussian weights, cells
-NEAR_M, MIN_SHARE = 500.0, 0.5  # cells this near to points are valid; windows with fewer valid cells are not judged
-RANK, ROUNDS, SHRINK = 8, 15, 3.0  # of the matrix completion
+SIGMA = WINDOW / 6  # The Gaussian weights have this sigma in cells.
+NEAR_M, MIN_SHARE = 500.0, 0.5  # Cells this near to points are valid; windows with fewer valid cells are not judged.
+RANK, ROUNDS, SHRINK = 8, 15, 3.0  # The matrix completion has this rank, number of rounds and ridge.
 BATCH = 64
 UNSEEN = -30.0  # logit where no window was judged
 
@@ -42,7 +42,7 @@ class OverwrappedConfig(LocalRate):
     weights: str = NAME
 
 
-def overwrapped(velocity_mm_yr: Tensor, gain: float) -> Tensor:
+def overwrap(velocity_mm_yr: Tensor, gain: float) -> Tensor:
     """Return the phase of gain times the displacement in YEARS (+ toward the satellite), rad in [−π, π).
 
     At gain 1 half a wavelength, 27.75 mm, is one fringe.
@@ -51,7 +51,7 @@ def overwrapped(velocity_mm_yr: Tensor, gain: float) -> Tensor:
     return (phase + math.pi) % (2 * math.pi) - math.pi
 
 
-def completed(velocity_mm_yr: Tensor) -> Tensor:
+def complete(velocity_mm_yr: Tensor) -> Tensor:
     """Fill the unknown cells (NaN) of windows (n, rows, cols): fields of low rank that fit the known cells.
 
     Alternating ridge regressions of rank RANK from a fixed start. Hastie et al. 2015, JMLR 16 (softImpute-ALS);
@@ -76,13 +76,13 @@ def overwrapped_cnn(grid: RobustGrid, config: OverwrappedConfig, device: torch.d
     card = read_card(config.weights)
     network = ResNet18(**card.network)
     load(card, network)
-    score, rate = scored(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
+    score, rate = score_track(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
     noise = max(cell_noise(grid.velocity_mm_yr), 0.1)
     return split_by_sign(np.where(np.isnan(score), 0, probability), rate, still_rate_of(grid), noise)
 
 
-def scored(
+def score_track(
     network: ResNet18, grid: RobustGrid, device: torch.device, gains: tuple[int, ...], config: LocalRate
 ) -> tuple[Float32, Float32]:
     """Return `scores`, NaN where the ground itself does not move, and the rate of each cell's neighbourhood, mm/yr."""
@@ -110,18 +110,18 @@ def scores(network: ResNet18, grid: RobustGrid, device: torch.device, gains: tup
     for first in range(0, len(at), BATCH):
         some = at[first : first + BATCH]
         cut = torch.stack([velocity[row : row + WINDOW, col : col + WINDOW] for row, col in some])
-        for (row, col), probability in zip(some, judged(network, cut.to(device), gains), strict=True):
+        for (row, col), probability in zip(some, judge(network, cut.to(device), gains), strict=True):
             total[row : row + WINDOW, col : col + WINDOW] += probability * GAUSSIAN
             weight[row : row + WINDOW, col : col + WINDOW] += GAUSSIAN
     merged = torch.logit((total / weight.clamp_min(1e-6)).double(), eps=1e-12)
     return torch.where(weight > 0, merged, UNSEEN)[:rows, :cols].float().numpy()
 
 
-def judged(network: ResNet18, velocity_mm_yr: Tensor, gains: tuple[int, ...]) -> list[float]:
+def judge(network: ResNet18, velocity_mm_yr: Tensor, gains: tuple[int, ...]) -> list[float]:
     """Return the mean over gains of the probability that each window (n, WINDOW, WINDOW) shows motion."""
-    filled = completed(velocity_mm_yr)
+    filled = complete(velocity_mm_yr)
     with torch.inference_mode(), low_precision(filled.device):
-        by_gain = [network(overwrapped(filled, gain)[:, None] / math.pi).float().sigmoid() for gain in gains]
+        by_gain = [network(overwrap(filled, gain)[:, None] / math.pi).float().sigmoid() for gain in gains]
     means: list[float] = torch.stack(by_gain).mean(dim=0).tolist()
     return means
 

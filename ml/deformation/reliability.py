@@ -18,7 +18,7 @@ PLACE_CELLS = 10  # side of the square that is one place: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
 MOVING_MM_YR = 2.0
 NEWTON_ROUNDS = 50
-MAX_LOGIT = 12.0  # of a score; higher ones have no false alarm in samples of any likely size
+MAX_LOGIT = 12.0  # Samples of any likely size have no false alarm of a higher score.
 
 
 class Reliability(NamedTuple):
@@ -57,14 +57,17 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_]) -> Reliability:
         raise ValueError("there must be places that move and places that do not")
     logit = _logit(score)
     design = np.stack([np.ones_like(logit), logit], axis=1)
-    offset, slope = balanced_regression(design, moves, ridge=1e-3)  # the odds of separable samples stay finite
+    offset, slope = balanced_regression(design, moves, ridge=1e-3)  # The odds of separable samples stay finite.
     return Reliability(float(offset), float(slope))
 
 
 def balanced_regression(design: Float64, positive: NDArray[np.bool_], ridge: float) -> Float64:
     """Fit a logistic regression in which both outcomes weigh the same, by Newton's method; return its coefficients.
 
-    design: (n, coefficients); positive: (n,), of both outcomes; ridge: penalty on every coefficient.
+    Args:
+        design: (n, coefficients).
+        positive: (n,), with both outcomes.
+        ridge: Penalty on every coefficient.
     """
     weight = np.where(positive, 0.5 / positive.mean(), 0.5 / (~positive).mean())
     at = np.zeros(design.shape[1])

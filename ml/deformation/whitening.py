@@ -41,9 +41,9 @@ def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> 
     """
     background, sigma = background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)
     score = np.zeros(grid.velocity_mm_yr.shape, dtype=np.float32)
-    for one in _scores(points, grid, config):
-        larger = np.abs(one) > np.abs(score)
-        score[larger] = one[larger]
+    for tested in _scores(points, grid, config):
+        larger = np.abs(tested) > np.abs(score)
+        score[larger] = tested[larger]
     rate = local_rate(grid.velocity_mm_yr - np.float32(background), grid.n_points, grid.cell_m, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (np.sign(rate) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)

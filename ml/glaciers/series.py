@@ -15,10 +15,11 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 
 Floats = NDArray[np.float64]
 
-CHANGE_M_DAY = 2.0  # one standard deviation, from one step to the next
-OUTLIER = 5.0  # standard deviations: a pair that differs more from the others counts less
-OF_THE_WAY = 0.03  # of the speed: an error in addition to sigma
-POWERS = (1, 1, 1, 2, 2, 2, 2)  # of OUTLIER over the difference, by round: outliers count less and less
+CHANGE_M_DAY = 2.0  # Speeds change by this standard deviation from one step to the next.
+OUTLIER = 5.0  # A pair that differs from the others by so many standard deviations counts less.
+OF_THE_WAY = 0.03  # Speeds have this relative error in addition to sigma.
+# OUTLIER over the difference has this power in each round: outliers count less and less.
+POWERS = (1, 1, 1, 2, 2, 2, 2)
 
 
 class PairVelocities(NamedTuple):
@@ -94,7 +95,7 @@ def _least_squares(
     tied = np.flatnonzero(np.diff(np.flatnonzero(seen)) == 1)[links]
 
     def factor_of(weight: Floats) -> tuple[Floats, bool]:
-        upper = np.zeros((band + 1, steps))  # of the normal equations, diagonal last
+        upper = np.zeros((band + 1, steps))  # The diagonal of the normal equations is the last row.
         for off, product in enumerate(overlap):
             upper[band - off, off:] = weight @ product
         upper[band, tied] += CHANGE_M_DAY**-2
@@ -102,7 +103,7 @@ def _least_squares(
         upper[band - 1, tied + 1] -= CHANGE_M_DAY**-2
         return cholesky_banded(upper), False
 
-    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # a wrong match may have the smallest error
+    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # A wrong match may have the smallest error.
     trust = np.ones(weight.size)
     for power in POWERS:
         even = trust / error**2

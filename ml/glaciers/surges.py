@@ -18,11 +18,11 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VERSION = "3"  # to be raised when the numbers change
+VERSION = "3"  # Raise it when the numbers change.
 YEAR_DAYS = 365.25
 ROUNDS = 6
-ONSET_SHARE = 0.1  # of the whole rise
-PEAK_PAIRS = 3  # their median counts in the search for the peak
+ONSET_SHARE = 0.1  # The onset is at this share of the whole rise.
+PEAK_PAIRS = 3  # The peak is that of medians of so many pairs.
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class SurgeRule:
 
     z: float = 3.0
     pairs: int = 3
-    least_days: float = 20.0  # between the middles of the first and last pair: overlapping pairs share errors
+    least_days: float = 20.0  # The first and last pair have middles so far apart, as overlapping pairs share errors.
     times_median: float = 2.0
-    times_season: float = 1.6  # of the speed by season and trend at that time
+    times_season: float = 1.6  # The speed is so many times that by season and trend.
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
-    gap_pairs: int = 3  # quieter pairs that do not end a surge
+    gap_pairs: int = 3  # So many quieter pairs do not end a surge.
 
 
 class Moment(NamedTuple):
@@ -85,7 +85,7 @@ def surges(
     cells = _surging(day, speed_m_day, sigma_m_day, usual, spread, rule)
     surging = cells.sum(axis=1) * cell_km2 >= rule.least_km2
     return tuple(
-        _described(day, speed_m_day, sigma_m_day, usual, cells, stretch)
+        _describe(day, speed_m_day, sigma_m_day, usual, cells, stretch)
         for stretch in _stretches(surging, rule.gap_pairs)
     )
 
@@ -115,7 +115,7 @@ def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: F
     return kept
 
 
-def _described(
+def _describe(
     day: Floats, speed: Floats, sigma: Floats, usual: Floats, cells: Bools, stretch: tuple[int, int]
 ) -> Surge:
     first, last = stretch
@@ -131,7 +131,7 @@ def _described(
     at = np.flatnonzero(seen)
     inside = np.flatnonzero((at >= first) & (at <= last))
     days = day[seen]
-    lasting = median_filter(rise, PEAK_PAIRS, mode="nearest")  # one wrong pair is no peak
+    lasting = median_filter(rise, PEAK_PAIRS, mode="nearest")  # One wrong pair is no peak.
     peak = int(inside[np.argmax(lasting[inside])])
     near = inside[lasting[inside] >= lasting[peak] - noise[peak]]
     low = max(ONSET_SHARE * float(lasting[peak]), float(noise[peak]))

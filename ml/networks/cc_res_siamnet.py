@@ -3,8 +3,8 @@
 After Kim, Jung and Lu 2024 (doi 10.1016/j.rse.2024.114577): residual encoders that share their weights,
 cross-connections between them, attention where the decoder meets the encoders, two channels of offsets; what several
 windows find enters as additional channels (ml.offsets.tracking). Two forms of it are used: `offsets` is the published
-one, plain correlation in, offsets and their log sigmas for every pixel out; `weights` is given the law's results and
-states for every node how evidence is to be added over the nodes around it (ml.offsets.evidence). No layer uses
+one, plain correlation in, offsets and their log sigmas for every pixel out; `weights` is given the results of the fit
+and states for every node how evidence is to be added over the nodes around it (ml.offsets.evidence). No layer uses
 statistics of the image: results of a tile equal those of the whole.
 """
 
@@ -85,14 +85,14 @@ class CCResSiamNet(nn.Module):
                 both = self.down[level](torch.relu(both))
         x = seen[-1]
         for level in map(int, reversed(list(self.decode.keys()))):
-            x = self._decoded(level, x, seen[level], prior)
+            x = self._decode(level, x, seen[level], prior)
         raw = self.answer(torch.relu(x))
         if self.form == WEIGHTS:
             return raw  # type: ignore[no-any-return]
         offset, log_sigma = functional.pixel_shuffle(raw, self.last).chunk(2, dim=1)
         return torch.cat([offset, MIN_LOG_SIGMA + functional.softplus(log_sigma - MIN_LOG_SIGMA - 2.0)], dim=1)
 
-    def _decoded(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
+    def _decode(self, level: int, x: Tensor, seen: Tensor, prior: Tensor) -> Tensor:
         """Double the resolution; attention from the coarser scale weights the encoders' features."""
         at = str(level)
         coarse = functional.interpolate(self.above[at](x), scale_factor=2, mode="nearest")

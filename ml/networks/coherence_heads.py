@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from ml.runtime.box_mean import box_mean
-from ml.runtime.fused import mixed
+from ml.runtime.fused import mix_channels
 
 Window = tuple[int, int]  # rows, columns, px, odd
 Wanted = tuple[Window | None, Tensor]  # None for the scatterers' coherence; facts (n, facts) that describe the window
 LEARNED, HIDDEN = 3, 24  # learned quantities of a pixel, averaged over the window; channels of the correction
 CLASSICAL = 3  # statistics that `classical` returns
 NEAR = (5, 5)  # window of the sums for the scatterers' coherence
-MIN_DISTANCE = 0.02  # distance that a coherence keeps from 0 and 1 before its logit is taken
+MIN_DISTANCE = 0.02  # A coherence keeps so far from 0 and 1 before its logit is taken.
 LOG_SIGMA = -2.0  # before training
 BANK = (3, 5, 7, 9, 13, 21)  # sides of the windows of LinearMix, px
-MIN_MIXED, MAX_MIXED = 0.001, 0.999  # of a coherence
+MIN_MIXED, MAX_MIXED = 0.001, 0.999  # A mixed coherence stays between these.
 ALL_ROWS = slice(None)
 
 
@@ -53,25 +53,25 @@ class WindowHead(nn.Module):
         only count in the windows of these.
         """
         with torch.autocast(features.device.type, enabled=False):  # Rounded weights would double the error of bfloat16.
-            per_pixel = mixed(self.of_pixel.weight, features.float(), self.of_pixel.bias)
+            per_pixel = mix_channels(self.of_pixel.weight, features.float(), self.of_pixel.bias)
         seen, learned = torch.sigmoid(per_pixel[:, :1]), per_pixel[:, 1:]
         terms = torch.cat([seen * planes[:, 2:3], learned * planes[:, 7:]], dim=1)
         ratios = {
             size: self._ratios(box_mean(planes, size)[:, :, own], box_mean(terms, size)[:, :, own], looks)
             for size in {window or NEAR for window, _ in wanted}
         }
-        seen, before = seen[:, :, own], mixed(self.first.weight[:, :-1], features[:, :, own], None)
-        return [self._estimated(window, facts, ratios[window or NEAR], seen, before) for window, facts in wanted]
+        seen, before = seen[:, :, own], mix_channels(self.first.weight[:, :-1], features[:, :, own], None)
+        return [self._estimate(window, facts, ratios[window or NEAR], seen, before) for window, facts in wanted]
 
-    def _estimated(self, window: Window | None, facts: Tensor, near: Tensor, seen: Tensor, before: Tensor) -> Tensor:
+    def _estimate(self, window: Window | None, facts: Tensor, near: Tensor, seen: Tensor, before: Tensor) -> Tensor:
         """Return the logit and log sigma, (n, 2, rows, cols). near: from `_ratios`; before: what the features add."""
         weight = torch.cat([self.of_ratios.weight, self.first.weight[:, -1:]], dim=1)
         shift = self.of_facts(facts).float() + self.first.bias
-        x = mixed(weight, torch.cat([near, seen], dim=1), shift, add=before, relu=True)
-        x = mixed(self.second.weight, x, self.second.bias, relu=True)
+        x = mix_channels(weight, torch.cat([near, seen], dim=1), shift, add=before, relu=True)
+        x = mix_channels(self.second.weight, x, self.second.bias, relu=True)
         begun = torch.logit((near[:, :1] if window else seen).clamp(MIN_DISTANCE, 1 - MIN_DISTANCE))
         begun = torch.cat([begun, torch.full_like(begun, LOG_SIGMA)], dim=1)
-        return begun + mixed(self.last.weight, x, self.last.bias)
+        return begun + mix_channels(self.last.weight, x, self.last.bias)
 
     def _ratios(self, sums: Tensor, own: Tensor, looks: Tensor) -> Tensor:
         """Return what the network sees of a window, (n, 7, …): its coherence, `classical`, means of learned quantities.
@@ -111,7 +111,7 @@ class SicaHead(nn.Module):
         self, features: Tensor, planes: Tensor, looks: Tensor, wanted: Sequence[Wanted], own: slice = ALL_ROWS
     ) -> list[Tensor]:
         """Return the logit of the coherence and its log sigma, (n, 2, rows, cols), as WindowHead does."""
-        logit = mixed(self.last.weight, features[:, :, own], self.last.bias).float()
+        logit = mix_channels(self.last.weight, features[:, :, own], self.last.bias).float()
         return [torch.cat([logit, torch.full_like(logit, LOG_SIGMA)], dim=1) for _ in wanted]
 
 

@@ -61,7 +61,7 @@ class DeformationUnet(nn.Module):
         """
         means = self._means(image, tracks) if self.means else []
         seen = self.stem(torch.cat([torch.arcsinh(image[:, :1] / 2), image[:, 2:]], dim=1))
-        x = self.join(torch.cat([*_joined(seen, tracks), *means[:1]], dim=1))
+        x = self.join(torch.cat([*_join(seen, tracks), *means[:1]], dim=1))
         kept = [x]
         for level, (down, enter) in enumerate(zip(self.down, self.enter, strict=True)):
             x = down(x)
@@ -92,12 +92,13 @@ class DeformationUnet(nn.Module):
         return levels
 
 
-def _joined(seen: Tensor, tracks: int) -> list[Tensor]:
+def _join(seen: Tensor, tracks: int) -> list[Tensor]:
     """Join the tracks' features: weighted mean, maximum and sum of weights. seen: its last channel is the weight."""
     if tracks == 1:
         features = torch.relu(seen[:, :-1])
         return [features, features, torch.sigmoid(seen[:, -1:])]
     parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
     weight = functional.logsigmoid(parts[:, :, -1:])
-    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # without a quotient of tiny weights
+    # The softmax avoids a quotient of tiny weights.
+    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)
     return [(features * shares).sum(dim=1), features.amax(dim=1), weight.exp().sum(dim=1)]

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ml.runtime.fused import convolved
+from ml.runtime.fused import convolve
 
 WIDTHS = (16, 32, 64, 128)
-REACH_PX = 56  # with WIDTHS no pixel farther away has an effect
+REACH_PX = 56  # With WIDTHS, no pixel farther away has an effect.
 STRIP_ROWS = 128  # even; rows of a block's features that fit a CPU's cache
-BLOCK_PX = 2  # no pixel farther away has an effect on a block
+BLOCK_PX = 2  # No pixel farther away has an effect on a block.
 
 
 class _Residual(nn.Module):
@@ -40,7 +40,7 @@ class _Residual(nn.Module):
         """Apply the block."""
         first, normalised, _, second, _ = self.inside
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.Conv2d) and isinstance(normalised, nn.Identity):
-            return convolved(second, convolved(first, x, relu=True), convolved(self.beside, x), relu=True)
+            return convolve(second, convolve(first, x, relu=True), convolve(self.beside, x), relu=True)
         return functional.relu_(self.inside(x).add_(self.beside(x)))
 
 
@@ -54,7 +54,7 @@ class ResidualUNet(nn.Module):
         self.down = nn.ModuleList([_Residual(inputs, widths[0]), *(_Residual(a, b) for a, b in steps)])
         self.up = nn.ModuleList(_Residual(a + b, a) for a, b in steps)
 
-    def folded(self) -> Self:
+    def fold(self) -> Self:
         """Merge normalisations into the convolutions before them, once, in evaluation mode: a tenth faster."""
         for block in (*self.down, *self.up):
             layers = block.inside
@@ -64,32 +64,32 @@ class ResidualUNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features, (n, widths[0], rows, cols), not negative. images: (n, inputs, rows, cols)."""
-        x, kept = _applied(self.down[0], images), []
+        x, kept = _apply(self.down[0], images), []
         for block in self.down[1:]:
             kept.append(x)
-            x = _applied(block, _halved(x))
+            x = _apply(block, _halve(x))
         for block in reversed(self.up):
-            x = _applied(block, kept.pop(), x)
+            x = _apply(block, kept.pop(), x)
         return x
 
 
-def _halved(x: Tensor) -> Tensor:
+def _halve(x: Tensor) -> Tensor:
     """Return the largest of every 2 × 2 pixels, without the positions that torch's pooling writes beside it."""
     x = torch.maximum(x[:, :, ::2], x[:, :, 1::2])
     return torch.maximum(x[..., ::2], x[..., 1::2])
 
 
-def _applied(block: nn.Module, x: Tensor, coarse: Tensor | None = None) -> Tensor:
+def _apply(block: nn.Module, x: Tensor, coarse: Tensor | None = None) -> Tensor:
     """Apply a block to x and to coarser features, if there are any; on a CPU strip by strip."""
     rows = x.shape[2]
     if x.device.type != "cpu" or torch.is_grad_enabled() or rows <= STRIP_ROWS:
-        return _joined(block, x, coarse)
+        return _join(block, x, coarse)
     whole = None
     for row in range(0, rows, STRIP_ROWS):
         first, last = max(0, row - BLOCK_PX), min(rows, row + STRIP_ROWS)
         around = slice(first, last + BLOCK_PX)
         below = None if coarse is None else coarse[:, :, first // 2 : (last + BLOCK_PX) // 2]
-        part = _joined(block, x[:, :, around], below)
+        part = _join(block, x[:, :, around], below)
         if whole is None:
             shape = (*part.shape[:2], *x.shape[2:])
             whole = torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last)
@@ -97,7 +97,7 @@ def _applied(block: nn.Module, x: Tensor, coarse: Tensor | None = None) -> Tenso
     return torch.as_tensor(whole)
 
 
-def _joined(block: nn.Module, x: Tensor, coarse: Tensor | None) -> Tensor:
+def _join(block: nn.Module, x: Tensor, coarse: Tensor | None) -> Tensor:
     if coarse is not None:
         x = torch.cat([x, functional.interpolate(coarse, scale_factor=2.0, mode="nearest")], dim=1)
     return torch.as_tensor(block(x))

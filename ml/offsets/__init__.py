@@ -7,12 +7,12 @@ from core.errors import gettext_noop as _
 from ml.runtime.methods import Method
 
 POSTING_PX = 8
-NEAR_PX = 6  # which is searched everywhere
-MAX_SEARCH_PX = 128  # to which a search is widened
-SEARCH_KERNELS_PX = (32, 64)  # of the full-size image; the smallest with a match that stands out is used
+NEAR_PX = 6  # Offsets up to this are searched everywhere.
+MAX_SEARCH_PX = 128  # A search is widened at most to this.
+SEARCH_KERNELS_PX = (32, 64)  # Sizes are of the full-size image; the smallest with a match that stands out is used.
 CHANCE_MARGIN = 1.5
 CORRELATION_KERNELS_PX = (24, 32, 48, 64)
-COARSE_KERNELS, FINE_KERNEL = (32, 64), 32  # of whitened correlation, px
+COARSE_KERNELS, FINE_KERNEL = (32, 64), 32  # Whitened correlation uses these windows, px.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +43,17 @@ METHODS = (
         "model",
         "13",
         _("neural network"),
-        code="ml.offsets.infer:on_nodes",
+        code="ml.offsets.infer:node_bands",
         network="offsets-network",
         weights="offsets",
         order=10,
     ),
-    OffsetsMethod("law", "5", _("correlation at whole pixels"), code="ml.offsets.infer:on_nodes", order=20),
+    OffsetsMethod("law", "5", _("correlation at whole pixels"), code="ml.offsets.infer:node_bands", order=20),
     OffsetsMethod(
         "cc-res-siamnet",
         "4",
         _("neural network as published"),
-        code="ml.offsets.infer:on_nodes",
+        code="ml.offsets.infer:node_bands",
         weights="cc-res-siamnet",
         order=30,
     ),
@@ -61,7 +61,7 @@ METHODS = (
         "multi-kernel",
         "4",
         _("correlation with several windows"),
-        code="ml.offsets.infer:correlated",
+        code="ml.offsets.infer:correlation_bands",
         kernels_px=CORRELATION_KERNELS_PX,
         order=40,
     ),
@@ -69,7 +69,7 @@ METHODS = (
         "ncc",
         "5",
         _("normalised cross-correlation"),
-        code="ml.offsets.infer:correlated",
+        code="ml.offsets.infer:correlation_bands",
         kernels_px=(32,),
         chance_margin=0.0,
         order=50,

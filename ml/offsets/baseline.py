@@ -12,7 +12,7 @@ from ml.offsets.correlate import Peaks, correlate, correlate_grid, fits
 from ml.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
 MOVED_SEARCH_PX = 24  # search range assumed for agreement with neighbours where nodes have different starts
-CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
+CALIBRATION = 1.4  # Simulated pairs scatter so much more than predicted.
 LOCKING_PX = 0.03  # remaining pull to whole pixels, as a standard deviation
 
 
@@ -38,10 +38,16 @@ def track(
     margin: float = CHANCE_MARGIN,
     start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels: px, from small to large.
+    """Track the reference's pattern in the secondary.
 
-    shared: pixels in a cell of speckle, by default estimated from these images; margin: by how many standard deviations
-    a match must exceed chance; start: (2, nodes, nodes), whole px, the centre of each node's search.
+    Args:
+        power: (2, rows, cols), linear.
+        kernels: Sides of windows, px, from small to large.
+        search: Largest offset, px.
+        posting: Pixels between nodes.
+        shared: Pixels in a cell of speckle, by default estimated from these images.
+        margin: By how many standard deviations a match must exceed chance.
+        start: (2, nodes, nodes), whole px, the centre of each node's search.
     """
     texture = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)

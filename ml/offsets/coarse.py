@@ -19,28 +19,29 @@ from torch.nn import functional
 from ml.networks.cc_res_siamnet import NODE_PX
 from ml.offsets import MAX_SEARCH_PX, NEAR_PX, SEARCH_KERNELS_PX
 from ml.offsets.baseline import chance_peak, grid_of_nodes
-from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, aligned, nodes_of, over_blocks
+from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, align, compute_blocks, nodes_of
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import Peaks, correlate, correlate_grid
-from ml.offsets.texture import halved
+from ml.offsets.texture import halve
 from ml.rasters.pieces import Pieces
-from ml.rasters.windows import Window, inner, scaled, slices
+from ml.rasters.windows import Window, inner, scale_window, slices
 from ml.runtime.box_mean import box_mean
 
-AROUND_PX = 12  # what is searched around a first answer
+AROUND_PX = 12  # A first answer is refined so far around it.
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a match, at -0.5 seven had.
 MARGIN = 0.0
 STEP = SQUARE_PX // NODE_PX  # nodes of the network for one node here
 
-SPARSE_PX = 64  # between the nodes of the far search
-SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
+SPARSE_PX = 64  # Nodes of the far search lie so far apart.
+# Images are reduced by the first factor and matched in windows of the second, px.
+SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))
 SPARSE_MARGIN = 1.0
-SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
+SPARSE_SHARE = 0.25  # A sparse node is searched if this share of the ground around it has no match yet.
 AREA_BLOCKS = 2  # side, in blocks, of the area that is processed at once at half the size
-ALIKE_PX, MIN_ALIKE = 8.0, 2  # of the eight neighbours of a sparse node, at least two must move like it within 8 px
-FOLLOWED = 8  # repetitions of the search around matched neighbours' offsets
-MIN_KNOWN = 0.5  # of the pixels around a node
+ALIKE_PX, MIN_ALIKE = 8.0, 2  # At least 2 of a sparse node's eight neighbours must move like it within 8 px.
+FOLLOWED = 8  # The search around matched neighbours' offsets is repeated so often.
+MIN_KNOWN = 0.5  # This share of the pixels around a node must be known.
 MIN_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 
 
@@ -65,7 +66,7 @@ class Search(NamedTuple):
     reach_px: int
 
 
-def searched(
+def search_pair(
     textures: Textures,
     reach: int,
     block: int = BLOCK_PX,
@@ -76,15 +77,15 @@ def searched(
     pieces: the store for the pieces of a large pair.
     """
     pieces = pieces or Pieces()
-    near, known, contrast = _near(textures, min(reach, NEAR_PX), block, pieces)
+    near, known, contrast = _search_near(textures, min(reach, NEAR_PX), block, pieces)
     missing = torch.isnan(near[0]) & (known >= MIN_KNOWN) & (contrast >= MIN_TEXTURE)
     offset, far = near, torch.full_like(near, torch.nan)
     if missing.any():
         far = _far(textures, missing, block, pieces)
-        reach = widened(far, reach)
+        reach = widen(far, reach)
         within = (far.abs() <= reach).all(dim=0)
         far_within = torch.where(within, far, torch.nan)
-        offset = _followed(textures, near, far_within, missing, reach, block, pieces)
+        offset = _follow(textures, near, far_within, missing, reach, block, pieces)
     reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
     reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
     reason[contrast < MIN_TEXTURE] = Reason.NO_TEXTURE
@@ -96,12 +97,12 @@ def searched(
 def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return (rows, cols): whether a node's ground, moved like its neighbours, would lie outside the secondary."""
     rows, cols = (torch.arange(n) * SQUARE_PX + SQUARE_PX // 2 for n in offset.shape[1:])
-    likely = filled(offset)
+    likely = fill(offset)
     there = torch.stack([rows[:, None] + likely[1], cols + likely[0]])
     return ((there < 0) | (there >= torch.tensor(shape)[:, None, None])).any(dim=0)
 
 
-def widened(far: Tensor, reach: int) -> int:
+def widen(far: Tensor, reach: int) -> int:
     """Return the reach, doubled while matches lie beyond it but within twice of it. far: (2, ...), NaN unknown."""
     longest = torch.nan_to_num(far).abs().amax(dim=0)
     while reach < MAX_SEARCH_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
@@ -114,16 +115,16 @@ def far_starts(found: Search) -> Tensor | None:
 
     They differ from 0 only where the ground moved too far to be found by a search around 0.
     """
-    start = filled(found.offset).round()
+    start = fill(found.offset).round()
     start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
     return start if bool(start.any()) else None
 
 
-def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> tuple[Tensor, Tensor, Tensor]:
+def _search_near(textures: Textures, search: int, block: int, pieces: Pieces) -> tuple[Tensor, Tensor, Tensor]:
     """Search within `search` px. Returns offsets as in Search, known share and mean square of texture around nodes."""
     rows, cols = (n // STEP for n in nodes_of(textures.shape))
     offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
-    halo = aligned(max(SEARCH_KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
+    halo = align(max(SEARCH_KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
 
     def read(_: Window, outer: Window) -> Tensor | None:
         halves = textures.halved(outer)
@@ -131,17 +132,17 @@ def _near(textures: Textures, search: int, block: int, pieces: Pieces) -> tuple[
 
     def work(core: Window, outer: Window, halves: Tensor) -> Tensor:
         known, *contrast = textures.squares(core)
-        own = _matched(halves, search)[:, *inner(scaled(core, SQUARE_PX), scaled(outer, SQUARE_PX))]
+        own = _match_halves(halves, search)[:, *inner(scale_window(core, SQUARE_PX), scale_window(outer, SQUARE_PX))]
         return torch.cat([own, torch.stack([known, torch.minimum(*contrast)])]).cpu()
 
-    for core, values in over_blocks((pieces, "near"), textures, (AREA_BLOCKS * block, halo), read, work):
-        at = slices(scaled(core, SQUARE_PX))
+    for core, values in compute_blocks((pieces, "near"), textures, (AREA_BLOCKS * block, halo), read, work):
+        at = slices(scale_window(core, SQUARE_PX))
         offset[:, *at], shares[:, *at] = values[:2], values[2:]
     known, contrast = box_mean(shares, 3)
     return offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3)
 
 
-def _over_wanted(
+def _match_wanted(
     stage: tuple[Pieces, str],
     textures: Textures,
     size: tuple[int, int],
@@ -157,7 +158,7 @@ def _over_wanted(
     found = torch.full((2, *wanted.shape), torch.nan)
 
     def read(core: Window, outer: Window) -> tuple[Tensor, Tensor] | None:
-        within = torch.nonzero(wanted[slices(scaled(core, apart))])
+        within = torch.nonzero(wanted[slices(scale_window(core, apart))])
         return (textures.halved(outer), within) if len(within) else None
 
     def work(core: Window, outer: Window, begun: tuple[Tensor, Tensor]) -> Tensor:
@@ -168,8 +169,8 @@ def _over_wanted(
         values[:, row, col] = match(halves, outer, nodes, at).cpu()
         return values
 
-    for core, values in over_blocks(stage, textures, size, read, work):
-        found[:, *slices(scaled(core, apart))] = values
+    for core, values in compute_blocks(stage, textures, size, read, work):
+        found[:, *slices(scale_window(core, apart))] = values
     return found
 
 
@@ -180,14 +181,14 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
     """
     each = SPARSE_PX // SQUARE_PX
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
-    size = AREA_BLOCKS * block, aligned(max(size for _, size in SPARSE_LOOKS) // 2 + MAX_SEARCH_PX)
+    size = AREA_BLOCKS * block, align(max(size for _, size in SPARSE_LOOKS) // 2 + MAX_SEARCH_PX)
 
     def match(halves: Tensor, outer: Window, _: list[Tensor], at: list[Tensor]) -> Tensor:
-        matched = ~missing[slices(scaled(outer, SQUARE_PX))].to(halves.device)
+        matched = ~missing[slices(scale_window(outer, SQUARE_PX))].to(halves.device)
         halves[0, matched.repeat_interleave(SQUARE_PX // 2, 0).repeat_interleave(SQUARE_PX // 2, 1)] = torch.nan
         return _sparse(halves, at)
 
-    found = _over_wanted((pieces, "far"), textures, size, wanted, SPARSE_PX, match)
+    found = _match_wanted((pieces, "far"), textures, size, wanted, SPARSE_PX, match)
     found = torch.where(_moves_alike(found), found, torch.nan)
     return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
 
@@ -195,7 +196,7 @@ def _far(textures: Textures, missing: Tensor, block: int, pieces: Pieces) -> Ten
 def _sparse(halves: Tensor, at: list[Tensor]) -> Tensor:
     """Return offsets (2, n), px, of nodes at rows and columns `at`, by the first of SPARSE_LOOKS with a clear match."""
     found = torch.full((2, len(at[0])), torch.nan)
-    shrunk = {2: halves, 4: halved(torch.nan_to_num(halves))}
+    shrunk = {2: halves, 4: halve(torch.nan_to_num(halves))}
     for by, size in SPARSE_LOOKS:
         left = torch.isnan(found[0])
         if left.any():
@@ -209,20 +210,20 @@ def _moves_alike(found: Tensor) -> Tensor:
     """Return (rows, cols): whether enough of a sparse node's eight neighbours move like it. found: (2, rows, cols)."""
     around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
     near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
-    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # the node itself is among them
+    return near.all(dim=0).sum(dim=0) > MIN_ALIKE  # The node itself is among them.
 
 
-def _followed(
+def _follow(
     textures: Textures, near: Tensor, far: Tensor, missing: Tensor, reach: int, block: int, pieces: Pieces
 ) -> Tensor:
     """Return `near`, whose missing nodes are filled by searches around far offsets and those of matched neighbours."""
     offset = near
     for turn in range(FOLLOWED):
-        likely = filled(torch.where(torch.isfinite(offset), offset, far))
+        likely = fill(torch.where(torch.isfinite(offset), offset, far))
         wanted = missing & torch.isnan(offset[0]) & (likely.abs() > NEAR_PX / 2).any(dim=0)
         if not wanted.any():
             break
-        around = _around(textures, likely, wanted, block, (pieces, f"followed-{turn}"))
+        around = _search_around(textures, likely, wanted, block, (pieces, f"followed-{turn}"))
         candidates = torch.where(wanted, around, offset)
         kept = agrees_with_neighbours(candidates, 2 * AROUND_PX) & (candidates.abs() <= reach).all(dim=0)
         new = wanted & kept
@@ -232,18 +233,18 @@ def _followed(
     return offset
 
 
-def _around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
+def _search_around(textures: Textures, likely: Tensor, wanted: Tensor, block: int, stage: tuple[Pieces, str]) -> Tensor:
     """Find offsets (2, rows, cols), px, of the wanted nodes within AROUND_PX of the likely ones; else NaN."""
-    size = block, aligned(max(SEARCH_KERNELS_PX) // 2 + AROUND_PX + MAX_SEARCH_PX)
+    size = block, align(max(SEARCH_KERNELS_PX) // 2 + AROUND_PX + MAX_SEARCH_PX)
 
     def match(halves: Tensor, _: Window, nodes: list[Tensor], at: list[Tensor]) -> Tensor:
         halved_at, start = [part // 2 for part in at], (likely[:, nodes[0], nodes[1]] / 2).round()
         return 2 * _smallest_that_stands_out(halves, halved_at, 2, SEARCH_KERNELS_PX, AROUND_PX, MARGIN, start)
 
-    return _over_wanted(stage, textures, size, wanted, SQUARE_PX, match)
+    return _match_wanted(stage, textures, size, wanted, SQUARE_PX, match)
 
 
-def _matched(halves: Tensor, search: int) -> Tensor:
+def _match_halves(halves: Tensor, search: int) -> Tensor:
     """Match halved images on a node per SQUARE_PX of the full-size ones. search, result: full-size px."""
     row, col, shape = grid_of_nodes(halves.shape[1:], SQUARE_PX // 2, halves.device)
     lags = _lags(search, 2)
@@ -271,8 +272,16 @@ def _smallest_that_stands_out(
     """Match offsets (2, n) by the smallest kernel whose match stands out from chance, in px of `images`; NaN unknown.
 
     A wider window may match the ground beside a moving node, so the smallest one must stand out at that match, too.
-    images: reduced by `by`; at: rows and columns (n,) in them; search and kernels: px of the full-size image; grid: the
-    peaks of all nodes by each kernel, if they are known.
+
+    Args:
+        images: Images reduced by `by`.
+        at: Rows and columns (n,) in the reduced images.
+        by: Factor of the reduction.
+        kernels: Sides of windows, px of the full-size image.
+        search: Largest offset, px of the full-size image.
+        margin: By how many standard deviations a match must exceed chance.
+        start: Centre of each node's search.
+        grid: Peaks of all nodes by each kernel, if they are known.
     """
     lags = _lags(search, by)
     row, col = (part.to(images.device) for part in at)
@@ -298,7 +307,7 @@ def _smallest_that_stands_out(
     return matched
 
 
-def filled(offset: Tensor) -> Tensor:
+def fill(offset: Tensor) -> Tensor:
     """Fill gaps in (2, rows, cols) by means of ever wider surroundings; else by the median of all; else by zero."""
     known = torch.isfinite(offset).all(dim=0)
     if not known.any():
@@ -313,7 +322,7 @@ def filled(offset: Tensor) -> Tensor:
     return torch.where(torch.isfinite(result), result, middle[:, None, None])
 
 
-def on_nodes(matched: Tensor) -> Tensor:
+def interpolate_to_nodes(matched: Tensor) -> Tensor:
     """Fill gaps in the offsets of a search and interpolate them to the network's nodes."""
-    held = filled(matched)[None]
+    held = fill(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

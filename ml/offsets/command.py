@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--search and --reach-m-per-day say the same: give one of them")
     if args.days is not None and not (args.days >= 1 and args.reach_m_per_day > 0):
         raise ValueError(f"--reach-m-per-day {args.reach_m_per_day:g} and --days {args.days} are not both positive")
-    from ml.offsets.infer import track_offsets  # torch takes seconds, and --help needs none
+    from ml.offsets.infer import track_offsets  # Torch takes seconds, and --help needs none.
     from ml.rasters import pair_command
 
     return pair_command.run(
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         lambda pair, device, pieces: track_offsets(
             pair, args.method, device, _search(args, pair), args.posting, pieces
         ),
-        OffsetsMethod.named(args.method).version,
+        OffsetsMethod.find(args.method).version,
         lay=True,
     )
 

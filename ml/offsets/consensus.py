@@ -12,7 +12,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 FLOOR_PX = 0.05  # smallest difference that counts as a disagreement of kernels
 NEIGHBOURS, MIN_NEIGHBOURS = 5, 8
 STRIP_ROWS = 128
-NEAR_SHARE = 0.2  # of the search range
+NEAR_SHARE = 0.2  # Offsets within this share of the search range are near.
 SPREADS = 4.0
 
 
@@ -41,7 +41,7 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     """
     rows, cols = offset.shape[1:]
     margin = NEIGHBOURS // 2
-    if rows > 2 * STRIP_ROWS:  # a frame's neighbours would fill the memory
+    if rows > 2 * STRIP_ROWS:  # A frame's neighbours would fill the memory.
         parts = []
         for row in range(0, rows, STRIP_ROWS):
             first = max(0, row - margin)
@@ -53,7 +53,7 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     around = around.reshape(2, NEIGHBOURS**2, rows, cols)
     around = torch.where(around > 1e8, torch.nan, around)
     near = ((around - offset[:, None]).abs() <= NEAR_SHARE * search).all(dim=0)
-    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # the node itself is among them
+    supported = near.sum(dim=0) >= MIN_NEIGHBOURS + 1  # The node itself is among them.
     median = around.nanmedian(dim=1).values
     spread = (MAD_TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
     return supported & ((offset - median).abs() <= SPREADS * spread).all(dim=0) & torch.isfinite(offset).all(dim=0)

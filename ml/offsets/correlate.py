@@ -14,15 +14,15 @@ import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
 from ml.runtime.box_mean import window_sums
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 CELL_PX = 4
 MAX_LAG_BY_LAG_PX = 10
 STRIP_NODES = 32  # Rows of nodes that are correlated at once, lag by lag, so that memory does not grow with the image.
-BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
-NOISE_SHARE = 0.03  # of the peak
-MIN_KNOWN, MIN_PART = 0.5, 0.25  # of a window
-MIN_ENERGY = 1e-6  # mean square of a window with less, which has no texture
+BATCH_ELEMENTS = 16_000_000  # A batch of windows takes a few hundred megabytes.
+NOISE_SHARE = 0.03  # Smaller values are noise; they are raised to this share of the peak.
+MIN_KNOWN, MIN_PART = 0.5, 0.25  # These shares of a window must be known.
+MIN_ENERGY = 1e-6  # A window with a smaller mean square has no texture.
 
 
 class Peaks(NamedTuple):
@@ -57,10 +57,18 @@ def correlate(
 ) -> Peaks:
     """Find where the window around each node of the reference lies in the secondary.
 
-    reference, secondary: (rows, cols), high-passed, NaN unknown; rows, cols: (n,) nodes; kernel: window size in px,
-    even; search: largest offset tried, px; start: (2, n), whole px right and down, centre of each node's search; whole:
-    True requires that half of each window is known; False requires less of the reference's window, and skips offsets at
-    which less than half of the secondary's window is known. Lewis 1995, fast normalised cross-correlation.
+    Lewis 1995, fast normalised cross-correlation.
+
+    Args:
+        reference: (rows, cols), high-passed, NaN unknown.
+        secondary: (rows, cols), likewise.
+        rows: (n,), rows of the nodes.
+        cols: (n,), columns of the nodes.
+        kernel: Side of a window, px, even.
+        search: Largest offset tried, px.
+        start: (2, n), whole px right and down, the centre of each node's search.
+        whole: True requires that half of each window is known; False requires less of the reference's window, and skips
+            offsets at which less than half of the secondary's window is known.
     """
     size = kernel + 2 * search
     begin = torch.zeros(2, len(rows), dtype=torch.long, device=rows.device) if start is None else start.long()
@@ -102,14 +110,14 @@ def _correlate_batch(
     spectrum = torch.fft.rfft2(field, s=(period, period)) * torch.fft.rfft2(chip, s=(period, period)).conj()
     product = torch.fft.irfft2(spectrum, s=(period, period))[:, :reach, :reach] / kernel**2
     energy, share = (windows(part, rows, cols, reach) for part in boxes)  # (n, 2s + 1, 2s + 1)
-    surface = _normalised(product, (chip**2).mean(dim=(1, 2)), energy)
+    surface = _normalise(product, (chip**2).mean(dim=(1, 2)), energy)
     tried, part = share >= MIN_KNOWN, windows(known, top, left, kernel).mean(dim=(1, 2))
     if whole:
         return peaks_of(surface, (part >= MIN_KNOWN) & tried.all(dim=2).all(dim=1), search)
     return peaks_of(torch.where(tried, surface, -1.0), part >= MIN_PART, search)
 
 
-def _normalised(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+def _normalise(product: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the correlation (n, lags, lags). first: (n,), second: (n, lags, lags), mean squares of both windows."""
     return product / (first.clamp_min(MIN_ENERGY)[:, None, None] * second.clamp_min(MIN_ENERGY)).sqrt_()
 
@@ -173,18 +181,18 @@ def correlate_grid(
     planes = torch.cat([torch.where(known, images, 0.0), known.to(images.dtype)])  # (4, rows, cols)
     second = functional.pad(planes[1::2], (search,) * 4)
 
-    def of_strip(row: int) -> list[Peaks]:
+    def peaks_of_strip(row: int) -> list[Peaks]:
         rows = (min(STRIP_NODES, nodes[0] - row) - 1) * posting + max(widest, posting)
         first = planes[::2, row * posting :][:, :rows]
-        return _of_strip(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting)
+        return _strip_peaks(first, second[:, row * posting :][:, : rows + 2 * search], kernels, search, posting)
 
-    strips = in_threads(of_strip, range(0, nodes[0], STRIP_NODES), reference.device)
+    strips = map_in_threads(peaks_of_strip, range(0, nodes[0], STRIP_NODES), reference.device)
     return [
         Peaks(*(torch.cat(parts) for parts in zip(*of_kernel, strict=True))) for of_kernel in zip(*strips, strict=True)
     ]
 
 
-def _of_strip(
+def _strip_peaks(
     first: torch.Tensor, second: torch.Tensor, kernels: Sequence[int], search: int, posting: int
 ) -> list[Peaks]:
     """Return the peaks of each kernel on a strip of nodes.
@@ -195,7 +203,7 @@ def _of_strip(
     reach = 2 * search + 1
     squares = _cut(first[0], CELL_PX, CELL_PX)
     cells = products(squares.flatten(0, 1), _cut(second[0], CELL_PX + 2 * search, CELL_PX).flatten(0, 1))
-    cells = cells.reshape(*squares.shape[:2], reach**2).permute(2, 0, 1)  # in memory, lags come last
+    cells = cells.reshape(*squares.shape[:2], reach**2).permute(2, 0, 1)  # Lags come last in memory.
     own = functional.avg_pool2d(torch.stack([first[0] ** 2, first[1]])[None], CELL_PX)[0]
     squared = torch.stack([second[0] ** 2, second[1]])
     of_kernels = []
@@ -205,7 +213,7 @@ def _of_strip(
         boxes = _box_means(squared, kernel)[:, edge : -edge or None, edge : -edge or None]
         there = boxes[0].unfold(0, reach, posting).unfold(1, reach, posting).flatten(0, 1)
         least = -functional.max_pool2d(-boxes[1:], reach, posting).flatten()
-        surface = _normalised(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
+        surface = _normalise(product.permute(1, 2, 0).reshape(-1, reach, reach), energy.flatten(), there)
         of_kernels.append(peaks_of(surface, (part.flatten() >= MIN_KNOWN) & (least >= MIN_KNOWN), search))
     return of_kernels
 

@@ -12,23 +12,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX
+from ml.offsets.autocorrelation import LAGS_PX
 from ml.offsets.correlate import products
-from ml.offsets.law import LAGS_PX
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 APART_PX = 1  # starts of ground that is added together differ by at most this number of pixels on each axis
 KEPT_LAGS = LAGS_PX + APART_PX
 SIDE = 2 * KEPT_LAGS + 1
 AT_ONCE = 1024  # squares
 PART_NODES = 64  # side of the parts of a field in which evidence is added
-LEVELS, REACH_NODES = 3, 13  # of the addition by weights
+LEVELS, REACH_NODES = 3, 13  # The addition by weights has so many levels and reaches so far.
 PLANES = (2 * LAGS_PX + 1) ** 2 + 4
 
 
 Part = tuple[slice, slice]  # rows and columns of a field of squares
 
 
-class Evidence(NamedTuple):
+class LagProducts(NamedTuple):
     """Evidence of squares of NODE_PX pixels, or of windows of such squares.
 
     products: (lags, lags, rows, cols), means over pixels of texture times texture; rows of lags first, lag 0 in the
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
     known: Tensor
 
 
-def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -> Evidence:
+def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -> LagProducts:
     """Correlate each square of the reference with the secondary around its start.
 
     reference: (rows, cols), texture, 0 unknown; secondary: the same area with `margin` px more on each side; start:
@@ -53,16 +53,16 @@ def evidence(reference: Tensor, secondary: Tensor, start: Tensor, margin: int) -
     corners = ((first[0][:, None] + start[1].long()) * width + first[1] + start[0].long()).flatten()
     lines, down = secondary.flatten().unfold(0, wide, 1), torch.arange(wide, device=start.device) * width
 
-    def correlated(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+    def correlate(given: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         some, corner = given
         around = lines.index_select(0, (corner[:, None] + down).flatten()).reshape(-1, wide, wide)
         return tuple(part.movedim(0, -1).contiguous() for part in (products(some, around), *_energy(some, around)))
 
-    parts = in_threads(
-        correlated, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
+    parts = map_in_threads(
+        correlate, zip(torch.split(squares, AT_ONCE), torch.split(corners, AT_ONCE), strict=True), start.device
     )
     values, energy, known = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
-    return Evidence(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
+    return LagProducts(values.reshape(SIDE, SIDE, *nodes), energy.reshape(3, *nodes), known.reshape(nodes))
 
 
 def _energy(squares: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,24 +81,24 @@ def parts_of(nodes: torch.Size) -> list[Part]:
     return [(slice(row, row + PART_NODES), slice(col, col + PART_NODES)) for row, col in corners]
 
 
-def added(held: Evidence, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[Evidence]:
+def add_evidence(held: LagProducts, start: Tensor, sizes_px: Sequence[float], here: Part) -> list[LagProducts]:
     """Add evidence over windows of several sizes around each square of a part, at the start of this square.
 
     Squares whose start differs by more than APART_PX move differently and are left out. A window's rim counts in part.
     start: (2, rows, cols), of the whole field. Lags of the sums reach LAGS_PX.
     """
     reach, side, own = reach_of(max(sizes_px)), 2 * LAGS_PX + 1, start[:, here[0], here[1]]
-    *of_part, starts = (_with_margin(part, here[0].start, here[1].start, reach) for part in (*held, start))
+    *of_part, starts = (_cut_with_margin(part, here[0].start, here[1].start, reach) for part in (*held, start))
     sums = [held.known.new_zeros(PLANES, *own.shape[1:]) for _ in sizes_px]
     for shift in _distinct(own):
         common = torch.tensor(shift, device=start.device)[:, None, None]
-        planes = _planes(Evidence(*of_part), starts - common)
+        planes = _planes(LagProducts(*of_part), starts - common)
         for total, size_px in zip(sums, sizes_px, strict=True):
             total.addcmul_(_box(planes, reach, size_px), (own == common).all(dim=0).to(total.dtype))
-    return [Evidence(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
+    return [LagProducts(total[:-4].reshape(side, side, *own.shape[1:]), total[-4:-1], total[-1]) for total in sums]
 
 
-def _with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
+def _cut_with_margin(field: Tensor, row: int, col: int, margin: int) -> Tensor:
     """Cut the part of a field (..., rows, cols) that begins at a square, with a margin; 0 beyond the field."""
     edges, cut = [], []
     for at, size in ((col, field.shape[-1]), (row, field.shape[-2])):
@@ -118,7 +118,7 @@ def _distinct(shift: Tensor) -> list[tuple[int, int]]:
     return [(code // side - side // 2, code % side - side // 2) for code in codes]
 
 
-def _planes(held: Evidence, apart: Tensor) -> Tensor:
+def _planes(held: LagProducts, apart: Tensor) -> Tensor:
     """Return products at lags from a common start, energy and known share, (PLANES, rows, cols).
 
     Squares whose starts are too far apart have 0. apart: (2, rows, cols), by how much each square's start exceeds the
@@ -162,8 +162,8 @@ def reach_of(size_px: float) -> int:
     return max(0, math.ceil((size_px / NODE_PX - 1) / 2))
 
 
-def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
-    """Return normalised surfaces (lags, lags, nodes) and numbers of pixels (nodes,), as `law.fit` takes them.
+def surfaces(window: LagProducts) -> tuple[Tensor, Tensor]:
+    """Return normalised surfaces (lags, lags, nodes) and numbers of pixels (nodes,), as `fit` takes them.
 
     Where a few bright points hold most of the energy, only they count: the number is divided by the mean square of the
     products, 1 for independent Gaussian texture.
@@ -173,15 +173,15 @@ def surfaces(window: Evidence) -> tuple[Tensor, Tensor]:
     return (window.products / both.sqrt().clamp_min(1e-9)).flatten(2), pixels.flatten()
 
 
-def surfaces_of(held: Evidence, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
+def surfaces_of(held: LagProducts, start: Tensor, size_px: float) -> tuple[Tensor, Tensor]:
     """Return surfaces and numbers of pixels of adjoining windows, as `surfaces` does.
 
     held, start: of a field of at most PART_NODES squares a side; size_px: side of a window.
     """
-    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
+    (window,) = add_evidence(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     step = round(size_px / NODE_PX)
     middle = slice(step // 2, None, step)
-    return surfaces(Evidence(*(part[..., middle, middle] for part in window)))
+    return surfaces(LagProducts(*(part[..., middle, middle] for part in window)))
 
 
 def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor]:
@@ -196,7 +196,7 @@ def nine(planes: Tensor, step: int, beyond: str = "constant") -> Iterator[Tensor
             yield wide[:, row : row + rows, col : col + cols]
 
 
-def weighted(planes: Tensor, weights: Tensor) -> Tensor:
+def add_by_weights(planes: Tensor, weights: Tensor) -> Tensor:
     """Add planes (n, rows, cols) by weights over nine squares 1, then 3, then 9 squares apart, up to REACH_NODES.
 
     weights: (LEVELS, 9, rows, cols); equal weights are a box of 3, 9 and 27 squares.

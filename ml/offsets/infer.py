@@ -16,28 +16,28 @@ from torch import Tensor
 
 from core.errors import UnusableData
 from ml.offsets import MAX_SEARCH_PX, NEAR_PX, POSTING_PX, OffsetsMethod, baseline, coarse, network, whitened
-from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, of_source
+from ml.offsets.blocks import BLOCK_PX, SQUARE_PX, Textures, textures_of
 from ml.offsets.coarse import Reason, Search
 from ml.offsets.motion import PixelScale
-from ml.offsets.resampling import at_posting
+from ml.offsets.resampling import interpolate_to_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.rasters.pieces import Pieces
 from ml.rasters.results import RasterResult
-from ml.rasters.tiling import Tile, over_tiles, samples
+from ml.rasters.tiling import Tile, compute_tiles, samples
 from ml.rasters.windows import Window
 from ml.runtime.device import precision
-from ml.runtime.feeding import feed_of, on_device, window_px
+from ml.runtime.feeding import feed_of, move_to_device, window_px
 from ml.runtime.memory import freed_memory_kept
 
 UNITS = ("px", "px", "px", "px", "1")
 FEW_SAMPLES = 2  # along each axis: a megapixel of a pair says what its images share
-FLAT = 1e-6  # of the largest value: an image with a smaller range is flat
+FLAT = 1e-6  # An image whose range is a smaller share of its largest value is flat.
 REASONS = {
     Reason.TOO_FEW_PIXELS: "too few pixels",
     Reason.NO_TEXTURE: "no texture",
     Reason.BEYOND_REACH: "beyond reach",
     Reason.NO_MATCH: "no match",
-}  # why a node has no value, in words; statistics have the share of each
+}  # Why a node has no value, in words; statistics have the share of each.
 
 
 class Searched(NamedTuple):
@@ -84,9 +84,9 @@ def track_offsets(
     of a large pair. ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    row, sampled = OffsetsMethod.named(method), usable_samples(source, posting)
-    textures = of_source(source, device)
-    found = coarse.searched(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
+    row, sampled = OffsetsMethod.find(method), usable_samples(source, posting)
+    textures = textures_of(source, device)
+    found = coarse.search_pair(textures, search, block=window_px(device, BLOCK_PX), pieces=pieces)
     bands = row.function(row, Searched(source, sampled, textures, found, search, posting, device, pieces))
     statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
     tags = {"kernels_px": " ".join(map(str, row.kernels_px)), "search_px": str(search), "posting_px": str(posting)}
@@ -105,15 +105,15 @@ def track_offsets(
     )
 
 
-def on_nodes(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
-    """Return the bands of a network, or of the law without one, which answer on the nodes of the search."""
-    tracker = network.shipped(given.device, row.weights)
+def node_bands(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
+    """Return the bands of a network, or of the autocorrelation without one, which answer on the nodes of the search."""
+    tracker = network.load_shipped(given.device, row.weights)
     tracked = network.track_from(given.source, tracker, given.found, given.pieces, given.textures, given.sampled)
-    laid = at_posting(tracked, given.source.shape, given.posting_px)
-    return {name: band.numpy() for name, band in laid._asdict().items()}
+    bands = interpolate_to_posting(tracked, given.source.shape, given.posting_px)
+    return {name: band.numpy() for name, band in bands._asdict().items()}
 
 
-def correlated(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
+def correlation_bands(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:
     """Return the bands of normalised cross-correlation with the windows of a method."""
     search, posting = min(given.search_px, NEAR_PX), given.posting_px
     shared = median(pixels_per_cell(torch.from_numpy(sample).to(given.device)) for sample in given.sampled)
@@ -146,17 +146,17 @@ def _tile_by_tile(
     far, posting, device = coarse.far_starts(given.found), given.posting_px, given.device
 
     def work(images: Float32, tile: Tile) -> dict[str, Float32]:
-        start = None if far is None else _at_nodes(far, tile.outer, posting).to(device)
-        tracked = track(on_device(images, device), start)
+        start = None if far is None else _values_at_nodes(far, tile.outer, posting).to(device)
+        tracked = track(move_to_device(images, device), start)
         within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= given.found.reach_px + 1).all(dim=0)
         bands = {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
         return tile.own(bands, posting)
 
     halo = reach + (0 if far is None else int(far.abs().max()))
-    return dict(over_tiles(given.source, work, halo, posting, pieces=given.pieces, feed=feed_of(device)))
+    return dict(compute_tiles(given.source, work, halo, posting, pieces=given.pieces, feed=feed_of(device)))
 
 
-def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
+def _values_at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
     """Return for each node of a window the value of the square in which it lies. squares: (..., rows, cols)."""
     row, col = (
         ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
@@ -169,7 +169,7 @@ def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str
     """Return reason -> share of nodes that have no value for it; a match that was rejected counts as no match."""
     unknown = np.isnan(bands["dx_px"])
     rows, cols = unknown.shape
-    why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
+    why = _values_at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
     why = np.where(why == Reason.MATCHED, Reason.NO_MATCH, why)
     shares = {name: float((unknown & (why == reason)).mean()) for reason, name in REASONS.items()}
     return {f"{name.replace(' ', '_')}_share": round(share, 4) for name, share in shares.items() if share > 0}
@@ -180,7 +180,7 @@ def _why_nothing(statistics: dict[str, float]) -> str:
     if statistics["known_share"] > 0:
         return ""
     shares = {name: statistics.get(f"{name.replace(' ', '_')}_share", 0.0) for name in REASONS.values()}
-    parts = [f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda one: -one[1]) if share > 0]
+    parts = [f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]) if share > 0]
     return f"no offset is known: {', '.join(parts)} (searched up to {statistics['reach_px']:g} px)"
 
 

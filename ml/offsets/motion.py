@@ -17,7 +17,7 @@ from ml.statistics.robust import MAD_TO_SIGMA
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MIN_NODES = 100  # of stationary ground, else the slowest quarter is used
+MIN_NODES = 100  # If fewer nodes are stationary, the slowest quarter is used.
 QUARTER = 0.25
 
 
@@ -65,7 +65,7 @@ def ground_motion(nodes: Nodes, epsg: int, scale: PixelScale) -> GroundMotion:
     The map is taken as conformal and true to scale (UTM is within 0.1 %).
     """
     longitude, latitude = transformer(epsg, 4326).transform(nodes.x_m, nodes.y_m)
-    on_map = (nodes.dx_px - 1j * nodes.dy_px) * (scale.posting_m / scale.days)  # rows run south
+    on_map = (nodes.dx_px - 1j * nodes.dy_px) * (scale.posting_m / scale.days)  # Rows run south.
     turned = on_map * np.conj(north_on_map(epsg, np.asarray(longitude), np.asarray(latitude)))
     return GroundMotion(-turned.imag, turned.real, nodes.sigma_px * (scale.posting_m / scale.days))
 
@@ -88,7 +88,7 @@ def stable_ground(motion: GroundMotion, stationary: Bools) -> StableGround | Non
     for part in (motion.east_m_day[at], motion.north_m_day[at]):
         middle = float(np.median(part))
         spread = max(MAD_TO_SIGMA * float(np.median(np.abs(part - middle))), 1e-6)
-        own = part[np.abs(part - middle) <= 5 * spread]  # a slide on "stationary" ground is not an error of offsets
+        own = part[np.abs(part - middle) <= 5 * spread]  # A slide on "stationary" ground is not an error of offsets.
         shift.append(middle)
         left += float(np.mean((own - middle) ** 2)) / 2
     return StableGround(shift[0], shift[1], float(np.sqrt(left)), where, int(at.sum()))

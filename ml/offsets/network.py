@@ -1,4 +1,4 @@
-"""Offsets over whole pairs: a coarse search, then evidence, network and law, block by block.
+"""Offsets over whole pairs: a coarse search, then evidence, network and autocorrelation model, block by block.
 
 Blocks are aligned with the image, so that the answer at a place does not depend on how files are cut. What is kept for
 the whole image is on the grid of nodes, which has 64 times fewer values.
@@ -18,29 +18,38 @@ from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, CCResSiamNet
 from ml.offsets import coarse
+from ml.offsets.autocorrelation import MAX_FROM_START_PX, Autocorrelation, autocorrelation_from, learned_bands, looks_of
 from ml.offsets.baseline import Offsets
-from ml.offsets.blocks import BLOCK_PX, Textures, of_source, over_blocks
+from ml.offsets.blocks import BLOCK_PX, Textures, compute_blocks, textures_of
 from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.law import MAX_FROM_START_PX, Law, law_from, learned_bands, looks_of
-from ml.offsets.resampling import gathered, whole
-from ml.offsets.tracking import MIN_CONTRAST, answer, correlated, over_windows, prior, published, shortfall
+from ml.offsets.resampling import gather, whole
+from ml.offsets.tracking import (
+    MIN_CONTRAST,
+    answer,
+    correlation_channels,
+    fit_windows,
+    prior,
+    published_answer,
+    shortfall,
+)
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
 from ml.rasters.tiling import samples
-from ml.rasters.windows import Window, scaled, slices
+from ml.rasters.windows import Window, scale_window, slices
 from ml.runtime.box_mean import box_mean
 from ml.runtime.checkpoints import WEIGHTS, load, read_card
 from ml.runtime.device import full_precision, low_precision, ready
 from ml.runtime.feeding import window_px
 
 HALO_PX = 256
-UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"
-MIN_KNOWN = 0.5  # of a node's square
-MAX_SHORTFALL = 4.0  # standard deviations by which a node's own ground may match less than what was added to it
-SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
-WINDOW_PX = 64.0  # of the law without a network, and of those that a pair's law is learned from
-LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # side and number of the squares that it is learned from
-MIN_MATCHED = 0.5  # of such a square
+UNKNOWN_SIGMA_PX = 0.32  # A larger standard deviation is "unknown".
+MIN_KNOWN = 0.5  # This share of a node's square must be known.
+MAX_SHORTFALL = 4.0  # A node's own ground may match so many deviations less than what was added to it.
+SEARCH_SUPPORT = 7  # One of so many nodes of the coarse search on a side (112 px) must have a match.
+# Without a network, offsets are fitted to such windows; a pair's autocorrelation is learned from them.
+WINDOW_PX = 64.0
+LEARNING_SQUARE_PX, LEARNING_SQUARES = 256, 9  # A pair's autocorrelation is learned from so many squares of this side.
+MIN_MATCHED = 0.5  # The search must have matched this share of such a square.
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,8 @@ class Tracker:
     block: int = 2 * BLOCK_PX
 
 
-def shipped(device: torch.device, name: str = "offsets", folder: Path = WEIGHTS) -> Tracker:
-    """Load the tracker of a card; without a name, that of the law alone. InputError if weights are missing."""
+def load_shipped(device: torch.device, name: str = "offsets", folder: Path = WEIGHTS) -> Tracker:
+    """Load the tracker of a card, or without a name one that has no network. InputError if weights are missing."""
     block = window_px(device, 2 * BLOCK_PX)
     if not name:
         return Tracker(None, device, block=block)
@@ -74,8 +83,8 @@ def shipped(device: torch.device, name: str = "offsets", folder: Path = WEIGHTS)
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Track on the network's own grid, one node for NODE_PX pixels. search: largest offset, px."""
-    textures = of_source(source, tracker.device)
-    found = coarse.searched(textures, search, block=window_px(tracker.device, BLOCK_PX))
+    textures = textures_of(source, tracker.device)
+    found = coarse.search_pair(textures, search, block=window_px(tracker.device, BLOCK_PX))
     return track_from(source, tracker, found, textures=textures)
 
 
@@ -88,25 +97,25 @@ def track_from(
     sampled: Sequence[Float32] = (),
 ) -> Offsets:
     """Track from a finished search and the textures that it used. sampled: samples of the pair, if they were read."""
-    textures = textures or of_source(source, tracker.device)
-    start = whole(coarse.on_nodes(found.offset))
-    law = None
+    textures = textures or textures_of(source, tracker.device)
+    start = whole(coarse.interpolate_to_nodes(found.offset))
+    model = None
     if not tracker.network or tracker.network.form != OFFSETS:
         looks = median(looks_of(torch.from_numpy(image)) for sample in sampled or samples(source) for image in sample)
-        law = _learned(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
+        model = _learn(textures, start, torch.isfinite(found.offset).all(dim=0), looks)
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
-    values = _answers(textures, tracker, start, law, pieces or Pieces())[:, :rows, :cols]
+    values = _answers(textures, tracker, start, model, pieces or Pieces())[:, :rows, :cols]
     offset, sigma, (contrast, short, known) = values[:2], tracker.sigma * values[2:4].exp(), values[4:]
     kept = (known >= MIN_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0) & (contrast >= MIN_CONTRAST)
     kept &= short <= MAX_SHORTFALL
-    kept &= (offset.abs() <= found.reach_px + 1).all(dim=0) & _in_reach(found)[:rows, :cols]
+    kept &= (offset.abs() <= found.reach_px + 1).all(dim=0) & _is_in_reach(found)[:rows, :cols]
     kept &= ((offset - start[:, :rows, :cols]).abs() < MAX_FROM_START_PX).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * known
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*offset, *sigma, quality)))
 
 
-def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Law:
-    """Learn a pair's law from squares spread over matched ground. matched: (rows, cols) of the search's nodes."""
+def _learn(textures: Textures, start: Tensor, matched: Tensor, looks: float) -> Autocorrelation:
+    """Learn a pair's autocorrelation from squares of matched ground. matched: (rows, cols) of the search's nodes."""
     side = LEARNING_SQUARE_PX // NODE_PX // coarse.STEP
     share = functional.avg_pool2d(matched[None].float(), side, ceil_mode=True)[0]
     cells = torch.nonzero(share >= share.max().clamp_max(MIN_MATCHED))
@@ -124,17 +133,19 @@ def _learned(textures: Textures, start: Tensor, matched: Tensor, looks: float) -
         surface.append(seen[0])
         pixels.append(seen[1])
     bands = learned_bands(images, looks, torch.cat(surface, dim=-1), torch.cat(pixels))
-    return law_from(bands, images[0].device)
+    return autocorrelation_from(bands, images[0].device)
 
 
-def _in_reach(found: coarse.Search) -> Tensor:
+def _is_in_reach(found: coarse.Search) -> Tensor:
     """Return whether the search has a match near each node, (nodes, nodes), so that its start is more than a guess."""
     matched = torch.isfinite(found.offset).all(dim=0).float()
     supported = box_mean(matched, SEARCH_SUPPORT) > 0
     return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
-def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law | None, pieces: Pieces) -> Tensor:
+def _answers(
+    textures: Textures, tracker: Tracker, start: Tensor, model: Autocorrelation | None, pieces: Pieces
+) -> Tensor:
     """Return dx, dy, log sigmas, contrast, shortfall and known share of nodes, (7, nodes, nodes); NaN if unknown."""
 
     def read(_: Window, outer: Window) -> tuple[Tensor, int] | None:
@@ -143,11 +154,11 @@ def _answers(textures: Textures, tracker: Tracker, start: Tensor, law: Law | Non
 
     def work(core: Window, outer: Window, given: tuple[Tensor, int]) -> Tensor:
         images, far = given
-        values = _answered(tracker, images, far, _part(start, outer).to(images.device), law).cpu()
+        values = _answer(tracker, images, far, _part(start, outer).to(images.device), model).cpu()
         return _part(values, core._replace(row=core.row - outer.row, col=core.col - outer.col))
 
     held = torch.full((7, *start.shape[1:]), torch.nan)
-    for core, values in over_blocks((pieces, "evidence"), textures, (tracker.block, HALO_PX), read, work):
+    for core, values in compute_blocks((pieces, "evidence"), textures, (tracker.block, HALO_PX), read, work):
         _part(held, core).copy_(values)
     return held
 
@@ -160,27 +171,29 @@ def _read(textures: Textures, start: Tensor, at: Window) -> tuple[Tensor, int]:
 
 def _part(field: Tensor, at: Window) -> Tensor:
     """Cut a window of the image out of a field of nodes (n, rows, cols)."""
-    return field[:, *slices(scaled(at, NODE_PX))]
+    return field[:, *slices(scale_window(at, NODE_PX))]
 
 
-def _answered(tracker: Tracker, images: Tensor, far: int, start: Tensor, law: Law | None) -> Tensor:
+def _answer(tracker: Tracker, images: Tensor, far: int, start: Tensor, model: Autocorrelation | None) -> Tensor:
     """Return the planes of `_answers`. images: (2, rows, cols), textures with a margin of `far` px; start: of nodes."""
     reference = images[0, far : images.shape[1] - far, far : images.shape[2] - far]
 
-    def stated(network: CCResSiamNet, channels: Tensor) -> Tensor:
-        pair = torch.stack([reference, gathered(images[1], start, far, far)])
+    def state(network: CCResSiamNet, channels: Tensor) -> Tensor:
+        pair = torch.stack([reference, gather(images[1], start, far, far)])
         with (full_precision if tracker.exact else low_precision)(pair.device):
             raw: Tensor = network(pair[None], channels[None])[0]
         return raw.float()
 
     with torch.no_grad():
         held, network = evidence(reference, images[1], start, far), tracker.network
-        if network and law:
-            channels = prior(held, start, law)
-            found = answer(stated(network, channels), held, start, law, channels)
+        if network and model:
+            channels = prior(held, start, model)
+            found = answer(state(network, channels), held, start, model, channels)
         elif network:
-            found = published(stated(network, correlated(held, start)), start)
-        elif law:
-            found = over_windows(held, start, law, tracker.size_px)
-        short = shortfall(held, found.offset - start, found.correlation, law) if law else torch.zeros_like(held.known)
+            found = published_answer(state(network, correlation_channels(held, start)), start)
+        elif model:
+            found = fit_windows(held, start, model, tracker.size_px)
+        short = (
+            shortfall(held, found.offset - start, found.correlation, model) if model else torch.zeros_like(held.known)
+        )
     return torch.cat([found.offset, found.log_sigma, torch.stack([found.contrast, short, held.known])])

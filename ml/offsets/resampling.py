@@ -21,11 +21,16 @@ def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
     return slow.round() + (offset - slow).round()
 
 
-def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Gather the square of each node from an image (rows, cols) at its shift; 0 beyond the image.
+def gather(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
+    """Gather the square of each node from an image at its shift; 0 beyond the image.
 
-    shift: (2, nodes, nodes), from `whole`. row, col: where the first node's square begins in the image if its shift is
-    0. The result has NODE_PX rows and columns per node and is aligned with the reference.
+    The result has NODE_PX rows and columns per node and is aligned with the reference.
+
+    Args:
+        image: (rows, cols).
+        shift: (2, nodes, nodes), from `whole`.
+        row: Row where the first node's square begins in the image if its shift is 0.
+        col: Column, likewise.
     """
     nodes, far = shift.shape[1:], int(shift.abs().max())
     size = [n * NODE_PX for n in nodes]
@@ -37,14 +42,14 @@ def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor
     return wide.flatten().unfold(0, NODE_PX, 1).index_select(0, lines.flatten()).reshape(size)
 
 
-def at_nodes(values: Tensor) -> Tensor:
+def node_means(values: Tensor) -> Tensor:
     """Return the mean of the four pixels in the middle of each node's square. values: (..., rows, cols)."""
     first = NODE_PX // 2 - 1
     parts = [values[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
     return torch.stack(parts).mean(dim=0)
 
 
-def at_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
+def interpolate_to_posting(offsets: Offsets, shape: tuple[int, int], posting: int) -> Offsets:
     """Interpolate linearly to a grid with one node per `posting` pixels of an image of shape (rows, cols).
 
     A new node is unknown if the nearest old node is; all other unknown nodes around it are ignored.

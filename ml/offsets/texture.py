@@ -12,8 +12,8 @@ from ml.runtime.box_mean import box, inside
 
 WINDOW_PX = 21
 MARGIN_PX = 3 * (WINDOW_PX // 2)  # Three windows follow one another, so a texture depends on pixels this far away.
-MIN_SHARE = 0.5  # of a window that must be known
-MAX_BRIGHTNESS = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
+MIN_SHARE = 0.5  # This share of a window must be known.
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at this multiple of the surroundings' geometric mean.
 MAX_TEXTURE = 5.0
 TRACE = 1e-6  # texture of ground without contrast, because 0 means unknown
 
@@ -39,13 +39,13 @@ def texture(log: Tensor) -> Tensor:
     return seen if known is None else seen.mul_(known & (share >= MIN_SHARE * whole))
 
 
-def halved(images: Tensor) -> Tensor:
+def halve(images: Tensor) -> Tensor:
     """Average squares of 2 x 2 pixels; NaN where at least half of a square is unknown. images: 0 unknown."""
     known = images != 0
-    mean = _pooled(images)
-    return mean if known.all() else torch.where(_pooled(known.to(images.dtype)) > 0.5, mean, torch.nan)
+    mean = _pool(images)
+    return mean if known.all() else torch.where(_pool(known.to(images.dtype)) > 0.5, mean, torch.nan)
 
 
-def _pooled(images: Tensor) -> Tensor:
+def _pool(images: Tensor) -> Tensor:
     rows = images[:, 0::2] + images[:, 1::2]
     return (rows[..., 0::2] + rows[..., 1::2]).mul_(0.25)

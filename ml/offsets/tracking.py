@@ -1,4 +1,4 @@
-"""Offsets of a pair's nodes from evidence: how it is added over nodes, and the fit of the law to the sum."""
+"""Offsets of a pair's nodes: how evidence is added over nodes, and the fit of the autocorrelation model to the sum."""
 
 from __future__ import annotations
 
@@ -11,12 +11,33 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import ADDITIONS, NODE_PX, OFFSETS, STATED, WEIGHTS
+from ml.offsets.autocorrelation import (
+    LAGS_PX,
+    MAX_FROM_START_PX,
+    MAX_STEP_PX,
+    Autocorrelation,
+    Fitted,
+    Matched,
+    best_tabulated,
+    fit,
+    match,
+    take_step,
+)
 from ml.offsets.correlate import peaks_of
-from ml.offsets.evidence import APART_PX, LEVELS, Evidence, Part, added, nine, parts_of, surfaces, weighted
-from ml.offsets.law import LAGS_PX, MAX_FROM_START_PX, MAX_STEP_PX, Fitted, Law, Matched, fit, match, stepped, tabulated
-from ml.offsets.resampling import at_nodes
+from ml.offsets.evidence import (
+    APART_PX,
+    LEVELS,
+    LagProducts,
+    Part,
+    add_by_weights,
+    add_evidence,
+    nine,
+    parts_of,
+    surfaces,
+)
+from ml.offsets.resampling import node_means
 from ml.runtime.box_mean import box_mean
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 PRIOR_PX = (24, 56, 104)  # windows whose offsets the network sees
 KERNELS_PX = (16, 24, 32, 48, 64, 96, 128)  # windows whose peaks of correlation the published form sees
@@ -25,7 +46,7 @@ MAX_CORRECTION_PX = 1.0  # largest correction of the first field of motion by th
 MAX_LOG_FACTOR = 2.5  # largest correction of log sigma
 NEAR_NODES = 5
 MAX_UNLIKE = 50.0
-MIN_CONTRAST = 4.5  # of a match, in standard deviations of what chance gives
+MIN_CONTRAST = 4.5  # A match counts from here on, in standard deviations of what chance gives.
 MIN_KNOWN = 1e-3
 
 
@@ -38,29 +59,29 @@ class Answer(NamedTuple):
     contrast: Tensor
 
 
-def over_windows(held: Evidence, start: Tensor, law: Law, size_px: float) -> Answer:
+def fit_windows(held: LagProducts, start: Tensor, model: Autocorrelation, size_px: float) -> Answer:
     """Fit offsets to windows of one size around each node.
 
-    Speckle of few looks that coheres well scatters more than the law's Gaussian noise: sigma is 1 + A^2 / looks times
+    Speckle of few looks that coheres well scatters more than the model's Gaussian noise: sigma is 1 + A^2 / looks times
     as large, a factor found on validation pairs of even ground.
     """
-    (found,) = _fitted(held, start, [size_px], partial(fit, law=law))
-    wider = 1 + found.correlation**2 / law.looks
+    (found,) = _fit_sizes(held, start, [size_px], partial(fit, model=model))
+    wider = 1 + found.correlation**2 / model.looks
     return found._replace(log_sigma=found.log_sigma + wider.log())
 
 
-def _fitted(
-    held: Evidence, start: Tensor, sizes_px: Sequence[float], fitting: Callable[[Tensor, Tensor], Fitted]
+def _fit_sizes(
+    held: LagProducts, start: Tensor, sizes_px: Sequence[float], fitting: Callable[[Tensor, Tensor], Fitted]
 ) -> Iterator[Answer]:
     """Yield the answers of windows of each size. fitting: (surfaces, numbers of pixels) -> offsets from the start."""
     found = start.new_empty(len(sizes_px), 6, *start.shape[1:])
 
     def fit_part(here: Part) -> None:
-        for of_size, window in zip(found, added(held, start, sizes_px, here), strict=True):
-            placed = _placed(fitting(*surfaces(window)), start[:, *here])
+        for of_size, window in zip(found, add_evidence(held, start, sizes_px, here), strict=True):
+            placed = _place(fitting(*surfaces(window)), start[:, *here])
             of_size[:, *here] = torch.cat([*placed[:2], torch.stack(placed[2:])])
 
-    in_threads(fit_part, parts_of(held.known.shape), start.device)
+    map_in_threads(fit_part, parts_of(held.known.shape), start.device)
     for of_size in found:
         yield Answer(of_size[:2], of_size[2:4], of_size[4], of_size[5])
 
@@ -71,31 +92,31 @@ def windows_of(channels: Tensor, start: Tensor) -> Answer:
     return Answer(parts[:, :2] + start, parts[:, 2:4], parts[:, 5], torch.expm1(4 * parts[:, 4]))
 
 
-def prior(held: Evidence, start: Tensor, law: Law) -> Tensor:
+def prior(held: LagProducts, start: Tensor, model: Autocorrelation) -> Tensor:
     """Return the network's channels at each node, (PRIOR[WEIGHTS], rows, cols).
 
     They are the results of several windows, the share known, and the start less its mean over the nodes around.
     """
     channels = []
-    for found in _fitted(held, start, PRIOR_PX, partial(_scored, law=law)):
+    for found in _fit_sizes(held, start, PRIOR_PX, partial(_fit_once, model=model)):
         contrast = found.contrast.clamp_min(0).log1p() / 4
         channels += [found.offset - start, found.log_sigma.clamp(-5.0, 1.0), torch.stack([contrast, found.correlation])]
-    return torch.cat([*channels, held.known[None], _beyond(start)])
+    return torch.cat([*channels, held.known[None], _deviation(start)])
 
 
-def _beyond(start: Tensor) -> Tensor:
+def _deviation(start: Tensor) -> Tensor:
     return (start - box_mean(start, NEAR_NODES)).clamp(-2.0, 2.0)
 
 
-def correlated(held: Evidence, start: Tensor) -> Tensor:
-    """Return the published form's channels at each node, (PRIOR[OFFSETS], rows, cols), without the law.
+def correlation_channels(held: LagProducts, start: Tensor) -> Tensor:
+    """Return the published form's channels at each node, (PRIOR[OFFSETS], rows, cols), without the autocorrelation.
 
     They are what plain amplitude correlation over each window of KERNELS_PX finds, the offset from the start, px, and
     the height of its peak, 0 where there is none; the share known; and the start less its mean over the nodes around.
     """
-    found = _fitted(held, start, KERNELS_PX, _peaks)
+    found = _fit_sizes(held, start, KERNELS_PX, _peaks)
     channels = [torch.cat([window.offset - start, window.correlation[None]]) for window in found]
-    return torch.cat([*channels, held.known[None], _beyond(start)])
+    return torch.cat([*channels, held.known[None], _deviation(start)])
 
 
 def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
@@ -108,10 +129,10 @@ def _peaks(surface: Tensor, pixels: Tensor) -> Fitted:
     return Fitted(offset, torch.ones_like(offset), peaks.height * peaks.known, peaks.known.to(offset.dtype))
 
 
-def _scored(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
+def _fit_once(surface: Tensor, pixels: Tensor, model: Autocorrelation) -> Fitted:
     """Fit offsets as `fit` does, by one step of Fisher's scoring from the best of tabulated shifts."""
-    near = tabulated(surface, law)
-    return stepped(match(surface, near, law), near, pixels, law)
+    near = best_tabulated(surface, model)
+    return take_step(match(surface, near, model), near, pixels, model)
 
 
 def unlike(windows: Answer) -> Tensor:
@@ -130,11 +151,11 @@ def unlike(windows: Answer) -> Tensor:
     return torch.stack(levels).clamp_max(MAX_UNLIKE)
 
 
-def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tensor) -> Answer:
+def answer(raw: Tensor, held: LagProducts, start: Tensor, model: Autocorrelation, channels: Tensor) -> Answer:
     """Add the evidence as the network says. raw: (STATED, rows, cols), its output; channels: what it saw.
 
     The offsets of three windows, mixed, put right by the network and smoothed, are a first field of motion. Each square
-    is compared with the law at this field, so that ground whose motion varies can be added; the sum says how far the
+    is compared with the model at this field, so that ground whose motion varies can be added; the sum says how far the
     field is off. Smoothing and adding are done twice, by attention: the network gives logits and says by how much less
     ground that moves differently counts. Its correction of the first field only matters where motion varies, because
     the sum undoes an error common to all nodes.
@@ -151,36 +172,38 @@ def answer(raw: Tensor, held: Evidence, start: Tensor, law: Law, channels: Tenso
     share = stated["share"].softmax(dim=0)
     offset = (share[:, None] * windows.offset).sum(dim=0) + stated["right"].clamp(-MAX_CORRECTION_PX, MAX_CORRECTION_PX)
     for by, weights in zip(smooth, add, strict=True):
-        sums = weighted(torch.cat([offset * held.known, held.known[None]]), by)
+        sums = add_by_weights(torch.cat([offset * held.known, held.known[None]]), by)
         field = (sums[:2] / sums[2].clamp_min(MIN_KNOWN)) - start
-        found = around(held, field.flatten(1), law, weights)
+        found = step_with_neighbours(held, field.flatten(1), model, weights)
         offset = found.offset.reshape(start.shape) + start
-    placed = _placed(found._replace(sigma=found.sigma.detach()), start)
+    placed = _place(found._replace(sigma=found.sigma.detach()), start)
     factor = stated["factor"].clamp(-MAX_LOG_FACTOR, MAX_LOG_FACTOR)
     contrast = torch.maximum(placed.contrast, windows.contrast.amax(dim=0))
     return placed._replace(log_sigma=placed.log_sigma + factor, contrast=contrast)
 
 
-def around(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> Fitted:
-    """Match each square with the law at its shift (2, n), px from its start; add these matches; step from there."""
-    return stepped(*summed(held, shift, law, weights), law, MAX_STEP_PX)
+def step_with_neighbours(held: LagProducts, shift: Tensor, model: Autocorrelation, weights: Tensor) -> Fitted:
+    """Match each square with the model at its shift (2, n), px from its start; add these matches; step from there."""
+    return take_step(*sum_neighbours(held, shift, model, weights), model, MAX_STEP_PX)
 
 
-def summed(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> tuple[Matched, Tensor, Tensor]:
-    """Match each square with the law at its shift (2, n), px from its start; add these matches by weights.
+def sum_neighbours(
+    held: LagProducts, shift: Tensor, model: Autocorrelation, weights: Tensor
+) -> tuple[Matched, Tensor, Tensor]:
+    """Match each square with the autocorrelation at its shift (2, n), px from its start; add these matches by weights.
 
-    Returns the sums, the shifts, and the numbers of pixels (n,), as `stepped` takes them. Squares whose shift is
+    Returns the sums, the shifts, and the numbers of pixels (n,), as `take_step` takes them. Squares whose shift is
     farther than MAX_FROM_START_PX are left out.
     """
     inner = slice(APART_PX, -APART_PX)
     surface = held.products[inner, inner].flatten(2)
     within = (shift.abs() <= MAX_FROM_START_PX).all(dim=0).reshape(held.known.shape)
     shift = shift.clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
-    of_squares = match(surface, shift, law)
+    of_squares = match(surface, shift, model)
     both = (held.energy[0] * held.energy[1]).clamp_min(1e-18).sqrt().flatten()
     planes = [of_squares.height, *of_squares.slopes, *(both * of_squares.information), both * of_squares.norm]
     planes = [*torch.stack(planes).reshape(-1, *held.known.shape), *held.energy]
-    sums = weighted(torch.stack(planes) * within, weights).flatten(1)
+    sums = add_by_weights(torch.stack(planes) * within, weights).flatten(1)
     total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
     matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
     alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the effective number of squares
@@ -188,27 +211,27 @@ def summed(held: Evidence, shift: Tensor, law: Law, weights: Tensor) -> tuple[Ma
     return matched, shift, pixels
 
 
-def shortfall(held: Evidence, shift: Tensor, correlation: Tensor, law: Law) -> Tensor:
+def shortfall(held: LagProducts, shift: Tensor, correlation: Tensor, model: Autocorrelation) -> Tensor:
     """Return by how much less each node's own ground, 24 px, matches than all that was added, in standard deviations.
 
     shift: (2, rows, cols), px from the start; correlation: (rows, cols), of all that was added.
     """
     weights = shift.new_zeros(LEVELS, 9, *shift.shape[1:])
     weights[0], weights[1:, 4] = 1 / 9, 1.0
-    own, _, pixels = summed(held, shift.flatten(1), law, weights)
+    own, _, pixels = sum_neighbours(held, shift.flatten(1), model, weights)
     return ((correlation.flatten() * own.norm - own.height) * pixels.sqrt()).reshape(correlation.shape)
 
 
-def published(raw: Tensor, start: Tensor) -> Answer:
+def published_answer(raw: Tensor, start: Tensor) -> Answer:
     """Return the published form's answers at the nodes, without a correlation, and with the contrast of a sure match.
 
     raw: (4, rows, cols), its output for every pixel.
     """
-    found = at_nodes(raw)
+    found = node_means(raw)
     return Answer(found[:2] + start, found[2:], torch.zeros_like(start[0]), torch.full_like(start[0], torch.inf))
 
 
-def _placed(found: Fitted, start: Tensor) -> Answer:
+def _place(found: Fitted, start: Tensor) -> Answer:
     shape = start.shape[1:]
     log_sigma = found.sigma.clamp(1e-4, 1e2).log().reshape(2, *shape)
     offset = found.offset.reshape(2, *shape) + start

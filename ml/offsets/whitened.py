@@ -24,13 +24,13 @@ from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate, windows
 from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
-MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
-SPECTRUM_LAGS = 8  # of the autocorrelation that the spectrum is made from
-MAX_BRIGHTNESS = 4.0  # local standard deviations: what is brighter is held there
-MIN_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
+MARGIN_PX = 8  # A window that is shifted by a part of a pixel needs this margin.
+SPECTRUM_LAGS = 8  # The spectrum is made from so many lags of the autocorrelation.
+MAX_BRIGHTNESS = 4.0  # Amplitude is clipped at so many local standard deviations.
+MIN_SHARE = 0.06  # Frequencies weaker than this share of the strongest are noise.
 STEPS = 6
-MAX_STEP_PX = 1.5  # from the first stage
-CALIBRATION = 2.3  # of the standard deviation, against simulated pairs
+MAX_STEP_PX = 1.5  # The second stage moves so far from the first at most.
+CALIBRATION = 2.3  # Simulated pairs scatter so much more than predicted.
 FLOOR_PX = 0.01
 BATCH = 1024
 
@@ -73,7 +73,7 @@ def autocorrelation(sampled: Sequence[torch.Tensor]) -> torch.Tensor:
     return total / total[SPECTRUM_LAGS, SPECTRUM_LAGS].clamp_min(1e-9)
 
 
-def whitened(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
+def whiten(texture: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
     """Whiten images (2, rows, cols), so that all frequencies have the same strength.
 
     texture: high-passed, NaN unknown; in the result such pixels count as 0; correlation: from `autocorrelation`.
@@ -97,13 +97,18 @@ def track(
     shared: float = 1.0,
     start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear.
+    """Track the reference's pattern in the secondary.
 
-    correlation: from `autocorrelation`; shared: pixels in a cell of speckle; start: (2, nodes, nodes), whole px, centre
-    of each node's search.
+    Args:
+        power: (2, rows, cols), linear.
+        correlation: Autocorrelation, from `autocorrelation`.
+        search: Largest offset, px.
+        posting: Pixels between nodes.
+        shared: Pixels in a cell of speckle.
+        start: (2, nodes, nodes), whole px, centre of each node's search.
     """
     texture = high_pass(power)
-    flat = whitened(amplitude_texture(power), correlation)
+    flat = whiten(amplitude_texture(power), correlation)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     begin = None if start is None else start.reshape(2, -1)
     best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))

@@ -18,8 +18,9 @@ from ml.rasters.line_of_sight import LineOfSight
 from ml.rasters.regions import Region, regions
 
 CLASSES = ("subsidence", "uplift")  # bands of a method that knows the sign only
-KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # of one with kinds
-SURE_SHARE = 0.7  # of one kind: nine in ten names are right from here on (`lab.deformation.causes`); less names none
+# A method that knows kinds gives a share of each of these.
+KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")
+SURE_SHARE = 0.7  # Nine in ten names are right from this share on (`lab.deformation.causes`); less names none.
 Float32 = NDArray[np.float32]
 
 
@@ -132,11 +133,11 @@ def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], d
     """Return probabilities by sign (CLASSES), and by kind (KINDS), empty for a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
         return {name: bands[name] for name in CLASSES}, {}
-    signs = by_sign(bands["probability"], bands["rate_mm_yr"])
+    signs = split_by_sign(bands["probability"], bands["rate_mm_yr"])
     return dict(zip(CLASSES, signs, strict=True)), {name: bands[name] for name in KINDS}
 
 
-def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
+def split_by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:
     """Split the probability by the sign of the rate: (where below zero, where above); 0 elsewhere; NaN stays."""
     zero = np.float32(0)
     away, toward = (np.where(moves, probability, zero) for moves in (rate_mm_yr < 0, rate_mm_yr > 0))
@@ -179,7 +180,7 @@ def motions(
         for region in regions(probability, thresholds.enter, thresholds.leave, widened)
     ]
     together: list[Motion] = []
-    of: dict[tuple[str, str], list[int]] = defaultdict(list)  # where in it those of a name and a sign are
+    of: dict[tuple[str, str], list[int]] = defaultdict(list)  # Positions of each name and sign.
     for motion in sorted(candidates, key=lambda motion: -int(motion.main.sum())):
         others = [at for sign in classes if sign != motion.sign for at in of[motion.name, sign]] if motion.name else []
         touched = next((at for at in others if _touch(motion.region, together[at].region, widened)), None)
@@ -187,33 +188,33 @@ def motions(
             of[motion.name, motion.sign].append(len(together))
             together.append(motion)
         else:
-            together[touched] = _as_one(together[touched], motion, kinds or {})
+            together[touched] = _merge(together[touched], motion, kinds or {})
     return together
 
 
-def _touch(one: Region, other: Region, widened: int) -> bool:
+def _touch(region: Region, other: Region, widened: int) -> bool:
     """Return whether two regions share cells after both are widened by a number of cells."""
-    sides = zip(one.window, other.window, strict=True)
+    sides = zip(region.window, other.window, strict=True)
     if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
         return False
-    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _in_common_window(one, other)[1:])
+    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _common_window(region, other)[1:])
     return bool((first & second).any())
 
 
-def _in_common_window(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+def _common_window(region: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the smallest window that contains both regions, and both masks in it."""
-    pairs = zip(one.window, other.window, strict=True)
+    pairs = zip(region.window, other.window, strict=True)
     rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
     masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
-    for mask, (window, own) in zip(masks, (one, other), strict=True):
+    for mask, (window, own) in zip(masks, (region, other), strict=True):
         row, col = (part.start - whole.start for part, whole in zip(window, (rows, cols), strict=True))
         mask[row : row + own.shape[0], col : col + own.shape[1]] = own
     return (rows, cols), masks[0], masks[1]
 
 
-def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
-    window, mask, more = _in_common_window(larger.region, smaller.region)
-    main = _in_common_window(Region(larger.region.window, larger.main), smaller.region)[1]
+def _merge(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
+    window, mask, more = _common_window(larger.region, smaller.region)
+    main = _common_window(Region(larger.region.window, larger.main), smaller.region)[1]
     region = Region(window, mask | more)
     return Motion(region, main, larger.sign, _shares(region, kinds))
 
@@ -221,7 +222,7 @@ def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Mo
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
     """Return the edge of a mask's cells in the raster's system; smaller holes are filled."""
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
-    return _without_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
+    return _fill_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
 
 
 def _area(
@@ -249,7 +250,7 @@ def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
     return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
 
 
-def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:
+def _fill_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:
     def patch(polygon: Polygon) -> Polygon:
         return Polygon(polygon.exterior, [hole for hole in polygon.interiors if Polygon(hole).area >= smallest_m2])
 
@@ -269,7 +270,7 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
     rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
     outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
     tilts = zip(("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr"), place.tilt or (), strict=False)
-    return {name: round(rate, 2) for name, rate in rates} | {name: round(one, 4) for name, one in tilts} | outlines
+    return {name: round(rate, 2) for name, rate in rates} | {name: round(tilt, 4) for name, tilt in tilts} | outlines
 
 
 class SortedPoints:
@@ -295,7 +296,7 @@ class SortedPoints:
         self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
         """Return x, y and velocity of the points within the box of a polygon, widened by reach_m."""
-        at = self._near(polygon, reach_m)
+        at = self._indices_near(polygon, reach_m)
         return self.x[at], self.y[at], self.velocity_mm_yr[at]
 
     def rates_within(self, polygon: Polygon | MultiPolygon) -> Float32:
@@ -305,9 +306,9 @@ class SortedPoints:
 
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
         """Return the heights of the points that `near` returns; None if heights are not known."""
-        return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
+        return None if self.height_m is None else self.height_m[self._indices_near(polygon, reach_m)]
 
-    def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
+    def _indices_near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
         west, south, east, north = polygon.bounds
         first, last = np.searchsorted(self.x, [west - reach_m, east + reach_m], side="left")
         strip = slice(first, last + 1)

@@ -24,13 +24,13 @@ from core.projections import transformer
 from ml.rasters.geotiffs import MAX_PIXELS, TO_POWER
 from ml.rasters.imagery import Float32, PairSource
 from ml.rasters.pieces import Pieces
-from ml.rasters.windows import Window, cut, inner, shared
+from ml.rasters.windows import Window, cut, inner, intersect
 
-FEWEST = 6  # points, for a polynomial of the second order
+MIN_CONTROL_POINTS = 6  # A polynomial of the second order needs so many points.
 UTM_ENDS = 84.0  # degrees from the equator; polar stereographic beyond
 PIECE_PX = 512  # small, because reading one touches several blocks
-MARGIN_PX = 8  # around resampled windows: more than the kernel's reach
-EDGE_POINTS = 9  # on each side of a part of the map, from which its window in the swath is computed
+MARGIN_PX = 8  # Resampled windows need a margin wider than the kernel's reach.
+EDGE_POINTS = 9  # So many points on each side of a part of the map give its window in the swath.
 OPPOSITE = CRS.from_string("+proj=longlat +datum=WGS84 +pm=180 +type=crs")  # longitudes without a jump at 180
 POLAR = {True: 5041, False: 5042}  # north, south
 Points = Sequence[GroundControlPoint]
@@ -65,7 +65,7 @@ def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairS
     """
     swaths = [_read(path, scale) for path in (reference, secondary)]
     epsg = _map_of(swaths[0])
-    placed = [_placed(swath, epsg) for swath in swaths]
+    placed = [_place(swath, epsg) for swath in swaths]
     posting = float(round(max(_posting_m(swath.points, xy) for swath, xy in zip(swaths, placed, strict=True)), 1))
     west, south = np.max([xy.min(axis=0) for xy in placed], axis=0)
     east, north = np.min([xy.max(axis=0) for xy in placed], axis=0)
@@ -79,12 +79,12 @@ def resampled_to_one_grid(reference: Path, secondary: Path, scale: str) -> PairS
     grid = Affine(posting, 0, float(west), 0, -posting, float(north))
 
     def read(at: Window) -> Float32:
-        return np.stack([_resampled(swath, grid, at, epsg) for swath in swaths])
+        return np.stack([_resample(swath, grid, at, epsg) for swath in swaths])
 
     return PairSource((rows, cols), grid, epsg, read)
 
 
-def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
+def store_in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
     """Store the resampled pair in pieces, because it is read many times and resampling is expensive."""
     at = cut(source.shape, PIECE_PX)
     pieces.each("images", at, lambda here: {"images": source.read(here)})
@@ -94,7 +94,7 @@ def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
         for row in range(window.row // PIECE_PX * PIECE_PX, window.row + window.rows, PIECE_PX):
             for col in range(window.col // PIECE_PX * PIECE_PX, window.col + window.cols, PIECE_PX):
                 here, images = at[f"{row}-{col}"], pieces.get("images", f"{row}-{col}")["images"]
-                both = shared(here, window)
+                both = intersect(here, window)
                 whole[:, *inner(both, window)] = images[:, *inner(both, here)]
         return whole
 
@@ -102,15 +102,17 @@ def in_pieces(source: PairSource, pieces: Pieces) -> PairSource:
 
 
 def _read(path: Path, scale: str) -> _Swath:
-    with _opened(path) as raster:
+    with _open(path) as raster:
         points, crs = raster.gcps
         shape = raster.shape
         longitude = np.array([point.x for point in points])
         if len(points) and crs and crs.is_geographic and (np.ptp(longitude) > 180 or abs(longitude).max() > 180):
             points, crs = [_opposite(point) for point in points], OPPOSITE
-    if len(points) < FEWEST or crs is None:
+    if len(points) < MIN_CONTROL_POINTS or crs is None:
         found = f"it has {len(points)} ground control points" + ("" if crs else " without a coordinate system")
-        raise InputError(path, f"{found}, at least {FEWEST} are needed", "Lay both images on one grid first")
+        raise InputError(
+            path, f"{found}, at least {MIN_CONTROL_POINTS} are needed", "Lay both images on one grid first"
+        )
     return _Swath(path, scale, shape, points, crs.to_wkt())
 
 
@@ -119,7 +121,7 @@ def _opposite(point: GroundControlPoint) -> GroundControlPoint:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
+def _open(path: Path) -> Iterator[DatasetReader]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver="GTiff") as raster:
@@ -133,7 +135,7 @@ def _map_of(swath: _Swath) -> int:
     return POLAR[latitude > 0] if abs(latitude) > UTM_ENDS else utm_epsg(longitude, latitude)
 
 
-def _placed(swath: _Swath, epsg: int) -> NDArray[np.float64]:
+def _place(swath: _Swath, epsg: int) -> NDArray[np.float64]:
     """Return control points (n, 2) on the map, m."""
     x, y = ([getattr(point, axis) for point in swath.points] for axis in "xy")
     return np.column_stack(transformer(swath.crs, epsg).transform(x, y))
@@ -146,32 +148,32 @@ def _posting_m(points: Points, placed: NDArray[np.float64]) -> float:
     return float(np.sqrt(abs(np.linalg.det(plane[1:]))))
 
 
-def _resampled(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
+def _resample(swath: _Swath, grid: Affine, at: Window, epsg: int) -> Float32:
     """Resample linear power to a part of a map grid, NaN unknown. Only that part of the swath is read."""
     resampled = np.full((at.rows, at.cols), np.nan, dtype=np.float32)
     transform = grid @ Affine.translation(at.col, at.row)
-    seen = _seen(swath, transform, at, epsg)
+    seen = _window_seen(swath, transform, at, epsg)
     if seen is None:
         return resampled
-    with _opened(swath.path) as raster:
+    with _open(swath.path) as raster:
         values = raster.read(1, window=RasterWindow(seen.col, seen.row, seen.cols, seen.rows), masked=True)
     power = TO_POWER[swath.scale](values.astype(np.float32).filled(np.nan))
     reproject(
         np.sqrt(np.where(power > 0, power, np.nan)).astype(np.float32),
         resampled,
-        gcps=[_moved(point, seen) for point in swath.points],
+        gcps=[_shift(point, seen) for point in swath.points],
         src_crs=swath.crs,
         dst_transform=transform,
         dst_crs=f"EPSG:{epsg}",
         src_nodata=np.nan,
         dst_nodata=np.nan,
         resampling=Resampling.cubic,
-        tolerance=0,  # an approximation (an eighth of a pixel by default) would depend on the cutting of parts
+        tolerance=0,  # An approximation (an eighth of a pixel by default) would depend on the cutting of parts.
     )
     return np.where(resampled > 0, resampled, np.float32(np.nan)) ** 2
 
 
-def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
+def _window_seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | None:
     """Return the window of a swath that covers a window of the map, with the kernel's margin; None if there is none."""
     along = np.linspace(0, 1, EDGE_POINTS)
     row, col = (part.ravel() * size for part, size in zip(np.meshgrid(along, along), at[2:], strict=True))
@@ -187,5 +189,5 @@ def _seen(swath: _Swath, transform: Affine, at: Window, epsg: int) -> Window | N
     return Window(*first, *size) if min(size) > 0 else None
 
 
-def _moved(point: GroundControlPoint, seen: Window) -> GroundControlPoint:
+def _shift(point: GroundControlPoint, seen: Window) -> GroundControlPoint:
     return GroundControlPoint(point.row - seen.row, point.col - seen.col, point.x, point.y, point.z)

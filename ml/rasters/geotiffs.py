@@ -19,7 +19,7 @@ from ml.rasters.windows import Window
 
 MAX_PIXELS = 10**9
 STRIP_ROWS, LINEAR_ROWS = 512, 64
-TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # from each scale of ingest.readers.images.scenes
+TO_POWER: dict[str, Callable[[Float32], Float32]] = {  # The keys are the scales of ingest.readers.images.scenes.
     "power": lambda values: values,
     "amplitude": lambda values: values**2,
     "db": lambda values: np.asarray(10 ** (values / 10), dtype=np.float32),
@@ -34,7 +34,7 @@ def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: 
     """
     paths = (reference, secondary)
     grids = [_grid_of(path, scale) for path in paths]
-    shared = _shared(grids[0], grids[1], slack_px)
+    shared = _common_part(grids[0], grids[1], slack_px)
     if shared is None:
         mismatch = f"its grid {_words(grids[1])} is not that of the reference, {_words(grids[0])}"
         raise InputError(secondary, mismatch, "Resample one image onto the other's grid")
@@ -45,7 +45,7 @@ def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: 
         images = np.empty((2, at.rows, at.cols), dtype=np.float32)
         for image, path, (row, col) in zip(images, paths, corners, strict=True):
             window = RasterWindow(at.col + col, at.row + row, at.cols, at.rows)
-            with _opened(path) as raster:
+            with _open(path) as raster:
                 _write_linear(raster.read(1, window=window, masked=True), scale, image)
         return images
 
@@ -56,7 +56,7 @@ Grid = tuple[tuple[int, int], Affine, int | None]
 Corners = tuple[tuple[int, int], tuple[int, int]]
 
 
-def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
+def _common_part(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
     """Return the common size (rows, cols) and its first pixel in each image; None if the grids differ too much."""
     if reference == secondary:
         return reference[0], ((0, 0), (0, 0))
@@ -74,7 +74,7 @@ def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int,
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
+def _open(path: Path) -> Iterator[DatasetReader]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -88,7 +88,7 @@ def _grid_of(path: Path, scale: str) -> Grid:
     """Check every value of an image and return its grid. Reads in strips, as a large image would fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
-    with _opened(path) as raster:
+    with _open(path) as raster:
         if raster.width * raster.height > MAX_PIXELS:
             raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", "Cut it into tiles")
         known = negative = 0

@@ -79,7 +79,7 @@ def pixels_per_cell(power: torch.Tensor) -> float:
     held = None if known.all() else known.to(texture.dtype)
     texture = texture if held is None else torch.where(known, texture, 0.0)
 
-    def along(dim: int) -> float:
+    def effective_length(dim: int) -> float:
         n = texture.shape[dim]
         total = 1.0
         for lag in (1, 2):
@@ -88,4 +88,4 @@ def pixels_per_cell(power: torch.Tensor) -> float:
             total += 2 * max(0.0, float((a * b).sum() / (own * a).sum().clamp_min(1e-9)))
         return total
 
-    return along(-1) * along(-2)
+    return effective_length(-1) * effective_length(-2)

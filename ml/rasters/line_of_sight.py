@@ -32,6 +32,6 @@ def line_of_sight_at(direction: str, epsg: int, x_m: float, y_m: float) -> LineO
     east, north, up = EAST_NORTH_UP[direction]
     longitude, latitude = transformer(epsg, GEOGRAPHIC).transform(x_m, y_m)
     x, y = transformer(GEOGRAPHIC, epsg).transform([longitude, longitude], [latitude, latitude + STEP_DEG])
-    turn = np.arctan2(x[1] - x[0], y[1] - y[0])  # of true north, clockwise
+    turn = np.arctan2(x[1] - x[0], y[1] - y[0])  # True north is turned clockwise by this.
     cos, sin = float(np.cos(turn)), float(np.sin(turn))
     return LineOfSight(east * cos + north * sin, north * cos - east * sin, up)

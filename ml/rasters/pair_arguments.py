@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ingest.readers.images.scenes import SCALES
-from ml.runtime.methods import help_of, method_of, methods, shipped
+from ml.runtime.methods import help_of, method_of, methods, shipped_method
 
 
 def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, out: str) -> None:
         "--method",
         type=partial(method_of, task),
         choices=[*methods(task)],
-        default=shipped(task).name,
+        default=shipped_method(task).name,
         help=help_of(task),
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")

@@ -44,10 +44,10 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
             result = method(pair.kept_in(pieces), device, pieces)
             write_result(args.out, result, tags)
             if args.quicklook:
-                from ml.rasters.quicklook import draw  # matplotlib takes a second
+                from ml.rasters.quicklook import draw  # Matplotlib takes a second.
 
                 draw(args.quicklook, result.bands, result.transform, result.epsg, tags["model_version"])
-        except ValueError:  # the command will not be continued
+        except ValueError:  # The command will not be continued.
             folder.close()
             raise
         folder.close()

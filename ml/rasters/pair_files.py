@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.readers.files import file_sha256
-from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
+from ml.rasters.control_points import has_control_points, resampled_to_one_grid, store_in_pieces
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Pieces
@@ -19,7 +19,7 @@ class OpenPair(NamedTuple):
 
     def kept_in(self, pieces: Pieces) -> PairSource:
         """Return the images; resampled ones are stored in pieces, because resampling is expensive."""
-        return in_pieces(self.source, pieces) if self.resampled else self.source
+        return store_in_pieces(self.source, pieces) if self.resampled else self.source
 
 
 class PairFiles(NamedTuple):

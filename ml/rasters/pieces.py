@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ml.rasters.windows import Window, inner
-from ml.runtime.ahead import AT_ONCE, Feed, fed
+from ml.runtime.ahead import AT_ONCE, Feed, read_ahead
 from ml.runtime.progress import report_progress
 from ml.statistics import quantiles
 
@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
-WAIT_SECONDS = 0.3  # between two checks of other workers' pieces
+WAIT_SECONDS = 0.3  # Pieces of other workers are checked so often.
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -105,7 +105,7 @@ class Checked:
     def get(self, name: str) -> Arrays:
         """Return a piece. KeyError where it is not there or damaged; a damaged one is deleted."""
         try:
-            return unpacked(name, *self._read(name))
+            return unpack(name, *self._read(name))
         except FileNotFoundError as fault:
             raise KeyError(name) from fault
         except KeyError:
@@ -143,9 +143,9 @@ class Folder(Checked):
         partial = self.path / f"{name}.{secrets.token_hex(4)}.partial"
         try:
             with partial.open("wb") as file:
-                file.writelines(packed(arrays))
+                file.writelines(pack(arrays))
             partial.replace(self.path / name)
-        finally:  # nothing is left of a piece that a full disk cut off
+        finally:  # Nothing is left of a piece that a full disk cut off.
             partial.unlink(missing_ok=True)
 
     def drop(self, names: Iterable[str]) -> None:
@@ -164,14 +164,14 @@ class Folder(Checked):
             self.path.parent.rmdir()
 
 
-def packed(arrays: Arrays) -> tuple[bytes, bytes]:
+def pack(arrays: Arrays) -> tuple[bytes, bytes]:
     """Return a checksum and the packed content of a piece."""
     ordered = {f"{number:03d} {key}": values for number, (key, values) in enumerate(arrays.items())}
     content = save({key: np.ascontiguousarray(values) for key, values in ordered.items()})
     return hashlib.sha256(content).digest(), content
 
 
-def unpacked(name: str, digest: bytes, content: bytes) -> Arrays:
+def unpack(name: str, digest: bytes, content: bytes) -> Arrays:
     """Decode the arrays of a piece. KeyError where it is damaged."""
     if hashlib.sha256(content).digest() == digest:
         with suppress(SafetensorError):
@@ -196,7 +196,7 @@ class Pieces:
         self._between, self._team, self._part = between, team or Alone(), ""
         self._shared = self._team.share(0)
 
-    def of_part(self, number: int) -> Pieces:
+    def pieces_of_part(self, number: int) -> Pieces:
         """Return the pieces of one part of the computation; their stages have names of their own, but for part 0."""
         pieces = Pieces(self.store, self._between, self._team)
         pieces._part = f"{number}-" if number else ""
@@ -222,7 +222,7 @@ class Pieces:
         missing = {name: place for name, place in names.items() if name not in there}
         self._shared = self._shared or self._team.share(len(missing))
 
-        def taken() -> Iterator[str]:
+        def take_missing() -> Iterator[str]:
             """Yield each piece that this worker has claimed, until all missing pieces are claimed by others."""
             nonlocal missing
             while missing:
@@ -231,19 +231,19 @@ class Pieces:
                 if self._shared:  # check before taking: the claim on a finished piece lasts for a while
                     there = self.store.names(stage)
                     missing = {name: place for name, place in missing.items() if name not in there}
-                name = next((one for one in missing if not self._shared or self._team.take(one)), None)
+                name = next((piece for piece in missing if not self._shared or self._team.take(piece)), None)
                 if name is None:
                     return
                 del missing[name]
                 yield name
 
-        def given(name: str) -> Any:
+        def begin(name: str) -> Any:
             item = items[names[name]]
             held = item if read is None else read(item)
             return work(held) if feed.computes else held
 
         while missing:
-            with closing(fed(taken(), given, feed)) as begun:
+            with closing(read_ahead(take_missing(), begin, feed)) as begun:
                 for name, held in begun:
                     arrays = held if feed.computes else work(held)
                     del held  # frees its memory before the next one is read
@@ -265,10 +265,10 @@ class Pieces:
     def once(self, stage: str, make: Callable[[], Any]) -> Any:
         """Compute a result for the whole image once, and store it as JSON: numbers, lists, dicts."""
 
-        def kept() -> Arrays:
+        def make_json() -> Arrays:
             return {"json": np.frombuffer(json.dumps(make()).encode(), dtype=np.uint8)}
 
-        self.each(stage, {"all": kept}, lambda work: work())
+        self.each(stage, {"all": make_json}, lambda work: work())
         return json.loads(self.get(stage, "all")["json"].tobytes())
 
     def complete(self, stage: str, places: Iterable[str] = ("all",)) -> bool:
@@ -286,21 +286,19 @@ class Pieces:
         """Return an exact quantile of each array from `values`: finite values of all items; None if there are none."""
         upper, lower = f"{stage}-upper", f"{stage}-lower"
         if not self.complete(stage):
-            self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(one) for one in values(item)]))
-            buckets = self.once(f"{stage}-buckets", lambda: _buckets(self._summed(upper, items), share))
-            self.each(lower, items, lambda item: _sparse(_within(values(item), buckets)))
+            self.each(upper, items, lambda item: _sparse([quantiles.upper_counts(array) for array in values(item)]))
+            buckets = self.once(f"{stage}-buckets", lambda: _buckets(self._sum(upper, items), share))
+            self.each(lower, items, lambda item: _sparse(_count_within(values(item), buckets)))
 
-        def found() -> list[float | None]:
-            parts = zip(
-                self._summed(upper, items), self._summed(lower, items).reshape(-1, 2, quantiles.BUCKETS), strict=True
-            )
-            return [quantiles.between(*part, share) if part[0].any() else None for part in parts]
+        def compute_quantiles() -> list[float | None]:
+            parts = zip(self._sum(upper, items), self._sum(lower, items).reshape(-1, 2, quantiles.BUCKETS), strict=True)
+            return [quantiles.exact_quantile(*part, share) if part[0].any() else None for part in parts]
 
-        result: list[float | None] = self.once(stage, found)
+        result: list[float | None] = self.once(stage, compute_quantiles)
         self.drop(upper, lower)
         return result
 
-    def _summed(self, stage: str, places: Iterable[str]) -> NDArray[np.int64]:
+    def _sum(self, stage: str, places: Iterable[str]) -> NDArray[np.int64]:
         total = np.zeros((0, quantiles.BUCKETS), dtype=np.int64)
         for place in places:
             piece = self.get(stage, place)
@@ -314,8 +312,8 @@ def _buckets(counts: NDArray[np.int64], share: float) -> list[tuple[int, int]]:
     return [quantiles.buckets_of(row, share) if row.any() else (0, 0) for row in counts]
 
 
-def _within(arrays: Sequence[Float32], buckets: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
-    rows = (quantiles.lower_counts(one, both) for one, both in zip(arrays, buckets, strict=True))
+def _count_within(arrays: Sequence[Float32], buckets: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    rows = (quantiles.lower_counts(array, both) for array, both in zip(arrays, buckets, strict=True))
     return [row for both in rows for row in both]
 
 
@@ -379,7 +377,7 @@ def piece_by_piece(
         for place in items:
             yield place, pieces.get(stage, place)
         return
-    with closing(fed(items, lambda place: items[place] if read is None else read(items[place]), feed)) as begun:
+    with closing(read_ahead(items, lambda place: items[place] if read is None else read(items[place]), feed)) as begun:
         for number, (place, held) in enumerate(begun, start=1):
             yield place, work(held)
             report_progress(number / len(items))

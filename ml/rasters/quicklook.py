@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ml.rasters.imagery import Float32
 
-MAX_PX = 1200  # of a panel along each axis; larger rasters are thinned
+MAX_PX = 1200  # Larger rasters are thinned to so many pixels along each axis of a panel.
 EXTREMES = (2, 98)  # percentiles, beyond which a value gets the last colour
 DPI = 120
 PANEL_INCHES = (5.2, 4.6)  # width, height

@@ -93,8 +93,8 @@ class _Patches:
             moved = np.zeros_like(above)
             moved[max(0, shift) : len(above) + min(0, shift)] = above[max(0, -shift) : len(above) - max(0, shift)]
             both = (moved > 0) & (first > 0)
-            for one, other in np.unique(np.stack([moved[both], first[both]]), axis=1).T.tolist():
-                self._join(self._root(one - 1), self._root(other - 1))
+            for number, other in np.unique(np.stack([moved[both], first[both]]), axis=1).T.tolist():
+                self._join(self._root(number - 1), self._root(other - 1))
         below: Ints = numbers[labels[-1]]
         return below
 
@@ -108,8 +108,8 @@ class _Patches:
             number = self._one_with[number]
         return number
 
-    def _join(self, one: int, other: int) -> None:
-        first, second = sorted((one, other))
+    def _join(self, number: int, other: int) -> None:
+        first, second = sorted((number, other))
         self._one_with[second] = first
         top, left, bottom, right = zip(self.boxes[first], self.boxes[second], strict=True)
         self.boxes[first] = (min(top), min(left), max(bottom), max(right))

@@ -13,12 +13,12 @@ from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import PieceBands, Pieces
 from ml.rasters.windows import Window
 from ml.runtime.ahead import AT_ONCE, Feed
-from ml.runtime.feeding import pinned
+from ml.runtime.feeding import pin
 
 Float32 = NDArray[np.float32]
 CORE_PX, STRIP_ROWS = 2048, 64
-SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for quantities that are estimated once
-SQUARE_PX, SQUARES = 128, 36  # many small squares see more places than a few large ones, in an eighth of the time
+SAMPLE_PX, SAMPLES = 512, 16  # Quantities that are estimated once take so many samples of a large pair.
+SQUARE_PX, SQUARES = 128, 36  # Many small squares see more places than a few large ones, in an eighth of the time.
 MIN_SQUARES = 12  # A pair with fewer squares that show ground is sampled in SAMPLE_PX.
 
 
@@ -49,7 +49,7 @@ def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_
             )
 
 
-def over_tiles(
+def compute_tiles(
     source: PairSource,
     work: Callable[[Float32, Tile], Mapping[str, Float32]],
     halo: int,
@@ -75,9 +75,9 @@ def over_tiles(
 
     def read(place: str) -> tuple[str, Float32 | None]:
         images = source.read(cut[place].outer)
-        return place, pinned(images, feed) if _shows_ground(images[:2]) else None
+        return place, pin(images, feed) if _shows_ground(images[:2]) else None
 
-    def answered(begun: tuple[str, Float32 | None]) -> dict[str, Float32]:
+    def compute(begun: tuple[str, Float32 | None]) -> dict[str, Float32]:
         place, images = begun
         if images is None:
             return {}
@@ -85,7 +85,7 @@ def over_tiles(
         return {name: values[: here.rows, : here.cols] for name, values in work(images, cut[place]).items()}
 
     kept = Pieces() if pieces is None else pieces
-    kept.each("tiles", {place: place for place in at}, answered, read, feed)
+    kept.each("tiles", {place: place for place in at}, compute, read, feed)
     names: list[str] = next((list(part) for place in at if (part := kept.get("tiles", place))), [])
     bands = PieceBands(kept, "tiles", (rows, cols), names, at)
     return dict(bands) if pieces is None else bands

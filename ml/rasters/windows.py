@@ -28,7 +28,7 @@ def grown(at: Window, margin: int, shape: tuple[int, int]) -> Window:
     return Window(row, col, rows - row, cols - col)
 
 
-def scaled(at: Window, by: int) -> Window:
+def scale_window(at: Window, by: int) -> Window:
     """Return the same window of an image reduced by a factor that divides it."""
     return Window(*(value // by for value in at))
 
@@ -44,8 +44,11 @@ def inner(at: Window, outer: Window) -> tuple[slice, slice]:
     return slice(row, row + at.rows), slice(col, col + at.cols)
 
 
-def shared(one: Window, other: Window) -> Window:
+def intersect(window: Window, other: Window) -> Window:
     """Return the common part of two windows that overlap."""
-    row, col = max(one.row, other.row), max(one.col, other.col)
-    rows, cols = min(one.row + one.rows, other.row + other.rows), min(one.col + one.cols, other.col + other.cols)
+    row, col = max(window.row, other.row), max(window.col, other.col)
+    rows, cols = (
+        min(window.row + window.rows, other.row + other.rows),
+        min(window.col + window.cols, other.col + other.cols),
+    )
     return Window(row, col, rows - row, cols - col)

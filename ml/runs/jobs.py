@@ -22,7 +22,7 @@ from ml.coherence import infer as coherence_infer
 from ml.coherence.change import Stack
 from ml.coherence.compared import Beside, Compared
 from ml.deformation import infer as deformation_infer
-from ml.deformation.gridding.clusters import clustered
+from ml.deformation.gridding.clusters import cluster_tracks
 from ml.deformation.gridding.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.search import Track, confirmed_regions
@@ -40,48 +40,49 @@ from ml.runs.stored import RasterWindows, opened_prediction
 from ml.statistics.stations import Plane
 
 Task = ModelVersion.Task
-BESIDE_M = 3_000.0  # another track's points are read this far beyond a product's: the network's range
+BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
-MAX_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
+MAX_POINTS_WITH_SERIES = 3_000_000  # A million points of 300 dates take about 20 s.
 
 
 def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Detect deformation in a product, together with products of another track on the same ground, if there are any."""
     product = run.its_product
-    chosen = pieces.once("companions", lambda: [one.pk for one in selectors.companions_of(run=run)])
-    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))  # in the order of a finished run
-    postings = [one.posting_m for one in [product, *companions] if one.posting_m]
-    posting_m = max(postings, default=None)  # all tracks lie on cells of one size
+    chosen = pieces.once("companions", lambda: [companion.pk for companion in selectors.companions_of(run=run)])
+    # A finished run lists its companions in this order.
+    companions = list(Product.objects.filter(pk__in=chosen).order_by("pk"))
+    postings = [source.posting_m for source in [product, *companions] if source.posting_m]
+    posting_m = max(postings, default=None)  # All tracks lie on cells of one size.
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
     around = geos(box_around(product.footprint, BESIDE_M))
-    beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
-    seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
+    beside = [_cloud(companion, cloud.epsg, posting_m, around)[0] for companion in companions]
+    seen = [(companion, points) for companion, points in zip(companions, beside, strict=True) if points.x.size]
     tracks = [(product, cloud), *seen]
-    planes = pieces.once(STATIONS, lambda: _planes(run, [one for one, _ in tracks], cloud.epsg))
-    places = [parts for parts in clustered([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
+    planes = pieces.once(STATIONS, lambda: _planes(run, [source for source, _ in tracks], cloud.epsg))
+    places = [parts for parts in cluster_tracks([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
     results, regions = [], []
     for number, parts in enumerate(places):
         clouds = [points for points in parts if points.x.size]
         result = deformation_infer.detect_tracks(
-            clouds, run.model_version.method, device, pieces=pieces.of_part(number)
+            clouds, run.model_version.method, device, pieces=pieces.pieces_of_part(number)
         )
         reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
         own, *others = (
-            _track(one, points, planes.get(str(one.pk)))
-            for (one, _), points in zip(tracks, parts, strict=False)
+            _track(source, points, planes.get(str(source.pk)))
+            for (source, _), points in zip(tracks, parts, strict=False)
             if points.x.size
         )
         regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
         results.append(result)
-    whole = deformation_infer.laid_out(results)
+    whole = deformation_infer.make_mosaic(results)
     statistics = {} if corrected is None else {"points_corrected": corrected}
-    hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
+    hashes = [product.file_sha256, *(companion.file_sha256 for companion, _ in seen)]
     tags = {
         "input_sha256": hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
         "product": product.name,
-        "companions": ", ".join(one.name for one, _ in seen),
+        "companions": ", ".join(companion.name for companion, _ in seen),
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
@@ -94,7 +95,7 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
         whole.statistics | statistics,
         regions,
         parameters={STATIONS: planes} if planes else {},
-        companions=[one.pk for one, _ in seen],
+        companions=[companion.pk for companion, _ in seen],
     )
 
 
@@ -102,7 +103,7 @@ def _planes(run: Run, products: list[Product], epsg: int) -> dict[str, Plane]:
     """Return primary key of a product -> plane that ties it to stations; a finished run keeps the planes it used."""
     if run.state == Run.State.SUCCEEDED:
         return dict(run.parameters.get(STATIONS, {}))
-    planes = ((str(one.pk), plane_of(product=one, epsg=epsg)) for one in products)
+    planes = ((str(product.pk), plane_of(product=product, epsg=epsg)) for product in products)
     return {number: plane for number, plane in planes if plane}
 
 
@@ -142,13 +143,13 @@ def _cloud(
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Estimate a pair's coherence; networks that take a window get COHERENCE_WINDOW, a repeated run its former one."""
-    row, looks = CoherenceMethod.named(run.model_version.method), looks_of(run.its_pair)
+    row, looks = CoherenceMethod.find(run.model_version.method), looks_of(run.its_pair)
     first = {WINDOW: settings.COHERENCE_WINDOW} if row.window_is_input else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
     window = window_of(kept[WINDOW]) if row.window_is_input else None
     result = coherence_infer.estimate_coherence(_images(run.its_pair), row.name, device, window, looks, pieces)
     kept_with = {**result.parameters, **{name: kept[name] for name in first}}
-    return _with_pair(result._replace(parameters=kept_with), run.its_pair)
+    return _add_pair_tags(result._replace(parameters=kept_with), run.its_pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -159,27 +160,27 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     requested = pieces.once("requested", lambda: first | run.parameters)
     search, method = requested["search_px"], run.model_version.method
     result = offsets_infer.track_offsets(_images(run.its_pair), method, device, search, pieces=pieces)
-    return _with_pair(result._replace(parameters=requested | dict(result.parameters)), run.its_pair)
+    return _add_pair_tags(result._replace(parameters=requested | dict(result.parameters)), run.its_pair)
 
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
-    own, predecessors, beside = _compared(pieces.once("compared", lambda: run.parameters or _due(run)))
-    share = np.float32(CoherenceMethod.named(own.run.model_version.method).area_share)
+    own, predecessors, beside = _load_compared(pieces.once("compared", lambda: run.parameters or _due(run)))
+    share = np.float32(CoherenceMethod.find(own.run.model_version.method).area_share)
     with ExitStack() as stack:
         now = stack.enter_context(opened_prediction(own))
-        past = [stack.enter_context(opened_prediction(one, now)) for one in predecessors]
-        others = [stack.enter_context(opened_prediction(one, now)) for one in beside]
-        coherence_of, sigma_of = change_infer.of_scatterers(now.names)
+        past = [stack.enter_context(opened_prediction(prediction, now)) for prediction in predecessors]
+        others = [stack.enter_context(opened_prediction(prediction, now)) for prediction in beside]
+        coherence_of, sigma_of = change_infer.scatterer_bands(now.names)
 
         def past_at(at: Window) -> tuple[Float32, Float32]:
-            read = [[one.read(name, at) for name in change_infer.of_scatterers(one.names)] for one in past]
+            read = [[raster.read(name, at) for name in change_infer.scatterer_bands(raster.names)] for raster in past]
             history, sigma = zip(*read, strict=True)
             return np.stack(history), np.stack(sigma)
 
-        def changes(one: Prediction, raster: RasterWindows) -> Beside:
+        def changes(prediction: Prediction, raster: RasterWindows) -> Beside:
             return Beside(
-                *_dates(one.run.its_pair),
+                *_dates(prediction.run.its_pair),
                 lambda at: (raster.read("change_sigma", at), raster.read("coherence_before", at)),
             )
 
@@ -187,11 +188,11 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
             Stack(now.shape, past_at, lambda at: now.read(coherence_of, at)),
             len(past),
             _dates(run.its_pair),
-            [changes(*one) for one in zip(beside, others, strict=True)],
+            [changes(*opened) for opened in zip(beside, others, strict=True)],
             lambda at: now.read(sigma_of, at) * share,
             _images(run.its_pair),
         )
-        compared = ChangeMethod.named(run.model_version.method).function
+        compared = ChangeMethod.find(run.model_version.method).function
         result: RasterResult = compared(these, now.transform, now.epsg, device, pieces)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
@@ -199,8 +200,10 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
         "predecessors": str(len(predecessors)),
         "confirming_pairs": str(len(beside)),
     }
-    ids = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
-    return _with_pair(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
+    ids = dict(
+        zip(COMPARED, ([prediction.pk for prediction in each] for each in ([own], predecessors, beside)), strict=True)
+    )
+    return _add_pair_tags(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
 
 
 def _due(run: Run) -> dict[str, list[int]]:
@@ -209,12 +212,12 @@ def _due(run: Run) -> dict[str, list[int]]:
     These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
     """
     own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MAX_PREDECESSORS)
-    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.its_pair)}
+    newest = {prediction.run.pair_id: prediction for prediction in selectors.changes_beside(pair=run.its_pair)}
     groups = ([own], predecessors, newest.values())
-    return dict(zip(COMPARED, ([one.pk for one in each] for each in groups), strict=True))
+    return dict(zip(COMPARED, ([prediction.pk for prediction in each] for each in groups), strict=True))
 
 
-def _compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
+def _load_compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
     """Load the predictions named by `_due`, so that a run that is repeated or resumed compares the same ones.
 
     Raises NotRepeatable if some are no longer stored.
@@ -244,11 +247,14 @@ def looks_of(pair: ScenePair) -> float | None:
 def _images(pair: ScenePair) -> PairSource:
     grid = pair.pixel_grid
     return PairSource(
-        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
+        (grid.rows, grid.cols),
+        grid.transform,
+        grid.epsg,
+        lambda at: np.stack(read_pair(pair, grid.part(*at))),
     )
 
 
-def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:
+def _add_pair_tags(result: RasterResult, pair: ScenePair) -> RasterResult:
     tags = {
         "input_sha256": pair_sha256(pair.reference.file_sha256, pair.secondary.file_sha256),
         "reference": pair.reference.name,

@@ -50,10 +50,10 @@ def _help(run: Run, device: torch.device) -> bool:
     ends, over = time.monotonic() + HELP_SECONDS, False
     claims, progress = Claims(run, run.shared_key, str(device), joined=True), run_progress()
 
-    def between() -> None:
+    def leave_in_time() -> None:
         nonlocal over
         over = time.monotonic() > ends
-        if over or not _may_help() or not _shared(run).exists():
+        if over or not _may_help() or not _shared_run(run).exists():
             raise Leaves
 
     def alive() -> bool:
@@ -63,12 +63,12 @@ def _help(run: Run, device: torch.device) -> bool:
     logger.info("run %s: helped with from here", run.pk)
     try:
         with heartbeat(alive, settings.RUN_BEAT_SECONDS), listening(progress.report):
-            run_work(run, device, Pieces(store_of(run.pk, run.shared_key, joined=True), between, claims))
+            run_work(run, device, Pieces(store_of(run.pk, run.shared_key, joined=True), leave_in_time, claims))
         claims.end()
     except Leaves:
         pass
     except Exception:
-        if _shared(run).exists():  # else its pieces were deleted meanwhile
+        if _shared_run(run).exists():  # else its pieces were deleted meanwhile
             _failed.add((run.pk, run.attempts))
             logger.exception("run %s could not be helped with; whoever has it goes on", run.pk)
     finally:
@@ -79,7 +79,7 @@ def _help(run: Run, device: torch.device) -> bool:
 def _makes_the_same(run: Run, device: torch.device) -> bool:
     try:
         return pieces_key(run, device) == run.shared_key
-    except InputError:  # its weights are not on this machine
+    except InputError:  # The weights of the run are not on this machine.
         return False
 
 
@@ -88,6 +88,6 @@ def _may_help() -> bool:
     return not selectors.runs_due().exists() and not disk_full(SPARE_IN_USE)
 
 
-def _shared(run: Run) -> QuerySet[Run]:
+def _shared_run(run: Run) -> QuerySet[Run]:
     """Return the run as a query, which is empty once this attempt no longer shares its pieces under this key."""
-    return LEASE.held(run).filter(shared_key=run.shared_key)
+    return LEASE.held_row(run).filter(shared_key=run.shared_key)

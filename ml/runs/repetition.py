@@ -86,7 +86,9 @@ def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
         yield Missing(reason, _change(f"version of {name}", version.version, row.version))
         return
     today: dict[str, Any] = json.loads(json.dumps(row.parameters()))
-    changed = sorted(one for one in today | version.parameters if today.get(one) != version.parameters.get(one))
+    changed = sorted(
+        constant for constant in today | version.parameters if today.get(constant) != version.parameters.get(constant)
+    )
     if changed:
         reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"
         yield Missing(reason, f"constants of {name} changed")
@@ -97,7 +99,7 @@ def _missing_of_input(run: Run) -> Iterator[Missing]:
     if run.pair is None:
         for product in products_of(run=run):
             if product.points_deleted_at:
-                yield Missing(_deleted(product), f"missing: {product.file_name}")
+                yield Missing(_deletion_reason(product), f"missing: {product.file_name}")
         return
     for scene in (run.pair.reference, run.pair.secondary):
         if not (scene.raster.name and scene.raster.storage.exists(scene.raster.name)):
@@ -108,7 +110,7 @@ def _change(what: str, was: str, here: str) -> str:
     return f"{what} changed: {was} → {here}"
 
 
-def _deleted(product: Product) -> str:
+def _deletion_reason(product: Product) -> str:
     newer = f"; {product.superseded_by} superseded it" if product.superseded_by else ""
     return f"the points of {_file(product)} were deleted on {product.points_deleted_at:%Y-%m-%d}{newer}"
 

@@ -14,15 +14,15 @@ from django.db.models.lookups import GreaterThanOrEqual
 from core.errors import promised
 from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Component, Technique
-from ml.coherence.change import MIN_PREDECESSORS, in_season
+from ml.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
 MAX_ANNOUNCED = 128  # runs announced at a time: more than workers begin between two checks
-MAX_COMPANIONS = 8  # neighbouring files of one track; each counts as a track, because it has its own zero
+MAX_COMPANIONS = 8  # Each neighbouring file of a track counts as a track, because it has its own zero.
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
-MIN_SHARE = 0.5  # of a pair's ground that a predecessor must show, because slices of one track overlap a little
+MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
 def velocity_fields() -> QuerySet[Product]:
@@ -45,7 +45,8 @@ def inputs_due(
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
-    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")  # as `_earlier` counts
+    # The order is that of `_earlier`.
+    in_turn = unseen.order_by("secondary__acquired_at", "-reference__acquired_at", "id")
     return in_turn.select_related("reference", "secondary")
 
 
@@ -77,12 +78,12 @@ def companions_of(*, run: Run) -> list[Product]:
         .order_by("-shared", "id")
     )
     tracks: dict[tuple[bool, int | None], list[Any]] = {}
-    for one in beside:
-        if _is_another_track(one, product) and _at_the_same_time(one, product):
-            tracks.setdefault((one.direction != product.direction, one.track), []).append(one)
+    for candidate in beside:
+        if _is_another_track(candidate, product) and _is_at_the_same_time(candidate, product):
+            tracks.setdefault((candidate.direction != product.direction, candidate.track), []).append(candidate)
     if not tracks:
         return []
-    best = max(tracks, key=lambda track: (track[0], sum(one.shared for one in tracks[track])))
+    best = max(tracks, key=lambda track: (track[0], sum(candidate.shared for candidate in tracks[track])))
     return tracks[best][:MAX_COMPANIONS]
 
 
@@ -91,16 +92,16 @@ def products_of(*, run: Run) -> list[Product]:
     return [run.its_product, *run.companions.order_by("id")]
 
 
-def _is_another_track(one: Product, other: Product) -> bool:
-    if one.direction != other.direction:
+def _is_another_track(product: Product, other: Product) -> bool:
+    if product.direction != other.direction:
         return True
-    return None not in (one.track, other.track) and one.track != other.track
+    return None not in (product.track, other.track) and product.track != other.track
 
 
-def _at_the_same_time(one: Product, other: Product) -> bool:
+def _is_at_the_same_time(product: Product, other: Product) -> bool:
     """Return whether at least half of the shorter product's period lies in the other's."""
-    shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
-    common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
+    shorter = min(product.dates[-1] - product.dates[0], other.dates[-1] - other.dates[0])
+    common = min(product.dates[-1], other.dates[-1]) - max(product.dates[0], other.dates[0])
     return common >= shorter / 2
 
 
@@ -111,11 +112,11 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
-    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # images are kept
+    to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # Images are kept.
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
-    ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
+    ready = coherence.filter(prediction__isnull=False).annotate(  # Old results are deleted, their runs are not.
         waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
-        enough=_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
+        enough=_has_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
@@ -123,7 +124,7 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
     """Return a pair's coherence and that of at most `most` predecessors by the same version, latest first.
 
-    These are predecessors of the pair's season if there are enough (`ml.coherence.change.in_season`), else the latest.
+    These are predecessors of the pair's season if there are enough (`choose_in_season`), else the latest.
     If several versions have results, the newest with enough predecessors counts. LookupError if none has enough.
     """
     coherence = Prediction.objects.filter(
@@ -134,8 +135,8 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
         known = list(same_version.select_related("run__pair__secondary"))
         if len(known) >= MIN_PREDECESSORS:
-            days = [one.run.its_pair.secondary.day for one in known]
-            return own, [known[index] for index in in_season(days, pair.secondary.day, most)]
+            days = [predecessor.run.its_pair.secondary.day for predecessor in known]
+            return own, [known[index] for index in choose_in_season(days, pair.secondary.day, most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
@@ -145,7 +146,7 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
     Pairs whose period only touches share an image with the pair, and so reveal whether that image is bad. Earlier
     means: ended before the pair, or with it and shorter; thus a run's input does not depend on the speed of workers.
     """
-    beside = list(_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
+    beside = list(_pairs_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
     return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
 
@@ -194,7 +195,7 @@ def _earlier(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
-def _beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
+def _pairs_beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
     return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
 
@@ -218,7 +219,7 @@ def _shared_area(ground: object) -> Func:
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
 
-def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
+def _has_at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
     """Return a query condition: a subquery, correlated with the outer one, has at least n rows."""
     return Exists(rows.order_by("id")[n - 1 : n])
 

@@ -38,8 +38,8 @@ from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
 MAX_RUN = timedelta(hours=6)
-CHECK_SECONDS = 1.0  # between two checks of whether a run may go on; dozens of small pieces are computed in a second
-SPARE_IN_USE = 0.5  # of the disk space reserved as free: a run that has begun may use the rest
+CHECK_SECONDS = 1.0  # Dozens of small pieces are computed in the time between two checks of whether a run may go on.
+SPARE_IN_USE = 0.5  # A run that has begun may use this share of the disk space reserved as free.
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
@@ -68,7 +68,7 @@ def weights_here(row: Method) -> str:
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
     """Return the task of a method. ValueError if there is none, or more than one and no task is given."""
-    tasks = [one for one in ModelVersion.Task if method in methods(one)]
+    tasks = [known for known in ModelVersion.Task if method in methods(known)]
     if task is not None and task in tasks:
         return ModelVersion.Task(task)
     if task is not None or not tasks:
@@ -112,8 +112,8 @@ def run_execute(*, run_id: int) -> Run | None:
         if fault := progress.fault():
             LEASE.give_back(run, fault, Cause.STALLED)
             return False
-        for one in claims[-1:]:
-            one.prolong()
+        for claim in claims[-1:]:
+            claim.prolong()
         return LEASE.prolong(run, share_done=progress.done or 0.0) or is_finished(run)
 
     started = time.monotonic()
@@ -135,8 +135,8 @@ def run_execute(*, run_id: int) -> Run | None:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
     finally:
-        for one in claims:
-            one.leave()
+        for claim in claims:
+            claim.leave()
     return run
 
 

@@ -17,14 +17,14 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
 from ml.models import PieceClaim, Run
-from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, packed
+from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, pack
 from ml.runs.queue import LEASE
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # whose libraries are an extra
+    from core.storage.objects import ObjectStorage  # The libraries of object stores are an optional extra.
 
 logger = logging.getLogger(__name__)
-MIN_SHARED = 4  # missing pieces of a stage; fewer are finished before another worker has read its input
+MIN_SHARED = 4  # A stage with fewer missing pieces is finished before another worker has read its input.
 TAKE = """
 INSERT INTO ml_piececlaim (run_id, piece, worker, until) VALUES (%s, %s, %s, clock_timestamp() + %s)
 ON CONFLICT (run_id, piece) DO UPDATE SET worker = EXCLUDED.worker, until = EXCLUDED.until
@@ -41,22 +41,22 @@ class Objects(Checked):
     def names(self, stage: str = "") -> set[str]:
         """Return the names of the pieces of a stage, or of all."""
         start = f"{self._folder}/{stage}{'@' if stage else ''}"
-        return {one.name.rpartition("/")[2] for one in self._storage.entries(start)}
+        return {entry.name.rpartition("/")[2] for entry in self._storage.entries(start)}
 
     def put(self, name: str, arrays: Arrays) -> None:
         """Store a piece as an object."""
-        content = b"".join(packed(arrays))
-        self._storage._save(self._named(name), File(io.BytesIO(content), name=name))
+        content = b"".join(pack(arrays))
+        self._storage._save(self._path_of(name), File(io.BytesIO(content), name=name))
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
-        self._storage.delete_all(map(self._named, names))
+        self._storage.delete_all(map(self._path_of, names))
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
-        with self._storage.open(self._named(name)) as file:
+        with self._storage.open(self._path_of(name)) as file:
             return file.read(DIGEST_BYTES), file.read()
 
-    def _named(self, name: str) -> str:
+    def _path_of(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
 
@@ -75,9 +75,9 @@ class Claims:
         """Open the run to other workers if enough pieces are missing; return whether it is open."""
         if not self._shared and missing >= MIN_SHARED and settings.RUN_WORKERS > 1:
             try:
-                self._shared = LEASE.held(self._run).update(shared_key=self._key, device=self._device) == 1
+                self._shared = LEASE.held_row(self._run).update(shared_key=self._key, device=self._device) == 1
             except DatabaseError:
-                _without_database("not shared")
+                _warn_of_database("not shared")
         return self._shared
 
     def take(self, name: str) -> bool:
@@ -87,7 +87,7 @@ class Claims:
                 cursor.execute(TAKE, [self._run.pk, name, self._worker, str(LEASE.duration)])
                 taken = bool(cursor.rowcount == 1)
         except DatabaseError:
-            _without_database("worked on without claims")
+            _warn_of_database("worked on without claims")
             return True
         if taken:
             self._in_hand = name
@@ -102,7 +102,7 @@ class Claims:
     def end(self) -> None:
         """Close the run to other workers, because every stage is complete."""
         if self._shared:
-            LEASE.held(self._run).filter(shared_key=self._key).update(shared_key="")
+            LEASE.held_row(self._run).filter(shared_key=self._key).update(shared_key="")
 
     def leave(self) -> None:
         """Delete this worker's claims, so that others can take the pieces at once."""
@@ -110,10 +110,10 @@ class Claims:
             try:
                 PieceClaim.objects.filter(run=self._run, worker=self._worker).delete()
             except DatabaseError:
-                _without_database("left; its claims expire")
+                _warn_of_database("left; its claims expire")
 
 
-def _without_database(what: str) -> None:
+def _warn_of_database(what: str) -> None:
     logger.warning("the database does not answer: the run is %s", what, exc_info=True)
     connection.close()
 
@@ -126,8 +126,8 @@ def store_of(name: int | str, key: str, joined: bool = False) -> Store:
     if (objects := _objects()) is None:
         return Folder(folder_of(name), key, joined)
     if not joined:
-        there = [one.name for one in objects.entries(f"{name}/")]
-        objects.delete_all(one for one in there if one.split("/")[1] != key)
+        there = [entry.name for entry in objects.entries(f"{name}/")]
+        objects.delete_all(path for path in there if path.split("/")[1] != key)
     return Objects(objects, f"{name}/{key}")
 
 
@@ -141,7 +141,7 @@ def store_delete(name: int | str) -> None:
     """Delete the pieces of a run or of other work."""
     shutil.rmtree(folder_of(name), ignore_errors=True)
     if (objects := _objects()) is not None:
-        objects.delete_all(one.name for one in objects.entries(f"{name}/"))
+        objects.delete_all(entry.name for entry in objects.entries(f"{name}/"))
 
 
 def store_names() -> set[str]:

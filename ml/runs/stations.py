@@ -13,11 +13,19 @@ from ingest.models import Product, Station
 from ingest.readers.records import Float64, Reference
 from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import PointsAround, points_around, stations_in
-from ml.statistics.stations import DAYS_A_YEAR, Difference, Plane, along, points_rate, reference_plane, series_rate
+from ml.statistics.stations import (
+    DAYS_A_YEAR,
+    Difference,
+    Plane,
+    points_rate,
+    project_on_view,
+    reference_plane,
+    series_rate,
+)
 
-MIN_YEARS = 2.0  # of the common period; in a shorter one, a yearly wave and a rate cannot be separated
+MIN_YEARS = 2.0  # In a shorter common period, a yearly wave and a rate cannot be separated.
 MAX_STATIONS = 100
-MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # in these, stations move with their continent
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # In these frames, stations move with their continent.
 
 
 class Left(StrEnum):
@@ -53,23 +61,23 @@ def comparisons_of(*, product: Product) -> list[Comparison]:
     """Compare a product with the stations on its ground, at most MAX_STATIONS."""
     stations = list(stations_in(product=product)[:MAX_STATIONS])
     around = points_around(product=product, stations=stations)
-    return [_compared(product, *both)[0] for both in zip(stations, around, strict=True)]
+    return [_compare(product, *both)[0] for both in zip(stations, around, strict=True)]
 
 
 def compared_with_curves(*, product: Product, station: Station) -> tuple[Comparison, Curves | None]:
     """Return the comparison with a station, and both series; None instead of the series where there are none."""
     (around,) = points_around(product=product, stations=[station])
-    return _compared(product, station, around)
+    return _compare(product, station, around)
 
 
-def _compared(product: Product, station: Station, around: PointsAround | None) -> tuple[Comparison, Curves | None]:
+def _compare(product: Product, station: Station, around: PointsAround | None) -> tuple[Comparison, Curves | None]:
     """Compare the rates of a station and of the product's points around it over their common period."""
     if around is None:
         return Comparison(station, left=Left.POINTS), None
     if not np.isfinite(around.direction).all() or not _is_measured(station, product):
         return Comparison(station, left=Left.DIRECTION), None
-    dates, values, sigmas = _of_station(product, station, around)
-    days, series = _of_points(product, station, around)
+    dates, values, sigmas = _station_series(product, station, around)
+    days, series = _points_series(product, station, around)
     curves = _curves(dates, values, days, series)
     if min(_years(dates), _years(days)) < MIN_YEARS:
         return Comparison(station, left=Left.PERIOD), curves
@@ -99,9 +107,11 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
     if product.reference != Reference.LOCAL:
         return None
     fixed = [
-        (one.station.position.coords, one.difference)
-        for one in comparisons_of(product=product)
-        if one.difference and one.station.technique == StationTechnique.GNSS and _is_plate_fixed(one.station.frame)
+        (comparison.station.position.coords, comparison.difference)
+        for comparison in comparisons_of(product=product)
+        if comparison.difference
+        and comparison.station.technique == StationTechnique.GNSS
+        and _is_plate_fixed(comparison.station.frame)
     ]
     if not fixed:
         return None
@@ -122,19 +132,19 @@ def _is_measured(station: Station, product: Product) -> bool:
     return station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
 
 
-def _of_station(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64, Float64]:
+def _station_series(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64, Float64]:
     """Return dates of a station within a product's period, and displacements with sigmas in its direction, mm."""
     series, (east, north, up) = station.series, around.direction
     if station.technique == StationTechnique.LEVELLING:
-        east = north = 0.0  # the ground is taken to move straight up or down
+        east = north = 0.0  # The ground is taken to move straight up or down.
     inside = [product.dates[0] <= day <= product.dates[-1] for day in series.dates]
     columns = series.columns_mm[:, inside].astype(np.float64)
-    values = along((east, north, up), *columns[:3])
-    sigmas = np.sqrt(along((east**2, north**2, up**2), *columns[3:] ** 2))
+    values = project_on_view((east, north, up), *columns[:3])
+    sigmas = np.sqrt(project_on_view((east**2, north**2, up**2), *columns[3:] ** 2))
     return [day for day, keep in zip(series.dates, inside, strict=True) if keep], values, sigmas
 
 
-def _of_points(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64]:
+def _points_series(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64]:
     """Return a product's dates within a station's period, and the series of its points on them, mm."""
     if not around.series_mm.shape[1]:
         return list(product.dates), around.series_mm.astype(np.float64)

@@ -52,7 +52,7 @@ class StoredBand:
         self._raster, self._name, self.shape = raster, name, raster.shape
 
     def __getitem__(self, part: tuple[slice, slice]) -> NDArray[np.float32]:
-        rows, cols = (range(size)[one] for one, size in zip(part, self.shape, strict=True))
+        rows, cols = (range(size)[index] for index, size in zip(part, self.shape, strict=True))
         return self._raster.read(self._name, (rows.start, cols.start, len(rows), len(cols)))
 
 
@@ -66,12 +66,12 @@ def opened_prediction(prediction: Prediction, onto: RasterWindows | None = None)
             row, col, rows, cols = part
             return np.asarray(raster.read(names.index(name) + 1, window=Window(col, row, cols, rows)))
 
-        def moved(name: str, part: Part) -> NDArray[np.float32]:
-            return _moved(rasterio.band(raster, names.index(name) + 1), part, grid)
+        def warp(name: str, part: Part) -> NDArray[np.float32]:
+            return _warp(rasterio.band(raster, names.index(name) + 1), part, grid)
 
         here = RasterWindows(raster.shape, raster.transform, raster.crs.to_epsg(), names, own)
         grid = onto or here
-        yield here if here[:3] == grid[:3] else RasterWindows(*grid[:3], names, moved)
+        yield here if here[:3] == grid[:3] else RasterWindows(*grid[:3], names, warp)
 
 
 @contextmanager
@@ -93,24 +93,24 @@ def clusters_of(
 ) -> Iterator[tuple[StoredRaster, Mapping[str, Any]]]:
     """Yield the part of a raster, and the figures, of each cluster of points far apart; a raster has one, or several.
 
-    statistics: of the prediction (`ml.deformation.infer.laid_out`).
+    statistics: of the prediction (`ml.deformation.infer.make_mosaic`).
     """
-    for one in statistics.get("clusters", [statistics]):
-        row, col, rows, cols = one.get("window", (0, 0, *raster.shape))
+    for cluster in statistics.get("clusters", [statistics]):
+        row, col, rows, cols = cluster.get("window", (0, 0, *raster.shape))
         bands = {name: band[row : row + rows, col : col + cols] for name, band in raster.bands.items()}
-        yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), one
+        yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), cluster
 
 
-def _moved(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:
+def _warp(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:
     row, col, rows, cols = part
-    moved = np.full((rows, cols), np.nan, dtype=np.float32)
+    warp = np.full((rows, cols), np.nan, dtype=np.float32)
     reproject(
         band,
-        moved,
+        warp,
         src_nodata=np.nan,
         dst_transform=onto.transform @ Affine.translation(col, row),
         dst_crs=CRS.from_epsg(onto.epsg),
         dst_nodata=np.nan,
-        tolerance=0,  # an approximation would depend on the cutting of parts
+        tolerance=0,  # An approximation would depend on the cutting of parts.
     )
-    return moved
+    return warp

@@ -10,7 +10,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
 
 from core.areas import polygons_of, zone_of
-from core.geometry import projected, to_degrees
+from core.geometry import project_geometry, to_degrees
 from core.geos import geos
 from core.projections import transformer
 from ingest.models import Product
@@ -23,7 +23,7 @@ from ml.deformation.series.trend_changes import (
     ChangedPlace,
     changed_places,
     enough_dates,
-    joined,
+    join_changes,
     point_changes,
 )
 from ml.models import TrendSearch
@@ -31,7 +31,7 @@ from ml.rasters.areas import to_geographic
 from ml.statistics.reasons import reach_of
 
 MAX_SERIES = 600  # points inside an area, and as many around it
-MAX_PLACES = 200  # of one product, the surest first
+MAX_PLACES = 200  # The surest places of a product are kept.
 DIGITS = 2
 SIMPLIFIED_DEGREES = 1e-5
 
@@ -43,11 +43,11 @@ def trend_search_make(*, product: Product) -> TrendSearch:
     row = TrendSearch(product=product, first_day=first, last_day=product.dates[-1], n_clusters=0, places=[])
     if enough_dates(days):
         epsg = product.grid_epsg or zone_of(product.footprint)
-        changes = joined([point_changes(block, days) for block in product_series(product=product)])
+        changes = join_changes([point_changes(block, days) for block in product_series(product=product)])
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
-        sure = (_place(product, one, epsg, first) for one in found.places)
-        row.places = list(islice((one for one in sure if one), MAX_PLACES))
+        sure = (_place(product, place, epsg, first) for place in found.places)
+        row.places = list(islice((place for place in sure if place), MAX_PLACES))
         row.n_clusters = found.n_clusters
         if found.sampled:
             row.sampled = geos(to_degrees(shapely.MultiPoint(found.sampled), epsg))  # type: ignore[assignment]  # Points.
@@ -69,9 +69,9 @@ def motion_as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
     """Return chart data: the series relative to the ground around it, the fitted curve, and every change."""
     return {
         "dates": [day.isoformat() for day in product.dates],
-        "displacement_mm": [None if np.isnan(one) else round(float(one), DIGITS) for one in motion.values_mm],
-        "fit_mm": [round(float(one), DIGITS) for one in motion.fit_mm],
-        "changes": [one.as_dict() for one in motion.changes],
+        "displacement_mm": [None if np.isnan(value) else round(float(value), DIGITS) for value in motion.values_mm],
+        "fit_mm": [round(float(value), DIGITS) for value in motion.fit_mm],
+        "changes": [change.as_dict() for change in motion.changes],
         "noise_mm": round(motion.noise_mm, DIGITS),
         "noise_share": motion.noise.share,
         "noise_days": motion.noise.days,
@@ -82,7 +82,7 @@ def _ring(area: GEOSGeometry) -> GEOSGeometry:
     """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
     geographic = shapely.from_wkb(bytes(area.wkb))
     epsg = zone_of(area)
-    metric = polygons_of(projected(geographic, 4326, epsg))
+    metric = polygons_of(project_geometry(geographic, 4326, epsg))
     near_m, far_m = reach_of(metric)
     ring = metric.buffer(far_m).simplify(near_m / 4) - metric.buffer(near_m).simplify(near_m / 4)
     return geos(to_geographic(polygons_of(ring), epsg))
@@ -115,5 +115,5 @@ def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dic
 
 def _newest_change(motion: SeriesMotion, first: date) -> DatedChange | None:
     """Return the last change of rate, if it may have happened in the newest period, which begins on `first`."""
-    rates = [one for one in motion.changes if one.kind == "rate"]
+    rates = [change for change in motion.changes if change.kind == "rate"]
     return rates[-1] if rates and rates[-1].last >= first else None

@@ -25,7 +25,7 @@ class Feed(NamedTuple):
 AT_ONCE = Feed()
 
 
-def fed(
+def read_ahead(
     items: Iterable[Item], read: Callable[[Item], Read], feed: Feed = AT_ONCE
 ) -> Generator[tuple[Item, Read], None, None]:
     """Yield each item with the result of reading it, in order.

@@ -9,7 +9,7 @@ from torch.nn import functional
 STRIP_ROWS, STRIP_PX = 128, 1 << 16  # rows of a strip, and pixels of all images that are added at once
 
 
-Size = int | tuple[int, int]  # of a window, px, odd: of a square, or rows and columns
+Size = int | tuple[int, int]  # A window's size is odd, px: one for a square, or rows and columns.
 
 
 def box_mean(values: Tensor, size: Size) -> Tensor:

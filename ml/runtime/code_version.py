@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT_FROM = Path(__file__).with_name("code_version.txt")  # in a wheel only; scripts/build_hook.py writes it
+# Only a wheel has this file; scripts/build_hook.py writes it.
+BUILT_FROM = Path(__file__).with_name("code_version.txt")
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from ml.runtime.ahead import Feed, fed
+from ml.runtime.ahead import Feed, read_ahead
 from ml.runtime.memory import window_divisor
 
 AUTO, FLOAT32, TF32, BFLOAT16 = "auto", "float32", "tf32", "bfloat16"
@@ -117,7 +117,7 @@ def shared_threads(device: torch.device, most: int | None = None) -> Iterator[in
         yield workers
 
 
-def in_threads(work: Callable[[Given], Result], items: Iterable[Given], device: torch.device) -> list[Result]:
+def map_in_threads(work: Callable[[Given], Result], items: Iterable[Given], device: torch.device) -> list[Result]:
     """Apply `work` to each item; on a CPU, torch's threads take one item each. Results are those of one thread."""
     with_grad = torch.is_grad_enabled()
 
@@ -126,4 +126,4 @@ def in_threads(work: Callable[[Given], Result], items: Iterable[Given], device: 
             return work(item)
 
     with shared_threads(device) as workers:
-        return [result for _, result in fed(items, alone, Feed(workers if workers > 1 else 0))]
+        return [result for _, result in read_ahead(items, alone, Feed(workers if workers > 1 else 0))]

@@ -43,11 +43,11 @@ def may_hold(device: torch.device, n_bytes: int) -> bool:
     return device.type == "cuda" and 4 * n_bytes <= torch.cuda.get_device_properties(device).total_memory
 
 
-def pinned(images: Float32, feed: Feed) -> Float32:
+def pin(images: Float32, feed: Feed) -> Float32:
     """Copy images to pinned memory if the feed is pinned."""
     return torch.from_numpy(images).pin_memory().numpy() if feed.pinned else images
 
 
-def on_device(images: Float32, device: torch.device) -> Tensor:
+def move_to_device(images: Float32, device: torch.device) -> Tensor:
     """Move images to a device, without waiting for a copy from pinned memory."""
     return torch.from_numpy(images).to(device, non_blocking=True)

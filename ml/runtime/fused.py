@@ -17,7 +17,7 @@ from ml.runtime.device import has_fast_bfloat16
 POINTWISE = ((0, 0), (1, 1), (1, 1), 1)  # padding, stride, dilation and groups of a 1 × 1 convolution
 
 
-def convolved(layer: nn.Conv2d, x: Tensor, add: Tensor | None = None, relu: bool = False) -> Tensor:
+def convolve(layer: nn.Conv2d, x: Tensor, add: Tensor | None = None, relu: bool = False) -> Tensor:
     """Apply a convolution, add a tensor of the result's shape if there is one, then a ReLU if wanted.
 
     Inference on a CPU in bfloat16 (`low_precision`) uses fused operators, whatever the type of the input; everything
@@ -25,22 +25,24 @@ def convolved(layer: nn.Conv2d, x: Tensor, add: Tensor | None = None, relu: bool
     """
     if _fuses(x):
         shape = (layer.padding, layer.stride, layer.dilation, layer.groups)
-        return _fused(layer.weight, layer.bias, x, add, relu, shape)
+        return _fuse(layer.weight, layer.bias, x, add, relu, shape)
     y = torch.as_tensor(layer(x))
     y = y if add is None else y + add
     return torch.relu(y) if relu else y
 
 
-def mixed(weight: Tensor, x: Tensor, bias: Tensor | None, add: Tensor | None = None, relu: bool = False) -> Tensor:
+def mix_channels(
+    weight: Tensor, x: Tensor, bias: Tensor | None, add: Tensor | None = None, relu: bool = False
+) -> Tensor:
     """Apply a 1 × 1 convolution, add a tensor of the result's shape if there is one, then a ReLU if wanted.
 
-    A single image is convolved as by `convolved`; everything else is a product of matrices, which torch computes faster
+    A single image is convolved as by `convolve`; everything else is a product of matrices, which torch computes faster
     than a convolution that is not fused.
 
     weight: (out, in, 1, 1); x: (n, in, rows, cols); bias: (out,) or, one for each image, (n, out).
     """
     if _fuses(x) and len(x) == 1:
-        return _fused(weight, None if bias is None else bias.flatten(), x, add, relu)
+        return _fuse(weight, None if bias is None else bias.flatten(), x, add, relu)
     y = torch.matmul(weight.flatten(1), x.flatten(2)).reshape(len(x), -1, *x.shape[2:])
     for more in (None if bias is None else bias[..., None, None], add):
         y = y if more is None else y.add_(more)
@@ -65,14 +67,14 @@ def _available() -> bool:
     weight, x = torch.zeros(2, 2, 1, 1), torch.zeros(1, 2, 2, 2)
     try:
         with torch.no_grad():
-            _fused(weight, None, x, None, relu=True)
-            _fused(weight, None, x, x, relu=True)
+            _fuse(weight, None, x, None, relu=True)
+            _fuse(weight, None, x, x, relu=True)
     except (AttributeError, RuntimeError, TypeError):
         return False
     return True
 
 
-def _fused(
+def _fuse(
     weight: Tensor, bias: Tensor | None, x: Tensor, add: Tensor | None, relu: bool, shape: tuple[Any, ...] = POINTWISE
 ) -> Tensor:
     weight, x = _low(weight), _low(x)

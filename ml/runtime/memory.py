@@ -11,10 +11,10 @@ import torch
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-DIVISORS = (1, 2, 4)  # of the sides of windows that are tried on a GPU, one after the other
+DIVISORS = (1, 2, 4)  # A GPU tries windows whose sides are divided by these, one after the other.
 _divisor: ContextVar[int] = ContextVar("window divisor", default=1)
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # These are parameters of mallopt.
 USUAL = {TRIM_THRESHOLD: 64 << 20, MMAP_THRESHOLD: 32 << 20}  # values at which glibc arrives by itself
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from core.plugins import METHODS, registered
+from core.plugins import METHODS, entry_points_of
 
 if TYPE_CHECKING:
     from ml.runtime.checkpoints import Card
@@ -65,7 +65,7 @@ class Method:
         return {}
 
     @classmethod
-    def named(cls, name: str) -> Self:
+    def find(cls, name: str) -> Self:
         """Return the row of a method of this class's task. ValueError if there is none, TypeError for another class."""
         row = method_named(cls.task, name)
         if not isinstance(row, cls):
@@ -76,7 +76,7 @@ class Method:
 @cache
 def methods(task: str) -> dict[str, Method]:
     """Return the methods of a task by name, in their order. ValueError if two have the same name."""
-    rows = [row for point in registered(METHODS).values() for row in point.load() if row.task == task]
+    rows = [row for point in entry_points_of(METHODS).values() for row in point.load() if row.task == task]
     named = {row.name: row for row in sorted(rows, key=lambda row: row.order)}
     if len(named) < len(rows):
         raise ValueError(f"two methods of {task} have the same name: {', '.join(sorted(row.name for row in rows))}")
@@ -91,7 +91,7 @@ def method_named(task: str, name: str) -> Method:
     return rows[name]
 
 
-def shipped(task: str) -> Method:
+def shipped_method(task: str) -> Method:
     """Return the method that a task uses by default: its shipped network."""
     return next(row for row in methods(task).values() if row.network)
 
@@ -103,4 +103,6 @@ def method_of(task: str, name: str) -> str:
 
 def help_of(task: str) -> str:
     """Return the help text for a command line's method option: which names mean a task's network."""
-    return f"'{MODEL}' and '{shipped(task).network}' both mean the network that is shipped (default: %(default)s)"
+    return (
+        f"'{MODEL}' and '{shipped_method(task).network}' both mean the network that is shipped (default: %(default)s)"
+    )

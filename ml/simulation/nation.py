@@ -47,7 +47,7 @@ SLOPE_QUICKENS = RateChange(dt.date(2023, 7, 20), 1.5)
 PANEL_WORKED_OUT = RateChange(dt.date(2023, 8, 1), -1.0)
 VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
 CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
-SPREAD_M = 1_500.0  # between two slides, and around the slope that fails
+SPREAD_M = 1_500.0  # Two slides lie so far apart, and from the slope that fails.
 BARE_M = 3_800.0
 PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 
@@ -136,7 +136,7 @@ class NationConfig:
     region: RegionConfig = field(default_factory=_region_config)
     pixels: int = 192
     sparse_pairs: int = 13  # one every 48 days
-    dense_dates: int = 9  # of the glacier, at the end, 12 days apart
+    dense_dates: int = 9  # The glacier's last dates are 12 days apart.
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
     return sites
 
 
-def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
+def glacier_speed_share(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
     """Return each place's speed as a share (0–1) of that in the tongue's middle: low at its edges, 0 off the ice."""
     turn = math.radians(glacier.bearing_deg)
     east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
@@ -219,8 +219,8 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
     east_m, north_m = terrain.cell_centres()
     away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
     away_m += 700 * fractal_field(rng, away_m.shape[0], -3.0)
-    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # no forest grows beside a glacier
-    cover[on_glacier(east_m, north_m) > 0] = LandCover.ICE
+    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # No forest grows beside a glacier.
+    cover[glacier_speed_share(east_m, north_m) > 0] = LandCover.ICE
     return cover
 
 

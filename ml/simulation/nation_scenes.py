@@ -19,21 +19,21 @@ from numpy.typing import NDArray
 from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats, LocalFrame, Offset
 from ml.simulation.ground.terrain import LandCover, fractal_field
-from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, on_glacier
+from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, glacier_speed_share
 from ml.simulation.sar.scenes import UTM_EPSG, Event
-from ml.simulation.sar.speckle import Complex, Float32, image, moved, scatterers
+from ml.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 
 REPEAT_DAYS, SPARSE_DAYS = 12, 48
 LAST = dt.datetime(2023, 12, 14, 18, 40, tzinfo=dt.UTC)  # an ascending pass there
 POSTING_M, OVERSAMPLING, RESOLUTION_M = 30.0, 4, 12.0
-# In the order of LandCover: sea, town, suburb, open land, forest, ice.
+# The order is that of LandCover: sea, town, suburb, open land, forest, ice.
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.45, 0.65], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -7.0], dtype=np.float32)
-FLOW_LEVELS = 5  # of the glacier's speed across its width
+FLOW_LEVELS = 5  # The glacier's speed has so many levels across its width.
 WINTER_M_DAY, SUMMER_M_DAY = 0.2, 0.45  # middle of the tongue
-SURGE_M_DAY = (0.9, 2.2, 3.6, 4.6, 5.0)  # of the last repeats, one after the other
+SURGE_M_DAY = (0.9, 2.2, 3.6, 4.6, 5.0)  # The last repeats have these speeds, one after the other.
 FAILING_HALF_M = (520.0, 340.0)
-PIT_PAIR, SLOPE_PAIR = -4, -2  # pair, counted from the end, in which the pit is widened; in which the slope fails
+PIT_PAIR, SLOPE_PAIR = -4, -2  # The pit is widened, and the slope fails, in these pairs, counted from the end.
 
 
 class AreaImages(NamedTuple):
@@ -101,7 +101,7 @@ def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:
 
 def _glacier(rng: np.random.Generator, nation: Nation, dates: tuple[dt.datetime, ...]) -> AreaImages:
     place = _place(rng, nation, GLACIER.centre)
-    flow = np.rint(on_glacier(place.east_m, place.north_m) * FLOW_LEVELS).astype(np.intp)
+    flow = np.rint(glacier_speed_share(place.east_m, place.north_m) * FLOW_LEVELS).astype(np.intp)
     turn = math.radians(GLACIER.bearing_deg) + _grid_bearing(nation.region.terrain.frame)
     speeds, fine_m = glacier_speeds(dates), POSTING_M / OVERSAMPLING
     field = scatterers(rng, flow.shape)
@@ -111,9 +111,9 @@ def _glacier(rng: np.random.Generator, nation: Nation, dates: tuple[dt.datetime,
         step = speed * days / fine_m  # cells
         for level in range(1, FLOW_LEVELS + 1):
             share = step * level / FLOW_LEVELS
-            shifted = moved(field, share * math.sin(turn), -share * math.cos(turn))  # rows run south
+            shifted = shift(field, share * math.sin(turn), -share * math.cos(turn))  # Rows run south.
             field = np.where(flow == level, shifted, field)
-        field = _aged(rng, field, place.coherence ** (days / REPEAT_DAYS))
+        field = _age(rng, field, place.coherence ** (days / REPEAT_DAYS))
         images.append(_image(field, place))
     between = dates[-len(SURGE_M_DAY) - 1], dates[-1]
     return AreaImages("000001-IW2", dates, np.stack(images), place.transform, UTM_EPSG, speeds, between)
@@ -140,13 +140,13 @@ def _event(
     for number in range(1, len(dates)):
         days = (dates[number] - dates[number - 1]).days
         coherence = place.coherence ** (days / REPEAT_DAYS)
-        field = _aged(rng, field, np.where(destroyed, 0.0, coherence) if number == at else coherence)
+        field = _age(rng, field, np.where(destroyed, 0.0, coherence) if number == at else coherence)
         images.append(_image(field, place))
     still = (0.0,) * (len(dates) - 1)
     return AreaImages(burst, dates, np.stack(images), place.transform, UTM_EPSG, still, (dates[at - 1], dates[at]))
 
 
-def _aged(rng: np.random.Generator, field: Complex, coherence: NDArray[np.floating]) -> Complex:
+def _age(rng: np.random.Generator, field: Complex, coherence: NDArray[np.floating]) -> Complex:
     kept = coherence.astype(np.float32)
     return np.asarray(kept * field + np.sqrt(1 - kept**2) * scatterers(rng, field.shape), dtype=np.complex64)
 
@@ -167,7 +167,7 @@ def _place(rng: np.random.Generator, nation: Nation, centre: Offset) -> _Place:
     cell = terrain.cell_of(easting_m, northing_m)
     cover = nation.region.land_cover[cell]
     uneven = 1.2 * fractal_field(rng, x.shape[0], -2.2) - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
-    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # a fixed pattern of brightness would hide the flow
+    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # A fixed pattern of brightness would hide the flow.
     level = BACKSCATTER_DB[cover] + np.where(even, 0.0, uneven)
     amplitude = np.sqrt(10 ** (level / 10)).astype(np.float32)
     return _Place(grid, COHERENCE[cover], amplitude, *terrain.frame.to_local(easting_m, northing_m))

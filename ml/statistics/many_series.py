@@ -5,13 +5,13 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # its parts load when they are used
+import scipy  # Parts of scipy load when they are used.
 from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
 MIN_DATES = 8
-MIN_KNOWN = 0.6  # of the dates of a series that is sorted into a group
+MIN_KNOWN = 0.6  # A series needs this share of its dates to be sorted into a group.
 PARTS = 12  # principal components in which groups are searched: the rest is noise
 STARTS = 6
 
@@ -40,7 +40,7 @@ class Groups(NamedTuple):
     n_left_out: int  # series that miss too many dates
 
 
-def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
+def fit_parabolas(dates: Sequence[date], series_mm: Float32) -> Fitted:
     """Fit a parabola with a yearly wave to each series, (n, dates), mm, NaN where missing, by least squares."""
     years = np.array([(day - dates[0]).days for day in dates]) / 365.25
     years -= years.mean() if years.size else 0.0
@@ -78,14 +78,14 @@ def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) 
     left, size, _ = np.linalg.svd(compared, full_matrices=False)
     parts = left[:, :PARTS] * size[:PARTS]  # (n, parts)
     labels = _best_labels(parts, k, seed)
-    centres = np.array([parts[labels == one].mean(axis=0) for one in range(k)])
+    centres = np.array([parts[labels == number].mean(axis=0) for number in range(k)])
     total = float((compared**2).sum())
     between = float((centres[labels] ** 2).sum())
     made = []
-    for one in range(k):
-        low, middle, high = np.percentile(values[labels == one], [16, 50, 84], axis=0)
-        made.append(Group(used[labels == one], middle, low, high))
-    made.sort(key=lambda one: one.median_mm[-1] - one.median_mm[0])
+    for number in range(k):
+        low, middle, high = np.percentile(values[labels == number], [16, 50, 84], axis=0)
+        made.append(Group(used[labels == number], middle, low, high))
+    made.sort(key=lambda cluster: cluster.median_mm[-1] - cluster.median_mm[0])
     return Groups(made, between / total if total else 1.0, len(series_mm) - used.size)
 
 

@@ -34,7 +34,7 @@ class Bins(NamedTuple):
     n_points: NDArray[np.int64]
 
 
-def along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
+def positions_along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
     """Return the positions of points, (n,), on a line through corners, (corners, 2), in one metric system."""
     line, points = shapely.linestrings(corners_m), shapely.points(x_m, y_m)
     return Along(np.asarray(shapely.line_locate_point(line, points)), np.asarray(shapely.distance(line, points)))
@@ -45,12 +45,12 @@ def piece_of(distance_m: Float64, length_m: float, n_bins: int) -> NDArray[np.in
     return np.clip((distance_m / length_m * n_bins).astype(np.int64), 0, n_bins - 1)
 
 
-def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
+def bin_values(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
     """Return median and middle two thirds of the values in each piece of the line. values: (n,), NaN where missing."""
     piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
     figures = np.full((3, n_bins), np.nan)
     counts = np.bincount(piece[known], minlength=n_bins)
-    for one in np.flatnonzero(counts >= MIN_OF_BIN):
-        figures[:, one] = np.percentile(values[known & (piece == one)], [50, 16, 84])
+    for number in np.flatnonzero(counts >= MIN_OF_BIN):
+        figures[:, number] = np.percentile(values[known & (piece == number)], [50, 16, 84])
     middles = (np.arange(n_bins) + 0.5) * length_m / n_bins
     return Bins(middles, figures[0], figures[1], figures[2], counts.astype(np.int64))

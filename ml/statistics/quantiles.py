@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 BUCKETS = 1 << 16
 SIGN = np.uint32(1 << 31)
-NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # in the upper half
+NEGATIVE, EXPONENT = 1 << 15, 0x7F80  # Both lie in the upper half.
 UPPER = 1 if sys.byteorder == "little" else 0  # half of a value
 MEDIAN = 0.5
 
@@ -34,7 +34,7 @@ def quantile(blocks: Callable[[], Iterable[Float32]], share: float) -> float | N
     within = np.zeros((2, BUCKETS), dtype=np.int64)
     for values in blocks():
         within += lower_counts(values, buckets)
-    return between(counts, within, share)
+    return exact_quantile(counts, within, share)
 
 
 def upper_counts(values: Float32) -> NDArray[np.int64]:
@@ -60,7 +60,7 @@ def lower_counts(values: Float32, buckets: Sequence[int]) -> NDArray[np.int64]:
     return np.stack([found[bucket] for bucket in buckets])
 
 
-def between(counts: NDArray[np.int64], within: NDArray[np.int64], share: float) -> float:
+def exact_quantile(counts: NDArray[np.int64], within: NDArray[np.int64], share: float) -> float:
     """Return the quantile. counts: of all buckets; within: lower_counts of the two buckets given by buckets_of."""
     ranks, buckets = _ranks(counts, share), buckets_of(counts, share)
     ends = []

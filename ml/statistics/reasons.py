@@ -13,10 +13,12 @@ from shapely import MultiPolygon, Polygon, contains_xy
 from ml.statistics.robust import MAD_TO_SIGMA
 
 Float64 = NDArray[np.float64]
-NEAR_M, FAR_M = 200.0, 1_500.0  # limits of the ground around an area, without its own edge or other places; at least,
-NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and as a share of the area's square root, because a wide bowl has a wide edge
+# The ground around an area, without its edge and other places, lies at least between these.
+NEAR_M, FAR_M = 200.0, 1_500.0
+# As shares of the area's square root, these limits are wider: a wide bowl has a wide edge.
+NEAR_SHARE, FAR_SHARE = 0.2, 1.0
 MIN_AROUND = 5
-MIN_INSIDE, MOST = 3, 0.5  # points, and share of them, for a track to show motion of an area
+MIN_INSIDE, MIN_BEYOND = 3, 0.5  # A track shows motion of an area by so many points, and this share of them.
 
 
 class TrackReason(NamedTuple):
@@ -37,7 +39,7 @@ class TrackReason(NamedTuple):
     @property
     def shows(self) -> bool:
         """Whether this track alone shows that the area moves: most points inside differ from those around."""
-        return bool(self.n_points >= MIN_INSIDE and self.beyond >= MOST)
+        return bool(self.n_points >= MIN_INSIDE and self.beyond >= MIN_BEYOND)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the reason for JSON: rounded, None for missing figures."""

@@ -9,12 +9,12 @@ from ingest.readers.records import Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 BINS = 60
-BANDS = 10  # of x, each with the median of y
+BANDS = 10  # Each band of x has the median of y.
 MAX_SINGLE = 1500  # points that are plotted one by one
-PAIRS = 20_000  # of points whose slopes are used
+PAIRS = 20_000  # Slopes of so many pairs of points are used.
 TAIL = 1.0  # % at each end that lies beyond the axes and is counted in the outermost cells
 SIDES = 3  # parts of the ground along each side
-ROOM_DEGREES = 1e-4  # around the outermost points
+ROOM_DEGREES = 1e-4  # The outermost points get so much room.
 
 
 class Density(NamedTuple):
@@ -48,7 +48,7 @@ class Relation(NamedTuple):
     density: Density
     n_beyond: int  # points outside the density's limits
     bands: list[Band]
-    x: Float64  # of the points themselves where they are few, else empty
+    x: Float64  # Few points are kept themselves; else it is empty.
     y: Float64
 
 

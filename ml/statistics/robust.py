@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a Gaussian, to its standard deviation
-STRIP_VALUES = 1 << 18  # of all layers together: they fit a CPU's cache
+STRIP_VALUES = 1 << 18  # All layers of a strip together fit a CPU's cache.
 
 
 def median_of_known(values: Float32) -> Float32:

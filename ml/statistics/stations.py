@@ -20,11 +20,11 @@ from ml.statistics.series import MIN_SEASON_SPAN_YEARS
 Values = NDArray[np.floating]
 DAYS_A_YEAR = 365.25
 INTERVALS = 80
-MIN_INTERVALS = 12  # of a series whose noise is estimated; a shorter one needs stated standard deviations
+MIN_INTERVALS = 12  # The noise of a shorter series cannot be estimated; it needs stated standard deviations.
 # Shares of flicker noise in the variance; ratios of white to flicker noise are evenly spaced in the logarithm.
 FLICKER_SHARES = 1 / (1 + 10.0 ** np.linspace(-3, 2, 16))
 OUTLIER_SIGMAS = 6.0
-MIN_STATIONS, MAX_PLANE_SIGMA_MM_YR = 5, 1.0  # the error that the search of wide regions allows its reference
+MIN_STATIONS, MAX_PLANE_SIGMA_MM_YR = 5, 1.0  # The search of wide regions allows its reference this error.
 
 
 class Rate(NamedTuple):
@@ -82,7 +82,7 @@ class Agreement(NamedTuple):
     expected_mm_yr: float
 
 
-def along(direction: Sequence[float], east: Values, north: Values, up: Values) -> Float64:
+def project_on_view(direction: Sequence[float], east: Values, north: Values, up: Values) -> Float64:
     """Project displacements on a unit vector (east, north, up), for example to the satellite: + toward it.
 
     A component may be NaN if the vector is zero along it, as east and north of a benchmark.
@@ -110,9 +110,9 @@ def series_rate(dates: Sequence[date], values_mm: Values, sigma_mm: Values | Non
             return None
         return _campaigns(days / DAYS_A_YEAR, values, np.asarray(sigma_mm, dtype=np.float64)[known])
     good = _no_outliers(days / DAYS_A_YEAR, values)
-    intervals, count, years, means = _averaged(place[good], days[good] / DAYS_A_YEAR, values[good])
+    intervals, count, years, means = _average(place[good], days[good] / DAYS_A_YEAR, values[good])
     design = _design(years)
-    if intervals.size <= design.shape[1] + 2:  # the variance of Student's distribution is infinite
+    if intervals.size <= design.shape[1] + 2:  # The variance of Student's distribution is infinite.
         return None
     flicker = _flicker(int(intervals[-1]) + 1)[np.ix_(intervals, intervals)]
     return _weighted_over_shares(design, means, 1.0 / count, flicker)
@@ -142,7 +142,7 @@ def _no_outliers(years: Float64, values: Float64) -> NDArray[np.bool_]:
     return away <= OUTLIER_SIGMAS * MAD_TO_SIGMA * max(float(np.median(away)), 1e-6)
 
 
-def _averaged(
+def _average(
     place: NDArray[np.int64], years: Float64, values: Float64
 ) -> tuple[NDArray[np.int64], Float64, Float64, Float64]:
     """Return the indices of the intervals that hold values; for each the count, the mean year and the mean value."""
@@ -222,7 +222,7 @@ def points_rate(
     residual = series - series.mean(axis=0)
     solution = np.linalg.lstsq(design, residual.T, rcond=None)[0]
     noise = np.mean(np.sum((residual.T - design @ solution) ** 2, axis=0)) / (len(days) - design.shape[1])
-    noise *= len(series) / (len(series) - 1)  # the mean of the points was subtracted
+    noise *= len(series) / (len(series) - 1)  # The mean of the points was subtracted.
     by_noise = noise * np.linalg.inv(design.T @ design)[1, 1]
     between = max(0.0, float(np.var(solution[1], ddof=1)) - by_noise)
     return Rate(mean.mm_yr, float(np.sqrt(mean.sigma_mm_yr**2 + between / len(series))))
@@ -232,8 +232,8 @@ def agreement(differences: Sequence[Difference]) -> Agreement | None:
     """Return how a product agrees with stations; None without any."""
     if not differences:
         return None
-    values = np.array([one.mm_yr for one in differences])
-    expected = float(np.sqrt(np.mean([one.sigma_mm_yr**2 for one in differences])))
+    values = np.array([difference.mm_yr for difference in differences])
+    expected = float(np.sqrt(np.mean([difference.sigma_mm_yr**2 for difference in differences])))
     scatter = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     bias_sigma = float(np.fmax(scatter, expected)) / len(values) ** 0.5
     return Agreement(len(values), float(values.mean()), bias_sigma, scatter, expected)
@@ -249,13 +249,13 @@ def reference_plane(
     """
     if len(differences) < MIN_STATIONS:
         return None
-    values = np.array([one.mm_yr for one in differences])
-    weight = 1 / np.array([max(one.sigma_mm_yr, 0.1) for one in differences])
+    values = np.array([difference.mm_yr for difference in differences])
+    weight = 1 / np.array([max(difference.sigma_mm_yr, 0.1) for difference in differences])
     middle = np.array([x_m.mean(), y_m.mean()])
     scale = max(float(np.ptp(x_m)), float(np.ptp(y_m)), 1.0)
     design = np.column_stack([np.ones_like(x_m), (x_m - middle[0]) / scale, (y_m - middle[1]) / scale])
     weighted = design * weight[:, None]
-    if np.linalg.cond(weighted) > 1e3:  # on one line
+    if np.linalg.cond(weighted) > 1e3:  # The stations lie on one line.
         return None
     solution = np.linalg.lstsq(weighted, values * weight, rcond=None)[0]
     misfit = float(np.sum((weight * (values - design @ solution)) ** 2)) / (len(values) - 3)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.jobs.steps import Step, attempt, rows_due
@@ -43,7 +43,7 @@ def bulletins_announce() -> None:
 
 def transition_announce(*, transition_id: int) -> Announcement | None:
     """Queue the messages of one transition, in one database transaction. Return None if they were queued before."""
-    with locked(Lock.ANNOUNCING):
+    with hold_lock(Lock.ANNOUNCING):
         announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
         if not created:
             return None

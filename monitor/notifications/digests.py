@@ -19,7 +19,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from detection.models import Detection
 from detection.rules.lifecycle import State as AlertState
 from ml.models import Run
@@ -64,7 +64,7 @@ def messages_gather(*, now: datetime | None = None) -> int:
     for channel, pace in paces().items():
         if not _of_addresses_due(channel, pace, now).exists():
             continue
-        with locked(Lock.ANNOUNCING):
+        with hold_lock(Lock.ANNOUNCING):
             queued += _queue(channel, pace, now)
     return queued
 

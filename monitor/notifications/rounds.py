@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import base, selectors
@@ -93,7 +93,7 @@ def _send(name: str, deadline: float | None, share: int, of: int) -> int:
         key: int | None = short_text_key(f"{name}, share {share}")
     else:
         key = None if name == DEFAULT_CHANNEL else short_text_key(name)
-    with try_locked(Lock.SENDING, key) as alone:
+    with try_lock(Lock.SENDING, key) as alone:
         if not alone:
             return 0
         return _Round(name, share, of if _has_one_server(name) else 1).run(deadline)

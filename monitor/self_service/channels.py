@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_safe
 
+from core.folders import SITE_DIR
 from monitor.models.messages import Endpoint
 from monitor.notifications import base
 from monitor.notifications.mail import files
-from monitor.paths import SITE_DIR
 from monitor.self_service.subscriptions.links import owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, limits, selectors
 from monitor.subscribers.subscriptions.channels import endpoint_rules

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from monitor import paths
+from core import folders
 
 TABLE = Path(__file__).with_name("variables.csv")
 MAX_SHOWN_CHARACTERS, MAX_NAMES_CHARACTERS = 40, 100  # What is longer is cut: an error has at most 200 characters.
@@ -56,9 +56,9 @@ def state_folder() -> Path:
 
     What is set in the environment goes before what stands in those files.
     """
-    folder = Path(os.environ.get("GROUND_MOTION_VAR", paths.BASE_DIR / "var"))
+    folder = Path(os.environ.get("GROUND_MOTION_VAR", folders.BASE_DIR / "var"))
     if CONFINED not in os.environ:
-        environ.Env.read_env(paths.BASE_DIR / ".env")
+        environ.Env.read_env(folders.BASE_DIR / ".env")
         environ.Env.read_env(folder / "services.env")  # scripts/services writes this file.
     return folder
 

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from core import areas
-from core.areas import MAX_KM2, MAX_VERTICES, area_of, on_the_map, simple_border
+from core.areas import MAX_KM2, MAX_VERTICES, area_of, simple_border, split_at_date_line
 from core.errors import UnusableData
 from core.projections import local_system, transformer
 from monitor.wording.figures import area_label, decimal, whole
@@ -80,7 +80,7 @@ def drawn(text: str) -> Region:
         refusal = gettext("The area has %(corners)s corners; %(most)s are allowed. Draw a simpler outline.")
         raise Refusal(refusal % {"corners": whole(int(n_vertices)), "most": whole(MAX_VERTICES)})
     _check(geometry)
-    outline = on_the_map(geometry)
+    outline = split_at_date_line(geometry)
     middle = outline.representative_point()
     # Translators: "a drawn area of 2.1 km² around 19.41° N 99.08° W"
     label = gettext("a drawn area of %(size)s around %(place)s")
@@ -108,7 +108,7 @@ def around(area: BaseGeometry, label: str) -> Region:
     degrees_up = MARGIN_M / 111_000
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
     grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
-    return Region(on_the_map(grown), label)
+    return Region(split_at_date_line(grown), label)
 
 
 def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
@@ -119,7 +119,7 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
     ends = [end.buffer(1.0, quad_segs=3) for end in metres.boundary.geoms]  # what stands at an end belongs to it
     strip = unary_union([metres.buffer(width_m / 2, cap_style="flat", quad_segs=3), *ends])
     outline = transform(strip, lambda xy: np.column_stack(transformer(local, 4326).transform(*xy.T)))
-    return Region(on_the_map(outline), gettext("%(width)s m around a line") % {"width": whole(width_m)})
+    return Region(split_at_date_line(outline), gettext("%(width)s m around a line") % {"width": whole(width_m)})
 
 
 def distance_label(distance_m: float) -> str:

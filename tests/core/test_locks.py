@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.db import connection
 
-from core.locks import Held, Lock, try_locked
+from core.locks import Held, Lock, try_lock
 from tests.fixtures.servers import OWN_LOCKS
 from tests.waiting import wait_until
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = """
 import django
 django.setup()
-from core.locks import Lock, try_locked
-with try_locked(Lock.STAGE, 7) as alone:
+from core.locks import Lock, try_lock
+with try_lock(Lock.STAGE, 7) as alone:
     print(alone, flush=True)
     input()
 """
@@ -28,7 +28,7 @@ HOLDERS = f"""
 
 
 def free() -> bool:
-    with try_locked(Lock.STAGE, 7) as alone:
+    with try_lock(Lock.STAGE, 7) as alone:
         return alone
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lab.speed import drip
+from lab.speed import servers
 from tests.fixtures.servers import self_signed
 from tests.waiting import HANG_SECONDS, wait_until
 
@@ -53,7 +53,7 @@ class Proxy(NamedTuple):
 @pytest.fixture
 def proxy(echo) -> Iterator[Proxy]:
     """The proxy under the user of its unit, before there is any certificate."""
-    http, https = drip.free_port(), drip.free_port()
+    http, https = servers.free_port(), servers.free_port()
     with tempfile.TemporaryDirectory() as name:
         folder, state, challenges = Path(name), Path(name, "state"), Path(name, "challenges")
         folder.chmod(0o755)
@@ -66,7 +66,7 @@ def proxy(echo) -> Iterator[Proxy]:
         values |= {"HTTP_LISTEN": f"127.0.0.1:{http}", "HTTPS_LISTEN": f"127.0.0.1:{https}"}
         values |= {"TLS_CERTIFICATE": file, "ACME_ROOT": challenges}
         environment = os.environ | {key: str(value) for key, value in values.items()}
-        with drip.running([*AS_PROXY, str(ROOT / "docker" / "nginx" / "start")], environment, http):
+        with servers.running([*AS_PROXY, str(ROOT / "docker" / "nginx" / "start")], environment, http):
             yield Proxy(http, https, environment, file, challenges)
 
 
@@ -108,7 +108,7 @@ def test_before_the_first_certificate_only_its_challenge_is_answered(proxy, echo
 def test_the_first_certificate_and_a_new_one_are_taken_up_and_nobody_is_broken_off(proxy, echo, make_lineage):
     first, second = make_lineage("first"), make_lineage("second")
     proxy.deploy(first)
-    wait_until(lambda: drip.listens(proxy.https))
+    wait_until(lambda: servers.listens(proxy.https))
     assert proxy.served() == certificate(first)
 
     anybody = ssl.create_default_context()

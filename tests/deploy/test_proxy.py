@@ -18,9 +18,10 @@ import pytest
 
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
-from lab.speed import drip
+from lab.speed import servers
 from monitor.maps.rasters.ranges import PROXY_SENDS
 from monitor.web.roles import OPERATORS
+from tests.deploy import visitors
 from tests.fixtures.servers import database_url, python, self_signed
 from tests.makers import pairs as made_pairs
 from tests.makers.basemaps import tile_at
@@ -32,13 +33,13 @@ TOKEN = "MTk4NA:1vLr9x:s3cret-of-a-subscriber"
 
 @pytest.fixture
 def operator_session(transactional_db) -> str:
-    return drip.session_of(account("sends-slowly", OPERATORS))
+    return visitors.session_of(account("sends-slowly", OPERATORS))
 
 
 @pytest.fixture
 def web(transactional_db):
     """gunicorn on the database of the tests."""
-    with drip.gunicorn(os.environ | {"DATABASE_URL": database_url()}) as port:
+    with servers.gunicorn(os.environ | {"DATABASE_URL": database_url()}) as port:
         yield port
 
 
@@ -49,20 +50,20 @@ def connections(port: int) -> int:
 
 
 def test_slow_visitors_who_would_hold_every_thread_of_gunicorn_hold_three_behind_the_proxy(web, operator_session):
-    with drip.dripping(web, [drip.HEADER] * 48):
+    with visitors.dripping(web, [visitors.HEADER] * 48):
         wait_until(lambda: connections(web) == 48)  # of the 16 threads of two web processes, none is left
     wait_until(lambda: connections(web) == 0)
-    drips = [*[drip.BODY] * 16, *[drip.HEADER] * 16, *[drip.upload(operator_session)] * 16]
-    with drip.proxy(f"127.0.0.1:{web}") as port, drip.dripping(port, drips) as counts:
+    drips = [*[visitors.BODY] * 16, *[visitors.HEADER] * 16, *[visitors.upload(operator_session)] * 16]
+    with servers.proxy(f"127.0.0.1:{web}") as port, visitors.dripping(port, drips) as counts:
         wait_until(lambda: connections(web) == 3)  # files on their way
         while counts["drops"] < 200:
-            assert drip.get(port, "/", HANG_SECONDS) == 200
+            assert servers.get(port, "/", HANG_SECONDS) == 200
             wait_until(lambda: connections(web) <= 3)  # that of the page ends just after its answer
 
 
 @pytest.fixture
 def proxied(echo):
-    with drip.proxy(f"127.0.0.1:{echo.server_port}", UPLOAD_MAX_BYTES="5000000") as port:
+    with servers.proxy(f"127.0.0.1:{echo.server_port}", UPLOAD_MAX_BYTES="5000000") as port:
         yield port
 
 
@@ -113,8 +114,8 @@ def test_the_version_of_the_server_is_not_told(proxied):
 
 
 def test_a_form_reaches_the_site_when_it_is_whole_and_a_file_as_it_comes(proxied, echo):
-    form = begin(proxied, drip.BODY)
-    file = begin(proxied, drip.upload("a-session"))
+    form = begin(proxied, visitors.BODY)
+    file = begin(proxied, visitors.upload("a-session"))
     wait_until(lambda: echo.begun)
     assert fetch(proxied, "/about/")[0] == 200
     assert echo.begun == ["/uploads/", "/about/"]
@@ -167,7 +168,7 @@ LARGE = b"POST /subscribe/ HTTP/1.1\r\nHost: localhost\r\n%s"
     ids=["length", "chunks"],
 )
 def test_some_large_forms_of_one_address_wait_at_once_and_the_next_is_told(proxied, echo, rest):
-    with drip.dripping(proxied, [LARGE % rest] * 10):  # one that came after a form from here begins again
+    with visitors.dripping(proxied, [LARGE % rest] * 10):  # one that came after a form from here begins again
         wait_until(lambda: fetch(proxied, "/reports/", data=b"a" * 1_000_000)[0] == 429)
         assert fetch(proxied, "/subscribe/")[0] == 200  # looking at the page is no sending
         # Whoever sends little, as to end a subscription or to write a note, does not wait for them.
@@ -177,7 +178,7 @@ def test_some_large_forms_of_one_address_wait_at_once_and_the_next_is_told(proxi
 
 
 def test_three_files_are_sent_at_once_and_the_fourth_sender_is_told(proxied, echo, session_cookie):
-    start = drip.upload("a-session").replace(b"sessionid=", f"{session_cookie}=".encode())
+    start = visitors.upload("a-session").replace(b"sessionid=", f"{session_cookie}=".encode())
     senders = [begin(proxied, start) for _ in range(3)]
     wait_until(lambda: len(echo.begun) == 3)
     asked = {"Cookie": f"csrftoken=a; {session_cookie}=another", "Accept": "application/json"}
@@ -220,7 +221,7 @@ def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_eg
     assert alone[before] != alone[after]
     assert all(b"points" in tile for tile in alone.values())  # none without any rate
     log = tmp_path / "access.log"
-    with drip.proxy(f"127.0.0.1:{web}", ACCESS_LOG=str(log)) as port:
+    with servers.proxy(f"127.0.0.1:{web}", ACCESS_LOG=str(log)) as port:
         for address in (before, after, before, after):
             assert fetch(port, address, Host="localhost")[::2] == (200, alone[address])
         wait_until(lambda: len(log.read_text().splitlines()) == 4)
@@ -230,7 +231,7 @@ def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_eg
 
 def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capfd):
     log = tmp_path / "access.log"
-    with drip.proxy(f"127.0.0.1:{echo.server_port}", ACCESS_LOG=str(log)) as port:
+    with servers.proxy(f"127.0.0.1:{echo.server_port}", ACCESS_LOG=str(log)) as port:
         fetch(port, f"/subscribe/confirm/{TOKEN}/?email=resident@example.org", Cookie="sessionid=5ecret")
         echo.shutdown()
         echo.server_close()
@@ -249,7 +250,7 @@ def test_what_goes_wrong_is_logged_without_visitor_link_or_position(echo, tmp_pa
     place = "lat=61.2345&lon=7.6543"
     headers = {"Referer": f"https://motion.example.org/here/?{place}", "Cookie": "sessionid=5ecret"}
     with readable_folder() as folder:
-        with drip.proxy(f"127.0.0.1:{echo.server_port}", PROXY_STATE=str(folder)) as port:
+        with servers.proxy(f"127.0.0.1:{echo.server_port}", PROXY_STATE=str(folder)) as port:
             (folder / "bodies").chmod(0)
             assert fetch(port, f"/subscriptions/{TOKEN}/?{place}", data=b"a" * 100_000, **headers)[0] == 500
             written = []
@@ -265,9 +266,9 @@ def test_what_goes_wrong_is_logged_without_visitor_link_or_position(echo, tmp_pa
 def test_over_https_the_site_is_told_so_and_plain_http_is_led_there(echo, tmp_path):
     key = tmp_path / "key.pem"
     certificate = self_signed(tmp_path / "certificate.pem", key)
-    https = drip.free_port()
+    https = servers.free_port()
     values = {"TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key), "HTTPS_LISTEN": f"127.0.0.1:{https}"}
-    with drip.proxy(f"127.0.0.1:{echo.server_port}", **values) as http:
+    with servers.proxy(f"127.0.0.1:{echo.server_port}", **values) as http:
         there = HTTPSConnection(
             "localhost", https, context=ssl.create_default_context(cafile=certificate), timeout=HANG_SECONDS
         )
@@ -306,8 +307,8 @@ def test_a_file_that_the_proxy_sends_is_answered_as_by_the_site_itself(transacti
         shutil.copytree(own_rasters, folder / "rasters")
         given = {"RASTER_DIR": str(folder / "rasters")}
         with (
-            drip.gunicorn(os.environ | {"DATABASE_URL": database_url()} | given) as web,
-            drip.proxy(f"127.0.0.1:{web}", **given) as port,
+            servers.gunicorn(os.environ | {"DATABASE_URL": database_url()} | given) as web,
+            servers.proxy(f"127.0.0.1:{web}", **given) as port,
         ):
             asked_by_proxy = fetch(web, path, Host="localhost", **{PROXY_SENDS: "yes"})
             assert asked_by_proxy[::2] == (200, b"")  # no thread sends it
@@ -329,7 +330,7 @@ def test_a_file_that_the_proxy_sends_is_answered_as_by_the_site_itself(transacti
             assert fetch(port, path, Host="localhost", **{"If-Range": '"another"', "Range": "bytes=0-9"})[0] == 200
             assert fetch(port, f"/.stored/{row.raster.name}", Host="localhost")[0] == 404
             assert "X-Accel-Redirect" not in headers
-            with drip.proxy(f"127.0.0.1:{web}", RASTER_DIR="/nowhere") as blind:
+            with servers.proxy(f"127.0.0.1:{web}", RASTER_DIR="/nowhere") as blind:
                 assert fetch(blind, path, Host="localhost")[2] == body_of(row)
             (folder / "rasters" / row.raster.name).unlink()
             assert fetch(port, path, Host="localhost")[0] == 404

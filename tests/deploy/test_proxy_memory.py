@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from lab.speed import drip
+from lab.speed import servers
 from tests.makers.echo import Quiet, serving
 from tests.waiting import HANG_SECONDS, wait_until
 
@@ -207,15 +207,15 @@ def test_the_proxy_survives_slow_senders_and_readers_in_its_memory_and_its_disk_
     files.mkdir()
     with (files / "large.tif").open("wb") as file:
         file.truncate(FILE_BYTES)  # takes no room
-    port = drip.free_port()
+    port = servers.free_port()
     with serving(Site) as site:
         values = {"WEB": f"127.0.0.1:{site.server_port}", "HTTP_LISTEN": f"127.0.0.1:{port}", "ACCESS_LOG": "/dev/null"}
         values |= {"PROXY_STATE": str(state), "RASTER_DIR": str(files)}
-        with drip.running(memory_group.command(START), {**os.environ, **values}, port) as nginx:
+        with servers.running(memory_group.command(START), {**os.environ, **values}, port) as nginx:
             wait_until(lambda: len(processes(nginx)) == 1 + WORKERS)
             started = processes(nginx)
             with visited(port, ["/rasters/1.tif", "/streams/1"]):
-                statuses = {drip.get(port, "/healthz", HANG_SECONDS) for _ in range(HEALTH_REQUESTS)}
+                statuses = {servers.get(port, "/healthz", HANG_SECONDS) for _ in range(HEALTH_REQUESTS)}
                 assert processes(nginx) == started
                 spooled, held = spooled_bytes(started, state), memory_group.held_bytes()
             assert statuses == {200}

@@ -1,7 +1,4 @@
-"""Eight of each costly request side by side: the site goes on answering, and no web process ends.
-
-How fast it answers is measured by `scripts/bench costly`.
-"""
+"""Eight of each costly request side by side: the site goes on answering, and no web process ends."""
 
 import threading
 from collections import Counter
@@ -11,26 +8,28 @@ import psutil
 import pytest
 
 from ingest.products.services import product_load
-from lab.speed import costly, drip
-from lab.speed.costly import EACH, Asked
+from lab.speed import servers
 from monitor.web.request_limits import POSTED, READ
 from monitor.web.roles import OPERATORS
+from tests.deploy import visitors
 from tests.deploy.test_web_process import serve
+from tests.deploy.visitors import Asked
 from tests.makers import pairs as made_pairs
 from tests.makers.people import account
 from tests.waiting import HANG_SECONDS, wait_until
 
 __all__ = ["serve"]  # a fixture
 KINDS = {*READ.values(), *POSTED.values(), "given files"}
+EACH = 8  # requests of a kind that are sent side by side
 MIN_OVERTAKEN = 3  # times that /healthz is asked and answered while one and the same costly request is in work
 
 
 @pytest.fixture
 def requests(transactional_db, make_alert, make_egms) -> dict[str, Asked]:
     """A costly request of each kind, on a velocity field, an alert and results on pairs."""
-    session = drip.session_of(account("otto", OPERATORS))
+    session = visitors.session_of(account("otto", OPERATORS))
     product, raster = product_load(path=make_egms(n=1900)), made_pairs.make_dates()[0].pk
-    return costly.requests(alert=make_alert(), product=product, session=session, raster=raster)
+    return visitors.requests(alert=make_alert(), product=product, session=session, raster=raster)
 
 
 class Crowd:
@@ -47,14 +46,14 @@ class Crowd:
         while not answered or not self.enough.is_set():
             number = object()
             self.in_work.add(number)
-            self.statuses.append(costly.send(self.port, asked))
+            self.statuses.append(visitors.send(self.port, asked))
             self.in_work.discard(number)
             answered = True
 
     def is_overtaken(self) -> bool:
         """Ask /healthz; return whether its answer comes before that of a request that was sent earlier."""
         before = set(self.in_work)
-        assert drip.get(self.port, "/healthz", HANG_SECONDS) == 200
+        assert servers.get(self.port, "/healthz", HANG_SECONDS) == 200
         return bool(before & self.in_work)
 
 
@@ -86,7 +85,7 @@ def rounds(requests: dict[str, Asked]) -> Iterator[tuple[str, list[Asked]]]:
 
 @pytest.mark.long
 def test_the_site_answers_while_eight_of_each_costly_request_are_sent_side_by_side(serve, requests):
-    assert {asked.kind for asked in requests.values()} == KINDS  # A new kind needs its request in lab/speed/costly.py.
+    assert {asked.kind for asked in requests.values()} == KINDS  # A new kind needs its request in visitors.py.
     assert all(asked.kind == kind for kind, asked in requests.items())
     wrong = {}
     with serve(WEB_WORKERS="2") as served:

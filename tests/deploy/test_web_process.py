@@ -21,7 +21,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from lab.speed import drip
+from lab.speed import servers
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
 from monitor.web import in_hand
@@ -59,7 +59,7 @@ class Served:
         return psutil.Process(self.process.pid).children()
 
     def status(self, path: str) -> int:
-        return drip.get(self.port, path, HANG_SECONDS)
+        return servers.get(self.port, path, HANG_SECONDS)
 
     def post(self, path: str, body: str, content_type: str = "application/x-www-form-urlencoded", sent: int = 0):
         """Return the connection of a visitor who has sent a form, or only the first `sent` bytes of it."""
@@ -77,7 +77,7 @@ def serve(tmp_path):
     def started(
         limits: dict[str, int] | None = None, arguments: Sequence[str] = (), **changed: str
     ) -> Iterator[Served]:
-        port, log = drip.free_port(), tmp_path / "log"
+        port, log = servers.free_port(), tmp_path / "log"
         own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
         own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1"}
         own["TEST_SETTINGS"] = json.dumps({"WORK_SECONDS_PER_MINUTE": 0} | (limits or {}))
@@ -97,7 +97,7 @@ def serve(tmp_path):
         ):
             served = Served(process, port, log)
             try:
-                wait_until(lambda: process.poll() is not None or drip.listens(port))
+                wait_until(lambda: process.poll() is not None or servers.listens(port))
                 assert served.status("/healthz") == 200, served.log()
                 yield served
             finally:

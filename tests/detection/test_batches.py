@@ -11,7 +11,7 @@ from detection.reviews.batches import batch_review, batch_take_back, cases_simil
 from detection.reviews.claims import Claimed, claim_take
 from detection.reviews.notes import Given
 from detection.reviews.outlines import Unfit
-from detection.reviews.queue import Wanted, cases_wanted, in_order
+from detection.reviews.queue import Wanted, cases_wanted, sort_cases
 from detection.reviews.services import Overtaken, review_take_back
 from detection.reviews.visits import Plan, results_that_judge, visit_of, visit_plan, visit_report, visits_coming
 from detection.rules.verdicts import Verdict
@@ -111,11 +111,11 @@ def test_a_visit_is_due_from_its_day_until_it_is_reported(alert, anna, make_aler
     plan(alert, anna, days=3)
     assert (waiting(anna, visit="due"), waiting(anna, visit="planned")) == ([], [alert])
     cases = cases_wanted(wanted=Wanted(), person=anna, now=timezone.now())
-    assert in_order(cases=cases, now=timezone.now())[-1] == alert.pk
+    assert sort_cases(cases=cases, now=timezone.now())[-1] == alert.pk
     assert visits_coming(visitor=anna) == []
     visit = plan(alert, anna)
     assert (waiting(anna, visit="due"), waiting(anna, visit="planned")) == ([alert], [])
-    assert in_order(cases=cases.all(), now=timezone.now())[0] in {alert.pk, other.pk}
+    assert sort_cases(cases=cases.all(), now=timezone.now())[0] in {alert.pk, other.pk}
     assert visits_coming(visitor=anna) == [visit]
     assert list(FieldVisit.objects.values_list("result", flat=True).order_by("pk")) == ["moved", ""]
     assert len(selectors.reviews_standing(alert=alert)) == 1

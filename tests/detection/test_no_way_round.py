@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 
 from detection.alerts.life import alert_transition
-from detection.by_hand import COLUMNS, as_json, by_hand_of, keep_by_hand
+from detection.by_hand import COLUMNS, as_json, columns_set_by_hand, keep_by_hand
 from detection.models import Alert, Proposal
 from detection.reviews.edits import edit_publish, edit_take_back, may_take_back_edit, undo_waits_for_second
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting
@@ -64,7 +64,7 @@ def test_the_undo_of_an_edit_that_only_its_author_saw_is_proposed(make_alert, an
     assert isinstance(proposal, Proposal)
     assert (alert.by_hand.texts, proposal.change, proposal.takes_back) == (Y, {"texts": X}, harmless)
     undone = publish(alert, ben)
-    assert (by_hand_of(alert).texts, undone.takes_back, undone.editor) == (X, harmless, anna)
+    assert (columns_set_by_hand(alert).texts, undone.takes_back, undone.editor) == (X, harmless, anna)
 
 
 def test_the_undo_of_an_edit_from_before_a_second_person_was_needed_is_proposed(make_alert, anna, ben):
@@ -75,7 +75,7 @@ def test_the_undo_of_an_edit_from_before_a_second_person_was_needed_is_proposed(
     edit(alert, anna, severity="strong")
     publish(reread(alert), ben)
     assert isinstance(edit_take_back(edit=harmless, editor=anna), Proposal)
-    assert by_hand_of(alert).texts == Y
+    assert columns_set_by_hand(alert).texts == Y
 
 
 def test_an_undo_that_would_raise_the_importance_is_proposed(make_alert, anna):
@@ -95,11 +95,11 @@ def test_what_a_publication_showed_and_what_was_computed_one_person_restores(mak
     edit(alert, anna, texts=X, kind="landslide")
     wrong = publish(alert, ben)
     edit_take_back(edit=wrong, editor=ben)
-    assert (reread(alert).kind, by_hand_of(alert).texts) == ("subsidence", Y)
+    assert (reread(alert).kind, columns_set_by_hand(alert).texts) == ("subsidence", Y)
     plain = confirmed_by_two(make_alert(severity="strong", longitude=-11), anna, ben)
     edit(plain, anna, texts=X)
     edit_take_back(edit=publish(plain, ben), editor=anna)
-    assert by_hand_of(plain).texts == {}
+    assert columns_set_by_hand(plain).texts == {}
 
 
 def test_the_undo_of_one_change_of_two_that_nobody_saw_apart_is_proposed(make_alert, anna, ben):
@@ -137,7 +137,7 @@ def test_what_is_not_followed_is_not_changed_and_comes_back_as_it_was(make_alert
     with pytest.raises(ValueError, match="no longer"):
         edit_take_back(edit=made, editor=anna)
     review_take_back(review=over, reviewer=anna)
-    assert (reread(alert).state, by_hand_of(alert).texts) == ("confirmed", Y)
+    assert (reread(alert).state, columns_set_by_hand(alert).texts) == ("confirmed", Y)
 
 
 def test_a_verdict_is_not_taken_back_where_the_computer_has_changed_the_state_since(make_alert, anna, ben):
@@ -170,7 +170,7 @@ def test_a_place_called_at_rest_counts_as_it_was_computed_although_two_have_chan
     assert needs_second(alert=reread(alert))
     say(alert, Verdict.FINISH, anna)
     assert isinstance(edit(alert, anna, texts=X), Proposal)
-    assert not by_hand_of(alert).texts
+    assert not columns_set_by_hand(alert).texts
 
 
 class Case:
@@ -232,7 +232,7 @@ class Case:
             return
         if name.startswith("anna") and needs_second(alert=alert):
             assert name != "anna: confirm" or alert.state == was, f"one person confirmed it: {path}"
-            set_by_hand = by_hand_of(alert)
+            set_by_hand = columns_set_by_hand(alert)
             computed = {"texts": {}} | (set_by_hand.computed if set_by_hand else shown)
             for field, value in shown.items():
                 known = (field, value) in self.agreed or value in (computed[field], self.seen.get(field))
@@ -241,7 +241,7 @@ class Case:
 
     def shown(self) -> dict[str, object]:
         """Return what readers see of the alert beside its state."""
-        set_by_hand = by_hand_of(self.alert)
+        set_by_hand = columns_set_by_hand(self.alert)
         texts = set_by_hand.texts if set_by_hand else {}
         return {name: as_json(getattr(self.alert, name)) for name in COLUMNS} | {"texts": texts}
 
@@ -250,7 +250,7 @@ class Case:
         alert, waiting = self.alert, proposal_waiting(alert=self.alert)
         edits = alert.edits.values_list("before", "after", "takes_back", "transition__to_state")
         reviews = alert.reviews.values_list("verdict", "takes_back", "transition__from_state")
-        rest = by_hand_of(alert).computed.get("severity"), waiting and (waiting.change, waiting.takes_back_id)
+        rest = columns_set_by_hand(alert).computed.get("severity"), waiting and (waiting.change, waiting.takes_back_id)
         return repr((alert.state, self.shown(), self.agreed, self.seen, [*edits], [*reviews], rest))
 
     def is_published(self) -> bool:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from detection.lists import Period, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.models import Alert, AlertTransition
-from detection.reviews.queue import Wanted, cases_wanted, in_order
+from detection.reviews.queue import Wanted, cases_wanted, sort_cases
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
 from tests.makers.regions import make_region
@@ -26,7 +26,7 @@ def test_the_queue_is_by_importance_and_time_without_a_look_in_one_query(make_al
         age = timedelta(days=1000 if "old" in name or name in ("at rest", "judged") else 0)
         Alert.objects.filter(pk=alert.pk).update(importance=steps.get(name, 9.0), created_at=now - age)
     with django_assert_num_queries(1):
-        found = in_order(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
+        found = sort_cases(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
     order = ["old moderate", "strong", "old minor", "judged", "moderate", "at rest", "visited"]
     assert [next(name for name in made if made[name].pk == number) for number in found] == order
 
@@ -37,7 +37,7 @@ def test_thirty_days_without_a_look_count_a_step_and_sixty_or_more_two(make_aler
     Alert.objects.filter(pk=waiting.pk).update(importance=2.0, created_at=now - timedelta(days=days))
     for alert, more in ((just_behind, -0.01), (just_before, 0.01)):
         Alert.objects.filter(pk=alert.pk).update(importance=2.0 + steps + more, created_at=now)
-    found = in_order(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
+    found = sort_cases(cases=cases_wanted(wanted=Wanted(), person=anna, now=now), now=now)
     assert found == [just_before.pk, waiting.pk, just_behind.pk]
 
 

@@ -8,7 +8,7 @@ from django.db import InternalError
 from django.utils import timezone
 
 from detection.alerts.recompute import Outcome, Recomputer
-from detection.management.commands.recompute import drawn
+from detection.management.commands.recompute import draw_sample
 from detection.models import Alert, Detection
 from detection.selectors import detections_current
 from ingest.models import Product
@@ -152,6 +152,6 @@ def test_a_draw_is_a_table_that_can_be_drawn_again(watched_region, capsys, monke
     assert row.split()[3] == "1.0000"
     assert row.endswith("the same")
     assert counted == "1 alerts: 1 the same"
-    draws = [[alert.code for alert in drawn(3, seed)] for seed in (1, 1, 2)]
+    draws = [[alert.code for alert in draw_sample(3, seed)] for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
     assert row.startswith(draws[0][0])

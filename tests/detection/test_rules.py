@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from detection.kinds import Kind
 from detection.rules.codes import decode, encode
-from detection.rules.lifecycle import State, after_sighting, may_become
+from detection.rules.lifecycle import State, may_become, state_after_sighting
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.classify import Evidence, classify
 
@@ -58,10 +58,10 @@ def test_a_kind_is_named_only_where_sign_size_and_rate_allow(evidence, kind):
 
 
 def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():
-    assert after_sighting(State.FIRST, 1) is State.FIRST
-    assert after_sighting(State.FIRST, 2) is State.PROVISIONAL
+    assert state_after_sighting(State.FIRST, 1) is State.FIRST
+    assert state_after_sighting(State.FIRST, 2) is State.PROVISIONAL
     for state in (State.CONFIRMED, State.REJECTED, State.FINISHED):
-        assert after_sighting(state, 5) is state
+        assert state_after_sighting(state, 5) is state
 
 
 def test_a_finished_alert_may_wake_up_and_a_merged_one_only_goes_back():

@@ -10,12 +10,12 @@ from detection.rules.lifecycle import (
     Observation,
     Proof,
     ViewLife,
-    after_observation,
-    at_rest,
     event_proof,
+    life_after_observation,
     moves_again,
     required_rest,
     rest_proof,
+    rest_proved_since,
     series_rest,
 )
 from detection.rules.updates import (
@@ -28,7 +28,7 @@ from detection.rules.updates import (
     changes,
     from_json,
     may_report,
-    rebased,
+    rebase,
     reported_by_step,
 )
 
@@ -78,12 +78,12 @@ def test_an_area_is_news_from_half_as_large_again(area_m2, reported_again):
 )
 def test_what_cannot_be_compared_is_no_news_and_is_known_from_then_on(after):
     assert causes(reported(), after) == []
-    assert causes(rebased(reported(), after), after) == []
+    assert causes(rebase(reported(), after), after) == []
 
 
 def test_a_view_that_came_later_is_compared_with_itself_from_then_on():
     view = "los/88/descending"
-    known = rebased(reported(), figures(-14.0, view=view, until=REPORTED))
+    known = rebase(reported(), figures(-14.0, view=view, until=REPORTED))
     assert causes(known, figures(-20.0, view=view)) == ["rate"]
 
 
@@ -164,15 +164,15 @@ def test_a_year_of_noise_is_reported_less_than_once_for_a_hundred_alerts():
 
 
 def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
-    life = after_observation(None, Observation(date(2023, 1, 1), True))
+    life = life_after_observation(None, Observation(date(2023, 1, 1), True))
     assert life == ViewLife(date(2023, 1, 1))
-    once = after_observation(life, Observation(date(2024, 3, 1), False))
-    assert at_rest({LOS: once}, rest_proof(1.0)) is None
-    twice = after_observation(once, Observation(date(2024, 6, 1), False))
-    assert at_rest({LOS: twice}, rest_proof(1.0)) == date(2023, 1, 1)
-    assert at_rest({LOS: twice}, rest_proof(3.0)) is None  # noisier data
+    once = life_after_observation(life, Observation(date(2024, 3, 1), False))
+    assert rest_proved_since({LOS: once}, rest_proof(1.0)) is None
+    twice = life_after_observation(once, Observation(date(2024, 6, 1), False))
+    assert rest_proved_since({LOS: twice}, rest_proof(1.0)) == date(2023, 1, 1)
+    assert rest_proved_since({LOS: twice}, rest_proof(3.0)) is None  # noisier data
     seen_elsewhere = {LOS: twice, "los/88/descending": ViewLife(date(2024, 5, 1))}
-    assert at_rest(seen_elsewhere, rest_proof(1.0)) is None
+    assert rest_proved_since(seen_elsewhere, rest_proof(1.0)) is None
     assert required_rest(0.1) < required_rest(0.5) < required_rest(1.0) < required_rest(5.0)
 
 
@@ -189,9 +189,9 @@ def test_series_that_rest_end_a_place_once_that_is_long_enough():
 
 def test_the_same_data_looked_at_again_are_no_second_look():
     life = ViewLife(date(2023, 1, 1))
-    once = after_observation(life, Observation(date(2024, 1, 1), False))
-    assert after_observation(once, Observation(date(2024, 1, 1), False)) == once
-    assert after_observation(life, Observation(date(2023, 1, 1), False)) == life
+    once = life_after_observation(life, Observation(date(2024, 1, 1), False))
+    assert life_after_observation(once, Observation(date(2024, 1, 1), False)) == once
+    assert life_after_observation(life, Observation(date(2023, 1, 1), False)) == life
 
 
 def test_only_motion_after_a_rest_wakes_a_place():

@@ -48,7 +48,7 @@ def own_folders(settings, tmp_path, monkeypatch):
 
 def unfinished() -> list:
     """Uploads that were begun and neither ended nor given up."""
-    return raster_storage().unfinished(before=timezone.now() + timedelta(minutes=1))
+    return raster_storage().unfinished_uploads(before=timezone.now() + timedelta(minutes=1))
 
 
 def sweep(begin, monkeypatch) -> None:

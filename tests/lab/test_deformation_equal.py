@@ -77,7 +77,7 @@ def test_a_raised_threshold_flags_what_the_method_itself_flags_with_that_thresho
     tile = bowl_tile("deformation-national", "pd_4mm_800m", 3, Purpose.TEST)
     points = equal.cloud(tile.tracks[0])
     view = view_of(method, [points])
-    own = levels.detect_all_with([points], DeformationMethod.named(method).new_config())
+    own = levels.detect_all_with([points], DeformationMethod.find(method).new_config())
     held = [sorted_points(points)]
     served = [area for area in areas_in(own.bands(), own.transform) if count_within(area.polygon, held) >= 5]
     assert len(view.flagged(0.0)) == len(served)

@@ -14,7 +14,7 @@ from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.models import ModelVersion
 from ml.runs import services
-from ml.runtime.methods import MODEL, method_of, methods, shipped
+from ml.runtime.methods import MODEL, method_of, methods, shipped_method
 from tests.makers.geotiff import write
 
 SHIPPED = ("deformation", "coherence", "offsets")  # tasks with a network
@@ -24,13 +24,13 @@ EVERY = [row for task in ModelVersion.Task for row in methods(task).values()]
 @pytest.mark.parametrize("task", SHIPPED)
 def test_model_and_the_networks_own_name_mean_the_stored_method_with_weights(task):
     (row,) = (row for row in methods(task).values() if row.network)
-    assert method_of(task, MODEL) == method_of(task, row.network) == row.name == shipped(task).name
+    assert method_of(task, MODEL) == method_of(task, row.network) == row.name == shipped_method(task).name
     assert row.weights
     assert [method_of(task, name) for name in methods(task)] == list(methods(task))
 
 
 def test_the_methods_of_rows_in_the_database_keep_their_names():
-    assert {task: shipped(task).name for task in SHIPPED} == {
+    assert {task: shipped_method(task).name for task in SHIPPED} == {
         "deformation": "model",
         "coherence": "residual-unet",
         "offsets": "model",
@@ -54,8 +54,8 @@ def test_every_benchmark_accepts_model(task, tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, task, (stub,))
     written = tmp_path / "figures.json"
     assert main(["evaluate", task, "--method", MODEL, "--size", "1", "--json", str(written)]) == 0
-    assert wanted == [shipped(task).name]
-    assert json.loads(written.read_text())["method"] == shipped(task).name
+    assert wanted == [shipped_method(task).name]
+    assert json.loads(written.read_text())["method"] == shipped_method(task).name
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +77,11 @@ def inputs(tmp_path_factory):
 @pytest.mark.parametrize("task", SHIPPED)
 def test_a_file_is_run_with_the_shipped_network_by_any_of_its_names(task, inputs, tmp_path):
     results = []
-    for name in (MODEL, shipped(task).network):
+    for name in (MODEL, shipped_method(task).network):
         out = tmp_path / f"{name}.tif"
         assert main([task, *inputs[task], "--out", str(out), "--method", name]) == 0
         with rasterio.open(out) as raster:
-            assert raster.tags()["method"] == shipped(task).name
+            assert raster.tags()["method"] == shipped_method(task).name
             results.append(raster.read(1))
     np.testing.assert_array_equal(*results)
 
@@ -93,8 +93,8 @@ def test_manage_run_knows_networks_by_their_own_names_and_as_model_of_a_task(mon
         services, "runs_queue", lambda **which: queued.append((which["method"], str(which["task"]))) or []
     )
     for task in SHIPPED:
-        call_command("run", shipped(task).network)
+        call_command("run", shipped_method(task).network)
         call_command("run", MODEL, "--task", task)
-    assert queued == [(shipped(task).name, task) for task in SHIPPED for _ in "ab"]
+    assert queued == [(shipped_method(task).name, task) for task in SHIPPED for _ in "ab"]
     with pytest.raises(CommandError, match="--task"):
         call_command("run", MODEL)

@@ -30,7 +30,7 @@ def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
     assert "No specialist has confirmed it yet" in content
     assert "track 901 ascending" in content
     assert "track 902 descending" in content
-    assert f"matched-filter {DeformationMethod.named('matched-filter').version}" in content
+    assert f"matched-filter {DeformationMethod.find('matched-filter').version}" in content
     assert "danger" not in content.lower()
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.failures import Cause, delay
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from ingest import tasks as ingest_tasks
 from ingest.jobs.services import LEASE as OF_FILES
 from ml.runs.queue import LEASE as OF_RUNS
@@ -59,10 +59,10 @@ def test_of_two_beats_one_stays_silent(make_scheduler):
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it
-    with try_locked(Lock.BEAT) as alone:
+    with try_lock(Lock.BEAT) as alone:
         assert not alone
     scheduler._lock.free()
-    with try_locked(Lock.BEAT) as alone:
+    with try_lock(Lock.BEAT) as alone:
         assert alone
 
 

@@ -26,7 +26,7 @@ from django.utils import timezone
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
-from lab.speed import drip
+from lab.speed import servers
 from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
@@ -133,7 +133,7 @@ def is_hidden(process: psutil.Process) -> bool:
 
 def test_no_other_process_of_the_user_can_read_those_of_the_procfile(processes):
     processes.group = 65534 if os.geteuid() == 0 else None  # so that root is not the owner of what is not hidden
-    processes.more = {"PORT": str(drip.free_port())}
+    processes.more = {"PORT": str(servers.free_port())}
     shown = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, group=processes.group)
     assert not is_hidden(shown)
     shown.communicate()

@@ -75,29 +75,29 @@ def test_the_confined_process_reads_its_files(site, file, monkeypatch):
 def installed(site, monkeypatch):
     """The package, also in this process."""
     monkeypatch.syspath_prepend(site)
-    for kept in (plugins.registered, methods):
+    for kept in (plugins.entry_points_of, methods):
         kept.cache_clear()
     yield
-    for kept in (plugins.registered, methods):
+    for kept in (plugins.entry_points_of, methods):
         kept.cache_clear()
 
 
 def test_what_we_register_stands_beside_it(installed, settings):
     for group, name in OURS.items():
-        assert {name, "board" if group == plugins.CHANNELS else "survey"} <= {*plugins.registered(group)}
+        assert {name, "board" if group == plugins.CHANNELS else "survey"} <= {*plugins.entry_points_of(group)}
     row = methods("deformation")["survey-limit"]
     assert (row.parameters(), [*methods("deformation")][-1]) == ({"limit_mm_yr": 5.0}, row.name)
-    settings.CHANNELS = plugins.registered(plugins.CHANNELS)
+    settings.CHANNELS = plugins.entry_points_of(plugins.CHANNELS)
     assert channel_open(name="board").deliver(OutgoingMessage(address="the town hall")) == Delivered()
 
 
 def test_a_name_of_ours_cannot_be_taken(monkeypatch):
     theirs = plugins.EntryPoint("egms", "survey_plugin.reader", plugins.READERS)
     monkeypatch.setattr(plugins, "entry_points", lambda group: [theirs])
-    plugins.registered.cache_clear()
+    plugins.entry_points_of.cache_clear()
     with pytest.raises(ValueError, match=r"egms is registered as ingest\.readers\.velocity\.egms and as survey"):
-        plugins.registered(plugins.READERS)
-    plugins.registered.cache_clear()
+        plugins.entry_points_of(plugins.READERS)
+    plugins.entry_points_of.cache_clear()
 
 
 def test_a_method_without_a_label_is_refused():

@@ -98,7 +98,9 @@ def test_a_wheel_registers_what_a_checkout_does(small_project):
     assert name.startswith(plugins.DISTRIBUTION.replace("-", "_"))
     for group in (plugins.READERS, plugins.METHODS, plugins.CHANNELS):
         listed = written.partition(f"[{group}]\n")[2].partition("\n\n")[0].split("\n")
-        assert {f"{point.name} = {point.value}" for point in plugins.registered(group).values()} == {*listed} - {""}
+        assert {f"{point.name} = {point.value}" for point in plugins.entry_points_of(group).values()} == {*listed} - {
+            ""
+        }
 
 
 def test_an_installed_copy_reports_what_it_was_built_from(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         failures = StepFailure.objects.filter(step__in=[Step.SEARCH, Step.MEASURE, Step.FOLLOW])
         failures_retry(failures=failures)
         n_areas = 0
-        while predictions := list(rows_due(Step.SEARCH, search())):  # some wait for other predictions
+        while predictions := list(rows_due(Step.SEARCH, search())):  # Some predictions wait for others.
             for prediction in predictions:
                 with attempt(Step.SEARCH, prediction):
                     if scan := services.prediction_scan(prediction=prediction):

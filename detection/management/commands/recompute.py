@@ -15,7 +15,7 @@ from ml.runs.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
-MAX_NAMED = 2  # most figures named in one row of the table
+MAX_NAMED = 2  # A row of the table names at most so many figures.
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         """Recompute the alerts and print the outcome of each."""
         alerts = [self._alert(code) for code in options["codes"]]
         if options["random"]:
-            alerts += drawn(options["random"], options["seed"])
+            alerts += draw_sample(options["random"], options["seed"])
         if not alerts:
             raise CommandError("name an alert by its code, or choose some with --random", returncode=2)
         as_table = bool(options["random"]) and not options["json"]
@@ -46,11 +46,11 @@ class Command(BaseCommand):
         recomputer, done = Recomputer(lambda run: run_again(run=run)), []
         for alert in alerts:
             done.append(recomputer.recompute(alert))
-            self.stdout.write(_shown(alert, done[-1], as_table, options["json"]))
+            self.stdout.write(_text(alert, done[-1], as_table, options["json"]))
         if as_table:
-            counted = Counter(one.verdict for one in done).most_common()
+            counted = Counter(recomputation.verdict for recomputation in done).most_common()
             self.stdout.write(f"{len(done)} alerts: {', '.join(f'{n} {verdict}' for verdict, n in counted)}")
-        outcomes = {one.outcome for one in done} - {Outcome.SAME}
+        outcomes = {recomputation.outcome for recomputation in done} - {Outcome.SAME}
         if outcomes:
             raise SystemExit(min(EXIT_CODES[outcome] for outcome in outcomes))
 
@@ -61,20 +61,20 @@ class Command(BaseCommand):
             raise CommandError(f"there is no alert {code}", returncode=2) from fault
 
 
-def drawn(n: int, seed: int) -> list[Alert]:
+def draw_sample(n: int, seed: int) -> list[Alert]:
     """Return a random sample of public alerts, the same for the same seed."""
     alerts = list(Alert.objects.filter(state__in=PUBLIC_STATES).order_by("id"))
     return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - no secret
 
 
-def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
+def _text(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
     if as_json:
         return json.dumps(_as_dict(alert, done))
     return _row(alert, done) if as_table else "\n".join(_lines(alert, done))
 
 
 def _row(alert: Alert, done: Recomputation) -> str:
-    differing = [f"{one.name} {one.stored} → {one.recomputed}" for one in done.differences]
+    differing = [f"{difference.name} {difference.stored} → {difference.recomputed}" for difference in done.differences]
     more = f" and {len(differing) - MAX_NAMED} more" if len(differing) > MAX_NAMED else ""
     figures = "–" if done.missing else "; ".join(differing[:MAX_NAMED]) + more or "none"
     iou = "–" if done.iou is None else f"{done.iou:.4f}"
@@ -83,8 +83,8 @@ def _row(alert: Alert, done: Recomputation) -> str:
 
 def _as_dict(alert: Alert, done: Recomputation) -> dict[str, Any]:
     rows = {
-        "differences": [one._asdict() for one in done.differences],
-        "missing": [one.reason for one in done.missing],
+        "differences": [difference._asdict() for difference in done.differences],
+        "missing": [gap.reason for gap in done.missing],
     }
     return {"alert": alert.code, "verdict": done.verdict} | done._asdict() | rows
 
@@ -97,6 +97,9 @@ def _lines(alert: Alert, done: Recomputation) -> list[str]:
         lines.append(
             f"  run {run['run']}: {run['method']} on {run['input']}, input {run['input_sha256'][:12]}{weights}"
         )
-    lines += [f"  missing: {one.reason}" for one in done.missing]
-    lines += [f"  {one.name}: stored {one.stored}, now {one.recomputed}" for one in done.differences]
+    lines += [f"  missing: {gap.reason}" for gap in done.missing]
+    lines += [
+        f"  {difference.name}: stored {difference.stored}, now {difference.recomputed}"
+        for difference in done.differences
+    ]
     return lines + [f"  note: {note}" for note in done.notes]

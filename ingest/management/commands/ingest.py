@@ -22,7 +22,7 @@ from tqdm import tqdm
 from core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
 from core.failures import Cause, cause_of, reason_of
 from ingest.formats.declared import add_declarations, declaration_of
-from ingest.formats.unknown import listed
+from ingest.formats.unknown import first_names
 from ingest.formats.walk import walk
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
@@ -36,7 +36,7 @@ from ingest.stations.services import stations_settle
 class Command(BaseCommand):
     """The command `ingest`."""
 
-    requires_system_checks = []  # they would import the whole site
+    requires_system_checks = []  # They would import the whole site.
     help = (
         "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
     )
@@ -153,7 +153,7 @@ class Command(BaseCommand):
             for path, why in sorted(self.left_alone.items()):
                 alike[path.parent, why].append(path.name)
             for (folder, why), names in alike.items():
-                self.stdout.write(printable(f"  {folder}/: {listed(names)}: {why}"))
+                self.stdout.write(printable(f"  {folder}/: {first_names(names)}: {why}"))
         lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for path, fault in self.refused.items():
             if isinstance(fault, Undeclared):

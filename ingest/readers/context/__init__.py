@@ -12,7 +12,7 @@ from ingest.readers.context.outlines import parts_of, property_names
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.readers.context.tables import column_names
 from ingest.vectors import features
-from ingest.vectors.packages import layer_name, unpacked
+from ingest.vectors.packages import layer_name, unpack
 
 Reader = Callable[[Path], Iterator[Record | Remark]]
 OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp", ".gpkg"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}
@@ -37,14 +37,14 @@ STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and
 }
 # what recognises a kind by the names of properties or columns
 OUTLINED: dict[ContextKind, Callable[[set[str]], bool]] = {
-    ContextKind.GLACIERS: glaciers.recognised,
+    ContextKind.GLACIERS: glaciers.is_recognised,
     ContextKind.MINES: outlines.is_maus,
     ContextKind.REGIONS: outlines.is_natural_earth,
 }
 LISTED: dict[ContextKind, Callable[[set[str]], bool]] = {
-    ContextKind.GLACIERS: glaciers.recognised,
-    ContextKind.LANDSLIDES: landslides.recognised,
-    ContextKind.PLACES: places.recognised,
+    ContextKind.GLACIERS: glaciers.is_recognised,
+    ContextKind.LANDSLIDES: landslides.is_recognised,
+    ContextKind.PLACES: places.is_recognised,
 }
 OSM_DUMPS = {".pbf", ".osm", ".bz2"}
 SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}
@@ -68,14 +68,14 @@ def recognise(path: Path) -> ContextKind:
 
 
 @contextmanager
-def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
+def open_layer(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
     """Open a file as a layer; a zip stays unpacked meanwhile. kind: None to recognise it. Raises InputError."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     if not path.stat().st_size:
         raise InputError(path, "the file is empty", "Download or export it again")
     extract = STREETMAP[kind][1] if kind in STREETMAP else None
-    with unpacked(path, extract) as layer, _named(path, layer):
+    with unpack(path, extract) as layer, _name_zip_in_errors(path, layer):
         if layer.suffix.lower() in OSM_DUMPS:
             remedy = "Convert it (ogr2ogr -f GPKG extract.gpkg extract.osm.pbf), or take Geofabrik's shapefiles"
             raise InputError(path, "dumps of OpenStreetMap are not read", remedy)
@@ -96,12 +96,12 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
     if layer.suffix.lower() not in suffixes:
         known = ", ".join(sorted(suffixes))
         raise InputError(path, f"{kind} cannot be read from a file that ends with {layer.suffix}", f"Give {known}")
-    with _named(path, layer):
+    with _name_zip_in_errors(path, layer):
         yield from reader(layer)
 
 
 @contextmanager
-def _named(path: Path, layer: Path) -> Iterator[None]:
+def _name_zip_in_errors(path: Path, layer: Path) -> Iterator[None]:
     """Change errors about a file inside a zip to name the zip instead of a path in the temporary folder."""
     try:
         yield
@@ -115,7 +115,7 @@ def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
     if kind is ContextKind.PLACES and places.is_geonames(layer):
         return places.ATTRIBUTION, places.LICENCE
     if kind in STREETMAP:
-        known = streetmap.recognised(layer, STREETMAP[kind][0])
+        known = streetmap.is_recognised(layer, STREETMAP[kind][0])
         return (streetmap.ATTRIBUTION, streetmap.LICENCE) if known else ("", "")
     if kind is ContextKind.LANDSLIDES:
         return landslides.ATTRIBUTION, landslides.LICENCE
@@ -123,7 +123,7 @@ def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
         listed = glaciers.is_surge_list(set(column_names(layer)))
         return (glaciers.LIST_ATTRIBUTION if listed else glaciers.RGI_ATTRIBUTION), glaciers.RGI_LICENCE
     if kind is ContextKind.GLACIERS:
-        if glaciers.recognised(property_names(layer)):
+        if glaciers.is_recognised(property_names(layer)):
             return glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE
     elif kind is ContextKind.MINES and outlines.is_maus(property_names(layer)):
         return "Mines: Maus et al. 2022", "CC BY-SA 4.0"

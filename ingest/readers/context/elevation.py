@@ -20,10 +20,10 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely import MultiPolygon, Polygon, box
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from core.errors import InputError
 
-MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
+MAX_PIXELS = 40_000_000  # A Copernicus tile has 13 million; three float bands of this are half a gigabyte.
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
 METRES = {"", "m", "metre", "metres", "meter", "meters"}
 COPERNICUS_NAME = re.compile(r"Copernicus_DSM_(?:COG_)?\d+_([NS]\d\d)_00_([EW]\d{3})_00(?:_DEM)?", re.IGNORECASE)
@@ -32,14 +32,14 @@ COPERNICUS = (
     " COPERNICUS by the European Union and ESA; all rights reserved",
     "Copernicus DEM licence: free of charge, with attribution",
 )
-MAX_CELLS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
+MAX_CELLS = 2_000_000_000  # A country of a million square kilometres at 100 m has 100 million; read in blocks.
 MAX_BLOCK_CELLS = 40_000_000
 MAX_IN_CELL = 1_000_000.0
 PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
+def open_geotiff(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with no driver but GDAL's for GeoTIFF; its errors become InputError."""
     try:
         with rasterio.open(path, driver="GTiff") as raster:
@@ -66,13 +66,13 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
 
 def footprint(path: Path) -> MultiPolygon:
     """Return the outline of a grid in degrees, with points added between its corners. Raises InputError."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         west, south, east, north = raster.bounds
         corners = np.array(box(west, south, east, north).segmentize((east - west) / 8).exterior.coords)
         longitude, latitude = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*corners.T)
     if not np.isfinite([longitude, latitude]).all():
         raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
-    return on_the_map(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
+    return split_at_date_line(Polygon(np.column_stack([np.unwrap(longitude, period=360), latitude])))
 
 
 class ElevationGrid(NamedTuple):
@@ -85,7 +85,7 @@ class ElevationGrid(NamedTuple):
 
 def read(path: Path) -> ElevationGrid:
     """Check the file's declarations, then read it. InputError if values cannot be metres above the sea."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
     known = height[np.isfinite(height)]
@@ -131,7 +131,7 @@ def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
 
 def population_total(path: Path) -> float:
     """Return the total population. Raises InputError if the values cannot be people per cell."""
-    with opened(path) as raster:
+    with open_geotiff(path) as raster:
         _check_cells(path, raster)
         people, highest = 0.0, 0.0
         for _, window in raster.block_windows(1):

@@ -22,12 +22,12 @@ IDS = ("rgi_id", "rgiid")
 RGI_LICENCE = "CC BY 4.0"
 RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
-MAX_DISTANCE_M = 50_000.0  # between a position and the one that the glacier's GLIMS id spells
+MAX_DISTANCE_M = 50_000.0  # A position may be so far from the one that the glacier's GLIMS id spells.
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
 _GEOD = Geod(ellps="WGS84")
 
 
-def recognised(names: set[str]) -> bool:
+def is_recognised(names: set[str]) -> bool:
     """Return whether names of columns or properties are those of the inventory or of a list of surges."""
     return bool(names & set(IDS)) and bool(names & {"cenlon", "surging", "surge_type"})
 
@@ -104,8 +104,8 @@ def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
             yield Remark("no position", refused=True)
             continue
         stated = position_in_glims_id(row["glims_id"])
-        if stated and _apart_m(stated, (longitude, latitude)) > MAX_DISTANCE_M:
-            if _apart_m(stated, (latitude, longitude)) > MAX_DISTANCE_M:
+        if stated and _distance_m(stated, (longitude, latitude)) > MAX_DISTANCE_M:
+            if _distance_m(stated, (latitude, longitude)) > MAX_DISTANCE_M:
                 yield Remark("a position that is not the one in its GLIMS id", refused=True)
                 continue
             yield Remark("latitude and longitude were swapped: turned by its GLIMS id", refused=False)
@@ -129,7 +129,7 @@ def surge_of(path: Path, text: str) -> Surge:
     return surge
 
 
-def _apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    if abs(one[1]) > 90 or abs(other[1]) > 90:
+def _distance_m(point: tuple[float, float], other: tuple[float, float]) -> float:
+    if abs(point[1]) > 90 or abs(other[1]) > 90:
         return float("inf")
-    return float(_GEOD.inv(*one, *other)[2])
+    return float(_GEOD.inv(*point, *other)[2])

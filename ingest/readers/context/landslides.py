@@ -15,12 +15,12 @@ from ingest.readers.context.tables import position, read_rows
 NEEDED = ("date", "latitude", "longitude", "landslide_type", "trigger", "location_accuracy", "landslide_size")
 ATTRIBUTION = "Landslides: NASA Global Landslide Catalog"
 LICENCE = "free and open, with attribution"
-EXACT_M = 50.0  # the catalogue's 'exact' is a spot read off a map
+EXACT_M = 50.0  # The catalogue's 'exact' is a spot read off a map.
 _WITHIN = re.compile(r"known[_ ]within[_ ](\d+)[_ ]?km", re.IGNORECASE)
 _DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.%f")
 
 
-def recognised(names: set[str]) -> bool:
+def is_recognised(names: set[str]) -> bool:
     """Return whether the columns are those of the catalogue."""
     return {"landslide_type", "location_accuracy"} <= names
 

@@ -24,7 +24,7 @@ MAUS = {"iso3_code", "country_name", "area"}
 NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
 COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
 CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
-NO_CODE = "-99"  # of Natural Earth
+NO_CODE = "-99"  # Natural Earth writes this for a missing code.
 
 
 class Outline(NamedTuple):

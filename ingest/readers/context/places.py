@@ -28,7 +28,7 @@ def is_geonames(path: Path) -> bool:
     return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number(fields[4]) is not None
 
 
-def recognised(names: set[str]) -> bool:
+def is_recognised(names: set[str]) -> bool:
     """Return whether the columns of a CSV are those of a list of places."""
     return all(names & set(choices) for choices in NAMES.values())
 
@@ -46,7 +46,7 @@ def _alternate_names(path: Path) -> dict[str, dict[str, str]]:
         with open_text(table) as stream:
             for fields in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE):
                 if len(fields) < 8 or not LANGUAGE_CODE.fullmatch(fields[2]) or "1" in fields[6:8]:
-                    continue  # a post code or link; a colloquial or historic name
+                    continue  # These are post codes, links, and colloquial or historic names.
                 place, language, name = fields[1], fields[2], fields[3].strip()[:200]
                 if name and (place, language) not in preferred:
                     if fields[4] == "1":

@@ -12,7 +12,7 @@ from shapely import MultiLineString, MultiPolygon
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
 MAX_PAGE_LENGTH = 300
-PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # of the office responsible for a region
+PAGE = re.compile(r"https?://[^\s/<>\"'@]+(/[^\s<>\"']*)?")  # The page is that of the office responsible for a region.
 
 
 class ContextKind(StrEnum):

@@ -32,7 +32,7 @@ _OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 TAGS = {"fclass", "other_tags"}
 
 
-def recognised(path: Path, wanted: features.Wanted) -> bool:
+def is_recognised(path: Path, wanted: features.Wanted) -> bool:
     """Return whether the first feature has columns of OpenStreetMap or of Geofabrik."""
     first = next(features.read_features(path, wanted), None)
     return first is not None and bool(first.properties.keys() & (TAGS | {"osm_id", "osm_way_id", "@id"}))

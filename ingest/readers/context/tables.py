@@ -11,7 +11,7 @@ from typing import TextIO
 from core.areas import wrap_longitude
 from core.errors import InputError
 
-MAX_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
+MAX_BYTES_TO_TRY = 64 * 2**20  # Larger tables are GeoNames dumps, which are UTF-8.
 Row = dict[str, str]
 LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
 

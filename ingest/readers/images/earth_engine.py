@@ -23,7 +23,7 @@ ORDER = 220
 SUFFIXES = raster.SUFFIXES
 OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files
 FLOAT = "S1_GRD_FLOAT"
-DB_SHARE = 0.05  # of values below 0: then they are decibels without doubt
+DB_SHARE = 0.05  # If this share of the values is below 0, they are decibels without doubt.
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by Google Earth Engine"
 LICENCE = "Copernicus Sentinel data terms"
 
@@ -37,7 +37,7 @@ def parse_name(path: Path) -> scenes.ParsedName:
     if len(granules) != 1:
         return scenes.ParsedName()
     single = OF_ONE_BAND.search(path.name)
-    return granules[0].parsed(single[1].upper() if single else "")
+    return granules[0].parse(single[1].upper() if single else "")
 
 
 def recognises(path: Path) -> bool:
@@ -47,7 +47,7 @@ def recognises(path: Path) -> bool:
     if OF_ONE_BAND.search(path.name):
         return True
     try:
-        with scene_raster.opened(path) as dataset:
+        with scene_raster.open_raster(path) as dataset:
             return bool({*scenes.POLARISATIONS} & {*dataset.descriptions})
     except InputError:
         return False
@@ -60,7 +60,7 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     bands = _bands(path, raster)
     if declared.polarisation and declared.polarisation not in bands:
         raise InputError(path, f"it holds {', '.join(bands)}, not {declared.polarisation}", "Choose one of them")
-    track = scene_raster.agreed(path, "track", granule.track, declared.track)
+    track = scene_raster.agree(path, "track", granule.track, declared.track)
     if track is None:
         problem = f"the relative orbit of {granule.platform} cannot be derived from orbit {granule.absolute_orbit}"
         raise InputError(path, problem, "Add --track")

@@ -51,7 +51,7 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     named = _from_name(path)
     raster = scene_raster.look(path)
     polarisation, band = _band(path, raster, named.polarisation, declared)
-    known = _known(path, named, declared)
+    known = _facts(path, named, declared)
     sentinel1 = known.platform.startswith("S1")
     backscatter = BACKSCATTER.search(f"{path.name} {raster.bands[band - 1]}")
     header = raster.header(
@@ -82,13 +82,13 @@ class Known(NamedTuple):
     direction: Direction | None
 
 
-def _known(path: Path, named: scenes.ParsedName, declared: Declaration) -> Known:
-    scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
-    track = scene_raster.agreed(path, "track", named.track, declared.track)
+def _facts(path: Path, named: scenes.ParsedName, declared: Declaration) -> Known:
+    scale = scene_raster.agree(path, "scale", named.scale, declared.scale)
+    track = scene_raster.agree(path, "track", named.track, declared.track)
     taken = declared.acquired_at.astimezone(UTC) if declared.acquired_at else None
-    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, taken)
-    platform = scene_raster.agreed(path, "satellite", named.platform, declared.platform) or ""
-    direction = scene_raster.agreed(path, "direction", named.direction, declared.direction)
+    acquired_at = scene_raster.agree(path, "time", named.acquired_at, taken)
+    platform = scene_raster.agree(path, "satellite", named.platform, declared.platform) or ""
+    direction = scene_raster.agree(path, "direction", named.direction, declared.direction)
     if scale not in scenes.SCALES:
         _ask(path, "the scale of its values", f"--scale {'|'.join(scenes.SCALES)}")
     if track is None:
@@ -121,7 +121,7 @@ def _from_name(path: Path) -> scenes.ParsedName:
         polarisation = words.pop() if len(words) == 1 else ""
         granules = scenes.granules_in(path.name)
         if len(granules) == 1:
-            return replace(granules[0].parsed(polarisation), absolute_orbit=granules[0].absolute_orbit)
+            return replace(granules[0].parse(polarisation), absolute_orbit=granules[0].absolute_orbit)
         times = set(scenes.TIME.findall(path.name))
         return scenes.ParsedName(
             acquired_at=scenes.time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation
@@ -133,7 +133,7 @@ def _from_name(path: Path) -> scenes.ParsedName:
 def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
     if len(raster.bands) == 1:
-        polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)
+        polarisation = scene_raster.agree(path, "polarisation", named[0] or from_name, declared.polarisation)
         if polarisation not in scenes.POLARISATIONS:
             _ask(path, "its polarisation", f"--polarisation {'|'.join(scenes.POLARISATIONS)}")
         return str(polarisation), 1

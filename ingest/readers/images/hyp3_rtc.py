@@ -52,13 +52,13 @@ def parse_name(path: Path) -> scenes.ParsedName:
 def recognises(path: Path) -> bool:
     """Return whether a folder holds images with HyP3's names, or a file has such a name. Never raises."""
     if path.is_dir():
-        return len({named["product"] for named in _named(path) if named["layer"] in scenes.POLARISATIONS}) == 1
+        return len({named["product"] for named in _match_names(path) if named["layer"] in scenes.POLARISATIONS}) == 1
     return FILE_NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     """Read names and headers; images are read later, in blocks. Raises InputError if something is unusable."""
-    named = _named(path)
+    named = _match_names(path)
     products = {each["product"] for each in named}
     if len(products) != 1:
         raise InputError(path, f"it holds {len(products)} HyP3 RTC products", "Give one product")
@@ -78,11 +78,11 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
 def _scene(
     path: Path, named: re.Match[str], polarisation: str, granule: scenes.Granule | None, declared: Declaration
 ) -> scenes.SceneFile:
-    track = scene_raster.agreed(path, "track", granule.track if granule else None, declared.track)
+    track = scene_raster.agree(path, "track", granule.track if granule else None, declared.track)
     if track is None:
         problem = "its name does not hold its relative orbit, and no README or log beside it names its granule"
         raise InputError(path, problem, "Give the whole product as folder or zip, or add --track")
-    scale = scene_raster.agreed(path, "scale", SCALE[named["scale"]], declared.scale) or ""
+    scale = scene_raster.agree(path, "scale", SCALE[named["scale"]], declared.scale) or ""
     acquired_at = _start(path, named)
     file = _file(path, polarisation)
     raster = scene_raster.look(file)
@@ -124,7 +124,7 @@ def _start(path: Path, named: re.Match[str]) -> datetime:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
 
 
-def _named(path: Path) -> list[re.Match[str]]:
+def _match_names(path: Path) -> list[re.Match[str]]:
     """Return a match of the name pattern for each file of a product, of all layers. Never raises."""
     names = [path.name]
     if path.is_dir():

@@ -20,7 +20,7 @@ FILE_NAME = re.compile(
     r"OPERA_L2_RTC-S1_T(?P<track>\d{3})-(?P<burst>\d{6}-IW\d)_(?P<acquired>\d{8}T\d{6})Z_(?P<made>\d{8}T\d{6})Z"
     r"_(?P<platform>S1[A-D])_(?P<posting>\d+)_v(?P<version>[\d.]+)_(?P<layer>VV|VH|HH|HV|mask)\.tiff?"
 )
-MAX_PIXELS = 10**8  # a burst has about 5 million
+MAX_PIXELS = 10**8  # A burst has about 5 million.
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 

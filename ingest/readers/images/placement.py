@@ -24,14 +24,14 @@ from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from ingest.readers.records import Float32, Float64
 
-NODE_PIXELS = 32  # places are worked out so far apart and interpolated: within millimetres on the ground
-MIN_KNOWN = 0.5  # of the weight, or the result is unknown: an image does not grow at its edges
+NODE_PIXELS = 32  # Places are worked out so far apart and interpolated: within millimetres on the ground.
+MIN_KNOWN = 0.5  # With less known weight a pixel is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]
 MIN_POSTING_M, MAX_POSTING_M = 0.5, 1000.0
-MAX_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
+MAX_EXTENT_M = 1_000_000.0  # The widest swath is 410 km.
 EDGE_POINTS = 33
-EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
+EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # Earth Engine divides a scale in metres by this to get degrees.
 NAMED_WITHIN = 0.05
 WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 
@@ -41,8 +41,12 @@ def places_between(
 ) -> Places:
     """Return positions of a piece's pixels on another grid: `place` for every 32nd pixel, the others interpolated.
 
-    place: maps rows and columns of the piece's grid to those of the other grid. first: first row and column of the
-    piece; shape: its size. Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
+    Nodes are counted from the grid's first pixel, so that pieces agree with the whole image.
+
+    Args:
+        place: Maps rows and columns of the piece's grid to those of the other grid.
+        first: First row and column of the piece.
+        shape: Rows and columns of the piece.
     """
     nodes, parts = [], []
     for start, size in zip(first, shape, strict=True):
@@ -61,13 +65,18 @@ def places_between(
     return between(rows), between(cols)
 
 
-def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
+def resample(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, float]) -> Float32:
     """Resample power at positions between pixels: a mean of the surrounding pixels with triangular weights.
 
-    power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
-    triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
+    The result is NaN where less than half of the weight is known.
+
+    Args:
+        power: (r, c), linear, NaN unknown.
+        rows: (n, m), in pixels; 0 is the centre of the first one.
+        cols: (n, m), likewise.
+        reach: Half the triangle's width along rows and columns, in pixels, at least 1.
     """
-    framed = np.pad(power, 1, constant_values=np.nan)  # whatever lies outside is unknown
+    framed = np.pad(power, 1, constant_values=np.nan)  # Whatever lies outside is unknown.
     known = np.isfinite(framed)
     filled, known_share = np.where(known, framed, np.float32(0)), known.astype(np.float32)
     total, known_weight, weight = (np.zeros(rows.shape, dtype=np.float32) for _ in range(3))
@@ -103,7 +112,7 @@ def is_utm(epsg: int) -> bool:
 def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
     """Return (longitude, -180 to 180, latitude) of a grid's middle. Raises InputError if it is off the Earth."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
-    longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
+    longitude, latitude = _transform(path, own.epsg, 4326, np.array([x]), np.array([y]))
     if not abs(latitude[0]) <= 90 or not abs(longitude[0]) <= 360:
         raise InputError(path, f"its middle lies at {x:.6g}, {y:.6g}, which is nowhere on earth", "Check its corner")
     return float((longitude[0] + 180) % 360 - 180), float(latitude[0])
@@ -129,8 +138,8 @@ def _local(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
     epsg = utm_epsg(*middle(path, own))
     col, row = own.cols / 2, own.rows / 2
     half = np.array([-0.5, 0.5, 0.0, 0.0])
-    x, y = _on(own.transform, col + half, row + half[::-1])
-    east, north = _transformed(path, own.epsg, epsg, x, y)
+    x, y = _apply(own.transform, col + half, row + half[::-1])
+    east, north = _transform(path, own.epsg, epsg, x, y)
     sides = np.hypot(east[1::2] - east[::2], north[1::2] - north[::2])
     if not np.isfinite(sides).all() or sides.max() > MAX_POSTING_M:
         raise InputError(path, f"its pixels measure {sides.max():.6g} m", "Give an image of 1 to 1000 m")
@@ -153,7 +162,7 @@ def _bounds(path: Path, own: PixelGrid, epsg: int) -> tuple[float, float, float,
     part = np.linspace(0, 1, EDGE_POINTS)
     none, whole = np.zeros(EDGE_POINTS), np.ones(EDGE_POINTS)
     cols, rows = np.concatenate([part, part, none, whole]), np.concatenate([none, whole, part, part])
-    east, north = _transformed(path, own.epsg, epsg, *_on(own.transform, cols * own.cols, rows * own.rows))
+    east, north = _transform(path, own.epsg, epsg, *_apply(own.transform, cols * own.cols, rows * own.rows))
     return float(east.min()), float(north.min()), float(east.max()), float(north.max())
 
 
@@ -166,10 +175,12 @@ class Placing:
 
     def __call__(self, rows: Float64, cols: Float64) -> Places:
         """Return rows and columns of the image for rows and columns of the output grid."""
-        x, y = _transformed(self.path, self.grid.epsg, self.own.epsg, *_on(self.grid.transform, cols + 0.5, rows + 0.5))
-        if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
+        x, y = _transform(
+            self.path, self.grid.epsg, self.own.epsg, *_apply(self.grid.transform, cols + 0.5, rows + 0.5)
+        )
+        if self.degrees:  # Some grids run from 0 to 360, some across the antimeridian.
             x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
-        own_cols, own_rows = _on(~self.own.transform, x, y)
+        own_cols, own_rows = _apply(~self.own.transform, x, y)
         return own_rows - 0.5, own_cols - 0.5
 
     def reach(self) -> tuple[float, float]:
@@ -177,16 +188,16 @@ class Placing:
         row, col = self.grid.rows / 2, self.grid.cols / 2
         rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
-        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # neighbouring images have the same
+        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # Neighbouring images have the same.
 
 
-def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:
+def _apply(transform: Affine, cols: Float64, rows: Float64) -> Places:
     """Apply an affine transform to columns and rows; return x and y."""
     a, b, c, d, e, f = transform[:6]
     return a * cols + b * rows + c, d * cols + e * rows + f
 
 
-def _transformed(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
+def _transform(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
     """Transform x and y from one reference system to another. Raises InputError for positions off the Earth."""
     try:
         east, north = transformer(source, target).transform(x, y)

@@ -19,18 +19,18 @@ from core.errors import InputError
 from core.pixel_grids import PixelGrid
 from core.rasters import Block
 from ingest.readers import raster
-from ingest.readers.images.placement import Placing, grid_out, middle, places_between, resampled
+from ingest.readers.images.placement import Placing, grid_out, middle, places_between, resample
 from ingest.readers.images.scenes import SCALES, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
 
-MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
+MAX_PIXELS = 10**9  # A whole scene at 10 m has about 600 million.
 MAX_TILE_BYTES = 2**28  # is decoded at once
 BLOCK_PIXELS = 4 * 2**20
-PIECE_PIXELS = 512  # side of a resampled piece
-SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many samples, of that side each
+PIECE_PIXELS = 512  # A resampled piece has this side.
+SAMPLES, SAMPLE_PIXELS = 5, 64  # There are 5 x 5 samples of 64 x 64 pixels.
 MAX_DB, MIN_DB, MAX_MEDIAN_DB = 50.0, -100.0, 10.0
-NEGATIVE_SHARE = 0.001  # of values in decibels at least: no scene is all brighter than 0 dB
-FILL_SHARE = 0.05  # so many values of exactly 0 dB are no measurement
+NEGATIVE_SHARE = 0.001  # Decibels are negative at least in this share: no scene is all brighter than 0 dB.
+FILL_SHARE = 0.05  # If more values are exactly 0 dB, they are no measurement.
 
 T = TypeVar("T")
 
@@ -71,9 +71,9 @@ class Raster(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
+def open_raster(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
     """Open a GeoTIFF whose declared size and tile size can be handled; errors become InputError."""
-    with raster.of_sound_size(path, most_pixels) as dataset:
+    with raster.open_of_sound_size(path, most_pixels) as dataset:
         item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
         tile_rows, tile_cols = max(dataset.block_shapes)
         if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
@@ -84,7 +84,7 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
 
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
     """Read the header of a GeoTIFF without its values. Raises InputError for an unusable position or grid."""
-    with opened(path, most_pixels) as dataset:
+    with open_raster(path, most_pixels) as dataset:
         raster.refuse_unplaced(path, dataset)
         crs = dataset.crs
         if not (crs.is_projected or crs.is_geographic):
@@ -114,9 +114,11 @@ def image(path: Path, header: SceneHeader, raster: Raster, scale: str, band: int
 def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Block]:
     """Yield the image as blocks of limited size, except those without values. InputError if there are no others."""
     seen = False
-    with opened(path) as dataset:
+    with open_raster(path) as dataset:
         for block in (
-            _warped(path, dataset, raster, scale, band) if raster.is_resampled else _kept(path, dataset, scale, band)
+            _warp_blocks(path, dataset, raster, scale, band)
+            if raster.is_resampled
+            else _read_blocks(path, dataset, scale, band)
         ):
             if np.isfinite(block.power).any():
                 seen = True
@@ -127,7 +129,7 @@ def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Bl
 
 def sample(path: Path, band: int = 1) -> Float64:
     """Return a sample of a band's known raw values, (n,), from all parts of the image."""
-    with opened(path) as dataset:
+    with open_raster(path) as dataset:
         starts = [
             np.unique(np.linspace(0, max(0, size - SAMPLE_PIXELS), SAMPLES).astype(int)).tolist()
             for size in (dataset.height, dataset.width)
@@ -146,7 +148,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
     if not known.size:
-        return  # the sample holds no value; reading the whole image decides
+        return  # The sample holds no value; reading the whole image decides.
     least, median, most = float(known.min()), float(np.median(known)), float(known.max())
     value_range = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
     if scale != "db":
@@ -168,7 +170,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         raise InputError(path, problem, "Declare it (gdal_edit.py -a_nodata 0)")
 
 
-def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
+def agree(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
     """Return the stated or declared value; None if neither is given. Raises InputError if they differ."""
     if stated and declared and stated != declared:
         problem = f"its {what} is {stated}, but {declared} was declared"
@@ -198,7 +200,7 @@ def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Wi
     return power.astype(np.float32)
 
 
-def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator[Block]:
+def _read_blocks(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator[Block]:
     tile_rows, tile_cols = dataset.block_shapes[band - 1]
     cols = dataset.width
     if tile_rows * cols > BLOCK_PIXELS:
@@ -209,7 +211,7 @@ def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator
         yield Block(row, col, _power(path, dataset, scale, band, window))
 
 
-def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
+def _warp_blocks(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
     """Yield blocks of the output grid, each resampled from the window of the file that it covers."""
     placing = Placing(path, raster.own, raster.grid, raster.degrees)
     reach = placing.reach()
@@ -229,4 +231,4 @@ def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band
         power = _power(path, dataset, scale, band, window)
         if not np.isfinite(power).any():
             continue
-        yield Block(row, col, resampled(power, at[0] - low[0], at[1] - low[1], reach))
+        yield Block(row, col, resample(power, at[0] - low[0], at[1] - low[1], reach))

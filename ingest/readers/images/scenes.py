@@ -28,7 +28,8 @@ GRANULE = re.compile(
 TIME = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
 REPEAT_ORBITS = 175
 FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
-S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; its track must be declared from then on
+# Sentinel-1C changed its phase of the orbit; from then on its track must be declared.
+S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +147,7 @@ class Granule(NamedTuple):
         """The relative orbit; None where unknown."""
         return relative_orbit(self.platform, self.absolute_orbit, self.start)
 
-    def parsed(self, polarisation: str) -> ParsedName:
+    def parse(self, polarisation: str) -> ParsedName:
         """Return the facts that the name states about the image of a polarisation."""
         own = ParsedName(platform=self.platform, mode=self.mode, acquired_at=self.start, polarisation=polarisation)
         return replace(own, track=self.track)

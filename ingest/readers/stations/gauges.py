@@ -15,7 +15,7 @@ from ingest.readers.stations.records import (
     GaugeKind,
     GaugeSeries,
     Row,
-    parsed,
+    parse_number,
     parsed_day,
     parsed_place,
     rows_by_day,
@@ -48,7 +48,7 @@ def _kind(names: set[str]) -> GaugeKind | None:
 
 
 def _row(path: Path, line: int, kind: GaugeKind, values: dict[str, str]) -> Row:
-    day, value = parsed_day(path, line, values["date"]), parsed(path, line, VALUES[kind], values[VALUES[kind]])
+    day, value = parsed_day(path, line, values["date"]), parse_number(path, line, VALUES[kind], values[VALUES[kind]])
     low, high = POSSIBLE[kind]
     if not low <= value <= high:
         problem = f"line {line}: {VALUES[kind]} is {value:g}"

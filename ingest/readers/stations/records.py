@@ -16,13 +16,13 @@ from core.text import distinct_values
 from ingest.readers.context.tables import number, open_text, position
 from ingest.readers.records import Float32
 
-MAX_BYTES = 512 * 2**20  # of text; ten thousand days of one station are about 2 MB
-MAX_SERIES = 20_000  # in one file; there are about as many GNSS stations in the world
+MAX_BYTES = 512 * 2**20  # Ten thousand days of one station are about 2 MB of text.
+MAX_SERIES = 20_000  # The world has about as many GNSS stations as one file may hold.
 MAX_CODE_LENGTH = 40
-MAX_POSITION_MM = 2.1e10  # half the equator; coordinates and heights beyond it are errors of the file
-MAX_DISPLACEMENT_MM = 1e6  # a kilometre; larger displacements are errors of the file
+MAX_POSITION_MM = 2.1e10  # Coordinates and heights beyond half the equator are errors of the file.
+MAX_DISPLACEMENT_MM = 1e6  # Displacements of more than a kilometre are errors of the file.
 MIN_SIGMA_MM, MAX_SIGMA_MM = 1e-4, 1e4
-SAME_DEGREES = 0.01  # two rows of one name this close are one station: names such as "1001" recur elsewhere
+SAME_DEGREES = 0.01  # Two rows of one name this close are one station: names such as "1001" recur elsewhere.
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 
 
@@ -102,7 +102,7 @@ def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
         yield enumerate(iter(lambda: stream.readline(MAX_BYTES), ""), start=1)
 
 
-def parsed(path: Path, line: int, name: str, text: str) -> float:
+def parse_number(path: Path, line: int, name: str, text: str) -> float:
     """Parse a finite number of a line. Raises InputError that names line and column."""
     value = number(text)
     if value is None:
@@ -115,7 +115,7 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 
     unit_mm: length of one unit of the file, mm.
     """
-    length_mm = unit_mm * sum(parsed(path, line, name, text) for text in texts)
+    length_mm = unit_mm * sum(parse_number(path, line, name, text) for text in texts)
     if not abs(length_mm) <= MAX_POSITION_MM:
         problem = f"line {line}: {name} is {' + '.join(text[:20] for text in texts)}, which no place on Earth can have"
         raise InputError(path, problem, "Check the unit, or download or export it again")
@@ -124,7 +124,7 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 
 def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
     """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
-    east = parsed(path, line, "longitude", longitude)
+    east = parse_number(path, line, "longitude", longitude)
     place = position(path, f"{east!r}", latitude, f"line {line}")
     if place is None:
         raise InputError(path, f"line {line}: latitude is {latitude[:40]!r}, not a number", "Export it again")

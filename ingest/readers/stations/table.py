@@ -66,7 +66,7 @@ def table_columns(path: Path) -> set[str]:
 def _technique(names: set[str]) -> StationTechnique | None:
     if "date" not in names:
         return None
-    return next((one for one, columns in COLUMNS.items() if columns[0] in names), None)
+    return next((technique for technique, columns in COLUMNS.items() if columns[0] in names), None)
 
 
 def _row(path: Path, line: int, values: Fields, technique: StationTechnique) -> Row:

@@ -16,7 +16,7 @@ from ingest.readers.stations.records import (
     StationTechnique,
     first_line,
     numbered_lines,
-    parsed,
+    parse_number,
     parsed_mm,
     parsed_place,
     series_of,
@@ -59,7 +59,7 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
 
 def _day(path: Path, line: int, fields: list[str]) -> date:
     """Parse the day, stated as YYMMMDD and as a modified Julian day. Raises InputError if the two differ."""
-    text, julian = fields[1], parsed(path, line, "MJD", fields[3])
+    text, julian = fields[1], parse_number(path, line, "MJD", fields[3])
     try:
         day = date.fromordinal(MODIFIED_JULIAN_0 + int(julian))
         same = text == f"{day.year % 100:02d}{MONTHS[day.month - 1]}{day.day:02d}"

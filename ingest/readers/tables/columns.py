@@ -77,7 +77,7 @@ class Plan:
     geometry_crs: int | str | None = None
     look: float = 1.0
     nodata: float | None = None
-    same: tuple[str, ...] = ()  # columns that must hold one value throughout
+    same: tuple[str, ...] = ()  # These columns must hold one value throughout.
 
     def types(self) -> dict[str, pa.DataType]:
         """Return column -> Arrow type, for all columns that are read."""
@@ -99,7 +99,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
         done += batch.num_rows
 
 
-def after_first_row(source: Source) -> Source:
+def skip_first_row(source: Source) -> Source:
     """Return a table without its first row, which holds dates and is no point."""
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
@@ -144,9 +144,13 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
 def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.0) -> NDArray[np.float64]:
     """Return the unit vector from the ground to the satellite: (3, n) east, north, up.
 
-    incidence_deg: from the vertical at the ground; heading_deg: of the flight, clockwise from north; look: +1 to the
-    right of the track, -1 to the left. A right-looking satellite stands 90 degrees left of its heading as seen from
-    the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9.
+    A right-looking satellite stands 90 degrees left of its heading as seen from the ground. Hanssen 2001, Radar
+    Interferometry, doi 10.1007/0-306-47633-9.
+
+    Args:
+        incidence_deg: Angle from the vertical at the ground.
+        heading_deg: Direction of flight, clockwise from north.
+        look: +1 if the satellite looks to the right of its track, -1 to the left.
     """
     theta, heading = np.radians(incidence_deg), np.radians(heading_deg)
     sine = np.sin(theta)
@@ -316,8 +320,8 @@ class _Rows:
         longitude[lost] = latitude[lost] = np.nan
         return longitude, latitude
 
-    def _check_agree(self, one: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
-        apart = np.abs(one[0] - other[0]) * np.cos(np.radians(one[1])) + np.abs(one[1] - other[1])
+    def _check_agree(self, places: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
+        apart = np.abs(places[0] - other[0]) * np.cos(np.radians(places[1])) + np.abs(places[1] - other[1])
         if (apart[np.isfinite(apart)] > AGREE_DEG).any():
             raise InputError(
                 self.path,

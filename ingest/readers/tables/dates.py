@@ -16,12 +16,12 @@ from core.errors import InputError
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import FEW_ROWS, PLACE, Source
 
-MATLAB_DAYS_BEFORE_YEAR_1 = 366  # its day 1 is the first of January of the year 0
+MATLAB_DAYS_BEFORE_YEAR_1 = 366  # Day 1 of MATLAB is the first of January of the year 0.
 EXCEL_DAY_0 = date(1899, 12, 30)
 YEARS = range(1970, 2101)
 RADAR_YEARS = range(1985, 2101)  # Names of columns that are dates lie in the years of radar satellites.
 MIN_DATES = 3  # columns that look alike; fewer are taken for dates only under a prefix that says so
-NOTATIONS: dict[str, Callable[[float], date]] = {  # of days in a first row
+NOTATIONS: dict[str, Callable[[float], date]] = {  # A table's first row may name days in these notations.
     "matlab": lambda number: date.fromordinal(math.floor(number) - MATLAB_DAYS_BEFORE_YEAR_1),
     "excel": lambda number: EXCEL_DAY_0 + timedelta(days=math.floor(number)),
     "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
@@ -82,7 +82,7 @@ _LENGTHS = {
 }  # fmt: skip
 
 
-def _by_pattern(pattern: str) -> Callable[[str], date]:
+def _date_parser(pattern: str) -> Callable[[str], date]:
     return lambda text: datetime.strptime(text, pattern).date()  # noqa: DTZ007 (a day has no time zone)
 
 
@@ -95,30 +95,30 @@ def _decimal_year(text: str) -> date:
 
 # name -> parser; separators between the parts are "-", except the point of a decimal year
 FORMS: dict[str, Callable[[str], date]] = {
-    "YYYYMMDD": _by_pattern("%Y%m%d"),
-    "DDMMYYYY": _by_pattern("%d%m%Y"),
-    "MMDDYYYY": _by_pattern("%m%d%Y"),
-    "YYYY-MM-DD": _by_pattern("%Y-%m-%d"),
-    "DD-MM-YYYY": _by_pattern("%d-%m-%Y"),
-    "MM-DD-YYYY": _by_pattern("%m-%d-%Y"),
-    "DD-MM-YY": _by_pattern("%d-%m-%y"),
-    "MM-DD-YY": _by_pattern("%m-%d-%y"),
-    "YY-MM-DD": _by_pattern("%y-%m-%d"),
-    "YYYYDDD": _by_pattern("%Y%j"),
-    "YYYY-DDD": _by_pattern("%Y-%j"),
-    "YYDDD": _by_pattern("%y%j"),
-    "DDMMMYYYY": _by_pattern("%d%b%Y"),
-    "DD-MMM-YYYY": _by_pattern("%d-%b-%Y"),
-    "DDMMMYY": _by_pattern("%d%b%y"),
-    "DD-MMM-YY": _by_pattern("%d-%b-%y"),
-    "YYMMDD": _by_pattern("%y%m%d"),
-    "DDMMYY": _by_pattern("%d%m%y"),
-    "MMM-YYYY": _by_pattern("%b-%Y"),
-    "MMM-YY": _by_pattern("%b-%y"),
-    "MMMYYYY": _by_pattern("%b%Y"),
-    "MMMYY": _by_pattern("%b%y"),
-    "YYYYMM": _by_pattern("%Y%m"),
-    "YYYY-MM": _by_pattern("%Y-%m"),
+    "YYYYMMDD": _date_parser("%Y%m%d"),
+    "DDMMYYYY": _date_parser("%d%m%Y"),
+    "MMDDYYYY": _date_parser("%m%d%Y"),
+    "YYYY-MM-DD": _date_parser("%Y-%m-%d"),
+    "DD-MM-YYYY": _date_parser("%d-%m-%Y"),
+    "MM-DD-YYYY": _date_parser("%m-%d-%Y"),
+    "DD-MM-YY": _date_parser("%d-%m-%y"),
+    "MM-DD-YY": _date_parser("%m-%d-%y"),
+    "YY-MM-DD": _date_parser("%y-%m-%d"),
+    "YYYYDDD": _date_parser("%Y%j"),
+    "YYYY-DDD": _date_parser("%Y-%j"),
+    "YYDDD": _date_parser("%y%j"),
+    "DDMMMYYYY": _date_parser("%d%b%Y"),
+    "DD-MMM-YYYY": _date_parser("%d-%b-%Y"),
+    "DDMMMYY": _date_parser("%d%b%y"),
+    "DD-MMM-YY": _date_parser("%d-%b-%y"),
+    "YYMMDD": _date_parser("%y%m%d"),
+    "DDMMYY": _date_parser("%d%m%y"),
+    "MMM-YYYY": _date_parser("%b-%Y"),
+    "MMM-YY": _date_parser("%b-%y"),
+    "MMMYYYY": _date_parser("%b%Y"),
+    "MMMYY": _date_parser("%b%y"),
+    "YYYYMM": _date_parser("%Y%m"),
+    "YYYY-MM": _date_parser("%Y-%m"),
     "decimal years": _decimal_year,
     "years": lambda text: date(int(text), 7, 2),  # the middle of the year
     "MATLAB's day numbers": lambda text: NOTATIONS["matlab"](int(text)),
@@ -148,9 +148,9 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
         problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or two are of one day"
         raise InputError(path, problem, 'State their form in a mapping, such as dates = "D%Y%m%d"')
     if len(set(map(tuple, (reading.items() for reading in fitting.values())))) > 1:
-        (one, first), (other, second) = list(fitting.items())[:2]
+        (form, first), (other, second) = list(fitting.items())[:2]
         name = next(name for name in first if first[name] != second[name])
-        problem = f"column {name!r:.40} may be {first[name]} ({one}) or {second[name]} ({other})"
+        problem = f"column {name!r:.40} may be {first[name]} ({form}) or {second[name]} ({other})"
         raise InputError(path, problem, 'State which in a mapping, such as dates = "%d/%m/%Y"')
     if fitting:
         return next(iter(fitting.values()))
@@ -184,7 +184,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
     readings = {}
     for form, parse in FORMS.items():
         try:
-            reading = {name: parse(_spelled(form, text)) for name, text in texts.items()}
+            reading = {name: parse(_spell(form, text)) for name, text in texts.items()}
         except (ValueError, OverflowError):
             continue
         rising = dict(sorted(reading.items(), key=lambda item: item[1]))
@@ -196,7 +196,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
     return readings
 
 
-def _spelled(form: str, text: str) -> str:
+def _spell(form: str, text: str) -> str:
     """Return a text with the separators of a form. Raises ValueError if it has another number of letters."""
     spelled = text if form == "decimal years" else re.sub(r"[-_/. ]", "-", text)
     spelled = re.sub(r"[^\W\d]{3,}", _month, spelled)

@@ -30,8 +30,8 @@ TITLE = "Table"
 ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
-MAX_UNREAD = 5  # columns alike: of more, a person may have expected that they are read
-SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
+MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
+SAMPLED_PLACES = 100_000  # So many places show a grid and are read in a moment.
 
 
 def recognises(path: Path) -> bool:
@@ -67,7 +67,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         stated = mapping.layout_of(source.names) or stated
     plans = mapping.plans_of(path, source, stated, declared)
     if stated.date_row is not None:
-        source = columns.after_first_row(source)
+        source = columns.skip_first_row(source)
     return tuple(_field(path, source, plan, stated, declared) for plan in plans)
 
 
@@ -83,7 +83,7 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
         component=plan.component,
         dates=days or declared.period or _period(declared.mapping, stated),
         has_series=bool(plan.dates),
-        track=gate.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
+        track=gate.agree(path, "track", {"--track": declared.track, "the mapping": stated.track}),
         direction=Direction(stated.direction) or seen,
         posting_m=cells.posting_m,
         grid_epsg=cells.epsg,
@@ -154,7 +154,7 @@ def csv_source(path: Path, declared: Declaration | None = None) -> Source:
     text_table.refuse_cut_off(path)
     note = ""
     if not table.is_headed and declared is not None:
-        table, note = _in_the_order_of_gmt(path, table, declared)
+        table, note = _name_gmt_columns(path, table, declared)
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         few = rows <= columns.FEW_ROWS
@@ -163,7 +163,7 @@ def csv_source(path: Path, declared: Declaration | None = None) -> Source:
     return Source("CSV", table.names, batches, note=note)
 
 
-def _in_the_order_of_gmt(path: Path, table: Table, declared: Declaration) -> tuple[Table, str]:
+def _name_gmt_columns(path: Path, table: Table, declared: Declaration) -> tuple[Table, str]:
     """Name the first columns of a table without a header longitude, latitude and velocity, and say so.
 
     GMT, StaMPS and GMTSAR write "lon lat value". Raises InputError unless unit and sign are declared, and the suffix

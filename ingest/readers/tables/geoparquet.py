@@ -23,7 +23,7 @@ SUFFIXES = frozenset({".parquet", ".geoparquet"})
 MAGIC = b"PAR1"
 MAX_ROWS = 10**9
 MAX_GROUP_BYTES = 4 * 2**30
-BOMB_BYTES = 64 * 2**20  # below it, no ratio of packing does harm
+BOMB_BYTES = 64 * 2**20  # Smaller files do no harm, however tightly they are packed.
 REMEDY = "Export it again as GeoParquet"
 _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
@@ -46,7 +46,7 @@ def is_parquet(path: Path) -> bool:
 
 def source(path: Path) -> Source:
     """Open a Parquet file as a table. Raises InputError."""
-    with _opened(path) as file:
+    with _open(path) as file:
         schema = file.schema_arrow
         doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if doubled:
@@ -62,7 +62,7 @@ def source(path: Path) -> Source:
 
 
 @contextmanager
-def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
+def _open(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
     """Open a file whose declared sizes are plausible; columns `texts` stay dictionary-encoded until checked."""
     try:
         with pq.ParquetFile(
@@ -135,7 +135,7 @@ def _batches(
     texts = tuple(name for name, kind in types.items() if kind == TEXT)
     wkb = (geometry.name,) if geometry and geometry.encoding == "wkb" else ()
     wanted = [*types, *([geometry.name] if geometry else [])]
-    with _opened(path, (*texts, *wkb)) as file:
+    with _open(path, (*texts, *wkb)) as file:
         for batch in file.iter_batches(batch_size=rows, columns=wanted):
             arrays = {name: typed_array(path, name, batch.column(name), kind) for name, kind in types.items()}
             if geometry:

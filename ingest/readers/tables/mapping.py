@@ -121,7 +121,7 @@ class Mapping:
     licence: str = ""
     tile: str = ""
     release: str = ""
-    by: str = "the mapping"  # who states all this, in errors
+    by: str = "the mapping"  # Errors name this as the source of the mapping.
 
 
 # Tables whose makers always write the same columns, units and signs: names that tell them (as `plain` gives them) and
@@ -177,7 +177,7 @@ def mapping_of(path: Path | None) -> Mapping:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
         raise InputError(path, f"it cannot be read as TOML ({fault})", EXAMPLE) from fault
-    known = {one.name for one in fields(Mapping)} - {"by"}
+    known = {attribute.name for attribute in fields(Mapping)} - {"by"}
     for name, value in content.items():
         if name not in known:
             raise InputError(path, f"{name!r} is no key of a mapping", f"Use {', '.join(sorted(known))}")
@@ -201,7 +201,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
             raise InputError(path, f"{name!r} is not a table", f"Write [{name}] and its lines below")
         for role, entry in value.items():
             if role not in ROLES or (name == "constants" and role == "pid"):
-                raise InputError(path, f"{role!r} is nothing that a point has", f"Use {', '.join(ROLES)}")
+                raise InputError(path, f"{role!r} is no property of a point", f"Use {', '.join(ROLES)}")
             if not isinstance(entry, kind) or isinstance(entry, bool):
                 raise InputError(path, f"{role} = {entry!r} is not what [{name}] holds", EXAMPLE)
         return
@@ -302,7 +302,7 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
         units = _units(path, velocity, bool(dates), stated, declared)
         found = {unit_in(name) for name in dates} - {""}
         of_columns = {f"column {name!r}": unit_in(name) for name in list(dates)[:1] if len(found) == 1}
-        length = gate.agreed(path, "unit of its series", {"the mapping": stated.series} | of_columns)
+        length = gate.agree(path, "unit of its series", {"the mapping": stated.series} | of_columns)
         per_unit = MM_PER_LENGTH.get(length or units.unit.removesuffix("/yr"))
         if dates and per_unit is None:
             raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')

@@ -17,13 +17,13 @@ from ingest.readers.records import Float64
 
 WGS84 = Geod(ellps="WGS84")
 MAX_COORDINATE_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
-FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
+FINEST_M = 20.0  # Closer steps are those of rounded coordinates, or of the radar's own pixels.
 NEIGHBOURS = 8
 MIN_POINTS = 50
-MAX_SAMPLED = 5_000  # of the places, spread evenly: as sure as all, and soon done
+MAX_SAMPLED = 5_000  # So many places, spread evenly, give as sure a spacing as all, and soon.
 MIN_PAIRS = 20  # along each axis
 NEAR_STEPS = 2.5
-TOLERANCE = 0.1  # of a step: cells are given with rounded coordinates; 4 % of chance offsets are within it
+TOLERANCE = 0.1  # Cells have rounded coordinates; only 4 % of chance offsets lie within this share of a step.
 MIN_SHARE = 0.9
 ALIGNED_DEG = 0.1
 

@@ -30,8 +30,8 @@ SUFFIXES = TEXTS | {".zip"}
 MAX_SIDE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
 SAMPLE_BYTES = 2**17
-MAX_COLUMNS = 20_000  # six days apart, that is three centuries
-BLOCK_BYTES = 4 * 2**20  # of text; what fits a cache is parsed fastest
+MAX_COLUMNS = 20_000  # Dates six days apart would fill three centuries.
+BLOCK_BYTES = 4 * 2**20  # Text that fits a cache is parsed fastest.
 MAX_LINE_BYTES = 16 * 2**20
 PARSERS = min(4, os.cpu_count() or 1)
 DATE_NAME = re.compile(r"[12]\d{7}")
@@ -202,7 +202,7 @@ def _layout(path: Path, lines: list[str]) -> Table:
     rows = [(at, line) for at, line in rows if not line.lstrip().startswith(COMMENTS)]  # A comment may stand behind.
     if not rows and not comments:
         raise InputError(path, "the table is empty", "Export it again")
-    if not rows:  # a header that begins like a comment, and nothing below it
+    if not rows:  # The header may begin like a comment, with nothing below it.
         comments, rows = comments[:-1], comments[-1:]
     delimiter, width = _delimiter([line for _, line in rows])
     cells = [(at, [cell.strip() for cell in _fields(line, delimiter)]) for at, line in rows]
@@ -342,11 +342,11 @@ def record_batches(
             waiting.append((pool.submit(parse, block), block))
             if len(waiting) <= PARSERS:
                 continue
-            for batch in _parsed(path, table, types, done, *waiting.popleft()):
+            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
                 done += batch.num_rows
                 yield batch
         while waiting:
-            for batch in _parsed(path, table, types, done, *waiting.popleft()):
+            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
                 done += batch.num_rows
                 yield batch
 
@@ -416,7 +416,7 @@ def _is_comment(row: pa_csv.InvalidRow) -> str:
     return "skip" if row.text.lstrip().startswith(COMMENTS) else "error"
 
 
-def _parsed(
+def _parse_block(
     path: Path,
     table: Table,
     types: Mapping[str, pa.DataType],

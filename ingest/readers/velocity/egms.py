@@ -28,7 +28,7 @@ EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
 L3_POSTING_M = 100.0
-HEAD_BYTES = 2**20  # of the table, read at once for its first points
+HEAD_BYTES = 2**20  # So much of the table is read at once for its first points.
 
 # role -> the names that releases have used
 ALIASES = {role: (role,) for role in ("pid", *columns.PLACES, *columns.LOS_VECTOR, "temporal_coherence")} | {
@@ -72,7 +72,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         text_table.require(path, source.names, (*columns.LOS_VECTOR, "latitude", "longitude"), REMEDY)
     named = {role: name for role, names in ALIASES.items() for name in reversed(names) if name in source.names}
     plan = columns.Plan(named, dates, component, velocity_factor=1.0, series_factor=1.0, epsg=EPSG)
-    first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # degrees and metres must agree here
+    first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # Degrees and metres must agree here.
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
     if component is records.Component.LOS:
@@ -137,7 +137,7 @@ def _read_grid(path: Path) -> records.VelocityField:
     component = raster.COMPONENT_OF_SIGN[SIGN_OF_GRID[name["component"]]]
     header = _header(path, {}, "L3", component, _period(name["release"]), records.Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
-    with raster.opened(path) as dataset:
+    with raster.open_geotiff(path) as dataset:
         if raster.epsg_of(path, dataset) != EPSG:
             problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, problem, "Give the grid as it was published")
@@ -166,12 +166,12 @@ def _level_and_component(path: Path, names: list[str], declared: records.Declara
     if "los_east" in names:
         name = L2_NAME.match(path.name)
         return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), records.Component.LOS
-    if "latitude" in names or "track_angle" in names:  # a level 2 table that lost its line of sight
+    if "latitude" in names or "track_angle" in names:  # This is a level 2 table that lost its line of sight.
         raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     named = SIGN_OF_GRID[name["component"]] if name else None
     chosen = declared.positive if declared.positive in SIGN_OF_GRID.values() else None
-    sign = gate.agreed(path, "positive direction", {"its name": named, "--positive": chosen})
+    sign = gate.agree(path, "positive direction", {"its name": named, "--positive": chosen})
     if sign is None:
         problem = "an EGMS L3 table whose name no longer states whether it is vertical or east-west"
         raise InputError(path, problem, "Add --positive up (L3_.._U) or --positive east (L3_.._E)")

@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from core.errors import InputError
 from ingest.readers import gate, raster
-from ingest.readers.raster import opened
+from ingest.readers.raster import open_geotiff
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated, Technique, VelocityField
 
 NAME = "geotiff"
@@ -20,7 +20,7 @@ TITLE = "GeoTIFF"
 ORDER = 900
 SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
-TRACKED_UNITS = {"m/day"}  # never used for phase measurements
+TRACKED_UNITS = {"m/day"}  # Phase measurements are never given in these units.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
 _LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
 OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}
@@ -52,7 +52,7 @@ def refuse_other_layer(path: Path, unit: str = "") -> None:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
-    with opened(path) as dataset:
+    with open_geotiff(path) as dataset:
         stated = raster.unit_of(dataset)
         refuse_other_layer(path, stated)
         _refuse_other_kinds(path, dataset)
@@ -90,7 +90,7 @@ def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
 
 def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
     """Return the only band as a velocity field with a given header; values are read later."""
-    with opened(path) as dataset:  # refuse what cannot be used before its points are read
+    with open_geotiff(path) as dataset:  # Refuse what cannot be used before its points are read.
         epsg = raster.epsg_of(path, dataset)
         _refuse_other_kinds(path, dataset)
         pixels = dataset.width * dataset.height
@@ -102,7 +102,7 @@ def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
 
 
 def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
-    with opened(path) as dataset:
+    with open_geotiff(path) as dataset:
         epsg = raster.epsg_of(path, dataset)
         lines = max(1, BLOCK_PIXELS // dataset.width)
         for first in range(0, dataset.height, lines):

@@ -75,11 +75,11 @@ class Netcdf(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Netcdf]:
+def open_netcdf(path: Path) -> Iterator[Netcdf]:
     """Open a NetCDF file of either version. Raises InputError for a damaged one."""
     with ExitStack() as stack:
         try:
-            file = hdf5.opened(path) if not _is_classic(path) else scipy.io.netcdf_file(path, mmap=True)
+            file = hdf5.open_file(path) if not _is_classic(path) else scipy.io.netcdf_file(path, mmap=True)
         except DAMAGED as fault:
             raise InputError(path, f"it cannot be read as NetCDF ({fault})", hdf5.REMEDY) from fault
         yield Netcdf(path, stack.enter_context(file))
@@ -118,7 +118,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all grids; pixels are read later, in batches. Raises InputError."""
-    velocity, series, stated_units = _in_folder(path) if path.is_dir() else _in_file(path)
+    velocity, series, stated_units = _find_in_folder(path) if path.is_dir() else _find_in_file(path)
     if velocity and path.is_file() and DISPLACED.fullmatch(path.name):
         problem = "by its name it holds the displacement of one date or pair, not velocities"
         raise InputError(
@@ -179,20 +179,20 @@ class Motion(NamedTuple):
     units: dict[str, str]
 
 
-def _in_folder(path: Path) -> Motion:
+def _find_in_folder(path: Path) -> Motion:
     """Return GMTSAR's velocity and displacements; grids `*_ll` where there are others too."""
     matches = [match for name in names_in(path) if (match := VELOCITY.fullmatch(name) or DATED.fullmatch(name))]
     chosen = [match for match in matches if match["ll"]] or matches
     dated = sorted((_day(path / match[0], match), path / match[0]) for match in chosen if match.re is DATED)
     if len(dated) > MAX_DATES:
         raise InputError(path, f"it holds {len(dated):,} dates, more than {MAX_DATES:,}", "Leave some of them out")
-    found = {day: _in_file(file) for day, file in dated} if len(dated) > 1 else {}
+    found = {day: _find_in_file(file) for day, file in dated} if len(dated) > 1 else {}
     series = {day: motion.velocity for day, motion in found.items() if motion.velocity}
     stated = {unit for motion in found.values() for unit in motion.units.values() if unit}
     velocity = next((path / match[0] for match in chosen if match.re is VELOCITY), None)
     if velocity is None:
         return Motion(None, series, {name: name for name in stated} or {"GMTSAR": "mm"})
-    of_velocity = _in_file(velocity)
+    of_velocity = _find_in_file(velocity)
     units = {"GMTSAR": next(iter(of_velocity.units.values())) or "mm/yr"}
     return Motion(of_velocity.velocity, series, units | {f"displacements in {unit}": f"{unit}/yr" for unit in stated})
 
@@ -208,10 +208,10 @@ def _day(path: Path, named: re.Match[str]) -> date:
         raise InputError(path, f"its name holds an invalid date ({fault})", "Name it YYYYMMDD_ll.grd") from fault
 
 
-def _in_file(path: Path) -> Motion:
+def _find_in_file(path: Path) -> Motion:
     """Return the only velocity, or displacements by date, of a file. Raises InputError."""
     refuse_other_layer(path)
-    with opened(path) as held:
+    with open_netcdf(path) as held:
         shapes = held.shapes()
         x, y = _axes(path, shapes)
         grids = {name: shape for name, shape in shapes.items() if shape[-2:] == shapes[y] + shapes[x]}
@@ -265,7 +265,7 @@ def _dates(path: Path, held: Netcdf, name: str) -> tuple[date, ...]:
 
 def _grid(layer: Layer) -> Grid:
     path = layer.path
-    with opened(path) as held:
+    with open_netcdf(path) as held:
         shapes = held.shapes()
         axes = _axes(path, shapes)
         epsg = GEOGRAPHIC
@@ -282,7 +282,7 @@ def _batches(grid: Grid, layers: list[Layer], days: tuple[date, ...], units: gat
     """Yield points. layers: the displacement of each day, and before them the velocity, if there is one."""
     has_velocity = len(layers) > len(days)
     with ExitStack() as stack:
-        files = {path: stack.enter_context(opened(path)) for path in dict.fromkeys(layer.path for layer in layers)}
+        files = {path: stack.enter_context(open_netcdf(path)) for path in dict.fromkeys(layer.path for layer in layers)}
         for rows in hdf5.row_blocks(grid.rows, grid.cols, len(layers)):
             # file: mm or as stated or declared; ours: mm, positive toward the satellite, up, east or north
             values = np.stack([layer.read(files[layer.path], rows) for layer in layers]) * np.float32(units.factor)

@@ -37,10 +37,10 @@ NAME = "gunw"
 TITLE = "ARIA/NISAR GUNW"
 ORDER = 120
 SUFFIXES = hdf5.SUFFIXES
-MAX_FILES = 800  # each stays open while a folder is read
+MAX_FILES = 800  # Each stays open while a folder is read.
 PHASE = "unwrappedPhase"
 WATER = 100  # NISAR: the first of three digits is 1 on water; the others are numbers of subswaths
-MAX_COARSE = 10**6  # nodes of the grid of lines of sight; a frame has some hundreds
+MAX_COARSE = 10**6  # The grid of lines of sight of a frame has some hundreds of nodes.
 LIGHT_M_S = 299_792_458.0
 WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
 ARIA_NAME = re.compile(r"S1-GUNW-(?P<way>[AD])-[RL]-(?P<track>\d{3})-\w+-(?P<first>\d{8})_(?P<second>\d{8})-.*")
@@ -103,7 +103,7 @@ class Pair(NamedTuple):
     wavelength_m: float
     phase: "Layer"
     coherence: "Layer | None"
-    sight: "tuple[View, View]"
+    sight: "tuple[LineOfSightPart, LineOfSightPart]"
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Layer(Image):
 
 
 @dataclass(frozen=True)
-class View(Image):
+class LineOfSightPart(Image):
     """One part of the line of sight, on a coarse grid, interpolated to pixels. first, step: of its nodes, y and x."""
 
     part: Float64
@@ -172,7 +172,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     with ExitStack() as opened:
         pairs = _pairs(path, opened)
         stack, facts = _stack(path, pairs), pairs[-1].facts
-        grid = stacks.checked(stack)
+        grid = stacks.check(stack)
     is_aria = facts.look > 0
     by = (
         "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
@@ -202,7 +202,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 def _batches(path: Path) -> Iterator[PointBatch]:
     with ExitStack() as opened:
         stack = _stack(path, _pairs(path, opened))
-        yield from stacks.batches(stack, stacks.checked(stack))
+        yield from stacks.batches(stack, stacks.check(stack))
 
 
 def _files(path: Path) -> list[Path]:
@@ -217,7 +217,7 @@ def _pairs(path: Path, opened: ExitStack) -> list[Pair]:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     pairs = []
     for file in files:
-        content = opened.enter_context(hdf5.opened(file))
+        content = opened.enter_context(hdf5.open_file(file))
         pairs.append(_nisar(file, content) if NISAR.data in content else _aria(file, content))
     for what in ("track", "direction", "look", "polarisation"):
         found = sorted({str(getattr(pair.facts, what)) for pair in pairs})
@@ -302,7 +302,7 @@ def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
         sine, azimuth = np.sin(np.radians(east)), np.radians(north)
         east, north = sine * np.cos(azimuth), sine * np.sin(azimuth)
     (first_y, step_y), (first_x, step_x) = (evenly(path, *node) for node in zip(nodes[1:], places, strict=True))
-    views = (View(path, grid, part, (first_y, first_x), (step_y, step_x)) for part in (east, north))
+    views = (LineOfSightPart(path, grid, part, (first_y, first_x), (step_y, step_x)) for part in (east, north))
     length = hdf5.scalar(path, file, at.length)
     wavelength_m = length if at is ARIA else LIGHT_M_S / max(length, 1.0)
     if not WAVELENGTHS_M[0] < wavelength_m < WAVELENGTHS_M[1]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import InputError
 from ingest.readers import files, raster
-from ingest.readers.gate import agreed
+from ingest.readers.gate import agree
 from ingest.readers.records import Component, Declaration, Float32, VelocityField
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
@@ -61,7 +61,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
     stack, pol = _stack(path)
-    grid = stacks.checked(stack)
+    grid = stacks.check(stack)
     named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
     burst = named["place"] if named and "_" in named["place"] else ""
     track = int(named["track"]) if named and named["track"] else None
@@ -71,7 +71,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         {"layer": _layer_of(stack.pairs[0].phase.name) or ""} | ({"burst": burst} if burst else {}),
         source_format=NAME,
         level="interferograms" if len(stack.pairs) > 1 else "pair",
-        track=agreed(path, "track", {"--track": declared.track, "its name": track}),
+        track=agree(path, "track", {"--track": declared.track, "its name": track}),
         direction=stacks.direction(stack, grid),
         polarisation=pol,
         attribution=ATTRIBUTION,
@@ -139,7 +139,7 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         component=chosen.component,
         look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
-        referenced=not alone,  # one product keeps the reference point that it was unwrapped from
+        referenced=not alone,  # One product keeps the reference point that it was unwrapped from.
     ), "/".join(sorted(pols))
 
 

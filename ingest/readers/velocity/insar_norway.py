@@ -19,7 +19,7 @@ TITLE = "InSAR Norway"
 ORDER = 70
 SUFFIXES = text_table.SUFFIXES
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
-LICENCE = ""  # not stated in the file: --licence
+LICENCE = ""  # The file does not state its licence (--licence).
 NAMES = {
     "pid": "pointid",
     "longitude": "longitude",
@@ -59,7 +59,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         component=Component.LOS,
         dates=tuple(plan.dates.values()),
         has_series=bool(plan.dates),
-        track=gate.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
+        track=gate.agree(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=Direction.from_los_east(first.los_east),
         attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
         licence=LICENCE,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ingest.readers.records import Float32, Float64
 
-FREQUENT = 64  # a pattern of more pixels is solved by itself
-MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
+FREQUENT = 64  # A pattern of more pixels is solved by itself.
+MATRIX_VALUES = 2**21  # The matrices that are inverted at a time take 16 MiB.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +45,17 @@ def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> 
             return piece.T
 
 
-def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_per_mm: float) -> Inverted:
-    """Invert a network to series. change_mm: (m, n), from the first to the second date of each pair, NaN unknown.
+def invert(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_per_mm: float) -> Inverted:
+    """Invert a network of interferograms to series.
 
-    pairs: (m, 2), indices of dates. Pixels that miss the same pairs are solved together. If a pixel's pairs form
-    unconnected parts, only the part with most dates is kept; it starts at zero. radians_per_mm: phase of a millimetre.
+    Pixels that miss the same pairs are solved together. If a pixel's pairs form unconnected parts, only the part with
+    most dates is kept; it starts at zero.
+
+    Args:
+        change_mm: (m, n), from the first to the second date of each pair, NaN unknown.
+        pairs: (m, 2), indices of dates.
+        n_dates: Number of dates.
+        radians_per_mm: Phase of a millimetre.
     """
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))
@@ -68,7 +74,7 @@ def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians
     groups = [np.array([number]) for number in frequent]
     groups += [rare[first : first + at_once] for first in range(0, rare.size, at_once)]
     for group in groups:
-        solver = _Solver.of(patterns[group], pairs, n_dates)
+        solver = _Solver.prepare(patterns[group], pairs, n_dates)
         pixels = np.concatenate([members[number] for number in group])
         part = np.repeat(np.arange(group.size), [members[number].size for number in group])
         for some in np.array_split(np.arange(pixels.size), -(-pixels.size // at_once) if group.size > 1 else 1):
@@ -91,7 +97,7 @@ class _Solver(NamedTuple):
     inverse: Float64
 
     @classmethod
-    def of(cls, known: NDArray[np.bool_], pairs: NDArray[np.int64], n_dates: int) -> "_Solver":
+    def prepare(cls, known: NDArray[np.bool_], pairs: NDArray[np.int64], n_dates: int) -> "_Solver":
         piece = pieces(pairs, known, n_dates)
         sizes = np.stack([(piece == name).sum(axis=1) for name in range(n_dates)])  # (names, u)
         dates = piece == sizes.argmax(axis=0)[:, None]

@@ -70,7 +70,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
     if path.is_dir():
         raise InputError(path, "an ITS_LIVE datacube of many pairs (Zarr)", ONE_PAIR)
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         ice = _ice(path, file, declared)
         is_named = "ITS_LIVE" in path.name or "ITS_LIVE" in str(hdf5.attributes(path, file)) or ice.level == "pair"
         stated = hdf5.attributes(path, file, "img_pair_info") if ice.level == "pair" else {}
@@ -160,7 +160,7 @@ def _days(path: Path, stated: dict[str, str]) -> tuple[date, date]:
 
 def _batches(ice: Ice, component: Component) -> Iterator[PointBatch]:
     path, grid = ice.path, ice.grid
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         lines = max(1, BLOCK_PIXELS // grid.cols)
         for first in range(0, grid.rows, lines):
             block = slice(first, min(first + lines, grid.rows))

@@ -20,7 +20,7 @@ from ingest.readers import gate, hdf5, raster
 from ingest.readers.files import names_in
 from ingest.readers.records import Declaration, FieldHeader, PointBatch, Stated, VelocityField
 from ingest.readers.slopes import slope_mm_yr
-from ingest.readers.velocity.interferograms import inverted
+from ingest.readers.velocity.interferograms import invert
 from ingest.readers.velocity.stacks import MAX_PAIRS
 
 NAME = "kfts"
@@ -88,7 +88,7 @@ def _stacks_in(path: Path) -> list[Path]:
 
 
 def _stack(path: Path) -> Stack:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         name = next(name for name in PHASES if name in file)
         shape, network = hdf5.shape_of(path, file, name), hdf5.shape_of(path, file, "Jmat")
         ordinals = hdf5.coordinates(path, file, "dates")
@@ -114,7 +114,7 @@ def _batches(
     rows, cols = stacks[0].shape[1:]
     longitude, latitude = (np.fromfile(place, "<f4").reshape(rows, cols).astype(np.float64) for place in places)
     with ExitStack() as opened:
-        files = [opened.enter_context(hdf5.opened(stack.path)) for stack in stacks]
+        files = [opened.enter_context(hdf5.open_file(stack.path)) for stack in stacks]
         for block in hdf5.row_blocks(rows, cols, len(network)):
             parts = [
                 hdf5.numbers(stack.path, file, stack.name, (slice(None), block))
@@ -124,7 +124,8 @@ def _batches(
             row, col = np.nonzero(np.isfinite(phase).any(axis=0))
             # file: mm, first date less second; ours: mm, from the first to the second, positive toward the satellite
             change = -phase[:, row, col].astype(np.float64) * units.factor
-            solved = inverted(change, network, len(days), radians_per_mm=1.0)  # without a wavelength, no coherence
+            # Without a wavelength there is no coherence.
+            solved = invert(change, network, len(days), radians_per_mm=1.0)
             row, series = row + block.start, solved.displacement_mm
             known = {"rmse_mm": solved.rmse_mm, "displacement_mm": series}
             velocity, at = slope_mm_yr(series, days), (row, col)

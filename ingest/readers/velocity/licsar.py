@@ -18,11 +18,12 @@ from ingest.readers.velocity import stacks
 NAME = "licsar"
 TITLE = "LiCSAR"
 ORDER = 130
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
 FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
-PAIR_FOLDERS = ("GEOC", "interferograms", ".")  # of LiCSBAS, of the portal, and their own inside
+# LiCSBAS and the portal keep pairs in these; else they lie in the folder itself.
+PAIR_FOLDERS = ("GEOC", "interferograms", ".")
 SIDE_FOLDERS = (".", "GEOC", "metadata", "..", "../metadata")
 ATTRIBUTION = "COMET-LiCSAR, contains modified Copernicus Sentinel data, analysed by the Centre for COMET"
 LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Sentinel data terms"
@@ -36,7 +37,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all interferograms; series are inverted later, in batches. Raises InputError."""
     stack = _stack(path)
-    grid = stacks.checked(stack)
+    grid = stacks.check(stack)
     frame = _frame(path)
     header = stacks.header_of(
         stack,
@@ -89,7 +90,7 @@ def _side(path: Path, layer: str) -> Path | None:
     for name in SIDE_FOLDERS:
         if name.startswith("..") and path.name not in PAIR_FOLDERS:
             continue
-        image = stacks.named(path / name, f"*geo.{layer}.tif")
+        image = stacks.only_match(path / name, f"*geo.{layer}.tif")
         if image:
             return image
     return None
@@ -97,10 +98,10 @@ def _side(path: Path, layer: str) -> Path | None:
 
 def _look_vectors(path: Path) -> stacks.LookVectors | None:
     east, north, up = (_side(path, layer) for layer in "ENU")
-    return stacks.LookVectors((east, north, up), _as_they_are) if east and north and up else None
+    return stacks.LookVectors((east, north, up), _unchanged_vector) if east and north and up else None
 
 
-def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
+def _unchanged_vector(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
     """Return the unit vector (east, north, up) as in the files, NaN where `up` is 0, which means missing."""
     east, north, up = layers
     for layer in (east, north):

@@ -22,7 +22,7 @@ from rasterio.windows import Window
 from core.errors import InputError
 from ingest.readers import hdf5, raster, records
 from ingest.readers.files import names_in
-from ingest.readers.gate import agreed
+from ingest.readers.gate import agree
 from ingest.readers.hdf5_grids import Grid
 
 NAME = "licsbas"
@@ -41,7 +41,7 @@ REQUIRED = ("imdates", "cum", "vel", *PLACE)
 REMEDY = "Run LiCSBAS again"
 GOOD = 1.0
 VECTOR = ("E", "N", "U")
-VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over a few pixels
+VECTOR_TOLERANCE = 0.05  # The length of a unit vector averaged over a few pixels differs less from 1.
 MAX_TEXT = 200_000  # bytes of a parameter file or a list of dates
 
 
@@ -76,7 +76,7 @@ class Product:
 def recognises(path: Path) -> bool:
     """Return whether a file has datasets of a LiCSBAS series, or a folder its maps or results. Never raises."""
     if path.is_dir():
-        maps = [named["layer"] for named, file in _named(path, MAP) if raster.is_geotiff(file)]
+        maps = [named["layer"] for named, file in _name_files(path, MAP) if raster.is_geotiff(file)]
         return ("vel" in maps and len(maps) > 1) or _results(path) is not None
     return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
 
@@ -84,7 +84,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the headers of all layers; good pixels are read later, in batches. Raises InputError."""
     results = _results(path) if path.is_dir() else None
-    product = _of_results(path, results) if results else _of_maps(path) if path.is_dir() else _of_series(path)
+    product = _read_results(path, results) if results else _read_maps(path) if path.is_dir() else _read_series(path)
     first = next(_batches(product), None)
     if first is None:
         raise InputError(path, "no pixel has a velocity and is good by the mask", "Relax the mask of LiCSBAS")
@@ -97,7 +97,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         component=records.Component.LOS,
         dates=product.dates or declared.period or (),
         has_series=product.series is not None,
-        track=agreed(path, "track", {"--track": declared.track, "the frame": int(frame["track"]) if frame else None}),
+        track=agree(path, "track", {"--track": declared.track, "the frame": int(frame["track"]) if frame else None}),
         direction=ways.get("the frame", records.Direction.from_los_east(first.los_east)),
         posting_m=product.grid.posting_m,
         grid_epsg=product.grid.metric_epsg,
@@ -113,14 +113,14 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
 Named = list[tuple[re.Match[str], Path]]
 
 
-def _named(folder: Path, pattern: re.Pattern[str]) -> Named:
+def _name_files(folder: Path, pattern: re.Pattern[str]) -> Named:
     return [(match, folder / name) for name in names_in(folder) if (match := pattern.fullmatch(name))]
 
 
 def _best(path: Path, named: Named) -> tuple[dict[str, Layer], dict[str, str]]:
     """Return the best variant of each layer, and in words which velocity it is. Raises InputError where unclear."""
-    ranked = sorted(named, key=lambda one: VARIANTS.index(one[0]["variant"]), reverse=True)
-    layers = {match["layer"]: Layer(file) for match, file in ranked}  # the best one comes last
+    ranked = sorted(named, key=lambda candidate: VARIANTS.index(candidate[0]["variant"]), reverse=True)
+    layers = {match["layer"]: Layer(file) for match, file in ranked}  # The best one comes last.
     velocities = {file.name: match["frame"] for match, file in ranked if match["layer"] == "vel"}
     if len({*velocities.values()}) > 1:
         raise InputError(path, f"it holds the maps {' and '.join(velocities)}", "Give one frame per folder")
@@ -131,12 +131,12 @@ def _best(path: Path, named: Named) -> tuple[dict[str, Layer], dict[str, str]]:
     return layers, {"velocity": chosen} | ({"velocities left aside": ", ".join(others)} if others else {})
 
 
-def _of_maps(path: Path) -> Product:
-    layers, extras = _best(path, [(match, file) for match, file in _named(path, MAP) if raster.is_geotiff(file)])
+def _read_maps(path: Path) -> Product:
+    layers, extras = _best(path, [(match, file) for match, file in _name_files(path, MAP) if raster.is_geotiff(file)])
     grid = None
     for name in ("vel", *layers):
-        with raster.opened(file := layers[name].path) as image:
-            this = Grid.of_image(file, image)
+        with raster.open_geotiff(file := layers[name].path) as image:
+            this = Grid.from_image(file, image)
             grid = grid or this
             if image.count != 1 or not this.fits(grid):
                 problem = "it does not lie on the grid of the velocities"
@@ -154,19 +154,19 @@ def _results(path: Path) -> Path | None:
 
 
 def _has_results(folder: Path) -> bool:
-    layers = {match["layer"] for match, _ in _named(folder / "results", RESULT)}
+    layers = {match["layer"] for match, _ in _name_files(folder / "results", RESULT)}
     return "vel" in layers or not {*SERIES}.isdisjoint(names_in(folder))
 
 
-def _of_results(path: Path, folder: Path) -> Product:
+def _read_results(path: Path, folder: Path) -> Product:
     """Return the results of a folder `TS_…`, with the series if it is there. Raises InputError."""
     # LiCSBAS leaves the unit vectors beside the interferograms, in the folder that gave the results their name.
     pairs = folder.parent / folder.name.removeprefix("TS_")
-    named = [(match, file) for match, file in _named(pairs, RESULT) if match["layer"] in VECTOR]
-    named = [(match, file) for match, file in named + _named(folder / "results", RESULT) if file.is_file()]
+    named = [(match, file) for match, file in _name_files(pairs, RESULT) if match["layer"] in VECTOR]
+    named = [(match, file) for match, file in named + _name_files(folder / "results", RESULT) if file.is_file()]
     series = next((folder / name for name in SERIES if name in names_in(folder)), None)
     if series is not None:
-        product = _of_series(series)
+        product = _read_series(series)
         rest = {match["layer"]: Layer(file) for match, file in named if not match["variant"]}
         product = replace(product, layers=rest | product.layers, extras=product.extras | {"velocity": series.name})
     else:
@@ -199,10 +199,10 @@ def _grid_of(path: Path) -> Grid:
         raise InputError(path, f"it does not state the grid of the results ({fault})", REMEDY) from fault
     if (kind := stated.get("DEM_projection", "EQA")) != "EQA":
         raise InputError(path, f"its DEM_projection is {kind}, not EQA (degrees)", REMEDY)
-    return _placed(path, place, rows, cols)
+    return _grid(path, place, rows, cols)
 
 
-def _placed(path: Path, place: dict[str, float], rows: int, cols: int) -> Grid:
+def _grid(path: Path, place: dict[str, float], rows: int, cols: int) -> Grid:
     y, x, dy, dx = (place[name] for name in PLACE)
     return Grid(x=x, dx=dx, y=y, dy=dy, rows=rows, cols=cols).checked(path)
 
@@ -218,14 +218,14 @@ def _period(path: Path) -> tuple[date, ...]:
     return (days[0], days[-1]) if len({*days}) > 1 else ()
 
 
-def _of_series(path: Path) -> Product:
-    with hdf5.opened(path) as file:
+def _read_series(path: Path) -> Product:
+    with hdf5.open_file(path) as file:
         hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
         shape, vel, imdates = (hdf5.shape_of(path, file, name) for name in ("cum", "vel", "imdates"))
         if len(shape) != 3 or vel != shape[1:] or imdates != shape[:1]:
             raise InputError(path, f"cum {shape}, vel {vel} and imdates {imdates} do not fit", REMEDY)
         dates = hdf5.days(path, file, "imdates")
-        grid = _placed(path, {name: hdf5.scalar(path, file, name) for name in PLACE}, *vel)
+        grid = _grid(path, {name: hdf5.scalar(path, file, name) for name in PLACE}, *vel)
         named = [(match["layer"], name) for name in file if (match := RESULT.fullmatch(name)) and not match["variant"]]
         layers = {layer: Layer(path, name) for layer, name in named if hdf5.shape_of(path, file, name) == vel}
         refarea = hdf5.words(path, file, "refarea")
@@ -239,7 +239,8 @@ def _batches(product: Product) -> Iterator[records.PointBatch]:
         opened: dict[Path, Any] = {}
         for layer in product.layers.values():
             if layer.path not in opened and (layer.dataset or raster.is_geotiff(layer.path)):
-                opened[layer.path] = stack.enter_context((hdf5 if layer.dataset else raster).opened(layer.path))
+                open_layer = hdf5.open_file if layer.dataset else raster.open_geotiff
+                opened[layer.path] = stack.enter_context(open_layer(layer.path))
         for rows in hdf5.row_blocks(grid.rows, grid.cols, len(product.dates) if product.series else 1):
             batch = _block(product, opened, rows)
             if batch.pid.size:

@@ -21,7 +21,7 @@ from ingest.readers.velocity import stacks
 NAME = "pyrate"
 TITLE = "GAMMA/PyRate"
 ORDER = 140
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 PHASE = re.compile(r".*unw\.tiff?", re.IGNORECASE)
 COHERENCE = re.compile(r".*(cc|coh)\.tiff?", re.IGNORECASE)
 NEEDED = ("FIRST_DATE", "SECOND_DATE", "DATA_UNITS", "WAVELENGTH_METRES")
@@ -38,7 +38,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all interferograms; series are inverted later, in batches. Raises InputError."""
     stack, tags = _stack(path, declared)
-    grid = stacks.checked(stack)
+    grid = stacks.check(stack)
     stated = {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags}
     extras = {"wavelength_m": f"{stack.wavelength_m:.8f}"} | stated
     attribution = "Interferograms by GAMMA; their source is not stated in the files"
@@ -54,7 +54,7 @@ def _is_ours(file: Path) -> bool:
     if not raster.is_geotiff(file):
         return False
     try:
-        with raster.opened(file) as dataset:
+        with raster.open_geotiff(file) as dataset:
             return len({"FIRST_DATE", "SECOND_DATE"} & dataset.tags().keys()) > 0
     except InputError:
         return False
@@ -91,7 +91,7 @@ def _away(path: Path, processor: str, declared: Declaration) -> float:
 
 
 def _tags(file: Path) -> dict[str, str]:
-    with raster.opened(file) as dataset:
+    with raster.open_geotiff(file) as dataset:
         tags: dict[str, str] = dataset.tags()
     missing = [name for name in NEEDED if name not in tags]
     if missing:

@@ -23,10 +23,10 @@ from core.errors import InputError
 from core.pixel_grids import PixelGrid
 from ingest.readers import gate, raster, records
 from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
-from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
+from ingest.readers.velocity.interferograms import Inverted, invert, pieces
 
 SIDE = 11  # pixels along a patch
-MAX_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
+MAX_PATCHES = 20_000  # Larger grids have larger patches, so that memory stays flat.
 ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000
@@ -50,7 +50,14 @@ class Patches:
     def add(
         self, first_row: int, phase: records.Float32, coherence: records.Float64 | None, years: records.Float64
     ) -> None:
-        """Add a block. phase: (pairs, rows, cols), NaN unknown; coherence: (rows, cols); years: (pairs,), signed."""
+        """Add a block.
+
+        Args:
+            first_row: First row of the block.
+            phase: (pairs, rows, cols), NaN unknown.
+            coherence: (rows, cols).
+            years: (pairs,), signed.
+        """
         row, col = np.nonzero(np.isfinite(phase).all(axis=0))
         values = phase[:, row, col].astype(np.float64)  # (pairs, pixels)
         patch = (row + first_row) // self.side * self.cols + col // self.side
@@ -61,8 +68,8 @@ class Patches:
         self.rate += np.bincount(patch, rate, minlength=n)
         self.rate_squared += np.bincount(patch, rate**2, minlength=n)
         self.coherence += np.bincount(patch, gamma, minlength=n)
-        for pair, one in zip(self.phase, values, strict=True):
-            pair += np.bincount(patch, one, minlength=n)
+        for pair, pixel_phase in zip(self.phase, values, strict=True):
+            pair += np.bincount(patch, pixel_phase, minlength=n)
 
     def reference(self, mm: float) -> records.Float64 | None:
         """Return each pair's mean phase in the most stable patch, (pairs,), or None. mm: mm per phase unit."""
@@ -160,7 +167,7 @@ def mm_per_radian(wavelength_m: float) -> float:
     return -wavelength_m / (4 * np.pi) * 1000
 
 
-def checked(stack: Stack) -> PixelGrid:
+def check(stack: Stack) -> PixelGrid:
     """Check the network and all headers, but read no pixels; return the common grid. Raises InputError."""
     _check_network(stack)
     grid: PixelGrid | None = None
@@ -176,7 +183,7 @@ def checked(stack: Stack) -> PixelGrid:
 
 
 def _grid_of(file: Path) -> PixelGrid:
-    with raster.opened(file) as dataset:
+    with raster.open_geotiff(file) as dataset:
         if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
             problem = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
             raise InputError(file, problem, "Give images of one band of plain numbers")
@@ -200,7 +207,7 @@ def batches(stack: Stack, grid: PixelGrid) -> Iterator[records.PointBatch]:
         row, col = np.nonzero(np.isfinite(phase).any(axis=0))
         if row.size:
             change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as in Stack; ours: mm, toward
-            solved = inverted(change, stack.network, len(stack.dates), 4 * np.pi / stack.wavelength_m / 1000)
+            solved = invert(change, stack.network, len(stack.dates), 4 * np.pi / stack.wavelength_m / 1000)
             yield _batch(stack, grid, block, row, col, solved)
 
 
@@ -247,7 +254,7 @@ def _blocks(stack: Stack, grid: PixelGrid) -> Iterator[slice]:
 def _image(image: Image, grid: PixelGrid, block: slice) -> tuple[records.Float32, str]:
     """Return a block of the common grid from an image, (rows, cols), NaN where missing, and the file's data type."""
     if isinstance(image, Path):
-        with raster.opened(image) as dataset:
+        with raster.open_geotiff(image) as dataset:
             return _values(dataset, grid, block), str(dataset.dtypes[0])
     corner = ~image.grid.transform @ grid.transform
     top, left = round(corner.f) + block.start, round(corner.c)
@@ -345,7 +352,7 @@ def _batch(
     return batch.only(2 * solved.connected >= len(stack.dates), APART).only_usable()
 
 
-def named(folder: Path, pattern: str) -> Path | None:
+def only_match(folder: Path, pattern: str) -> Path | None:
     """Return the only file of a folder that matches a pattern; None if there is none or several."""
     files = sorted(folder.glob(pattern))
     return files[0] if len(files) == 1 else None

@@ -23,7 +23,7 @@ from ingest.readers.tables import text_table
 NAME = "vx-vy"
 TITLE = "Tracked motion"
 ORDER = 170
-SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
+SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
 PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
 
@@ -39,12 +39,12 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
     along = replace(declared, positive="east")  # along the axis of the map: there is no sign to ask for
-    with raster.opened(pair[0]) as dataset:
+    with raster.open_geotiff(pair[0]) as dataset:
         stated = {"the band": raster.unit_of(dataset)}
     units = gate.units(path, along, unit=stated, dates_known=bool(_period(pair[0])))
     shapes = []
     for file in pair:
-        with raster.opened(file) as dataset:
+        with raster.open_geotiff(file) as dataset:
             if dataset.count != 1 or not dataset.crs.is_projected:
                 raise InputError(file, f"it holds {dataset.count} bands on {dataset.crs}", "Give one band on a map")
             epsg = raster.epsg_of(file, dataset)
@@ -90,7 +90,7 @@ def _period(file: Path) -> tuple[date, ...]:
 
 
 def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> Iterator[PointBatch]:
-    with raster.opened(pair[0]) as first, raster.opened(pair[1]) as second:
+    with raster.open_geotiff(pair[0]) as first, raster.open_geotiff(pair[1]) as second:
         epsg = raster.epsg_of(pair[0], first)
         lines = max(1, raster.BLOCK_PIXELS // first.width)
         for top in range(0, first.height, lines):
@@ -98,11 +98,11 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
             vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
             missing = (vx == vy) & np.isin(
                 np.abs(vx), gate.FILLS
-            )  # the gate does not see these, as axes are turned here
+            )  # The gate does not see these, as axes are turned here.
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
-                speeds = (np.asarray(one[row, col] * factor, dtype=np.float64) for one in (vx, vy))
+                speeds = (np.asarray(band[row, col] * factor, dtype=np.float64) for band in (vx, vy))
                 velocity = raster.true_velocity(component, epsg, *places, *speeds)
                 yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

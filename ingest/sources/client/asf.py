@@ -83,7 +83,7 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
             return answer
 
         def post(self, url: str, *args: Any, **options: Any) -> requests.Response:
-            spelled = f"https://{urlsplit(address).netloc}"  # the library supports only https
+            spelled = f"https://{urlsplit(address).netloc}"  # The library supports only https.
             return super().post(url.replace(spelled, address, 1), *args, **options)  # type: ignore[no-any-return]
 
     return guard(Guarded(), allowed, answers=True)

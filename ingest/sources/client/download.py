@@ -28,9 +28,9 @@ from ingest.sources.client.scene import Checksum, file_checksum
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
 DAMAGED_WAIT_SECONDS = 3600.0
-MAX_IDLE_TRIES = 5  # in a row without new bytes
+MAX_IDLE_TRIES = 5  # A download ends after so many tries in a row without new bytes.
 MAX_TRIES = 60
-MAX_WAIT_SECONDS = 60.0  # the schedule resumes the download after longer waits
+MAX_WAIT_SECONDS = 60.0  # The schedule resumes the download after longer waits.
 PIECE_BYTES = 2**18
 ROOM_STEP_BYTES = 2**26
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -162,11 +162,11 @@ class _Transfer:
                 headers["If-Range"] = self.known.modified
         with closing(self._ask(headers)) as response:
             if response.status_code == 416 and have:
-                self._beyond(response, have)
+                self._check_whole(response, have)
                 return
             start, total = self._judge(response, have)
             etag, modified = response.headers.get("ETag", "")[:200], response.headers.get("Last-Modified", "")[:60]
-            if _encoded(response):  # A compressed body cannot be resumed.
+            if _is_encoded(response):  # A compressed body cannot be resumed.
                 etag, modified = "", ""
             self._keep(self.known._replace(etag=etag, modified=modified))
             self._receive(response, start, total)
@@ -207,9 +207,9 @@ class _Transfer:
             raise fault(f"{host} gives a web page in place of the file. {denied}")
         length = response.headers.get("Content-Length", "")
         if status == 200:
-            return 0, int(length) if length.isdecimal() and not _encoded(response) else None
+            return 0, int(length) if length.isdecimal() and not _is_encoded(response) else None
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if not match or int(match[1]) != have or self._has_changed(response) or _encoded(response):
+        if not match or int(match[1]) != have or self._has_changed(response) or _is_encoded(response):
             self._discard()
             raise Cut(f"{host} sent another range than was requested")
         return have, None if match[3] == "*" else int(match[3])
@@ -246,7 +246,7 @@ class _Transfer:
         if not self.callbacks.go_on(done, resumable):
             raise Stopped(f"stopped after {done:,} bytes; they are kept")
 
-    def _beyond(self, response: requests.Response, have: int) -> None:
+    def _check_whole(self, response: requests.Response, have: int) -> None:
         """Return after status 416 if the part is already whole; else delete it and raise Cut."""
         match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
         if not match or int(match[1]) != have or self._has_changed(response):
@@ -305,7 +305,7 @@ def _piece(response: requests.Response) -> bytes:
     return piece
 
 
-def _encoded(response: requests.Response) -> bool:
+def _is_encoded(response: requests.Response) -> bool:
     """Return whether the body is compressed for transfer, so that its bytes are not those of the file."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 

@@ -15,7 +15,7 @@ from core.http.allow_list import AllowList
 from core.http.faults import SearchFailed, understood
 from core.http.transport import USER_AGENT, guard
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting; between two bytes. Short, because a person waits
+TIMEOUT_SECONDS = (3.0, 5.0)  # The times are for connecting and between two bytes. A person waits, so they are short.
 MAX_NAME_LENGTH = 120
 PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other languages
 
@@ -63,20 +63,20 @@ def search(
     if answer.status_code != 200:
         raise SearchFailed(f"The geocoder answers {answer.status_code}.")
     with understood("The geocoder's answer"):
-        made = _of_nominatim(rows) if kind == "nominatim" else _of_photon(rows["features"])
+        made = _parse_nominatim(rows) if kind == "nominatim" else _parse_photon(rows["features"])
         return [found for found in made if found.name][:most]
 
 
-def _of_nominatim(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
+def _parse_nominatim(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
     for row in rows:
         parts = [_plain(part) for part in str(row["display_name"]).split(",")]
         number_first = parts[0][:1].isdigit() and len(parts) > 1  # “5, Hauptstraße, Aldwick”
         own = 2 if number_first else 1
         south, north, west, east = map(float, row.get("boundingbox") or (0, 0, 0, 0))
-        yield _found(parts[:own], parts[own:], float(row["lon"]), float(row["lat"]), (west, south, east, north))
+        yield _make_place(parts[:own], parts[own:], float(row["lon"]), float(row["lat"]), (west, south, east, north))
 
 
-def _of_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
+def _parse_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
     for row in rows:
         properties, (longitude, latitude) = row["properties"], row["geometry"]["coordinates"][:2]
         said = {key: _plain(str(value)) for key, value in properties.items() if isinstance(value, str)}
@@ -85,10 +85,10 @@ def _of_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
         name = said.get("name") or street
         around = [part for part in (street, town, said.get("state"), said.get("country")) if part and part != name]
         west, north, east, south = map(float, properties.get("extent") or (0, 0, 0, 0))
-        yield _found([name], around, float(longitude), float(latitude), (west, south, east, north))
+        yield _make_place([name], around, float(longitude), float(latitude), (west, south, east, north))
 
 
-def _found(
+def _make_place(
     name: list[str], around: list[str], longitude: float, latitude: float, bounds: tuple[float, float, float, float]
 ) -> Found:
     if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too

@@ -21,15 +21,15 @@ from shapely import MultiPolygon, Polygon, box, transform, unary_union
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from ingest.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
 MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}
 MAX_CODES_BYTES = 4
 _PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
-TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
-LONGEST = 160
+TRACKS = range(1, 176)  # Sentinel-1 flies 175 orbits in twelve days.
+MAX_NAME_LENGTH = 160
 KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
 GRIDS_DEG = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 90.0)
@@ -113,7 +113,7 @@ def outline_of(geometry: dict[str, Any] | None) -> MultiPolygon | None:
     if not geometry or geometry.get("type") not in {"Polygon", "MultiPolygon"}:
         return None
     turned = transform(shape(geometry), lambda at: np.column_stack([np.unwrap(at[:, 0], period=360), at[:, 1]]))
-    return on_the_map(turned)
+    return split_at_date_line(turned)
 
 
 def platform_of(value: object) -> str:
@@ -159,11 +159,11 @@ def safe_name(text: str, fallback: str = "image") -> str:
     plain = _STRANGE.sub("_", base).strip("._-+ ")
     if not plain:
         plain = _STRANGE.sub("_", fallback).strip("._-+ ") or "image"
-    if len(plain) <= LONGEST:
+    if len(plain) <= MAX_NAME_LENGTH:
         return plain
     stem, dot, suffix = plain.rpartition(".")
     suffix = suffix if dot and len(suffix) <= 8 else ""
-    short = f"{(stem or plain)[: LONGEST - 20]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    short = f"{(stem or plain)[: MAX_NAME_LENGTH - 20]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return f"{short}.{suffix}" if suffix else short
 
 
@@ -182,29 +182,29 @@ def coarse(areas: Iterable[BaseGeometry], most: int = MAX_AREAS) -> list[Polygon
     parts = [part for area in areas for part in getattr(area, "geoms", [area]) if not part.is_empty]
     boxes: list[Polygon] = []
     for grid_deg in GRIDS_DEG:
-        boxes = _joined([_widened(part.bounds, grid_deg) for part in parts])
+        boxes = _join([_widen(part.bounds, grid_deg) for part in parts])
         if len(boxes) <= most:
             break
     return boxes
 
 
-def _widened(bounds: tuple[float, float, float, float], grid_deg: float) -> Polygon:
+def _widen(bounds: tuple[float, float, float, float], grid_deg: float) -> Polygon:
     west, south, east, north = bounds
     return box(
         max(-180.0, round(math.floor(west / grid_deg) * grid_deg, 6)),
         max(-90.0, round(math.floor(south / grid_deg) * grid_deg, 6)),
-        min(180.0, round(_above(east, west, grid_deg), 6)),
-        min(90.0, round(_above(north, south, grid_deg), 6)),
+        min(180.0, round(_grid_line_above(east, west, grid_deg), 6)),
+        min(90.0, round(_grid_line_above(north, south, grid_deg), 6)),
     )
 
 
-def _above(high: float, low: float, grid_deg: float) -> float:
+def _grid_line_above(high: float, low: float, grid_deg: float) -> float:
     """Return the first grid line at or above `high`, but at least one cell above the line at or below `low`."""
     line = math.ceil(high / grid_deg) * grid_deg
     return line if line > math.floor(low / grid_deg) * grid_deg else line + grid_deg
 
 
-def _joined(boxes: list[Polygon]) -> list[Polygon]:
+def _join(boxes: list[Polygon]) -> list[Polygon]:
     while True:
         together = unary_union(boxes)
         merged = [box(*part.bounds) for part in getattr(together, "geoms", [together]) if not part.is_empty]

@@ -42,7 +42,7 @@ def search(
     except ImportError as fault:
         raise NotInstalled("A STAC catalogue needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
     allowed.check(url)
-    way = _guarded(StacApiIO, allowed, credentials)
+    way = _guard(StacApiIO, allowed, credentials)
     try:
         client = pystac_client.Client.open(url, stac_io=way, timeout=TIMEOUT_SECONDS)
         client.add_conforms_to("ITEM_SEARCH")  # some catalogues support searching without declaring it
@@ -54,7 +54,7 @@ def search(
                 yield from _files(item, url, polarisation)
     except (SourceError, GeneratorExit):
         raise
-    except Exception as fault:  # the library wraps our errors, and unexpected answers cause any exception
+    except Exception as fault:  # The library wraps our errors, and unexpected answers cause any exception.
         raise _reason(fault, url) from fault
 
 
@@ -70,7 +70,7 @@ def _reason(fault: BaseException, url: str) -> SourceError:
     return SearchFailed(f"The catalogue at {urlsplit(url).hostname} cannot be searched ({reason}).")
 
 
-def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
+def _guard(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
     class Guarded(kind):  # type: ignore[misc]
         """Reader of the library that reads allowed URLs only, no local files."""
 
@@ -87,7 +87,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
     own = next((str(link["href"]) for link in item.get("links", []) if link.get("rel") == "self"), url)
-    for key, asset in _wanted(item["assets"], polarisation):
+    for key, asset in _choose_asset(item["assets"], polarisation):
         address, media_type = _address(asset, own), str(asset.get("type", ""))
         whole = key.lower() in WHOLE or "zip" in media_type
         scene_id = scene if whole else f"{scene}_{polarisation}"
@@ -107,7 +107,7 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
         )
 
 
-def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
+def _choose_asset(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
     """Return at most one (key, asset) to fetch: the whole image if there is one, else the raster of `polarisation`."""
     whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
     rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]

@@ -25,7 +25,7 @@ from core.http.transport import BUSY, guard, retry_after_seconds
 MARGIN_SECONDS = 60.0  # A request takes a while to arrive, so a token is renewed before its end.
 REFUSED_PAUSE_SECONDS = 300.0  # Servers lock an account after a few wrong passwords.
 AWAY_PAUSE_SECONDS = 30.0
-TIMEOUT_SECONDS = (15.0, 30.0)  # for connecting; between two bytes
+TIMEOUT_SECONDS = (15.0, 30.0)  # The times are for connecting and between two bytes.
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Tokens:
             raise self._fault
         self._access, self._fault = _Token(), None
         try:
-            self._access, self._refresh = self._requested()
+            self._access, self._refresh = self._request()
         except _Refused as fault:
             self._pause(SignInRefused(f"{self._host} gives no token ({fault}). {self._remedy}"), REFUSED_PAUSE_SECONDS)
         except (HostRefused, SearchFailed) as fault:
@@ -99,7 +99,7 @@ class Tokens:
     def _host(self) -> str:
         return urlsplit(self._url).hostname or "the server"
 
-    def _requested(self) -> tuple[_Token, _Token]:
+    def _request(self) -> tuple[_Token, _Token]:
         """Return a new access token and refresh token, without the password if that is possible."""
         if self._refresh.is_fresh:
             try:

@@ -25,8 +25,8 @@ from lab.coherence.change.evaluate import DETECTED_SHARE, EDGE_PX, estimates_of
 from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.change import MIN_PREDECESSORS, coherence_change, in_season
-from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
+from ml.coherence.change import MIN_PREDECESSORS, choose_in_season, coherence_change
+from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, PairChange, confirm
 from ml.rasters.geotiffs import open_pair
 from ml.rasters.imagery import Float32
 from ml.rasters.windows import Window
@@ -101,22 +101,22 @@ def with_event(power: Float32, first: int, at: tuple[int, int], donor: tuple[int
     return changed
 
 
-def evidence_of(seen: Sequence[PairCoherence]) -> list[Evidence]:
+def evidence_of(seen: Sequence[PairCoherence]) -> list[PairChange]:
     """Return the change of every pair against its predecessors of the same baseline."""
     collected = []
     for baseline in BASELINES_DAYS:
         alike = sorted((one for one in seen if one.days == baseline), key=lambda one: one.secondary)
         for index in range(MIN_PREDECESSORS, len(alike)):
             now, days = alike[index], [one.secondary for one in alike[:index]]
-            past = [alike[chosen] for chosen in in_season(days, now.secondary)]
+            past = [alike[chosen] for chosen in choose_in_season(days, now.secondary)]
             history, sigma = np.stack([one.coherence for one in past]), np.stack([one.sigma for one in past])
             collected.append(coherence_change(history, sigma, now.coherence).evidence(now.reference, now.secondary))
     return collected
 
 
-def shares_by_date(evidence: Sequence[Evidence], high: float, low: float) -> Shares:
+def shares_by_date(evidence: Sequence[PairChange], high: float, low: float) -> Shares:
     """Return the share of cells confirmed as changed on each date. Dates are those of the pairs' secondary images."""
-    event = confirmed(evidence, high, low)
+    event = confirm(evidence, high, low)
     dates = sorted({one.secondary for one in evidence})
     return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}
 
@@ -152,7 +152,7 @@ def judged(place: str, method: str) -> Judged:
             evidence_there = evidence_of([*before, *after])
             there = tuple(slice(corner, corner + EVENT_PX) for corner in at)
             for both in THRESHOLDS:
-                share = np.isfinite(confirmed(evidence_there, *both).confidence[there]).mean()
+                share = np.isfinite(confirm(evidence_there, *both).confidence[there]).mean()
                 found[both].append(float(share >= DETECTED_SHARE))
     return Judged(shares, found, land)
 
@@ -173,7 +173,7 @@ def validation(method: str, scene: int) -> Float64:
     """Return `simulated.outcome_of` of a simulated validation series for each pair of thresholds, (pairs, 4)."""
     series = simulated.make_series(simulated.CONFIRMED, scene, Purpose.VALIDATION)
     evidence = simulated.evidence_of(method, series.power)
-    return np.array([simulated.outcome_of(confirmed(evidence, *both), series) for both in THRESHOLDS])
+    return np.array([simulated.outcome_of(confirm(evidence, *both), series) for both in THRESHOLDS])
 
 
 def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSerie
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import WINDOW_PX
-from ml.coherence.change import coherence_change, of_scatterers
-from ml.coherence.confirm import EPOCH, Confirmed, Evidence, confirmed
+from ml.coherence.change import coherence_change, scatterer_bands
+from ml.coherence.confirm import EPOCH, Confirmed, PairChange, confirm
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
 from ml.runtime.methods import methods
@@ -53,7 +53,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]], looks: f
     estimates = []
     for pair in pairs:
         bands = estimate_coherence(ImagePair(*pair), method, torch.device("cpu"), looks=looks).bands
-        estimates.append(tuple(bands[name] for name in of_scatterers(bands)))
+        estimates.append(tuple(bands[name] for name in scatterer_bands(bands)))
     values, sigmas = zip(*estimates, strict=True)
     return np.stack(values), np.stack(sigmas)
 
@@ -73,7 +73,7 @@ def outcome(method: str, scene: int) -> tuple[float, float]:
     return auc(-at_event[counted].astype(np.float64), event[counted]), reported
 
 
-def evidence_of(method: str, power: Float32) -> list[Evidence]:
+def evidence_of(method: str, power: Float32) -> list[PairChange]:
     """Return the coherence change of every pair of images one or two steps apart that has enough predecessors.
 
     power: (dates, rows, cols).
@@ -104,7 +104,7 @@ def outcome_of(event: Confirmed, series: ImageSeries) -> tuple[float, float, flo
 def confirmed_outcome(method: str, scene: int) -> tuple[float, float, float, float]:
     """Return the `outcome_of` confirmation in a series of `change-confirmed`."""
     series = make_series(CONFIRMED, scene)
-    return outcome_of(confirmed(evidence_of(method, series.power)), series)
+    return outcome_of(confirm(evidence_of(method, series.power)), series)
 
 
 def _evaluate(

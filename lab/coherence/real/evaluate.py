@@ -162,7 +162,7 @@ def recalibrated(blocks: list[Block]) -> list[Float64]:
 def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
     """Return the blocks of a method for every window tried. Networks get STATED only, also on averaged pixels."""
     tried = {}
-    for side in (STATED[0],) if CoherenceMethod.named(method).weights else WINDOWS:
+    for side in (STATED[0],) if CoherenceMethod.find(method).weights else WINDOWS:
         bands = estimate_coherence(pair.images, method, torch.device("cpu"), side, pair.looks).bands
         tried[side] = blocks_of(pair, bands["coherence"], bands["coherence_sigma"])
     return tried

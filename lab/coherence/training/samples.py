@@ -24,7 +24,7 @@ from lab.simulation.sar.system import Float32, to_pixels
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.baseline import MAX_LOOKS, Estimate
 from ml.coherence.features import Facts, no_history, temporal
-from ml.coherence.network import registered
+from ml.coherence.network import register
 from ml.coherence.registration import facts_of
 from ml.runtime.box_mean import box_mean
 
@@ -100,7 +100,7 @@ class Samples:
             facts_in(row, stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
             for row, log_power in zip(sample.numbers, sample.log_power, strict=True)
         ]
-        rows = [(one.transposed() if flips[2] else one).row() for one in facts]
+        rows = [(one.transpose() if flips[2] else one).row() for one in facts]
         return sample.tensors() | {"facts": torch.tensor(rows)}
 
 
@@ -170,7 +170,7 @@ def sample_of(pair: SarPair, pool: Window = (1, 1), size: int | None = None) -> 
     log = np.log(np.maximum(moments[2:], 1e-6))
     product = moments[:2] / np.sqrt(np.maximum(moments[2] * moments[3], 1e-12))
     numbers = [facts.own_looks, *facts.lags, *facts.shift_px, facts.peak, pair.looks, independent(lags, pool)]
-    parts = registered(images, facts).numpy(), past.numpy(), np.concatenate([product, log]), gamma
+    parts = register(images, facts).numpy(), past.numpy(), np.concatenate([product, log]), gamma
     seen, before, complex_pair, true = (
         _filled(part, size, fill).astype(np.float16) for part, fill in zip(parts, (np.nan, np.nan, 0, 0), strict=True)
     )

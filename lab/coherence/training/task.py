@@ -161,7 +161,7 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
     if not isinstance(network, CoherenceNet):
         raise TypeError(f"{type(network).__name__} is no network of coherence")
     seen = features(log_power, past.float(), batch["facts"])
-    return network.answer(network.of_pixels(seen.image), seen.planes, batch["facts"], windows)
+    return network.answer(network.pixel_features(seen.image), seen.planes, batch["facts"], windows)
 
 
 def _stated(number: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
@@ -184,7 +184,7 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
     if settings.method not in networks:
         raise InputError("--config", f"method is {settings.method!r}", f"Choose among {', '.join(networks)}")
     name = networks[settings.method]
-    card, net = Card("coherence", name, CoherenceMethod.named(settings.method).version, {}), network_of(name)
+    card, net = Card("coherence", name, CoherenceMethod.find(settings.method).version, {}), network_of(name)
     if settings.begin:
         begin_from(Path(settings.begin), card, net)
     if settings.unet and (settings.begin or settings.method != NETWORK):

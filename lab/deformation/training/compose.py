@@ -17,7 +17,7 @@ from lab.deformation.training.real_noise import draw_real
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
-from ml.deformation.features.surroundings import Ground, surroundings
+from ml.deformation.features.surroundings import CellRates, surroundings
 from ml.deformation.filters.baseline import background_and_noise
 from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
 from ml.deformation.gridding.points import Float32
@@ -321,7 +321,7 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
         unseen = points == 0
         velocity[unseen], height[unseen] = np.nan, np.nan
         distance = distance_to_points_m(~unseen, CELL_M)
-        around = surroundings(Ground(velocity, points, height, CELL_M, cell_noise_of(velocity)))
+        around = surroundings(CellRates(velocity, points, height, CELL_M, cell_noise_of(velocity)))
         done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.deformation.measures.benchmark_tiles import cloud
-from lab.simulation.memory_maps import held
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile
 from ml.deformation.gridding.cells import Cells, cell_mean, cell_median
@@ -32,6 +31,7 @@ RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national sta
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
 _GRID = (TRACKS, CELLS, CELLS)
+Held = np.memmap[tuple[int, ...], np.dtype[np.generic]]
 
 
 class TileCache(NamedTuple):
@@ -152,3 +152,14 @@ def _track_arrays(tile: Tile, track: TileTrack) -> dict[str, Any]:
         "block": "block" in track.errors.kinds,
         "height": cell_mean(cells, heights) - float(tile.terrain.height_m.min()),
     }
+
+
+def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Held:
+    """Open the array `name` of a folder, or create it with zeros. Raises ValueError if it has another shape."""
+    path = folder / f"{name}.npy"
+    if not path.exists():
+        return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)
+    array = np.lib.format.open_memmap(path, "r+")
+    if array.shape != shape:
+        raise ValueError(f"{path} holds {array.shape}, not {shape}: name another folder")
+    return array

@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.deformation.injected.places import PLACES, place, residual_field
 from lab.simulation.tiles import CELLS
-from ml.deformation.gridding.boxes import laid_together, overlap
+from ml.deformation.gridding.boxes import common_grid, overlap
 from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.gridding.points import Float32
 
@@ -18,7 +18,7 @@ PLANES = ("velocity_mm_yr", "n_points", "mad_mm_yr", "raw_mm_yr", "height_m")
 def real_tracks(name: str) -> list[Float32]:
     """Read the tracks of a place on common cells, each (PLANES, rows, cols), NaN unknown. InputError: no files."""
     grids = [grid_robust(points, workers=1) for points in residual_field(place(name))]
-    _, size, windows = laid_together([at.transform for at in grids], [at.velocity_mm_yr.shape for at in grids])
+    _, size, windows = common_grid([at.transform for at in grids], [at.velocity_mm_yr.shape for at in grids])
     tracks = []
     for grid, window in zip(grids, windows, strict=True):
         planes = np.full((len(PLANES), *size), np.nan, dtype=np.float32)

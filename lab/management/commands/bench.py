@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.operations.database.rights import as_owner
 
-NAMES = ("coherence", "costly", "deformation", "faults", "ingest", "load", "offsets", "page", "tiles")
+NAMES = ("coherence", "faults", "ingest", "load", "offsets", "page", "tiles")
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         """Declare the benchmark, its output and its size."""
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
-        parser.add_argument("--points", type=int, help="how many points (deformation, load)")
+        parser.add_argument("--points", type=int, help="how many points (load)")
         parser.add_argument("--rounds", type=int, help="how often each fault is made, or each measurement taken")
 
     def handle(self, *args: Any, **options: Any) -> None:

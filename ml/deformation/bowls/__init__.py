@@ -1,1 +1,1 @@
-"""Bowls in coloured noise: the noise law of a track, its cells of several sizes, and the search by least squares."""
+"""Bowls in coloured noise: a track's noise covariance, its cells of several sizes, and the search by least squares."""

@@ -53,7 +53,7 @@ def local_motion(bowls: Bowls, config: LocalRate) -> tuple[Float32, list[StillGr
     return chosen, still, max(*sigmas, MIN_SIGMA_MM_YR)
 
 
-def proposed(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:
+def propose(bowls: Bowls, rate_mm_yr: Float32) -> Proposed:
     """Return the cells near which the network is asked: a bowl or a rate stands out, or the search knows nothing."""
     stands_out = (bowls.score > ASKED_SCORE) | (np.abs(rate_mm_yr) > ASKED_MM_YR)
     return Proposed(stands_out | (bowls.score <= LOWEST), bowls.transform)
@@ -72,4 +72,4 @@ def least_squares(
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
     maps = split_by_sign(probability, rate, zero + still[0].rate_mm_yr, sigma_mm_yr)
-    return maps, bowls.transform, min(one.share for one in still)
+    return maps, bowls.transform, min(track.share for track in still)

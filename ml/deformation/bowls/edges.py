@@ -17,20 +17,20 @@ from ml.rasters.regions import regions
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MIN_CELLS = 3
-MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # of a track, around and inside a candidate
-MAX_INSIDE = 75.0  # points inside a candidate that count: over kilometres neither kind of ground is as simple as this
-MIN_RING_M, MAX_RING_M = 300.0, 1_500.0  # width of the ground around a candidate; between them it is its radius
-APART_M = 200.0  # from a candidate on, points show its still ground
+MIN_POINTS, MIN_POINTS_INSIDE = 12, 4  # A track needs so many points around and inside a candidate.
+MAX_INSIDE = 75.0  # More points inside a candidate do not count: over kilometres no ground is as simple as the models.
+MIN_RING_M, MAX_RING_M = 300.0, 1_500.0  # The ring around a candidate is as wide as its radius, within these limits.
+APART_M = 200.0  # Points farther from a candidate show its stable ground.
 MIN_SIGMA_MM_YR = 0.5
 MAX_CYCLE_MM_YR = 35.0  # A cycle of C band lost in each winter moves a patch by 28 mm/yr; faster ones are no error.
-JOINED_CELLS = 2  # by which candidates are widened to be one
+JOINED_CELLS = 2  # Candidates that meet when widened by so many cells are one.
 # Areas of exp(-(r/a)^(2/s)) beyond a share u of its peak grow as ln(1/u)^s: from a Gaussian bowl to one of order 8.
 STEEPNESS = (1.0, 0.5, 0.25)
-SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # of the peak
-PEAKS = np.linspace(0.5, 1.6, 12)  # tried, as multiples of the highest tenth's rate
-OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # points with any rate; deviations over which they are spread
+SHARES = np.exp(-np.linspace(0.0, 4.0, 26))  # These are shares of the peak.
+PEAKS = np.linspace(0.5, 1.6, 12)  # The peak is sought among these multiples of the highest tenth's rate.
+OUTLIER_SHARE, OUTLIER_WIDTH = 0.05, 20.0  # This share of points has any rate, spread over so many deviations.
 BIN_SIGMA = 0.2  # width of the histogram's bins, deviations
-ROUNDS = 15  # of expectation and maximisation for the share of ground that moves
+ROUNDS = 15  # The share of moving ground takes so many rounds of expectation and maximisation.
 
 
 def edges_of(
@@ -55,7 +55,7 @@ def edges_of(
             pad = int(np.ceil(ring_m / transform.a))
             row, col = (side.start for side in region.window)
             away = ndimage.distance_transform_edt(~np.pad(region.mask, pad)) * transform.a
-            views = [track.around(row - pad, col - pad, away, ring_m) for track in held]
+            views = [track.points_around(row - pad, col - pad, away, ring_m) for track in held]
             said = sum(patch_over_bowl(rates if sign else -rates, *rest) for rates, *rest in views)
             nats[region.window][region.mask] = max(said, 0.0)
     return nats
@@ -73,7 +73,7 @@ class _Held:
         _, of, beside = np.unique(self._cell, return_inverse=True, return_counts=True)
         self._weight = 1 / np.sqrt(beside[of])
 
-    def around(self, row: int, col: int, away_m: Float64, ring_m: float) -> tuple[Float32, Float64, Float64]:
+    def points_around(self, row: int, col: int, away_m: Float64, ring_m: float) -> tuple[Float32, Float64, Float64]:
         """Return rates, weights and distances, m, of the points in a window, (rows, cols), within a ring's width."""
         rates, weights, apart = [], [], []
         first, end = max(col, 0), min(col + away_m.shape[1], self._shape[1])

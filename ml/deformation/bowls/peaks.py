@@ -1,4 +1,4 @@
-"""Bowls that may be real: found among the best ones, and taken out before the noise law is fitted again."""
+"""Bowls that may be real: found among the best ones, and taken out before the noise covariance is fitted again."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from torch import Tensor
 from ml.deformation.bowls.pyramid import Points
 
 LOWEST = -9.0  # score where nothing is known
-LIKELY, LIKELY_MM_YR = -0.5, 1.5  # score and rate of bowls that are taken out before the law is fitted again
+LIKELY, LIKELY_MM_YR = -0.5, 1.5  # Bowls of this score and rate are taken out before the noise is fitted again.
 REACH = 2.5  # radii of such a bowl at which it is taken out
 INSIDE = 1.2  # radii of such a bowl that do not count in the spread of ratios
 

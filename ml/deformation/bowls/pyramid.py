@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ml.deformation.bowls.torus import fast, filtered, gaussian, padded, without_wide
+from ml.deformation.bowls.torus import apply_spectrum, fast, gaussian, pad_with_zeros, subtract_wide
 from ml.deformation.gridding.despike import NEIGHBOURS, Near, median_of, neighbours
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 WIDE_CELLS = 10.0  # standard deviation of the Gaussian mean that is taken out
-MARGIN = 32  # cells around what is transformed
+MARGIN = 32  # Cells around what is transformed.
 SLOPE_M = 400.0  # about the side of the cells on which rates are compared with heights
 SLOPE_CELLS = 20.0  # standard deviation of the ground over which their slope is fitted
-MIN_RELIEF_M = 15.0  # with less, a slope is drawn toward none
-SLOPE_ROUNDS = 3  # of its fit: rates far from the slope so far are clipped
-MAX_POINTS = 4  # of a finest cell that count: more share their errors
+MIN_RELIEF_M = 15.0  # With less relief, a slope is drawn toward none.
+SLOPE_ROUNDS = 3  # Each round clips rates far from the slope of the round before.
+MAX_POINTS = 4  # More points of a finest cell share their errors, so they do not count.
 SPIKE, SPIKE_MM_YR = 4.0, 0.3  # deviations of a point from the median around it; least deviation
 TILT_M, TILT_ROUNDS = 1_000.0, 8
 STEEPEST_PER_M = 2e-4  # mm/yr per m, of orbits and plates: 20 mm/yr over 100 km, as beside the North Anatolian fault
@@ -44,7 +44,7 @@ class Points(NamedTuple):
     height_m: Float32
 
 
-def without_spikes(track: PointCloud, near: Near | None = None, workers: int = 1) -> Points:
+def drop_spikes(track: PointCloud, near: Near | None = None, workers: int = 1) -> Points:
     """Return the points that agree with their neighbourhood. near: `neighbours`, searched by some workers if None."""
     rate = track.velocity_mm_yr - np.float32(np.median(track.velocity_mm_yr))
     height = np.zeros_like(rate)
@@ -88,24 +88,24 @@ def pyramid_of(
     """Put points on cells, the finest first. west, north: their corner, m; shape: of the finest, (rows, cols)."""
     south = north - shape[0] * finest_m
     up, col = (((at - edge) / finest_m).astype(np.int64) for at, edge in ((points.y, south), (points.x, west)))
-    cell = (shape[0] - 1 - up) * shape[1] + col  # a point on an edge lies north and east of it
+    cell = (shape[0] - 1 - up) * shape[1] + col  # A point on an edge lies north and east of it.
     order = np.argsort(cell)
     first = np.flatnonzero(np.diff(cell[order], prepend=-1))
     count, occupied = np.diff(first, append=cell.size), cell[order[first]]
 
-    def placed(values: NDArray[np.generic]) -> Tensor:
+    def place(values: NDArray[np.generic]) -> Tensor:
         plane = np.zeros(shape, dtype=np.float32)
         plane.flat[occupied] = values
         return torch.from_numpy(plane)
 
-    weight, rate = placed(np.minimum(count, MAX_POINTS)), placed(_sums(points.rate_mm_yr[order], first) / count)
+    weight, rate = place(np.minimum(count, MAX_POINTS)), place(_sums(points.rate_mm_yr[order], first) / count)
     if points.height_m.any():
         halvings = max(0, round(math.log2(SLOPE_M / finest_m)))
-        height = placed(_sums(points.height_m[order], first) / count)
+        height = place(_sums(points.height_m[order], first) / count)
         rate -= following_heights(weight, rate, height, halvings)
     pyramid = [Level(finest_m, weight, rate)]
     for number in range(1, levels):
-        weight, rate = _halved(weight, rate)
+        weight, rate = _halve(weight, rate)
         pyramid.append(Level(finest_m * 2**number, weight, rate))
     return pyramid
 
@@ -115,7 +115,7 @@ def _sums(values: Float32, first: NDArray[np.intp]) -> Float64:
     return np.asarray(np.add.reduceat(values, first, dtype=np.float64))
 
 
-def _halved(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+def _halve(weight: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """Return weights and weighted means of squares of 2 x 2 cells."""
     total = fours(weight)
     return total, fours(weight * values) / total.clamp_min(1)
@@ -128,16 +128,16 @@ def following_heights(weight: Tensor, rate: Tensor, height: Tensor, halvings: in
     """
     w, r, h = weight, rate, height
     for _ in range(halvings):
-        (_, r), (w, h) = _halved(w, r), _halved(w, h)
+        (_, r), (w, h) = _halve(w, r), _halve(w, h)
     seen, size = w > 0, tuple(fast(n + 2 * MARGIN) for n in w.shape)
-    w, r, h = (padded(torch.where(seen, plane, 0.0), size) for plane in (w / (w + 4), r, h))
+    w, r, h = (pad_with_zeros(torch.where(seen, plane, 0.0), size) for plane in (w / (w + 4), r, h))
     wide, slope = (gaussian(size, cells, w.device) for cells in (WIDE_CELLS, SLOPE_CELLS))
-    r, h = (without_wide(plane, w, w > 0, wide) for plane in (r, h))
-    known = filtered(w, slope).clamp_min(1e-6)
-    relief, follows = filtered(w * h**2, slope) + MIN_RELIEF_M**2 * known, torch.zeros_like(h)
+    r, h = (subtract_wide(plane, w, w > 0, wide) for plane in (r, h))
+    known = apply_spectrum(w, slope).clamp_min(1e-6)
+    relief, follows = apply_spectrum(w * h**2, slope) + MIN_RELIEF_M**2 * known, torch.zeros_like(h)
     for _ in range(SLOPE_ROUNDS):
         held = follows * h + (r - follows * h).clamp(-2, 2)
-        follows = filtered(w * held * h, slope) / relief
+        follows = apply_spectrum(w * held * h, slope) / relief
     follows = follows[: seen.shape[0], : seen.shape[1]]
     fine = follows.repeat_interleave(2**halvings, 0).repeat_interleave(2**halvings, 1)
     return fine[: rate.shape[0], : rate.shape[1]].mul_(height)

@@ -1,7 +1,7 @@
 """Bowls in coloured noise by generalised least squares, radius by radius, on cells of a third to half of the radius.
 
 A bowl's amplitude at a place is b' C^-1 y / b' C^-1 b, with the rates y of the cells, the bowl b and the covariance C
-of the track's own noise law. C^-1 y is solved once for each size of cells by conjugate gradients whose products are
+of the track's own noise. C^-1 y is solved once for each size of cells by conjugate gradients whose products are
 Fourier transforms; its correlation with bowls gives the numerator at all places, and the local information of the cells
 the denominator. What is wider than WIDE_CELLS is taken out first, for each size of cells in turn; cells that stand out
 count less in it, else slow ground beside a fast slide would seem to move the other way.
@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from ml.deformation.bowls.noise_law import NoiseLaw, Pairs, fit_noise_law, pairs_of
+from ml.deformation.bowls.noise_covariance import NoiseCovariance, Pairs, fit_noise_covariance, pairs_of
 from ml.deformation.bowls.peaks import LOWEST, likely, outside, taken_out
-from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, fours, pyramid_of, without_spikes
-from ml.deformation.bowls.tail import on_own_tail
-from ml.deformation.bowls.torus import KEPT, filtered, gaussian, padded, solve, variance, without_wide
-from ml.deformation.bowls.views import MIN_POINTS, View, together
+from ml.deformation.bowls.pyramid import MARGIN, WIDE_CELLS, Level, Points, drop_spikes, fours, pyramid_of
+from ml.deformation.bowls.tail import rescale_by_tail
+from ml.deformation.bowls.torus import KEPT, apply_spectrum, gaussian, pad_with_zeros, solve, subtract_wide, variance
+from ml.deformation.bowls.views import MIN_POINTS, BowlFits, together
 from ml.deformation.gridding.boxes import Box as Core
-from ml.deformation.gridding.boxes import boxes, moved, side
+from ml.deformation.gridding.boxes import boxes, shift, side
 from ml.deformation.gridding.cells import CELL_M
 from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import Float32, PointCloud
@@ -45,18 +45,20 @@ from ml.statistics.robust import MAD_TO_SIGMA
 FINEST_M, COARSEST_M = 50.0, 1_600.0
 RADII_CELLS, ALSO_FINEST = (3.0, 4.2), 2.0  # radii where a bowl falls to 1/e: 100 m to 6.7 km
 CORE, SIZES = 256, 64  # cells of a block, without its margin; the sides of a torus are multiples of these
-LAW_M = 25_600.0  # side of the squares that have a noise law each
-FLOOR_MM2_YR2 = 0.02  # of what all points of a cell share beyond the law
-OUTLIER, ROUNDS = 2.5, 2  # deviations beyond which a cell counts less; times that it is looked at
-TURNS = 2  # The second has a law fitted without the bowls that the first found, which leaves out cells of 100 m.
+NOISE_SQUARE_M = 25_600.0  # side of the squares that have a noise covariance each
+FLOOR_MM2_YR2 = 0.02  # All points of a cell share so much variance beyond the noise covariance.
+OUTLIER, ROUNDS = 2.5, 2  # A cell beyond so many deviations counts less; there are so many rounds.
+TURNS = 2  # The second fits the noise without the bowls that the first found; the first leaves out cells of 100 m.
 PROPOSED, PROPOSED_CELLS = 0.0, 3  # Cells of FINEST_M are searched so near to wider ones with a higher score.
 AREA_M2 = 1e9
-MIN_PLACES = 4.0  # independent places of a block: a bowl that fills the ground cannot be told from its level
-USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0  # of ratios, as SHARED_MM_YR is mostly too high; places by which it counts
-FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # score of a bowl that is found; deviations above it where nine of ten are
+MIN_PLACES = 4.0  # A bowl that fills the ground cannot be told from its level, so a block needs independent places.
+# Ratios spread less than 1, as SHARED_MM_YR is mostly too high; this prior counts as 30 places.
+USUAL_SPREAD, PRIOR_BOWLS = 0.7, 30.0
+FOUND_DECADES, NINE_OF_TEN = 1.5, 1.28  # Bowls of this score are found; so many deviations above it, nine of ten are.
 OF_LIMIT_M = (700.0, 1_000.0)  # radii of the bowls for which the smallest detectable rate is stated
-NOISES = torch.logspace(-3, 4, 15)  # of a cell, (mm/yr)², for which information is tabulated
-FREQUENCIES = (torch.arange(256) + 0.5) / 256  # of that table's integral, 1/radius: a bowl has no higher ones
+NOISES = torch.logspace(-3, 4, 15)  # Information is tabulated for these noises of a cell, (mm/yr)².
+# The table integrates over these, 1/radius: a bowl has no higher frequency.
+FREQUENCIES = (torch.arange(256) + 0.5) / 256
 
 Strips = dict[str, tuple[int, list[Core]]]
 
@@ -85,9 +87,14 @@ def best_bowls(
     pieces: Pieces | None = None,
     near: Sequence[Near | None] = (),
 ) -> Bowls:
-    """Search all tracks of one place, each for itself and together. tracks: in one projected system, with points.
+    """Search all tracks of one place, each for itself and together.
 
-    pieces: store from which a killed search resumes; near: `neighbours` of each track's points, where they are known.
+    Args:
+        tracks: Points of each track, in one projected system.
+        device: Where to compute.
+        workers: Number of threads.
+        pieces: Store from which a killed search resumes.
+        near: `neighbours` of each track's points, where they are known.
     """
     device = device or torch.device("cpu")
     posting_m = math.ceil(max(track.posting_m or 0.0 for track in tracks))
@@ -98,7 +105,7 @@ def best_bowls(
     west, south = (math.floor(min(np.min(at) for at in each) / unit_m) * unit_m for each in (xs, ys))
     east, north = ((math.floor(max(np.max(at) for at in each) / unit_m) + 1) * unit_m for each in (xs, ys))
     shape = (round((north - south) / finest_m), round((east - west) / finest_m))
-    kept = [without_spikes(track, known, workers) for track, known in zip_longest(tracks, near)]
+    kept = [drop_spikes(track, known, workers) for track, known in zip_longest(tracks, near)]
     pyramids = [pyramid_of(points, finest_m, levels, west, north, shape) for points in kept]
     cell_m = finest_m * 2**shown
     transform = Affine(cell_m, 0, west, 0, -cell_m, north)
@@ -116,8 +123,8 @@ def best_bowls(
     def search(stage: str, some: Strips, best: Tensor, proposed: Tensor | None = None) -> None:
         def work(strip: tuple[int, list[Core]]) -> Arrays:
             number, cores = strip
-            at = [(pyramid[number], law) for pyramid, law in zip(pyramids, laws, strict=True)]
-            found = pool.map(lambda core: _of_block(at, still[number][core], core, proposed, device), cores)
+            at = [(pyramid[number], noise) for pyramid, noise in zip(pyramids, noises, strict=True)]
+            found = pool.map(lambda core: _search_block(at, still[number][core], core, proposed, device), cores)
             return {str(core[1].start): planes.numpy() for core, planes in zip(cores, found, strict=True)}
 
         for place, found in piece_by_piece(pieces, stage, some, work):
@@ -125,23 +132,26 @@ def best_bowls(
             for core, planes in zip(cores, found.values(), strict=True):
                 _lay(best, torch.from_numpy(planes), core, number - shown)
 
-    with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # more threads wait for each other
-        laws = [Laws(points, west, north, pool) for points in kept]
-        still = _on_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
+    with torch_threads(1), ThreadPoolExecutor(workers) as pool:  # More threads wait for each other.
+        noises = [NoiseCovariances(points, west, north, pool) for points in kept]
+        still = _still_levels(torch.ones(shape[0] >> shown, shape[1] >> shown), shown, levels)
         for turn in range(TURNS):
             best = _nothing((shape[0] >> shown, shape[1] >> shown))
             search(f"bowls-{turn}", strips(range(shown if turn else 2 * shown, levels)), best)
             if turn == 0 and (peaks := likely(best, transform)):
                 beside = [taken_out(points, peaks) for points in kept]
-                laws = [Laws(points, west, north, pool, before) for points, before in zip(beside, laws, strict=True)]
-                still = _on_levels(outside(peaks, best.shape[1:], transform), shown, levels)
+                noises = [
+                    NoiseCovariances(points, west, north, pool, before)
+                    for points, before in zip(beside, noises, strict=True)
+                ]
+                still = _still_levels(outside(peaks, best.shape[1:], transform), shown, levels)
         if shown:
             proposed = max_pool2d((best[:1] > PROPOSED).float(), 2 * PROPOSED_CELLS + 1, 1, PROPOSED_CELLS)[0] > 0
             proposed = proposed.repeat_interleave(2, 0).repeat_interleave(2, 1)
             search("bowls-finest", strips(range(shown), proposed), best, proposed)
     zeros = tuple(float(np.median(track.velocity_mm_yr)) for track in tracks)
     score, amplitude, radius, detectable = (plane.numpy() for plane in best)
-    score = on_own_tail(score)
+    score = rescale_by_tail(score)
     levels_shown = tuple(pyramid[shown] for pyramid in pyramids)
     return Bowls(score, amplitude, radius, detectable, transform, levels_shown, zeros)
 
@@ -153,7 +163,7 @@ def _nothing(shape: Sequence[int], device: torch.device | None = None) -> Tensor
     return best
 
 
-def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
+def _still_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     """Return which cells of each level are still, from those that are shown, (rows, cols), 1 or 0."""
     planes = [still.repeat_interleave(2, 0).repeat_interleave(2, 1)] * shown + [still]
     while len(planes) < levels:
@@ -161,15 +171,20 @@ def _on_levels(still: Tensor, shown: int, levels: int) -> list[Tensor]:
     return [plane > 0.5 for plane in planes]
 
 
-class Laws:
-    """Noise laws of one track, one for each square of LAW_M with points.
+class NoiseCovariances:
+    """Noise covariances of one track, one for each square of NOISE_SQUARE_M with points.
 
-    before: of the same points with other rates; squares whose rates are the same keep their laws.
+    before: those of the same points with other rates; squares whose rates are the same keep their covariances.
     """
 
-    def __init__(self, points: Points, west: float, north: float, pool: Executor, before: Laws | None = None) -> None:
+    def __init__(
+        self, points: Points, west: float, north: float, pool: Executor, before: NoiseCovariances | None = None
+    ) -> None:
         x, y, rate, _ = points
-        col, row = np.floor((x - west) / LAW_M).astype(np.int64), np.floor((north - y) / LAW_M).astype(np.int64)
+        col, row = (
+            np.floor((x - west) / NOISE_SQUARE_M).astype(np.int64),
+            np.floor((north - y) / NOISE_SQUARE_M).astype(np.int64),
+        )
         wide = int(col.max()) + 1
         squares, of = np.unique(row * wide + col, return_inverse=True)
         order = np.argsort(of, kind="stable")
@@ -177,25 +192,28 @@ class Laws:
         self.rate_mm_yr = rate
         self.pairs: dict[tuple[int, int], Pairs] = {}  # They serve both turns.
 
-        def law_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseLaw]:
+        def covariance_of(square: tuple[int, int], part: NDArray[np.intp]) -> tuple[int, NoiseCovariance]:
             if before and np.array_equal(before.rate_mm_yr[part], rate[part]):
-                return before.laws[square]
+                return before.covariances[square]
             at = x[part], y[part]
             pairs = before.pairs[square] if before else self.pairs.setdefault(square, pairs_of(*at))
-            return len(part), fit_noise_law(*at, rate[part], pairs)
+            return len(part), fit_noise_covariance(*at, rate[part], pairs)
 
         names = [divmod(int(square), wide) for square in squares]
-        self.laws = dict(zip(names, pool.map(law_of, names, parts), strict=True))
+        self.covariances = dict(zip(names, pool.map(covariance_of, names, parts), strict=True))
 
-    def around(self, core: tuple[slice, slice], cell_m: float) -> NoiseLaw | None:
-        """Return the mean law of the squares that a block of cells lies in, by points; None without points."""
-        rows, cols = (range(int(part.start * cell_m // LAW_M), int(-(-part.stop * cell_m // LAW_M))) for part in core)
-        found = [self.laws[at] for at in product(rows, cols) if at in self.laws]
+    def mean_covariance(self, core: tuple[slice, slice], cell_m: float) -> NoiseCovariance | None:
+        """Return the mean covariance of the squares that a block of cells lies in, by points; None without points."""
+        rows, cols = (
+            range(int(part.start * cell_m // NOISE_SQUARE_M), int(-(-part.stop * cell_m // NOISE_SQUARE_M)))
+            for part in core
+        )
+        found = [self.covariances[at] for at in product(rows, cols) if at in self.covariances]
         if not found:
             return None
         weights = [points for points, _ in found]
-        parts = np.average([(law.white_mm2_yr2, *law.parts_mm2_yr2) for _, law in found], axis=0, weights=weights)
-        return NoiseLaw(float(parts[0]), tuple(map(float, parts[1:])))
+        parts = np.average([(noise.white_mm2_yr2, *noise.parts_mm2_yr2) for _, noise in found], axis=0, weights=weights)
+        return NoiseCovariance(float(parts[0]), tuple(map(float, parts[1:])))
 
 
 def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
@@ -209,33 +227,37 @@ def _blocks(at: Sequence[Level], proposed: Tensor | None) -> Iterator[Core]:
                 yield core
 
 
-def _of_block(
-    at: Sequence[tuple[Level, Laws]], still: Tensor, core: Core, proposed: Tensor | None, device: torch.device
+def _search_block(
+    at: Sequence[tuple[Level, NoiseCovariances]],
+    still: Tensor,
+    core: Core,
+    proposed: Tensor | None,
+    device: torch.device,
 ) -> Tensor:
     """Return the planes of Bowls for each cell of a core, (4, rows, cols).
 
     proposed: only these cells are searched, (rows, cols) of the whole level, and of 2 x 2 cells the best is returned.
     """
     best = _nothing([part.stop - part.start for part in core], device)
-    laws = [law.around(core, level.cell_m) for level, law in at]
-    if known := [(level, law) for (level, _), law in zip(at, laws, strict=True) if law]:
-        places = _with_points([level for level, _ in known], core)
+    noises = [noise.mean_covariance(core, level.cell_m) for level, noise in at]
+    if known := [(level, noise) for (level, _), noise in zip(at, noises, strict=True) if noise]:
+        places = _has_points([level for level, _ in known], core)
         if proposed is not None:
             places &= proposed[core]
         _search(known, best, still.to(device), core, boxes(places.numpy(), MARGIN, SIZES), device)
     return (best if proposed is None else _best_of_fours(best)).cpu()
 
 
-def _with_points(levels: Sequence[Level], core: Core) -> Tensor:
+def _has_points(levels: Sequence[Level], core: Core) -> Tensor:
     """Return the cells of a core around which the widest bowl has enough points."""
-    outer, size, inner = _around(core, levels[0].points.shape)
-    points = padded(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
+    outer, size, inner = _widen(core, levels[0].points.shape)
+    points = pad_with_zeros(torch.stack([level.points[outer] for level in levels]).sum(dim=0), size)
     radius = RADII_CELLS[-1]
-    count = filtered(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
+    count = apply_spectrum(points, gaussian(size, radius / 2, points.device))[inner] * math.pi * radius**2 / 2
     return count >= MIN_POINTS
 
 
-def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
+def _widen(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Core]:
     """Return a core with its margin, the size of its torus, and where the core lies in it."""
     (rows, row), (cols, col) = (
         (slice(max(0, part.start - MARGIN), min(part.stop + MARGIN, size)), min(MARGIN, part.start))
@@ -246,29 +268,29 @@ def _around(core: Core, shape: Sequence[int]) -> tuple[Core, tuple[int, int], Co
 
 
 def _search(
-    tracks: Sequence[tuple[Level, NoiseLaw]],
+    tracks: Sequence[tuple[Level, NoiseCovariance]],
     best: Tensor,
     still: Tensor,
     core: Core,
     places: Sequence[Core],
     device: torch.device,
 ) -> None:
-    """Write the best bowls in a core, (4, rows, cols), found in tracks with their laws in some boxes of it."""
+    """Write the best bowls in a core, (4, rows, cols), found in tracks with their noise in some boxes of it."""
     cell_m = tracks[0][0].cell_m
     radii = ((ALSO_FINEST,) if cell_m == FINEST_M else ()) + RADII_CELLS
     seen = torch.zeros(len(radii), len(tracks), 3, *best.shape[1:], device=device)
     for box in places:
-        at = moved(box, core[0].start, core[1].start)
-        for number, (level, law) in enumerate(tracks):
-            for planes, view in zip(seen[:, number], _views(level, at, law, radii, device), strict=True):
+        at = shift(box, core[0].start, core[1].start)
+        for number, (level, noise) in enumerate(tracks):
+            for planes, view in zip(seen[:, number], _views(level, at, noise, radii, device), strict=True):
                 for plane, values in zip(planes, view[:3], strict=True):
                     plane[box] = values
     for radius, of_tracks in zip(radii if places else (), seen, strict=False):
-        for view in together([View(*planes) for planes in of_tracks]):
+        for view in together([BowlFits(*planes) for planes in of_tracks]):
             _improve(best, view, still, radius, cell_m)
 
 
-def _improve(best: Tensor, view: View, still: Tensor, radius: float, cell_m: float) -> None:
+def _improve(best: Tensor, view: BowlFits, still: Tensor, radius: float, cell_m: float) -> None:
     """Replace the bowls of cells in which this radius scores higher."""
     known, amplitude, error = view.known, view.amplitude, view.error
     ratio = torch.where(known, amplitude / error, 0.0)
@@ -307,18 +329,20 @@ def rarity(ratio: Tensor, radius_m: float) -> Tensor:
     return -log
 
 
-def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], device: torch.device) -> list[View]:
+def _views(
+    level: Level, core: Core, covariance: NoiseCovariance, radii: Sequence[float], device: torch.device
+) -> list[BowlFits]:
     """Return a track's view of a core for each radius, (rows, cols)."""
-    outer, size, inner = _around(core, level.points.shape)
-    points, rate = (padded(plane[outer].to(device), size) for plane in level[1:])
-    spectrum, white = law.on_cells(level.cell_m, size, device)
+    outer, size, inner = _widen(core, level.points.shape)
+    points, rate = (pad_with_zeros(plane[outer].to(device), size) for plane in level[1:])
+    spectrum, white = covariance.cell_spectrum(level.cell_m, size, device)
     seen = points > 0
     noise = torch.where(seen, white / points.clamp_min(1) + FLOOR_MM2_YR2, 1.0)
     wide = gaussian(size, WIDE_CELLS, device)
     narrow = spectrum * (1 - wide) ** 2 + 1e-6
 
     def solved_with(held: Tensor, before: Tensor | None = None) -> Tensor:
-        left = without_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
+        left = subtract_wide(rate, 1 / (held + variance(spectrum, size)), seen, wide)
         return solve(left, held, seen, narrow, before)
 
     held, solved = noise, solved_with(noise)
@@ -335,21 +359,23 @@ def _views(level: Level, core: Core, law: NoiseLaw, radii: Sequence[float], devi
         along = torch.fft.irfft2(weighted * bowl * (1 - wide), s=size)[inner] * sum_
         local = torch.fft.irfft2(of_information * near, s=size)[inner]
         count = torch.fft.irfft2(of_points * near, s=size)[inner] * (sum_ / 2)
-        views.append(View(along, _interpolated(local, _information(law, radius, level.cell_m).to(device)), count))
+        views.append(
+            BowlFits(along, _interpolate(local, _information(covariance, radius, level.cell_m).to(device)), count)
+        )
     return views
 
 
 @lru_cache(maxsize=KEPT)
-def _information(law: NoiseLaw, radius: float, cell_m: float) -> Tensor:
+def _information(covariance: NoiseCovariance, radius: float, cell_m: float) -> Tensor:
     """Return the information of a bowl in cells with each of NOISES: an integral over the radial frequency."""
     frequency = FREQUENCIES / radius
     narrow = 1 - torch.exp(-2 * (math.pi * WIDE_CELLS * frequency) ** 2)
     bowl = math.pi * radius**2 * torch.exp(-((math.pi * radius * frequency) ** 2)) * narrow
-    noise = law.along(frequency, cell_m) * narrow**2 + 1e-6 + NOISES[:, None]
+    noise = covariance.radial_spectrum(frequency, cell_m) * narrow**2 + 1e-6 + NOISES[:, None]
     return (2 * math.pi * frequency * bowl**2 / noise).sum(dim=1) / (len(FREQUENCIES) * radius)
 
 
-def _interpolated(information: Tensor, table: Tensor) -> Tensor:
+def _interpolate(information: Tensor, table: Tensor) -> Tensor:
     """Return the table's value, given at NOISES, for cells with a local mean of information."""
     steps = (3 - torch.log10(information.clamp_min(1e-6))) * ((len(NOISES) - 1) / 7)
     low = steps.long().clamp_(0, len(NOISES) - 2)

@@ -1,6 +1,6 @@
 """How rare a score is among the maxima of its own scene, whose errors have longer tails than a Gaussian field's.
 
-Unwrapping errors, land cover and delay give real still ground scores of 4 to 14 decades where the law expects one. The
+Unwrapping errors, land cover and delay give real still ground scores of 4 to 14 decades where noise gives one. The
 excesses of maxima over a low score fall exponentially, in noise by a factor of ten per decade; how slowly they fall in
 the scene itself is what a decade is worth there.
 """
@@ -11,20 +11,20 @@ from scipy import ndimage
 from ml.deformation.gridding.points import Float32
 
 FROM_DECADES = -0.75  # Noise has about eight higher maxima on 100 km²; their excesses are exponential.
-MEDIAN_EXCESS = float(np.log10(2))  # of such maxima, decades
+MEDIAN_EXCESS = float(np.log10(2))  # In Gaussian noise, maxima exceed a low score by so many decades.
 USUAL_STRETCH, USUAL_MAXIMA = 1.0, 20.0  # A tail is taken for a Gaussian's as if so many maxima had shown it.
 MAX_STRETCH = 5.0  # A scene full of motion must keep some of it.
 APART_CELLS = 9  # Maxima are the highest of so many cells.
 SQUARE_CELLS = 1_000  # Side of the ground that has one tail.
 
 
-def on_own_tail(score: Float32) -> Float32:
+def rescale_by_tail(score: Float32) -> Float32:
     """Return scores, (rows, cols), decades, in decades of each square's own maxima; low ones as they are.
 
     The median of the excesses counts, so that places that move, fewer than half of the maxima, do not set it.
     """
     highest = (score == ndimage.maximum_filter(score, APART_CELLS)) & (score > FROM_DECADES)
-    labels, _ = ndimage.label(highest, np.ones((3, 3)))  # wide bowls have one score on many cells
+    labels, _ = ndimage.label(highest, np.ones((3, 3)))  # Wide bowls have one score on many cells.
     _, first = np.unique(labels, return_index=True)
     maxima = np.zeros(score.shape, dtype=bool)
     maxima.flat[first] = highest.flat[first]

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from ml.statistics.robust import MAD_TO_SIGMA
 
 STEPS, TOLERANCE = 20, 2e-2  # Conjugate gradients end at this share of the first residual.
-KEPT = 64  # transforms of Gaussians: products differ in size, and a worker lives long
+KEPT = 64  # So many transforms of Gaussians are kept, because products differ in size and a worker lives long.
 
 
 def fast(size: int) -> int:
@@ -22,7 +22,7 @@ def fast(size: int) -> int:
     return 2 * int(next_fast_len(-(-size // 2), real=True))
 
 
-def padded(plane: Tensor, size: tuple[int, ...]) -> Tensor:
+def pad_with_zeros(plane: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return a field with zeros added in the east and south."""
     return pad(plane, (0, size[1] - plane.shape[1], 0, size[0] - plane.shape[0]))
 
@@ -43,20 +43,20 @@ def gaussian(size: tuple[int, ...], sigma_cells: float, device: torch.device) ->
     return torch.exp(-2 * (math.pi * sigma_cells) ** 2 * square).to(device)
 
 
-def filtered(plane: Tensor, spectrum: Tensor) -> Tensor:
+def apply_spectrum(plane: Tensor, spectrum: Tensor) -> Tensor:
     """Multiply a field by a spectrum, which is a convolution."""
     product: Tensor = torch.fft.irfft2(torch.fft.rfft2(plane) * spectrum, s=plane.shape)
     return product
 
 
-def without_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Tensor:
+def subtract_wide(rate: Tensor, weight: Tensor, seen: Tensor, wide: Tensor) -> Tensor:
     """Return the rates minus their weighted Gaussian mean, in which rates far from it are clipped."""
     weight = torch.where(seen, weight, 0.0)
-    total = filtered(weight, wide).clamp_min(1e-6)
-    mean = filtered(weight * rate, wide) / total
+    total = apply_spectrum(weight, wide).clamp_min(1e-6)
+    mean = apply_spectrum(weight * rate, wide) / total
     left = torch.where(seen, rate - mean, 0.0)
     most = 3 * (MAD_TO_SIGMA * left[seen].abs().median() + 0.1)
-    mean = filtered(weight * (mean + left.clamp(-most, most)), wide) / total
+    mean = apply_spectrum(weight * (mean + left.clamp(-most, most)), wide) / total
     return torch.where(seen, rate - mean, 0.0)
 
 
@@ -67,15 +67,15 @@ def solve(rate: Tensor, noise: Tensor, seen: Tensor, spectrum: Tensor, start: Te
     x, residual = torch.zeros_like(rate), rate * known
     enough = TOLERANCE**2 * float((residual**2).sum())
     if start is not None:
-        x, residual = start.clone(), (rate - filtered(start, spectrum) - noise * start) * known
+        x, residual = start.clone(), (rate - apply_spectrum(start, spectrum) - noise * start) * known
     direction, before = torch.zeros_like(rate), 1.0
     for _ in range(STEPS):
         if float((residual**2).sum()) <= enough:
             break
-        z = filtered(residual, nearly).mul_(known)
+        z = apply_spectrum(residual, nearly).mul_(known)
         along = float((residual * z).sum())
         direction.mul_(along / before).add_(z)
-        towards = filtered(direction, spectrum).addcmul_(noise, direction).mul_(known)
+        towards = apply_spectrum(direction, spectrum).addcmul_(noise, direction).mul_(known)
         step = along / max(float((direction * towards).sum()), 1e-20)
         x.add_(direction, alpha=step)
         residual.sub_(towards, alpha=step)

@@ -20,23 +20,23 @@ from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
 BLOCK, MARGIN = 4, 6  # side, in squares, of a block computed at once, and of the margin read around it
-ALIGN_CELLS = BLOCK * SQUARE_CELLS  # maps must begin at whole multiples of it, in cells
+ALIGN_CELLS = BLOCK * SQUARE_CELLS  # Maps must begin at whole multiples of it, in cells.
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 1
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
-FIRST_STRENGTH = 2  # at which the search begins
+FIRST_STRENGTH = 2  # The search begins at this strength.
 KNEE_M = 1_500.0
 SPECTRA = ((-11 / 3, -8 / 3), (-7 / 3, -7 / 3), (-8 / 3, -8 / 3), (-11 / 3, -11 / 3))  # exponents below KNEE_M, above
 CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
 NOISE_MM2_YR2 = 0.35  # variance of a point's rate, with errors shared by its neighbours
-MIN_NOISE_MM2_YR2 = 0.005  # of errors that all cells of a square share
-FASTEST_MM_YR = 10.0  # faster rates are clipped to this
+MIN_NOISE_MM2_YR2 = 0.005  # All cells of a square share errors of this variance at least.
+FASTEST_MM_YR = 10.0  # Faster rates are clipped to this.
 MIN_SQUARES = 12
-MANY_SQUARES = 96  # from so many squares on, every other one gives the delay's spectrum
+MANY_SQUARES = 96  # With so many squares, every other one gives the delay's spectrum.
 MIN_WEIGHT = 0.4
-MIN_INFORMATION = 0.1  # of a bowl of 1 mm/yr: with less there is no value
+MIN_INFORMATION = 0.1  # With less information on a bowl of 1 mm/yr there is no value.
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
-FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
+FINER = 16  # A steep spectrum does not bear distances rounded to whole steps, so steps have so many parts.
 
 
 class Squares(NamedTuple):
@@ -73,7 +73,7 @@ def standing_out(
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > MIN_WEIGHT).any():
-                scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m, noise)
+                scores[:, *block] = _block_planes(squares, row, col, SQUARE_CELLS * cell_m, noise)
     by_cell = scores.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
     return by_cell[:, : velocity.shape[0], : velocity.shape[1]]
 
@@ -85,7 +85,7 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32
     share = np.maximum(total, 1e-6)
     held = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0)
     height = np.zeros_like(weight) if height_m is None else np.nan_to_num(height_m) / 100
-    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # alike wherever a map begins
+    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # Alike wherever a map begins.
     means = [_sums(weight * values) / share for values in (held, height, row[:, None], col[None, :])]
     first = [SQUARE_CELLS * np.arange(n) for n in total.shape]
     down, right = (means[2] + first[0][:, None]) * cell_m, (means[3] + first[1][None, :]) * cell_m
@@ -99,7 +99,7 @@ def _sums(values: NDArray[np.floating]) -> Float64:
     return np.asarray(parts.sum(axis=(1, 3), dtype=np.float64))
 
 
-def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
+def _block_planes(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
     """Compute the planes of a block, (PLANES, BLOCK, BLOCK)."""
     window = tuple(slice(max(0, at - MARGIN), at + BLOCK + MARGIN) for at in (row, col))
     part = Squares(*(plane[window] for plane in squares))
@@ -125,8 +125,8 @@ def _lag_m(square_m: float) -> float:
 def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
     """Return distances in parts of a lag, (n, n). In float64: many distances lie halfway between two."""
     down, right = down * (FINER / lag_m), right * (FINER / lag_m)
-    square, one = down**2 + right**2, np.ones_like(down)
-    apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
+    square, ones = down**2 + right**2, np.ones_like(down)
+    apart = np.stack([square, ones, -2 * down, -2 * right], axis=1) @ np.stack([ones, square, down, right])
     return np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart).astype(np.int32)
 
 
@@ -159,8 +159,13 @@ class _Fit(NamedTuple):
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
     """Fit the likeliest strength of the first of SPECTRA, or of another spectrum that is likelier.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), free terms, then the rate. If there are many squares, every
-    other one decides which other spectrum is tried.
+    If there are many squares, every other one decides which other spectrum is tried.
+
+    Args:
+        lags: (n, n), in steps of lag_m / FINER.
+        lag_m: Step of distances, m.
+        noise: (n,), variance.
+        known: (k + 1, n), free terms, then the rate.
     """
     first, *_ = delays = [_covariance(lag_m, *spectrum) for spectrum in SPECTRA]
     delay = first.take(lags, mode="clip")
@@ -194,7 +199,7 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
     covariance = delay * np.float32(STRENGTHS[at])
     covariance.flat[:: noise.size + 1] += noise
     root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
-    if failed:  # due to rounded distances of a steep strong delay: counts as impossible
+    if failed:  # A steep strong delay with rounded distances fails and counts as impossible.
         return _Fit(at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T

@@ -19,8 +19,8 @@ CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
 MAX_DISTANCE_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # limits of the noise assumed for a cell's rate
-TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
-BEARABLE_NOISE_MM_YR = 0.4  # with more noise, rates are scaled down
+TRAINING_NOISE_MM_YR = 0.3  # Despiked cells of five years of Sentinel-1 have a little less, 0.24.
+BEARABLE_NOISE_MM_YR = 0.4  # Rates with more noise are scaled down.
 BEARABLE_SPREAD_MM_YR = 1.2  # Robust deviation of 1-km cells from their median that nine in ten validation tiles keep.
 
 

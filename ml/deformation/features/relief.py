@@ -12,9 +12,9 @@ from ml.deformation.gridding.points import Float32
 
 PLANES = 3
 NEAR_CELLS, WIDE_CELLS = 21, 61  # windows: of the mean height; of the regression of rates on heights
-SMOOTH_CELLS = 1.5  # heights before their slope is taken
-FASTEST_MM_YR = 5.0  # in the regression, faster rates are clipped to this
-FLAT_M = 30.0  # with a smaller spread of heights, the regression's slope is shrunk toward 0
+SMOOTH_CELLS = 1.5  # Heights before their slope is taken.
+FASTEST_MM_YR = 5.0  # The regression clips faster rates to this.
+FLAT_M = 30.0  # If heights spread less, the regression's slope is shrunk toward 0.
 MIN_WEIGHT = 1e-3
 
 
@@ -28,7 +28,7 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
         return np.zeros((PLANES, *height_m.shape), dtype=np.float32)
     height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float32)
     (near,) = _means(known, NEAR_CELLS, height)
-    planes = (height - near) / 100, _slope(height, known) / cell_m, _with_height(height, velocity, known)
+    planes = (height - near) / 100, _slope(height, known) / cell_m, _rate_by_height(height, velocity, known)
     return np.stack([np.where(known, plane, 0) for plane in planes]).astype(np.float32)
 
 
@@ -47,7 +47,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
     return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float32)
 
 
-def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
+def _rate_by_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
     """Return the rate at each cell's height by a line through rates and heights of WIDE_CELLS around, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)

@@ -23,14 +23,14 @@ from ml.deformation.gridding.points import Float32
 WINDOWS_CELLS = (9, 17, 33)
 PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
-FASTEST_MM_YR = 20.0  # faster rates are clipped to this
-MAX_MM_YR = 0.6  # larger differences are clipped to this in the scatter, which is that of still ground
+FASTEST_MM_YR = 20.0  # Faster rates are clipped to this.
+MAX_MM_YR = 0.6  # Clip differences before computing the scatter, so that motion does not inflate it.
 MIN_SCATTER_MM_YR = 0.1
-REACH_CELLS = 128  # no plane depends on cells farther away: windows of rates on heights, of means, of their scatter
-FEWEST = 5.0  # cells with points, each counted as its weight, in a window
+REACH_CELLS = 128  # No plane depends on cells farther away.
+MIN_WEIGHT = 5.0  # The cells with points in a window must have this sum of weights.
 
 
-class Ground(NamedTuple):
+class CellRates(NamedTuple):
     """Input of `surroundings`.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
@@ -43,26 +43,26 @@ class Ground(NamedTuple):
     cell_m: float
     noise_mm_yr: float = CELL_NOISE_MM_YR
 
-    def at(self, window: tuple[slice, slice]) -> Ground:
+    def at(self, window: tuple[slice, slice]) -> CellRates:
         """Return the ground of a window, which begins at whole multiples of ALIGN_CELLS."""
         height = None if self.height_m is None else self.height_m[window]
         return self._replace(velocity=self.velocity[window], n_points=self.n_points[window], height_m=height)
 
 
-def surroundings(ground: Ground) -> Float32:
+def surroundings(ground: CellRates) -> Float32:
     """Describe the surroundings of each cell, (PLANES, rows, cols).
 
     The planes: of `relief`; differences of means, mm/yr; these over their scatter; of `atmosphere`. They are 0 where
     unknown.
     """
     planes = np.zeros((PLANES, *ground.velocity.shape), dtype=np.float32)
-    for plane, values in zip(planes, _of_means(ground), strict=False):
+    for plane, values in zip(planes, _mean_planes(ground), strict=False):
         plane[:] = values
     planes[-OF_ATMOSPHERE:] = standing_out(*ground)
     return planes
 
 
-def _of_means(ground: Ground) -> Iterator[Float32]:
+def _mean_planes(ground: CellRates) -> Iterator[Float32]:
     """Yield all planes but those of `atmosphere`, one after the other."""
     velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
@@ -90,4 +90,4 @@ def _against_wider(rate: Float32, weight: Float32, known: NDArray[np.bool_], win
     """Return the weighted mean in a window minus that in a wider one; 0 if too little is known. rate: times weight."""
     near, wide = _sum(weight, window), _sum(weight, WIDER * window)
     difference = _sum(rate, window) / np.maximum(near, 1e-3) - _sum(rate, WIDER * window) / np.maximum(wide, 1e-3)
-    return np.where(known & (near >= FEWEST), difference, np.float32(0))
+    return np.where(known & (near >= MIN_WEIGHT), difference, np.float32(0))

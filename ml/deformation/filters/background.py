@@ -80,10 +80,10 @@ def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud],
     Returns the tracks, the median background of the first one, and the largest spread of any, mm/yr.
     """
     found = [background_of(points) for points in tracks]
-    around = [one.at(points.x, points.y) for one, points in zip(found, tracks, strict=True)]
+    around = [background.at(points.x, points.y) for background, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)
     flat = [points._replace(velocity_mm_yr=points.velocity_mm_yr - rate) for points, rate in pairs]
-    return flat, float(np.median(around[0])), max(one.spread_mm_yr for one in found)
+    return flat, float(np.median(around[0])), max(background.spread_mm_yr for background in found)
 
 
 def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: float) -> Float64:
@@ -92,7 +92,7 @@ def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: flo
     sums = {power: _moment(weight, *power, sigma_cells) for power in powers}
     right_side = np.stack([_moment(weight * values, *power, sigma_cells) for power in TERMS], axis=-1)
     matrix = np.stack([np.stack([sums[a + c, b + d] for c, d in TERMS], axis=-1) for a, b in TERMS], axis=-2)
-    matrix += PRIOR_CELLS * np.eye(len(TERMS))  # slopes are counted in widths
+    matrix += PRIOR_CELLS * np.eye(len(TERMS))  # Slopes are counted in widths.
     heights: Float64 = np.linalg.solve(matrix, right_side[..., None])[..., 0, 0].astype(np.float64)
     return heights
 

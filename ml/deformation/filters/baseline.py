@@ -88,7 +88,7 @@ def matched_filter(grid: RobustGrid, config: MatchedFilterConfig) -> Deformation
         local[first] = mean[first]
         if np.isnan(local_sigma) and first.any():
             local_sigma = float(np.median(error[first]))
-    local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # no measurement is near
+    local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # No measurement is near.
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
     return split_by_sign(probability, local, background, local_sigma)

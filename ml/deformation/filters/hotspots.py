@@ -78,7 +78,7 @@ def _quality(points: PointCloud, z: Float64, config: AdaConfig) -> Float64:
         if active.size < config.fewest:
             continue
         pairs = cKDTree(at[active]).query_pairs(config.influence_m, output_type="ndarray")
-        both = np.concatenate([pairs.ravel(), np.arange(active.size)])  # each point is its own neighbour
+        both = np.concatenate([pairs.ravel(), np.arange(active.size)])  # Each point is its own neighbour.
         other = np.concatenate([pairs[:, ::-1].ravel(), np.arange(active.size)])
         z_sum = np.bincount(both, weights=np.abs(z[active])[other], minlength=active.size)
         stays = np.bincount(both, minlength=active.size) >= config.fewest
@@ -104,7 +104,7 @@ def getis_ord(grid: RobustGrid, config: GetisOrdConfig) -> DeformationMaps:
     planes = np.where(known, grid.velocity_mm_yr, 0).astype(np.float64), known.astype(np.float64)
     total, weights = (ndimage.convolve(plane, disc, mode="constant") for plane in planes)
     mean, spread = float(values.mean()), max(float(values.std()), 1e-6)
-    variance = np.maximum((n * weights - weights**2) / max(n - 1, 1), 1e-6)  # weights are 0 or 1: Σ w² = Σ w
+    variance = np.maximum((n * weights - weights**2) / max(n - 1, 1), 1e-6)  # Weights are 0 or 1: Σ w² = Σ w.
     z = np.where(weights >= config.fewest_cells, (total - mean * weights) / (spread * np.sqrt(variance)), 0)
     rate = np.where(weights > 0, total / np.maximum(weights, 1) - background, np.nan).astype(np.float32)
     rate[ndimage.distance_transform_edt(~known) * grid.cell_m > REACH_M] = np.nan

@@ -7,11 +7,11 @@ import numpy as np
 from ml.deformation.gridding.points import Float32
 
 MIN_STILL = 5  # cells
-STILL_SPREAD_MM_YR = 1.0  # greatest difference from the level of still ground, where
-MOSTLY_STILL = 0.6  # of the cells lie within it
-STANDS_AT_MM_YR = 0.75  # greatest difference from any other level, where
-MIN_STILL_SHARE = 0.01  # of the cells must lie within it; more, the farther the level is from zero
-ZERO_OFF_MM_YR = 2.0  # standard deviation of products' zeros against still ground
+STILL_SPREAD_MM_YR = 1.0  # Stable ground differs from its level by less.
+MOSTLY_STILL = 0.6  # If fewer of the cells are stable so, the level is the commonest rate.
+STANDS_AT_MM_YR = 0.75  # Cells this close to any other level count for it.
+MIN_STILL_SHARE = 0.01  # Any other level needs this share of the cells, and more if it is far from zero.
+ZERO_OFF_MM_YR = 2.0  # The zeros of products differ from stable ground by this standard deviation.
 
 
 class StillGround(NamedTuple):
@@ -53,7 +53,7 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
     return StillGround(float(np.median(ordered[first[best] : last[best]])), float(shares[best]))
 
 
-def assumed(still_share: float | None) -> str | None:
+def assumption(still_share: float | None) -> str | None:
     """Return a sentence on the assumed reference of the rates if little ground is still; else None."""
     if still_share is None or still_share >= MOSTLY_STILL:
         return None

@@ -37,20 +37,20 @@ def boxes(places: NDArray[np.bool_], margin: int, step: int = 1) -> list[Box]:
     halves = []
     for part in (slice(box[axis].start, middle), slice(middle, box[axis].stop)):
         rows, cols = (part, box[1]) if axis == 0 else (box[0], part)
-        halves += [moved(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
+        halves += [shift(half, rows.start, cols.start) for half in boxes(places[rows, cols], margin, step)]
     return halves if sum(_cells(half, margin, step) for half in halves) < _cells(box, margin, step) else [box]
 
 
-def laid_together(
+def common_grid(
     transforms: Sequence[Affine], shapes: Sequence[tuple[int, ...]]
 ) -> tuple[Affine, tuple[int, int], list[Box]]:
     """Return transform and shape of the smallest grid that holds some grids, and the box of each in it.
 
     transforms, shapes: of the grids, (rows, cols). Cells are equal and whole cells apart, which is not checked.
     """
-    west, north = min(one.c for one in transforms), max(one.f for one in transforms)
+    west, north = min(transform.c for transform in transforms), max(transform.f for transform in transforms)
     whole = Affine(transforms[0].a, 0, west, 0, transforms[0].e, north)
-    at = [tuple(round(side) for side in ~whole @ (one.c, one.f)) for one in transforms]
+    at = [tuple(round(side) for side in ~whole @ (transform.c, transform.f)) for transform in transforms]
     held = [np.s_[row : row + n[0], col : col + n[1]] for (col, row), n in zip(at, shapes, strict=True)]
     return whole, (max(rows.stop for rows, _ in held), max(cols.stop for _, cols in held)), held
 
@@ -58,8 +58,10 @@ def laid_together(
 def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tuple[Box, Box]:
     """Return the cells that two grids share, as a box of the whole grid and as one of the other; empty if none are.
 
-    at: row and column of the whole grid where the other begins, may be negative; shape, whole: (rows, cols) of the
-    other and of the whole.
+    Args:
+        at: Row and column of the whole grid where the other begins; they may be negative.
+        shape: (rows, cols) of the other grid.
+        whole: (rows, cols) of the whole grid.
     """
     rows, cols = zip(at, shape, whole, strict=True)
     of_whole = [slice(max(0, first), max(0, min(first + size, end))) for first, size, end in (rows, cols)]
@@ -67,7 +69,7 @@ def overlap(at: Sequence[int], shape: Sequence[int], whole: Sequence[int]) -> tu
     return (of_whole[0], of_whole[1]), (own[0], own[1])
 
 
-def moved(box: Box, rows: int, cols: int) -> Box:
+def shift(box: Box, rows: int, cols: int) -> Box:
     """Return a box moved down and right."""
     return slice(box[0].start + rows, box[0].stop + rows), slice(box[1].start + cols, box[1].stop + cols)
 

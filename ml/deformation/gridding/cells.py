@@ -14,7 +14,7 @@ from ml.deformation.gridding.noise import stated_noise
 from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
-ON_EDGE = 1e-4  # of a cell: gridded products give corners or centres of cells, exactly or to the centimetre
+ON_EDGE = 1e-4  # Gridded products give corners or centres of cells, exactly or to the centimetre.
 HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
@@ -65,16 +65,19 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 
 
 def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
-    """Grid points by medians; empty cells stay NaN. cell_m: at least the posting is used; workers: threads, -1 all.
+    """Grid points by medians; empty cells stay NaN. ValueError without points.
 
-    despiked: whether each velocity is first replaced by the median of the point and its nearest neighbours (`despike`,
-    module). ValueError without points.
+    Args:
+        points: Points of a track.
+        cell_m: Side of a cell; at least the posting is used.
+        despiked: Whether each velocity is first replaced by the median of the point and its nearest neighbours.
+        workers: Number of threads, -1 for all.
     """
     if not points.x.size:
         raise UnusableData("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
-    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while a thread searches neighbours
+    with ThreadPoolExecutor(1) as beside:  # Numpy sorts and counts while a thread searches neighbours.
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
         kept, noise, near = released, None, None
@@ -116,7 +119,7 @@ def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int3
     count = np.diff(first, append=cell.size)
     median = np.full(cells.shape, np.nan, dtype=np.float32)
     counts = np.zeros(cells.shape, dtype=np.int32)
-    low, high = (_ranked(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
+    low, high = (_values_of_ranks(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
     median.flat[cell[first]] = (low + high) / 2
     counts.flat[cell[first]] = count
     return median, counts
@@ -131,7 +134,7 @@ def _rank(values: Float32) -> NDArray[np.uint32]:
     return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
 
 
-def _ranked(ordered: NDArray[np.uint64]) -> Float32:
+def _values_of_ranks(ordered: NDArray[np.uint64]) -> Float32:
     """Return the values whose ranks are the lower halves of the numbers."""
     rank = ordered.astype(np.uint32)
     return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)

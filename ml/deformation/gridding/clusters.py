@@ -23,13 +23,13 @@ EARTH_M = 6_371_000.0
 Indices = NDArray[np.intp]
 
 
-def on_sphere(longitude: Float64, latitude: Float64) -> Float64:
+def sphere_positions(longitude: Float64, latitude: Float64) -> Float64:
     """Return positions in degrees, (n,), as (n, 3) metres from the centre of the Earth, which has no edge at 180."""
     east, north = np.radians(longitude), np.radians(latitude)
     return EARTH_M * np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
 
 
-def clustered(tracks: Sequence[PointCloud]) -> list[list[PointCloud]]:
+def cluster_tracks(tracks: Sequence[PointCloud]) -> list[list[PointCloud]]:
     """Return the tracks of each cluster of a plane; a track without points there is empty. No boxes overlap."""
     at = np.concatenate([np.stack([track.x, track.y], axis=1) for track in tracks])
     groups = _disjoint(clusters(at), at)
@@ -58,9 +58,9 @@ def clusters(at: Float64) -> list[Indices]:
     for reach in (*REACHES, 0):
         for number in range(label.max() + 1):
             inside = np.flatnonzero(label == number)
-            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # ground is flat: the two longest sides
+            box = np.prod(np.sort(np.ptp(squares[inside], axis=0) + 1)[-2:])  # Ground is flat: the two longest sides.
             if box > SPARSE * ground[inside].sum() and (reach or box > MAX_SQUARES):
-                parts = _linked(squares[inside], reach) if reach else _cut(squares[inside])
+                parts = _link(squares[inside], reach) if reach else _wider_squares(squares[inside])
                 label[inside[parts > 0]] = label.max() + parts[parts > 0]
     count = np.bincount(label[of])
     kept = [number for number in range(count.size) if count[number] >= DEFAULT_THRESHOLDS.fewest_points]
@@ -71,10 +71,10 @@ def clusters(at: Float64) -> list[Indices]:
 def _disjoint(groups: list[Indices], at: Float64) -> list[Indices]:
     """Join clusters whose boxes overlap, so that each has a window of its own in one raster."""
     boxes = [np.array([at[group].min(axis=0), at[group].max(axis=0)]) for group in groups]
-    for one, other in combinations(range(len(groups)), 2):
-        if (np.maximum(boxes[one][0], boxes[other][0]) <= np.minimum(boxes[one][1], boxes[other][1])).all():
-            rest = [group for number, group in enumerate(groups) if number not in (one, other)]
-            joined = np.sort(np.concatenate([groups[one], groups[other]]))
+    for first, second in combinations(range(len(groups)), 2):
+        if (np.maximum(boxes[first][0], boxes[second][0]) <= np.minimum(boxes[first][1], boxes[second][1])).all():
+            rest = [group for number, group in enumerate(groups) if number not in (first, second)]
+            joined = np.sort(np.concatenate([groups[first], groups[second]]))
             return _disjoint(sorted([joined, *rest], key=len, reverse=True), at)
     return groups
 
@@ -90,7 +90,7 @@ def _squares(at: Float64) -> tuple[NDArray[np.int64], Indices]:
     return square[first], of
 
 
-def _linked(squares: NDArray[np.int64], reach: int) -> Indices:
+def _link(squares: NDArray[np.int64], reach: int) -> Indices:
     """Return the number of the group of each square, (m,), in which each is within `reach` squares of another."""
     pairs = cKDTree(squares).query_pairs(reach, p=np.inf, output_type="ndarray")
     links = coo_array((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(squares), len(squares)))
@@ -98,6 +98,6 @@ def _linked(squares: NDArray[np.int64], reach: int) -> Indices:
     return groups
 
 
-def _cut(squares: NDArray[np.int64]) -> Indices:
+def _wider_squares(squares: NDArray[np.int64]) -> Indices:
     """Return the number of the wider square that each square, (m,), lies in."""
     return np.unique(squares // CUT, axis=0, return_inverse=True)[1].ravel()

@@ -24,7 +24,7 @@ def neighbours(points: PointCloud, workers: int = 1) -> Near:
     reach = max(REACH_M, 1.6 * (points.posting_m or 0.0))
     index = np.empty((points.x.size, NEIGHBOURS), dtype=np.int32)
     for first in range(0, points.x.size, AT_ONCE):
-        some = tree.indices[first : first + AT_ONCE]  # in the tree's order: consecutive searches share memory
+        some = tree.indices[first : first + AT_ONCE]  # Consecutive searches in the tree's order share memory.
         _, index[some] = tree.query(tree.data[some], k=NEIGHBOURS, distance_upper_bound=reach, workers=workers)
     alone = (index < points.x.size).sum(axis=1) < 3
     index[alone, 0] = np.flatnonzero(alone)

@@ -10,11 +10,12 @@ from ml.deformation.gridding.despike import Near
 from ml.deformation.gridding.points import Float32, PointCloud
 
 SAMPLED = 3_000
-DATES_MISS = 2.0  # a rate's standard deviation lacks errors shared by all dates, so twice is used for a cell
+DATES_MISS = 2.0  # A rate's standard deviation lacks errors shared by all dates, so twice is used for a cell.
 CELL_RATIO = 4 / 3  # noise of a cell over that of despiked points, whose neighbours share values; on simulated ground
-FEWEST = 10
+MIN_POINTS = 10
 TAIL = 0.9  # quantile of the misfits: some products of few points have far longer tails than their middle shows
-TAIL_OF_TWO = float(-np.log(1 - TAIL))  # of a sum of squares of two degrees of freedom, over its mean
+# This is the quantile TAIL of a sum of two squares of Gaussian noise, over its mean.
+TAIL_OF_TWO = float(-np.log(1 - TAIL))
 
 
 def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> float | None:
@@ -33,12 +34,12 @@ def stated_noise(points: PointCloud, near: Near, despiked_mm_yr: Float32) -> flo
 def point_noise(points: PointCloud, near: Near, rate_mm_yr: Float32) -> float | None:
     """Return the standard deviation of one point's rate, mm/yr, from its misfit to a plane through its neighbourhood.
 
-    It is that of a Gaussian with the same TAIL. At most SAMPLED points are used. None if fewer than FEWEST have four
+    It is that of a Gaussian with this TAIL. At most SAMPLED points are used. None if fewer than MIN_POINTS have four
     neighbours.
     """
     some = near[:: max(1, len(near) // SAMPLED)]
     some = some[(some < len(near)).all(axis=1)]
-    if len(some) < FEWEST:
+    if len(some) < MIN_POINTS:
         return None
     at = np.stack([points.x[some], points.y[some]], axis=-1)
     rate = rate_mm_yr[some].astype(np.float64)

@@ -18,19 +18,23 @@ def series_of_area(
 ) -> Float64:
     """Return the displacement of an area, (dates,), mm, NaN where unknown.
 
-    inside_mm, around_mm: series of points, (n, dates), mm, NaN where missing; if enough points are around, their median
-    is subtracted, which removes shared delay and motion. half_wave_mm: None if the series cannot contain unwrapping
-    errors.
+    If enough points are around, their median is subtracted, which removes shared delay and motion.
+
+    Args:
+        inside_mm: Series of points inside the area, (n, dates), mm, NaN where missing.
+        around_mm: Series of points around it, likewise.
+        days: Days of the dates.
+        half_wave_mm: None if the series cannot contain unwrapping errors.
     """
-    inside = _complete(_mended(inside_mm, days, half_wave_mm))
+    inside = _complete(_mend_cycles(inside_mm, days, half_wave_mm))
     if not inside.size:
         return np.full(days.size, np.nan)
-    series = _over_points(np.nanmean, inside)
-    around = _complete(_mended(around_mm, days, half_wave_mm)) if around_mm is not None else inside[:0]
-    return series - _over_points(np.nanmedian, around) if len(around) >= MIN_AROUND else series
+    series = _apply_to_dates(np.nanmean, inside)
+    around = _complete(_mend_cycles(around_mm, days, half_wave_mm)) if around_mm is not None else inside[:0]
+    return series - _apply_to_dates(np.nanmedian, around) if len(around) >= MIN_AROUND else series
 
 
-def _mended(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float | None) -> Float32:
+def _mend_cycles(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float | None) -> Float32:
     if half_wave_mm is None or not len(series_mm):
         return series_mm
     return undo(series_mm, summarise(series_mm, days, half_wave_mm).steps, half_wave_mm)
@@ -43,7 +47,7 @@ def _complete(series_mm: Float32) -> Float64:
     return np.asarray(kept - np.nanmean(kept, axis=1, keepdims=True)) if kept.size else kept
 
 
-def _over_points(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
+def _apply_to_dates(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
     """Apply a statistic to the points on each date; NaN on dates without values."""
     result = np.full(series_mm.shape[1], np.nan)
     known = np.isfinite(series_mm).any(axis=0)

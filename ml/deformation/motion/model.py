@@ -8,10 +8,10 @@ from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, White
 from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS
 
 MIN_HALF_YEAR_SPAN_YEARS = 2.0
-MAX_INFLATION = 4.0  # of the season's variances, if dates leave months out; with more, no half-yearly wave
+MAX_INFLATION = 4.0  # If missing months inflate the season's variances more, no half-yearly wave is fitted.
 RATE = 1  # row of `base`
 NO_POWER = 1e-9
-NEARLY = 4.0  # of twice the log-likelihood: noise models that are nearly as likely as the best
+NEARLY = 4.0  # Noise models within this of the best twice log-likelihood count as nearly as likely.
 Kind = Literal["rate", "step", "curve"]
 
 
@@ -93,12 +93,12 @@ class SeriesLikelihood:
         self.days, self.values_mm = days, values_mm
         self.whitening = Whitening(days, models)
         self.base = base(days)
-        self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
+        self._squares = self.whitening.weight_rows(values_mm[None])[:, 0] @ values_mm  # (models,)
 
     def candidates(self, changes: tuple[Change, ...]) -> Candidates:
         """Prepare candidate changes for `profile`."""
         rows = curves_of(self.days, changes)
-        return Candidates(changes, rows, self.whitening.weighted(rows))
+        return Candidates(changes, rows, self.whitening.weight_rows(rows))
 
     def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
         """Return the likelihood with each candidate in addition to the changes."""
@@ -124,7 +124,7 @@ class SeriesLikelihood:
         best = int(np.argmax(twice_log))
         variance = max(left[best], NO_POWER) / (self.days.size - len(design))
         models, near = self.whitening.models, np.flatnonzero(twice_log >= twice_log[best] - NEARLY)
-        noises = tuple(models[one] for one in near)
+        noises = tuple(models[number] for number in near)
         sigma = float(np.sqrt(variance))
         return Fit(changes, found[best], inverse[best] * variance, sigma, models[best], noises, float(twice_log[best]))
 
@@ -138,7 +138,7 @@ class SeriesLikelihood:
     def _design(self, changes: tuple[Change, ...]) -> tuple[Float64, Float64]:
         """Return curves (k, dates), and the same weighted, (models, k, dates)."""
         rows = self._rows(changes)
-        return rows, self.whitening.weighted(rows)
+        return rows, self.whitening.weight_rows(rows)
 
     def _twice_log(self, left: Float64) -> Float64:
         """Return twice the log-likelihood without constants. left: weighted squares of residuals, (models, m)."""

@@ -38,16 +38,16 @@ class Whitening:
         self._bands = [_bands(days, model) for model in models]
         self.log_determinant = np.array([0.0 if bands is None else bands.log_determinant for bands in self._bands])
 
-    def weighted(self, rows: Float64) -> Float64:
+    def weight_rows(self, rows: Float64) -> Float64:
         """Return curves (m, dates) times the inverse covariance of each model: (models, m, dates)."""
         result = np.empty((len(self.models), *rows.shape))
-        for bands, one in zip(self._bands, result, strict=True):
-            one[:] = rows
+        for bands, curves in zip(self._bands, result, strict=True):
+            curves[:] = rows
             if bands is not None:
-                one *= bands.diagonal
-                one[:, :-1] += bands.beside * rows[:, 1:]
-                one[:, 1:] += bands.beside * rows[:, :-1]
-                dpttrs(bands.pivots, bands.below, one.T, overwrite_b=True)
+                curves *= bands.diagonal
+                curves[:, :-1] += bands.beside * rows[:, 1:]
+                curves[:, 1:] += bands.beside * rows[:, :-1]
+                dpttrs(bands.pivots, bands.below, curves.T, overwrite_b=True)
         return result
 
 

@@ -21,14 +21,14 @@ from ml.statistics.robust import MAD_TO_SIGMA
 MIN_DATES = 24
 MIN_YEARS = 1.0
 WITHIN_90 = 1.645  # standard deviations
-DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
+DROP_90 = 5.0  # Twice the log-likelihood drops so much: 2.7 if the noise were known, 5 on validation series.
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
-SURELY = 3.0  # standard deviations of a rate that is surely not 0
-MIN_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not reported
-WILD = 5.0  # robust standard deviations from the medians of the neighbours
+SURELY = 3.0  # A rate of so many standard deviations is surely not 0.
+MIN_CHANGE_MM_YR = 1.0  # Smaller changes of the rate are not reported.
+WILD = 5.0  # A value is wild if it differs so much from the medians of its neighbours (robust standard deviations).
 BESIDE = 3  # neighbours on either side
 MIN_NOISE_MM = 0.1
-SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
+SURE_SEASON = 4.0  # The season is sure if its coefficients have this mean square, in their standard deviations.
 
 
 class Trend(StrEnum):
@@ -37,7 +37,7 @@ class Trend(StrEnum):
     STEADY = "steady"  # no change, or only small ones
     FASTER = "faster"
     SLOWER = "slower"
-    AT_REST = "at rest"  # after it had moved
+    AT_REST = "at rest"  # After it had moved.
     BEGAN = "began"  # moves, and did not before
     REVERSED = "reversed"
     SPEEDING = "speeding"  # gradually faster, without a day on which it began
@@ -128,19 +128,21 @@ def series_motion(
     half_wave_mm: size of an unwrapping error, None if the series cannot contain any.
     """
     all_days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
-    values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
+    values = _remove_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
     values[_wild(values)] = np.nan
     known = np.isfinite(values)
     days = all_days[known]
     if days.size < MIN_DATES or np.ptp(days) < MIN_YEARS * DAYS_PER_YEAR:
         return None
     series = SeriesLikelihood(days, values[known])
-    fit = _with_even_change(series, find_changes(series))
-    changes = tuple(_whole(_dated(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes)))
-    return _described(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
+    fit = _prefer_even_change(series, find_changes(series))
+    changes = tuple(
+        _whole(_date_change(series, fit, number, dates[0]), half_wave_mm) for number in range(len(fit.changes))
+    )
+    return _describe(fit, days, changes, dates[0], np.interp(all_days, days, series.curve(fit)), values)
 
 
-def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
+def _remove_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
     values = values_mm.copy()
     if half_wave_mm is not None:
         steps = summarise(values_mm[None].astype(np.float32), days.astype(np.int64), half_wave_mm).steps
@@ -164,19 +166,19 @@ def _wild(values_mm: Float64) -> NDArray[np.bool_]:
     return wild
 
 
-def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
+def _prefer_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
     """Prefer one rate that changes evenly all the time, if that is as likely as sudden changes of rate."""
-    steps = tuple(one for one in fit.changes if one.kind == "step")
+    steps = tuple(change for change in fit.changes if change.kind == "step")
     if len(steps) == len(fit.changes):
         return fit
     even = series.fit((Change("curve", float(series.days[0])), *steps))
     return even if even.twice_log >= fit.twice_log else fit
 
 
-def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
+def _date_change(series: SeriesLikelihood, fit: Fit, number: int, first: date) -> DatedChange:
     change, at = fit.changes[number], number - len(fit.changes)
     ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90)
-    day, low, high = (first + timedelta(days=one) for one in (change.day, *ends))
+    day, low, high = (first + timedelta(days=days) for days in (change.day, *ends))
     return DatedChange(change.kind, day, low, high, float(fit.coefficients[at]), float(fit.covariance[at, at] ** 0.5))
 
 
@@ -193,23 +195,23 @@ def _rate_on(fit: Fit, day: float) -> Rate:
     """Return the rate just after a day."""
     parts = np.zeros(fit.coefficients.size)
     parts[RATE] = 1.0
-    for at, one in enumerate(fit.changes, parts.size - len(fit.changes)):
-        if one.day <= day and one.kind != "step":
-            parts[at] = 1.0 if one.kind == "rate" else (day - one.day) / DAYS_PER_YEAR
+    for at, change in enumerate(fit.changes, parts.size - len(fit.changes)):
+        if change.day <= day and change.kind != "step":
+            parts[at] = 1.0 if change.kind == "rate" else (day - change.day) / DAYS_PER_YEAR
     return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
 
 
-def _described(
+def _describe(
     fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date, fit_mm: Float64, values_mm: Float64
 ) -> SeriesMotion:
     """Describe the motion of a fit. fit_mm, values_mm: as in `SeriesMotion`."""
-    bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
-    starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
+    bends = sorted((change for change in changes if change.kind in ("rate", "curve")), key=lambda change: change.day)
+    starts = [float(days[0]), *(float((change.day - first).days) for change in bends if change.kind == "rate")]
     rates = [_rate_on(fit, day) for day in starts]
-    if any(one.kind == "curve" for one in bends):  # from the rate at the beginning to that at the end
+    if any(change.kind == "curve" for change in bends):  # The rates are those at the beginning and at the end.
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
-    if bends and bends[-1].kind == "curve":  # there is no day on which it began, turned or came to rest
+    if bends and bends[-1].kind == "curve":  # There is no day on which it began, turned or came to rest.
         trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
@@ -234,7 +236,7 @@ def _described(
         season_month=month,
         noise_mm=fit.sigma_mm,
         noise=fit.noise,
-        changes=tuple(sorted(changes, key=lambda one: one.day)),
+        changes=tuple(sorted(changes, key=lambda change: change.day)),
         fit_mm=fit_mm,
         values_mm=values_mm,
     )

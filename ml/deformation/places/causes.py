@@ -1,4 +1,4 @@
-"""Causes of a measured area by a small logistic regression on the network's shares and shape, core and rim apart.
+"""Name the cause of a measured area by a small logistic regression on shape and network, for core and rim apart.
 
 The network classifies cells; a whole area has further features: the difference of core and rim, size, rate, sharpness,
 elongation, slope, and the agreement of two tracks. Coefficients are fitted by `python -m lab.deformation.causes` to one
@@ -20,27 +20,28 @@ from shapely.geometry.base import BaseGeometry
 from ml.deformation.gridding.points import Float32, Float64
 from ml.deformation.places.sideways import (
     Sideways,
-    down_the_slope,
     edge_width,
     flatness,
     radius_m,
     rates_of,
     sideways,
+    slope_fit,
     slope_of,
 )
 from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-MIN_SHARE = 0.05  # because the network is overconfident about cells
-INWARD, ALONG = 0.06, 0.25  # values of `Sideways` that are surely motion toward the middle, and along the ground
+MIN_SHARE = 0.05  # The network is overconfident about cells.
+# From these values of `Sideways` on, motion is surely toward the middle, and along the ground.
+INWARD, ALONG = 0.06, 0.25
 MIN_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 MINING, GROUNDWATER, LANDSLIDE = "mining_subsidence", "groundwater_subsidence", "landslide"
 SHARP_M2, SHARP_SHARE, SHARP_RATIO = 500_000.0, 0.1, 4.0  # half outline: size, share of the motion; peak over median
 SHARP_ODDS = 0.05  # Factor of the odds of pumped ground, judged: small fast cores are rare there.
 DOUBT = 0.6  # the highest share of a kind that is not sure
-DOWN_THE_SLOPE = 0.7  # from here on, the slope itself speaks for a slide
+DOWN_THE_SLOPE = 0.7  # From here on, the slope itself speaks for a slide.
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
     *(f"rim {kind}" for kind in KINDS),
@@ -100,7 +101,7 @@ def table_name(n_tracks: int, heights: bool) -> str:
 
 
 @lru_cache(maxsize=4)
-def fitted(folder: Path = WEIGHTS) -> Causes | None:
+def load_causes(folder: Path = WEIGHTS) -> Causes | None:
     """Read the coefficients of a folder; None if they are missing or were fitted to other weights or features."""
     path, card = folder / NAME, folder / "deformation.json"
     if not path.exists() or not card.exists():
@@ -114,11 +115,11 @@ def fitted(folder: Path = WEIGHTS) -> Causes | None:
 
 def causes_for(weights_sha256: str) -> Causes | None:
     """Return the shipped coefficients if they were fitted to these weights."""
-    causes = fitted()
+    causes = load_causes()
     return causes if causes and causes.weights_sha256 == weights_sha256 else None
 
 
-def named(
+def name_cause(
     area: Area, bands: Mapping[str, Float32], transform: Affine, tracks: Sequence[SortedPoints], causes: Causes | None
 ) -> Area:
     """Set an area's likeliest kind and the probability of each; unchanged if nothing was fitted or measured.
@@ -137,7 +138,7 @@ def named(
     if _has_sharp_core(area):
         seen.add(MINING)
         shares[GROUNDWATER] *= SHARP_ODDS
-    shares = agreed(shares, seen)
+    shares = reconcile(shares, seen)
     return area._replace(kinds=shares, kind=max(shares, key=lambda name: shares[name]), core_kinds=core, rim_kinds=rim)
 
 
@@ -148,7 +149,7 @@ def _has_sharp_core(area: Area) -> bool:
     return bool(small and place.peak.value < 0 and abs(place.peak.value) >= SHARP_RATIO * abs(area.rate_mm_yr))
 
 
-def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
+def reconcile(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, float]:
     """Return shares, with a sum of 1, whose likeliest kind is sure only if it is in `seen`.
 
     Otherwise its share is lowered to DOUBT, because shape and network contradict each other.
@@ -156,9 +157,9 @@ def agreed(shares: Mapping[str, float], seen: Collection[str]) -> dict[str, floa
     whole, name = sum(shares.values()), max(shares, key=lambda each: shares[each])
     share = shares[name] / whole
     if name in seen or share <= DOUBT:
-        return {each: one / whole for each, one in shares.items()}
+        return {each: part / whole for each, part in shares.items()}
     others = (1 - DOUBT) / max(whole - shares[name], np.finfo(float).tiny)  # Beside a share of 1, the rest can be 0.
-    return {each: DOUBT if each == name else others * one for each, one in shares.items()}
+    return {each: DOUBT if each == name else others * part for each, part in shares.items()}
 
 
 def core_and_rim(
@@ -195,7 +196,7 @@ def features_of(
             float(np.hypot(*slope)) if slope else 0.0,
             np.log(max(peak, 0.5)) * np.log(half.area / size),
             _agreement(tracks, half),
-            down_the_slope(tracks, rates, slope),
+            slope_fit(tracks, rates, slope),
             along.share,
             along.inward,
             np.log(edge),

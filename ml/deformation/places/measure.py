@@ -12,29 +12,30 @@ from shapely.geometry.base import BaseGeometry
 
 from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float64
-from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
+from ml.deformation.places.outlines import BoolMap, Peak, connected_above, fill_gaps, peaks_of, pieces
 from ml.deformation.places.peak import cell_means, field_draws
-from ml.deformation.places.surface import Samples, Surface, rate_surface, square_of, without_spikes
+from ml.deformation.places.surface import Samples, Surface, drop_spikes, rate_surface, square_of
 from ml.deformation.places.tilt import steepest
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # least rate that is drawn as moving
-LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # also in standard errors of the surface, and of its surroundings
-HALF, CORE = 0.5, 0.8  # of the peak
+# The level also exceeds so many standard errors of the surface, and of its surroundings.
+LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5
+HALF, CORE = 0.5, 0.8  # Outlines are drawn at these shares of the peak.
 OUTLINE_SHARE = 0.15  # Slower ground than this share of a peak belongs to its surroundings.
 CLEAR_MM_YR = 5.0  # Ground that moves this fast is outlined beside any peak.
-WIDER_M, WIDER_SHARE = 200.0, 0.25  # margin read around a flagged area: at least, and as a share of its side
-AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach: likewise
-OFF_M, OFF_SHARE = 300.0, 0.5  # distance at which they begin: likewise
+WIDER_M, WIDER_SHARE = 200.0, 0.25  # A margin of this width, or this share of the side, is read around a flagged area.
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # The surroundings reach so far: at least, and as a share of the side.
+OFF_M, OFF_SHARE = 300.0, 0.5  # The surroundings begin here: at least, and as a share of the side.
 MIN_AROUND = 20
-MAX_PARTS = 100  # of an area; more parts are scattered over all of its ground
+MAX_PARTS = 100  # More parts of an area are scattered over all of its ground.
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
 MIN_CELLS = 4
-MODEL_SHARE = 0.07  # of the peak: error because a smooth covariance does not fit all shapes of ground
-MEDIAN_SHARE = 0.2  # of the median: its error from outlines drawn too narrow or wide, on validation tiles
-INTERVAL_FACTOR = 1.2  # so that nine in ten intervals contain the truth, on validation tiles
-SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must exceed the level at which it is drawn
+MODEL_SHARE = 0.07  # A smooth covariance does not fit all shapes of ground: an error of this share of the peak.
+MEDIAN_SHARE = 0.2  # Outlines drawn too narrow or wide change the median by this share, on validation tiles.
+INTERVAL_FACTOR = 1.2  # Nine in ten intervals of validation tiles then contain the truth.
+SINGLE_PIECE_SIGMAS = 3.0  # A second piece must exceed the level at which it is drawn by so many sigmas.
 
 
 class Background(NamedTuple):
@@ -44,7 +45,7 @@ class Background(NamedTuple):
     sigma_mm_yr: float
 
 
-class View(NamedTuple):
+class TrackSurface(NamedTuple):
     """One track's surface over an area. height: rate against the background, + as the area moves, -inf unknown."""
 
     samples: Samples
@@ -63,9 +64,13 @@ def measure(
 ) -> list[Area]:
     """Redraw an area, with its places, by the track in which it moves fastest; several areas if its pieces lie apart.
 
-    tracks: points in the area's projected system; background_mm_yr: of the whole product, used if no points are around;
-    others: flagged areas, whose ground belongs to no background.
     The area is returned unchanged if there are too few points, or none of them moves as the area does.
+
+    Args:
+        area: The area.
+        tracks: Points in the area's projected system.
+        background_mm_yr: Rate of the whole product, used if no points are around.
+        others: Flagged areas, whose ground belongs to no background.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
     ring = _ring(area, others)
@@ -78,13 +83,15 @@ def measure(
     if level <= 0:
         return [area]
     redrawn = [_redrawn(area._replace(track=number), view, piece, level, sign) for piece in _pieces(view, level)]
-    large = [one for one in redrawn if one.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
+    large = [new for new in redrawn if new.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
     return large or [area]
 
 
-def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float) -> View | None:
+def _view(
+    area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr: float, sign: float
+) -> TrackSurface | None:
     around_it = area.polygon, reach_m(area)
-    samples = without_spikes(*points.near(*around_it), points.heights_near(*around_it))
+    samples = drop_spikes(*points.near(*around_it), points.heights_near(*around_it))
     if samples is None:
         return None
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
@@ -95,10 +102,10 @@ def _view(area: Area, points: SortedPoints, ring: BaseGeometry, background_mm_yr
     if not known.any():
         return None
     height = np.where(known, sign * (surface.rate_mm_yr - background.rate_mm_yr), -np.inf)
-    return View(samples, surface, height, background)
+    return TrackSurface(samples, surface, height, background)
 
 
-def _fastest(view: View) -> float:
+def _fastest(view: TrackSurface) -> float:
     """Return a lower bound of the area's fastest rate, mm/yr, in its direction of motion."""
     return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
@@ -141,7 +148,7 @@ def _background(ring: BaseGeometry, square_m: float, samples: Samples, otherwise
     return Background(middle, float(MAD_TO_SIGMA * np.median(np.abs(means - middle))))
 
 
-def _level(view: View) -> float:
+def _level(view: TrackSurface) -> float:
     """Return the height at which the outline of motion is drawn, mm/yr.
 
     It exceeds the errors of surface and surroundings, but not half of the peak.
@@ -152,7 +159,7 @@ def _level(view: View) -> float:
     return min(max(MOVING_MM_YR, errors), HALF * float(view.height[known].max()))
 
 
-def _pieces(view: View, level: float) -> list[BoolMap]:
+def _pieces(view: TrackSurface, level: float) -> list[BoolMap]:
     """Return the largest piece, and distant ones that are significantly above the level."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
     largest, *others = pieces(view.height >= level, gap)
@@ -160,10 +167,10 @@ def _pieces(view: View, level: float) -> list[BoolMap]:
     return [largest, *(piece for piece in others if sure[piece].max() >= level)]
 
 
-def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) -> Area:
+def _redrawn(area: Area, view: TrackSurface, piece: BoolMap, level: float, sign: float) -> Area:
     height = np.where(piece, view.height, -np.inf)
     gap = DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m
-    sure = across_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
+    sure = fill_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
     sigma = np.hypot(view.surface.sigma_mm_yr, view.background.sigma_mm_yr)
     peaks = peaks_of(sure, sigma, level / 2)
     places = [_place(view, height, peak, level, sign) for peak in peaks]
@@ -194,25 +201,26 @@ def _clear_ground(height: Float64, peaks: Sequence[Peak], level: float) -> BoolM
     lowest = [max(level, min(OUTLINE_SHARE * float(height[peak.at]), CLEAR_MM_YR)) for peak in peaks]
     clear = height >= max(lowest)
     for peak, low in zip(peaks, lowest, strict=True):
-        clear |= around(height, peak.at, low)
+        clear |= connected_above(height, peak.at, low)
     return clear
 
 
-def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -> Place:
+def _place(view: TrackSurface, height: Float64, peak: Peak, level: float, sign: float) -> Place:
     cell = view.surface.cell_m
     x, y = view.surface.transform @ (peak.at[1] + 0.5, peak.at[0] + 0.5)
-    upper = around(height, peak.at, HALF * float(height[peak.at]))
+    upper = connected_above(height, peak.at, HALF * float(height[peak.at]))
     radius = max(PEAK_REACH * cell * float(np.sqrt(upper.sum() / np.pi)), 3 * view.samples.spacing_m, 150.0)
     rate, tilt = _peak_and_tilt(view, (x, y), radius, float(height[peak.at]), sign)
     masks = [
-        around(height, peak.at, at) for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
+        connected_above(height, peak.at, at)
+        for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
     ]
     motion, half, core = (outline(mask, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2) for mask in masks)
     return Place(motion, half, core, rate, tilt)
 
 
 def _peak_and_tilt(
-    view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
+    view: TrackSurface, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
 ) -> tuple[PeakRate, Tilt | None]:
     """Measure peak and tilt from simulated fields, adding the uncertainty of the surroundings and the model."""
     cells = cell_means(view.samples, *at, radius_m)

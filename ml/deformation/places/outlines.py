@@ -11,7 +11,7 @@ from ml.deformation.gridding.points import Float64
 
 EIGHT = np.ones((3, 3), dtype=bool)
 LEVELS = 40
-OWN_SHARE = 0.5  # of its height: a peak that rises less above its saddle belongs to the higher peak
+OWN_SHARE = 0.5  # A peak that rises above its saddle by less of its height belongs to the higher peak.
 OWN_SIGMAS = 4.0
 BoolMap = NDArray[np.bool_]
 
@@ -59,7 +59,7 @@ def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
     return sorted([*alone, *own], key=lambda peak: -peak.height)
 
 
-def across_gaps(height: Float64, gap_nodes: float) -> Float64:
+def fill_gaps(height: Float64, gap_nodes: float) -> Float64:
     """Fill gaps with the nearest known height within gap_nodes: unmeasured ground divides nothing.
 
     Filled heights are minimally lower, so that no peak lies on unmeasured ground.
@@ -69,7 +69,7 @@ def across_gaps(height: Float64, gap_nodes: float) -> Float64:
     return np.where(unknown & (away <= gap_nodes), height[row, col] - 1e-6, height)
 
 
-def around(height: Float64, at: tuple[int, int], level: float) -> BoolMap:
+def connected_above(height: Float64, at: tuple[int, int], level: float) -> BoolMap:
     """Return the connected nodes above a level that include the node `at`; at least that node."""
     mask = height >= min(level, float(height[at]))
     labels, _ = ndimage.label(mask, structure=EIGHT)

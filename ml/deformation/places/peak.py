@@ -14,9 +14,9 @@ from scipy.spatial.distance import cdist
 from ml.deformation.gridding.points import Float64
 from ml.deformation.places.surface import CORRELATED_M, Samples, square_of
 
-MAX_CELLS = 120  # points are averaged into at most about this many cells, for speed
-RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # of the covariance, in radii
-SILLS = tuple(0.1 * 2.0**j for j in range(8))  # in variances of the cells
+MAX_CELLS = 120  # Points are averaged into at most about this many cells, for speed.
+RANGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)  # The covariance has one of these ranges, in radii.
+SILLS = tuple(0.1 * 2.0**j for j in range(8))  # The covariance has one of these sills, in variances of the cells.
 NOISES = (1.0, 1.5, 2.2, 3.2)  # factors of the cells' standard errors, too small with tall buildings and heavy tails
 DRAWS = 240
 SEED = 20

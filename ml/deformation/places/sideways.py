@@ -20,15 +20,15 @@ from ml.rasters.line_of_sight import LineOfSight
 
 MIN_POINTS, MIN_CELLS, MIN_HEIGHTS = 3, 8, 10
 NEAR_M = 100.0  # margin around an outline in which heights are used
-OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # of points around an area whose median is its zero
+OFF_M, AROUND_M, MIN_AROUND = 300.0, 1_500.0, 20  # An area's rates count from the median of 20 points this far away.
 STEEP = 0.1  # rise per metre from which a slope counts fully
-MIN_SEEN = 0.2  # of a motion down the slope, measured along a line of sight
+MIN_SEEN = 0.2  # A line of sight must measure this share of a motion down the slope.
 OPPOSITE = 0.6  # least length of the difference of two horizontal directions
 CELLS_A_RADIUS, MAX_DISTANCE_RADII = 5.0, 2.5
-SPACINGS = 1.5  # of points, along the side of the squares in which two tracks are compared
+SPACINGS = 1.5  # Squares in which two tracks are compared have so many spacings of points a side.
 EDGE_REACH = 0.6  # radii on either side of an outline
-WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # of an edge, in radii
-SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # of the outline, in radii
+WIDTHS = tuple(0.04 * 1.4**j for j in range(12))  # Edges may have these widths, in radii.
+SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)  # The outline may lie so far off, in radii.
 MIN_AT_EDGE = 15
 Outline = Polygon | MultiPolygon
 
@@ -79,7 +79,7 @@ def rates_of(tracks: Sequence[SortedPoints], area: Outline, where: Outline) -> l
     return rates
 
 
-def down_the_slope(
+def slope_fit(
     tracks: Sequence[SortedPoints], rates: Sequence[float | None], slope: tuple[float, float] | None
 ) -> float:
     """Return the fit of the rates of all tracks to a slide straight down the slope, -1 to 1; 0 on flat ground."""
@@ -115,11 +115,11 @@ def sideways(tracks: Sequence[SortedPoints], area: Outline, half: Outline) -> Si
         near = np.hypot(x - middle.x, y - middle.y) <= MAX_DISTANCE_RADII * radius
         return np.asarray((near & contains_xy(area, x, y)) | contains_xy(half, x, y))
 
-    at, one, other = _common_cells([track.near(area) for track in (first, second)], counts, radius)
+    at, first_mm_yr, second_mm_yr = _common_cells([track.near(area) for track in (first, second)], counts, radius)
     if len(at) < MIN_CELLS:
         return Sideways()
-    along = (other - one) / np.linalg.norm(across)
-    up = (other + one) / upward
+    along = (second_mm_yr - first_mm_yr) / np.linalg.norm(across)
+    up = (second_mm_yr + first_mm_yr) / upward
     in_half = contains_xy(half, at[:, 0], at[:, 1])
     inner = in_half if in_half.sum() >= MIN_POINTS else np.ones(len(at), dtype=bool)
     share = np.arctan2(abs(np.median(along[inner])), abs(np.median(up[inner]))) / (np.pi / 2)
@@ -134,12 +134,12 @@ def _opposite(
 ) -> tuple[tuple[LineOfSight, SortedPoints], tuple[LineOfSight, SortedPoints]] | None:
     """Return the two tracks whose horizontal viewing directions differ most; None if they differ too little."""
     seen = [(track.line_of_sight, track) for track in tracks if track.line_of_sight is not None]
-    pair = max(combinations(seen, 2), key=lambda two: _apart(two[0][0], two[1][0]), default=None)
-    return pair if pair and _apart(pair[0][0], pair[1][0]) >= OPPOSITE else None
+    pair = max(combinations(seen, 2), key=lambda two: _view_distance(two[0][0], two[1][0]), default=None)
+    return pair if pair and _view_distance(pair[0][0], pair[1][0]) >= OPPOSITE else None
 
 
-def _apart(one: LineOfSight, other: LineOfSight) -> float:
-    return float(np.hypot(other.x - one.x, other.y - one.y))
+def _view_distance(view: LineOfSight, other: LineOfSight) -> float:
+    return float(np.hypot(other.x - view.x, other.y - view.y))
 
 
 def _common_cells(
@@ -166,9 +166,11 @@ def _common_cells(
     n = int(cell.max()) + 1
     points_in = [np.bincount(cell[number == track], minlength=n) for track in (0, 1)]
     both = (points_in[0] > 0) & (points_in[1] > 0)
-    one, other = (np.bincount(cell[number == t], rate[number == t], n)[both] / points_in[t][both] for t in (0, 1))
+    first_mm_yr, second_mm_yr = (
+        np.bincount(cell[number == t], rate[number == t], n)[both] / points_in[t][both] for t in (0, 1)
+    )
     middles = [np.bincount(cell, part, n)[both] / (points_in[0] + points_in[1])[both] for part in (x, y)]
-    return np.column_stack(middles), one, other
+    return np.column_stack(middles), first_mm_yr, second_mm_yr
 
 
 def edge_width(track: SortedPoints, half: Outline) -> float:

@@ -17,16 +17,16 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEIGHBOURS = 8
-SPIKE_SIGMAS = 4.0  # a point is a spike if it differs by more than this from its neighbours' median,
-SPIKE_SHARE = 0.5  # and by more than this share of that median,
-MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # unless so many neighbours differ less than this from it
+SPIKE_SIGMAS = 4.0  # A spike differs from its neighbours' median by so many sigmas.
+SPIKE_SHARE = 0.5  # A spike also differs by more than this share of that median.
+MIN_ALIKE, ALIKE_SIGMAS, ALIKE_SHARE = 2, 2.0, 0.3  # A point to which so many neighbours are so similar is no spike.
 CORRELATED_M = 50.0  # points closer than this share their errors
-REACH_M = 200.0  # no motion is drawn farther than this from all points
-FINEST_M, MAX_NODES = 50.0, 250  # of the grid; nodes along its longer side
+REACH_M = 200.0  # No motion is drawn farther than this from all points.
+FINEST_M, MAX_NODES = 50.0, 250  # The grid is no finer, and has no more nodes along its longer side.
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
 AGREEMENT = 2.0  # standard errors by which agreeing kernels may differ
 NOISE_POINTS = 3_000  # points from which the noise is estimated
-MIN_CELLS = 3.0  # averaged by the narrowest kernel of a node
+MIN_CELLS = 3.0  # The narrowest kernel of a node averages so many cells.
 MIN_NOISE_MM_YR = 0.2
 
 
@@ -60,7 +60,7 @@ class Surface(NamedTuple):
         return float(self.transform.a)
 
 
-def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
+def drop_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
     """Drop points (n,) that their neighbours contradict; return None for fewer points than NEIGHBOURS.
 
     A point that differs from the median of its nearest NEIGHBOURS is dropped, unless MIN_ALIKE of them move like
@@ -79,7 +79,8 @@ def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Fl
     alike = apart <= np.maximum(ALIKE_SIGMAS * noise, ALIKE_SHARE * np.abs(velocity))[:, None]
     kept = ~stands_out | (alike.sum(axis=1) >= MIN_ALIKE)
     heights = np.full(x.size, np.nan) if height_m is None else np.asarray(height_m, dtype=np.float64)
-    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)  # in a Poisson process the fourth nearest is 1.1 away
+    # In a Poisson process the fourth nearest is 1.1 spacings away.
+    spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)
     return Samples(x[kept], y[kept], velocity[kept], heights[kept], spacing, noise)
 
 

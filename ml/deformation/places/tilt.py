@@ -12,14 +12,14 @@ from ml.deformation.places.peak import Cells
 from ml.rasters.areas import Tilt
 
 NEIGHBOURS = 9  # cells of a plane
-FEWEST = 6
-SPREAD = 0.25  # of the logarithm, added to the simulations': then nine in ten intervals are right on validation tiles
+MIN_CELLS = 6
+SPREAD = 0.25  # Added to the simulations' spread of the logarithm, it makes nine in ten intervals right.
 WITHIN_90 = 1.645
 
 
 def steepest(cells: Cells, fields: Float64) -> Tilt | None:
     """Return the largest slope of fields (cells, draws), mm/yr; None with too few cells."""
-    if cells.x.size < FEWEST:
+    if cells.x.size < MIN_CELLS:
         return None
     at = np.column_stack([cells.x, cells.y])
     _, near = cKDTree(at).query(at, k=min(NEIGHBOURS, cells.x.size))

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, robust_sigma, widening
 from ml.deformation.series.search import PickedSteps, ProjectedSeries
 
-# Of each step, in cycles; all steps of a series must meet them, or none is undone.
-WHOLE_SIGMAS, MIN_WHOLE, MAX_WHOLE = 2.5, 0.08, 0.16  # distance from a whole number, in standard errors; its limits
-MAX_CYCLES, MIN_SIGMAS, MAX_ERROR = 3, 6.0, 0.12  # whole number; size in standard errors; standard error
-MAX_JUMP_OFF, JUMP_DATES = 0.3, 5  # from that number to the jump between the means of so many dates on either side
-# Of each series.
-MAX_SCATTER, MAX_JUMP = 0.25, 0.4  # of the residuals, in cycles; their jump across other gaps, in cycles
-GAP_DAYS, TRIMMED = 40, 1  # gaps are longer than this; dates left out at their edges
-MARGIN = 16.0  # variances of the noise by which a change of the rate, or other cycles, leave larger squares
+# All steps of a series must meet these limits, in cycles, or none is undone.
+# A step may be so far from a whole number, in standard errors, within these limits.
+WHOLE_SIGMAS, MIN_WHOLE, MAX_WHOLE = 2.5, 0.08, 0.16
+# Steps have at most so many cycles, this size in standard errors, and this standard error.
+MAX_CYCLES, MIN_SIGMAS, MAX_ERROR = 3, 6.0, 0.12
+# A gap's cycles may differ so much from the jump between means of so many dates on either side.
+MAX_JUMP_OFF, JUMP_DATES = 0.3, 5
+MAX_SCATTER, MAX_JUMP = 0.25, 0.4  # A series' residuals may scatter, and jump across other gaps, by so many cycles.
+GAP_DAYS, TRIMMED = 40, 1  # A gap is longer than so many days; at its edges, so many dates are left out.
+MARGIN = 16.0  # A change of rate, or other cycles, must leave squares larger by so many variances of the noise.
 KINKS = 20  # dates at which a change of the rate is tried
 
 
@@ -30,7 +32,7 @@ def whole_cycles(
     series: ProjectedSeries, picked: PickedSteps, days: NDArray[np.integer], half_wave_mm: float
 ) -> NDArray[np.int8]:
     """Return the cycles to undo at every step (s, most), + where the series jumps up; 0 if any step is in doubt."""
-    left = _without(series, picked.at, picked.size_mm)
+    left = _subtract_steps(series, picked.at, picked.size_mm)
     noise_mm = robust_sigma(left, series.mask) * widening(left, series.mask)
     gaps = _gaps(series.mask, days)
     whole = _look_whole(series, picked, left, noise_mm, gaps, half_wave_mm)
@@ -38,9 +40,9 @@ def whole_cycles(
     cycles = np.where(trusted[:, None] & whole, np.rint(picked.size_mm / half_wave_mm), 0).astype(np.int8)
     rows = np.flatnonzero(cycles.any(axis=1))
     some = series.only(rows)
-    mended = _without(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
+    mended = _subtract_steps(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
     margin = MARGIN * noise_mm[rows] ** 2
-    sure = _with_a_kink(some, days) - _squares(mended) >= margin
+    sure = _squares_with_kink(some, days) - _squares(mended) >= margin
     for growth in _other_choices(some, mended, gaps[rows], half_wave_mm):
         sure &= growth >= margin
     cycles[rows[~sure]] = 0
@@ -90,7 +92,7 @@ def _gaps(mask: Float32, days: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.sort(dates, axis=1)[:, mask.shape[1] - most :]
 
 
-def _without(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
+def _subtract_steps(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
     """Subtract steps at dates (s, most) from the residual, (s, dates), mm."""
     left = series.residual.copy()
     for date, size in zip(at.T, size_mm.T, strict=True):
@@ -105,7 +107,7 @@ def _squares(left: Float32) -> Float32:
     return total
 
 
-def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
+def _squares_with_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
     """Return the smallest sum of squares with a change of the rate in place of all steps, (s,), mm²."""
     at = np.linspace(days[0], days[-1], KINKS + 2)[1:-1]
     kinks = (np.clip(days[:, None] - at, 0, None) / DAYS_PER_YEAR).astype(np.float32)
@@ -122,12 +124,12 @@ def _other_choices(
     steps = [series.step(gap) * np.float32(half_wave_mm) for gap in gaps.T]
     product = [np.einsum("st,st->s", step, mended) for step in steps]
     square = [np.where(gap > 0, _squares(step), np.inf) for gap, step in zip(gaps.T, steps, strict=True)]
-    for one in range(len(steps)):
-        yield square[one] - 2 * np.abs(product[one])
-        for two in range(one):
-            both = 2 * np.einsum("st,st->s", steps[one], steps[two])
+    for first in range(len(steps)):
+        yield square[first] - 2 * np.abs(product[first])
+        for second in range(first):
+            both = 2 * np.einsum("st,st->s", steps[first], steps[second])
             for sign in (-1, 1):
-                yield square[one] + square[two] + sign * both - 2 * np.abs(product[one] + sign * product[two])
+                yield square[first] + square[second] + sign * both - 2 * np.abs(product[first] + sign * product[second])
 
 
 def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_]) -> Float32:

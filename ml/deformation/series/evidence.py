@@ -9,8 +9,8 @@ import numpy as np
 from ml.deformation.series.regression import Float32
 from ml.deformation.series.summary import summarise
 
-MOSTLY = 0.5  # of a point's rate: with a larger share, a step mostly makes up the rate
-WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
+MOSTLY = 0.5  # If a step is a larger share of a point's rate, it mostly makes up the rate.
+WHOLE_WITHIN = 0.15  # A median step this near to a whole number of cycles counts as one.
 
 
 class SeriesEvidence(NamedTuple):
@@ -49,7 +49,7 @@ def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_m
     if not mostly.any():
         return SeriesEvidence(odd_even_mm_yr=odd_even)
     when = np.bincount(steps.date[mostly], minlength=len(dates))
-    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # of equal sums, that with most steps
+    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # Of equal sums, that with most steps wins.
     at = int(np.argmax(around))
     those = mostly & (np.abs(steps.date - at) <= 1)
     size = float(np.median(steps.size_mm[those]))

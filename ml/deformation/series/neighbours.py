@@ -19,10 +19,10 @@ from ml.deformation.series.summary import SeriesSummary
 # are so and more than MIN_EVERYWHERE of the points step then; or if more than MAX_STEPPING step then, which changes no
 # relative rate and may be an earthquake. Sizes are shares of a cycle.
 CELL_M = 250.0
-ODD_BEYOND, MAX_ODD = 0.25, 0.25  # distance of an odd step from every whole number; share of odd steps
-MIN_STEPS, MAX_BIAS = 5, 0.08  # others that can contradict; their mean distance from whole numbers
+ODD_BEYOND, MAX_ODD = 0.25, 0.25  # Odd steps are so far from every whole number; a product may have this share of them.
+MIN_STEPS, MAX_BIAS = 5, 0.08  # So many others can contradict, if their mean distance from whole numbers is no larger.
 MIN_EVERYWHERE, MAX_STEPPING = 0.02, 0.4
-MIN_UNDONE = 0.4  # of the others, and at least MIN_STEPS: with so many undone, a doubtful step is undone as well
+MIN_UNDONE = 0.4  # If this share of the others, and at least MIN_STEPS, are undone, a doubtful step is, too.
 
 
 class _Around(NamedTuple):
@@ -46,7 +46,7 @@ class _Around(NamedTuple):
         return np.asarray((self.undone >= enough) & ~self.contradicts(), dtype=np.bool_)
 
 
-def agreed(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
+def agree(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Drop whole steps that neighbouring points contradict, and add those that they confirm.
 
     x, y: (n,), m, of its points. Rates are corrected; other figures remain those of each series by itself.
@@ -55,15 +55,15 @@ def agreed(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float =
     cells = [np.floor(axis[steps.point] / CELL_M).astype(np.int64) for axis in (x, y)]
     dates = steps.date.astype(np.int64)
     evidence = _evidence(steps, half_wave_mm)
-    everywhere = _around([dates], evidence)
+    everywhere = _sum_around([dates], evidence)
     share = (everywhere.odd + everywhere.near) / max(summary.rate_mm_yr.size, 1)
-    against = _around([*cells, dates], evidence).contradicts()
+    against = _sum_around([*cells, dates], evidence).contradicts()
     against |= (share > MIN_EVERYWHERE) & everywhere.contradicts()
     against |= (share > MAX_STEPPING) & (everywhere.near >= MIN_STEPS)
-    kept = _of_points(steps, ~against)
+    kept = _is_of_good_points(steps, ~against)
     cycles = np.where(kept, steps.cycles, 0)
-    around = _around([*cells, dates], evidence._replace(undone=(cycles != 0).astype(np.float64)))
-    confirmed = _of_points(steps, ~against & ((cycles != 0) | (evidence.near > 0) & around.confirms()))
+    around = _sum_around([*cells, dates], evidence._replace(undone=(cycles != 0).astype(np.float64)))
+    confirmed = _is_of_good_points(steps, ~against & ((cycles != 0) | (evidence.near > 0) & around.confirms()))
     cycles = np.where(confirmed, np.rint(steps.size_mm / half_wave_mm), cycles).astype(np.int8)
     changed = steps._replace(cycles=(cycles - steps.cycles).astype(np.int8))
     part = np.bincount(steps.point, changed.undone_mm_yr(half_wave_mm), summary.rate_mm_yr.size)
@@ -74,7 +74,7 @@ def agreed(summary: SeriesSummary, x: Float64, y: Float64, half_wave_mm: float =
     )
 
 
-def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _is_of_good_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Flag the steps of points with good steps only, (steps,), because steps of one point were fitted together."""
     return ~np.isin(steps.point, steps.point[~good])
 
@@ -88,7 +88,7 @@ def _evidence(steps: Steps, half_wave_mm: float) -> _Around:
     return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance), undone)
 
 
-def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
+def _sum_around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
     """Sum evidence over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
     if not axes[0].size:
         return evidence

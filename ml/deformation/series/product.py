@@ -8,10 +8,10 @@ import numpy as np
 
 from core.geometry import METRES_PER_DEGREE, longitude_near
 from ingest.readers.records import Component, Technique
-from ml.deformation.series.neighbours import agreed
+from ml.deformation.series.neighbours import agree
 from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.deformation.series.summary import SeriesSummary, joined, summarise
+from ml.deformation.series.summary import SeriesSummary, join_summaries, summarise
 
 WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in the metadata of a file, m
 MAX_GAP_DAYS = 90  # Over longer gaps, as those of snow, ground may move by a cycle: then a lost one is not always told.
@@ -49,4 +49,4 @@ class SeriesReader:
         """Summarise all points in their order. Their places (n,), in degrees, show which steps are neighbours."""
         middle = np.median(latitude) if latitude.size else 0.0
         east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude_near(longitude, longitude[:1])
-        return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)
+        return agree(join_summaries(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)

@@ -57,7 +57,7 @@ class Projection(NamedTuple):
         return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
 
 
-def filled(series_mm: Float32) -> tuple[Float32, Float32]:
+def fill(series_mm: Float32) -> tuple[Float32, Float32]:
     """Return series (n, dates) with 0 where missing, and their mask, (1, dates) if all miss the same dates."""
     known = np.isfinite(series_mm)
     mask = known[:1] if (known == known[:1]).all() else known

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ml.deformation.series.regression import Float32, Projection, robust_sigma
 
-MAX_STEPS = 5  # of one series
-MIN_DATES = 5  # on each side of a step
+MAX_STEPS = 5  # A series has at most so many steps.
+MIN_DATES = 5  # Each side of a step needs so many dates.
 MIN_SIGMAS = 5.0  # size of a step, in standard errors of the noise between neighbouring dates
 MIN_NOISE_MM = 0.2
 
@@ -119,18 +119,18 @@ def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
     return PickedSteps(at, size, variance, left)
 
 
-def projected(residual_mm: Float32, curves: Projection) -> ProjectedSeries:
+def project(residual_mm: Float32, curves: Projection) -> ProjectedSeries:
     """Prepare series (n, dates) from which `curves` have been taken."""
-    counts, basis_sums = (_from_each_on(part) for part in (curves.mask, curves.basis))
+    counts, basis_sums = (_sum_from_each(part) for part in (curves.mask, curves.basis))
     power = counts - np.einsum("mtp,mtp->mt", basis_sums, basis_sums)
     inside = (counts >= MIN_DATES) & (counts[:, :1] - counts >= MIN_DATES)
     power = np.where(inside & (curves.mask > 0) & (power > 0.5), power, np.float32(0))
     return ProjectedSeries(
-        residual_mm, curves.mask, curves.basis, _from_each_on(residual_mm), counts, basis_sums, power
+        residual_mm, curves.mask, curves.basis, _sum_from_each(residual_mm), counts, basis_sums, power
     )
 
 
-def _from_each_on(values: Float32) -> Float32:
+def _sum_from_each(values: Float32) -> Float32:
     sums: Float32 = np.cumsum(values[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
     return sums
 

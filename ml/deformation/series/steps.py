@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ml.deformation.series.cycles import whole_cycles
 from ml.deformation.series.regression import RATE, Float32, Projection
-from ml.deformation.series.search import pick, projected
+from ml.deformation.series.search import pick, project
 
 HALF_WAVE_MM = 27.733  # line-of-sight motion of one cycle, C band (Sentinel-1, 5.405 GHz)
 MIN_STEP = 0.4  # cycles
@@ -38,7 +38,7 @@ NO_STEPS = Steps(
 
 def find_steps(residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float) -> Steps:
     """Find steps of every series, and those that are whole cycles. residual_mm: (n, dates), after fitting `curves`."""
-    series = projected(residual_mm, curves)
+    series = project(residual_mm, curves)
     rows, picked = pick(series, MIN_STEP * half_wave_mm)
     if not rows.size:
         return NO_STEPS

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.series.regression import RATE, Float32, curves, filled, projection, robust_fit, standard_error
+from ml.deformation.series.regression import RATE, Float32, curves, fill, projection, robust_fit, standard_error
 from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, Steps, find_steps, undo
 
 BLOCK = 1024
 MIN_DATES = 12
-SHARING, MIN_SHARING = 2_000, 100  # points of a piece that show what all share; fewest
+SHARING, MIN_SHARING = 2_000, 100  # So many points of a piece show what all share; fewer than the second do not.
 
 
 class SeriesSummary(NamedTuple):
@@ -33,16 +33,16 @@ class SeriesSummary(NamedTuple):
 def summarise(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float = HALF_WAVE_MM) -> SeriesSummary:
     """Summarise series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Steps are searched in each series by itself, without the errors of whole images; `neighbours.agreed` then compares
+    Steps are searched in each series by itself, without the errors of whole images; `neighbours.agree` then compares
     steps of near points. ValueError if the shapes do not match.
     """
     if displacement_mm.shape[1:] != days.shape:
         raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")
-    shared, blocks = _shared(displacement_mm, days, half_wave_mm), range(0, len(displacement_mm), BLOCK)
-    return joined([_block(displacement_mm[at : at + BLOCK], days, shared, half_wave_mm) for at in blocks])
+    shared, blocks = _shared_errors(displacement_mm, days, half_wave_mm), range(0, len(displacement_mm), BLOCK)
+    return join_summaries([_block(displacement_mm[at : at + BLOCK], days, shared, half_wave_mm) for at in blocks])
 
 
-def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float) -> Float32:
+def _shared_errors(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float) -> Float32:
     """Return the median residual of a piece's points at each date, (dates,), mm: the errors of its images.
 
     They hide or feign steps of single points. It is 0 if few points show it, or if it has a step itself, because then
@@ -57,7 +57,7 @@ def _shared(displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: f
     return nothing if find_steps(left, fitted, days, half_wave_mm).point.size else left[0]
 
 
-def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
+def join_summaries(parts: Sequence[SeriesSummary]) -> SeriesSummary:
     """Join the summaries of pieces of one product, in their order."""
     parts = parts or [_unknown(0)]
     ends = np.cumsum([0, *(part.rate_mm_yr.size for part in parts)])
@@ -77,7 +77,7 @@ def _block(displacement_mm: Float32, days: NDArray[np.integer], shared: Float32,
     whole = _unknown(len(displacement_mm))
     if not usable.size:
         return whole
-    part = _summary(*filled(displacement_mm[usable]), days, shared, half_wave_mm)
+    part = _summary(*fill(displacement_mm[usable]), days, shared, half_wave_mm)
     for column, values in zip(whole[1:], part[1:], strict=True):
         column[usable] = values
     return whole._replace(steps=part.steps._replace(point=usable[part.steps.point]))
@@ -86,7 +86,7 @@ def _block(displacement_mm: Float32, days: NDArray[np.integer], shared: Float32,
 def _summary(
     series_mm: Float32, mask: Float32, days: NDArray[np.integer], shared: Float32, half_wave_mm: float
 ) -> SeriesSummary:
-    """Summarise one piece. series_mm: (n, dates), 0 where missing; mask: (1 or n, dates); shared: of `_shared`."""
+    """Summarise a piece. series_mm: (n, dates), 0 where missing; mask: (1 or n, dates); shared: of `_shared_errors`."""
     columns = curves(days)
     fitted = projection(columns, mask)
     left = fitted.residual(series_mm)
@@ -111,4 +111,4 @@ def _odd_even(left: Float32, mask: Float32, years: Float32) -> Float32:
         spread = second - first**2 / np.maximum(count, 1)
         product = left @ (part * years) - first * (left @ part.astype(np.float32)) / np.maximum(count, 1)
         slopes.append(np.where(spread > 1e-3, product / np.maximum(spread, 1e-3), np.nan))
-    return np.asarray(slopes[1] - slopes[0], dtype=np.float32)  # the first date is an odd one
+    return np.asarray(slopes[1] - slopes[0], dtype=np.float32)  # The first date is an odd one.

@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 
 from ingest.products.comparison import MAX_CELLS, POSTING_M
 from ingest.products.decomposition import Cells, cells_around, count_by_cell, median_by_cell
-from ml.deformation.series.regression import Float32, Float64, curves, filled, projection, robust_fit, standard_error
+from ml.deformation.series.regression import Float32, Float64, curves, fill, projection, robust_fit, standard_error
 from ml.deformation.series.summary import BLOCK
 from ml.statistics.robust import MAD_TO_SIGMA
 
 NEWEST_DAYS = 180  # length of the newest period
-MIN_BEFORE_DAYS = 550  # before the newest period; in a shorter time, season, curvature and rate are not separable
+MIN_BEFORE_DAYS = 550  # In a shorter time before, season, curvature and rate are not separable.
 MIN_NEWEST, MIN_BEFORE = 5, 16  # dates of a series in the newest period, and before it
-MIN_POINTS = 3  # of a cluster
+MIN_POINTS = 3  # A cluster needs so many points.
 REACHES = (0, 1)  # cells around a cell whose points belong to its cluster
 FALSE_SHARE = 0.01  # expected share of false discoveries among the clusters (not the places) that are found
-MIN_CHANGE_MM_YR = 3.0  # smaller changes are not reported
-MAX_SAMPLED = 200  # tested cells that are stored with a search, about as many, spread over its ground
+MIN_CHANGE_MM_YR = 3.0  # Smaller changes are not reported.
+MAX_SAMPLED = 200  # About so many tested cells, spread over the ground, are stored with a search.
 BESIDE_SIGMAS = 2.5  # cells beside a found one belong to its place if they change by this number of sigmas
 POINT_SIGMAS = 3.0
-GROUND_CELLS = 25  # cells along each side of the squares of which 3 by 3 show what the ground around has in common
+GROUND_CELLS = 25  # 3 x 3 squares of so many cells a side show what the ground around has in common.
 MEDIAN_ERROR = 1.2533  # standard error of a median, in that of a mean
 MIN_SIGMA_MM_YR = 0.1
 
@@ -70,10 +70,10 @@ class ChangedPlaces(NamedTuple):
 
 def point_changes(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     """Fit series (n, dates), mm, NaN where missing. days: (dates,), ascending; the last one ends the newest period."""
-    return joined([_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)])
+    return join_changes([_block(series_mm[at : at + BLOCK], days) for at in range(0, len(series_mm), BLOCK)])
 
 
-def joined(parts: Sequence[PointChanges]) -> PointChanges:
+def join_changes(parts: Sequence[PointChanges]) -> PointChanges:
     """Join the points of pieces of one product, in their order."""
     return PointChanges(*np.concatenate([np.zeros((2, 0), dtype=np.float32), *parts], axis=1))
 
@@ -92,11 +92,11 @@ def _block(series_mm: Float32, days: NDArray[np.integer]) -> PointChanges:
     found = PointChanges(*np.full((2, len(series_mm)), np.nan, dtype=np.float32))
     if not usable.size:
         return found
-    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fitted(*filled(series_mm[usable]), days)
+    found.change_mm_yr[usable], found.sigma_mm_yr[usable] = _fit(*fill(series_mm[usable]), days)
     return found
 
 
-def _fitted(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[Float64, Float64]:
+def _fit(series_mm: Float32, mask: Float32, days: NDArray[np.integer]) -> tuple[Float64, Float64]:
     """Return change and standard deviation, (n,), by Huber's weights. series_mm: 0 where missing."""
     since = np.maximum(days - (days[-1] - NEWEST_DAYS), 0) / np.float32(365.25)
     columns = np.column_stack([curves(days), since]).astype(np.float32)
@@ -125,10 +125,10 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
     own = np.unique(index)
     ground = _ground(cells, own, median_by_cell(cells, index, change).ravel()[own])
     relative, sigma = change - ground[index].astype(np.float32), np.maximum(sigma, MIN_SIGMA_MM_YR)
-    scores, medians = zip(*(_tested(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
+    scores, medians = zip(*(_test(cells, (x, y), relative, sigma, reach) for reach in REACHES), strict=True)
     best = np.argmax(np.abs(scores), axis=0)
     score, median = (np.choose(best, values) for values in (scores, medians))
-    surely = np.abs(score) >= _least_score(np.concatenate([one[one != 0] for one in scores]))
+    surely = np.abs(score) >= _least_score(np.concatenate([row[row != 0] for row in scores]))
     surely &= np.abs(median) >= MIN_CHANGE_MM_YR
     alone = (relative / sigma).astype(np.float64)
     places = [
@@ -137,10 +137,10 @@ def changed_places(x_m: Float64, y_m: Float64, points: PointChanges) -> ChangedP
         for part in _parts(cells, sign * score, surely)
     ]
     tested = np.flatnonzero(np.any(scores, axis=0))
-    return ChangedPlaces(tuple(sorted(places, key=lambda one: -one.sigmas)), tested.size, _sampled(cells, tested))
+    return ChangedPlaces(tuple(sorted(places, key=lambda place: -place.sigmas)), tested.size, _sample(cells, tested))
 
 
-def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
+def _sample(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
     """Return the centre of one tested cell of each coarse square."""
     side = int(np.ceil(np.sqrt(cells.rows * cells.cols / MAX_SAMPLED)))
     square = (tested // cells.cols // side) * cells.cols + tested % cells.cols // side
@@ -148,7 +148,7 @@ def _sampled(cells: Cells, tested: NDArray[np.int64]) -> tuple[tuple[float, floa
     return tuple(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _tested(
+def _test(
     cells: Cells, at: tuple[Float64, Float64], change: Float32, sigma: Float32, reach: int
 ) -> tuple[Float64, Float64]:
     """Return score and median change, mm/yr, of the points in and up to `reach` cells around each cell, (cells,).
@@ -203,7 +203,7 @@ def _parts(cells: Cells, score: Float64, surely: NDArray[np.bool_]) -> list[NDAr
     beside = (score >= BESIDE_SIGMAS).reshape(cells.rows, cells.cols)
     labels = scipy.ndimage.label(beside, structure=np.ones((3, 3)))[0].ravel()
     found = np.unique(labels[surely & (score > 0)])
-    return [labels == one for one in found[found > 0]]
+    return [labels == label for label in found[found > 0]]
 
 
 def _place(

@@ -11,12 +11,12 @@ from ml.deformation.gridding.cells import assign_cells, cell_median
 from ml.deformation.gridding.points import Float32, PointCloud
 
 CELL_M = 1_000.0
-MAX_POINTS = 4_000_000  # more are thinned evenly: a dozen points give a cell's median
-MAX_FINE_CELLS = 15_000  # with more known cells, cells are twice as wide: they still show bowls of 5 km
+MAX_POINTS = 4_000_000  # More are thinned evenly: a dozen points give a cell's median.
+MAX_FINE_CELLS = 15_000  # If more cells are known, they are twice as wide: they still show bowls of 5 km.
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
-MIN_WEIGHT = 0.02  # of smoothed cells
+MIN_WEIGHT = 0.02  # Smoothed cells need this weight.
 
 
 class WideCells(NamedTuple):
@@ -59,7 +59,7 @@ def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
     three times the noise, or else the tenth of the cells nearest to zero. Its level is the mode of smoothed rates, in
     which a bowl in a plain adds a tail but no second maximum.
     """
-    rates = smoothed(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
+    rates = smooth(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
     away = np.abs(rates)
     within = max(STABLE_WITHIN_MM_YR, 3 * noise_mm_yr, float(np.quantile(away, STABLE_SHARE)))
     near = rates[away <= within]
@@ -69,7 +69,7 @@ def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
     return float(levels[int(np.argmax(counts))])
 
 
-def smoothed(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
+def smooth(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
     """Return means of the known cells (rows, cols) under a Gaussian; NaN where there are too few."""
     known, wide = np.isfinite(rate_mm_yr), sigma_km / cell_km
     weight = ndimage.gaussian_filter(known.astype(np.float32), wide, mode="constant")

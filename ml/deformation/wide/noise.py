@@ -17,14 +17,15 @@ from ml.deformation.gridding.points import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
 LAGS_KM = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-MIN_LAGS, LAGS_A_SCENE = 4, 12  # least width of a scene, in lags: motion that fills it is nearly straight over one
+MIN_LAGS, LAGS_A_SCENE = 4, 12  # A scene has so many lags: motion that fills it is nearly straight over one.
 KNEE_KM = 10.0
-EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)  # of the two-dimensional spectrum; 8/3: turbulent atmosphere
+# The two-dimensional spectrum has one of these exponents; turbulent atmosphere has 8/3.
+EXPONENTS = (2.2, 2.4, 2.67, 3.0, 3.3, 3.67)
 USUAL_EXPONENT = 2.67
 OUTER_KM = 100.0  # waves longer than this have no more power
 MIN_DIFFERENCES = 30
 MIN_WHITE_MM2_YR2, MIN_LONG_MM2_YR2 = 0.01, 0.1
-MIN_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
+MIN_WHITE_SHARE = 0.05  # Less white noise beside the long waves would only slow the solution down.
 TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 
@@ -51,10 +52,10 @@ def noise_of(rate_mm_yr: Float32, cell_km: float) -> WideNoise:
         white = variances[0] / 6 if len(lags) else 1.0
         return WideNoise(max(white, MIN_WHITE_MM2_YR2), max(0.3 * white, MIN_LONG_MM2_YR2), USUAL_EXPONENT)
     exponents = EXPONENTS if len(lags) > 3 else (USUAL_EXPONENT,)
-    return min((_fitted(exponent, lags, variances, counts) for exponent in exponents), key=lambda fit: fit[0])[1]
+    return min((_fit(exponent, lags, variances, counts) for exponent in exponents), key=lambda fit: fit[0])[1]
 
 
-def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
+def _fit(exponent: float, lags: Float64, variances: Float64, counts: Float64) -> tuple[float, WideNoise]:
     """Return the misfit of one exponent, and its noise. variances: of second differences, (n,), at lags, km."""
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances

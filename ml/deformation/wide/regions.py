@@ -11,7 +11,7 @@ from shapely import MultiPolygon, Polygon
 from ml.deformation.filters.baseline import logistic
 from ml.deformation.gridding.cells import middles
 from ml.deformation.gridding.points import Float32
-from ml.deformation.wide.cells import WideCells, smoothed
+from ml.deformation.wide.cells import WideCells, smooth
 from ml.deformation.wide.scores import Scores, Shape
 from ml.rasters.areas import outline
 from ml.rasters.regions import EIGHT
@@ -21,12 +21,12 @@ SIGNIFICANT = 4.5  # score of a bowl that is reported
 SLOWEST_MM_YR = 3.0  # peak of a bowl that is reported: seams between frames are up to 2
 DRAWN_MM_YR = 2.0
 MAX_BOWLS = 16
-PLACES_FOR_SPREAD = 25.0  # for a shape side by side in a scene: with fewer, the scatter of its scores is unknown
+PLACES_FOR_SPREAD = 25.0  # If fewer places fit side by side in a scene, the scatter of a shape's scores is unknown.
 WIDEST_SPREAD = 2.0
 MIN_M2, MIN_HOLE_M2 = 20e6, 25e6
-MAX_DISTANCE_RADII = 1.5  # from its middle to which a bowl is drawn
+MAX_DISTANCE_RADII = 1.5  # A bowl is drawn to so many radii from its middle.
 SHARP_KM = 1.0  # width of the smoothing of rates that limit the peak
-SHADOW = 0.5  # of a bowl's peak: a weaker bowl at its rim, of the other sign, is a misfit of its shape
+SHADOW = 0.5  # A bowl of the other sign at the rim, weaker than this share of the peak, is a misfit of the shape.
 
 
 class Bowl(NamedTuple):
@@ -74,14 +74,14 @@ def find_bowls(scores: Scores, significant: float = SIGNIFICANT) -> list[Bowl]:
     }
     bowls: list[Bowl] = []
     for _ in range(MAX_BOWLS):
-        places = (_surest(*one, spreads[one[0]]) for one in scores.amplitudes())
+        places = (_surest(*fitted, spreads[fitted[0]]) for fitted in scores.amplitudes())
         score, shape, row, col = max(places, key=lambda place: place[0])
         if score < significant:
             break
         peak, sigma = scores.fit(shape, row, col)
         scores.take_out(shape, row, col, peak)
         score = abs(peak) / sigma / spreads[shape]
-        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` is an approximation
+        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `amplitudes` only approximates the peak.
             x, y = scores.transform @ (col + 0.5, row + 0.5)
             bowls.append(Bowl(x, y, shape, peak, sigma, score))
     return bowls
@@ -126,7 +126,7 @@ class _Field:
     def __init__(self, cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> None:
         self.transform, self.known, self.beside = cells.transform, cells.known, beside_mm_yr
         rate = cells.rate_mm_yr - still_mm_yr
-        self.smooth, self.sharp = smoothed(rate, cells.cell_km), smoothed(rate, cells.cell_km, SHARP_KM)
+        self.smooth, self.sharp = smooth(rate, cells.cell_km), smooth(rate, cells.cell_km, SHARP_KM)
         self.x, self.y = middles(self.transform, self.smooth.shape)
 
     def model(self, bowl: Bowl) -> Float32:
@@ -135,7 +135,7 @@ class _Field:
         return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
 
     def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
-        """Flag cells that move with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        """Flag cells that move with a bowl: faster than 2 mm/yr and than the bowl's sigma, within the bowl's shape."""
         level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
         reach = np.exp(-(MAX_DISTANCE_RADII**2)) * abs(bowl.peak_mm_yr)
         return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))

@@ -23,11 +23,11 @@ from ml.deformation.wide.noise import WideNoise
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
 ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
-MARGIN_KM, MIN_KM = 100.0, 128.0  # of the torus
-MIN_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
+MARGIN_KM, MIN_KM = 100.0, 128.0  # The torus has this margin and size at least.
+MIN_INFORMATION = 1e-3  # A bowl of 1 mm/yr must have this information.
 MIN_SEEN = 0.3  # share of a shape, or of the scene if that is smaller, that must be known
-LARGE_SCENE = 10.0  # times the size of a shape
-MIN_CELLS = 12.0  # under a shape
+LARGE_SCENE = 10.0  # A large scene is so many times as large as a shape.
+MIN_CELLS = 12.0  # A shape needs so many cells under it.
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
 TOLERANCE, MAX_STEPS, MIN_DOT = 5e-3, 50, np.float32(1e-30)
 OUTLIER, ROUNDS = 2.5, 2
@@ -79,23 +79,23 @@ class Scores:
         self.torus = tuple(
             fft.next_fast_len(int(max(size + margin, MIN_KM / cell_km)), real=True) for size in rate.shape
         )
-        self.known = self._on_torus(np.isfinite(rate).astype(np.float32))
-        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._on_torus(n_points), 1)))
+        self.known = self._pad_to_torus(np.isfinite(rate).astype(np.float32))
+        self.white = _float32(noise.white_mm2_yr2 * (1 + 1 / np.maximum(self._pad_to_torus(n_points), 1)))
         frequency = np.hypot(fft.fftfreq(self.torus[0], cell_km)[:, None], fft.rfftfreq(self.torus[1], cell_km))
         self.spectrum = (noise.power(frequency) / cell_km**2).astype(np.float32)
         self.free = self._free(prior)
-        self.data = self._on_torus(np.nan_to_num(rate))
+        self.data = self._pad_to_torus(np.nan_to_num(rate))
         solved = self._robust()
         self.of_free = self.solve(self.free)
         normal = np.tensordot(self.free, self.of_free, axes=([1, 2], [1, 2])).astype(np.float64)
         self.normal = np.linalg.inv(normal + np.eye(len(self.free))).astype(np.float32)
-        self.weighted = self._without_free(solved)
+        self.weighted = self._free_level(solved)
         self.left = solved
 
     def _back(self, transformed: Complex64) -> Float32:
         return _float32(fft.irfft2(transformed, s=self.torus))
 
-    def _on_torus(self, values: NDArray[np.generic]) -> Float32:
+    def _pad_to_torus(self, values: NDArray[np.generic]) -> Float32:
         whole = np.zeros(self.torus, dtype=np.float32)
         whole[: self.extent[0], : self.extent[1]] = values
         return whole
@@ -164,7 +164,7 @@ class Scores:
         noise = self._back(_forward(normal(n, *self.torus)) * np.sqrt(self.spectrum))
         noise += normal(n, *self.torus) * np.sqrt(self.white)
         noise += np.tensordot(normal(n, len(self.free)), self.free, 1)
-        return _forward(np.stack([self._without_free(solved) for solved in self.solve(noise)]))
+        return _forward(np.stack([self._free_level(solved) for solved in self.solve(noise)]))
 
     def bowl(self, shape: Shape) -> Float32:
         """Return a shape of 1 mm/yr in the torus' first cell, (rows, cols)."""
@@ -192,7 +192,7 @@ class Scores:
 
     def fit(self, shape: Shape, row: int, col: int) -> tuple[float, float]:
         """Return amplitude and standard deviation of a shape on one cell, without the approximation of `amplitudes`."""
-        bowl, _, weighted = self._at(shape, row, col)
+        bowl, _, weighted = self._bowl_at(shape, row, col)
         information = float((bowl * weighted).sum())
         return float((bowl * self.weighted).sum()) / information, information**-0.5
 
@@ -205,18 +205,18 @@ class Scores:
 
     def take_out(self, shape: Shape, row: int, col: int, amplitude_mm_yr: float) -> None:
         """Subtract this bowl from the data for all later calls."""
-        _, solved, weighted = self._at(shape, row, col)
+        _, solved, weighted = self._bowl_at(shape, row, col)
         self.left = self.left - np.float32(amplitude_mm_yr) * solved
         self.weighted = self.weighted - np.float32(amplitude_mm_yr) * weighted
 
     @lru_cache(maxsize=1)  # noqa: B019 (of the last place only)
-    def _at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
+    def _bowl_at(self, shape: Shape, row: int, col: int) -> tuple[Float32, Float32, Float32]:
         """Return (bowl b centred on a cell, A^-1 b, A^-1 b with level and slopes marginalised), 0 on unknown cells."""
         bowl = np.roll(self.bowl(shape), (row, col), axis=(0, 1)) * self.known
         solved = self.solve(bowl[None])[0]
-        return bowl, solved, self._without_free(solved)
+        return bowl, solved, self._free_level(solved)
 
-    def _without_free(self, solved: Float32) -> Float32:
+    def _free_level(self, solved: Float32) -> Float32:
         """Return `solved`, (rows, cols), with level and slopes free within their prior."""
         of_data = np.tensordot(self.free, solved, axes=([1, 2], [0, 1]))
         return np.asarray(solved - np.tensordot(self.normal @ of_data, self.of_free, 1), dtype=np.float32)
@@ -229,7 +229,7 @@ class Scores:
         weight = self.bowl(shape).sum()
         simulated = np.square(self._correlate(self._draws, bowl)).mean(axis=0)
         if self.known.sum() >= LARGE_SCENE * weight:
-            information = _by_share(simulated, seen / weight)
+            information = _smooth_by_share(simulated, seen / weight)
         else:  # no covered share of it occurs at enough places
             information = ndimage.gaussian_filter(simulated, shape.radius_km / self.cell_km / 2)
         usable = (
@@ -254,7 +254,7 @@ def _dot(a: Float32, b: Float32) -> Float32:
     return _float32(np.einsum("nyx,nyx->n", a, b))[:, None, None]
 
 
-def _by_share(simulated: Float32, share: Float32) -> Float32:
+def _smooth_by_share(simulated: Float32, share: Float32) -> Float32:
     """Smooth a shape's information as a function of its covered share: means over bins, interpolated."""
     bins = np.digitize(share, SEEN_BINS)
     middles, means = [0.0], [0.0]

@@ -36,10 +36,12 @@ ASSUMES = {
 }
 MIN_CELLS = 60
 SIGNIFICANT_IN_TWO = 3.5  # score of a bowl that is reported if another track shows it
-CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5  # standard deviations, and share of the peak, of the bowl in another track
-MAX_REPORTED = 0.5  # of a region, in areas that are reported separately
+# Another track confirms a bowl of so many deviations, and this share of the peak.
+CONFIRMING, CONFIRMING_SHARE = 2.0, 0.5
+MAX_REPORTED = 0.5  # A region that lies more in areas reported separately is dropped.
 SAME_SHARE = 0.5
-FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0  # false regions of one track; standard deviations of their number
+# One track has so many false regions; their number may exceed it by so many deviations.
+FALSE_PER_KM2, CROWDED_SIGMAS = 1e-4, 2.0
 log = logging.getLogger(__name__)
 
 
@@ -114,7 +116,7 @@ def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ())
         for region in confirmed_regions(track, [*tracks[:number], *tracks[number + 1 :]], reported)
     ]
     kept: list[ReferredRegion] = []
-    for region in sorted(regions, key=lambda one: -one.region.score):
+    for region in sorted(regions, key=lambda referred: -referred.region.score):
         if not any(_same(region.region, other.region) for other in kept):
             kept.append(region)
     return kept
@@ -127,7 +129,7 @@ def confirmed_regions(
 
     The ground inside areas that are `reported` already is left out, so that a region is motion beside them. A region is
     dropped if they cover half of it, or if it is the rim of one. If there are too many that no other track shows
-    (`crowded`), those are left out, with a warning. The surest come first.
+    (`is_crowded`), those are left out, with a warning. The surest come first.
     """
     fit = fit_wide(track.points, track.reference, reported, SIGNIFICANT_IN_TWO if others else SIGNIFICANT)
     drawn = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
@@ -135,21 +137,23 @@ def confirmed_regions(
     seen = [scores for other in others if found and (scores := scene(other.points, other.reference, reported).scores)]
     level = fit.level_mm_yr + track.level_mm_yr
     known = [
-        ReferredRegion(one, track.reference, level, any(shows(scores, one.bowls[0]) for scores in seen))
-        for one in found
+        ReferredRegion(region, track.reference, level, any(shows(scores, region.bowls[0]) for scores in seen))
+        for region in found
     ]
-    alone = [one for one in known if not one.confirmed and one.region.score >= SIGNIFICANT]
-    cut_out = sum(one.area >= MIN_M2 for one in reported)
-    if crowded([one.region for one in alone], cut_out, fit.cells):
+    alone = [referred for referred in known if not referred.confirmed and referred.region.score >= SIGNIFICANT]
+    cut_out = sum(area.area >= MIN_M2 for area in reported)
+    if is_crowded([referred.region for referred in alone], cut_out, fit.cells):
         log.warning("Left out %d wide regions that one track alone shows: more than its noise explains", len(alone))
         alone = []
-    return sorted([*(one for one in known if one.confirmed), *alone], key=lambda one: -one.region.score)
+    return sorted(
+        [*(referred for referred in known if referred.confirmed), *alone], key=lambda referred: -referred.region.score
+    )
 
 
-def crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
+def is_crowded(regions: Sequence[WideRegion], cut_out: int, cells: WideCells) -> bool:
     """Return whether regions that one track alone shows rise and sink, and are more than its noise would give.
 
-    Delay and tectonics that the law of noise does not hold are such regions; none of them can be told from motion.
+    Delay and tectonics that the noise model does not hold are such regions; none of them can be told from motion.
     cut_out: number of reported areas as wide as regions, which count like them.
     """
     expected = float(np.count_nonzero(cells.known)) * cells.cell_km**2 * FALSE_PER_KM2
@@ -166,10 +170,10 @@ def shows(scores: Scores, bowl: Bowl) -> bool:
     return peak / bowl.peak_mm_yr >= max(CONFIRMING_SHARE, CONFIRMING * sigma / abs(bowl.peak_mm_yr))
 
 
-def _same(one: WideRegion, other: WideRegion) -> bool:
+def _same(region: WideRegion, other: WideRegion) -> bool:
     """Return whether regions are of one kind and share half of the smaller."""
-    smaller = min(one.outline.area, other.outline.area)
-    return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
+    smaller = min(region.outline.area, other.outline.area)
+    return region.kind == other.kind and region.outline.intersection(other.outline).area >= SAME_SHARE * smaller
 
 
 def fit_wide(

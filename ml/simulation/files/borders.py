@@ -34,7 +34,7 @@ PROVINCES = (
 
 def write_border(nation: Nation, path: Path) -> Path:
     """Write the coast as the border of the country, exact to about 200 m."""
-    return write_features(path, [(_in_degrees(_coast(nation)), {"name": COUNTRY, "level": 0, "type": "country"})])
+    return write_features(path, [(_to_degrees(_coast(nation)), {"name": COUNTRY, "level": 0, "type": "country"})])
 
 
 def write_provinces(nation: Nation, path: Path) -> Path:
@@ -49,7 +49,7 @@ def write_provinces(nation: Nation, path: Path) -> Path:
         outline = next(cell for cell in cells if cell.covers(seat)).intersection(coast)
         part = max(getattr(outline, "geoms", [outline]), key=lambda piece: piece.area)
         properties = {"name": province.name, "code": province.code, "level": 1, "country": COUNTRY}
-        features.append((_in_degrees(part), properties))
+        features.append((_to_degrees(part), properties))
     return write_features(path, features)
 
 
@@ -68,6 +68,6 @@ def _winding(places_m: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([x + 700 * np.sin(y / 1_700) + 250 * np.sin(y / 600), y + 700 * np.sin(x / 1_900)])
 
 
-def _in_degrees(outline: Polygon) -> Polygon:
+def _to_degrees(outline: Polygon) -> Polygon:
     easting_m, northing_m = (part for part in get_coordinates(get_exterior_ring(outline)).T)
     return Polygon(np.column_stack(to_geographic(easting_m, northing_m)))

@@ -16,7 +16,7 @@ import pyarrow.csv
 from ml.simulation.ground.frame import Floats
 from ml.simulation.velocity.region import TrackGeometry, TrackPoints
 
-COLUMNS = (  # of the 2020–2024 release, before one column YYYYMMDD per date
+COLUMNS = (  # The 2020–2024 release has these before one column YYYYMMDD per date.
     "pid",
     "mp_type",
     "latitude",
@@ -157,7 +157,7 @@ def _table(track: TrackPoints) -> pa.Table:
         "acceleration_std": _decimals(fit.acceleration_std_mm_yr2, 2),
         "seasonality": _decimals(fit.seasonality_mm, 1),
         "seasonality_std": _decimals(fit.seasonality_std_mm, 1),
-        "gnss_velocity": _constant("0.0", count),  # no plate motion is simulated
+        "gnss_velocity": _constant("0.0", count),  # No plate motion is simulated.
     }
     return pa.table([*(text[name] for name in COLUMNS), *_tenths(track.series_mm)], names=_names(track))
 
@@ -193,7 +193,7 @@ def radar_position(
     heading = math.radians(geometry.los.track_angle_deg())
     incidence = math.radians(geometry.los.incidence_angle_deg())
     along_m = easting_m * math.sin(heading) + northing_m * math.cos(heading)
-    away_m = easting_m * math.cos(heading) - northing_m * math.sin(heading)  # to the right
+    away_m = easting_m * math.cos(heading) - northing_m * math.sin(heading)  # Distances count to the right.
     line = np.floor((along_m - along_m.min(initial=np.inf)) / LINE_SPACING_M).astype(np.int64)
     pixel = np.floor((away_m - away_m.min(initial=np.inf)) * math.sin(incidence) / RANGE_SPACING_M).astype(np.int64)
     return line, pixel

@@ -104,14 +104,14 @@ def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Pat
 
     Moving ground is outlined where its rate is the config's truth_threshold_mm_yr; events have their own extent.
     """
-    moving = [(area.polygon, _of_source(area)) for area in nation.region.truths]
+    moving = [(area.polygon, _source_feature(area)) for area in nation.region.truths]
     return write_features(path, [*moving, *_events(nation, images)])
 
 
-def _of_source(area: TruthArea) -> dict[str, Any]:
+def _source_feature(area: TruthArea) -> dict[str, Any]:
     down = area.rate_along == "downslope"
     verb = "slides" if down else "rises" if area.rate_mm_yr > 0 else "sinks"
-    description = f"{verb} by up to {abs(area.rate_mm_yr):.0f} mm a year, {_across(area.size_m)}"
+    description = f"{verb} by up to {abs(area.rate_mm_yr):.0f} mm a year, {_width_text(area.size_m)}"
     if abs(area.acceleration_per_yr) >= 0.05:
         description += ", faster every year" if area.acceleration_per_yr > 0 else ", slower every year"
     change = area.change
@@ -161,7 +161,7 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
         properties = {
             "kind": kind,
             "title": title,
-            "description": f"{description} between {_day(since)} and {_day(until)}, {_across(size_m)}",
+            "description": f"{description} between {_day(since)} and {_day(until)}, {_width_text(size_m)}",
             "rate_mm_yr": None,
             "rate_along": "",
             "speed_m_day": speed,
@@ -179,7 +179,7 @@ def _day(date: dt.date) -> str:
     return f"{date.day} {date:%B %Y}"
 
 
-def _across(size_m: float) -> str:
+def _width_text(size_m: float) -> str:
     return f"{size_m / 1000:.1f} km across" if size_m >= 950 else f"{round(size_m, -1):.0f} m across"
 
 

@@ -85,10 +85,13 @@ def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np
     index = np.arange(height_m.size).reshape(height_m.shape)
     begins, ends, costs = [], [], []
     for down, right in STEPS:
-        one = (slice(0, level.shape[0] - down), slice(max(0, -right), level.shape[1] - max(0, right)))
-        two = (slice(down, None), slice(max(0, right), level.shape[1] + min(0, right)))
-        across, rise = cell_m * np.hypot(down, right), level[two] - level[one]
-        for here, there, up in ((one, two, rise), (two, one, -rise)):  # water flows from `there` to `here`
+        cells = (slice(0, level.shape[0] - down), slice(max(0, -right), level.shape[1] - max(0, right)))
+        neighbours = (slice(down, None), slice(max(0, right), level.shape[1] + min(0, right)))
+        across, rise = cell_m * np.hypot(down, right), level[neighbours] - level[cells]
+        for here, there, up in (
+            (cells, neighbours, rise),
+            (neighbours, cells, -rise),
+        ):  # water flows from `there` to `here`
             begins.append(index[here].ravel())
             ends.append(index[there].ravel())
             costs.append((across + CLIMB * np.maximum(0, -up)).ravel())

@@ -19,7 +19,7 @@ from ml.simulation.nation import CITY, MINING_TOWN, PIT, VILLAGES, Nation
 SEED = 0x5E771ED
 PEOPLE_IN_BUILDING = 4.5
 MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
-MAIN_PEOPLE = 1_500  # in a place to which main roads lead
+MAIN_PEOPLE = 1_500  # Main roads lead to places with so many people.
 
 
 def write_buildings(nation: Nation, path: Path) -> Path:

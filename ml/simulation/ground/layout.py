@@ -36,8 +36,8 @@ def lay_out(rng: np.random.Generator, terrain: Terrain) -> Layout:
     settlements = (
         Settlement(town, town_radius_m=750.0, suburb_radius_m=1_150.0),
         Settlement(mining.centre, 0.0, 450.0),
-        Settlement(_nudged(rng, groundwater.centre, 500.0), 0.0, 500.0),
-        Settlement(_nudged(rng, uplift.centre, 500.0), 0.0, 500.0),
+        Settlement(_nudge(rng, groundwater.centre, 500.0), 0.0, 500.0),
+        Settlement(_nudge(rng, uplift.centre, 500.0), 0.0, 500.0),
         Settlement(slide.centre, 0.0, 420.0),
         Settlement(_polar(town_bearing_deg + 185.0, 4_300.0), 0.0, 350.0),
     )
@@ -49,7 +49,7 @@ def _polar(bearing_deg: float, distance_m: float) -> Offset:
     return Offset(distance_m * math.sin(bearing_rad), distance_m * math.cos(bearing_rad))
 
 
-def _nudged(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
+def _nudge(rng: np.random.Generator, place: Offset, by_m: float) -> Offset:
     step = _polar(rng.uniform(0, 360), by_m)
     return Offset(place.east_m + step.east_m, place.north_m + step.north_m)
 

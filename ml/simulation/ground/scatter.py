@@ -33,7 +33,7 @@ def scatter_points(
     row, col = np.nonzero(expected)
     times = rng.poisson(expected[row, col])
     row, col = np.repeat(row, times), np.repeat(col, times)  # (n,)
-    inset = 0.01 / terrain.posting_m  # so that rounding to the centimetre keeps a point in its cell
+    inset = 0.01 / terrain.posting_m  # Rounding to the centimetre then keeps a point in its cell.
     easting_m = terrain.west_m + (col + rng.uniform(inset, 1 - inset, len(col))) * terrain.posting_m
     northing_m = terrain.top_m - (row + rng.uniform(inset, 1 - inset, len(row))) * terrain.posting_m
     return np.round(easting_m, 2), np.round(northing_m, 2)

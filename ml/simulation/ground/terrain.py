@@ -112,7 +112,7 @@ def terrain_on(frame: LocalFrame, config: TerrainConfig, land: NDArray[np.bool_]
     height_m = np.clip(height_m, LOWEST_LAND_M, None)
     smooth_m = ndimage.gaussian_filter(np.where(land, height_m, 0.0), 100.0 / config.posting_m)
     fall_per_row, rise_per_col = np.gradient(smooth_m, config.posting_m)
-    slope_east, slope_north = frame.turn_to_true(rise_per_col, -fall_per_row)  # row 0 is north
+    slope_east, slope_north = frame.turn_to_true(rise_per_col, -fall_per_row)  # Row 0 is north.
     return Terrain(
         frame=frame,
         west_m=frame.easting_m - config.side_m / 2,

@@ -19,12 +19,12 @@ from scipy import ndimage
 from core.projections import transformer
 from ml.simulation.ground.frame import GRID_EPSG, Floats
 from ml.simulation.ground.terrain import LandCover, fractal_field
-from ml.simulation.sar.speckle import Complex, Float32, averaged, image, moved, scatterers
+from ml.simulation.sar.speckle import Complex, Float32, average, image, scatterers, shift
 from ml.simulation.velocity.region import Region
 
 UTM_EPSG = 32629  # 12° W to 6° W
 
-# In the order of LandCover: sea, town, suburb, open land, forest, ice.
+# The order is that of LandCover: sea, town, suburb, open land, forest, ice.
 COHERENCE = np.array([0.0, 0.85, 0.8, 0.75, 0.4, 0.7], dtype=np.float32)
 BACKSCATTER_DB = np.array([-19.0, -3.0, -6.0, -11.0, -8.0, -9.0], dtype=np.float32)
 
@@ -49,7 +49,7 @@ class SceneConfig:
     speed_m_day: float = 3.0
     bearing_deg: float = 120.0
     rainy_date: int = 3
-    rain_keeps: float = 0.85  # of the coherence
+    rain_keeps: float = 0.85  # Rain leaves this share of the coherence.
 
 
 class Event(NamedTuple):
@@ -89,7 +89,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     """Simulate a series of images of a region; the same region and config give the same numbers."""
     config = config or SceneConfig()
     rng = np.random.default_rng([region.seed, 0x5A2])
-    ground = _Ground(region, config)
+    ground = _ImageGrid(region, config)
     changed, moving = ground.quiet_sites()
     x_fine, y_fine = ground.centres(config.oversampling)
     cell = ground.cells(x_fine, y_fine)
@@ -99,7 +99,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     static[in_body | in_change] = COHERENCE[LandCover.OPEN]  # bare ground: events show there, and not in forest
     step = config.speed_m_day * config.repeat_days
     bearing = np.radians(config.bearing_deg)
-    dx_m, dy_m = step * np.sin(bearing), -step * np.cos(bearing)  # rows run south
+    dx_m, dy_m = step * np.sin(bearing), -step * np.cos(bearing)  # Rows run south.
     x, y = ground.centres(1)
     truth = {name: np.zeros((config.dates - 1, *x.shape), np.float32) for name in ("coherence", "dx_px", "dy_px")}
     field = scatterers(rng, x_fine.shape)
@@ -110,13 +110,13 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
             coherence = np.where(in_change, 0.0, coherence)
         if date > config.moves_from:
             fine_m = config.posting_m / config.oversampling
-            field = np.where(in_body, moved(field, dx_m / fine_m, dy_m / fine_m), field)
+            field = np.where(in_body, shift(field, dx_m / fine_m, dy_m / fine_m), field)
             body = moving.holds(x, y)
             truth["dx_px"][date - 1][body] = dx_m / config.posting_m
             truth["dy_px"][date - 1][body] = dy_m / config.posting_m
         field = coherence * field + np.sqrt(1 - coherence**2) * scatterers(rng, x_fine.shape)
         images.append(_image(field * amplitude, config))
-        truth["coherence"][date - 1] = averaged(coherence, config.oversampling)
+        truth["coherence"][date - 1] = average(coherence, config.oversampling)
     dates = tuple(config.first_date + dt.timedelta(days=config.repeat_days * n) for n in range(config.dates))
     return SceneSeries(
         config,
@@ -130,7 +130,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     )
 
 
-class _Ground:
+class _ImageGrid:
     """The region on the images' UTM grid."""
 
     def __init__(self, region: Region, config: SceneConfig) -> None:

@@ -16,7 +16,7 @@ def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
     return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)
 
 
-def moved(field: Complex, cols: float, rows: float) -> Complex:
+def shift(field: Complex, cols: float, rows: float) -> Complex:
     """Shift the field right by cols and down by rows, in its own cells, exactly (shift theorem)."""
     phase_rows = np.exp(-2j * np.pi * rows * fft.fftfreq(field.shape[0])).astype(np.complex64)
     phase_cols = np.exp(-2j * np.pi * cols * fft.fftfreq(field.shape[1])).astype(np.complex64)
@@ -36,10 +36,10 @@ def image(field: Complex, oversampling: int, resolution_px: float) -> Float32:
     down, along = window(field.shape[0]), window(field.shape[1])
     power = np.abs(fft.ifft2(fft.fft2(field, workers=-1) * down[:, None] * along, workers=-1)) ** 2
     passed = float(np.mean(down**2) * np.mean(along**2))
-    return np.asarray(averaged(power, oversampling) / passed, dtype=np.float32)
+    return np.asarray(average(power, oversampling) / passed, dtype=np.float32)
 
 
-def averaged(values: NDArray[np.floating], factor: int) -> Float32:
+def average(values: NDArray[np.floating], factor: int) -> Float32:
     """Average factor x factor cells."""
     rows, cols = values.shape[0] // factor, values.shape[1] // factor
     return np.asarray(values.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), dtype=np.float32)

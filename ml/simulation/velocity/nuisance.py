@@ -17,8 +17,8 @@ from ml.simulation.ground.frame import Floats
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
 
-HALF_WAVE_MM = 28.0  # an unwrapping error is a whole number of these
-UNDONE = "whole cycles undone in the series"  # of Errors.kinds
+HALF_WAVE_MM = 28.0  # An unwrapping error is a whole number of these.
+UNDONE = "whole cycles undone in the series"  # Errors.kinds holds this.
 KNEE_M = 1_500.0
 TURBULENCE_AT_M = 1_250.0
 USTICA = VelocityNoise(nugget_mm2_yr2=0.32, sill_mm2_yr2=0.66, length_m=26.0)
@@ -60,7 +60,7 @@ class Nuisance(NamedTuple):
     leak_per_yr: float = 0.06
 
 
-class Ground(NamedTuple):
+class TrackGround(NamedTuple):
     """Points of a track, (n,): x and y, m from the south-west corner of a square of side_m; height; land cover."""
 
     x_m: Floats
@@ -81,12 +81,14 @@ class Errors(NamedTuple):
     kinds: tuple[str, ...]
 
 
-def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, years: float) -> Errors:
+def draw_errors(rng: np.random.Generator, ground: TrackGround, nuisance: Nuisance, years: float) -> Errors:
     """Simulate all errors of a track's rates. years: time span, by which unwrapping errors are divided."""
     kinds = ["noise", "turbulence", "stratified", "ramp"]
     error = velocity_errors(rng, ground.x_m, ground.y_m, nuisance.noise, 0.0)
     error += turbulence(rng, ground) * math.sqrt(nuisance.turbulence_mm2_yr2.draw(rng))
-    error += stratified(rng, ground, nuisance.stratified_mm_yr_km.draw(rng)) + ramp(rng, ground, nuisance.ramp_mm_yr)
+    error += simulate_stratified(rng, ground, nuisance.stratified_mm_yr_km.draw(rng)) + ramp(
+        rng, ground, nuisance.ramp_mm_yr
+    )
     if rng.random() < nuisance.seam_share:
         error += seam(rng, ground, nuisance.seam_mm_yr.draw(rng))
         kinds.append("seam")
@@ -94,7 +96,8 @@ def draw_errors(rng: np.random.Generator, ground: Ground, nuisance: Nuisance, ye
     error += yearly_mm * rng.normal(0, nuisance.leak_per_yr)
     error *= nuisance.factor
     if rng.random() < nuisance.block_share:
-        error += unwrapping_block(rng, ground, nuisance.block_m.draw(rng), years)  # whole cycles: no factor
+        # Unwrapping errors are whole cycles, so they have no factor.
+        error += unwrapping_block(rng, ground, nuisance.block_m.draw(rng), years)
         kinds.append("block")
     return Errors(error, yearly_mm * nuisance.factor, tuple(kinds))
 
@@ -124,7 +127,7 @@ def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> F
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
 
 
-def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
+def turbulence(rng: np.random.Generator, ground: TrackGround) -> Floats:
     """Sample the turbulence at the points, cut from a field more than twice as wide."""
     field = turbulence_field(rng, 256, ground.side_m / 100)
     return np.asarray(
@@ -132,14 +135,14 @@ def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
     )
 
 
-def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Floats:
+def simulate_stratified(rng: np.random.Generator, ground: TrackGround, mm_yr_km: float) -> Floats:
     """Simulate stratified delay: a rate proportional to height, of either sign, zero at the mean height."""
     if not ground.height_m.size:
         return np.zeros(0)
     return np.asarray(rng.choice([-1.0, 1.0]) * mm_yr_km * (ground.height_m - ground.height_m.mean()) / 1000)
 
 
-def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
+def ramp(rng: np.random.Generator, ground: TrackGround, across: Range) -> Floats:
     """Simulate an error of orbit or reference: a plane. across: rise over the side of the tile, mm/yr."""
     bearing = rng.uniform(0, 2 * math.pi)
     along = (ground.x_m / ground.side_m - 0.5) * math.sin(bearing) + (ground.y_m / ground.side_m - 0.5) * math.cos(
@@ -148,7 +151,7 @@ def ramp(rng: np.random.Generator, ground: Ground, across: Range) -> Floats:
     return across.draw(rng) * along
 
 
-def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
+def seam(rng: np.random.Generator, ground: TrackGround, step_mm_yr: float) -> Floats:
     """Simulate a step between two frames, half on each side; their edge runs within 20° of east, as bursts' do."""
     tilt = math.radians(rng.uniform(-20, 20))
     middle = rng.uniform(0.2, 0.8) * ground.side_m
@@ -156,7 +159,7 @@ def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
     return np.asarray(rng.choice([-1.0, 1.0]) * step_mm_yr * (beyond - 0.5))
 
 
-def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, years: float) -> Floats:
+def unwrapping_block(rng: np.random.Generator, ground: TrackGround, size_m: float, years: float) -> Floats:
     """Simulate an unwrapping error in a sharply bounded area: n half waves over the time span, n · 28 mm / years."""
     if not ground.x_m.size:
         return np.zeros(0)
@@ -170,12 +173,12 @@ def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, ye
     return np.where(inside, cycles * HALF_WAVE_MM / years, 0.0)
 
 
-def warm_buildings(rng: np.random.Generator, ground: Ground, nuisance: Nuisance) -> Floats:
+def warm_buildings(rng: np.random.Generator, ground: TrackGround, nuisance: Nuisance) -> Floats:
     """Return the amplitude of tall buildings' yearly dilation, (n,), mm: on 40 m blocks of built-up land, else 0."""
     blocks = math.ceil(ground.side_m / 40)
     tall = rng.random((blocks, blocks)) < nuisance.warm_share
     amplitude = np.where(tall, rng.uniform(nuisance.warm_mm.low, nuisance.warm_mm.high, (blocks, blocks)), 0.0)
     row, col = ((at / 40).astype(np.intp).clip(0, blocks - 1) for at in (ground.y_m, ground.x_m))
     built = (ground.cover == LandCover.TOWN) | (ground.cover == LandCover.SUBURB)
-    height_share = rng.random(ground.x_m.size)  # the foot of a building hardly moves
+    height_share = rng.random(ground.x_m.size)  # The foot of a building hardly moves.
     return np.where(built, amplitude[row, col] * height_share, 0.0)

@@ -16,7 +16,7 @@ from ml.simulation.ground.scatter import Density, scatter_points
 from ml.simulation.ground.sources import Source, TruthArea, outline_truth, total_motion
 from ml.simulation.ground.terrain import Terrain, TerrainConfig, make_land_cover, make_terrain
 from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
-from ml.simulation.velocity.nuisance import Ground, Nuisance, draw_errors
+from ml.simulation.velocity.nuisance import Nuisance, TrackGround, draw_errors
 from ml.simulation.velocity.series import (
     DAYS_PER_YEAR,
     SeriesFit,
@@ -53,7 +53,7 @@ class RegionConfig:
     tracks: tuple[TrackGeometry, ...] = (ASCENDING, DESCENDING)
     density: Density = field(default_factory=Density)
     noise: VelocityNoise = field(default_factory=VelocityNoise)
-    nuisance: Nuisance | None = None  # in place of noise: atmospheric delay, ramps, seams and warm buildings as well
+    nuisance: Nuisance | None = None  # It replaces the noise by delay, ramps, seams and warm buildings as well.
     first_date: dt.date = dt.date(2019, 1, 3)
     years: int = 5
     repeat_days: int = 12
@@ -61,7 +61,7 @@ class RegionConfig:
     series_noise_mm: tuple[float, float] = (2.0, 3.0)
     seasonal_mm: float = 0.8  # typical amplitude of the yearly cycle on still ground
     truth_threshold_mm_yr: float = 2.0
-    decorrelation_mm_yr: float = 150.0  # faster ground loses its points
+    decorrelation_mm_yr: float = 150.0  # Faster ground loses its points.
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _draw_trend(
     else:
         land, side_m = scene.terrain, config.terrain.side_m
         cell = land.cell_of(easting_m, northing_m)
-        ground = Ground(
+        ground = TrackGround(
             easting_m - land.west_m,
             northing_m - land.top_m + side_m,
             land.height_m[cell].astype(np.float64),

@@ -7,7 +7,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
-from ingest.products.decomposition import on_dates
+from ingest.products.decomposition import interpolate_dates
 from ingest.readers.records import Float32
 from monitor.maps.charts import selectors
 from monitor.maps.charts.selectors import PointsIn
@@ -60,7 +60,7 @@ def since_start(series_mm: Float32) -> Float32:
 
 def _rows(points: PointsIn, days: Sequence[date]) -> list[list[object]]:
     """Return [longitude, latitude, [mm on each day, …]] for each point."""
-    moved = since_start(on_dates(points.series_mm, points.product.dates, days))
+    moved = since_start(interpolate_dates(points.series_mm, points.product.dates, days))
     whole = [[None if np.isnan(value) else round(float(value)) for value in row] for row in moved]
     return [
         [round(float(longitude), 5), round(float(latitude), 5), row]

@@ -11,9 +11,9 @@ from shapely import LineString
 
 from core.geos import geos
 from core.projections import local_system, transformer
-from ingest.products.decomposition import on_dates
+from ingest.products.decomposition import interpolate_dates
 from ingest.readers.records import Float64
-from ml.statistics.profile import Along, Bins, along_line, binned
+from ml.statistics.profile import Along, Bins, bin_values, positions_along_line
 from monitor.maps.charts import selectors
 from monitor.maps.charts.query import ProfileQuery
 from monitor.maps.charts.rows import reference_body
@@ -56,7 +56,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     pairs = list(zip(parts, references, strict=True))
     velocity = np.concatenate([part.velocity_mm_yr - reference.rate_mm_yr for part, reference in pairs])
     n_bins = bins_of(line.length_m, distance.size)
-    usual = binned(distance, velocity, line.length_m, n_bins)
+    usual = bin_values(distance, velocity, line.length_m, n_bins)
     product = parts[0].product
     n_points = sum(part.n_points for part in parts)
     negative, positive = both_directions(product.component)
@@ -115,7 +115,7 @@ def places_along(line: list[tuple[float, float]], points: PointsIn) -> Along:
     onto = transformer(4326, local_system(middle.x, middle.y))
     corners = np.column_stack(onto.transform(*np.array(line, dtype=np.float64).T))
     x, y = onto.transform(points.longitude, points.latitude)
-    return along_line(np.asarray(x), np.asarray(y), corners)
+    return positions_along_line(np.asarray(x), np.asarray(y), corners)
 
 
 def _epochs(
@@ -132,7 +132,10 @@ def _epochs(
     series = np.concatenate([_on_days(part, reference, days) for part, reference in pairs])
     since = series - series[:, :1]
     return [
-        {"date": day.isoformat(), "displacement_mm": numbers(binned(distance_m, since[:, i], length_m, n_bins).median)}
+        {
+            "date": day.isoformat(),
+            "displacement_mm": numbers(bin_values(distance_m, since[:, i], length_m, n_bins).median),
+        }
         for i, day in enumerate(days)
         if i
     ]
@@ -143,7 +146,7 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
     series = points.series_mm.astype(np.float64) - reference.series_mm
     dates = points.product.dates
     if len(dates) < 3 * EPOCHS:
-        return on_dates(series.astype(np.float32), dates, days).astype(np.float64)
+        return interpolate_dates(series.astype(np.float32), dates, days).astype(np.float64)
     ordinals = np.array([day.toordinal() for day in dates])
     near = [np.argsort(np.abs(ordinals - day.toordinal()))[:AVERAGED] for day in days]
     return np.stack([mean_known(series[:, one], axis=1) for one in near], axis=1)

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from shapely import Point as Spot
 
-from core.areas import on_the_map
+from core.areas import split_at_date_line
 from core.geos import geos
 from core.projections import transformer
 from ingest.models import MeasurementPoint, Product
@@ -157,7 +157,7 @@ def nearest_points(*, longitude: float, latitude: float, reach_degrees: float) -
         SELECT pid, ST_X(position), ST_Y(position) FROM {POINTS},
             (SELECT ST_Translate(ST_Transform(ST_GeomFromEWKB(%s), 3857), %s, 0) AS here) AS place
         WHERE product_id = %s AND tile_point && ST_Expand(here, %s) ORDER BY tile_point <-> here LIMIT 1"""  # noqa: S608
-    around = on_the_map(Spot(longitude, latitude).buffer(reach_degrees))
+    around = split_at_date_line(Spot(longitude, latitude).buffer(reach_degrees))
     behind_180 = [-math.copysign(2 * HALF_WORLD_M, longitude)] if len(around.geoms) > 1 else []
     found = []
     with connection.cursor() as cursor:

@@ -20,6 +20,8 @@ from monitor.wording.families.changes import what_changed
 from monitor.wording.images import data_set_name
 from monitor.wording.points import point_sentence
 
+FIGURES = ("height_m", "velocity_mm_yr", "velocity_std_mm_yr", "temporal_coherence", "rmse_mm")
+
 
 def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
     """Return a point with its product. Raises MeasurementPoint.DoesNotExist, also for an invalid name."""
@@ -40,14 +42,8 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         "pid": point.pid,
         "longitude": round(point.position.x, 6),
         "latitude": round(point.position.y, 6),
-        "height_m": number(point.height_m),
-        "velocity_mm_yr": number(point.velocity_mm_yr),
-        "velocity_std_mm_yr": number(point.velocity_std_mm_yr),
-        "temporal_coherence": number(point.temporal_coherence),
-        "rmse_mm": number(point.rmse_mm),
-        "los_east": number(point.los_east, 4),
-        "los_north": number(point.los_north, 4),
-        "los_up": number(point.los_up, 4),
+        **{name: number(getattr(point, name)) for name in FIGURES},
+        **{name: number(getattr(point, name), 4) for name in ("los_east", "los_north", "los_up")},
         "sentence": point_sentence(
             product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
         ),

@@ -24,7 +24,7 @@ from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.often import subscriptions_silent
 from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
-from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.cards import AlertCard, KeptCards, alert_cards, version_of
 
 logger = logging.getLogger(__name__)
 Kind = OutgoingMessage.Kind
@@ -48,7 +48,7 @@ class Composer:
     """Callable that makes the mails of a round; texts about an alert are written once per language, for all readers."""
 
     def __init__(self) -> None:
-        self._cards: dict[tuple[object, ...], AlertCard] = {}
+        self._cards = KeptCards()
         self._unseen, self._bursts = Kept(), Kept()
         self._drafts = Kept()
         self._visibilities: dict[int, Visibility | None] = {}
@@ -65,7 +65,7 @@ class Composer:
             by_language[language] += [one.transition.alert for one in message.news]
         for language, alerts in by_language.items():
             with translation.override(language):
-                self._make_cards(alerts)
+                self._cards.read_ahead(alerts)
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """Return the mail of a message that is still needed and was read by `selectors.messages_to_deliver`."""
@@ -106,13 +106,13 @@ class Composer:
         alert = transition.alert
 
         def make() -> Draft:
-            card = self._card(alert)
+            card = self._cards(alert)
             if kind == Kind.CORRECTION:
                 return letters.correction_draft(card=card, transition=transition)
             unseen, picture = self.unseen_around(alert), picture_of(alert, card, letters.map_part)
             return letters.alert_draft(card=card, transition=transition, sites=sites, unseen=unseen, picture=picture)
 
-        about = (kind, transition.pk, *_version(alert), timezone.get_current_timezone_name(), *sites)
+        about = (kind, transition.pk, *version_of(alert), timezone.get_current_timezone_name(), *sites)
         return self._drafts.get_or_make(about, make)
 
     def _digest(
@@ -135,7 +135,7 @@ class Composer:
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""
         # An alert in several regions stands in the first of them and names the others.
-        self._make_cards([one.transition.alert for one in news])
+        self._cards.read_ahead([one.transition.alert for one in news])
         steps: dict[int, dict[int, AlertTransition]] = {}
         regions: dict[int, dict[int, Subscription]] = {}
         for one in news:
@@ -146,7 +146,7 @@ class Composer:
             first, *others = regions[alert].values()
             taken = tuple(happened[pk] for pk in sorted(happened))
             item = letters.AlertNews(
-                self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others))
+                self._cards(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others))
             )
             places.setdefault(first.pk, (first, []))[1].append(item)
         return [letters.RegionNews(one, items, self._unseen_in(one)) for one, items in places.values()]
@@ -163,23 +163,7 @@ class Composer:
         many = len({one.transition.alert_id for one in news}) > MANY_PLACES
         return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None
 
-    def _card(self, alert: Alert) -> AlertCard:
-        self._make_cards([alert])
-        return self._cards[_version(alert)]
-
     def unseen_around(self, alert: Alert) -> str:
         """Return the sentence on what could not be detected around an alert; computed once per language."""
         about = (alert.pk, translation.get_language())
         return self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
-
-    def _make_cards(self, alerts: list[Alert]) -> None:
-        new = {_version(alert): alert for alert in alerts if _version(alert) not in self._cards}
-        if new:
-            areas = dict(Alert.objects.filter(pk__in=[one.pk for one in new.values()]).values_list("pk", "area"))
-            for alert in new.values():
-                alert.area = areas[alert.pk]
-            self._cards |= dict(zip(new, alert_cards(new.values()), strict=True))
-
-
-def _version(alert: Alert) -> tuple[object, ...]:
-    return alert.pk, alert.state, alert.updated_at, translation.get_language()

@@ -6,7 +6,6 @@ The texts come from the card of the alert, the protocol's terms from this module
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -32,20 +31,6 @@ OVER = (State.REJECTED, State.MERGED, State.FINISHED)
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 
 
-class Words(NamedTuple):
-    """Texts of a CAP message in one language."""
-
-    language: str
-    event: str
-    headline: str
-    description: str
-    instruction: str
-    severity_meaning: str
-    place: str
-    contact: str
-    note: str
-
-
 def moment(at: datetime) -> str:
     """Format a moment as CAP requires: UTC is -00:00."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}-00:00"
@@ -61,23 +46,28 @@ def reference(message: CapMessage) -> str:
     return f"{sender()},{message.identifier},{moment(message.sent_at)}"
 
 
-def compose(message: CapMessage, every: Sequence[Words], parameters: Sequence[tuple[str, str]]) -> str:
-    """Return a message as XML. every: the texts, an `info` for each language; parameters: further facts by name."""
+def compose(message: CapMessage) -> str:
+    """Return a message as XML, with an `info` in each language of the site."""
+    alert, parameters = message.alert, _parameters(message.alert)
+    infos, notes = [], []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            infos.append(_info(message, language, parameters))
+            notes.append(_note(alert))
     root = Element("alert", {"xmlns": NAMESPACE})
     head = {
         "identifier": message.identifier,
         "sender": sender(),
         "sent": moment(message.sent_at),
-        "status": "Test" if message.alert.simulated else "Actual",
+        "status": "Test" if alert.simulated else "Actual",
         "msgType": message.message_type,
         "scope": "Public",
-        "note": "\n".join(words.note for words in every),
+        "note": "\n".join(notes),
         "references": message.references,
-        "incidents": message.alert.code,
+        "incidents": alert.code,
     }
     _add(root, head)
-    for words in every:
-        _add_info(SubElement(root, "info"), message, words, parameters)
+    root.extend(infos)
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{tostring(root, encoding='unicode')}"
 
 
@@ -88,12 +78,16 @@ def headline(xml: str, language: str) -> str:
     return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
 
 
-def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequence[tuple[str, str]]) -> None:
-    alert, over = message.alert, message.message_type == CapMessage.Type.CANCEL
+def _info(message: CapMessage, language: str, parameters: Sequence[tuple[str, str]]) -> Element:
+    """Return the `info` of a message in a language, which is active. parameters: further facts by name."""
+    alert, card, over = message.alert, alert_card(message.alert), message.message_type == CapMessage.Type.CANCEL
+    state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
+    said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(message.transition), state)
+    info = Element("info")
     first = {
-        "language": words.language,
+        "language": language,
         "category": "Geo",
-        "event": words.event,
+        "event": card.kind_label,
         "responseType": "None" if over else "Monitor",
         "urgency": "Past" if over else "Unknown",
         "severity": SEVERITIES[alert.severity],
@@ -103,19 +97,20 @@ def _add_info(info: Element, message: CapMessage, words: Words, parameters: Sequ
     _add_named(info, "eventCode", "kind", alert.kind)
     rest = {
         "senderName": settings.SITE.name,
-        "headline": words.headline,
-        "description": words.description,
-        "instruction": words.instruction,
+        "headline": alert_title(card),
+        "description": " ".join(part for part in said if part),
+        "instruction": " ".join(card.voice.advice(alert.kind, alert.state)),
         "web": settings.PUBLIC_URL + alert.get_absolute_url(),
-        "contact": words.contact,
+        "contact": card.contact.line if card.contact else "",
     }
     _add(info, rest)
-    for name, value in [*parameters, ("severity_meaning", words.severity_meaning)]:
+    for name, value in [*parameters, ("severity_meaning", card.severity_meaning)]:
         _add_named(info, "parameter", name, value)
     area = SubElement(info, "area")
-    _add(area, {"areaDesc": words.place})
+    _add(area, {"areaDesc": card.place})
     for exterior, *_holes in alert.area.coords:
         SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in exterior)
+    return info
 
 
 def _add(parent: Element, children: dict[str, str]) -> None:
@@ -150,7 +145,6 @@ def transitions_due() -> QuerySet[AlertTransition]:
 def message_issue(*, transition: AlertTransition) -> CapMessage:
     """Write the CAP message of a step. An alert that resumes after its end begins anew with message type Alert."""
     alert, standing = transition.alert, _standing(transition.alert)
-    words = [_words(transition, language) for language, _name in settings.LANGUAGES]
     follows = Type.UPDATE if standing else Type.ALERT
     message = CapMessage(
         transition=transition,
@@ -158,30 +152,12 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
         identifier=f"{alert.code}-{secrets.token_hex(8)}",
         message_type=Type.CANCEL if transition.to_state in OVER else follows,
         references=" ".join(map(reference, standing)),
-        headline=words[0].headline,
         sent_at=timezone.now(),
     )
-    message.xml = compose(message, words, _parameters(alert))
+    message.xml = compose(message)
+    message.headline = headline(message.xml, settings.LANGUAGES[0][0])
     message.save()
     return message
-
-
-def _words(transition: AlertTransition, language: str) -> Words:
-    with translation.override(language):
-        alert, card = transition.alert, alert_card(transition.alert)
-        state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
-        said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(transition), state)
-        return Words(
-            language=language,
-            event=card.kind_label,
-            headline=alert_title(card),
-            description=" ".join(part for part in said if part),
-            instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
-            severity_meaning=card.severity_meaning,
-            place=card.place,
-            contact=card.contact.line if card.contact else "",
-            note=_note(alert),
-        )
 
 
 def _note(alert: Alert) -> str:

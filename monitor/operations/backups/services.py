@@ -26,7 +26,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from core.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
 from monitor.operations.backups import manifest as lists
@@ -135,7 +135,7 @@ def _nothing_is_deleted() -> Iterator[None]:
     """Keep manage.py prune and other backups from running, after waiting for one that runs. Raises Unusable."""
     ends_at = time.monotonic() + WAIT_SECONDS
     while True:
-        with try_locked(Lock.RETENTION) as alone:
+        with try_lock(Lock.RETENTION) as alone:
             if alone:
                 yield
                 return

@@ -4,7 +4,6 @@ from functools import partial
 
 from monitor.operations.health import site_checks as site
 from monitor.operations.health import work_checks as work
-from monitor.operations.health.archive_checks import archive
 from monitor.operations.health.condition import Condition
 from monitor.operations.health.schedule import schedule
 from monitor.schedule import QUEUES
@@ -17,5 +16,6 @@ _SITE = (site.database, site.migrations, site.broker, site.web, site.requests, s
 _SETUP = (site.database_role, site.storage, site.base_map, site.geocoder, site.second_person, site.push_key, site.gdal)
 _QUEUES = (Condition(f"queue {queue}", partial(work.queue, queue), START_WORKER) for queue in QUEUES)
 _PROCESSES = (work.disk, work.workers, work.beat, schedule, *_QUEUES)
-_WORK = (work.backup, work.stuck, work.failures, work.channels, work.outbox, work.dead_letters, archive, work.new_data)
+_MESSAGES = (work.channels, work.outbox, work.dead_letters)
+_WORK = (work.backup, work.stuck, work.failures, *_MESSAGES, work.archive, work.new_data)
 CONDITIONS = (*_SITE, *_SETUP, *_PROCESSES, *_WORK)

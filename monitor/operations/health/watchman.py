@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from monitor.models.operations import Alarm
 from monitor.operations.health import alarms
 from monitor.operations.health.condition import examine
@@ -47,7 +47,7 @@ class Watchman(threading.Thread):
     def round(self) -> None:
         """Examine the service once and report news to administrators, unless another watchman is doing so."""
         try:
-            with try_locked(Lock.WATCHING) as alone:
+            with try_lock(Lock.WATCHING) as alone:
                 if alone:
                     self._examine()
         except DatabaseError:

@@ -1,11 +1,16 @@
-"""Checks of the work: processes, queues, disks."""
+"""Checks of the work: processes, queues, disks, and the archives that images are fetched from."""
 
 import re
+from datetime import timedelta
 
 from django.conf import settings
+from django.utils import timezone
 
 from core.disk import disk_full, disk_places
 from core.errors import one_line
+from core.failures import Cause
+from ingest.models import SceneDownload
+from ingest.sources.configured import token_ends
 from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
@@ -24,6 +29,8 @@ QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
 MAIL_SILENT_SECONDS = 3 * 60.0
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
+TOKEN_WARNING = timedelta(days=14)  # before a token ends
+MAX_DOWNLOAD_WAIT = timedelta(days=1)  # An archive may be away for hours; nobody need act then.
 BACK_UP = (
     "See why manage.py backup fails: the log of the service backup (docker/compose.yml) or of"
     " ground-motion-backup.service (docker/systemd) says it. Where neither runs, start one."
@@ -170,6 +177,30 @@ def new_data() -> str:
     if newest > settings.ALARM_NO_DATA_DAYS * 86_400:
         raise Wrong(f"nothing new has been loaded for {duration_words(newest)}")
     return f"the newest was loaded {duration_words(newest)} ago"
+
+
+@condition(
+    "image archive",
+    "If it is the sign-in, correct EARTHDATA_TOKEN or STAC_TOKEN, or accept the data's terms with that account; else"
+    " see whether this machine reaches the archive. Then restart every process: what waits is fetched by itself.",
+)
+def archive() -> str:
+    """Check that the archive accepts the sign-in, that no token ends soon, and that downloads do not wait for days."""
+    if not settings.ACQUIRE_SOURCE:
+        return "none (ACQUIRE_SOURCE)"
+    now = timezone.now()
+    waiting = SceneDownload.objects.filter(state=SceneDownload.State.WANTED).exclude(error="").order_by("-started_at")
+    if refused := waiting.filter(cause=Cause.SIGN_IN).first():
+        raise Wrong(one_line(f"images wait, because the archive does not accept the sign-in: {refused.error}"))
+    for name, end in token_ends().items():
+        if end <= now:
+            raise Wrong(f"the token of {name} ended on {end:%Y-%m-%d}: nothing is fetched")
+        if end < now + TOKEN_WARNING:
+            raise Wrong(f"the token of {name} ends on {end:%Y-%m-%d}: make a new one in time")
+    if late := waiting.filter(created_at__lt=now - MAX_DOWNLOAD_WAIT).first():
+        age = duration_words((now - late.created_at).total_seconds())
+        raise Wrong(one_line(f"{late.scene_id} has waited for {age}; the last reason: {late.error}"))
+    return f"{settings.ACQUIRE_SOURCE}: nothing waits for it"
 
 
 def _without_addresses(text: str) -> str:

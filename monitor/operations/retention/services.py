@@ -20,7 +20,7 @@ from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from core.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
 from core.storage.inputs import input_delete, input_store
 from detection.glaciers.selectors import predictions_unmeasured
@@ -101,29 +101,10 @@ def scene_rows_over() -> QuerySet[Scene]:
     return Scene.objects.filter(alone | refused).order_by("id")
 
 
-def releases_over() -> Iterator[tuple[Product, bool]]:
-    """Yield superseded releases to delete, each with whether only its points may go: alerts were detected in it."""
-    # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
-    for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
-        if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
-            continue
-        detections = Detection.objects.filter(scan__prediction__run__product=release)
-        again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
-        if not detections.exists():
-            yield release, False
-        elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
-            yield release, True
-
-
 def jobs_over() -> QuerySet[IngestJob]:
     """Return old rows of loaded, refused or failed files that no longer exist."""
-    old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
-    return (
-        old.exclude(state__in=IngestJob.UNSETTLED)
-        .filter(stored_path="")
-        .exclude(downloads__stored_path__gt="")
-        .order_by("id")
-    )
+    old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS), stored_path="")
+    return old.exclude(state__in=IngestJob.UNSETTLED).exclude(downloads__stored_path__gt="").order_by("id")
 
 
 def downloads_over() -> QuerySet[SceneDownload]:
@@ -154,13 +135,6 @@ def inputs_without_row() -> Iterator[Entry]:
         of = {entry.name, *map(str, PurePosixPath(entry.name).parents)}  # a key may name a folder
         if entry.modified < oldest_kept and not of & named:
             yield entry
-
-
-def uploads_unfinished() -> Iterator[Callable[[], object]]:
-    """Yield functions, each of which discards the parts of an upload to the object store broken off over a day ago."""
-    if store := input_store():
-        for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
-            yield from storage.unfinished(before=timezone.now() - ORPHAN_AFTER)
 
 
 def _before(days: float) -> datetime:
@@ -201,7 +175,7 @@ class Pruned(NamedTuple):
 def prune(*, dry_run: bool = False, seconds: float | None = None) -> list[Pruned]:
     """Delete old data for at most `seconds`; dry_run: only count them. Raises Busy if another process is deleting."""
     ends_at = None if seconds is None else time.monotonic() + seconds
-    with try_locked(Lock.RETENTION) as alone:
+    with try_lock(Lock.RETENTION) as alone:
         if not alone:
             raise Busy("Nothing was deleted: another process deletes, or a backup is being made. Try again later.")
         pruned = [_prune(kind, dry_run, ends_at) for kind in KINDS]
@@ -244,9 +218,17 @@ def _images() -> Iterator[Over]:
 
 
 def _releases() -> Iterator[Over]:
-    for release, points_only in releases_over():
-        delete = product_points_delete if points_only else _release_delete
-        yield Over(product_bytes(product=release), partial(delete, product=release))
+    """Yield superseded releases; only the points of one in which alerts were detected."""
+    # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
+    for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
+        if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
+            continue
+        detections = Detection.objects.filter(scan__prediction__run__product=release)
+        again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
+        if not detections.exists():
+            yield Over(product_bytes(product=release), partial(_release_delete, product=release))
+        elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
+            yield Over(product_bytes(product=release), partial(product_points_delete, product=release))
 
 
 def _release_delete(*, product: Product) -> None:
@@ -274,8 +256,12 @@ def _orphans() -> Iterator[Over]:
         yield Over(size_bytes, partial(raster_storage().delete, name))
     for entry in inputs_without_row():
         yield Over(entry.size_bytes, partial(input_delete, entry.name))
-    for discard in uploads_unfinished():
-        yield Over(0, discard)
+    if store := input_store():
+        for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
+            for discard in storage.unfinished_uploads(
+                before=timezone.now() - ORPHAN_AFTER
+            ):  # parts of uploads broken off
+                yield Over(0, discard)
 
 
 def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from shapely.geometry import MultiPolygon
 
 from core.areas import join_halves, polygons_of, zone_of
 from core.errors import promised
-from core.geometry import projected, to_degrees
+from core.geometry import project_geometry, to_degrees
 from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from core.storage import stored_tiff
@@ -221,7 +221,7 @@ def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
     geographic, epsg = polygons_of(join_halves(area)), zone_of(area)
-    return polygons_of(projected(geographic, 4326, epsg)), epsg
+    return polygons_of(project_geometry(geographic, 4326, epsg)), epsg
 
 
 def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from ingest.models import Product
-from ml.statistics.many_series import Groups, fitted, group
+from ml.statistics.many_series import Groups, fit_parabolas, group
 from ml.statistics.relations import Ninths, Relation, ninths, relation
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture
@@ -56,7 +56,7 @@ def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[
         return read.n_points, len(read.values), relation(*read.values.T)
     stored = [one for one in (x, y) if one.sql]
     sampled = samples.series_of(product=product, ground=view.ground, attributes=stored)
-    made = fitted(product.dates, sampled.series_mm) if len(sampled.series_mm) else None
+    made = fit_parabolas(product.dates, sampled.series_mm) if len(sampled.series_mm) else None
     if made is None:
         return sampled.n_points, 0, None
     known = {"acceleration": made.acceleration_mm_yr2, "season": made.season_mm}

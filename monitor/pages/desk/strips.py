@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.geos import geos
 from ingest.models import Product
-from ml.statistics.profile import Bins, binned, piece_of
+from ml.statistics.profile import Bins, bin_values, piece_of
 from monitor.maps.charts.profiles import AVERAGED, bins_of, highest_of, places_along
 from monitor.maps.charts.query import Line, line_query
 from monitor.maps.charts.selectors import PointsIn, points_in
@@ -54,7 +54,7 @@ def profile(view: View, product: Product) -> list[Component]:
         return [parts.fault(none, _("Draw it elsewhere, or give a larger width.")), parts.columns(ground), stored]
     distance = places_along(line.corners, found).distance_m
     n_bins = bins_of(line.length_m, distance.size)
-    usual = binned(distance, found.velocity_mm_yr, line.length_m, n_bins)
+    usual = bin_values(distance, found.velocity_mm_yr, line.length_m, n_bins)
     charts = [_speeds(found, distance, usual, line), *_times(found, distance, usual, line)]
     said = profile_sentence(product.component, line.length_m, line.width_m, found.n_points, highest_of(usual))
     first = "" if view.line else _("Drawn first: a line from west to east through one of the fastest points.")

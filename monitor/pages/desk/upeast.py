@@ -14,8 +14,15 @@ from core.areas import join_halves
 from core.geometry import LineOfSight, decompose_up_east
 from core.projections import local_system, transformer
 from ingest.models import Product
-from ingest.products.decomposition import Cells, UpEastCells, cells_around, common_dates, decompose_cells, on_dates
-from ingest.products.decomposition import View as TrackPoints
+from ingest.products.decomposition import (
+    Cells,
+    UpEastCells,
+    cells_around,
+    common_dates,
+    decompose_cells,
+    interpolate_dates,
+)
+from ingest.products.decomposition import DirectionPoints as TrackPoints
 from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
@@ -124,7 +131,7 @@ def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list
     medians, sights = [], []
     for product, one in zip(tracks, read, strict=True):
         median = over_points(one.series_mm, 50).astype(np.float32)
-        medians.append(on_dates(median, product.dates, dates)[0])
+        medians.append(interpolate_dates(median, product.dates, dates)[0])
         sights.append(LineOfSight(*np.nanmean(one.columns, axis=0)))
     up, east = decompose_up_east(medians[0], sights[0], medians[1], sights[1])
     named = [(name, values - np.nanmean(values[:FIRST_DATES])) for name, values in ((_("up"), up), (_("east"), east))]

@@ -75,7 +75,7 @@ def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
 def _ticked(request: HttpRequest) -> dict[int, str]:
     """Return the state that the form showed for each ticked alert, by id. Raises Refusal for more than it showed."""
     # A tick is sent as 'id:state'.
-    ticks = values_of("case", request.POST.getlist("case"), batches.MOST + 1)
+    ticks = values_of("case", request.POST.getlist("case"), batches.MAX_SIMILAR + 1)
     numbered = [(number_or_none(row), state) for row, _colon, state in (tick.partition(":") for tick in ticks)]
     return {row: state for row, state in numbered if row is not None}
 
@@ -116,8 +116,8 @@ def _similar(
             {"alert": one, "card": card, "ticked": one.pk in ticked, "plan": alert_plan(one, card, [])}
             for one, card in zip(alerts, cards, strict=True)
         ],
-        "full": len(alerts) > batches.MOST,
-        "most": batches.MOST,
+        "full": len(alerts) > batches.MAX_SIMILAR,
+        "most": batches.MAX_SIMILAR,
         "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in batches.VERDICTS],
         "longest_note": MAX_NOTE_LENGTH,
         "fault": fault,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.areas import bounds_of
-from detection.by_hand import as_json, by_hand_of
+from detection.by_hand import as_json, columns_set_by_hand
 from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
@@ -142,7 +142,7 @@ def choices(kinds: list[Any], kind: str, severity: str) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None, status: int = 200) -> HttpResponse:
-    given, set_by_hand = draft or {}, by_hand_of(alert)
+    given, set_by_hand = draft or {}, columns_set_by_hand(alert)
     texts = set_by_hand.texts if set_by_hand else {}
     context = {
         "card": alert_card(alert),

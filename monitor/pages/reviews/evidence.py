@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from detection.by_hand import by_hand_of, from_json, values_by_hand
+from detection.by_hand import columns_set_by_hand, from_json, values_by_hand
 from detection.kinds import row_of
 from detection.models import Alert, Detection, Proposal
 from detection.reviews.queue import alerts_near
@@ -76,7 +76,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
     own = proposal.proposer_id == request.user.pk
     said = REASONS[Verdict.CONFIRM].get(proposal.reason_code)
     change = proposal.change or {}
-    texts = (values_by_hand(by_hand_of(alert)) | change)["texts"] or {}
+    texts = (values_by_hand(columns_set_by_hand(alert)) | change)["texts"] or {}
     return {
         "row": proposal,
         "who": str(proposal.proposer or _("an account that is gone")),
@@ -91,7 +91,7 @@ def proposal_panel(request: HttpRequest, alert: Alert, proposal: Proposal) -> di
 
 def _wanted(alert: Alert, change: dict[str, Any], name: str) -> Any:
     """Return the value that a change gives to a field: the value set by hand or, for None, the computed one."""
-    set_by_hand = by_hand_of(alert)
+    set_by_hand = columns_set_by_hand(alert)
     return change[name] if change[name] is not None or set_by_hand is None else set_by_hand.computed.get(name)
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment
-from detection.reviews.queue import Wanted, cases_wanted, in_order, rows_proposed
+from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from ingest.context.regions import region_by_name
@@ -142,7 +142,7 @@ def case_following(request: HttpRequest, alert: Alert) -> Alert | None:
 
 
 def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[int]:
-    return in_order(cases=cases_wanted(wanted=choice.wanted, person=account_in(request), now=now), now=now)
+    return sort_cases(cases=cases_wanted(wanted=choice.wanted, person=account_in(request), now=now), now=now)
 
 
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy
 
-from core.locks import Lock, locked
+from core.locks import Lock, hold_lock
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas.stores import DISK_SHARE, Store
 from monitor.wording.refusals import Refusal
@@ -46,7 +46,7 @@ def room_check(*, store: Store, claim: Claim) -> None:
 
 @contextmanager
 def room_held(
-    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Holding]], None] | None = None
+    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], object] | None = None
 ) -> Iterator[None]:
     """Make room, and let nobody else take it until the block, which stores a row, has ended. Raises Refusal.
 
@@ -55,7 +55,7 @@ def room_held(
     if claim.size_bytes <= store.free_bytes:
         yield
         return
-    with locked(Lock.QUOTAS):
+    with hold_lock(Lock.QUOTAS):
         going = _going(store, claim)
         if going and delete:
             delete(store.rows._default_manager.filter(pk__in=going))

@@ -61,8 +61,10 @@ class SeveralField(forms.MultipleChoiceField):
 
     def to_python(self, value: Any) -> list[str]:
         """Return each value once. Raises ValidationError for more values than there are choices."""
-        most = len(self._values())
-        return distinct_values(super().to_python(value), most, lambda number: _too_many(number, most))
+        most, words = len(self._values()), _("%(number)s were chosen; there are %(most)s.")
+        return distinct_values(
+            super().to_python(value), most, lambda n: forms.ValidationError(words, params={"number": n, "most": most})
+        )
 
     def ticked(self, given: Sequence[str]) -> list[str]:
         """Return the choices that were given; any other value is left out."""
@@ -71,12 +73,6 @@ class SeveralField(forms.MultipleChoiceField):
 
     def _values(self) -> list[str]:
         return [value for value, _label in cast("Iterable[tuple[str, str]]", self.choices)]
-
-
-def _too_many(number: int, most: int) -> forms.ValidationError:
-    return forms.ValidationError(
-        _("%(number)s were chosen; there are %(most)s."), params={"number": number, "most": most}
-    )
 
 
 class WhereForm(forms.Form):

@@ -205,12 +205,6 @@ def _page(value: Any) -> dict[str, str]:
     return {language: text.strip() for language, text in texts.items()}
 
 
-def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise NotAllowed(f"there is no file {path}")
-    return path
-
-
 def _secret(path: Path) -> Path:
     try:
         if path.read_text(encoding="utf-8").strip():
@@ -221,7 +215,9 @@ def _secret(path: Path) -> Path:
 
 
 def _logo(path: Path) -> Path:
-    if _file(path).stat().st_size > LOGO_MOST_BYTES or logo_type(path.read_bytes()) is None:
+    if not path.is_file():
+        raise NotAllowed(f"there is no file {path}")
+    if path.stat().st_size > LOGO_MOST_BYTES or logo_type(path.read_bytes()) is None:
         raise NotAllowed(f"use an SVG or a PNG of at most {LOGO_MOST_BYTES // 1000} kB")
     return path
 

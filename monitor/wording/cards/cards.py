@@ -225,10 +225,22 @@ class KeptCards:
 
     def __call__(self, alert: Alert) -> AlertCard:
         """Return the card of an alert in the active language."""
-        key = (alert.pk, alert.state, alert.updated_at, get_language())
-        if key not in self._cards:
-            self._cards[key] = alert_card(alert)
-        return self._cards[key]
+        self.read_ahead([alert])
+        return self._cards[version_of(alert)]
+
+    def read_ahead(self, alerts: Iterable[Alert]) -> None:
+        """Make the missing cards of these alerts at once; of alerts without their areas, read these as well."""
+        new = {version: alert for alert in alerts if (version := version_of(alert)) not in self._cards}
+        if new:
+            areas = dict(Alert.objects.filter(pk__in=[one.pk for one in new.values()]).values_list("pk", "area"))
+            for alert in new.values():
+                alert.area = areas[alert.pk]
+            self._cards |= dict(zip(new, alert_cards(new.values()), strict=True))
+
+
+def version_of(alert: Alert) -> tuple[object, ...]:
+    """Return what changes with the card of an alert in the active language."""
+    return alert.pk, alert.state, alert.updated_at, get_language()
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.text import repair_mojibake, search_key
-from ingest.readers.context import opened, recognise
+from ingest.readers.context import open_layer, recognise
 from ingest.readers.context.glaciers import position_in_glims_id
 from ingest.readers.context.landslides import accuracy
 from ingest.readers.context.records import ContextKind, Remark, Surge
@@ -20,7 +20,7 @@ LIST = "Country,RGI_ID,GLIMS_ID,Glacier_Name,Number of dated surges,CENLAT,CENLO
 
 
 def rows(path, kind: str | None = None) -> tuple[list, list[Remark]]:
-    with opened(path, ContextKind(kind) if kind else None) as file:
+    with open_layer(path, ContextKind(kind) if kind else None) as file:
         records = list(file.rows())
     return [row for row in records if not isinstance(row, Remark)], [row for row in records if isinstance(row, Remark)]
 
@@ -143,7 +143,7 @@ def test_names_in_other_languages_come_from_columns_and_from_the_table_of_geonam
     (beside / path.name).write_text("".join("\t".join(line) + "\n" for line in lines))
     (place,), _ = rows(path)
     assert place.names == {"de": "Wien", "fr": "Vienne (Autriche)"}
-    with opened(path, None) as file:
+    with open_layer(path, None) as file:
         assert file.parts == (path, beside / path.name)
 
 
@@ -242,7 +242,7 @@ def test_a_zip_of_a_shapefile_is_read(make_shapefile, tmp_path):
     path = make_shapefile(({"name": "One"}, square(0, 0)))
     packed = tmp_path / "mines.zip"
     zip_of(packed, {f"folder/made{suffix}": path.with_suffix(suffix).read_bytes() for suffix in PARTS})
-    with opened(packed, ContextKind.MINES) as file:
+    with open_layer(packed, ContextKind.MINES) as file:
         assert file.name == "made"
         assert len(list(file.rows())) == 1
 

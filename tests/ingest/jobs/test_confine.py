@@ -187,8 +187,8 @@ REPORT = """
 import json, os, sys
 from pathlib import Path
 seen = {"proc": Path("/proc/self/environ").read_bytes().decode(errors="replace"), "environ": dict(os.environ)}
-import monitor.paths
-monitor.paths.BASE_DIR = Path(sys.argv[1])
+import core.folders
+core.folders.BASE_DIR = Path(sys.argv[1])
 import django
 django.setup()
 from django.conf import settings

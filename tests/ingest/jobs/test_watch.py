@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.locks import Lock, short_text_key, try_locked
+from core.locks import Lock, short_text_key, try_lock
 from core.storage.inputs import input_exists
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
@@ -248,7 +248,7 @@ def test_two_watchers_at_once_take_every_file_once(inbox):
 
 def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
     give()
-    with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))):
+    with try_lock(Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))):
         assert watching.round_make(folder=inbox) == 0
     assert watching.round_make(folder=inbox) == 1
 

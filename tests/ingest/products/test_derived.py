@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products import derived
-from ingest.products.decomposition import Cells, View, decompose_cells, on_dates
+from ingest.products.decomposition import Cells, DirectionPoints, decompose_cells, interpolate_dates
 from ingest.products.derived import derived_make
 from ingest.products.selectors import point_series
 from ingest.products.services import product_delete, product_load
@@ -20,13 +20,15 @@ GRID = Cells(0.0, 1000.0, 100.0, 10, 10)
 DAYS = tuple(date(2020, 1, 1) + timedelta(days=12 * n) for n in range(20))
 
 
-def seen(los, up_mm_yr: float, east_mm_yr: float, days=DAYS, n: int = 400) -> View:
+def seen(los, up_mm_yr: float, east_mm_yr: float, days=DAYS, n: int = 400) -> DirectionPoints:
     rng = np.random.default_rng(len(days))
     x, y = rng.uniform(0, 1000, (2, n))
     rate = np.float32(los[0] * east_mm_yr + los[2] * up_mm_yr)
     years = np.array([(day - DAYS[0]).days / 365.25 for day in days], dtype=np.float32)
     ones = np.ones(n, dtype=np.float32)
-    return View(x, y, rate * ones, 0.3 * ones, 5 * ones, np.tile(np.float32(los), (n, 1)), np.outer(ones, rate * years))
+    return DirectionPoints(
+        x, y, rate * ones, 0.3 * ones, 5 * ones, np.tile(np.float32(los), (n, 1)), np.outer(ones, rate * years)
+    )
 
 
 def test_ground_that_sinks_and_goes_east_is_resolved_from_two_directions():
@@ -48,7 +50,7 @@ def test_views_of_other_dates_meet_where_both_reach():
 
 def test_a_series_reaches_no_further_than_its_dates():
     series = np.arange(4, dtype=np.float32)[None]
-    outside = on_dates(series, DAYS[2:6], [DAYS[1], DAYS[2], DAYS[3] + timedelta(days=6), DAYS[6]])
+    outside = interpolate_dates(series, DAYS[2:6], [DAYS[1], DAYS[2], DAYS[3] + timedelta(days=6), DAYS[6]])
     np.testing.assert_array_equal(outside, [[np.nan, 0.0, 1.5, np.nan]])
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from core.projections import transformer
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import functions, partitions, parts, pyramid, selectors
@@ -280,7 +280,7 @@ def test_what_a_process_left_that_died_between_the_steps_is_dropped_by_the_next(
 
 
 def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
-    with try_locked(Lock.PARTS) as alone:
+    with try_lock(Lock.PARTS) as alone:
         assert alone
         remover = Elsewhere(lambda: product_delete(product=loaded[2]))
         waiting = f"SELECT pid FROM {OWN_LOCKS} AS lock WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
@@ -303,7 +303,7 @@ def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
 
 def test_nothing_is_merged_while_somebody_else_does_or_a_backup_is_made(loaded):
     for held in (Lock.PARTS, Lock.RETENTION):
-        with try_locked(held) as alone:
+        with try_lock(held) as alone:
             assert alone
             assert parts.parts_merge() is None
     assert len(layout()) == 5

@@ -20,7 +20,7 @@ def test_what_declares_too_much_is_refused_before_a_value_is_fetched(tmp_path, n
     path = tmp_path / "a.h5"  # links to elsewhere: hostile.py
     with h5py.File(path, "w") as file:
         file.create_dataset(name, **({"dtype": "f4"} | declared))
-    with pytest.raises(InputError, match=message), hdf5.opened(path):
+    with pytest.raises(InputError, match=message), hdf5.open_file(path):
         pass
 
 
@@ -37,7 +37,7 @@ def test_what_is_no_number_is_not_taken_for_one(tmp_path, value, message):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["a"] = value
-    with hdf5.opened(path) as file, pytest.raises(InputError, match=message):
+    with hdf5.open_file(path) as file, pytest.raises(InputError, match=message):
         hdf5.numbers(path, file, "a") if "not" in message else hdf5.scalar(path, file, "a")
 
 
@@ -45,7 +45,7 @@ def test_what_no_float32_holds_is_unknown(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["a"] = np.array([1.5, 1e300, -np.inf, np.nan])
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         assert np.isnan(hdf5.numbers(path, file, "a")).tolist() == [False, True, True, True]
 
 
@@ -72,7 +72,7 @@ def test_lists_of_texts_as_the_library_writes_them_are_sound(tmp_path):
     texts(path)
     assert path.read_bytes().count(hdf5.SIGNATURE) > 3
     assert hdf5.fault_of(path) == ""
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         assert hdf5.attributes(path, file)["a1"] == "text 1 "
 
 
@@ -83,7 +83,7 @@ def test_a_list_of_texts_that_would_keep_the_library_busy_for_ever_is_refused(tm
     free = content.find(hdf5.SIGNATURE) + 16
     content[free : free + 16] = bytes(16)  # index 0 and no size: its successor is itself
     path.write_bytes(content)
-    with pytest.raises(InputError, match="does not end"), hdf5.opened(path):
+    with pytest.raises(InputError, match="does not end"), hdf5.open_file(path):
         pass
     assert hdf5.names(path) == frozenset()
 

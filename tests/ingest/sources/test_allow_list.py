@@ -11,11 +11,11 @@ import requests
 
 from core.http import transport
 from core.http.allow_list import AllowList
-from core.http.faults import HostRefused, SearchFailed, without_secrets
+from core.http.faults import HostRefused, SearchFailed, redact
 from core.http.transport import Credential, guard
 from tests.ingest.sources import replay
 
-LIST = AllowList.of(
+LIST = AllowList.parse(
     ["data.example.org", ".asf.alaska.edu", "http://10.0.0.5:8080", "mirror.example.org:8443", "10.1.1.1"]
 )
 
@@ -83,7 +83,7 @@ def test_everything_else_is_refused(url):
 )
 def test_an_entry_that_is_no_host_is_refused(line):
     with pytest.raises(ValueError, match="is no host"):
-        AllowList.of([line])
+        AllowList.parse([line])
 
 
 def tricks(allowed: replay.Replay, other: replay.Replay) -> list[str]:
@@ -107,7 +107,7 @@ def tricks(allowed: replay.Replay, other: replay.Replay) -> list[str]:
 @pytest.mark.parametrize("number", range(12))
 def test_no_spelling_of_an_address_reaches_another_server(server, stranger, number):
     url = tricks(server, stranger)[number]
-    session = guard(requests.Session(), AllowList.of([server.address]))
+    session = guard(requests.Session(), AllowList.parse([server.address]))
     server.always["/hop"] = replay.redirect(url)
     for requested in (url, f"{server.address}/hop"):
         with suppress(HostRefused, requests.RequestException):  # or the listed server receives an unusual path
@@ -123,7 +123,7 @@ def test_a_mirror_in_ones_own_network_is_contacted_directly_and_without_the_envi
     monkeypatch.setenv("http_proxy", stranger.address)
     monkeypatch.setenv("ALL_PROXY", stranger.address)
     server.files["/x"] = b"x"
-    session = guard(requests.Session(), AllowList.of([server.address]))
+    session = guard(requests.Session(), AllowList.parse([server.address]))
     assert session.get(f"{server.address}/x", timeout=20).content == b"x"
     assert "Authorization" not in server.requests[0].headers
     assert session.get(f"{server.address}/x", timeout=20, proxies={"http": stranger.address}).content == b"x"
@@ -137,7 +137,7 @@ def test_a_listed_name_that_leads_into_a_private_network_is_refused(stranger, mo
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     addresses = [(family, socket.SOCK_STREAM, 6, "", (address, stranger.server_port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: addresses)
-    session = guard(requests.Session(), AllowList.of([f"images.example.org:{stranger.server_port}"]))
+    session = guard(requests.Session(), AllowList.parse([f"images.example.org:{stranger.server_port}"]))
     with pytest.raises(HostRefused, match="no public address"):
         session.get(f"https://images.example.org:{stranger.server_port}/x", timeout=20)
     assert stranger.connections == 0
@@ -154,14 +154,14 @@ def test_a_name_is_resolved_once_and_that_address_is_used(server, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     server.files["/x"] = b"x"
-    allowed = AllowList.of([f"http://localhost:{server.server_port}"])
+    allowed = AllowList.parse([f"http://localhost:{server.server_port}"])
     guard(requests.Session(), allowed).get(f"http://localhost:{server.server_port}/x", timeout=20)
     assert [host for host in resolved if host == "localhost"] == ["localhost"]
 
 
 def test_an_unlisted_name_is_never_resolved(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: pytest.fail("a name was resolved"))
-    session = guard(requests.Session(), AllowList.of(["data.example.org"]))
+    session = guard(requests.Session(), AllowList.parse(["data.example.org"]))
     with pytest.raises(HostRefused):
         session.get("https://evil.example.com/", timeout=20)
 
@@ -169,7 +169,7 @@ def test_an_unlisted_name_is_never_resolved(monkeypatch):
 def test_an_endless_answer_to_a_search_ends(server, monkeypatch):
     monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 1000)
     server.files["/x"] = bytes(2000)
-    session = guard(requests.Session(), AllowList.of([server.address]), answers=True)
+    session = guard(requests.Session(), AllowList.parse([server.address]), answers=True)
     with pytest.raises(SearchFailed, match="answers with more than"):
         session.get(f"{server.address}/x", timeout=20)
 
@@ -186,7 +186,7 @@ def test_https_is_spoken_with_the_host_that_was_checked(server, tmp_path):
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.files["/x"] = b"x"
-    session = guard(requests.Session(), AllowList.of([f"127.0.0.1:{server.server_port}"]))
+    session = guard(requests.Session(), AllowList.parse([f"127.0.0.1:{server.server_port}"]))
     url = f"https://127.0.0.1:{server.server_port}/x"
     with pytest.raises(requests.exceptions.SSLError):
         session.get(url, timeout=20)
@@ -195,7 +195,7 @@ def test_https_is_spoken_with_the_host_that_was_checked(server, tmp_path):
 
 
 def test_no_line_shows_a_secret():
-    line = without_secrets("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
+    line = redact("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
     for secret in ("word", "abc", "ey.J.x", "YTpi"):
         assert secret not in line
 
@@ -203,8 +203,8 @@ def test_no_line_shows_a_secret():
 def test_credentials_do_not_follow_a_redirect_that_a_library_follows(server, stranger):
     server.always["/hop"] = replay.redirect(f"{stranger.address}/there")
     stranger.files["/there"] = b"there"
-    token = Credential(AllowList.of([server.address]), lambda refused: "Bearer topsecret")
-    session = guard(requests.Session(), AllowList.of([server.address, stranger.address]), [token])
+    token = Credential(AllowList.parse([server.address]), lambda refused: "Bearer topsecret")
+    session = guard(requests.Session(), AllowList.parse([server.address, stranger.address]), [token])
     session.headers["Authorization"] = "Bearer put here by a library"
     assert session.get(f"{server.address}/hop", timeout=20).content == b"there"
     assert session.get(f"{stranger.address}/there", timeout=20).content == b"there"

@@ -256,7 +256,7 @@ def go_on(done, resumable):
     return True
 
 wanted = Wanted(f"{address}/S1A.zip", Path(path), int(size), Checksum("sha256", digest))
-fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), TransferCallbacks(go_on=go_on))
+fetch(guard(requests.Session(), AllowList.parse([address])), wanted, Known(), TransferCallbacks(go_on=go_on))
 """
 
 

@@ -16,7 +16,7 @@ from tests.waiting import HANG_SECONDS
 
 HOST, BELOW = "data.example.org", "images.data.example.org"
 URL = f"https://{HOST}/x"
-TOKEN = Credential(AllowList.of([HOST]), lambda refused: "Bearer topsecret")
+TOKEN = Credential(AllowList.parse([HOST]), lambda refused: "Bearer topsecret")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def resolve(monkeypatch):
 
 
 def ask(*allowed: str, url: str = URL, credentials=()) -> requests.Response:
-    with guard(requests.Session(), AllowList.of(allowed or [HOST]), credentials) as session:
+    with guard(requests.Session(), AllowList.parse(allowed or [HOST]), credentials) as session:
         return session.get(url, timeout=20)
 
 
@@ -134,7 +134,7 @@ def test_nothing_goes_through_a_proxy_unencrypted(archive, proxy, resolve, monke
 
 def test_a_proxy_that_does_not_let_us_through_is_tried_again_later(proxy, resolve, transfer):
     proxy.is_away = lambda: True
-    session = guard(requests.Session(), AllowList.of([HOST]))
+    session = guard(requests.Session(), AllowList.parse([HOST]))
     with pytest.raises(ArchiveAway, match=r"data\.example\.org cannot be reached through the proxy of HTTPS_PROXY"):
         transfer(session=session, url=URL)
 

@@ -12,7 +12,7 @@ from core.http.faults import NoRoom
 from ingest.models import SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources.client.scene import (
-    LONGEST,
+    MAX_NAME_LENGTH,
     Checksum,
     checksum,
     coarse,
@@ -85,7 +85,7 @@ def test_no_name_leaves_the_folder_or_is_too_long(text):
     assert name[0] not in ".-"
     assert "/" not in name
     assert name.isascii()
-    assert len(name) <= LONGEST
+    assert len(name) <= MAX_NAME_LENGTH
     one, two = safe_name("a" * 400 + ".tif"), safe_name("a" * 401 + ".tif")
     assert one.endswith(".tif")
     assert one != two

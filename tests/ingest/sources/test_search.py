@@ -31,13 +31,13 @@ WITHIN = {"area": AREA, "start": START, "end": END, "polarisation": "VV"}
 
 
 def ask_asf(server: replay.Replay, products=("RTC",), most=50, allowed=None):
-    allowed = allowed or AllowList.of([server.address])
+    allowed = allowed or AllowList.parse([server.address])
     return list(asf.search(**WITHIN, products=products, most=most, allowed=allowed, host=server.address))
 
 
 def ask_stac(url, server: replay.Replay, credentials=(), most=50):
     asked = {"collection": "sentinel-1-grd", "most": most, "credentials": credentials}
-    return list(stac.search(**WITHIN, url=url, allowed=AllowList.of([server.address]), **asked))
+    return list(stac.search(**WITHIN, url=url, allowed=AllowList.parse([server.address]), **asked))
 
 
 def orbit_of(image):
@@ -94,7 +94,7 @@ def test_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
 
 def test_asf_is_asked_through_our_session_only(server, stranger):
     with pytest.raises(HostRefused):
-        ask_asf(stranger, allowed=AllowList.of([server.address]))
+        ask_asf(stranger, allowed=AllowList.parse([server.address]))
     assert stranger.connections == 0
 
 
@@ -158,7 +158,7 @@ def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(serv
 
 def test_a_token_goes_to_the_catalogue_and_not_where_the_catalogue_points(server, stranger):
     url = recorded.stac(server, [])
-    token = Credential(AllowList.of([server.address]), lambda refused: "Bearer topsecret")
+    token = Credential(AllowList.parse([server.address]), lambda refused: "Bearer topsecret")
     ask_stac(url, server, (token,))
     assert {request.headers["Authorization"] for request in server.requests} == {"Bearer topsecret"}
     assert all("topsecret" not in request.path for request in server.requests)

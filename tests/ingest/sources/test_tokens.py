@@ -42,7 +42,7 @@ def identity(server, clock) -> TokenServer:
 
 def asked(server, client="cdse-public", password="word", allowed=None) -> Tokens:
     url = f"{server.address}{PATH}" + (f"#{client}" if client else "")
-    return Tokens(Account(url, "anna", password), AllowList.of(allowed or [server.address]), "Correct STAC_TOKEN.")
+    return Tokens(Account(url, "anna", password), AllowList.parse(allowed or [server.address]), "Correct STAC_TOKEN.")
 
 
 def test_a_token_is_used_until_a_minute_before_its_end_and_renewed_without_the_password(server, identity, clock):
@@ -160,8 +160,8 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_request_sent_once_more(
     given = asked(server)
     session = guard(
         requests.Session(),
-        AllowList.of([server.address]),
-        [Credential(AllowList.of([server.address]), given.header)],
+        AllowList.parse([server.address]),
+        [Credential(AllowList.parse([server.address]), given.header)],
     )
     server.files["/x"] = b"x"
     server.always["/x"] = identity.guarded(replay.give)

@@ -39,7 +39,7 @@ class Transfer:
             "remember": self.remember,
             "timeout_seconds": (10.0, 20.0),
         }
-        with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
+        with session or guard(requests.Session(), AllowList.parse([self.server.address])) as used:
             return fetch(used, wanted, self.known, TransferCallbacks(**{**hooks, **around}))
 
     def remember(self, known: Known) -> None:

@@ -15,7 +15,7 @@ from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence.features import INPUTS, features, no_history, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, register
 from ml.coherence.registration import facts_of
 from ml.runtime.methods import methods
 
@@ -131,7 +131,7 @@ def history_of(pair):
 
 def seen_of(pair, past):
     facts = facts_of([torch.from_numpy(pair.power)], pair.looks)
-    log = registered(torch.from_numpy(pair.power), facts)[None]
+    log = register(torch.from_numpy(pair.power), facts)[None]
     return features(log, past[None], torch.tensor([facts.row()]))
 
 

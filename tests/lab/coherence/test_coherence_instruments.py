@@ -23,7 +23,7 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.coherence import NETWORK
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
-from ml.coherence.network import shipped
+from ml.coherence.network import load_shipped
 from ml.coherence.registration import facts_of
 from ml.runtime.methods import methods
 
@@ -59,7 +59,7 @@ def test_a_pixel_of_misregistration_costs_a_baseline_method_little(method):
 
 
 def test_sigma_holds_on_pairs_that_did_not_calibrate_it():
-    network, windows = shipped(CPU), (None, (5, 5), (3, 11))
+    network, windows = load_shipped(CPU), (None, (5, 5), (3, 11))
     over = {window: [] for window in windows}
     for scene in range(12):
         make = evaluate.make_structured if scene % 2 else evaluate.make_even

@@ -8,7 +8,7 @@ import torch
 from affine import Affine
 
 from ml.coherence.baseline import Speckle, guarnieri_prati, pearson, posterior_mean, speckle_of
-from ml.coherence.change import coherence_change, in_season
+from ml.coherence.change import choose_in_season, coherence_change
 from ml.coherence.compared import ratio_db
 from ml.coherence.infer import estimate_coherence
 from ml.rasters.imagery import ImagePair
@@ -186,11 +186,11 @@ def test_a_wet_day_long_ago_does_not_widen_the_past():
 def test_a_pair_is_compared_with_its_own_season_where_there_is_enough_of_it():
     day = date(2024, 7, 1)
     latest = [day - timedelta(days=12 * back) for back in range(1, 16)]
-    assert in_season(latest, day) == list(range(12))
+    assert choose_in_season(latest, day) == list(range(12))
     years = [date(year, month, 1) for year in (2021, 2022, 2023) for month in range(1, 13)]
-    assert [years[index].month for index in in_season(years, day)] == [8, 7, 6] * 3
-    assert [years[index].year for index in in_season(years, day, 4)] == [2023, 2023, 2023, 2022]
-    assert {years[index].month for index in in_season(years, date(2024, 1, 5))} == {12, 1, 2}
+    assert [years[index].month for index in choose_in_season(years, day)] == [8, 7, 6] * 3
+    assert [years[index].year for index in choose_in_season(years, day, 4)] == [2023, 2023, 2023, 2022]
+    assert {years[index].month for index in choose_in_season(years, date(2024, 1, 5))} == {12, 1, 2}
 
 
 def test_a_field_that_grew_brighter_stands_out_and_a_gain_does_not():

@@ -12,10 +12,10 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from ml.coherence import NETWORK, infer, network
-from ml.coherence.change import of_scatterers
+from ml.coherence.change import scatterer_bands
 from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, registered, shipped
-from ml.coherence.registration import facts_of, moved
+from ml.coherence.network import NAME, CoherenceNetwork, Settings, load_shipped, network_of, register
+from ml.coherence.registration import facts_of, shift_image
 from ml.rasters.imagery import ImagePair
 from ml.runtime.device import torch_threads
 
@@ -74,7 +74,7 @@ def test_images_that_share_nothing_are_left_where_they_are():
 def test_a_moved_image_holds_the_same_ground_and_nothing_beyond_its_edge():
     rows = torch.arange(40.0)[:, None] + torch.zeros(1, 40)
     wave = 2 + torch.sin(rows / 3)
-    estimate = moved(wave, (0.5, -3.0))
+    estimate = shift_image(wave, (0.5, -3.0))
     assert torch.allclose(estimate[5:30, 5:], 2 + torch.sin((rows + 0.5) / 3)[5:30, 5:], atol=2e-3)
     assert torch.isnan(estimate[:, :3]).all()
     assert torch.isnan(estimate[-2:]).all()
@@ -84,12 +84,12 @@ def test_what_is_made_in_strips_is_the_whole(pair, monkeypatch):
     power = torch.from_numpy(pair.power).clone()
     power[0, 40:47, :9] = torch.nan
     facts = facts_of([power], 4.45)._replace(shift_px=(2.3, -1.6))
-    log_power = registered(power, facts)
+    log_power = register(power, facts)
     windows, within = ((3, 11), None), (slice(11, 77), slice(64, 101))
-    answered = shipped(torch.device("cpu")).estimate(power, facts, windows)
+    answered = load_shipped(torch.device("cpu")).estimate(power, facts, windows)
     monkeypatch.setattr(network, "STRIP_ROWS", 20)
-    torch.testing.assert_close(registered(power, facts), log_power, rtol=0, atol=0, equal_nan=True)
-    parts = shipped(torch.device("cpu")).estimate(power, facts, windows, within=within)
+    torch.testing.assert_close(register(power, facts), log_power, rtol=0, atol=0, equal_nan=True)
+    parts = load_shipped(torch.device("cpu")).estimate(power, facts, windows, within=within)
     for part, all_of_it in zip(parts, answered, strict=True):
         for values, all_values in zip(part, all_of_it, strict=True):
             torch.testing.assert_close(values, all_values[within], rtol=0, atol=1e-5, equal_nan=True)
@@ -167,7 +167,7 @@ def test_one_pass_gives_the_coherence_of_the_window_and_that_of_the_scatterers(p
         estimate_coherence(image_pair(pair.power), NETWORK, CPU, window, looks=4.45).bands for window in (None, (3, 11))
     )
     assert list(one) == ["coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma"]
-    for name in of_scatterers(one):
+    for name in scatterer_bands(one):
         np.testing.assert_array_equal(one[name], other[name])
     assert float(np.nanstd(one["coherence"] - other["coherence"])) > 1e-3
 

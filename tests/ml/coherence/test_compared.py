@@ -9,7 +9,7 @@ from affine import Affine
 
 from ml.coherence import compared as room
 from ml.coherence.change import Stack
-from ml.coherence.compared import Beside, Compared, compared
+from ml.coherence.compared import Beside, Compared, compare
 from ml.rasters.imagery import PairSource
 from ml.rasters.pieces import Folder, Pieces
 from ml.rasters.windows import Window
@@ -53,13 +53,13 @@ def scene() -> Compared:
 
 
 def bands_of(scene: Compared, pieces: Pieces) -> dict[str, np.ndarray]:
-    return dict(compared(scene, Affine.identity(), 32632, CPU, pieces).bands)
+    return dict(compare(scene, Affine.identity(), 32632, CPU, pieces).bands)
 
 
 def test_nobody_sees_where_a_frame_was_cut(scene, monkeypatch):
-    whole = compared(scene, Affine.identity(), 32632, CPU, Pieces())
+    whole = compare(scene, Affine.identity(), 32632, CPU, Pieces())
     monkeypatch.setattr(room, "PIECE_PX", 40)
-    cut = compared(scene, Affine.identity(), 32632, CPU, Pieces())
+    cut = compare(scene, Affine.identity(), 32632, CPU, Pieces())
     for name, values in whole.bands.items():
         np.testing.assert_array_equal(cut.bands[name], values, err_msg=name)
     assert cut.statistics == whole.statistics
@@ -112,7 +112,7 @@ def test_what_nothing_needs_any_more_is_deleted_and_made_again_where_a_piece_is_
     assert "change" in left
     assert left.isdisjoint({"first", "scale", "ratio", "patches", "past-lost-upper"})
     made = []
-    assert compared(scene, Affine.identity(), 32632, CPU, Pieces(folder, lambda: made.append(1))).statistics
+    assert compare(scene, Affine.identity(), 32632, CPU, Pieces(folder, lambda: made.append(1))).statistics
     assert made == []
     (folder.path / "change@64-0").write_bytes(b"torn")
     again = bands_of(scene, Pieces(folder))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, Evidence, confirmed
+from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, PairChange, confirm
 
 FIRST = date(2021, 1, 1)
 
@@ -14,9 +14,9 @@ def day(number: int) -> date:
     return FIRST + number * timedelta(days=12)
 
 
-def evidence(z: dict[tuple[int, int], float], cells: int = 4) -> list[Evidence]:
+def evidence(z: dict[tuple[int, int], float], cells: int = 4) -> list[PairChange]:
     """Pairs (first, second date) with one z everywhere."""
-    return [Evidence(day(a), day(b), np.full((cells, cells), value, dtype=np.float32)) for (a, b), value in z.items()]
+    return [PairChange(day(a), day(b), np.full((cells, cells), value, dtype=np.float32)) for (a, b), value in z.items()]
 
 
 def gls_score(z: dict[tuple[int, int], float], lowered: list[tuple[int, int]]) -> float:
@@ -34,7 +34,7 @@ EVENT = {(0, 1): 0.0, (1, 2): -6.0, (0, 2): -3.5, (1, 3): -4.0, (2, 3): 0.2}  # 
 
 
 def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
-    result = confirmed(evidence(EVENT))
+    result = confirm(evidence(EVENT))
     assert (result.onset_day == (day(2) - EPOCH).days).all()
     together = gls_score(EVENT, lowered=[(1, 2), (0, 2), (1, 3)])
     assert result.change_sigma == pytest.approx(np.full((4, 4), -together))
@@ -53,7 +53,7 @@ def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
     ],
 )
 def test_what_one_image_explains_or_one_pair_denies_is_not_confirmed(z):
-    assert np.isnan(confirmed(evidence(z)).confidence).all()
+    assert np.isnan(confirm(evidence(z)).confidence).all()
 
 
 def test_ordinary_pairs_beside_an_event_separate_it_from_a_bad_image():
@@ -64,7 +64,7 @@ def test_ordinary_pairs_beside_an_event_separate_it_from_a_bad_image():
     reported = []
     for z in (unknown, ordinary, bad):
         pairs = [one._replace(before=weights[(one.secondary - one.reference).days]) for one in evidence(z)]
-        reported.append(np.isfinite(confirmed(pairs).confidence).all())
+        reported.append(np.isfinite(confirm(pairs).confidence).all())
     assert reported == [False, True, False]
 
 
@@ -72,8 +72,8 @@ def test_ground_that_stays_incoherent_is_confirmed_once_a_pair_without_its_first
     before = {(0, 1): 0.0, (1, 2): -5.0, (0, 2): -2.0}
     one_more = {**before, (2, 3): -5.0, (1, 3): -2.0}
     two_more = {**one_more, (3, 4): -5.0, (2, 4): -2.0}
-    assert np.isnan(confirmed(evidence(one_more)).confidence).all()  # image 2 explains it as well
-    assert (confirmed(evidence(two_more)).onset_day == (day(2) - EPOCH).days).all()
+    assert np.isnan(confirm(evidence(one_more)).confidence).all()  # image 2 explains it as well
+    assert (confirm(evidence(two_more)).onset_day == (day(2) - EPOCH).days).all()
 
 
 def test_around_cells_that_are_sure_the_weaker_ones_are_reported_too():
@@ -81,15 +81,15 @@ def test_around_cells_that_are_sure_the_weaker_ones_are_reported_too():
     for one in pairs:
         one.change_sigma[:, :10] = 0.0
         one.change_sigma[:, 20:] *= 0.5
-    reported = np.isfinite(confirmed(pairs).confidence)
+    reported = np.isfinite(confirm(pairs).confidence)
     assert reported[:, 13:].all()
     assert not reported[:, :8].any()
-    assert np.isnan(confirmed([one._replace(change_sigma=0.5 * one.change_sigma) for one in pairs]).confidence).all()
+    assert np.isnan(confirm([one._replace(change_sigma=0.5 * one.change_sigma) for one in pairs]).confidence).all()
 
 
 def test_nothing_is_looked_for_outside_of_the_span():
-    assert np.isnan(confirmed(evidence(EVENT), span=(day(2), day(4))).confidence).all()
-    assert np.isfinite(confirmed(evidence(EVENT), span=(day(1), day(3))).confidence).all()
+    assert np.isnan(confirm(evidence(EVENT), span=(day(2), day(4))).confidence).all()
+    assert np.isfinite(confirm(evidence(EVENT), span=(day(1), day(3))).confidence).all()
 
 
 def test_cells_are_judged_where_they_are():
@@ -97,7 +97,7 @@ def test_cells_are_judged_where_they_are():
     for one in pairs:
         one.change_sigma[:10] = 0.0
         one.change_sigma[-1, -1] = np.nan
-    result = confirmed(pairs)
+    result = confirm(pairs)
     assert np.isnan(result.onset_day[:8]).all()
     assert np.isfinite(result.onset_day[12:, :-1]).all()
     assert np.isnan(result.onset_day[-1, -1])
@@ -105,6 +105,6 @@ def test_cells_are_judged_where_they_are():
 
 def test_rasters_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match="one grid"):
-        confirmed([*evidence(EVENT), *evidence({(0, 1): 0.0}, cells=5)])
+        confirm([*evidence(EVENT), *evidence({(0, 1): 0.0}, cells=5)])
     with pytest.raises(ValueError, match="at least one"):
-        confirmed([])
+        confirm([])

@@ -14,11 +14,11 @@ from ml.deformation.places.causes import (
     NAME,
     WEIGHTS,
     Causes,
-    agreed,
     core_and_rim,
     features_of,
-    fitted,
-    named,
+    load_causes,
+    name_cause,
+    reconcile,
 )
 from ml.deformation.places.sideways import slope_of
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
@@ -92,7 +92,7 @@ def folder(tmp_path):
 
 
 def test_an_area_gets_the_kind_of_its_core_with_shares_that_add_up(folder):
-    one = named(area(), bands(), TRANSFORM, [points()], fitted(folder))
+    one = name_cause(area(), bands(), TRANSFORM, [points()], load_causes(folder))
     assert one.kind == "mining_subsidence"
     assert sum(one.kinds.values()) == pytest.approx(1)
     assert one.kinds["mining_subsidence"] == max(one.kinds.values())
@@ -106,10 +106,10 @@ def test_ground_of_unknown_height_is_not_taken_for_flat():
     causes = Causes(np.zeros(len(FEATURES)), np.ones(len(FEATURES)), tables, "")
     blind = points()
     blind.height_m = np.full_like(blind.height_m, np.nan)
-    assert named(area(), bands(), TRANSFORM, [points()], causes).kind == "fill_or_quarry"
-    assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "landslide"
+    assert name_cause(area(), bands(), TRANSFORM, [points()], causes).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes).kind == "landslide"
     del tables["1 without heights"]
-    assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "fill_or_quarry"
+    assert name_cause(area(), bands(), TRANSFORM, [blind], causes).kind == "fill_or_quarry"
     assert slope_of([blind], AT.buffer(500)) is None
     assert slope_of([points()], AT.buffer(500)) is not None
 
@@ -119,7 +119,7 @@ def judged_by_shape(kind: str, share: float, of: Area, planes: dict[str, np.ndar
     table = np.zeros((len(KINDS), len(FEATURES) + 1))
     table[KINDS.index(kind), -1] = np.log(share / (1 - share) * (len(KINDS) - 1))
     causes = Causes(np.zeros(len(FEATURES)), np.ones(len(FEATURES)), {"1": table}, "")
-    return named(of, planes, TRANSFORM, [points()], causes)
+    return name_cause(of, planes, TRANSFORM, [points()], causes)
 
 
 def test_a_kind_is_sure_only_if_the_core_shows_it_too():
@@ -142,28 +142,28 @@ def test_a_small_core_far_faster_than_its_rim_is_no_pumped_ground_whatever_the_n
 
 
 def test_a_contradicted_share_is_lowered_and_the_shares_sum_to_one():
-    assert agreed({"landslide": 0.9, "uplift": 0.1}, {"landslide"})["landslide"] == pytest.approx(0.9)
-    assert agreed({"landslide": 0.9, "uplift": 0.1}, {"uplift"}) == pytest.approx({"landslide": 0.6, "uplift": 0.4})
-    assert agreed({"landslide": 3.0, "uplift": 3.0}, set()) == pytest.approx({"landslide": 0.5, "uplift": 0.5})
+    assert reconcile({"landslide": 0.9, "uplift": 0.1}, {"landslide"})["landslide"] == pytest.approx(0.9)
+    assert reconcile({"landslide": 0.9, "uplift": 0.1}, {"uplift"}) == pytest.approx({"landslide": 0.6, "uplift": 0.4})
+    assert reconcile({"landslide": 3.0, "uplift": 3.0}, set()) == pytest.approx({"landslide": 0.5, "uplift": 0.5})
 
 
 def test_coefficients_of_other_weights_are_not_used(folder):
     card = json.loads((folder / "deformation.json").read_text())
     (folder / "deformation.json").write_text(json.dumps(card | {"weights_sha256": "0" * 64}))
-    fitted.cache_clear()
-    assert fitted(folder) is None
-    assert named(area(), bands(), TRANSFORM, [points()], None) == area()
+    load_causes.cache_clear()
+    assert load_causes(folder) is None
+    assert name_cause(area(), bands(), TRANSFORM, [points()], None) == area()
 
 
 def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
     signs = {"subsidence": np.ones((100, 100), dtype=np.float32)}
-    assert named(area(), signs, TRANSFORM, [points()], fitted(folder)) == area()
+    assert name_cause(area(), signs, TRANSFORM, [points()], load_causes(folder)) == area()
 
 
 def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():
     """Else `python -m lab.deformation.causes` is to be run again."""
-    fitted.cache_clear()
-    assert fitted() is not None
+    load_causes.cache_clear()
+    assert load_causes() is not None
 
 
 def test_samples_are_the_areas_that_are_drawn_on_something_that_moves():

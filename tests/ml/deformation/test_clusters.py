@@ -15,9 +15,9 @@ from shapely.geometry import shape
 from core.geometry import joined_at_180, utm_epsg
 from ml.__main__ import main
 from ml.deformation.filters.baseline import DeformationMaps
-from ml.deformation.gridding.clusters import clustered, clusters, on_sphere
+from ml.deformation.gridding.clusters import cluster_tracks, clusters, sphere_positions
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import DeformationResult, laid_out
+from ml.deformation.infer import DeformationResult, make_mosaic
 from ml.rasters.results import RasterResult, write_result
 from ml.runs.stored import StoredRaster, clusters_of
 from tests.makers.towns import METRES_PER_DEGREE, town, write_points
@@ -128,7 +128,7 @@ def test_an_ordinary_field_is_one_cluster_even_with_wide_gaps():
 
 def test_clusters_on_the_sphere_know_no_180():
     longitude = np.concatenate([np.linspace(179.9, 180, 50), np.linspace(-180, -179.9, 50), np.full(50, 10.0)])
-    first, second = clusters(on_sphere(longitude, np.full(150, -16.8)))
+    first, second = clusters(sphere_positions(longitude, np.full(150, -16.8)))
     np.testing.assert_array_equal(first, np.arange(100))
     np.testing.assert_array_equal(second, np.arange(100, 150))
 
@@ -154,7 +154,7 @@ def test_points_without_a_position_on_the_plane_belong_to_no_cluster():
 
 def test_a_track_of_two_keeps_its_place_in_each_cluster():
     here, there = grid(0, 0, KM, 100.0), grid(4_000 * KM, 2_000 * KM, KM, 90.0)
-    first, second = clustered([cloud(*here.T), cloud(*np.concatenate([here, there]).T)])
+    first, second = cluster_tracks([cloud(*here.T), cloud(*np.concatenate([here, there]).T)])
     assert [part.x.size for part in first] == [100, 100]
     assert [part.x.size for part in second] == [0, 144]
     np.testing.assert_array_equal(second[1].y, there[:, 1])
@@ -169,7 +169,7 @@ def result(x: float, y: float, probability: float) -> DeformationResult:
 
 def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_path):
     made = [result(500 * KM, 5_000 * KM, 0.75), result(800 * KM, 4_900 * KM, 0.25)]
-    whole = laid_out(made)
+    whole = make_mosaic(made)
     assert whole.bands.shape == (1030, 3030)
     stored = RasterResult(whole.bands, made[0].units(), whole.transform, 32633, {}, whole.statistics)
     write_result(tmp_path / "p.tif", stored, {})
@@ -187,6 +187,6 @@ def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_pa
 
 def test_one_cluster_is_stored_as_before():
     made = result(500 * KM, 5_000 * KM, 0.75)
-    whole = laid_out([made])
+    whole = make_mosaic([made])
     assert whole.statistics == made.statistics()
     assert whole.transform == made.transform

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ml.deformation.bowls import search
-from ml.deformation.bowls.noise_law import NoiseLaw, fit_noise_law, pairs_of
+from ml.deformation.bowls.noise_covariance import NoiseCovariance, fit_noise_covariance, pairs_of
 from ml.deformation.bowls.pyramid import WIDE_CELLS
 from ml.deformation.bowls.search import best_bowls, rarity
 from ml.deformation.bowls.torus import TOLERANCE, gaussian, solve, variance
@@ -114,38 +114,40 @@ def test_rates_count_from_still_ground_and_not_from_the_products_zero():
     assert area.peak_rate_mm_yr == pytest.approx(-6.0, abs=1.0)
 
 
-def test_the_noise_law_is_found_again():
+def test_the_noise_covariance_is_found_again():
     """White noise of 1 (mm/yr)² and a part of 0.5 that fades over 600 m, in the mean of eight fields."""
-    laws = [_law_of_made_noise(seed) for seed in range(8, 16)]
-    white, parts = (float(np.mean(each)) for each in zip(*laws, strict=True))
+    noises = [_fit_simulated_noise(seed) for seed in range(8, 16)]
+    white, parts = (float(np.mean(each)) for each in zip(*noises, strict=True))
     assert white == pytest.approx(1.0, abs=0.2)
     assert parts == pytest.approx(0.5, abs=0.2)
     assert white + parts == pytest.approx(1.5, abs=0.05)
 
 
-def _law_of_made_noise(seed: int) -> tuple[float, float]:
+def _fit_simulated_noise(seed: int) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, 12_800, (2, 20_000))
     away = np.hypot(*(np.minimum(at, 256 - at) * 50.0 for at in np.meshgrid(np.arange(256), np.arange(256))))
     spectrum = np.fft.fft2(0.5 * np.exp(-away / 600)).real.clip(min=0)
     part = np.fft.ifft2(np.fft.fft2(rng.normal(size=away.shape)) * np.sqrt(spectrum)).real
-    law = fit_noise_law(x, y, rng.normal(0, 1, x.size) + part[(y / 50).astype(int), (x / 50).astype(int)])
-    return law.white_mm2_yr2, sum(law.parts_mm2_yr2)
+    noise = fit_noise_covariance(x, y, rng.normal(0, 1, x.size) + part[(y / 50).astype(int), (x / 50).astype(int)])
+    return noise.white_mm2_yr2, sum(noise.parts_mm2_yr2)
 
 
 def test_motion_is_no_noise():
     """A fifth of the ground sinks by 20 mm/yr; the law is that of the rest."""
     points = field(9)
     sinks = (points.x < 4_601_120).astype(np.float32) * -20
-    law = fit_noise_law(points.x, points.y, points.velocity_mm_yr + sinks)
-    assert law.white_mm2_yr2 + sum(law.parts_mm2_yr2) < 1.5
+    noise = fit_noise_covariance(points.x, points.y, points.velocity_mm_yr + sinks)
+    assert noise.white_mm2_yr2 + sum(noise.parts_mm2_yr2) < 1.5
 
 
 def test_the_equations_are_solved_where_cells_are_known():
     generator = torch.Generator().manual_seed(1)
     seen = torch.rand((32, 32), generator=generator) < 0.4
     rate, noise = torch.randn((32, 32), generator=generator) * seen, torch.full((32, 32), 0.5)
-    spectrum, _ = NoiseLaw(0.0, (0.0, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0)).on_cells(100.0, (32, 32), torch.device("cpu"))
+    spectrum, _ = NoiseCovariance(0.0, (0.0, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0)).cell_spectrum(
+        100.0, (32, 32), torch.device("cpu")
+    )
     solved = solve(rate, noise, seen, spectrum)
     back = torch.fft.irfft2(torch.fft.rfft2(solved) * spectrum, s=(32, 32)) + noise * solved
     assert (solved[~seen] == 0).all()
@@ -153,13 +155,17 @@ def test_the_equations_are_solved_where_cells_are_known():
 
 
 def test_the_information_of_a_bowl_is_the_sum_over_all_waves_of_a_torus():
-    law, size, cpu = NoiseLaw(0.2, (0.3, 0.1, 0.1, 0.05, 0.05, 0.05, 0.15, 0.05)), (320, 320), torch.device("cpu")
+    covariance, size, cpu = (
+        NoiseCovariance(0.2, (0.3, 0.1, 0.1, 0.05, 0.05, 0.05, 0.15, 0.05)),
+        (320, 320),
+        torch.device("cpu"),
+    )
     for cell_m, radius in ((50.0, 2.0), (100.0, 3.0), (1_600.0, 4.2)):
         left = 1 - gaussian(size, WIDE_CELLS, cpu)
         bowl = gaussian(size, radius / 2**0.5, cpu) * torch.pi * radius**2 * left
-        narrow = law.on_cells(cell_m, size, cpu)[0] * left**2 + 1e-6
+        narrow = covariance.cell_spectrum(cell_m, size, cpu)[0] * left**2 + 1e-6
         summed = torch.stack([variance(bowl**2 / (narrow + noise), size) for noise in search.NOISES])
-        torch.testing.assert_close(search._information(law, radius, cell_m), summed, rtol=1e-3, atol=0)
+        torch.testing.assert_close(search._information(covariance, radius, cell_m), summed, rtol=1e-3, atol=0)
 
 
 def test_places_far_apart_are_searched_in_boxes_of_their_own():
@@ -202,7 +208,7 @@ def test_cells_of_50_m_are_searched_only_where_wider_ones_propose_a_bowl(searche
 def test_pairs_of_points_serve_every_turn():
     points = field(18)
     at, pairs = (points.x, points.y), pairs_of(points.x, points.y)
-    assert fit_noise_law(*at, points.velocity_mm_yr, pairs) == fit_noise_law(*at, points.velocity_mm_yr)
+    assert fit_noise_covariance(*at, points.velocity_mm_yr, pairs) == fit_noise_covariance(*at, points.velocity_mm_yr)
     assert (np.diff(pairs.distance_m) >= 0).all()
     assert 0 < pairs.distance_m[0] < 50 < 5_000 < pairs.distance_m[-1]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, Witnesses, log_odds
+from ml.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, EvidenceTerms, log_odds
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks, flagged_areas
 
@@ -15,7 +15,7 @@ USUAL = {"rarity": 2.0, "radius_m": 400.0, "amplitude_mm_yr": -3.0, "network": 4
 
 
 def odds(cycles_undone: bool = False, method: str = "model", **values: float) -> float:
-    seen = Witnesses(**{name: np.full((1, 1), value, dtype=np.float32) for name, value in (USUAL | values).items()})
+    seen = EvidenceTerms(**{name: np.full((1, 1), value, dtype=np.float32) for name, value in (USUAL | values).items()})
     return float(log_odds(seen, SETTINGS, 1, method, cycles_undone)[0, 0])
 
 

@@ -15,7 +15,7 @@ from ml.deformation.features.surroundings import (
     PLANES,
     REACH_CELLS,
     WINDOWS_CELLS,
-    Ground,
+    CellRates,
     surroundings,
 )
 from ml.deformation.filters.baseline import cell_noise
@@ -24,7 +24,7 @@ from ml.deformation.gridding.cells import distance_to_points_m, grid_robust
 from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.gridding.noise import point_noise
 from ml.deformation.gridding.points import PointCloud
-from ml.deformation.network import on_lattice
+from ml.deformation.network import make_lattice
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -76,7 +76,7 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
     x, y = rng.uniform(0, 3000, (2, 2000))
     first = grid_robust(cloud(list(x), list(y), list(rng.normal(1.5, 0.2, 2000))))
     second = grid_robust(cloud(list(x + 700), list(y - 900), list(rng.normal(-1, 0.2, 2000))))
-    lattice = on_lattice([first, second])
+    lattice = make_lattice([first, second])
     rows, cols = lattice.tracks[0].velocity_mm_yr.shape
     assert rows % 16 == cols % 16 == 0
     assert lattice.transform.c % 1600 == lattice.transform.f % 1600 == 0
@@ -88,7 +88,7 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
         np.testing.assert_allclose(inside, grid.velocity_mm_yr - still.rate_mm_yr, atol=1e-5)
         assert track.n_points.sum() == 2000
     with pytest.raises(ValueError, match="differ"):
-        on_lattice([first, second._replace(epsg=25832)])
+        make_lattice([first, second._replace(epsg=25832)])
 
 
 def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
@@ -101,7 +101,7 @@ def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
     ]
     assert scales[0] == 1
     assert scales[1:] == pytest.approx([3.75, 3.75], rel=0.1)
-    noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
+    noisy = make_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
     assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
 
 
@@ -185,11 +185,11 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     rate = rng.normal(0.7, 0.3, (120, 120)).astype(np.float32)
     rate[rng.random(rate.shape) < 0.6] = np.nan
     count = np.isfinite(rate).astype(np.int32)
-    still = surroundings(Ground(rate, count, None, 100.0))
+    still = surroundings(CellRates(rate, count, None, 100.0))
     assert still.shape == (PLANES, 120, 120)
     assert not still[:OF_HEIGHTS].any()
     bowl = rate - 3 * np.exp(-((row - 60) ** 2 + (col - 60) ** 2) / 20**2).astype(np.float32)
-    there = surroundings(Ground(bowl, count, None, 100.0))
+    there = surroundings(CellRates(bowl, count, None, 100.0))
     middle = OF_HEIGHTS + WINDOWS_CELLS.index(17)
     heart = np.isfinite(rate) & (np.hypot(row - 60, col - 60) < 8)
     assert float(np.median(there[middle][heart])) < -0.8
@@ -207,9 +207,9 @@ def test_surroundings_know_nothing_of_what_lies_beyond_their_reach():
     rate = rng.normal(0, 1, (60, 300)).astype(np.float32)
     height = rng.normal(0, 80, rate.shape).astype(np.float32)
     count = np.ones(rate.shape, dtype=np.int32)
-    whole = surroundings(Ground(rate, count, height, 100.0))
+    whole = surroundings(CellRates(rate, count, height, 100.0))
     changed = rate.copy()
     changed[:, :100] += 5
-    other = surroundings(Ground(changed, count, height, 100.0))
+    other = surroundings(CellRates(changed, count, height, 100.0))
     np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
     assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05

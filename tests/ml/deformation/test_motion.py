@@ -32,7 +32,7 @@ def test_weights_are_those_of_the_whole_covariance():
     covariance = 0.4 * np.eye(6) + 0.6 * np.exp(-np.abs(days[:, None] - days) / 40)
     rows = np.random.default_rng(0).normal(size=(3, 6))
     whitening = Whitening(days, (noise,))
-    np.testing.assert_allclose(whitening.weighted(rows)[0], rows @ np.linalg.inv(covariance), atol=1e-10)
+    np.testing.assert_allclose(whitening.weight_rows(rows)[0], rows @ np.linalg.inv(covariance), atol=1e-10)
     assert whitening.log_determinant[0] == pytest.approx(np.linalg.slogdet(covariance)[1])
 
 

@@ -13,7 +13,7 @@ from ml.deformation.gridding.boxes import Proposed
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.nation import SILENT, NetworkConfig, predict, windows
-from ml.deformation.network import REACH_M, DeformationNetwork, on_lattice
+from ml.deformation.network import REACH_M, DeformationNetwork, make_lattice
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS, areas_in
 from ml.rasters.pieces import Arrays, Memory, Pieces
@@ -99,7 +99,7 @@ def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(netw
     both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=160))
     other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=224))
     assert differ(both.logit, other.logit) <= 1e-3
-    offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
+    offset = [round((lattice.transform.f - make_lattice([ground]).transform.f) / 100)]
     assert offset == [0]
     first = round((ground.transform.c - lattice.transform.c) / 100)
     east = slice(first + 120 + 11, first + 380)  # beyond a kilometre from its last points
@@ -114,7 +114,7 @@ def test_windows_without_ground_are_not_looked_at():
         velocity_mm_yr=np.where(np.arange(320) < 160, ground.velocity_mm_yr, np.nan).astype(np.float32),
         n_points=np.where(np.arange(320) < 160, ground.n_points, 0).astype(np.int32),
     )
-    tracks = on_lattice([empty]).tracks
+    tracks = make_lattice([empty]).tracks
     asked = (tracks[0].distance_m <= REACH_M).reshape(len(tracks[0].distance_m) // 32, 32, -1, 32).any(axis=(1, 3))
     windows_cut = list(windows(tracks, asked, halo=32, core_cells=64))
     assert max(window.core[1].start for window in windows_cut) <= 160
@@ -218,11 +218,11 @@ class Killed(Memory):
 def test_a_search_killed_five_times_gives_the_same(network):
     tracks, store, attempts = [cloud(n=20_000, side_m=12_000), cloud(1, n=20_000, side_m=12_000)], Killed(), 0
     everywhere = NetworkConfig(core_cells=64, decision="network")
-    whole = infer.with_network(tracks, network, config=everywhere)
+    whole = infer.decide_with_network(tracks, network, config=everywhere)
     while True:
         store.left, attempts = 3, attempts + 1
         try:
-            result = infer.with_network(tracks, network, config=everywhere, pieces=Pieces(store))
+            result = infer.decide_with_network(tracks, network, config=everywhere, pieces=Pieces(store))
             break
         except OSError:
             assert attempts < 50
@@ -233,7 +233,7 @@ def test_a_search_killed_five_times_gives_the_same(network):
 
 def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
     points = cloud()
-    result = infer.with_network([points], network)
+    result = infer.decide_with_network([points], network)
     bands = result.bands()
     assert list(bands) == ["probability", *KINDS, "rate_mm_yr", "smallest_rate_mm_yr"]
     assert result.units() == ("1",) * 6 + ("mm/yr",) * 2
@@ -248,5 +248,5 @@ def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
 def test_tracks_on_different_cells_are_put_on_one_grid(network):
     """A gridded product of 130 m beside points: both on 130 m."""
     fine, coarse = cloud(), cloud(1)._replace(posting_m=130.0)
-    result = infer.with_network([fine, coarse], network)
+    result = infer.decide_with_network([fine, coarse], network)
     assert result.transform.a == 130.0

@@ -14,9 +14,9 @@ from ml.deformation.overwrapped import (
     SIGMA,
     UNSEEN,
     WINDOW,
-    completed,
-    judged,
-    overwrapped,
+    complete,
+    judge,
+    overwrap,
     scores,
 )
 from ml.networks.resnet import ResNet18
@@ -43,7 +43,7 @@ def test_matrix_completion_restores_a_field_of_rank_one_and_touches_nothing_know
     row, col = np.mgrid[:60, :60] / 60
     field = (10 * np.sin(3 * row) * np.exp(-col)).astype(np.float32)
     seen = np.where(np.random.default_rng(0).random(field.shape) < 0.5, field, np.nan).astype(np.float32)
-    filled, nothing = completed(torch.from_numpy(np.stack([seen, np.full_like(seen, np.nan)]))).numpy()
+    filled, nothing = complete(torch.from_numpy(np.stack([seen, np.full_like(seen, np.nan)]))).numpy()
     gaps = np.isnan(seen)
     np.testing.assert_array_equal(filled[~gaps], seen[~gaps])
     assert np.sqrt(((filled - field)[gaps] ** 2).mean()) < 0.1 * field[gaps].std()
@@ -52,11 +52,11 @@ def test_matrix_completion_restores_a_field_of_rank_one_and_touches_nothing_know
 
 def test_half_a_wavelength_of_motion_is_one_fringe():
     rates = torch.tensor([0.0, 55.5 / 2 / 5, -55.5 / 2 / 5])  # over five years
-    torch.testing.assert_close(overwrapped(rates, 1), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(overwrap(rates, 1), torch.zeros(3), atol=1e-4, rtol=0)
     quarter = torch.tensor([55.5 / 8 / 5])
-    assert overwrapped(quarter, 1).item() == pytest.approx(math.pi / 2, abs=1e-4)
-    assert overwrapped(quarter / 16, 16).item() == pytest.approx(math.pi / 2, abs=1e-4)
-    assert overwrapped(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
+    assert overwrap(quarter, 1).item() == pytest.approx(math.pi / 2, abs=1e-4)
+    assert overwrap(quarter / 16, 16).item() == pytest.approx(math.pi / 2, abs=1e-4)
+    assert overwrap(-quarter, 1).item() == pytest.approx(-math.pi / 2, abs=1e-4)
 
 
 def test_the_shipped_detector_wraps_at_several_gains():
@@ -79,9 +79,9 @@ def test_a_reduced_network_judges_as_the_whole_one_and_takes_a_third_of_its_plac
 
 def test_the_probability_of_a_window_is_the_mean_over_gains():
     rate = torch.full((1, WINDOW, WINDOW), 0.3)  # 0.34 rad: under RATE at gain 1 alone
-    by_gain = [judged(Judge(), rate, (gain,))[0] for gain in (1, 2)]
+    by_gain = [judge(Judge(), rate, (gain,))[0] for gain in (1, 2)]
     assert by_gain == pytest.approx([1 / (1 + math.exp(3)), 1 / (1 + math.exp(-3))], abs=1e-3)
-    assert judged(Judge(), rate, (1, 2))[0] == pytest.approx(sum(by_gain) / 2)
+    assert judge(Judge(), rate, (1, 2))[0] == pytest.approx(sum(by_gain) / 2)
 
 
 def test_windows_are_merged_around_what_they_show_and_slow_motion_shows_at_high_gains():

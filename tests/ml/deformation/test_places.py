@@ -8,7 +8,7 @@ from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.places.measure import measure
 from ml.deformation.places.outlines import peaks_of
-from ml.deformation.places.surface import rate_surface, without_spikes
+from ml.deformation.places.surface import drop_spikes, rate_surface
 from ml.rasters.areas import Area, SortedPoints
 
 WEST, SOUTH = 500_000.0, 5_000_000.0
@@ -129,7 +129,7 @@ def test_one_wild_point_is_no_peak_and_three_that_agree_are():
     wild[near.argmin()] = -25.0
     core[np.argsort(near)[:4]] = -25.0
     for rate, lowest in ((wild, -3.0), (core, -15.0)):
-        samples = without_spikes(*cloud(x, y, rate, 0.5)[:3])
+        samples = drop_spikes(*cloud(x, y, rate, 0.5)[:3])
         assert samples is not None
         surface = rate_surface(samples, (WEST - 500, SOUTH - 500, WEST + 500, SOUTH + 500))
         assert (np.nanmin(surface.rate_mm_yr) < lowest) == (rate is core)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ml.deformation.series.evidence import SeriesEvidence, series_evidence
-from ml.deformation.series.neighbours import agreed
+from ml.deformation.series.neighbours import agree
 from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.deformation.series.summary import joined, summarise
+from ml.deformation.series.summary import join_summaries, summarise
 
 DAYS = np.arange(0, 5 * 365, 12)
 YEARS = DAYS / 365.25
@@ -183,7 +183,10 @@ def test_a_series_of_a_few_weeks_among_years_is_merely_unsure():
 def test_pieces_of_a_product_are_the_product():
     """The errors of its images are a median of each piece's points: the sizes of steps differ by little."""
     values = series(2_500, noise_mm=2.0) + np.float32(HALF_WAVE_MM) * after(2.2) * (np.arange(2_500) % 7 == 0)[:, None]
-    whole, parts = summarise(values, DAYS), joined([summarise(values[:999], DAYS), summarise(values[999:], DAYS)])
+    whole, parts = (
+        summarise(values, DAYS),
+        join_summaries([summarise(values[:999], DAYS), summarise(values[999:], DAYS)]),
+    )
     np.testing.assert_allclose(whole.steps.size_mm, parts.steps.size_mm, atol=0.3)
     alike = [[*one[1:], *one.steps._replace(size_mm=whole.steps.size_mm)] for one in (whole, parts)]
     for one, other in zip(*alike, strict=True):
@@ -201,7 +204,7 @@ def test_a_region_unwrapped_wrongly_is_mended(places):
     x, y, off = places
     jump = np.where(off < 500, np.float32(HALF_WAVE_MM), 0)
     values = series(1_500) + jump[:, None] * after(2.2)
-    summary = agreed(summarise(values, DAYS), x, y)
+    summary = agree(summarise(values, DAYS), x, y)
     assert (np.abs(summary.rate_mm_yr - summarise(series(1_500), DAYS).rate_mm_yr) < 0.1).mean() > 0.98
 
 
@@ -210,7 +213,7 @@ def test_neighbours_confirm_what_is_in_doubt_in_noise(places):
     noise, inside = series(1_500, noise_mm=6.0), off < 500
     values = noise + np.float32(HALF_WAVE_MM) * inside[:, None] * after(2.2)
     alone = summarise(values, DAYS)
-    together = agreed(alone, x, y)
+    together = agree(alone, x, y)
     assert np.isin(np.flatnonzero(inside), undone(alone)).mean() < 0.93
     assert np.isin(np.flatnonzero(inside), undone(together)).mean() > 0.95
     assert not np.isin(np.flatnonzero(off > 900), undone(together)).any()
@@ -231,7 +234,7 @@ def test_ground_that_jumps_stays_though_some_of_it_jumps_by_a_cycle(places, jump
     values = series(1_500) + jump(x, off).astype(np.float32)[:, None] * after(2.2)
     alone = summarise(values, DAYS)
     assert undone(alone).size >= 20  # a point by itself cannot know
-    together = agreed(alone, x, y)
+    together = agree(alone, x, y)
     assert undone(together).size <= 5
     np.testing.assert_allclose(
         together.rate_mm_yr + together.step_mm_yr, alone.rate_mm_yr + alone.step_mm_yr, atol=1e-3

@@ -70,7 +70,7 @@ def test_the_rates_of_a_file_are_those_without_unwrapping_errors(egms, monkeypat
 
 
 def test_neighbours_across_180_are_neighbours(monkeypatch):
-    monkeypatch.setattr(product_module, "agreed", lambda summary, x, y, half_wave: x)
+    monkeypatch.setattr(product_module, "agree", lambda summary, x, y, half_wave: x)
     reader = SeriesReader([FIRST + timedelta(days=int(day)) for day in DAYS], HALF_WAVE_MM)
     reader.add(np.zeros((4, DAYS.size), dtype=np.float32))
     x = reader.summary(np.array([179.999, 180.0, -180.0, -179.999]), np.zeros(4))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from shapely import Point
 
-from ml.deformation.places.sideways import down_the_slope, edge_width, flatness, rates_of, sideways, slope_of
+from ml.deformation.places.sideways import edge_width, flatness, rates_of, sideways, slope_fit, slope_of
 from ml.rasters.areas import SortedPoints
 from ml.rasters.line_of_sight import line_of_sight_at
 from ml.simulation.ground.deformation import Ellipse, Panel, groundwater_bowl, longwall_mining, settling_ground
@@ -71,14 +71,14 @@ def test_a_slide_goes_along_the_ground_and_down_its_slope():
     slope = slope_of(tracks, HALF)
     assert slope == pytest.approx((0.3, 0.0), abs=0.01)
     assert sideways(tracks, AREA, HALF).share > 0.6
-    assert down_the_slope(tracks, rates_of(tracks, AREA, HALF), slope) > 0.95
-    assert down_the_slope(tracks[:1], rates_of(tracks[:1], AREA, HALF), slope) > 0.9  # it rises in this track
+    assert slope_fit(tracks, rates_of(tracks, AREA, HALF), slope) > 0.95
+    assert slope_fit(tracks[:1], rates_of(tracks[:1], AREA, HALF), slope) > 0.9  # it rises in this track
 
 
 def test_ground_that_sinks_on_a_slope_does_not_slide_down_it():
     tracks = both(fill, 0.3)
-    assert down_the_slope(tracks, rates_of(tracks, AREA, HALF), slope_of(tracks, HALF)) < 0.5
-    assert down_the_slope(tracks, rates_of(tracks, AREA, HALF), (0.0, 0.0)) == pytest.approx(0, abs=0.05)
+    assert slope_fit(tracks, rates_of(tracks, AREA, HALF), slope_of(tracks, HALF)) < 0.5
+    assert slope_fit(tracks, rates_of(tracks, AREA, HALF), (0.0, 0.0)) == pytest.approx(0, abs=0.05)
 
 
 def test_nothing_is_said_of_motion_along_the_ground_from_one_side():

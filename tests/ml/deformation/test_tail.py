@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, on_own_tail
-from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, View, together
+from ml.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, rescale_by_tail
+from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, BowlFits, together
 
 
 def maxima(stretch: float, n: int = 200) -> np.ndarray:
@@ -18,12 +18,12 @@ def maxima(stretch: float, n: int = 200) -> np.ndarray:
 
 def test_maxima_as_rare_as_those_of_noise_keep_their_decades():
     score = maxima(1.0)
-    np.testing.assert_allclose(on_own_tail(score), score, atol=0.5)
+    np.testing.assert_allclose(rescale_by_tail(score), score, atol=0.5)
 
 
 def test_on_a_scene_with_a_long_tail_a_high_score_is_worth_less():
     score = maxima(4.0)
-    rare = on_own_tail(score)
+    rare = rescale_by_tail(score)
     assert rare.max() - FROM_DECADES == pytest.approx((score.max() - FROM_DECADES) / 3.7, rel=0.15)
     assert (np.argsort(rare, axis=None, kind="stable") == np.argsort(score, axis=None, kind="stable")).all()
     assert rare.min() == score.min()
@@ -32,15 +32,17 @@ def test_on_a_scene_with_a_long_tail_a_high_score_is_worth_less():
 def test_few_places_that_move_do_not_lengthen_the_tail_and_many_only_to_a_limit():
     score = maxima(1.0)
     score[5, 5] = 12.0
-    assert on_own_tail(score)[5, 5] == pytest.approx(12.0, abs=1.5)
-    assert on_own_tail(maxima(100.0)).max() >= FROM_DECADES + (maxima(100.0).max() - FROM_DECADES) / MAX_STRETCH - 1e-3
+    assert rescale_by_tail(score)[5, 5] == pytest.approx(12.0, abs=1.5)
+    assert (
+        rescale_by_tail(maxima(100.0)).max() >= FROM_DECADES + (maxima(100.0).max() - FROM_DECADES) / MAX_STRETCH - 1e-3
+    )
 
 
-def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> View:
-    return View(*(torch.tensor([each]) for each in (amplitude_mm_yr * information, information, points)))
+def view(amplitude_mm_yr: float, points: float = 20.0, information: float = 4.0) -> BowlFits:
+    return BowlFits(*(torch.tensor([each]) for each in (amplitude_mm_yr * information, information, points)))
 
 
-def against(other: View) -> float:
+def against(other: BowlFits) -> float:
     """By how many decades another track contradicts a bowl of -4 mm/yr."""
     alone, _, both = together([view(-4.0), other])
     assert both.against >= alone.against

@@ -4,7 +4,7 @@ import torch
 
 from lab.coherence.training.task import take_unet
 from ml.coherence import SICA
-from ml.coherence.network import network_of, shipped
+from ml.coherence.network import load_shipped, network_of
 from ml.networks.residual_unet import REACH_PX, ResidualUNet
 from ml.runtime.checkpoints import WEIGHTS
 
@@ -20,8 +20,8 @@ def test_no_pixel_beyond_the_reach_has_an_effect():
 
 
 def test_the_layers_of_the_other_network_give_its_features_and_further_inputs_have_no_effect_yet():
-    net, sica = network_of("coherence").eval(), shipped(torch.device("cpu"), SICA).net
+    net, sica = network_of("coherence").eval(), load_shipped(torch.device("cpu"), SICA).net
     take_unet(net.unet, WEIGHTS)
     image = torch.randn(1, 16, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(net.unet(image), sica.of_pixels(image), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(net.unet(image), sica.pixel_features(image), rtol=1e-3, atol=1e-3)

@@ -11,7 +11,7 @@ from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
 from ml.offsets.baseline import grid_of_nodes, track
-from ml.offsets.blocks import of_source
+from ml.offsets.blocks import textures_of
 from ml.offsets.correlate import correlate, correlate_grid
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair, high_pass
@@ -85,7 +85,7 @@ def test_the_near_search_answers_as_windows_that_are_correlated_one_by_one():
     """Halved images, as the search sees them, with a hole; windows of 32 px at a node per 16 px, written out."""
     power = images(2.6, -3.4, gamma=0.8, size=192)
     power[1, 64:96, 96:112] = torch.nan
-    halves = of_source(ImagePair(*power.numpy(), Affine.identity(), None).source(), torch.device("cpu")).halved(
+    halves = textures_of(ImagePair(*power.numpy(), Affine.identity(), None).source(), torch.device("cpu")).halved(
         Window(0, 0, 192, 192)
     )
     peaks = correlate_grid(*halves, (16,), 4, 8)[0]

@@ -14,7 +14,7 @@ from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, WEIGHTS, CCResS
 from ml.offsets import coarse, network
 from ml.offsets.baseline import Offsets
 from ml.offsets.infer import track_offsets
-from ml.offsets.resampling import at_posting
+from ml.offsets.resampling import interpolate_to_posting
 from ml.offsets.texture import texture
 from ml.offsets.tracking import PRIOR
 from ml.rasters.imagery import ImagePair, PairSource
@@ -77,8 +77,8 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
         tracked[:, 0, 0] = 0.0
         return coarse.Search(tracked, torch.full((16, 16), coarse.Reason.NO_MATCH), 6)
 
-    monkeypatch.setattr(coarse, "searched", matched_in_one_corner)
-    found = network.track(pair_of(0.0, 0.0, size=256).source(), network.shipped(CPU, ""), 6).dx_px
+    monkeypatch.setattr(coarse, "search_pair", matched_in_one_corner)
+    found = network.track(pair_of(0.0, 0.0, size=256).source(), network.load_shipped(CPU, ""), 6).dx_px
     assert (
         float(torch.isfinite(found[:8, :8]).float().mean()) > 0.95
     )  # up to three nodes of the search, 16 px each, beyond its match
@@ -89,7 +89,7 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
 def test_another_posting_is_read_off_the_networks_grid(posting):
     y, x = torch.meshgrid(*(torch.arange(20) * NODE_PX + NODE_PX / 2,) * 2, indexing="ij")
     ramp = x / 100 + y / 50
-    tracked = at_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
+    tracked = interpolate_to_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
     middle = torch.arange(160 // posting) * posting + posting / 2
     wanted = (middle / 100 + middle[:, None] / 50)[1:-1, 1:-1]
     torch.testing.assert_close(tracked[1:-1, 1:-1], wanted)
@@ -133,14 +133,14 @@ def test_a_step_of_half_a_pixel_is_blurred_no_more_than_in_the_benchmark(gamma, 
 
 def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
     source = pair_of(0.4, 0.1, gamma=0.8).source()
-    tracker = network.shipped(CPU)
+    tracker = network.load_shipped(CPU)
     plain, exact = (network.track(source, replace(tracker, exact=exact), 6) for exact in (False, True))
     difference = (plain.dx_px - exact.dx_px).abs()
     assert float(difference[torch.isfinite(difference)].quantile(0.99)) < 0.01
 
 
 def test_float32_can_be_asked_for_and_a_run_records_it(monkeypatch):
-    pair, tracker = pair_of(0.4, 0.1, gamma=0.8, size=128), network.shipped(CPU)
+    pair, tracker = pair_of(0.4, 0.1, gamma=0.8, size=128), network.load_shipped(CPU)
     assert track_offsets(pair, "model", CPU).tags["precision"] == precision(CPU)
     monkeypatch.setenv("ML_PRECISION", "float32")
     result, exact = track_offsets(pair, "model", CPU), network.track(pair.source(), replace(tracker, exact=True), 6)

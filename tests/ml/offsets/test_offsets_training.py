@@ -16,9 +16,9 @@ from lab.simulation.seeds import Purpose
 from ml.__main__ import main
 from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ml.offsets import network
-from ml.offsets.law import SCALES_PX
+from ml.offsets.autocorrelation import SCALES_PX
 from ml.offsets.texture import texture
-from ml.offsets.tracking import Answer, over_windows
+from ml.offsets.tracking import Answer, fit_windows
 from ml.runtime.checkpoints import read_card
 from tests.makers.offset_pairs import pair_of
 
@@ -60,7 +60,7 @@ def test_a_crop_is_gathered_at_its_start_and_the_law_finds_what_is_left():
     start[0], start[1] = 1, -1
     crop = crop_at(images, truth, start, BANDS, WEIGHTS, 16, 24)
     assert peak_of(*crop.texture) == (0, 0)
-    found = over_windows(crop.held, crop.start, crop.law, 72).offset[:, 4:-4, 4:-4]
+    found = fit_windows(crop.held, crop.start, crop.autocorrelation, 72).offset[:, 4:-4, 4:-4]
     assert found.flatten(1).median(dim=1).values.tolist() == pytest.approx([1.4, -1.3], abs=0.05)
     torch.testing.assert_close(crop.truth[0], torch.full((12, 12), 1.4))
 
@@ -109,7 +109,7 @@ def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refu
     parts = [(one.texture, one.channels, *one.held, one.start, one.truth) for one in (kept, crop)]
     for one, other in zip(*parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
-    torch.testing.assert_close(kept.law.energy, crop.law.energy, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(kept.autocorrelation.energy, crop.autocorrelation.energy, rtol=0.02, atol=0.02)
     with pytest.raises(ValueError, match="name another folder"):
         Crops(replace(settings, crops=4), tmp_path)
 
@@ -143,5 +143,5 @@ def test_the_recipe_trains_and_leaves_weights_that_track(monkeypatch, tmp_path, 
     name = "offsets" if form == WEIGHTS else "cc-res-siamnet"
     card = read_card(name, tmp_path)
     assert {"g50_mae", "g50_law_mae", "varying_mae", "varying_within_68"} <= set(card.figures)
-    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.shipped(CPU, name, tmp_path), 6)
+    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.load_shipped(CPU, name, tmp_path), 6)
     assert tracked.dx_px.shape == (12, 12)

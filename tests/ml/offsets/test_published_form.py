@@ -7,13 +7,13 @@ from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
 from ml.offsets import coarse, network
+from ml.offsets.autocorrelation import LAGS_PX
 from ml.offsets.baseline import grid_of_nodes
-from ml.offsets.blocks import of_source
+from ml.offsets.blocks import textures_of
 from ml.offsets.correlate import correlate
 from ml.offsets.evidence import evidence
-from ml.offsets.law import LAGS_PX
 from ml.offsets.texture import texture
-from ml.offsets.tracking import KERNELS_PX, PRIOR, correlated
+from ml.offsets.tracking import KERNELS_PX, PRIOR, correlation_channels
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def textures(dx: float, dy: float, size: int = 320) -> torch.Tensor:
 def channels_of(images: torch.Tensor, start: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Offsets from the start and heights of all windows, (windows, 3, rows, cols), and the other channels."""
     held = evidence(images[0], functional.pad(images[1], (MARGIN,) * 4), start, MARGIN)
-    seen = correlated(held, start)
+    seen = correlation_channels(held, start)
     assert len(seen) == PRIOR[OFFSETS]
     return seen[:-3].reshape(len(KERNELS_PX), 3, *start.shape[1:]), seen[-3:]
 
@@ -71,7 +71,7 @@ def test_only_our_form_knows_the_law(form, same):
     siamnet = CCResSiamNet(form, PRIOR[form]).eval()
     torch.nn.init.normal_(siamnet.answer.weight, std=0.1)
     tracker, source = network.Tracker(siamnet, CPU, exact=True), pair_of(0.4, -0.3, size=256).source()
-    found = coarse.searched(of_source(source, CPU), 6)
+    found = coarse.search_pair(textures_of(source, CPU), 6)
     smooth = functional.avg_pool2d(torch.from_numpy(np.stack(pair_of(0.4, -0.3, size=256)[:2])), 5, 1).numpy()
     own, other = (network.track_from(source, tracker, found, sampled=by).dx_px for by in ((), (smooth,)))
     assert bool(torch.isfinite(own).any())

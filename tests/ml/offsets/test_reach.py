@@ -16,11 +16,11 @@ from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.offsets import coarse
-from ml.offsets.blocks import of_source
+from ml.offsets.blocks import textures_of
 from ml.offsets.coarse import Reason
 from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
-from ml.offsets.resampling import at_nodes
+from ml.offsets.resampling import node_means
 from ml.rasters.control_points import resampled_to_one_grid
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
@@ -98,7 +98,7 @@ def test_a_slide_of_10_m_a_day_is_not_taken_for_still():
     for scene in range(4):
         pair = fast.make_pair(generator(Purpose.TEST, "offsets-reach-slide", scene), "landslide", 10)
         bands = track_offsets(on_pixels(pair.power), "model", CPU, fast.SEARCH_PX).bands
-        truth = at_nodes(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px]))).numpy()
+        truth = node_means(torch.from_numpy(np.stack([pair.dx_px, pair.dy_px]))).numpy()
         error = np.hypot(bands["dx_px"] - truth[0], bands["dy_px"] - truth[1])[np.hypot(*truth) >= 6]
         right, wrong, nodes = right + (error < 1).sum(), wrong + (error >= 1).sum(), nodes + error.size
     assert wrong < 0.1 * nodes
@@ -132,7 +132,7 @@ def test_each_reason_is_distinguished_from_the_others():
     secondary[:128] = np.nan
     reference[128:256, :256] = secondary[128:256, :256] = 0.1
     secondary[256:] = generator(Purpose.TEST, "offsets-reach", 5).gamma(4.4, 0.2, (128, 384))
-    search = coarse.searched(of_source(on_pixels(np.stack([reference, secondary])).source(), CPU), 128)
+    search = coarse.search_pair(textures_of(on_pixels(np.stack([reference, secondary])).source(), CPU), 128)
     reason = search.reason.numpy()
     assert (reason[1:7] == Reason.TOO_FEW_PIXELS).all()
     assert (reason[10:14, 2:13] == Reason.NO_TEXTURE).all()

@@ -13,7 +13,7 @@ from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
 from ml.__main__ import main
 from ml.rasters import control_points
-from ml.rasters.control_points import has_control_points, in_pieces, resampled_to_one_grid
+from ml.rasters.control_points import has_control_points, resampled_to_one_grid, store_in_pieces
 from ml.rasters.pieces import Pieces
 from ml.rasters.windows import Window
 from tests.makers.geotiff import write
@@ -83,7 +83,7 @@ def test_a_part_of_what_is_resampled_is_the_same_as_in_the_whole(swaths, monkeyp
     resampled = resampled_to_one_grid(*paths, "power")
     whole, at = resampled.read(Window(0, 0, *resampled.shape)), Window(50, 60, 90, 100)
     monkeypatch.setattr(control_points, "PIECE_PX", 64)
-    for source in (resampled, in_pieces(resampled, Pieces())):
+    for source in (resampled, store_in_pieces(resampled, Pieces())):
         np.testing.assert_allclose(source.read(at), whole[:, 50:140, 60:160], rtol=1e-3)
 
 

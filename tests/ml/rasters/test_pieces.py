@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, packed
+from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, pack
 from ml.rasters.windows import Window, cut, grown, inner
 from ml.runs.sharing import Objects
 from ml.runtime.ahead import AT_ONCE, Feed
@@ -67,8 +67,8 @@ def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
 @pytest.mark.parametrize("store", ["folder", "objects"], indirect=True)
 def test_a_damaged_piece_is_made_again(store, monkeypatch):
     with monkeypatch.context() as broken:
-        module = f"{type(store).__module__}.packed"
-        broken.setattr(module, lambda arrays: (packed(arrays)[0], packed(arrays)[1][:-1] + b"?"))
+        module = f"{type(store).__module__}.pack"
+        broken.setattr(module, lambda arrays: (pack(arrays)[0], pack(arrays)[1][:-1] + b"?"))
         Pieces(store).each("first", {"x": 1}, lambda _: {"a": np.arange(5)})
     assert store.names("first") == {"first@x"}
     with pytest.raises(KeyError):

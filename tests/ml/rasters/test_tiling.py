@@ -7,7 +7,7 @@ import torch
 from ml.coherence.infer import estimate_coherence
 from ml.offsets.infer import track_offsets
 from ml.rasters import tiling
-from ml.rasters.tiling import over_tiles, tiles
+from ml.rasters.tiling import compute_tiles, tiles
 from ml.rasters.windows import Window
 from ml.runtime.ahead import AT_ONCE
 from tests.makers.offset_pairs import speckle
@@ -29,7 +29,7 @@ def test_tiles_cover_every_pixel_once_and_begin_at_whole_postings():
 def test_offsets_and_coherence_do_not_know_where_tiles_end(core, monkeypatch):
     pair = speckle()
     whole = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
-    monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core, None, AT_ONCE))
+    monkeypatch.setattr(tiling.compute_tiles, "__defaults__", (1, core, None, AT_ONCE))
     cut = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
     assert np.isfinite(whole["dx_px"]).mean() > 0.3
     for name, values in whole.items():
@@ -47,7 +47,7 @@ def test_a_tile_in_which_nothing_is_known_is_not_worked_on():
         worked.append(images.shape)
         return {"first": images[0]}
 
-    bands = over_tiles(pair.source(), work, halo=0, core=128)
+    bands = compute_tiles(pair.source(), work, halo=0, core=128)
     assert len(worked) == 3
     np.testing.assert_array_equal(bands["first"], np.where(np.isfinite(pair.secondary), pair.reference, np.nan))
 

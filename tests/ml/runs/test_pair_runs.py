@@ -134,7 +134,7 @@ def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds
     bands = read_prediction(run.prediction).bands
     assert np.nanmedian(bands["coherence_before"]) == pytest.approx(0.7)
     assert np.nanmedian(bands["coherence_after"]) == pytest.approx(0.5)
-    assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * CoherenceMethod.named("guarnieri-prati").area_share)
+    assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * CoherenceMethod.find("guarnieri-prati").area_share)
 
 
 def test_changes_of_earlier_pairs_of_the_ground_that_overlap_or_meet_in_time_count(five_pairs):

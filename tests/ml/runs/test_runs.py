@@ -51,7 +51,7 @@ def test_a_product_is_queued_once_and_its_finished_run_can_be_traced(run, produc
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
     with stored_tiff(run.prediction.raster) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
-        assert raster.tags()["model_version"] == f"matched-filter {DeformationMethod.named('matched-filter').version}"
+        assert raster.tags()["model_version"] == f"matched-filter {DeformationMethod.find('matched-filter').version}"
 
 
 def test_only_one_worker_gets_a_run(run):

@@ -252,7 +252,7 @@ from ml.coherence import infer
 from ml.models import PieceClaim, Run
 from ml.rasters.pieces import Pieces
 number, what = int(sys.argv[1]), sys.argv[2]
-infer.over_tiles = partial(infer.over_tiles, core=12)
+infer.compute_tiles = partial(infer.compute_tiles, core=12)
 made = []
 each = Pieces.each
 
@@ -290,8 +290,8 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
     pair, settings, monkeypatch, request, storage_kind
 ):
     """No disk in common: their pieces meet in the object store."""
-    tiles = infer.over_tiles
-    monkeypatch.setattr(infer, "over_tiles", lambda *args, **more: tiles(*args, core=12, **more))
+    tiles = infer.compute_tiles
+    monkeypatch.setattr(infer, "compute_tiles", lambda *args, **more: tiles(*args, core=12, **more))
     (alone,) = services.runs_queue(method="guarnieri-prati")
     settings.RUN_WORKERS = 1
     services.run_execute(run_id=alone.pk)

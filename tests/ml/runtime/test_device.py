@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ml.runtime.device import full_precision, in_threads, low_precision, precision, shared_threads, torch_threads
+from ml.runtime.device import full_precision, low_precision, map_in_threads, precision, shared_threads, torch_threads
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_parts_are_computed_in_threads_of_their_own_and_in_order(with_grad):
         return number, torch.get_num_threads(), torch.is_grad_enabled()
 
     with torch_threads(2), torch.set_grad_enabled(with_grad):
-        assert in_threads(work, range(9), torch.device("cpu")) == [(number, 1, with_grad) for number in range(9)]
+        assert map_in_threads(work, range(9), torch.device("cpu")) == [(number, 1, with_grad) for number in range(9)]
         assert torch.get_num_threads() == 2
 
 

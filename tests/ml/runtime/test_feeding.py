@@ -11,11 +11,11 @@ import torch
 from ml.coherence.infer import estimate_coherence
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks
-from ml.offsets.blocks import loaded
+from ml.offsets.blocks import load
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair
 from ml.rasters.windows import Window
-from ml.runtime.ahead import AT_ONCE, Feed, fed
+from ml.runtime.ahead import AT_ONCE, Feed, read_ahead
 from ml.runtime.feeding import feed_of, may_hold, window_px
 from tests.makers.offset_pairs import speckle
 from tests.waiting import HANG_SECONDS
@@ -37,7 +37,7 @@ def test_items_come_in_their_order_though_later_ones_are_read_first():
         assert number or later.wait(HANG_SECONDS)  # the first is read once the third is
         return 10 * number
 
-    assert list(fed(range(9), read, Feed(readers=3))) == [(number, 10 * number) for number in range(9)]
+    assert list(read_ahead(range(9), read, Feed(readers=3))) == [(number, 10 * number) for number in range(9)]
     assert not readers()
 
 
@@ -51,7 +51,7 @@ def test_no_more_is_read_than_is_wanted_soon(feed, most):
             by.add(threading.current_thread())
             yield number
 
-    for used, _ in enumerate(fed(items(), lambda number: number, feed)):
+    for used, _ in enumerate(read_ahead(items(), lambda number: number, feed)):
         assert len(drawn) == min(20, used + most)
     assert by == {threading.current_thread()}  # whoever draws an item may ask the database
 
@@ -64,9 +64,9 @@ def test_what_a_reader_raises_is_raised_at_its_item(feed):
         return number
 
     with pytest.raises(ValueError, match="the file ends here"):
-        list(fed(range(9), read, feed))
+        list(read_ahead(range(9), read, feed))
     assert not readers()
-    rest = fed(range(9), read, feed)
+    rest = read_ahead(range(9), read, feed)
     assert [next(rest)[0] for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="the file ends here"):
         next(rest)
@@ -74,7 +74,7 @@ def test_what_a_reader_raises_is_raised_at_its_item(feed):
 
 def test_one_that_stops_early_waits_for_no_more_than_is_being_read():
     read = []
-    begun = fed(range(1000), lambda number: read.append(number), Feed(readers=2))
+    begun = read_ahead(range(1000), lambda number: read.append(number), Feed(readers=2))
     next(begun)
     begun.close()
     assert not readers()
@@ -134,7 +134,7 @@ def test_a_gpu_with_room_for_a_pair_reads_it_once_and_finds_the_same(pair, monke
         read[at.row : at.row + at.rows, at.col : at.col + at.cols] += 1
         return source.read(at)
 
-    whole = loaded(source._replace(read=counted), CPU, Feed(readers=2))
+    whole = load(source._replace(read=counted), CPU, Feed(readers=2))
     assert whole.numpy().tobytes() == np.stack(pair[:2]).tobytes()
     assert (read == 1).all()
     expected = track_offsets(pair, "model", CPU).bands

@@ -22,9 +22,9 @@ def test_a_fused_convolution_is_the_convolution_with_its_addition_and_relu(side,
     layer, x = nn.Conv2d(16, 24, side, stride=stride, padding=padding), torch.randn(2, 16, 4 * size, 4 * size)
     for add in (None, torch.randn_like(layer(x))):
         with torch.inference_mode():
-            exact = fused.convolved(layer, x, add, relu)
+            exact = fused.convolve(layer, x, add, relu)
             with low_precision(CPU):
-                low = fused.convolved(layer, x, add, relu)
+                low = fused.convolve(layer, x, add, relu)
         assert low.dtype == torch.bfloat16
         assert float((low.float() - exact).abs().max()) < CLOSE * float(exact.abs().max() + 1)
 
@@ -33,14 +33,14 @@ def test_a_fused_convolution_is_the_convolution_with_its_addition_and_relu(side,
 def test_a_single_pixel_and_a_single_channel_are_convolved_too():
     layer, one = nn.Conv2d(1, 1, 1), torch.ones(1, 1, 1, 1)
     with torch.inference_mode():
-        exact = fused.convolved(layer, one, one, relu=True)
+        exact = fused.convolve(layer, one, one, relu=True)
         with low_precision(CPU):
-            assert float(fused.convolved(layer, one, one, relu=True)) == pytest.approx(float(exact), abs=CLOSE)
+            assert float(fused.convolve(layer, one, one, relu=True)) == pytest.approx(float(exact), abs=CLOSE)
 
 
 def test_the_network_stays_as_far_from_float32_without_the_fused_operators(monkeypatch):
     torch.manual_seed(0)
-    unet, x = ResidualUNet(2).eval().folded(), torch.randn(1, 2, 64, 64)
+    unet, x = ResidualUNet(2).eval().fold(), torch.randn(1, 2, 64, 64)
     with torch.inference_mode():
         exact, apart = unet(x), []
         for available in (True, False):
@@ -53,5 +53,5 @@ def test_the_network_stays_as_far_from_float32_without_the_fused_operators(monke
 def test_training_never_takes_the_fused_operators():
     layer = nn.Conv2d(2, 2, 1)
     with torch.autocast("cpu", torch.bfloat16):
-        fused.convolved(layer, torch.ones(1, 2, 4, 4), relu=True).float().sum().backward()
+        fused.convolve(layer, torch.ones(1, 2, 4, 4), relu=True).float().sum().backward()
     assert layer.weight.grad is not None

@@ -15,7 +15,7 @@ from ml.rasters.imagery import ImagePair
 from ml.simulation.files import borders
 from ml.simulation.files import nation as nation_files
 from ml.simulation.files.rivers import rivers_of, write_rivers
-from ml.simulation.nation import GLACIER, VILLAGES, Nation, on_glacier, simulate_nation
+from ml.simulation.nation import GLACIER, VILLAGES, Nation, glacier_speed_share, simulate_nation
 from ml.simulation.nation_scenes import SURGE_M_DAY, AreaImages, pair_dates, simulate_images
 from ml.simulation.velocity.region import ASCENDING
 from tests.makers.small_nation import small
@@ -49,7 +49,7 @@ def test_every_place_stands_on_land_whatever_the_seed(seed):
 def test_no_point_stands_on_ice_or_in_the_core_of_a_worked_panel(nation):
     track, terrain = nation.region.tracks[0], nation.region.terrain
     east_m, north_m = terrain.frame.to_local(track.easting_m, track.northing_m)
-    assert not (on_glacier(east_m, north_m) > 0.1).any()
+    assert not (glacier_speed_share(east_m, north_m) > 0.1).any()
     fastest = min(nation.region.sources, key=lambda source: source.peak_mm_yr)
     away_m = np.hypot(east_m - fastest.centre.east_m, north_m - fastest.centre.north_m)
     assert abs(fastest.peak_mm_yr) > nation.region.config.decorrelation_mm_yr

@@ -15,10 +15,10 @@ from ml.simulation.ground.terrain import LandCover
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
     USTICA,
-    Ground,
     Nuisance,
     Range,
-    stratified,
+    TrackGround,
+    simulate_stratified,
 )
 
 
@@ -35,7 +35,7 @@ def still():
 def ground(still):
     track = still.tracks[0]
     x_m, y_m = track.x_m - still.terrain.west_m, track.y_m - still.terrain.top_m + SIDE_M
-    return Ground(x_m, y_m, track.height_m, track.cover, SIDE_M)
+    return TrackGround(x_m, y_m, track.height_m, track.cover, SIDE_M)
 
 
 def semivariance(x_m, y_m, rate, bounds):
@@ -103,7 +103,7 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
 def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
-    error = stratified(rng(), ground, 2.0)
+    error = simulate_stratified(rng(), ground, 2.0)
     slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
     assert abs(slope) == pytest.approx(2.0)
     assert error.mean() == pytest.approx(0, abs=1e-9)

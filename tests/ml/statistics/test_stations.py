@@ -5,7 +5,15 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ml.statistics.stations import Difference, Rate, agreement, along, points_rate, reference_plane, series_rate
+from ml.statistics.stations import (
+    Difference,
+    Rate,
+    agreement,
+    points_rate,
+    project_on_view,
+    reference_plane,
+    series_rate,
+)
 from tests.makers.stations import days_of, flicker
 
 OFFSET = 1.5  # points less station, mm/yr
@@ -81,10 +89,10 @@ def test_campaigns_that_scatter_more_than_stated_widen_the_interval():
 
 
 def test_ground_that_sinks_moves_away_from_the_satellite_and_ground_toward_it_is_positive():
-    sinks = along(TO_THE_SATELLITE, np.zeros(1), np.zeros(1), np.array([-10.0]))
+    sinks = project_on_view(TO_THE_SATELLITE, np.zeros(1), np.zeros(1), np.array([-10.0]))
     assert sinks == pytest.approx([-7.8])
-    assert along(TO_THE_SATELLITE, np.array([-10.0]), np.zeros(1), np.zeros(1)) == pytest.approx([6.2])
-    assert along((0, 0, 1), np.array([np.nan]), np.array([np.nan]), np.array([3.0])) == pytest.approx([3.0])
+    assert project_on_view(TO_THE_SATELLITE, np.array([-10.0]), np.zeros(1), np.zeros(1)) == pytest.approx([6.2])
+    assert project_on_view((0, 0, 1), np.array([np.nan]), np.array([np.nan]), np.array([3.0])) == pytest.approx([3.0])
 
 
 def tilted(n: int, sigma: float):

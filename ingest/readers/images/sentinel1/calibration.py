@@ -42,28 +42,28 @@ class Table:
     pixel: tuple[Float64, ...]
     value: tuple[Float64, ...]
 
-    def over(self, window: Window) -> Float32:
+    def interpolate(self, window: Window) -> Float32:
         """Interpolate bilinearly to all pixels of a window, (lines, pixels); constant beyond the table's ends."""
         lines, pixels = window.line_numbers, window.pixel_numbers
         values = np.empty((window.lines, window.pixels), dtype=np.float32)
         above = np.clip(np.searchsorted(self.line, lines, side="right") - 1, 0, len(self.line) - 1)
         for at in np.unique(above):
             rows = np.flatnonzero(above == at)
-            first = self._at(int(at), pixels)
+            first = self._interpolate_row(int(at), pixels)
             if at + 1 == len(self.line):
                 values[rows[0] : rows[-1] + 1] = first
                 continue
             share = np.clip((lines[rows] - self.line[at]) / (self.line[at + 1] - self.line[at]), 0, 1)
-            step = self._at(int(at) + 1, pixels) - first
+            step = self._interpolate_row(int(at) + 1, pixels) - first
             values[rows[0] : rows[-1] + 1] = first + share.astype(np.float32)[:, None] * step
         return values
 
     @property
     def extent(self) -> tuple[float, float]:
         """Return the least and the greatest value of the table."""
-        return min(float(one.min()) for one in self.value), max(float(one.max()) for one in self.value)
+        return min(float(row.min()) for row in self.value), max(float(row.max()) for row in self.value)
 
-    def _at(self, vector: int, pixels: Float64) -> Float32:
+    def _interpolate_row(self, vector: int, pixels: Float64) -> Float32:
         return np.interp(pixels, self.pixel[vector], self.value[vector]).astype(np.float32)
 
 
@@ -85,9 +85,9 @@ class Noise:
     across: Table
     along_track: tuple[AzimuthBlock, ...]
 
-    def over(self, window: Window) -> Float32:
+    def interpolate(self, window: Window) -> Float32:
         """Return the noise power of each pixel, (lines, pixels)."""
-        power = self.across.over(window)
+        power = self.across.interpolate(window)
         for block in self.along_track:
             top, bottom = max(block.first_line, window.line), min(block.last_line + 1, window.line + window.lines)
             left, right = max(block.first_pixel, window.pixel), min(block.last_pixel + 1, window.pixel + window.pixels)

@@ -35,8 +35,8 @@ PRODUCT_NAME = re.compile(
 )
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
-MAX_MEMBERS = 5000  # a wave-mode product has some hundreds
-MAX_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
+MAX_MEMBERS = 5000  # A wave-mode product has some hundreds.
+MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
 MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
 
@@ -55,21 +55,21 @@ class Safe:
         """Return the content of a small file. Raises InputError."""
         try:
             if not self.packed:
-                return self._checked(self._on_disk(file).read_bytes(), file)
+                return self._check(self._path_of(file).read_bytes(), file)
             with zipfile.ZipFile(self.path) as archive:
                 info = archive.getinfo(self.root + file)
                 if info.file_size > MAX_XML_BYTES:
                     raise self.fault(f"{file} holds {info.file_size:,} bytes")
                 with archive.open(info) as stream:
-                    return self._checked(stream.read(MAX_XML_BYTES + 1), file)
+                    return self._check(stream.read(MAX_XML_BYTES + 1), file)
         except (*CONTAINER_FAULTS, KeyError) as fault:
             raise self.fault(f"{file} cannot be read ({fault})") from fault
 
     @contextmanager
-    def unpacked(self, file: str, most_bytes: int) -> Iterator[Path]:
+    def unpack(self, file: str, most_bytes: int) -> Iterator[Path]:
         """Yield the path of a large file; if it is in a zip, it stays unpacked until the block ends."""
         if not self.packed:
-            yield self._on_disk(file)
+            yield self._path_of(file)
             return
         with tempfile.TemporaryDirectory(prefix="sentinel1-") as folder:
             target = Path(folder) / "image.tiff"
@@ -83,7 +83,7 @@ class Safe:
         """Return an InputError about the product."""
         return InputError(self.path, problem, remedy)
 
-    def _on_disk(self, file: str) -> Path:
+    def _path_of(self, file: str) -> Path:
         place = Path(self.root) / file
         if not place.resolve().is_relative_to(Path(self.root).resolve()):
             raise self.fault(f"{file} is a link that leads out of the product", "Give the files themselves")
@@ -91,7 +91,7 @@ class Safe:
             raise self.fault(f"{file} is no file, or far too long")
         return place
 
-    def _checked(self, content: bytes, file: str) -> bytes:
+    def _check(self, content: bytes, file: str) -> bytes:
         if not content or len(content) > MAX_XML_BYTES:
             raise self.fault(f"{file} holds {len(content):,} bytes")
         return content
@@ -137,13 +137,13 @@ def product_name(path: Path) -> str:
     return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
 
 
-def opened(path: Path) -> Safe:
+def open_safe(path: Path) -> Safe:
     """Return a product with the list of its files. InputError if there is none, several, or a suspicious one."""
     if path.is_dir():
         folder = _folder_of(path)
         if folder is None:
             raise InputError(path, "this folder holds no Sentinel-1 product", "Give the folder that ends with .SAFE")
-        files = frozenset(_listed(folder))
+        files = frozenset(_list_files(folder))
         return Safe(path, product_name(folder), str(folder), files, packed=False)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -171,7 +171,7 @@ def _folder_of(path: Path, depth: int = 0) -> Path | None:
 
 def _is_product(folder: Path) -> bool:
     if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or (folder / "annotation").is_dir()):
-        return True  # whether or not its manifest was copied too
+        return True  # A product counts whether or not its manifest was copied.
     manifest = folder / MANIFEST
     return manifest.is_file() and _is_sentinel1(manifest)
 
@@ -196,7 +196,7 @@ def _roots(archive: zipfile.ZipFile) -> list[str]:
     return sorted(roots)
 
 
-def _listed(folder: Path) -> Iterator[str]:
+def _list_files(folder: Path) -> Iterator[str]:
     for inside in FOLDERS:
         try:
             with os.scandir(folder / inside) as entries:
@@ -225,7 +225,7 @@ class Node:
         self.safe, self.file, self.element = safe, file, element
 
     @classmethod
-    def of_file(cls, safe: Safe, file: str) -> "Node":
+    def parse_file(cls, safe: Safe, file: str) -> "Node":
         """Parse a file and return its root. Raises InputError for invalid XML or XML that refers to other files."""
         content = safe.xml(file)
         try:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import scipy  # its parts load when they are used
+import scipy  # Parts of scipy load when they are used.
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
@@ -29,13 +29,13 @@ from ingest.readers import raster
 from ingest.readers.images.sentinel1.calibration import MIN_POWER, Window
 from ingest.readers.records import Float32, Float64
 
-TABLE_STEP = 32  # pixels between the nodes of the table of positions
+TABLE_STEP = 32  # The nodes of the table of positions are so many pixels apart.
 MAX_ROUNDS = 12
 CLOSE_PX = 1e-4
-FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
-PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
-NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
-MARGIN = 14  # samples around a piece: what lies farther moves a spline by 1e-8 of itself
+MAX_STRETCH = 4.0  # A pixel may be so many times wider or narrower on the map than it should be.
+PIECE = 1024  # A piece of the map has so many rows and columns, a multiple of NODE_STEP.
+NODE_STEP = 16  # Line and pixel are computed at nodes so far apart, and interpolated between.
+MARGIN = 14  # Samples farther from a piece move its spline by 1e-8 at most.
 AROUND_PX = 2
 
 
@@ -108,8 +108,8 @@ class Positions:
         area = along_x * down_y - along_y * down_x
         lengths = np.stack([np.hypot(along_x, along_y) / width, np.hypot(down_x, down_y) / height])
         same_way = (area > 0).all() or (area < 0).all()
-        believable = np.isfinite(lengths).all() and lengths.max() < FARTHEST and lengths.min() > 1 / FARTHEST
-        return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
+        believable = np.isfinite(lengths).all() and lengths.max() < MAX_STRETCH and lengths.min() > 1 / MAX_STRETCH
+        return bool(same_way and believable and (np.abs(area) > width * height / MAX_STRETCH**2).all())
 
     def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Return first estimates of line and pixel by the plane through three corners."""
@@ -142,9 +142,9 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
 
     ground: the grid of the pass whose heights are used: images to be compared must have the same errors between points.
     """
-    at_zero, lift_per_m = _at_zero(points, epsg)
+    at_zero, lift_per_m = _positions_at_zero(points, epsg)
     ground = ground or points
-    flat = at_zero if ground is points else _at_zero(ground, epsg)[0]
+    flat = at_zero if ground is points else _positions_at_zero(ground, epsg)[0]
     line, pixel = flat.image_of(at_zero.x, at_zero.y)
     height_m = _dense(ground, ground.height_m, scipy.interpolate.PchipInterpolator)
     inside = [
@@ -157,10 +157,11 @@ def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None
     return replace(at_zero, x=at_zero.x + lift[0], y=at_zero.y + lift[1])
 
 
-def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
+def _positions_at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
     """Return (map positions of pixels at height 0, their map shift in x and y per metre of height, (2, n, m))."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
+    # The gradient points away from the satellite.
+    away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])
     with np.errstate(divide="ignore", invalid="ignore"):
         away /= np.hypot(*away)  # NaN where two points coincide: refused by is_sane
     per_m = away / np.tan(np.radians(points.incidence_deg))
@@ -280,7 +281,7 @@ def window_of(sighting: Sighting, lines: int, pixels: int) -> tuple[Window, NDAr
     return Window(span[0][0], span[1][0], span[0][1], span[1][1]), inside
 
 
-def resampled(
+def resample(
     amplitude: Float32, seen: NDArray[np.bool_], window: Window, sighting: Sighting, inside: NDArray[np.bool_]
 ) -> Float32 | None:
     """Return power resampled to the pixels of a piece, (rows, cols), NaN without data; None if there are no data.
@@ -292,7 +293,7 @@ def resampled(
     whole = bool(seen.all())
     if not whole:
         nearest = scipy.ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
-        amplitude = amplitude[tuple(nearest)]  # so that the spline does not swing at the border
+        amplitude = amplitude[tuple(nearest)]  # The nearest values keep the spline from swinging at the border.
     offset = np.array([sighting.line - window.line, sighting.pixel - window.pixel], dtype=np.float32)
     full = bool(inside.all())
     at = sighting.at + offset[:, None, None] if full else sighting.at[:, inside] + offset[:, None]

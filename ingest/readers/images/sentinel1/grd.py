@@ -16,15 +16,15 @@ from core.geometry import utm_zone_of
 from core.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
 from ingest.readers.images.sentinel1 import safe as contents
-from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name
+from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, open_safe, product_name
 from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
-from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
+from ingest.readers.images.sentinel1.image import Image, blocks_of, open_measurement
 from ingest.readers.images.sentinel1.terrain import terrain_of
 from ingest.readers.records import Declaration
 
 NAME = "sentinel1-grd"
 TITLE = "Sentinel-1 GRD"
-ORDER = 10  # first, because its folder or zip holds files that other readers would recognise
+ORDER = 10  # This reader is asked first: its folder or zip holds files that others would recognise.
 SUFFIXES = frozenset({".zip"})
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 LICENCE = "Copernicus Sentinel data terms"
@@ -61,7 +61,7 @@ def parse_name(path: Path) -> ParsedName:
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read the XML files of every polarisation, or of the declared one; images are read later. Raises InputError."""
-    safe = opened(path)
+    safe = open_safe(path)
     named = PRODUCT_NAME.match(safe.name)
     if named:
         contents.require_image(safe, named["kind"], contents.STRIPMAP.sub("SM", named["mode"]))
@@ -88,7 +88,7 @@ def _image(safe: Safe, manifest: contents.Manifest, polarisation: str, file: str
     calibration, noise = contents.calibration_of(safe, annotation), contents.noise_of(safe, annotation)
     image = Image(safe, manifest, annotation, calibration, noise, measurement)
     if not safe.packed:
-        with measured(image):
+        with open_measurement(image):
             pass
     return image
 
@@ -105,7 +105,7 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     terrain, without = (None, outcome) if isinstance(outcome, str) else (outcome, "")
     grid = grid_over(positions, annotation.lines, annotation.pixels, epsg, image.posting_m)
     if terrain:
-        grid = _widened(grid, terrain.reach_m)
+        grid = _widen(grid, terrain.reach_m)
     if grid.rows * grid.cols > MAX_GRID_PIXELS:
         raise image.safe.fault(f"it would take {grid.cols} x {grid.rows} pixels on the map")
     extras = _extras(image)
@@ -121,7 +121,7 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     )
 
 
-def _widened(grid: PixelGrid, reach_m: float) -> PixelGrid:
+def _widen(grid: PixelGrid, reach_m: float) -> PixelGrid:
     more, posting = math.ceil(reach_m / grid.transform.a), grid.transform.a
     moved = grid.transform.translation(-more * posting, more * posting) @ grid.transform
     return PixelGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)

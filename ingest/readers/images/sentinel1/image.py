@@ -55,13 +55,13 @@ def blocks_of(
     """Yield the pieces of the map with data, row by row; two threads read ahead. InputError if there is none."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:
-        path = stack.enter_context(_on_disk(image))
+        path = stack.enter_context(_unpack_measurement(image))
         free: SimpleQueue[tuple[DatasetReader, geolocation.Locator]] = SimpleQueue()
         for _ in range(WORKERS):
             locator: geolocation.Locator = geolocation.ByPoints(grid, positions)
             if terrain:
                 locator = stack.enter_context(terrain.locator(grid, positions))
-            free.put((stack.enter_context(measured(image, path)), locator))
+            free.put((stack.enter_context(open_measurement(image, path)), locator))
 
         def work(piece: geolocation.Piece) -> Block | None:
             mine = free.get()
@@ -101,9 +101,9 @@ def _block(
     digital = _read(image, dataset, window)
     if not digital.any():
         return None
-    noise = None if annotation.noise_removed else image.noise.over(window)
-    amplitude, seen = sigma0_amplitude(digital, image.calibration.over(window), noise)
-    power = geolocation.resampled(amplitude, seen, window, sighting, inside)
+    noise = None if annotation.noise_removed else image.noise.interpolate(window)
+    amplitude, seen = sigma0_amplitude(digital, image.calibration.interpolate(window), noise)
+    power = geolocation.resample(amplitude, seen, window, sighting, inside)
     return None if power is None else Block(piece.row, piece.col, power)
 
 
@@ -118,23 +118,23 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 
 @contextmanager
-def _on_disk(image: Image) -> Iterator[Path]:
+def _unpack_measurement(image: Image) -> Iterator[Path]:
     """Yield the path of the measurement, unpacked once, as reading each piece from a zip would inflate lines anew."""
     most = 2 * image.annotation.lines * image.annotation.pixels
-    with image.safe.unpacked(image.measurement, 2 * most + 2**26) as path:
+    with image.safe.unpack(image.measurement, 2 * most + 2**26) as path:
         yield path
 
 
 @contextmanager
-def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
+def open_measurement(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
     """Open the measurement file. Raises InputError if it does not agree with the annotation or is cut off."""
     annotation, file = image.annotation, image.measurement
     with ExitStack() as stack:
         if path is None:
-            path = stack.enter_context(_on_disk(image))
+            path = stack.enter_context(_unpack_measurement(image))
         try:
             with warnings.catch_warnings(), rasterio.Env(**GDAL):
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # its place comes from the annotation
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # The image is placed by the annotation.
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
         except RasterioError as fault:
             raise image.safe.fault(f"{file} cannot be read as GeoTIFF ({fault})") from fault

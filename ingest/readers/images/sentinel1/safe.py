@@ -20,7 +20,7 @@ from ingest.readers.records import Direction, Float64
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
 STRIPMAP, SLC_NAME = re.compile(r"^S[1-6]$"), re.compile(r"^(S1\w_\w\w_)\w{4}_\d\w(\w\w_\d{8}).*")
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
-MAX_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
+MAX_PIXELS = 3 * 10**9  # The largest image, stripmap in full resolution, has about 1.5 billion.
 MAX_PER_LINE = 200_000
 
 
@@ -95,7 +95,7 @@ def manifest_of(safe: Safe) -> Manifest:
     """Read the manifest. Raises InputError, also for products other than GRD."""
     if MANIFEST not in safe.files:
         raise safe.fault(f"{MANIFEST} is missing", "Copy or download the whole product again")
-    root = Node.of_file(safe, MANIFEST)
+    root = Node.parse_file(safe, MANIFEST)
     kind = root.maybe(".//{*}productType")
     require_image(safe, kind or "GRD")
     family, number = root.text(".//{*}platform/{*}familyName"), root.text(".//{*}platform/{*}number")
@@ -135,9 +135,9 @@ def annotations_of(safe: Safe) -> dict[str, str]:
 
 def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     """Read the annotation of one polarisation. Raises InputError."""
-    root = Node.of_file(safe, file)
+    root = Node.parse_file(safe, file)
     image = "imageAnnotation/imageInformation"
-    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # its annotation states the beam, S1 to S6
+    mode = STRIPMAP.sub("SM", root.text("adsHeader/mode"))  # A stripmap annotation states the beam, S1 to S6.
     require_image(safe, root.text("adsHeader/productType"), mode)
     if root.text("adsHeader/polarisation") != polarisation:
         raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")
@@ -242,13 +242,18 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
     start = f"annotation/calibration/{what}-"
-    return Node.of_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
+    return Node.parse_file(safe, companion_file(safe, annotation, start, (".xml",), f"{what} table"))
 
 
 def companion_file(safe: Safe, annotation: Annotation, start: str, ends: tuple[str, ...], called: str) -> str:
     """Return a file that belongs to an annotation, with or without -cog in its name. InputError if it is missing.
 
-    start, ends: of its name, around the annotation's; called: what to call it in the error.
+    Args:
+        safe: The product.
+        annotation: Name of the annotation.
+        start: The file's name begins with this, before the annotation's name.
+        ends: The file's name ends with one of these.
+        called: What the error calls the file.
     """
     stem = annotation.stem.removesuffix("-cog")
     places = [f"{start}{stem}{cog}{end}" for end in ends for cog in ("", "-cog")]

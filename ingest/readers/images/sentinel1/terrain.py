@@ -35,7 +35,7 @@ from ingest.readers.records import Float32, Float64
 NOT_INSTALLED = "ellipsoid, the extra terrain is not installed"
 NO_ORBIT = "ellipsoid, the annotation holds no orbit or no range model"
 CLOSE_M = 0.02
-MIN_SPAN_M = 100.0  # between the three heights
+MIN_SPAN_M = 100.0  # The three heights must span so much.
 MAX_HEIGHT_M = 10_000.0
 ENOUGH_POINTS = 5
 ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]
@@ -53,7 +53,7 @@ class Terrain:
     @contextmanager
     def locator(self, grid: PixelGrid, positions: Positions) -> Iterator[Locator]:
         """Yield a locator for use in one thread, because it holds the raster open."""
-        with _opened(self.elevation) as dataset:
+        with _open(self.elevation) as dataset:
             yield ByTerrain(self, grid, positions, dataset)
 
 
@@ -90,7 +90,7 @@ class ByTerrain:
 
 def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain | str:
     """Return what terrain correction needs, or the reason why it is impossible. InputError for a useless raster."""
-    with _opened(elevation) as dataset:
+    with _open(elevation) as dataset:
         if find_spec("sarsen") is None:
             return NOT_INSTALLED
         if len(annotation.orbit) < 4 or not annotation.ranges:
@@ -181,7 +181,7 @@ def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[flo
 
 
 @contextmanager
-def _opened(elevation: Path) -> Iterator[DatasetReader]:
+def _open(elevation: Path) -> Iterator[DatasetReader]:
     try:
         with rasterio.open(elevation, driver="GTiff") as dataset:
             if dataset.crs is None or dataset.count != 1:

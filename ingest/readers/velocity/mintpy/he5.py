@@ -42,7 +42,7 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a product; its pixels are read later, in batches. Raises InputError."""
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
         attributes = hdf5.attributes(path, file)
         unit = hdf5.attributes(path, file, DISPLACEMENT).get("Units", attributes.get("UNIT", ""))

@@ -23,7 +23,7 @@ ORDER = 90
 SUFFIXES = hdf5.SUFFIXES
 MAIN = ("timeseries", "velocity")
 SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
-MASK = "maskTempCoh"  # of a folder's masks, the one of the measured pixels
+MASK = "maskTempCoh"  # Of a folder's masks, this one marks the measured pixels.
 SIDE = {
     "timeseries": {"displacement": "timeseries"},
     "velocity": {"velocity": "velocity", "velocity_std": "velocityStd"},
@@ -63,7 +63,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
-        with hdf5.opened(file) as content:  # a damaged file of a folder is not passed over
+        with hdf5.open_file(file) as content:  # A damaged file of a folder is not passed over.
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
         if kind in files:
             others = f"{files[kind].name} and {file.name}"
@@ -127,7 +127,7 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
 
 
 def _part(kind: str, path: Path, declared: Declaration) -> Part:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         attributes = hdf5.attributes(path, file)
         name = next(iter(SIDE[kind].values()))
         hdf5.require(path, file, (name, "date") if kind == "timeseries" else (name,), REMEDY)
@@ -140,7 +140,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
                 raise InputError(path, problem, REMEDY)
-    units = gate.Units("m/yr", "toward")  # of files that hold no motion
+    units = gate.Units("m/yr", "toward")  # A file without motion keeps these units.
     if kind in MAIN:
         unit = attributes.get("UNIT", "")
         units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
@@ -148,7 +148,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
 
 
 def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         dates = hdf5.days(path, file, "date")
         layers = hdf5.shape_of(path, file, displacement.name)[0]
     if layers != len(dates):

@@ -126,7 +126,7 @@ def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
     """Return the flight direction by each attribute that states it."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
-    heading = _known(attributes, "HEADING")
+    heading = _known_value(attributes, "HEADING")
     if heading is not None:
         stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING
     return {source: way for source, way in stated.items() if way}
@@ -145,11 +145,11 @@ def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
         series_scale=stack.series_mm,
         velocity_is_slope=stack.velocity is None,
         direction=directions_of(attributes),
-        look=-1.0 if (_known(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
+        look=-1.0 if (_known_value(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
     )
 
 
-def _known(attributes: dict[str, str], name: str) -> float | None:
+def _known_value(attributes: dict[str, str], name: str) -> float | None:
     try:
         value = float(attributes[name])
     except (KeyError, ValueError):
@@ -165,7 +165,7 @@ def track_of(attributes: dict[str, str]) -> int | None:
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
     """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
-    heading, side = _known(attributes, "HEADING"), _known(attributes, "ANTENNA_SIDE")
+    heading, side = _known_value(attributes, "HEADING"), _known_value(attributes, "ANTENNA_SIDE")
     if heading is None or side is None:
         return None
     # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
@@ -225,7 +225,7 @@ def batches(stack: Stack) -> Iterator[PointBatch]:
     """Yield the pixels that hold a measurement as points, at most 64 rows at a time. InputError if there are none."""
     n_points = 0
     with ExitStack() as files:
-        opened = {path: files.enter_context(hdf5.opened(path)) for path in dict(stack.layers)}
+        opened = {path: files.enter_context(hdf5.open_file(path)) for path in dict(stack.layers)}
         for rows in hdf5.row_blocks(stack.grid.rows, stack.grid.cols, max(1, len(stack.dates))):
             batch = _block(Rows(stack, opened, rows))
             n_points += batch.pid.size
@@ -237,7 +237,7 @@ def batches(stack: Stack) -> Iterator[PointBatch]:
 
 def _block(block: Rows) -> PointBatch:
     stack, series, velocity = block.stack, block.series(), block.plane(block.stack.velocity)
-    good = _measured(series, velocity if stack.velocity else None)
+    good = _has_measurement(series, velocity if stack.velocity else None)
     if stack.mask is not None:
         good &= block.plane(stack.mask) > 0
     row, col = np.nonzero(good)
@@ -262,7 +262,7 @@ def _block(block: Rows) -> PointBatch:
     )
 
 
-def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
+def _has_measurement(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
     """Return where there is a measurement, (rows, cols); MintPy marks missing ones by NaN, or 0 on every date."""
     good: Any = True
     if series is not None:

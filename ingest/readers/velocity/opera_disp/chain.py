@@ -23,7 +23,7 @@ REMEDY = "Give the .nc files as they were downloaded"
 # Layer -> metres toward the satellite per unit of it. The first versions hold a phase, which is positive away.
 LAYERS = {"displacement": 1.0, "unwrapped_phase": mm_per_radian(SENTINEL1_WAVELENGTH_M) / 1000}
 CORRECTIONS = ("corrections/ionospheric_delay", "corrections/solid_earth_tide")
-MAX_FILES = 800  # each stays open while a frame is read; ten years of six days are 600
+MAX_FILES = 800  # Each stays open while a frame is read; ten years of six days are 600.
 FILE_NAME = re.compile(
     r"OPERA_L3_DISP-S1_IW_F(?P<frame>\d{5})_(?P<polarisation>VV|HH)_(?P<reference>\d{8}T\d{6})Z"
     r"_(?P<secondary>\d{8}T\d{6})Z_v(?P<version>[\d.]+)_(?P<processed>\d{8}T\d{6})Z"
@@ -33,7 +33,7 @@ TIMES = {
     "reference": ("reference_time", "identification/reference_datetime"),
     "secondary": ("time", "identification/secondary_datetime"),
 }
-SAME_PASS = timedelta(hours=1)  # a frame is flown over in half a minute
+SAME_PASS = timedelta(hours=1)  # A frame is flown over in half a minute.
 _CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
 
 
@@ -63,11 +63,11 @@ def files_in(path: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def described(path: Path) -> DispFile:
+def describe(path: Path) -> DispFile:
     """Return the facts in a file's name and content. Raises InputError if these disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         layer = next((name for name in LAYERS if hdf5.is_dataset(path, file, name)), "")
         if not layer:
             remedy = "Give whole OPERA DISP-S1 files, with more than short_wavelength_displacement"
@@ -161,7 +161,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
     return [chosen[day] for day in sorted(chosen)], len(files) - len(chosen)
 
 
-def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
+def chain_dates(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
     """Return the dates of the series, the first reference date first. InputError if a file needs a missing date."""
     dates = [files[0].reference]
     for file in files:

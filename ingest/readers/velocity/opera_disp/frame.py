@@ -33,7 +33,7 @@ SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
 MM_PER_M = 1000.0
-MIN_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
+MIN_KNOWN = 0.5  # A pixel is a point if it is good in at least this part of the files.
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
@@ -62,13 +62,13 @@ class Frame:
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of one file or of a frame's files; points are read later, in batches. Raises InputError."""
     paths = opera_chain.files_in(path) if path.is_dir() else [path]
-    given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
+    given = [opera_chain.describe(file) for file in paths[: opera_chain.MAX_FILES + 1]]
     frames = sorted({file.frame for file in given})
     if len(frames) > 1:
         problem = f"it holds files of the frames {', '.join(frames[:5])}"
         raise InputError(path, problem, "Give one folder for each frame")
     files, older = opera_chain.newest(path, given)
-    dates = opera_chain.chained(path, files)
+    dates = opera_chain.chain_dates(path, files)
     frame = Frame(path, tuple(files), dates, _common_grid(files), _corrections(files))
     used = tuple(file.path for file in files) if path.is_dir() else ()
     header = _header(frame, older, declared)
@@ -121,7 +121,7 @@ def _common_grid(files: list[DispFile]) -> Grid:
 
 
 def _grid(path: Path, layer: str) -> Grid:
-    with hdf5.opened(path) as file:
+    with hdf5.open_file(path) as file:
         hdf5.require(path, file, (layer, "x", "y", "spatial_ref"), opera_chain.REMEDY)
         shape = hdf5.shape_of(path, file, layer)
         x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
@@ -165,7 +165,7 @@ def _batches(frame: Frame) -> Iterator[PointBatch]:
     """Yield the frame's points, block by block, with all dates. Files stay open throughout, to be read often."""
     n_points, grid = 0, frame.grid
     with ExitStack() as stack:
-        opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
+        opened = [stack.enter_context(hdf5.open_file(file.path)) for file in frame.files]
         for row, col in product(range(0, grid.rows, BLOCK_PIXELS), range(0, grid.cols, BLOCK_PIXELS)):
             rows = slice(row, min(row + BLOCK_PIXELS, grid.rows))
             batch = _block(frame, opened, rows, slice(col, min(col + BLOCK_PIXELS, grid.cols)))
@@ -187,7 +187,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
         if not good.any():
             continue
         before = chain[frame.dates.index(file.reference)]
-        with np.errstate(over="ignore", invalid="ignore"):  # of a damaged value, refused below
+        with np.errstate(over="ignore", invalid="ignore"):  # A damaged value may overflow; it is refused below.
             moved = hdf5.numbers(file.path, content, file.layer, (rows, cols)) * np.float32(LAYERS[file.layer]) + before
             for name in frame.corrections:
                 moved -= hdf5.numbers(file.path, content, name, (rows, cols))
@@ -223,6 +223,6 @@ def _points(
 ) -> PointBatch:
     motion = slopes(displacement, frame.dates)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
-    known["displacement_mm"] = displacement  # the line of sight is in another product, DISP-S1-STATIC
+    known["displacement_mm"] = displacement  # The line of sight is in another product, DISP-S1-STATIC.
     longitude, latitude = frame.grid.positions(row, col)
     return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, Component.LOS, **known)

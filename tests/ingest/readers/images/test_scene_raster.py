@@ -12,7 +12,7 @@ from scipy.ndimage import binary_erosion
 
 from ingest.formats.registry import open_scenes
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.placement import resampled
+from ingest.readers.images.placement import resample
 from ingest.readers.images.raster import SCALES
 from ingest.readers.records import Declaration
 from tests.makers import rtc as made_rtc
@@ -193,7 +193,7 @@ def test_a_wider_kernel_sees_every_pixel_equally():
     power = np.zeros((9, 41), np.float32) + 1e-9
     power[:, 21] = 1.0
     rows, cols = np.meshgrid(np.arange(1.0, 8), np.arange(2.0, 39, 2), indexing="ij")
-    assert resampled(power, rows, cols, (1.0, 2.0))[3].sum() == pytest.approx(0.5, rel=1e-5)
+    assert resample(power, rows, cols, (1.0, 2.0))[3].sum() == pytest.approx(0.5, rel=1e-5)
 
 
 SPOT = np.full((700, 700), 0.1)

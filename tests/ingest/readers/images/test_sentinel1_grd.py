@@ -19,7 +19,7 @@ from ingest.readers.images.sentinel1.calibration import (
     Window,
     sigma0_amplitude,
 )
-from ingest.readers.images.sentinel1.container import is_safe, opened
+from ingest.readers.images.sentinel1.container import is_safe, open_safe
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
 from ingest.readers.records import Declaration, Direction
@@ -76,11 +76,14 @@ def test_every_sample_gets_the_sigma0_that_is_worked_out_by_hand(tmp_path):
     flight = Flight()
     digital = random_digital(flight.lines, flight.pixels)
     recipe = Recipe(flight=flight, digital={"VV": digital})
-    safe = opened(make(tmp_path, recipe))
+    safe = open_safe(make(tmp_path, recipe))
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
     window = Window(37, 61, 120, 150)
     part = digital[37:157, 61:211]
-    noise, calibration = noise_of(safe, annotation).over(window), calibration_of(safe, annotation).over(window)
+    noise, calibration = (
+        noise_of(safe, annotation).interpolate(window),
+        calibration_of(safe, annotation).interpolate(window),
+    )
     amplitude, seen = sigma0_amplitude(part, calibration, noise)
     line, pixel = np.mgrid[37:157, 61:211]
     by_hand = sigma0_by_hand(recipe, digital, line, pixel)
@@ -135,7 +138,7 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
         return 400 + 300 * np.sin(line / 500) + 200 * np.cos(pixel / 700)
 
     recipe = Recipe(flight=flight, height_m=hills, polarisations=("VV",), grid=(8, 9))
-    safe = opened(make(tmp_path, recipe, leave_out=("measurement",)))
+    safe = open_safe(make(tmp_path, recipe, leave_out=("measurement",)))
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
     positions = positions_of(annotation.points, 32632)
     grid = sentinel1_grd.grid_over(positions, flight.lines, flight.pixels, 32632, 10.0)
@@ -169,7 +172,7 @@ def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(
             grid=(8, 9),
             height_m=lambda line, pixel, later=later: mountains(line + later, pixel),
         )
-        safe = opened(make(tmp_path / str(later), recipe, leave_out=("measurement",)))
+        safe = open_safe(make(tmp_path / str(later), recipe, leave_out=("measurement",)))
         points.append(annotation_of(safe, "VV", annotations_of(safe)["VV"]).points)
     first, second = points
     lifted = positions_of(first, 32632)
@@ -224,7 +227,7 @@ def test_resampling_keeps_the_mean_power_of_speckle(tmp_path):
     row, col = np.mgrid[0:400, 0:400].astype(np.float32)
     at = np.stack([100 + 0.978 * row + 0.208 * col, 150 - 0.208 * row + 0.978 * col])
     window, seen = Window(0, 0, 700, 700), np.ones((700, 700), dtype=bool)
-    power = geolocation.resampled(
+    power = geolocation.resample(
         amplitude, seen, window, geolocation.Sighting(0, 0, at), np.ones((400, 400), dtype=bool)
     )
     inside = amplitude[100:570, 70:540] ** 2

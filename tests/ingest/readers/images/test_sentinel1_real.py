@@ -11,7 +11,7 @@ from shapely import Polygon
 from core.errors import InputError
 from ingest.formats.registry import open_scenes, scene_by_name
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
-from ingest.readers.images.sentinel1.container import opened
+from ingest.readers.images.sentinel1.container import open_safe
 from ingest.readers.images.sentinel1.geolocation import positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, manifest_of, noise_of
 from ingest.readers.records import Direction
@@ -26,7 +26,7 @@ def path(real_data):
 
 
 def test_the_real_product_says_what_its_files_say(path):
-    safe = opened(path)
+    safe = open_safe(path)
     manifest = manifest_of(safe)
     assert (manifest.platform, manifest.absolute_orbit) == ("S1A", 36201)
     assert (manifest.track, manifest.formula_track) == (79, 79)
@@ -51,7 +51,7 @@ def corners_of(safe) -> list[tuple[float, float]]:
 
 
 def test_the_real_products_outline_is_its_manifests(path):
-    safe = opened(path)
+    safe = open_safe(path)
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
     positions = positions_of(annotation.points, 32736)
     assert positions.is_sane(10.0)
@@ -73,7 +73,7 @@ def test_the_real_product_without_its_measurement_is_refused(path):
 
 def test_the_orbit_of_the_real_product_leads_to_its_own_points(path):
     pytest.importorskip("sarsen")
-    safe = opened(path)
+    safe = open_safe(path)
     annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
     points = annotation.points
     line, pixel = sentinel1_terrain.image_of_orbit(annotation)(points.longitude, points.latitude, points.height_m)

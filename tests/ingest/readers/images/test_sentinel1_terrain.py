@@ -12,7 +12,7 @@ from core.projections import transformer
 from ingest.formats.registry import open_scenes
 from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
-from ingest.readers.images.sentinel1.container import opened
+from ingest.readers.images.sentinel1.container import open_safe
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of
 from tests.makers.simulated_safe import Flight, Recipe, make
 
@@ -120,7 +120,7 @@ def test_heights_above_the_sea_are_lifted_to_the_ellipsoid_by_the_products_own_p
 
 @needs_sarsen
 def test_the_parabola_in_height_is_true_to_a_hundredth_of_a_pixel(tmp_path, flight):
-    safe = opened(make(tmp_path, flight=flight))
+    safe = open_safe(make(tmp_path, flight=flight))
     image_of = sentinel1_terrain.image_of_orbit(annotation_of(safe, "VV", annotations_of(safe)["VV"]))
     line, pixel = np.meshgrid([10.0, 200.0, 390.0], [10.0, 250.0, 490.0], indexing="ij")
     for height in (0.0, 1000.0, 3000.0):

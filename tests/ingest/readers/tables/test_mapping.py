@@ -80,7 +80,7 @@ BAD_MAPPINGS = {
     "'WGS 84' has no degrees, nor easting and northing": 'epsg = 4978\nunit = "mm/yr"\npositive = "up"\n[columns]\n'
     'easting = "LON"\nnorthing = "LAT"\nvelocity = "VEL"',
     "column 'NOPE' is missing": 'unit = "mm/yr"\npositive = "up"\n[columns]\nvelocity = "NOPE"',
-    "'speed' is nothing that a point has": '[columns]\nspeed = "VEL"',
+    "'speed' is no property of a point": '[columns]\nspeed = "VEL"',
     "velocity = 3 is not what [columns] holds": "[columns]\nvelocity = 3",
     "the date pattern 'D%Y%m' is none": 'dates = "D%Y%m"\nunit = "mm/yr"\npositive = "up"',
     "no column is called like": 'dates = "Z%Y%m%d"\nunit = "mm/yr"\npositive = "up"',

@@ -302,7 +302,7 @@ def test_each_reader_of_the_same_news_gets_their_own_words(make_alert, make_subs
     made = []
     real = cards_module.alert_cards
     monkeypatch.setattr(
-        compose,
+        cards_module,
         "alert_cards",
         lambda alerts: real(alerts) if not alerts else made.append(translation.get_language()) or real(alerts),
     )

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from core.locks import Lock, try_locked
+from core.locks import Lock, try_lock
 from monitor import tasks
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import Subscription
@@ -300,7 +300,7 @@ def wait_until_alone() -> None:
     """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
 
     def free() -> bool:
-        with try_locked(Lock.SENDING) as alone:
+        with try_lock(Lock.SENDING) as alone:
             return alone
 
     wait_until(free)

@@ -145,7 +145,7 @@ def test_a_database_that_is_gone_is_reported_without_it(watchman, clock, monkeyp
 
     watchman.round()
     with monkeypatch.context() as broken:
-        broken.setattr("monitor.operations.health.watchman.try_locked", gone)
+        broken.setattr("monitor.operations.health.watchman.try_lock", gone)
         Watchman(everything=False).round()
         for _ in range(4):
             watchman.round()

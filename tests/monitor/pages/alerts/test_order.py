@@ -6,7 +6,7 @@ import re
 import pytest
 
 from detection.models import Alert
-from detection.selectors import MAX_IMPORTANT
+from detection.selectors import MOST_IMPORTANT_FIRST
 from monitor.maps.charts.here import MAX_ALERTS, _alerts_near
 from monitor.notifications.mail import letters
 from monitor.notifications.mail.letters import SHOWN_OF_MANY, AlertNews, RegionNews
@@ -80,4 +80,4 @@ def test_near_a_house_what_moves_comes_before_what_is_at_rest(order):
 
 def test_of_equal_importance_the_newest_is_first_so_that_pages_repeat_none(make_alert):
     made = [make_alert() for _ in range(3)]
-    assert list(Alert.objects.order_by(*MAX_IMPORTANT)) == made[::-1]
+    assert list(Alert.objects.order_by(*MOST_IMPORTANT_FIRST)) == made[::-1]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.statistics.many_series import fitted, group
+from ml.statistics.many_series import fit_parabolas, group
 from ml.statistics.relations import BANDS, MAX_SINGLE, density, relation, robust_line
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
 
@@ -102,7 +102,7 @@ def test_acceleration_and_yearly_wave_are_found_despite_gaps():
     series = np.array([clean, np.zeros_like(clean), clean]).astype(np.float32)
     series[0, ::3] = np.nan
     series[2, 7:] = np.nan
-    found = fitted(DATES, series)
+    found = fit_parabolas(DATES, series)
     assert found.acceleration_mm_yr2[:2] == pytest.approx([-3, 0], abs=0.01)
     assert found.season_mm[:2] == pytest.approx([6, 0], abs=0.05)
     assert np.isnan(found.acceleration_mm_yr2[2])

@@ -195,7 +195,7 @@ def test_a_failed_file_is_tried_again_as_it_is_and_one_that_is_gone_is_not(opera
     assert operator.post(reverse("upload-again", args=[10**6]), {}).status_code == 404
     loaded = stored(folder, State.LOADED)
     assert operator.post(reverse("upload-again", args=[loaded.pk]), {"unit": "m/yr"}).status_code == 409
-    assert not LEASE.held(loaded).exists()
+    assert not LEASE.held_row(loaded).exists()
 
 
 def test_uploads_are_under_no_address(operator, folder, client):

@@ -1,7 +1,7 @@
-"""Noise law of a track: how much the errors of two points differ by their distance, fitted to the track itself.
+"""Noise covariance of a track: how much the errors of two points differ by their distance, fitted to the track itself.
 
 The semivariance of the rates is estimated by medians, so that spikes and narrow motion do not count; squares of ground
-that stand out are left out first. Its law is white noise of each point, plus parts of fixed scales from 60 m to 8 km
+that stand out are left out first. Its noise is white noise of each point, plus parts of fixed scales from 60 m to 8 km
 with strengths found by non-negative least squares: short ones for buildings and soils, long ones for atmospheric delay.
 A small scene has few independent places of a long scale, and one bowl may fill them: the strengths are drawn toward
 usual ones, so that a bowl is not taken for noise.
@@ -24,28 +24,31 @@ from ml.deformation.places.surface import square_of
 from ml.statistics.robust import MAD_TO_SIGMA
 
 EXPONENTIAL_M = (60.0, 200.0, 600.0, 1_800.0, 5_400.0)  # scales of parts with covariance exp(-d / scale)
-GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # of parts with covariance exp(-(d / scale)²)
+GAUSSIAN_M = (1_000.0, 3_000.0, 8_000.0)  # These parts have the covariance exp(-(d / scale)²).
 EDGES_M = (5, 20, 40, 70, 120, 200, 350, 600, 1_000, 1_700, 2_500, 3_500, 5_000, 7_000, 10_000)  # classes of distance
-PAIRS, NEAR_POINTS = 40_000, 2_500  # random pairs; points whose neighbours give the near pairs
-NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # the nearest point of a point is itself
-MIN_PAIRS = 150  # in a class
-ROUNDING_MM_YR = 0.1  # of released rates: medians of rounded differences would move in steps
+PAIRS, NEAR_POINTS = 40_000, 2_500  # So many random pairs, and the near pairs of so many points, show the noise.
+NEAR_RANKS = (2, 3, 5, 9, 17, 33, 65)  # Rank 1 is left out, because the nearest point of a point is itself.
+MIN_PAIRS = 150  # A class of distances needs so many pairs.
+ROUNDING_MM_YR = 0.1  # Released rates are rounded: without noise, medians of differences would move in steps.
 MEDIAN_TO_SIGMA = 0.9539  # median of |a - b| of two normal values of standard deviation 1
-SQUARE_M, MIN_IN_SQUARE, MIN_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0  # squares left out, in deviations
+# Squares that stand out by 4 deviations are left out.
+SQUARE_M, MIN_IN_SQUARE, MIN_SQUARES, STANDS_OUT = 400.0, 4, 20, 4.0
 MIN_MM2_YR2 = 0.02
 USUAL = (0.2, 0.3, 0.0, 0.0, 0.0, 0.0, 0.05, 0.15, 0.05)  # strengths in products of Sentinel-1, (mm/yr)²
-USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05  # standard deviation of a strength as a share of it, or of this, (mm/yr)²
-MAX_PLACES = 50.0  # independent places of a distance that count: with more, the form of the law is what errs
-ROUNDS = 8  # of the fit, whose weights follow from its result
+# A strength deviates from the usual one by this share of it, or of this minimum, (mm/yr)².
+USUAL_WITHIN, MIN_STRENGTH = 0.5, 0.05
+# More independent places of a distance do not count: beyond them, the form of the covariance is what errs.
+MAX_PLACES = 50.0
+ROUNDS = 8  # The fit is repeated, because its weights follow from its result.
 
 
-class NoiseLaw(NamedTuple):
+class NoiseCovariance(NamedTuple):
     """White noise of one point, (mm/yr)², and strengths of the parts, (scales,), EXPONENTIAL_M then GAUSSIAN_M."""
 
     white_mm2_yr2: float
     parts_mm2_yr2: tuple[float, ...]
 
-    def on_cells(self, cell_m: float, size: tuple[int, int], device: torch.device) -> tuple[Tensor, float]:
+    def cell_spectrum(self, cell_m: float, size: tuple[int, int], device: torch.device) -> tuple[Tensor, float]:
         """Return the spectrum of cell means on a torus, (rows, cols // 2 + 1), and the white noise of one point there.
 
         What parts vary within a cell counts as white. (mm/yr)² each; of a unit impulse the spectrum is 1.
@@ -55,7 +58,7 @@ class NoiseLaw(NamedTuple):
         spectrum = torch.tensordot(parts, shapes, 1).to(device)
         return spectrum, self.white_mm2_yr2 + float((parts * (1 - shares)).sum())
 
-    def along(self, frequency: Tensor, cell_m: float) -> Tensor:
+    def radial_spectrum(self, frequency: Tensor, cell_m: float) -> Tensor:
         """Return that spectrum at radial frequencies, 1/cell, (n,), (mm/yr)²: nearly the same in all directions.
 
         Along the diagonal the error is of the fourth order.
@@ -67,7 +70,7 @@ class NoiseLaw(NamedTuple):
 
 @lru_cache(maxsize=KEPT)
 def _spectra(cell_m: float, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return the spectrum of each part at strength 1 in cell means, and the share of its variance that these keep."""
+    """Return the spectrum of cell means for each part at strength 1, and the share of its variance in cell means."""
     down, right = torch.fft.fftfreq(size[0], cell_m)[:, None], torch.fft.rfftfreq(size[1], cell_m)[None]
     shapes = _shapes(down, right, cell_m)
     return shapes, variance(shapes, size).clamp(max=1)
@@ -110,8 +113,10 @@ def pairs_of(x: Float64, y: Float64) -> Pairs:
     return Pairs(first[order].astype(np.int32), second[order].astype(np.int32), distance[order])
 
 
-def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs | None = None) -> NoiseLaw:
-    """Fit the law of points without spikes, (n,), m and mm/yr. With few points it is the usual law.
+def fit_noise_covariance(
+    x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs | None = None
+) -> NoiseCovariance:
+    """Fit the covariance of points without spikes, (n,), m and mm/yr. With few points it is the usual one.
 
     pairs: of these points (`pairs_of`), if they are known.
     """
@@ -127,7 +132,7 @@ def fit_noise_law(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pair
         usually = 1 / (USUAL_WITHIN * np.maximum(parts, MIN_STRENGTH))
         rows = np.concatenate([terms * surely[:, None], np.diag(usually)])
         parts, _ = nnls(rows, np.concatenate([variance * surely, usual * usually]))
-    return NoiseLaw(max(float(parts[0]), MIN_MM2_YR2), tuple(map(float, parts[1:])))
+    return NoiseCovariance(max(float(parts[0]), MIN_MM2_YR2), tuple(map(float, parts[1:])))
 
 
 def semivariances(x: Float64, y: Float64, rate_mm_yr: NDArray[np.floating], pairs: Pairs) -> tuple[Float64, Float64]:

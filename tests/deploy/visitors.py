@@ -1,40 +1,34 @@
-"""Costly requests of every kind, and how long /healthz takes while eight of each are sent side by side.
+"""Visitors of a whole site: some send a costly request of each kind, some send requests byte by byte."""
 
-The control is a server of the same machine that shares nothing with the site: it shows what other work on the machine
-adds to both.
-"""
-
+import contextlib
 import json
-import os
-import sys
-import tempfile
+import selectors
+import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import numpy as np
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
+from django.test import Client
 
 from detection.models import Alert
 from ingest.models import Product
-from ingest.products.services import product_delete
-from lab.speed import drip
-from lab.speed.load import alerts_make, points_sampled
-from lab.speed.measure import report, result, seconds
-from lab.speed.simulated import load_towns
 from monitor.web.request_limits import request_kind
-from monitor.web.roles import OPERATORS
 
-POINTS, DATES = 100_000, 4
-EACH = 8  # requests of a kind that are sent side by side
 TOKEN = "a" * 32
 PATIENCE_SECONDS = 600.0
-PAUSE_SECONDS = 0.02
+DROP_SECONDS, CONNECT_SECONDS = 0.5, 10.0  # of those who send byte by byte
 FORM, JSON, FILES = "application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=edge"
+BODY = (
+    b"POST /subscribe/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: csrftoken=%b\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=" % TOKEN.encode()
+)
+HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 class Asked(NamedTuple):
@@ -130,45 +124,52 @@ def send(port: int, asked: Asked) -> int:
         connection.close()
 
 
-def run(rounds: int = 5) -> dict[str, Any]:
-    """Ask /healthz and the control in turn while costly requests compute, so many rounds; return the report."""
-    product = load_towns(points=POINTS, n_dates=DATES)
-    (alert,) = alerts_make(points_sampled(product)[:1])
-    operator = User.objects.create_user("bench")
-    operator.groups.add(Group.objects.get(name=OPERATORS))
-    costly = requests(alert=alert, product=product, session=drip.session_of(operator))
-    control, crowd = drip.free_port(), [asked for asked in costly.values() for _ in range(EACH)]
-    try:
-        with tempfile.TemporaryDirectory() as empty, drip.gunicorn(os.environ) as web:
-            command = [sys.executable, "-m", "http.server", str(control), "--bind", "127.0.0.1", "--directory", empty]
-            with drip.running(command, os.environ, control):
-                site, bare = zip(*(_beside(crowd, web, control) for _ in range(rounds)), strict=True)
-    finally:
-        alert.delete()
-        operator.delete()
-        product_delete(product=product)
-    what = f"/healthz beside {len(crowd)} costly requests"
-    shares = {"99 %": 0.99, "slowest": 1.0}
-    rows = [
-        result(f"{what}, {name}", "ms", _milliseconds(site, share), _milliseconds(bare, share))
-        for name, share in shares.items()
-    ]
-    return report("costly", rows) | {"note": "all are sent at once in each round; control: Python's http.server"}
+def session_of(user: User) -> str:
+    """Return the session key of a user who is signed in with a second factor, as operators need it."""
+    Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1])
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
-def _milliseconds(rounds: Iterable[list[float]], share: float) -> list[float]:
-    """Return a quantile of the times of each round, ms."""
-    return [1000 * float(np.quantile(times, share)) for times in rounds]
+def upload(session: str) -> bytes:
+    """Return the beginning of a request that uploads a file."""
+    cookies = f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={TOKEN}"
+    head = (
+        f"POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: {cookies}\r\n"
+        "Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        '--edge\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
+    )
+    return head.encode()
 
 
-def _beside(crowd: list[Asked], web: int, control: int) -> tuple[list[float], list[float]]:
-    """Send requests side by side; return the times of /healthz and of the control until all are answered, s."""
-    threads = [threading.Thread(target=send, args=(web, asked)) for asked in crowd]
+@contextlib.contextmanager
+def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
+    """Run slow visitors: each sends a start at once, then single bytes, and reconnects if cut off. Yield counts."""
+    stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
+    threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
     for thread in threads:
         thread.start()
-    times: tuple[list[float], list[float]] = ([], [])
-    while any(thread.is_alive() for thread in threads):
-        times[0].append(seconds(lambda: drip.get(web, "/healthz", PATIENCE_SECONDS)))
-        times[1].append(seconds(lambda: drip.get(control, "/", PATIENCE_SECONDS)))
-        time.sleep(PAUSE_SECONDS)
-    return times
+    try:
+        time.sleep(2 * DROP_SECONDS)
+        yield counts
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _drip(port: int, start: bytes, stop: threading.Event, counts: dict[str, int]) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS) as visitor:
+            visitor.sendall(start)
+            while not stop.wait(DROP_SECONDS) and not _has_answer(visitor):
+                visitor.sendall(b"a")
+                counts["drops"] += 1
+        counts["cut off"] += not stop.is_set()
+
+
+def _has_answer(visitor: socket.socket) -> bool:
+    with selectors.DefaultSelector() as ready:
+        ready.register(visitor, selectors.EVENT_READ)
+        return bool(ready.select(timeout=0))

@@ -1,4 +1,4 @@
-"""Offsets from correlation at whole lags, by a law of what two images share.
+"""Offsets from correlation at whole lags, by a model of what two images share.
 
 At a whole lag k, textures of ground that moved by d correlate by A R(k - d); R is what both images share as a function
 of a continuous shift. This also holds where pixels are too coarse for the texture's band, so that no interpolation
@@ -27,7 +27,7 @@ from scipy import linalg, optimize
 from scipy.fft import irfft, next_fast_len, rfft
 from torch import Tensor
 
-from ml.runtime.device import in_threads
+from ml.runtime.device import map_in_threads
 
 LAGS_PX = 3  # largest lag, on both axes, of a surface that offsets are fitted to
 MAX_FROM_START_PX = 2.5  # largest offset from the start that is found
@@ -36,16 +36,16 @@ STEP_PX = 1 / STEPS
 COARSE_STEPS = 32  # steps between the shifts that are tried first
 SCORING_STEPS, MAX_STEP_PX = 5, 0.25  # Steps of Fisher's scoring that follow from the best of these shifts.
 MAX_LAST_STEP_PX = 0.05  # Only the last step has a gradient.
-MIN_INFORMATION = 1e-9  # With less, nothing is known.
+MIN_INFORMATION = 1e-9  # A match with less information says nothing.
 LOOKS_PX = 8  # side of the squares from whose spread the looks are estimated
 LEARNING_LAGS = 8  # largest lag, px, of the autocorrelation that bands are fitted to
 SCALES_PX = (0.6, 1.2, 2.4, 5.0, 12.0)  # standard deviations of the blurs that make texture of speckle's form
-# Added to the covariance's diagonal, as a share, because the law explains no image fully. Laws are compared with more,
-# so that their form decides.
+# These shares are added to the covariance's diagonal, because no autocorrelation model explains an image fully. Models
+# are compared with the larger share, so that their form decides.
 RIDGE, CHOOSING_RIDGE = 0.02, 0.1
 SERIES_TERMS = 32
-HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # with which a fit of bands may begin
-BOUNDS = (0.05, 1.2), (0.05, 1.0)  # of a band's half and shoulder
+HALVES = (0.15, 0.25, 0.35, 0.5, 0.75)  # A fit of bands begins with one of these.
+BOUNDS = (0.05, 1.2), (0.05, 1.0)  # A band's half and shoulder lie in these ranges.
 # Weights of a prior against texture, of one against texture that differs between the axes, which edges of shadow or of
 # fields make, and of shares that add up to 1.
 TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
@@ -56,13 +56,13 @@ TEXTURE_WEIGHT, UNLIKE_WEIGHT, SUM_WEIGHT = 0.02, 0.25, 30.0
 MANY_LOOKS, SHOULDER = 8.0, 0.75
 MAX_HALF, EXCESS, SHOULDER_WEIGHT = (0.5, 0.4), (0.5, 0.02), (1.0, 6.0)
 FIT_STEPS = 8  # shifts in a pixel with which bands are fitted
-PERIOD_PX = 64  # over which the form of speckle is transformed, to be blurred
+PERIOD_PX = 64  # The form of speckle is transformed over this period, to be blurred.
 # Shares of speckle's variance, relative to texture's, that a pair may have in common; the first where nothing is known.
 SHARED = (0.7, 0.5, 1.0, 0.35, 0.2, 0.1)
-COHERENCE = 0.7  # usual, for the form of speckle between two images
-MIN_LEARNING_CONTRAST = 6.0  # of windows from which the share of speckle in common is learned
-MAX_CORRELATION = 0.95  # that such a window counts with
-MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # shares of an autocorrelation: less is noise, and speckle has some of any
+COHERENCE = 0.7  # The form of speckle between two images usually has this coherence.
+MIN_LEARNING_CONTRAST = 6.0  # The share of speckle in common is learned from windows of this contrast.
+MAX_CORRELATION = 0.95  # Higher correlations are clipped, else one window would outweigh all others.
+MIN_TEXTURE, MAX_TEXTURE = 0.01, 0.75  # A smaller share of texture is noise, and speckle always has a share.
 # Error of the form where ground has texture, px, midway between whole and half pixels, times the square of what speckle
 # loses over a pixel: found on validation pairs of textured ground (lab.offsets.critical).
 FORM_PX = 0.036
@@ -92,8 +92,8 @@ class Band(NamedTuple):
         return np.asarray((1 - share) * speckle + share * texture)
 
 
-class Law(NamedTuple):
-    """Tables of a pair's law over shifts of up to MAX_FROM_START_PX each way, for rows and columns of a surface.
+class Autocorrelation(NamedTuple):
+    """Tables of a pair's autocorrelation for rows and columns of a surface, at shifts up to MAX_FROM_START_PX each way.
 
     looks: of the images; form_px: (2,), error of the form along rows and columns, px; filters: (2 axes, 2 parts, lags,
     shifts), of speckle and of texture, whose products with a surface add up to the height of the match times its norm;
@@ -127,42 +127,42 @@ def learned_bands(textures: Sequence[Tensor], looks: float, surface: Tensor, pix
     pixels: of windows, as `fit` takes them.
     """
     images = [image for part in textures for image in part if image.any()]
-    lags = in_threads(autocorrelation, images, surface.device) or [np.eye(1, LEARNING_LAGS + 1).repeat(2, axis=0)]
+    lags = map_in_threads(autocorrelation, images, surface.device) or [np.eye(1, LEARNING_LAGS + 1).repeat(2, axis=0)]
     bands, tried, weight = fitted_bands(np.mean(lags, axis=0), looks), [], None
     for shared in SHARED if bands[0].textures else ():
         pair = [band._replace(shared=shared) for band in bands]
-        found = fit(surface, pixels, law_from(pair, surface.device, CHOOSING_RIDGE))
+        found = fit(surface, pixels, autocorrelation_from(pair, surface.device, CHOOSING_RIDGE))
         if weight is None:
             # All shares have these weights: otherwise one that expects less correlation would seem likelier.
             weight = (found.contrast >= MIN_LEARNING_CONTRAST) / (1 - found.correlation.clamp(0, MAX_CORRELATION) ** 2)
         explained = float((weight * found.contrast**2).nan_to_num().sum())
         tried.append((explained, pair))
-    return max(tried, key=lambda one: one[0])[1] if tried else bands
+    return max(tried, key=lambda scored: scored[0])[1] if tried else bands
 
 
-def law_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Law:
-    """Return the law of a pair with these bands along rows and columns."""
+def autocorrelation_from(bands: Sequence[Band], device: torch.device, ridge: float = RIDGE) -> Autocorrelation:
+    """Return the autocorrelation of a pair with these bands along rows and columns."""
     tables = []
     for band in bands:
-        expected, inverse, form_px = _expected(band, ridge)
+        expected, inverse, form_px = _expect(band, ridge)
         turning = np.gradient(expected, STEP_PX, axis=2)
         filters, slopes = inverse @ expected, inverse @ turning
         energy = [_products(*both) for both in ((filters, expected), (filters, turning), (slopes, turning))]
         tables.append((form_px, filters, slopes, np.stack(energy)))
     stacked = (torch.tensor(np.array(part), dtype=torch.float32, device=device) for part in zip(*tables, strict=True))
-    return Law(bands[0].looks, *stacked)
+    return Autocorrelation(bands[0].looks, *stacked)
 
 
-def _products(one: Floats, other: Floats) -> Floats:
+def _products(table: Floats, other: Floats) -> Floats:
     """Return products over lags of two tables (2 parts, lags, shifts): of speckle, of both parts, of texture.
 
     Those of both parts are divided by the root of 2, so that products for rows times those for columns add up.
     """
-    own, mixed = (one * other).sum(axis=1), (one * other[::-1]).sum(axis=(0, 1)) / 2**0.5
+    own, mixed = (table * other).sum(axis=1), (table * other[::-1]).sum(axis=(0, 1)) / 2**0.5
     return np.stack([own[0], mixed, own[1]])
 
 
-def _expected(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
+def _expect(band: Band, ridge: float) -> tuple[Floats, Floats, float]:
     """Return the expected correlation along an axis, (2 parts, lags, shifts), the inverse noise covariance, `form_px`.
 
     Each part is scaled by the root of its share, because a surface is the product of both axes.
@@ -273,7 +273,9 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
         unusual = np.append(np.maximum(0, given[::2] - widest) / excess, firm * (given[1::2] - SHOULDER))
         return np.concatenate([shares(given)[1], TEXTURE_WEIGHT * unusual])
 
-    begin = min((np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda one: float((misfit(one) ** 2).sum()))
+    begin = min(
+        (np.array([half, SHOULDER] * 2) for half in HALVES), key=lambda start: float((misfit(start) ** 2).sum())
+    )
     best = optimize.least_squares(misfit, begin, bounds=np.array(BOUNDS * 2).T, ftol=1e-4, diff_step=1e-4).x
     found = of_axis @ shares(best)[0]
     textures = MAX_TEXTURE * found[:, 1:] / found.sum(axis=1, keepdims=True)
@@ -285,7 +287,7 @@ def fitted_bands(lags: Floats, looks: float) -> list[Band]:
 
 
 class Matched(NamedTuple):
-    """Match of n surfaces with the law at one shift each.
+    """Match of n surfaces with the autocorrelation at one shift each.
 
     height: (n,), of the match; slopes: (2, n), its derivatives by the shift, rows first; information: (2, n), of a
     shift, 1/px^2; norm: (n,), the ratio of the height to the correlation.
@@ -297,26 +299,26 @@ class Matched(NamedTuple):
     norm: Tensor
 
 
-def fit(surface: Tensor, pixels: Tensor, law: Law) -> Fitted:
+def fit(surface: Tensor, pixels: Tensor, model: Autocorrelation) -> Fitted:
     """Fit offsets to correlation surfaces; only the last step has a gradient, with respect to the surfaces.
 
     surface: (lags, lags, n), normalised, rows of lags first; pixels: (n,), the effective number of independent
     products that were averaged (ml.offsets.evidence.surfaces).
     """
     with torch.no_grad():
-        near = tabulated(surface, law)
+        near = best_tabulated(surface, model)
         for _ in range(SCORING_STEPS):
-            found = match(surface, near, law)
+            found = match(surface, near, model)
             step = found.slopes / (found.height.clamp_min(1e-6) * found.information).clamp_min(MIN_INFORMATION)
             near = (near + step.flip(0).clamp(-MAX_STEP_PX, MAX_STEP_PX)).clamp(-MAX_FROM_START_PX, MAX_FROM_START_PX)
-    return stepped(match(surface, near, law), near, pixels, law)
+    return take_step(match(surface, near, model), near, pixels, model)
 
 
-def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
-    """Match surfaces (lags, lags, n) with the law at given shifts (2, n), px, dx and dy."""
+def match(surface: Tensor, shift: Tensor, model: Autocorrelation) -> Matched:
+    """Match surfaces (lags, lags, n) with the autocorrelation at given shifts (2, n), px, dx and dy."""
     at, lags, axes = (shift.flip(0) + MAX_FROM_START_PX) / STEP_PX, len(surface), []
-    for table, along in zip(zip(law.filters, law.slopes, law.energy, strict=True), at, strict=True):
-        values = _between(torch.cat([part.flatten(0, 1) for part in table]), along)
+    for table, along in zip(zip(model.filters, model.slopes, model.energy, strict=True), at, strict=True):
+        values = _interpolate(torch.cat([part.flatten(0, 1) for part in table]), along)
         axes.append((*values[: 4 * lags].reshape(4, lags, -1), *values[4 * lags :].reshape(3, 3, -1)))
     (*rows, row, row_turn, row_turns), (*cols, col, col_turn, col_turns) = axes
     sums = surface.new_zeros(3, surface.shape[2])  # height, slopes along rows and columns
@@ -335,28 +337,30 @@ def match(surface: Tensor, shift: Tensor, law: Law) -> Matched:
     return Matched(height, sums[1:] / norm - height * turned, turns - turned**2, norm)
 
 
-def stepped(matched: Matched, shift: Tensor, pixels: Tensor, law: Law, longest: float = MAX_LAST_STEP_PX) -> Fitted:
+def take_step(
+    matched: Matched, shift: Tensor, pixels: Tensor, model: Autocorrelation, longest: float = MAX_LAST_STEP_PX
+) -> Fitted:
     """Take one step of Fisher's scoring, `longest` px at most, from shifts (2, n), px.
 
-    Texture that correlates by A counts as 1 + 2 A^2 times as many pixels. Sigma is that of noise and of the law's form.
+    Texture that correlates by A counts as 1 + 2 A^2 times the pixels. Sigma holds noise and the error of the form.
     """
     least = matched.height.detach().clamp_min(1e-6)
     sure = (least * matched.information).clamp_min(MIN_INFORMATION)
     step = (matched.slopes / sure).clamp(-longest, longest)
     correlation = (matched.height / matched.norm.clamp_min(MIN_INFORMATION)).clamp(0.02, 0.99)
     noise = ((1 - correlation**2) / (pixels * (1 + 2 * correlation**2)).clamp_min(1)).sqrt()
-    of_form = law.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
+    of_form = model.form_px[:, None] * (2 * math.pi * shift.flip(0)).sin()
     sigma = torch.hypot(noise / (least * matched.information.sqrt()), of_form)
     return Fitted(shift + step.flip(0), sigma.flip(0), correlation, matched.height * pixels.sqrt())
 
 
-def tabulated(surface: Tensor, law: Law) -> Tensor:
-    """Return the shift at which surfaces match the law best, (2, n), px.
+def best_tabulated(surface: Tensor, model: Autocorrelation) -> Tensor:
+    """Return the shift at which surfaces match the autocorrelation best, (2, n), px.
 
     It is the best of those that are tabulated COARSE_STEPS apart, moved to the vertices of the parabolas through its
     neighbours.
     """
-    (rows, cols), (row, col) = law.filters[..., ::COARSE_STEPS], law.energy[:, 0, :, ::COARSE_STEPS]
+    (rows, cols), (row, col) = model.filters[..., ::COARSE_STEPS], model.energy[:, 0, :, ::COARSE_STEPS]
     norm = (row.T @ col).clamp_min(MIN_INFORMATION).sqrt()
     filters = torch.einsum("pkr,plc->rckl", rows, cols) / norm[..., None, None]
     tried = filters.flatten(2).flatten(0, 1) @ surface.flatten(0, 1)
@@ -371,7 +375,7 @@ def tabulated(surface: Tensor, law: Law) -> Tensor:
     return shift
 
 
-def _between(table: Tensor, at: Tensor) -> Tensor:
+def _interpolate(table: Tensor, at: Tensor) -> Tensor:
     """Interpolate a table (rows, shifts) linearly at positions (n,) in steps, (rows, n)."""
     low = at.floor().long().clamp(0, table.shape[1] - 2)
     return torch.lerp(table.index_select(1, low), table.index_select(1, low + 1), at - low)

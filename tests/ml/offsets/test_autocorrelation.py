@@ -10,22 +10,31 @@ from lab.simulation.sar.pairs import simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.evidence import PART_NODES, Evidence, added, evidence, parts_of, surfaces, surfaces_of, weighted
-from ml.offsets.infer import track_offsets
-from ml.offsets.law import (
+from ml.offsets.autocorrelation import (
     LAGS_PX,
     LEARNING_LAGS,
     SHARED,
     Band,
     autocorrelation,
+    autocorrelation_from,
     fit,
     fitted_bands,
-    law_from,
     learned_bands,
     looks_of,
 )
+from ml.offsets.evidence import (
+    PART_NODES,
+    LagProducts,
+    add_by_weights,
+    add_evidence,
+    evidence,
+    parts_of,
+    surfaces,
+    surfaces_of,
+)
+from ml.offsets.infer import track_offsets
 from ml.offsets.texture import texture
-from ml.offsets.tracking import PRIOR_PX, around, prior, windows_of
+from ml.offsets.tracking import PRIOR_PX, prior, step_with_neighbours, windows_of
 from ml.rasters.imagery import ImagePair
 
 CPU = torch.device("cpu")
@@ -41,9 +50,9 @@ def held_of(reference: torch.Tensor, secondary: torch.Tensor, start: torch.Tenso
     return evidence(reference, functional.pad(secondary, (MARGIN,) * 4), start, MARGIN)
 
 
-def window_of(held: Evidence, start: torch.Tensor, size_px: float) -> Evidence:
+def window_of(held: LagProducts, start: torch.Tensor, size_px: float) -> LagProducts:
     """The evidence of windows of one size on a field of one part."""
-    (window,) = added(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
+    (window,) = add_evidence(held, start, [size_px], (slice(0, PART_NODES), slice(0, PART_NODES)))
     return window
 
 
@@ -59,27 +68,27 @@ def test_the_evidence_of_a_window_is_the_sum_of_its_squares():
 
 def test_equal_weights_of_three_levels_are_a_box_of_27_squares():
     planes = noise(2, 35, 35)
-    by_weights = weighted(planes, torch.full((3, 9, 35, 35), 1 / 9))
+    by_weights = add_by_weights(planes, torch.full((3, 9, 35, 35), 1 / 9))
     torch.testing.assert_close(by_weights[:, 17, 17], planes[:, 4:31, 4:31].mean(dim=(1, 2)))
 
 
 def test_squares_that_move_differently_are_added_each_at_its_own_place_and_those_out_of_reach_left_out():
     """The images move by a ramp of 1.6 px; a field that is off by 0.1 px is corrected at its middle."""
-    law = law_from((Band(0.35, 0.8, 5.0),) * 2, CPU)
+    model = autocorrelation_from((Band(0.35, 0.8, 5.0),) * 2, CPU)
     lags = np.arange(-LAGS_PX - 1, LAGS_PX + 2.0)
     truth = torch.stack([torch.linspace(-0.8, 0.8, 27).expand(27, 27), torch.zeros(27, 27)])
     of_rows = Band(0.35, 0.8, 5.0).autocorrelation(lags)
     of_cols = [Band(0.35, 0.8, 5.0).autocorrelation(lags - float(dx)) for dx in truth[0, 0]]
     products = 0.5 * torch.tensor(np.stack([np.outer(of_rows, col) for col in of_cols], axis=2), dtype=torch.float32)
-    held = Evidence(products[:, :, None].expand(-1, -1, 27, -1), torch.ones(3, 27, 27), torch.ones(27, 27))
+    held = LagProducts(products[:, :, None].expand(-1, -1, 27, -1), torch.ones(3, 27, 27), torch.ones(27, 27))
     field = truth - torch.tensor([0.1, -0.05])[:, None, None]
     equal = torch.full((3, 9, 27, 27), 1 / 9)
-    found = around(held, field.flatten(1), law, equal)
+    found = step_with_neighbours(held, field.flatten(1), model, equal)
     middle = found.offset.reshape(2, 27, 27)[:, 13, 13]
     torch.testing.assert_close(middle, truth[:, 13, 13], atol=0.02, rtol=0)
     far = field.clone()
     far[0, :13] = 2.6
-    half = around(held, far.flatten(1), law, equal)
+    half = step_with_neighbours(held, far.flatten(1), model, equal)
     assert float((half.sigma / found.sigma)[0, 364]) == pytest.approx((27 / 14) ** 0.5, rel=0.05)
 
 
@@ -123,12 +132,12 @@ def test_a_surface_of_the_law_itself_gives_its_offset(dx, dy):
         alone = [band._replace(textures=part) for band in bands]
         shapes = [band.autocorrelation(lags - off) for band, off in zip(alone, (dy, dx), strict=True)]
         surface = surface + share * np.outer(*shapes)
-    law = law_from(bands, CPU)
-    found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), law)
+    model = autocorrelation_from(bands, CPU)
+    found = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1000.0]), model)
     torch.testing.assert_close(found.offset[:, 0], torch.tensor([dx, dy]), atol=4e-3, rtol=0)
     assert float(found.correlation) == pytest.approx(0.7 / 3 + 0.3, abs=0.02)
-    of_noise = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1e9]), law).sigma[:, 0]
-    expected = law.form_px.flip(0) * (2 * np.pi * torch.tensor([dx, dy])).sin().abs()
+    of_noise = fit(torch.tensor(surface, dtype=torch.float32)[:, :, None], torch.tensor([1e9]), model).sigma[:, 0]
+    expected = model.form_px.flip(0) * (2 * np.pi * torch.tensor([dx, dy])).sin().abs()
     torch.testing.assert_close(of_noise, expected, atol=1e-4, rtol=0.05)  # however many pixels, the form has an error
 
 
@@ -150,9 +159,9 @@ def test_the_prior_answers_as_the_fit_of_each_window(size_px):
     power = torch.from_numpy(np.stack([pair.reference, pair.secondary]))
     start, seen = torch.zeros(2, 32, 32), texture(power.log())
     held = held_of(*seen, start)
-    law = law_from(learned_bands([seen], 4.0, *surfaces_of(held, start, 64)), CPU)
-    found = windows_of(prior(held, start, law), start)
-    fitted = fit(*surfaces(window_of(held, start, size_px)), law)
+    model = autocorrelation_from(learned_bands([seen], 4.0, *surfaces_of(held, start, 64)), CPU)
+    found = windows_of(prior(held, start, model), start)
+    fitted = fit(*surfaces(window_of(held, start, size_px)), model)
     at = PRIOR_PX.index(size_px)
     sure = fitted.contrast.reshape(32, 32) > 6
     assert float(sure.float().mean()) > 0.9
@@ -166,7 +175,7 @@ def test_no_square_is_lost_where_a_field_is_added_in_parts():
     held, seen = held_of(first, second, start), torch.zeros(80, 80)
     for part in parts_of(held.known.shape):
         rows, cols = part
-        windows = added(held, start, [24, 104], part)
+        windows = add_evidence(held, start, [24, 104], part)
         seen[rows, cols] += 1
         for window, reach in zip(windows, (1, 6), strict=True):
             row, col = (max(reach, part.start) for part in (rows, cols))
