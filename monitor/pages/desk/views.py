@@ -129,7 +129,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         "ground_url": map_address(product, view),
     }
     if view.tab in ("points", "cross"):
-        plotted = [one for one in ATTRIBUTES if one.sql or view.tab == "cross"]
+        plotted = [attribute for attribute in ATTRIBUTES if attribute.sql or view.tab == "cross"]
         controls["axes"] = [
             (name, label, [_option(one.name, one.label, chosen) for one in plotted])
             for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
@@ -138,7 +138,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
     if view.tab in ("compare", "upeast"):
         others, second = samples.others_of(view, product)
-        controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
+        controls["others"] = [_option(other.pk, product_title(other), second.pk if second else 0) for other in others]
     if view.tab == "groups":
         controls["numbers"] = [_option(k, k, view.groups) for k in range(MIN_GROUPS, MAX_GROUPS + 1)]
         controls["ways"] = [

@@ -74,8 +74,10 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
     """Count an area's points, of the releases shown now. Raises Refusal for none, or more than a file may have."""
     kind = KINDS[file_format]
     products = list(products_over(area=area).only("n_points", "dates", "has_series", "footprint"))
-    shares = {one.pk: one.footprint.intersection(area).area / (one.footprint.area or 1.0) for one in products}
-    n_points = round(sum(one.n_points * shares[one.pk] for one in products))
+    shares = {
+        product.pk: product.footprint.intersection(area).area / (product.footprint.area or 1.0) for product in products
+    }
+    n_points = round(sum(product.n_points * shares[product.pk] for product in products))
     contents = Contents({})
     if n_points <= COUNTED * kind.most_points:
         inside = MeasurementPoint.objects.filter(product__in=list(shares), tile_point__intersects=area)
@@ -93,7 +95,7 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
-    n_dates = {one.pk: one.n_dates if with_series else 0 for one in products}
+    n_dates = {product.pk: product.n_dates if with_series else 0 for product in products}
     if with_series:
         _check_series(contents, n_dates, kind)
     layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
