@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write and print. Raises ValueError for a missing folder, an unknown method or a size below 1."""
     if not args.json.parent.is_dir():
         raise InputError(args.json, "its folder does not exist", "Make the folder first")
-    benchmark = next(one for one in TASKS[args.task] if one.name == args.benchmark)
+    benchmark = next(task for task in TASKS[args.task] if task.name == args.benchmark)
     if args.method not in benchmark.methods:
         raise ValueError(f"{benchmark.name} measures {', '.join(benchmark.methods)}, not {args.method}")
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()

@@ -118,15 +118,15 @@ def _number(value: float | None, digits: int) -> str:
 
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
     """Yield lines with weights, commits, commands and notes; methods for which these are the same share a line."""
-    if len({(one.weights_sha256, one.origin) for one in results}) == 1:
+    if len({(result.weights_sha256, result.origin) for result in results}) == 1:
         yield f"{_weights(results[0]) or 'No weights'}, {results[0].origin}."
     else:
-        alike = len({one.origin for one in results}) == 1 and len(results) >= SEVERAL
-        named = [one for one in results if one.weights_sha256] if alike else results
+        alike = len({result.origin for result in results}) == 1 and len(results) >= SEVERAL
+        named = [result for result in results if result.weights_sha256] if alike else results
         origins = _grouped((one.origin, _with_weights(one, names)) for one in named)
         yield " ".join(f"{origin[0].upper()}{origin[1:]}: {', '.join(who)}." for origin, who in origins)
-    commands = _grouped((_general(one, len(results) > 1), one.method) for one in results if one.command)
-    own = {one.method: _general(one, False) for one in results}
+    commands = _grouped((_general(result, len(results) > 1), result.method) for result in results if result.command)
+    own = {result.method: _general(result, False) for result in results}
     if commands:
         yield ""
     for command, methods in commands:
@@ -136,7 +136,7 @@ def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[st
             yield f"    {command}"
         else:
             yield f"    {command}   # METHOD: {', '.join(methods)}"
-    for note in dict.fromkeys(one.note for one in results if one.note):
+    for note in dict.fromkeys(result.note for result in results if result.note):
         yield ""
         yield f"Note: {note}"
 

@@ -1,6 +1,7 @@
 """Storage settings: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
 
 import os
+import re
 from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ from whitenoise.storage import CompressedStaticFilesStorage
 
 from monitor.start import variables
 
+LARGE = re.compile("/(dash/component|maplibre-gl|plotly[.]js)/")  # brotli makes these scripts a sixth smaller
+WITH_BROTLI = Compressor(quiet=True)
 PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the socket of the worker that started it
 
 
@@ -56,16 +59,17 @@ class OnceCompressor(Compressor):
     """Compressor that skips files whose compressed copy has the same time of change, which WhiteNoise gives it."""
 
     def compress(self, path: str) -> list[str]:
-        """Return the compressed files that were written."""
-        packed = Path(f"{path}.gz")
+        """Return the compressed files that were written: by gzip, and by brotli those that are large."""
+        is_large = bool(LARGE.search(path))
+        packed = Path(f"{path}.br" if is_large else f"{path}.gz")
         if packed.exists() and int(packed.stat().st_mtime) == int(Path(path).stat().st_mtime):
             return []
-        written: list[str] = Compressor.compress(self, path)
+        written: list[str] = Compressor.compress(WITH_BROTLI if is_large else self, path)
         return written
 
 
 class StaticFiles(CompressedStaticFilesStorage):
-    """WhiteNoise's storage with gzip alone: brotli makes files a tenth smaller, but a first start a minute longer."""
+    """WhiteNoise's storage, which packs by brotli what is large: to pack all makes a first start a minute longer."""
 
     create_compressor = staticmethod(partial(OnceCompressor, use_brotli=False))
 
@@ -73,7 +77,8 @@ class StaticFiles(CompressedStaticFilesStorage):
 class DashFiles(FileSystemFinder):
     """Finder of the scripts of Dash, which the workbench loads below dash/component/."""
 
-    FOLDERS = ("dash/deps", "dash/dash-renderer")
+    FOLDERS = ("dash/deps", "dash/dcc", "dash/html", "dash/dash-renderer")
+    UNUSED = ("*.py", "*.pyc", "*.map", "*.json", "*.txt", "*.dev.js", "*[0-9].js", "polyfill*", "async-[!g]*")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.locations, self.storages = [], {}
@@ -91,5 +96,5 @@ class DashFiles(FileSystemFinder):
         return []
 
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
-        """Return all files except those of Python and those for developers of Dash, which are half of all bytes."""
-        yield from super().list([*(ignore_patterns or []), "*.py", "*.pyc", "*.map", "*.dev.js"])
+        """Return all files except those of Python, for developers of Dash, and of components that no sheet has."""
+        yield from super().list([*(ignore_patterns or []), *self.UNUSED])

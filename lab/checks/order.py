@@ -23,13 +23,13 @@ FIRST = 3  # places among which the accelerating mine under buildings must be
 def check(site: Site) -> str:
     """Return one line on the order of the queue and the list. Raises CommandError where it is not that of the rule."""
     rows = Alert.objects.filter(state__in=PUBLIC_STATES).select_related("motion", "exposure", "by_hand")
-    alerts, tilts = {one.code: one for one in rows}, steepest_tilts(alerts=[*rows])
+    alerts, tilts = {row.code: row for row in rows}, steepest_tilts(alerts=[*rows])
     steps = {code: terms_of(one, tilts.get(one.pk)).score for code, one in alerts.items()}
     features = json.loads(site.get("alerts.geojson"))["features"]
     lists = {
         "the queue": cases_waiting(signed_in(site)),
         "the list": re.findall(r'data-alert-code="(\w+)"', site.get("alerts/").decode()),
-        "alerts.geojson": [one["properties"]["code"] for one in features],
+        "alerts.geojson": [feature["properties"]["code"] for feature in features],
     }
     for name, codes in lists.items():
         if codes != sorted(codes, key=lambda code: -steps[code]):
@@ -47,10 +47,10 @@ def check(site: Site) -> str:
 
 def _check_motion(name: str, alerts: Sequence[Alert]) -> None:
     """Raise CommandError if a place without motion precedes a moving one, by what pages show of it."""
-    still = [one.state == State.FINISHED or is_at_rest(one) or _is_unsure(one) for one in alerts]
-    if still != sorted(still) or still != [one.importance < MIN_MOVING for one in alerts]:
+    still = [alert.state == State.FINISHED or is_at_rest(alert) or _is_unsure(alert) for alert in alerts]
+    if still != sorted(still) or still != [alert.importance < MIN_MOVING for alert in alerts]:
         shown = ", ".join(
-            f"{one.code} ({'still' if rests else 'moves'})" for one, rests in zip(alerts, still, strict=True)
+            f"{alert.code} ({'still' if rests else 'moves'})" for alert, rests in zip(alerts, still, strict=True)
         )
         raise CommandError(f"in {name}, a place without motion precedes a moving one: {shown}")
 

@@ -41,8 +41,8 @@ def compare_bulletin() -> str:
     outlines = [from_wkb(bytes(one.outline.wkb)) for one in put_in]
     faster = [promised(one.change_mm_yr) * promised(one.rate_mm_yr) > 0 for one in put_in]
     places = [one for region in bulletin.content["regions"] for one in region["places"]]
-    touching = [[shape(one["outline"]).intersects(outline) for outline in outlines] for one in places]
-    words = [abs(one["rate_mm_yr"]) > abs(one["before_mm_yr"]) for one in places]
+    touching = [[shape(place["outline"]).intersects(outline) for outline in outlines] for place in places]
+    words = [abs(place["rate_mm_yr"]) > abs(place["before_mm_yr"]) for place in places]
     named = [
         any(row[at] and word == faster[at] for row, word in zip(touching, words, strict=True))
         for at in range(len(put_in))

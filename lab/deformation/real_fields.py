@@ -208,7 +208,7 @@ def figures_of(fields: Iterable[Shown | None]) -> dict[str, Interval]:
         verdicts[one.field["name"]] = judged(one, others)
 
     def total(name: str) -> int:
-        return sum(getattr(one, name) for one in verdicts.values())
+        return sum(getattr(verdict, name) for verdict in verdicts.values())
 
     metrics = {
         "false_areas_per_1000km2": poisson(total("false"), sum(one.km2 for one in verdicts.values())),

@@ -75,10 +75,10 @@ def interferograms(rng: np.random.Generator, n: int) -> dict[str, Tensor]:
     row, col = np.mgrid[:WINDOW, :WINDOW].astype(np.float32)
     moves = rng.random(n) < 0.5
     images = []
-    for one in moves:
+    for move in moves:
         los_mm = np.float32(log_uniform(rng, *TURBULENCE_MM)) * fractal(rng, row.shape, -rng.uniform(8, 11) / 3)
         los_mm += np.float32(log_uniform(rng, *TURBULENCE_MM)) * (row * rng.normal() + col * rng.normal()) / WINDOW
-        if one:
+        if move:
             down, right = rng.uniform(-WINDOW / 6, WINDOW / 6, 2) + WINDOW / 2
             peak_mm = rng.choice([-1, 1]) * log_uniform(rng, *LOS_MM)
             los_mm += np.float32(peak_mm) * draw_shape(rng)(row - np.float32(down), col - np.float32(right))

@@ -63,8 +63,8 @@ def batch_of(drawn: Drawn, chance: torch.Generator) -> Mapping[str, Tensor]:
         facts_of([power], float(drawn.looks) if known else None)
         for power, known in zip(drawn.power, stated.tolist(), strict=True)
     ]
-    log_power = torch.stack([register(power, one) for power, one in zip(drawn.power, facts, strict=True)])
-    rows = torch.tensor([Facts.row(one) for one in facts], dtype=torch.float32, device=chance.device)
+    log_power = torch.stack([register(power, fact) for power, fact in zip(drawn.power, facts, strict=True)])
+    rows = torch.tensor([Facts.row(fact) for fact in facts], dtype=torch.float32, device=chance.device)
     return {"log_power": log_power, "facts": rows, "moments": drawn.moments, "gamma": drawn.gamma}
 
 

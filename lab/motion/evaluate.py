@@ -50,10 +50,10 @@ def motion_of(series: SimulatedSeries) -> SeriesMotion:
 def false_changes(purpose: Purpose, noise: str, every: int, draws: int) -> dict[str, Interval]:
     """Return shares of steady series with a false change: of the rate, and of any kind."""
     motions = [motion_of(still(generator(purpose, f"motion {noise} {every}", n), noise, every)) for n in range(draws)]
-    kinds = [{change.kind for change in one.changes} for one in motions]
+    kinds = [{change.kind for change in motion.changes} for motion in motions]
     return {
-        f"false_rate_{every}_days": proportion(sum(bool(one & {"rate", "curve"}) for one in kinds), draws),
-        f"false_any_{every}_days": proportion(sum(bool(one - {"unwrapping"}) for one in kinds), draws),
+        f"false_rate_{every}_days": proportion(sum(bool(kind & {"rate", "curve"}) for kind in kinds), draws),
+        f"false_any_{every}_days": proportion(sum(bool(kind - {"unwrapping"}) for kind in kinds), draws),
     }
 
 
@@ -74,11 +74,11 @@ def found_changes(
     name = f"motion {motion} {noise} {size:g} {every}"
     made = [changing(generator(purpose, name, n), motion, noise, size, every) for n in range(draws)]
     rows = [outcome(one, EXPECTED[motion]) for one in made]
-    found, part = [one for one in rows if one.expected], f"{size:g}mm_{every}_days"
+    found, part = [row for row in rows if row.expected], f"{size:g}mm_{every}_days"
     late = [np.array([[one.late_days / every, one.held]]) for one in found]
     figures = {
         f"found_{part}": proportion(len(found), draws),
-        f"other_{part}": proportion(sum(one.other for one in rows), draws),
+        f"other_{part}": proportion(sum(row.other for row in rows), draws),
     }
     if len(found) >= draws / 10:
         soon = sum(one.late_days <= SOON * every for one in found)

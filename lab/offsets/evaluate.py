@@ -229,7 +229,7 @@ def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
         for method, rows in by_method(of_pair, methods, pairs).items():
             everything[method] += rows
             metrics[method] |= intervals(rows, OF_GAMMA, label)
-            if all((one[:, AT.known] == 1).any() for one in rows):  # the bootstrap needs known nodes in each
+            if all((row[:, AT.known] == 1).any() for row in rows):  # the bootstrap needs known nodes in each
                 metrics[method] |= intervals(rows, OF_KNOWN_GAMMA, label)
                 metrics[method][label.format("resolution_px")] = widths[method]
     return {  # The width is that at the last coherence, the highest.

@@ -47,8 +47,8 @@ def _in_velocity(area: Found, event: Event, products: Sequence[Product]) -> Dete
     rates = {"rate_mm_yr": area.value, "around_mm_yr": 0.0}
     shows = [True, *(event.beside_shows for _ in products[1:])]
     reasons = [
-        {"component": one.component, "orbit": one.track, "track": one.direction, "seen": seen, **rates}
-        for one, seen in zip(products, shows, strict=True)
+        {"component": product.component, "orbit": product.track, "track": product.direction, "seen": seen, **rates}
+        for product, seen in zip(products, shows, strict=True)
     ]
     return Detection(
         kind=classify(evidence),

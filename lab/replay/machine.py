@@ -60,7 +60,11 @@ def steps_of(alert: Alert) -> tuple[str, ...]:
 
 
 def _label(step: AlertTransition) -> str:
-    return step.to_state if step.changes_state else f"update: {', '.join(one['cause'] for one in step.update.changes)}"
+    return (
+        step.to_state
+        if step.changes_state
+        else f"update: {', '.join(change['cause'] for change in step.update.changes)}"
+    )
 
 
 class Machine:

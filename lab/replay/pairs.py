@@ -104,7 +104,7 @@ def _follow(event: Event, prediction: Prediction) -> None:
     number = cells.number[cells.number >= 0]
     bands = np.minimum(len(event.areas) * rows // cells.number.shape[0], len(event.areas) - 1)
     along = np.empty(cells.n)
-    along[number] = np.array([one.value for one in event.areas])[bands] / np.sqrt(2)
+    along[number] = np.array([area.value for area in event.areas])[bands] / np.sqrt(2)
     sigma = event.areas[0].sigma
     rng = np.random.default_rng([event.data[1].toordinal(), event.track])
     east, north = along + sigma * rng.standard_normal((2, cells.n))

@@ -132,7 +132,7 @@ def _scenario(name: str, table: Mapping[str, Any]) -> Scenario:
     unknown = table.keys() - {"about", "anomalous", "events", "alerts"}
     if unknown:
         raise ValueError(f"{name} has {', '.join(sorted(unknown))}, which no scenario has")
-    events = [one for entry in table["events"] for one in _events(dict(entry))]
+    events = [event for entry in table["events"] for event in _events(dict(entry))]
     return Scenario(
         name=name,
         about=table["about"],
@@ -169,6 +169,6 @@ def _shown(measure: Measure, places: list[dict[str, Any]], value: Any) -> dict[s
     if measure is Measure.GLACIER:  # bands of one glacier
         return {"areas": tuple(Found(value=one, **places[0]) for one in listed)}
     areas = tuple(Found(value=one, **place) for one, place in zip(listed, places, strict=True) if one)
-    if any(math.isnan(one.value) for one in areas):
+    if any(math.isnan(area.value) for area in areas):
         return {"points": 0}
     return {"areas": areas}

@@ -62,7 +62,7 @@ def run() -> dict[str, Any]:
 def field_of(points: int, n_dates: int) -> VelocityField:
     """Return a velocity field whose batches are made beforehand and reused, so that making points takes no time."""
     kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
-    kinds = [replace(one, displacement_mm=one.displacement_mm[:, :n_dates].copy()) for one in kinds]
+    kinds = [replace(kind, displacement_mm=kind.displacement_mm[:, :n_dates].copy()) for kind in kinds]
     ids = [numbered(first, min(CHUNK, points - first)) for first in range(0, points, CHUNK)]
 
     def batches() -> Iterator[PointBatch]:

@@ -107,7 +107,7 @@ class MemoryWatch(threading.Thread):
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self.end, self.most_mb = threading.Event(), 0.0
-        self.master = next(one for one in psutil.Process().children() if "monitor.wsgi" in one.cmdline())
+        self.master = next(child for child in psutil.Process().children() if "monitor.wsgi" in child.cmdline())
 
     def run(self) -> None:
         """Record the largest memory of any web process, every second, until `end` is set."""
@@ -117,7 +117,7 @@ class MemoryWatch(threading.Thread):
 
 
 def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[dict[str, Any]]:
-    n_requests, failed = (sum(one[name] for one in requests) for name in ("num_requests", "num_failures"))
+    n_requests, failed = (sum(request[name] for request in requests) for name in ("num_requests", "num_failures"))
     rows = [
         figure(f"50 people, ten workbenches, {points:,} points: failed requests", "", failed, n_requests),
         figure("all requests, 95 %", "ms", _percentile(requests), n_requests),
@@ -131,8 +131,8 @@ def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[d
 def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
     """Return a percentile of response times, ms, which locust rounds to two digits."""
     counts: dict[float, int] = {}
-    for one in requests:
-        for time_ms, count in one["response_times"].items():
+    for request in requests:
+        for time_ms, count in request["response_times"].items():
             counts[float(time_ms)] = counts.get(float(time_ms), 0) + count
     wanted, seen = share * sum(counts.values()), 0
     for time_ms in sorted(counts):
@@ -143,4 +143,7 @@ def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
 
 
 def _duration(requests: list[dict[str, Any]]) -> float:
-    return float(max(one["last_request_timestamp"] for one in requests) - min(one["start_time"] for one in requests))
+    return float(
+        max(request["last_request_timestamp"] for request in requests)
+        - min(request["start_time"] for request in requests)
+    )

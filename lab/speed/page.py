@@ -147,7 +147,7 @@ def _seen(browser: Browser, address: str, size: str, slower: float) -> tuple[dic
         seen = _settled(page, requests)
         if faults:
             raise RuntimeError(f"{address}: {faults[0]}")
-        return seen, {one: _body_kb(one) for one in requests}
+        return seen, {request: _body_kb(request) for request in requests}
     finally:
         context.close()
 
@@ -155,17 +155,19 @@ def _seen(browser: Browser, address: str, size: str, slower: float) -> tuple[dic
 def _tasks(trace: bytes) -> list[tuple[float, float]]:
     """Return end, ms since the visit began, and processor time, ms, of each task of the page's main thread."""
     events = json.loads(trace)["traceEvents"]
-    starts = [one for one in events if one["name"] == "navigationStart" and "localhost" in str(one.get("args"))]
+    starts = [event for event in events if event["name"] == "navigationStart" and "localhost" in str(event.get("args"))]
     begun = max(starts, key=lambda one: one["ts"])
     thread = (begun["pid"], begun["tid"])
     tasks = [
-        one
-        for one in events
-        if one["name"] == "ThreadControllerImpl::RunTask" and "dur" in one and (one["pid"], one["tid"]) == thread
+        event
+        for event in events
+        if event["name"] == "ThreadControllerImpl::RunTask"
+        and "dur" in event
+        and (event["pid"], event["tid"]) == thread
     ]
     if not tasks:
         raise RuntimeError("the trace contains no task")
-    return [((one["ts"] + one["dur"] - begun["ts"]) / 1000, one.get("tdur", 0) / 1000) for one in tasks]
+    return [((task["ts"] + task["dur"] - begun["ts"]) / 1000, task.get("tdur", 0) / 1000) for task in tasks]
 
 
 def _blocking(tasks_ms: list[float]) -> float:
@@ -205,6 +207,6 @@ def _settled(page: Page, requests: list[Request]) -> dict[str, Any]:
 
 
 def _row(what: str, visits: list[Visit], field: str, unit: str) -> dict[str, Any]:
-    values = [getattr(one, field) for one in visits]
+    values = [getattr(visit, field) for visit in visits]
     middle, low, high = (round(float(use(values)), 3) for use in (np.median, min, max))
     return figure(what, unit, middle, len(values)) | {"low": low, "high": high}

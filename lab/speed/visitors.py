@@ -123,8 +123,8 @@ class Analyst(FastHttpUser):
 @events.quitting.add_listener  # type: ignore[untyped-decorator]  # locust says no types.
 def name_failures(environment: Any, **kwargs: Any) -> None:
     """Print each kind of failed request with its number."""
-    for one in environment.stats.errors.values():
-        print(f"{one.occurrences} failed: {one.name}, {one.error}")
+    for error in environment.stats.errors.values():
+        print(f"{error.occurrences} failed: {error.name}, {error.error}")
 
 
 def _tile(longitude: float, latitude: float, zoom: int) -> tuple[float, float]:

@@ -128,7 +128,7 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     pairs = [(item.pk, message.pk) for message, items in zip(made, by_address.values(), strict=True) for item in items]
     if pairs:
         with connection.cursor() as cursor:
-            cursor.execute(_PUT_INTO, [list(one) for one in zip(*pairs, strict=True)])
+            cursor.execute(_PUT_INTO, [list(pair) for pair in zip(*pairs, strict=True)])
     return len(made)
 
 
@@ -154,7 +154,7 @@ def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     """Return the common reason of most news items, new data or a new model; None if there is none."""
     # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
     # data: most were last detected in data that had not been searched before.
-    alerts = {one.transition.alert_id for one in news if one.transition.actor == "automatic"}
+    alerts = {item.transition.alert_id for item in news if item.transition.actor == "automatic"}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
     before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))
     task = OuterRef("scan__prediction__run__model_version__task")
@@ -163,7 +163,7 @@ def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     )
     last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
     again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
-    least = MOST * len({one.transition.alert_id for one in news})
+    least = MOST * len({item.transition.alert_id for item in news})
     if again.count(True) > least:
         return Burst.NEW_MODEL
     return Burst.NEW_DATA if again.count(False) > least else None

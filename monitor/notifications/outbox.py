@@ -124,7 +124,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
         endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
         message_mark_sent(message=message)
-        if any(one.subscription.bounces for one in message.news):
+        if any(item.subscription.bounces for item in message.news):
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Refused):
         message_retry(message=message, error=outcome.reason)
@@ -241,5 +241,5 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         return message.account is not None and bool(visits_coming(visitor=message.account))
     if message.endpoint:
         return endpoints.is_still_needed(message=message, endpoint=message.endpoint)
-    message.news = [one for one in message.news if not endpoints.is_overtaken(one.transition)]
+    message.news = [item for item in message.news if not endpoints.is_overtaken(item.transition)]
     return bool(message.news)

@@ -158,7 +158,7 @@ class _Round:
         try:
             self.channel = self.channel or base.channel_open(name=self.name)
             self.channel.read_ahead(batch)
-            concerned_read(news=[one for message in batch for one in message.news])
+            concerned_read(news=[item for message in batch for item in message.news])
             endpoints.news_read(messages=[message for message in batch if message.server])
         except LookupError:
             return  # each of them is put off

@@ -84,8 +84,8 @@ def _sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, 
             "template": channel.section,
             "script": channel.script,
             "endpoints": [
-                (one, _state(one), endpoints.deliveries(endpoint=one))
-                for one in endpoints.endpoints_of(channel=name, **owner)
+                (endpoint, _state(endpoint), endpoints.deliveries(endpoint=endpoint))
+                for endpoint in endpoints.endpoints_of(channel=name, **owner)
             ],
             **(channel.shown() or {}),
             **shown.get(name, {}),

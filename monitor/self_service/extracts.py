@@ -30,7 +30,7 @@ class ExtractForm(EmailForm, WhereForm):
     """Form of an area, the kind of file and a mail address; it counts the points of the area."""
 
     name = sites = None  # type: ignore[assignment]  # Django's way to leave a field out
-    where = forms.ChoiceField(choices=[one for one in WHERE_WORDS if one[0] != "sites"])
+    where = forms.ChoiceField(choices=[word for word in WHERE_WORDS if word[0] != "sites"])
     file_format = forms.ChoiceField(
         choices=Extract.Format.choices, error_messages={"required": gettext_lazy("Choose a kind of file.")}
     )

@@ -178,7 +178,7 @@ class Watchdog(threading.Thread):
 
     def run(self) -> None:
         """End the process once a request is late."""
-        while not (late := [one for one in list(_clocks.values()) if one.stretch_seconds() > one.most_seconds]):
+        while not (late := [clock for clock in list(_clocks.values()) if clock.stretch_seconds() > clock.most_seconds]):
             time.sleep(CHECK_EVERY_SECONDS)
         _end_process(late)
 

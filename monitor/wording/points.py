@@ -64,13 +64,15 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return sentences on which data sets were searched together, and how many show the motion by themselves."""
     n = len(reasons)
-    names = ", ".join(f"{one['product']} ({DIRECTION_WORDS.get(one['track'], one['track'])})" for one in reasons)
+    names = ", ".join(
+        f"{reason['product']} ({DIRECTION_WORDS.get(reason['track'], reason['track'])})" for reason in reasons
+    )
     searched = ngettext(
         "%(n)s data set was looked at: %(names)s.",
         "%(n)s data sets were looked at together: %(names)s; their points follow in this order.",
         n,
     ) % {"n": n, "names": names}
-    n_seen = sum(one["seen"] for one in reasons)
+    n_seen = sum(reason["seen"] for reason in reasons)
     if n_seen == n:
         return [searched, _("Each of them shows the motion by itself.")]
     if n_seen == 0:

@@ -7,13 +7,9 @@ declare module "terra-draw";
 declare module "terra-draw-maplibre-gl-adapter";
 declare module "uplot";
 declare var Plotly: LibraryObject;
-// Of Dash and its React.
+// Of Dash.
 declare var DashRenderer: LibraryObject;
-declare var React: LibraryObject;
 declare var dash_clientside: LibraryObject;
-declare var dash_component_api: LibraryObject;
-declare var dash_core_components: LibraryObject;
-declare var dash_html_components: LibraryObject;
 type LibraryObject = any; // a map, a chart or a popup of a library, whose own documents describe it
 
 // A page's elements: which exist, and of which kind, is decided by its template, and held by the tests in a browser.

@@ -1,93 +1,47 @@
 """A geologist at the desk: comes from the map, looks at attributes, groups and two tracks, and goes back to the map."""
 
-import json
 import re
-from datetime import date
 
-import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
-from plotly.io.json import to_json_plotly
 
 from detection.models import Alert
-from ml.statistics.profile import Bins
-from monitor.pages.desk import drawings
+from monitor.pages.desk import views
 from tests.e2e.browsers import fits, wait_for_map
 
 CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot")?.data?.[1].y.filter(Boolean).length"""
-PAINTED = """() => [...document.querySelectorAll(".desk-figure canvas")].map((canvas) => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const isColoured = (i) => Math.max(...data.subarray(i, i + 3)) - Math.min(...data.subarray(i, i + 3)) > 60;
-  return [...Array(data.length / 4).keys()].filter((pixel) => isColoured(4 * pixel)).length;
-})"""
-RECORD = """() => {
-  window.drawn = { fillText: [], arc: [] };
-  const pen = CanvasRenderingContext2D.prototype;
-  for (const [name, calls] of Object.entries(window.drawn)) {
-    const draw = pen[name];
-    pen[name] = function (...given) {
-      calls.push(given);
-      return draw.apply(this, given);
-    };
-  }
-}"""
-DRAW = """async (figure) => {
-  const { drawStill } = await import("gmm/desk-still");
-  const box = document.body.appendChild(document.createElement("div"));
-  box.style.cssText = "width: 600px; height: 270px";
-  drawn.fillText.length = 0;
-  drawStill(box, figure);
-  return drawn.fillText.map(([text]) => text);
-}"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def reach_for(page: Page, name: str, part: str) -> None:
-    """Move the mouse over a chart, and wait for a part of what Plotly draws."""
-    page.locator(f"#{name}").hover()
+def drawn(page: Page, name: str, part: str) -> None:
+    """Wait for a part of a chart or a map."""
     expect(page.locator(f"#{name} {part}").first).to_be_attached()
 
 
-def stills(page: Page) -> None:
-    """Wait until every chart shows coloured marks; axes, grids and words are grey."""
-    expect(page.locator(".desk-figure canvas").first).to_be_attached()
-    page.wait_for_function(f"() => ({PAINTED})().every((n) => n > 20)")
+def all_drawn(page: Page) -> None:
+    """Wait until every chart shows marks."""
+    expect(page.locator(".dash-graph").first).to_be_attached()
+    expect(page.locator(".dash-graph:not(:has(.overplot :is(path, image)))")).to_have_count(0)
 
 
-def test_charts_are_seen_at_once_and_their_library_comes_when_a_reader_reaches_for_one(
-    page, live_server, watched_region
-):
+def test_charts_are_drawn_at_once_by_our_own_file_of_plotly_and_heed_the_mouse(page, live_server, watched_region):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{live_server.url}/workbench/")
-    expect(page.locator(".desk-figure canvas")).to_have_count(3)
-    stills(page)
+    expect(page.locator(".dash-graph")).to_have_count(3)
+    all_drawn(page)
     wait_for_map(page)
-    assert not [url for url in asked if "plotly" in url]
-    reach_for(page, "series", ".scatterlayer .trace")
-    expect(page.locator(".desk-figure canvas")).to_have_count(2)
+    assert [url for url in asked if re.search(r"plotly|polyfill|_dash-component-suites", url)] == [
+        f"{live_server.url}/static/{views.CHARTS}"
+    ]
+    bars = page.locator("#histogram .trace.bars").first.locator(".point path")
+    heights = bars.evaluate_all("(all) => all.map((one) => one.getBBox().height)")
+    page.mouse.click(*on(bars.nth(heights.index(max(heights))), 0.5, 0.5))
+    expect(page.locator("#choice-words")).to_contain_text("chosen: ")
     page.emulate_media(color_scheme="dark")
+    expect(page.locator("#choice-words")).to_have_text("Nothing chosen yet.")
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
-    stills(page)
-
-
-def test_the_axes_of_a_still_fit_its_values(page, live_server):
-    page.add_init_script(f"({RECORD})()")
-    page.goto(f"{live_server.url}/workbench/?tab=benchmarks")
-    stills(page)
-    still = page.evaluate("drawn")
-    ticks = [(float(text.replace("−", "-")), x) for text, x, _ in still["fillText"] if re.fullmatch(r"−?[\d.]+", text)]
-    (low, left), (high, right) = ticks[-2:]
-    reach_for(page, "figures", ".scatterlayer path.point")
-    values = page.evaluate("document.querySelector('#figures .js-plotly-plot').data[0].x")
-    expected = [left + (value - low) / (high - low) * (right - left) for value in values]
-    assert [x for x, *_ in still["arc"][-len(values) :]] == pytest.approx(expected, abs=1)
-
-    along = Bins(np.array([500.0, 1500.0]), *np.zeros((3, 2)), np.array([9, 9]))
-    days = [date(year, 7, 1) for year in range(2016, 2022)]
-    figure = drawings.strip(along, days, np.ones((len(days), 2)), 2.0)
-    written = page.evaluate(DRAW, json.loads(to_json_plotly(figure)))
-    assert {text for text in written if re.fullmatch(r"\d{4}", text)} == {f"{year}" for year in range(2016, 2022)}
+    all_drawn(page)
 
 
 def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_server, watched_region):
@@ -97,8 +51,8 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.get_by_role("link", name="Open in the workbench").click()
     expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
     expect(page.locator("#extent")).to_contain_text("points")
-    reach_for(page, "histogram", ".bars path")
-    reach_for(page, "series", ".scatterlayer .trace")
+    drawn(page, "histogram", ".bars path")
+    drawn(page, "series", ".scatterlayer .trace")
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
     wait_for_map(page)
     assert fits(page)
@@ -111,8 +65,8 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page).to_have_url(re.compile("area="))
 
     page.get_by_role("link", name="Cross-plot").click()
-    stills(page)
-    reach_for(page, "relation", ".xtick text")
+    all_drawn(page)
+    drawn(page, "relation", ".xtick text")
     page.get_by_label("Across").select_option("height")
     expect(page).to_have_url(re.compile("x=height"))
     expect(page.get_by_role("heading", name="Velocity against Height")).to_be_visible()
@@ -121,21 +75,21 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page.get_by_label("Across")).to_have_value("coherence")
 
     page.get_by_role("link", name="Profile and time").click()
-    stills(page)
-    reach_for(page, "along", ".scatterlayer path.point")
+    all_drawn(page)
+    drawn(page, "along", ".scatterlayer path.point")
     page.get_by_role("link", name="Up and east").click()
-    expect(page.locator("#up canvas")).to_be_attached()
-    stills(page)
+    drawn(page, "up", "canvas")
+    all_drawn(page)
     page.get_by_role("link", name="Two data sets").click()
-    expect(page.locator("#differences canvas")).to_be_attached()
-    stills(page)
+    drawn(page, "differences", "canvas")
+    all_drawn(page)
     page.get_by_role("link", name="Groups of series").click()
-    stills(page)
-    reach_for(page, "shapes", ".scatterlayer .trace")
+    all_drawn(page)
+    drawn(page, "shapes", ".scatterlayer .trace")
     assert fits(page)
     page.get_by_role("link", name="Benchmarks").click()
-    stills(page)
-    reach_for(page, "figures", ".scatterlayer path.point")
+    all_drawn(page)
+    drawn(page, "figures", ".scatterlayer path.point")
     page.go_back()
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
@@ -216,7 +170,6 @@ def test_on_a_phone_a_swipe_over_a_chart_scrolls_the_page_and_chooses_nothing(op
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     said = page.locator("#choice-words")
     for name in ("histogram", "cross"):
-        page.locator(f".desk-chart:has(#{name})").focus()  # makes a still a chart
         chart = page.locator(f"#{name} .nsewdrag")
         assert any(scrolls(page, chart) for _ in TRIES)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
@@ -233,7 +186,6 @@ def test_on_a_phone_a_tap_chooses_the_points_under_a_finger(open_page, watched_r
     page.goto("/workbench/")
     expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()  # the sheet is linked
     for name in ("cross", "histogram"):
-        page.locator(f".desk-chart:has(#{name})").focus()  # makes a still a chart
         chart = page.locator(f"#{name} .nsewdrag")
         expect(chart).to_be_attached()
         if name == "cross":
@@ -243,9 +195,3 @@ def test_on_a_phone_a_tap_chooses_the_points_under_a_finger(open_page, watched_r
     for across, up in ((0.3, 0.1), (0.85, 0.9), (0.6, 0.5)):  # wherever a finger meets a column, also above its bars
         tapped = values[0] + across * (values[1] - values[0])
         assert any(chooses(page, chart, across, up, SAYS_NEAR, [tapped, finger]) for _ in TRIES)
-    page.reload()
-    expect(page.get_by_role("button", name="Box", exact=True)).to_be_attached()
-    expect(page.locator("#histogram canvas")).to_be_attached()
-    expect(page.locator("#choice-words")).to_have_text("Nothing chosen yet.")
-    still = page.locator("#histogram")  # a still that is tapped becomes a chart, and the tap counts
-    assert any(chooses(page, still, 0.5, 0.5, SAYS_ANYTHING) for _ in TRIES)

@@ -88,12 +88,19 @@ def test_a_start_compresses_only_static_files_that_changed(tmp_path):
     assert compress(str(script)) == []
     os.utime(script, (1, 1))
     assert compress(str(script)) == [f"{script}.gz"]
+    large = tmp_path / "vendor" / "plotly.js" / "plotly.min.js"
+    large.parent.mkdir(parents=True)
+    large.write_text(script.read_text())
+    assert compress(str(large)) == [f"{large}.br", f"{large}.gz"]
+    assert compress(str(large)) == []
 
 
 def test_of_dash_only_what_browsers_load_is_collected():
     names = [name for name, _ in DashFiles().list(None)]
-    assert "dash_renderer.min.js" in {name.rpartition("/")[2] for name in names}
-    assert not [name for name in names if name.endswith((".map", ".dev.js", ".py"))]
+    assert {"dash_renderer.min.js", "dash_core_components.js", "async-graph.js"} <= {
+        name.rpartition("/")[2] for name in names
+    }
+    assert not [name for name in names if name.endswith((".map", ".dev.js", ".py")) or "mathjax" in name]
 
 
 def test_the_broker_is_redis_unless_another_is_named():

@@ -11,8 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKEN = re.compile(r'^take (\S+) "\$(\w+)" (.+)$', re.MULTILINE)
-# a registry: packs what lies under $PACKAGES/NAME
+# a registry: packs what lies under $PACKAGES/NAME, and installs a tool that builds the file of Plotly that we have
 NPM = """#!/bin/sh
+if [ "$1" = install ]; then
+  mkdir -p "$4/node_modules/.bin"
+  printf '#!/bin/sh\ncat >/dev/null; cp "$PACKAGES/plotly.js/plotly.min.js" .' >"$4/node_modules/.bin/esbuild"
+  exec chmod +x "$4/node_modules/.bin/esbuild"
+fi
 name=${3%@*}
 tar -czf "$name-${3##*@}.tgz" -C "$PACKAGES" --transform "s,^$name,package," "$name"
 """

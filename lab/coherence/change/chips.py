@@ -65,7 +65,7 @@ class PairCoherence(NamedTuple):
 def series_of(files: Sequence[tuple[date, Path]]) -> tuple[list[date], Float32]:
     """Read the images of a burst: dates, and power (dates, rows, cols)."""
     sources = [open_pair(path, path) for _, path in files]
-    return [day for day, _ in files], np.stack([one.read(Window(0, 0, *one.shape))[0] for one in sources])
+    return [day for day, _ in files], np.stack([source.read(Window(0, 0, *source.shape))[0] for source in sources])
 
 
 def seen_of(days: Sequence[date], power: Float32, method: str, first: int = 0) -> list[PairCoherence]:
@@ -189,8 +189,8 @@ def chosen(places: Sequence[Judged], found: Float64) -> tuple[float, float]:
 
 def by_date(series: Sequence[Shares]) -> Float64:
     """Return the mean over all series with a value on a date, (dates,): the series share the weather of each date."""
-    dates = sorted({day for one in series for day in one})
-    return np.array([np.mean([one[day] for one in series if day in one]) for day in dates])
+    dates = sorted({day for by_day in series for day in by_day})
+    return np.array([np.mean([by_day[day] for by_day in series if day in by_day]) for day in dates])
 
 
 def evaluate(method: str, places: int) -> dict[str, Interval]:

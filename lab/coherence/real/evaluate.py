@@ -100,7 +100,7 @@ def blocks_of(pair: RealPair, coherence: Float32, sigma: Float32) -> list[Block]
 
 def _cut(shape: tuple[int, ...], n: int) -> list[tuple[slice, slice]]:
     edges = [np.linspace(0, size, n + 1).astype(int) for size in shape]
-    spans = [[slice(first, last) for first, last in pairwise(one)] for one in edges]
+    spans = [[slice(first, last) for first, last in pairwise(edge)] for edge in edges]
     return [(rows, cols) for rows in spans[0] for cols in spans[1]]
 
 

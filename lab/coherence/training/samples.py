@@ -100,7 +100,7 @@ class Samples:
             facts_in(row, stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
             for row, log_power in zip(sample.numbers, sample.log_power, strict=True)
         ]
-        rows = [(one.transpose() if flips[2] else one).row() for one in facts]
+        rows = [(fact.transpose() if flips[2] else fact).row() for fact in facts]
         return sample.tensors() | {"facts": torch.tensor(rows)}
 
 

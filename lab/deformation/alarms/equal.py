@@ -163,9 +163,9 @@ def _shares(bowls: Sequence[Bowl], levels: Thresholds) -> dict[str, Interval]:
     for prefix in ("", "injected_"):
         keys = [f"{prefix}{shape}" for shape in SHAPES]
         units: dict[tuple[object, ...], list[tuple[int, bool]]] = defaultdict(list)
-        for one in bowls:
-            if one.key in keys:
-                units[one.unit].append((keys.index(one.key), one.limit >= levels(one.place)))
+        for bowl in bowls:
+            if bowl.key in keys:
+                units[bowl.unit].append((keys.index(bowl.key), bowl.limit >= levels(bowl.place)))
         rows = [np.array(values, dtype=np.float64) for values in units.values()]
         if rows:
             shares |= {key: bootstrap_over(rows, partial(_share, shape)) for shape, key in enumerate(keys)}

@@ -83,7 +83,7 @@ def _raised(probability: NDArray[np.float32], width: float, level: float) -> NDA
 def view_of(method: str, tracks: Sequence[PointCloud]) -> View:
     """Run a method once on some tracks."""
     config: Any = CONFIGS[method]()
-    widths = {one.name: WIDER * getattr(config, one.name) for one in fields(config) if "width" in one.name}
+    widths = {field.name: WIDER * getattr(config, field.name) for field in fields(config) if "width" in field.name}
     result = detect_all_with(tracks, replace(config, **widths))
     points = np.zeros(result.maps.probability.shape, dtype=np.int64)
     for track in tracks:

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Play, print and write; raise CommandError if a scenario took other steps than stated."""
         try:
-            chosen = [one for one in scenarios(options["folder"]) if options["only"] in {"", one.name}]
+            chosen = [scenario for scenario in scenarios(options["folder"]) if options["only"] in {"", scenario.name}]
         except ValueError as fault:
             raise CommandError(str(fault)) from fault
         if not chosen or not (options["suite"] or options["only"]):

@@ -116,7 +116,7 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 
 def _is_done_once(run: Run) -> bool:
     predictions = list(Prediction.objects.filter(run=run))
-    whole = [_sha256(one.raster) == one.raster_sha256 for one in predictions]
+    whole = [_sha256(prediction.raster) == prediction.raster_sha256 for prediction in predictions]
     return _state(run) == Run.State.SUCCEEDED and whole == [True]
 
 

@@ -46,7 +46,7 @@ def _fault(path: Path, size: int, changed_ns: int) -> str:
             return "its tiles are no vector tiles (MVT), or are packed otherwise than by gzip"
         try:
             root, metadata = (_read(file, *sections[name], packed) for name in ("root", "metadata"))
-            layers = {str(one["id"]) for one in json.loads(metadata)["vector_layers"]}
+            layers = {str(layer["id"]) for layer in json.loads(metadata)["vector_layers"]}
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as fault:
             return f"its directory or its metadata cannot be read ({type(fault).__name__})"
     if not root[:1].strip(b"\0"):

@@ -68,7 +68,7 @@ def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) 
 def _world() -> World:
     atlas = json.loads(WORLD.read_text())
     arcs, countries = atlas_arcs(atlas), atlas["objects"]["countries"]["geometries"]
-    land = [part for one in atlas["objects"]["land"]["geometries"] for part in _polygons(one, arcs)]
+    land = [part for atla in atlas["objects"]["land"]["geometries"] for part in _polygons(atla, arcs)]
     users = defaultdict(set)
     for number, country in enumerate(countries):
         for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
@@ -86,8 +86,8 @@ def _world() -> World:
 
 
 def _arcs_of(rings: Any) -> Iterator[int]:
-    for one in rings:
-        yield from [one] if isinstance(one, int) else _arcs_of(one)
+    for ring in rings:
+        yield from [ring] if isinstance(ring, int) else _arcs_of(ring)
 
 
 def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:

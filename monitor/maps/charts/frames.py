@@ -22,7 +22,9 @@ AT_START = 3  # known frames of a point whose mean is its zero
 
 def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
     """Return as JSON each point's displacement on each day since its first frames, whole mm or None. Raises Refusal."""
-    products = [one for one in selectors.products_over(area=view, layer=layer) if one.has_series][:MAX_PRODUCTS]
+    products = [product for product in selectors.products_over(area=view, layer=layer) if product.has_series][
+        :MAX_PRODUCTS
+    ]
     most = MAX_POINTS // max(1, len(products))
     found = [selectors.points_in_view(product=product, area=view, most=most) for product in products]
     parts = [one for one in found if one.pids]

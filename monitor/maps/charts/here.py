@@ -214,7 +214,7 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
 
 def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
     """Return the charts of the first tracks with a series, for `shared/_series.html`."""
-    shown = [one.trace for one in here.tracks if one.trace.product.component in AHEAD and len(one.trace.dates)]
+    shown = [track.trace for track in here.tracks if track.trace.product.component in AHEAD and len(track.trace.dates)]
     return curves(None, [{"product": one.product, "series": _series(one)} for one in shown[:most]], [])
 
 
@@ -237,9 +237,9 @@ def here_body(here: Here) -> dict[str, object]:
         for track in here.tracks
     ]
     alerts = [
-        {"distance_m": round(one.distance_m), "where": one.where}
-        | {name: getattr(one.card, name) for name in ("code", "url", "kind_label", "brief", "state_label")}
-        for one in here.alerts
+        {"distance_m": round(alert.distance_m), "where": alert.where}
+        | {name: getattr(alert.card, name) for name in ("code", "url", "kind_label", "brief", "state_label")}
+        for alert in here.alerts
     ]
     return {
         "latitude": here.latitude,

@@ -81,7 +81,7 @@ def curves(motion: Any, series: Sequence[Mapping[str, Any]], views: Sequence[dic
     """Return charts: motion relative to the surroundings, else mean series by data set or speeds by pair of images."""
     if motion:
         return [_of_motion(motion)]
-    return [_of_product(**one) for one in series] or [_of_speeds(view) for view in views]
+    return [_of_product(**values) for values in series] or [_of_speeds(view) for view in views]
 
 
 def _of_motion(motion: Any) -> dict[str, Any]:
@@ -134,7 +134,9 @@ def gauge_charts(
     gauges: Sequence[Mapping[str, Any]], ends: tuple[date, date], changed_on: date
 ) -> list[dict[str, Any]]:
     """Return a chart of each gauge of a place, on the time axis of the place's curve, with the day of its change."""
-    return [_of_gauge(one, ends, changed_on) for one in gauges if any(value is not None for value in one["means"])]
+    return [
+        _of_gauge(gauge, ends, changed_on) for gauge in gauges if any(value is not None for value in gauge["means"])
+    ]
 
 
 def _of_gauge(gauge: Mapping[str, Any], ends: tuple[date, date], changed_on: date) -> dict[str, Any]:
@@ -203,7 +205,7 @@ def histogram_chart(values: Sequence[float]) -> dict[str, Any]:
             {"x": round(LEFT + pitch * at, 1), "y": y(n), "width": round(pitch - 1, 1), "height": base - y(n)}
             for at, n in enumerate(counts)
         ],
-        "x_ticks": [{"at": round(LEFT + pitch * at, 1), "label": short(one)} for at, one in enumerate(limits)],
+        "x_ticks": [{"at": round(LEFT + pitch * at, 1), "label": short(limit)} for at, limit in enumerate(limits)],
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
         "label_at": base + 16,
     }

@@ -111,8 +111,8 @@ def picture(
     def place(x: float, y: float) -> tuple[float, float]:
         return (x - west) * factor, (north - y) * factor
 
-    for one in pointers:
-        _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
+    for pointer in pointers:
+        _point(draw, *place(pointer.x_m, pointer.y_m), pointer.bearing_deg)
     rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:

@@ -126,7 +126,7 @@ def _curve(chart: Mapping[str, Any], top: int) -> list[Shape]:
 
 def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Product | None) -> list[Shape]:
     """Return dots by colour token: the mean rate of each cell, positions in cells."""
-    shown = next((one for one in detections if one.scan.prediction.run.product), None)
+    shown = next((detection for detection in detections if detection.scan.prediction.run.product), None)
     if shown is None or alert.extent != Extent.LOCAL:
         return []
     source = product or promised(shown.scan.prediction.run.product)

@@ -97,8 +97,8 @@ def place_plan(
         *_ground(frame, simulated),
         *_context(frame, simulated),
         *plans.drawn(frame, "circle", [circle]),
-        *(one._replace(css="dots dots--edge") for one in dots),
-        *(one._replace(css=f"dots {one.css}") for one in dots),
+        *(dot._replace(css="dots dots--edge") for dot in dots),
+        *(dot._replace(css=f"dots {dot.css}") for dot in dots),
         plans.Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
     ]
     return _plan(frame, _("The points around this place"), shapes, [], simulated), full
@@ -177,10 +177,10 @@ def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
 def _context(frame: plans.Frame, simulated: bool, skip: float = 0.0) -> list[plans.Shape]:
     """Draw the layers that a frame of this width shows. skip: km; leave out those of frames up to this width."""
     return [
-        one
+        plan
         for css, table, column, condition, widest_km in LAYERS
         if skip < widest_km >= frame.width_km
-        for one in plans.drawn(frame, css, _shapes(frame, table, column, condition, simulated))
+        for plan in plans.drawn(frame, css, _shapes(frame, table, column, condition, simulated))
     ]
 
 

@@ -174,9 +174,9 @@ def _still_mm_yr(detection: Detection, product: Product) -> float:
     """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
     if detection.extent != Extent.LOCAL:
         return 0.0
-    for one in detection.reasons:
-        if one.get("product") == product.name and (one.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
-            return float(one["around_mm_yr"])
+    for reason in detection.reasons:
+        if reason.get("product") == product.name and (reason.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
+            return float(reason["around_mm_yr"])
     return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
 
 

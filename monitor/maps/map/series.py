@@ -87,7 +87,7 @@ def alert_body(alert: Alert) -> dict[str, object]:
 
 def changes_body(product: Product, changes: Iterable[DatedChange]) -> list[dict[str, object]]:
     """Return the changes found in a product's series as JSON, each with a sentence."""
-    rows = [one.as_dict() for one in changes]
+    rows = [change.as_dict() for change in changes]
     return [row | {"sentence": what_changed(product.component, row)} for row in rows]
 
 

@@ -106,7 +106,7 @@ def raster_group(prediction: Prediction) -> tuple[str, str] | None:
 
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """Describe the newest of an alert's rasters from image pairs, for its small map; None if it has none."""
-    of_pairs = [(pair, one) for one in predictions if (pair := one.run.pair)]
+    of_pairs = [(pair, prediction) for prediction in predictions if (pair := prediction.run.pair)]
     if not of_pairs:
         return None
     pair, newest = max(of_pairs, key=lambda row: (promised(row[0].secondary.acquired_at), row[1].pk))
@@ -265,7 +265,9 @@ def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> l
         .annotate(last=last_date("run__product__dates"))
         .filter(last__year=int(year[1]), run__product__footprint__intersects=box)
     )
-    return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in predictions]
+    return [
+        RasterSource(prediction.raster, f"{prediction.pk} {prediction.raster_sha256}") for prediction in predictions
+    ]
 
 
 def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
@@ -278,7 +280,7 @@ def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | 
         .order_by("newer_id", "-updated_at")
         .distinct("newer_id")
     )
-    return [RasterSource(one.raster, f"{one.pk} {one.updated_at}") for one in changes]
+    return [RasterSource(change.raster, f"{change.pk} {change.updated_at}") for change in changes]
 
 
 def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
@@ -299,7 +301,11 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list
         .distinct("run__pair_id")
     )
     chosen = _one_polarisation(
-        [(pair.reference, pair.secondary.acquired_at, one) for one in predictions if (pair := one.run.pair)]
+        [
+            (pair.reference, pair.secondary.acquired_at, prediction)
+            for prediction in predictions
+            if (pair := prediction.run.pair)
+        ]
     )
     return [
         RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))

@@ -99,7 +99,7 @@ def visibilities_in(regions: Mapping[int, GEOSGeometry]) -> dict[int, Visibility
         return {}
     around = MultiPolygon([geos(part) for region in regions.values() for part in box_around(region).geoms], srid=4326)
     predictions = list(_latest(Q(run__product__footprint__intersects=around)))
-    tree = STRtree([from_wkb(promised(one.run.product).footprint.wkb.tobytes()) for one in predictions])
+    tree = STRtree([from_wkb(promised(prediction.run.product).footprint.wkb.tobytes()) for prediction in predictions])
     outlines = [from_wkb(region.wkb.tobytes()) for region in regions.values()]
     here: dict[int, list[Prediction]] = {pk: [] for pk in regions}
     pks = list(regions)
@@ -115,7 +115,7 @@ def _latest(here: Q) -> QuerySet[Prediction]:
 def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) -> Visibility | None:
     if not 0 < len(predictions) <= MAX_RASTERS:
         return None
-    products = [promised(one.run.product) for one in predictions]
+    products = [promised(prediction.run.product) for prediction in predictions]
     grounds = [part for product in products for part in product.footprint]
     outline = MultiPolygon(grounds, srid=4326) if region is None else region
     return Visibility(*_shares(outline, predictions), max(product.dates[-1] for product in products))
@@ -161,7 +161,10 @@ def visibility_words(found: Visibility, scope: Scope, with_day: bool = True) -> 
 
 def _shares(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
     """Return `unseen` and `noticed_mm_yr` of Visibility, cached, because computing them opens every raster."""
-    parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
+    parts = [
+        region.wkb.tobytes(),
+        *(f"{prediction.pk} {prediction.raster_sha256}".encode() for prediction in predictions),
+    ]
     key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
     shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
     return promised(shares)
@@ -173,8 +176,8 @@ def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tupl
     cell = max(east - west, north - south) / CELLS
     rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))
     smallest: Float32 = np.full((rows, cols), np.nan, dtype=np.float32)
-    for one in predictions:
-        source = RasterSource(one.raster, one.raster_sha256)
+    for prediction in predictions:
+        source = RasterSource(prediction.raster, prediction.raster_sha256)
         values = read_source(
             source, lambda dataset: window_values(dataset, LAYER.bands, 3857, outline.bounds, (rows, cols))
         )

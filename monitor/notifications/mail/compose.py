@@ -56,13 +56,13 @@ class Composer:
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
         """Read the alerts and regions of the digests among these messages, in a fixed number of queries."""
         digests = [one for one in messages if one.kind in DIGESTS and one.news]
-        subscriptions = {one.subscription_id for message in digests for one in message.news}
+        subscriptions = {item.subscription_id for message in digests for item in message.news}
         regions = Subscription.objects.filter(pk__in=subscriptions).values_list("pk", "region")
         self._visibilities = visibilities_in(dict(regions)) if subscriptions else {}
         by_language: dict[str, list[Alert]] = defaultdict(list)
         for message in digests:
             language = message.news[-1].subscription.language
-            by_language[language] += [one.transition.alert for one in message.news]
+            by_language[language] += [item.transition.alert for item in message.news]
         for language, alerts in by_language.items():
             with translation.override(language):
                 self._cards.read_ahead(alerts)
@@ -86,7 +86,7 @@ class Composer:
             return letters.LETTERS[kind](message)
         if kind == Kind.VISITS:
             visits = visits_coming(visitor=promised(message.account))
-            cards = alert_cards([one.review.alert for one in visits])
+            cards = alert_cards([visit.review.alert for visit in visits])
             return letters.visits_mail(message, list(zip(visits, cards, strict=True)))
         if kind == Kind.BULLETIN:
             bulletin = promised(message.bulletin)
@@ -95,7 +95,7 @@ class Composer:
         if kind == Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=message.key, subscriptions=list(silent))
-        subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
+        subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return self._digest(message, subscriptions, sites)
@@ -146,7 +146,7 @@ class Composer:
             first, *others = regions[alert].values()
             taken = tuple(happened[pk] for pk in sorted(happened))
             item = letters.AlertNews(
-                self._cards(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others))
+                self._cards(taken[-1].alert), taken, tuple(dict.fromkeys(other.label for other in others))
             )
             places.setdefault(first.pk, (first, []))[1].append(item)
         return [letters.RegionNews(one, items, self._unseen_in(one)) for one, items in places.values()]
@@ -159,8 +159,8 @@ class Composer:
 
     def _burst(self, news: list[Notification]) -> Burst | None:
         """Return the common reason of news about many places, else None; computed once for the same news."""
-        steps = frozenset(one.transition_id for one in news)
-        many = len({one.transition.alert_id for one in news}) > MANY_PLACES
+        steps = frozenset(item.transition_id for item in news)
+        many = len({item.transition.alert_id for item in news}) > MANY_PLACES
         return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None
 
     def unseen_around(self, alert: Alert) -> str:

@@ -193,7 +193,7 @@ LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # l
 
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
     """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
-    places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
+    places = [(subscription.label, visibility_sentence(subscription.region)) for subscription in subscriptions]
     return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
 
 
@@ -208,8 +208,8 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
     regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
     names, picture = listed([one.name for one in regions]), None
     if regions:
-        places = [one for region in regions for one in region.places]
-        outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in places]
+        places = [place for region in regions for place in region.places]
+        outlines = [(place.number, place.place["kind"], shape(place.place["outline"])) for place in places]
         picture = _inline("bulletin", f"{bulletin.pk}", plan_png(outlines_plan(names, outlines, bulletin.simulated)))
     context = {
         "headline": bulletin_words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
@@ -273,7 +273,7 @@ def to_reader(
 ) -> EmailMultiAlternatives:
     """Return a draft as the mail to one reader. words: texts for blanks other than labels, stop and manage, by name."""
     # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
-    stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(one.pk for one in subscriptions)))
+    stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(subscription.pk for subscription in subscriptions)))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     words = (words or {}) | {
         "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),
@@ -303,7 +303,7 @@ def _part(label: str, place: RegionNews, many: bool, draw: Drawer) -> Part:
 
 
 def _item(news: AlertNews, draw: Drawer) -> Item:
-    card, happened = news.card, " ".join(what_happened(one) for one in news.steps)
+    card, happened = news.card, " ".join(what_happened(step) for step in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
     picture = None if card.state == "rejected" else draw(news.steps[-1].alert, card)
     return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture)
@@ -372,7 +372,7 @@ def _draft(name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | No
     subject, text, html = (
         get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
-    shown = [one for one in pictures if one]
+    shown = [picture for picture in pictures if picture]
     return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, pictures=shown)
 
 

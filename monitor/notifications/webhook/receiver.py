@@ -12,4 +12,4 @@ def is_genuine(headers: dict[str, str], body: bytes, secret: str) -> bool:
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     wanted = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
-    return any(hmac.compare_digest(wanted, one) for one in headers["webhook-signature"].split())
+    return any(hmac.compare_digest(wanted, header) for header in headers["webhook-signature"].split())

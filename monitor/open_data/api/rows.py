@@ -65,7 +65,7 @@ def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
 def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
     """Return the fields of a schema: those in `own`, and each other one from the first source that has it."""
     return {
-        name: own[name] if name in own else getattr(next(one for one in sources if hasattr(one, name)), name)
+        name: own[name] if name in own else getattr(next(source for source in sources if hasattr(source, name)), name)
         for name in schema.model_fields
     }
 

@@ -74,7 +74,7 @@ class Catalogue(NamedTuple):
 
 
 def _by_name(*collections: Collection) -> dict[str, Collection]:
-    return {one.name: one for one in collections}
+    return {collection.name: collection for collection in collections}
 
 
 CATALOGUES = {
@@ -108,8 +108,8 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
         "/conformance": _get("conformance", "Which standards are followed", CONFORMANCE),
         "/collections": _get("collections", "Collections", LISTED),
     }
-    for one in catalogue.collections.values():
-        paths |= _paths(one, [] if catalogue.stac else SYSTEM_PARAMETERS)
+    for collection in catalogue.collections.values():
+        paths |= _paths(collection, [] if catalogue.stac else SYSTEM_PARAMETERS)
     if catalogue.stac:
         wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)

@@ -152,7 +152,7 @@ def geojson(shape: Point | Polygon | MultiPolygon) -> dict[str, Any]:
 
 
 def _rounded(numbers: Any) -> Any:
-    return round(numbers, DIGITS) if isinstance(numbers, float) else [_rounded(one) for one in numbers]
+    return round(numbers, DIGITS) if isinstance(numbers, float) else [_rounded(number) for number in numbers]
 
 
 def box(shape: GEOSGeometry) -> list[float]:

@@ -184,8 +184,8 @@ def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
 
     If fields are named, the named and the usual ones are asked for; otherwise all.
     """
-    named = [one.lstrip("+") for one in fields if not one.startswith("-")]
-    unwanted = {one[1:] for one in fields if one.startswith("-")}
+    named = [field.lstrip("+") for field in fields if not field.startswith("-")]
+    unwanted = {field[1:] for field in fields if field.startswith("-")}
     kept = {*USUAL_FIELDS, *named} if named else set()
     inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept member
 

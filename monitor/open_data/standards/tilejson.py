@@ -41,7 +41,7 @@ SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sam
 def index(request: HttpRequest) -> JsonResponse:
     """Return every layer with the address of its TileJSON."""
     vectors = [("points", one.name, str(one.label)) for one in layers_available()]
-    vectors += [("context", one.kind, str(one.label)) for one in _overlays()]
+    vectors += [("context", overlay.kind, str(overlay.label)) for overlay in _overlays()]
     vectors += [("base", name, document["name"]) for name, document in _base().items()]
     rasters = [
         (layer.name, group.key, f"{layer.label}, {group.label}")
@@ -58,7 +58,7 @@ def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
     """Return the TileJSON of a layer of points, of context or of the base map."""
     layers: dict[tuple[str, str], Document] = {
         **{("points", one.name): _of_points(one) for one in layers_available() if one.name == layer},
-        **{("context", one.kind): _of_context(one) for one in _overlays() if one.kind == layer},
+        **{("context", overlay.kind): _of_context(overlay) for overlay in _overlays() if overlay.kind == layer},
         **{("base", name): document for name, document in _base().items()},
     }
     return _answer(request, layers.get((source, layer)))
@@ -110,7 +110,7 @@ def _base() -> dict[str, Document]:
     known: dict[str, Document] = {}
     if version := ground_version():
         rows = ContextLayer.objects.filter(kind__in=KINDS)
-        layers = [{"id": one.name, "fields": _fields(one.columns)} for one in GROUND_LAYERS]
+        layers = [{"id": layer.name, "fields": _fields(layer.columns)} for layer in GROUND_LAYERS]
         name = "Land, waters, roads and places"
         known["ground"] = _of_vectors(name, f"ground/{XYZ}?v={version}", rows, GROUND, DEEPEST_GROUND, layers)
     if (finest := heights_zoom()) is not None:

@@ -71,7 +71,7 @@ def alarms_mail(*, to: list[str]) -> None:
     if any(news) and news_mail(news=news, to=to):
         now = database_now()
         Alarm.objects.filter(pk__in=[one.pk for one in (*news.opened, *news.still)]).update(mailed_at=now)
-        Alarm.objects.filter(pk__in=[one.pk for one in news.ended]).update(end_mailed_at=now)
+        Alarm.objects.filter(pk__in=[item.pk for item in news.ended]).update(end_mailed_at=now)
 
 
 def news_mail(*, news: News, to: list[str]) -> bool:
@@ -120,7 +120,7 @@ def _record_right(alarm: Alarm) -> None:
 
 def _subject(news: News) -> str:
     wrong = [one.condition for one in (*news.opened, *news.still)]
-    over = [one.condition for one in news.ended]
+    over = [item.condition for item in news.ended]
     parts = [f"needs attention: {', '.join(wrong)}"] if wrong else []
     parts += [f"right again: {', '.join(over)}"] if over else []
     return f"{settings.SITE.name} {'; '.join(parts)}"

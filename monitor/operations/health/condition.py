@@ -54,7 +54,9 @@ def examine(conditions: Iterable[Condition]) -> list[Report]:
     """Check conditions in their order; without a database, those that need one are left out."""
     reports: list[Report] = []
     for condition in conditions:
-        if not (condition.needs_database and any(one.wrong for one in reports if one.condition.name == "database")):
+        if not (
+            condition.needs_database and any(report.wrong for report in reports if report.condition.name == "database")
+        ):
             reports.append(_examined(condition))
     return reports
 

@@ -81,7 +81,7 @@ def _of_database() -> Iterator[Metric]:
     words = "Since the newest product or image was loaded."
     yield _gauge("newest_data_age_seconds", words, selectors.newest_data_ages(), "kind")
     wrong = set(alarms.alarms_open().values_list("condition", flat=True))
-    states = {one.name: one.name in wrong for one in CONDITIONS if one.alarms}
+    states = {condition.name: condition.name in wrong for condition in CONDITIONS if condition.alarms}
     yield _gauge("alarm_open", "Whether something has been wrong for long enough to be an alarm.", states, "condition")
 
 

@@ -63,8 +63,10 @@ class Watchman(threading.Thread):
             missing_stages_restore()
         except Exception:  # the schedule is examined below, like everything else
             logger.exception("missing stages could not be put back")
-        conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
-        alarms.alarms_update(examine(one for one in conditions if one is not database))
+        conditions = [
+            condition for condition in CONDITIONS if condition.alarms and (self.everything or condition.needs_database)
+        ]
+        alarms.alarms_update(examine(condition for condition in conditions if condition is not database))
         self.recipients = alarms.recipients()
         alarms.alarms_mail(to=self.recipients)
 

@@ -45,7 +45,7 @@ def disk() -> str:
     """Check that no disk is full."""
     if full := disk_full():
         raise Wrong(full.rstrip("."))
-    return ", ".join(f"{one.name} {in_words(one.free_bytes)} free" for one in disk_places())
+    return ", ".join(f"{place.name} {in_words(place.free_bytes)} free" for place in disk_places())
 
 
 @setup("workers", "Start a worker for these queues (Procfile or docker/compose.yml say how).")

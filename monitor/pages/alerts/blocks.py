@@ -142,8 +142,8 @@ def method_block(alert: Alert, detections: Sequence[Detection]) -> Told | None:
     best = max(detections, key=lambda one: one.score)
     own = {"method": best.scan.prediction.run.model_version.method, "score": best.score, "share": 1.0}
     methods = [own, *kept.looks]
-    counted = _counted(sum(one["share"] > 0 for one in methods), len(methods))
-    return Told(counted, [_method_row(one, own=one is own) for one in methods])
+    counted = _counted(sum(method["share"] > 0 for method in methods), len(methods))
+    return Told(counted, [_method_row(method, own=method is own) for method in methods])
 
 
 def _counted(n_flag: int, n: int) -> str:
@@ -189,7 +189,7 @@ def reports_block(alert: Alert) -> Told | None:
         len(reports),
     )
     counts = {"n": whole(len(reports)), "near": whole(NEAR_M), "month": _month(reports[0].seen_on)}
-    by_month = Counter((_month(one.seen_on), one.get_kind_display()) for one in reports)
+    by_month = Counter((_month(report.seen_on), report.get_kind_display()) for report in reports)
     rows = [{"month": month, "kind": kind, "n": n} for (month, kind), n in by_month.items()]
     return Told(sentence % counts, rows)
 
@@ -203,7 +203,10 @@ def agreement_block(alert: Alert, detections: Sequence[Detection]) -> Told | Non
     if family(alert.kind) is not Family.VELOCITY or not alert.is_measured:
         return None
     flagged = {
-        one["product"]: _track_row(one) for detection in detections for one in detection.reasons if "product" in one
+        reason["product"]: _track_row(reason)
+        for detection in detections
+        for reason in detection.reasons
+        if "product" in reason
     }
     beside = [scan.prediction.run.its_product for scan in scans_beside(alert=alert)]
     blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}

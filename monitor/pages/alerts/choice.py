@@ -137,7 +137,9 @@ class Choice:
         wanted = {name: self.values.get(name, "") for name, *_ in FACETS} | instead
         states = {wanted["state"]} if wanted["state"] else PUBLIC_STATES
         return sum(
-            one.n
-            for one in counts
-            if one.state in states and wanted["kind"] in {"", one.kind} and wanted["severity"] in {"", one.severity}
+            count.n
+            for count in counts
+            if count.state in states
+            and wanted["kind"] in {"", count.kind}
+            and wanted["severity"] in {"", count.severity}
         )

@@ -174,7 +174,7 @@ def alert_report(alert: Alert) -> dict[str, Any]:
     card, places, evidence, agreement = (page[name] for name in ("card", "places", "evidence", "agreement"))
     lists = {"evidence": evidence.rows, "agreement": agreement.rows if agreement else [], "reviews": page["reviews"]}
     cut = shortened(lists | {"limits": page["limits"], "credits": site_facts()["attributions"]}, MOST)
-    inner = [one["geometry"] for one in places.outlines["features"]] if places else []
+    inner = [outline["geometry"] for outline in places.outlines["features"]] if places else []
     return {
         **page,
         **cut,
@@ -209,7 +209,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
     glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
-    flows = [view for one in glaciers for view in one.views] if alert.kind == Kind.GLACIER_SURGE else []
+    flows = [view for glacier in glaciers for view in glacier.views] if alert.kind == Kind.GLACIER_SURGE else []
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
@@ -232,14 +232,14 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         speeds=None if speeds is None else Speeds(speeds, [series_table(view) for view in speeds]),
         limits=card.voice.limits(alert, sources),
         truth=Truth(list(truth_in(area=alert.area)), percent(truth_share(area=alert.area))) if has_truth else None,
-        glaciers=[glacier_link(one) for one in glaciers],
+        glaciers=[glacier_link(glacier) for glacier in glaciers],
         motion=blocks.motion_block(motion) if motion else None,
         since=since_block(alert, newest_first) if alert.is_measured else None,
         curves=curves(motion, series, speeds or flows) if alert.is_measured else [],
         matches=None if after is None else (promised(alert.coherence_before), after),
         places=blocks.places_block(detections),
         residents=blocks.reports_block(alert),
-        series=[_series_row(**one) for one in series],
+        series=[_series_row(**values) for values in series],
     )
 
 
@@ -249,8 +249,8 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     if run.pair:
         return [run.pair]
     own, *others = products_of(run=run)
-    shown = {one["product"] for one in detection.reasons if one.get("seen")}
-    return [own, *(one for one in others if one.name in shown)]
+    shown = {reason["product"] for reason in detection.reasons if reason.get("seen")}
+    return [own, *(other for other in others if other.name in shown)]
 
 
 def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:

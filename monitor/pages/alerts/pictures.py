@@ -162,9 +162,9 @@ def _products(detection: Detection) -> list[Product]:
     run = detection.scan.prediction.run
     if _is_region(detection):
         return [run.its_product]
-    shown = {one["product"] for one in detection.reasons if "product" in one} or {run.its_product.name}
+    shown = {reason["product"] for reason in detection.reasons if "product" in reason} or {run.its_product.name}
     rate_mm_yr = promised(detection.rate_mm_yr)
-    against = {one["product"] for one in detection.reasons if (one.get("rate_mm_yr") or 0) * rate_mm_yr < 0}
+    against = {reason["product"] for reason in detection.reasons if (reason.get("rate_mm_yr") or 0) * rate_mm_yr < 0}
     products = [product for product in products_of(run=run) if product.name in shown]
     return sorted(products, key=lambda product: product.name in against)[:MAX_PRODUCTS]
 

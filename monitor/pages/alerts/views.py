@@ -80,7 +80,7 @@ def alert_picture(request: HttpRequest, code: str, detection: int, name: str) ->
     shown = detection_of(alert=alert_or_404(code), number=detection)
     if shown and name == "change" and (since := since_release([shown])):
         return change_picture(request, since)
-    if shown is None or name not in {one.name for one in captions(shown)}:
+    if shown is None or name not in {caption.name for caption in captions(shown)}:
         raise Http404("There is no such picture of this alert.")
     return png_response(request, fingerprint(shown, name), lambda: evidence_png(shown, name))
 

@@ -69,11 +69,11 @@ def _draft(simulated: bool, awaiting: bool) -> None:
         if known and not awaiting:
             known.delete()
         return
-    draft.first_day = min(one.first_day for one in searches)
-    draft.last_day = max(one.last_day for one in searches)
+    draft.first_day = min(search.first_day for search in searches)
+    draft.last_day = max(search.last_day for search in searches)
     draft.content = _content(searches, simulated)
     draft.n_places = sum(len(region["places"]) for region in draft.content["regions"])
-    draft.area = to_django(union_all([from_wkb(bytes(one.product.footprint.wkb)) for one in searches]))
+    draft.area = to_django(union_all([from_wkb(bytes(search.product.footprint.wkb)) for search in searches]))
     draft.save()
     draft.searches.set(searches)
 
@@ -104,7 +104,7 @@ def alerts_renew(*, bulletin: Bulletin) -> None:
     """Look up the alerts of a draft's places again, because they may be newer than the draft; nothing is stored."""
     places = [one for region in bulletin.content["regions"] for one in region["places"]]
     if places:
-        _add_alerts(places, [shape(one["outline"]) for one in places], bulletin.simulated)
+        _add_alerts(places, [shape(place["outline"]) for place in places], bulletin.simulated)
 
 
 def version_of(bulletin: Bulletin) -> str:
@@ -115,9 +115,9 @@ def version_of(bulletin: Bulletin) -> str:
 def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
     """Return the content of a bulletin, in a number of queries that does not depend on the number of places."""
     places = _merged(searches)
-    outlines = [shape(one["outline"]) for one in places]
+    outlines = [shape(place["outline"]) for place in places]
     sampled = [at for search in searches if search.sampled for at in search.sampled.coords]
-    inside = [(middle.x, middle.y) for middle in (one.representative_point() for one in outlines)]
+    inside = [(middle.x, middle.y) for middle in (outline.representative_point() for outline in outlines)]
     found = regions_at(points=[*inside, *sampled], simulated=simulated)
     _complete(places[:MAX_PLACES], outlines[:MAX_PLACES], simulated)
     regions: dict[str, Row] = {}

@@ -51,14 +51,14 @@ def gauges_around(*, places: Sequence[PlaceAndPeriod]) -> list[list[GaugePeriod]
     """Return, for each place, the nearest gauge of each kind within GAUGE_KM with a mean in the period. One query."""
     if not places:
         return []
-    positions = MultiPoint(*(Point(one.longitude, one.latitude) for one in places), srid=4326)
-    northernmost = max(abs(one.latitude) for one in places)
+    positions = MultiPoint(*(Point(place.longitude, place.latitude) for place in places), srid=4326)
+    northernmost = max(abs(place.latitude) for place in places)
     reach = GAUGE_KM / METRES_PER_DEGREE * 1000 / max(0.02, math.cos(math.radians(northernmost)))
-    first, last = min(one.first for one in places), max(one.last for one in places)
+    first, last = min(place.first for place in places), max(place.last for place in places)
     days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
     near = list(Gauge.objects.filter(position__dwithin=(positions, reach), dates__overlap=days))
     means = cache(_gauge_period)  # many places share a gauge and a period
-    return [_nearest_gauges(one, near, means) for one in places]
+    return [_nearest_gauges(place, near, means) for place in places]
 
 
 def _nearest_gauges(

@@ -38,7 +38,7 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
         "headline": words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "tested": words.tested_sentence(bulletin.content),
         "still": words.still_sentence(bulletin.content),
-        "regions": [_region(bulletin, one, at < MAX_PLANS) for at, one in enumerate(regions)],
+        "regions": [_region(bulletin, region, at < MAX_PLANS) for at, region in enumerate(regions)],
         "simulated": bulletin.simulated,
         "credits": [in_language(line) for line in bulletin.content["credits"]],
         "permalink": f"{settings.PUBLIC_URL}{reverse('bulletin-detail', args=[bulletin.pk])}",
@@ -47,12 +47,12 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
 
 
 def _region(bulletin: Bulletin, region: words.RegionWords, with_plan: bool) -> dict[str, Any]:
-    outlines = [(one.number, one.place["kind"], shape(one.place["outline"])) for one in region.places]
+    outlines = [(place.number, place.place["kind"], shape(place.place["outline"])) for place in region.places]
     title = _("Changes of speed in %(region)s") % {"region": region.name}
     return {
         "words": region,
         "plan": outlines_plan(title, outlines, bulletin.simulated) if with_plan else None,
-        "places": [(one, _curve(one), _gauges(one.place)) for one in region.places],
+        "places": [(place, _curve(place), _gauges(place.place)) for place in region.places],
     }
 
 

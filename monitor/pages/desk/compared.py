@@ -160,7 +160,7 @@ def groups(view: View, product: Product) -> list[Component]:
     medians = [(name, one.median_mm) for name, one in named]
     members = [one.members for one in found.groups]
     longitude, latitude = places[np.concatenate(members), :2].T
-    of_group = np.concatenate([np.full(one.size, place) for place, one in enumerate(members)])
+    of_group = np.concatenate([np.full(member.size, place) for place, member in enumerate(members)])
     n_used = of_group.size
     text = _("The %(groups)s groups explain %(share)s of how the series differ from each other.")
     left_out = _("%(count)s more were left out because they miss too many dates.") % {"count": whole(found.n_left_out)}

@@ -24,7 +24,7 @@ SURFACE, TEXT, SOFT, LINE, ACCENT = (LIGHT[one] for one in ("surface", "text", "
 GREY = LIGHT["line-strong"]
 RAMP = [[place / 4, LIGHT[one]] for place, one in enumerate(_RAMP)]
 MANY = [[0.0, "rgba(0,0,0,0)"], [0.001, LIGHT["time-1"]], *([i / 5, LIGHT[f"time-{i + 1}"]] for i in range(1, 6))]
-TRACES = [LIGHT[one] for one in _TRACES]
+TRACES = [LIGHT[trace] for trace in _TRACES]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 HEIGHT = 230
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
@@ -146,7 +146,7 @@ def lines(
     height: int = HEIGHT + 50,
 ) -> dict[str, Any]:
     """Draw named series over time, each with its own colour and dash. bands: (low, high) around each series."""
-    traces = [_band(dates, *one, TRACES[place % len(TRACES)]) for place, one in enumerate(bands)]
+    traces = [_band(dates, *band, TRACES[place % len(TRACES)]) for place, band in enumerate(bands)]
     for place, (name, values) in enumerate(named):
         traces.append(
             {

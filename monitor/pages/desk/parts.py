@@ -226,11 +226,11 @@ def relation_chart(
     head = [x, counted, _("%(name)s: 16 %% are below") % {"name": y}, _("Median"), _("84 % are below")]
     rows = [
         [
-            _("%(low)s to %(high)s") % {"low": words.number(one.x_low), "high": words.number(one.x_high)},
-            whole(one.n),
-            *(words.number(value) for value in (one.y_16, one.y_50, one.y_84)),
+            _("%(low)s to %(high)s") % {"low": words.number(band.x_low), "high": words.number(band.x_high)},
+            whole(band.n),
+            *(words.number(value) for value in (band.y_16, band.y_50, band.y_84)),
         ]
-        for one in found.bands
+        for band in found.bands
     ]
     bands = table(_("%(y)s in parts of %(x)s") % {"y": y, "x": x}, head, rows)
     return chart(name, heading, said, drawings.density(found, x, y, line, count, **look), bands)

@@ -179,7 +179,7 @@ def columns_of(
     """Return attributes of a product's points in an area, or everywhere; of an even sample if more than `most`."""
     # For a large part of a product, whole pages of the table are read: fewer reads, but neighbours come together.
     n_points = points_about(product=product, ground=ground)
-    chosen = ", ".join(_stated(one, product, ground) for one in attributes)
+    chosen = ", ".join(_stated(attribute, product, ground) for attribute in attributes)
     if n_points > product.n_points / 8:
         source, condition = rows_sampled(product=product, n_points=n_points, most=most)
     else:
@@ -236,7 +236,7 @@ def series_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_SERIES
 ) -> SampledSeries:
     """Return series and attributes of a product's points in an area; of an even sample if more than `most`."""
-    chosen = "".join(f", {_stated(one, product, ground)}" for one in attributes)
+    chosen = "".join(f", {_stated(attribute, product, ground)}" for attribute in attributes)
     series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
     n_points, share, sql = _sample_sql(product, ground, most, f"packed{chosen}", series)
     rows: list[Any] = []

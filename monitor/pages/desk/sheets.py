@@ -176,7 +176,7 @@ def _benchmarks(view: View) -> list[Component]:
         )
         title, marked = _("ratio to the control"), 1.0
     else:
-        named = [(one.method, one.values[metric]) for one in benchmark.results if metric in one.values]
+        named = [(result.method, result.values[metric]) for result in benchmark.results if metric in result.values]
         what = _("Each dot is one method; the bar is the interval that the benchmark states.")
         title, marked = benchmark.metrics[metric], None
     rows = [
@@ -198,8 +198,8 @@ def _benchmarks(view: View) -> list[Component]:
 def _origins(results: list[Result]) -> list[Component]:
     """Return the commands behind results, each with a table of its methods' weights and commits."""
     listed: list[Component] = []
-    for command in dict.fromkeys(one.command for one in results):
-        of_command = [one for one in results if one.command == command]
+    for command in dict.fromkeys(result.command for result in results):
+        of_command = [result for result in results if result.command == command]
         rows = [[one.method, html.Code(one.weights[:8] or "–"), html.Code(one.commit or "–")] for one in of_command]
         note = of_command[0].note
         listed += [html.P(html.Code(command, className="breaks"))] + ([html.P(note, className="soft")] if note else [])
@@ -312,7 +312,7 @@ def _html(node: Any, series: str) -> SafeString:
     if kind == "Graph":
         return format_html('<div style="height: {}px"></div>', props["figure"]["layout"]["height"])
     if kind == "Checklist":
-        return format_html_join("", "<p>{}</p>", ((one["label"],) for one in props["options"]))
+        return format_html_join("", "<p>{}</p>", ((option["label"],) for option in props["options"]))
     content = series if props.get("id") == "chosen" else _html(props.get("children"), series)
     pairs = ((ATTRIBUTES[name], value) for name, value in props.items() if value and name in ATTRIBUTES)
     opened = mark_safe(" open") if props.get("open") else ""

@@ -78,7 +78,7 @@ def _solved(
 ) -> tuple[Cells, UpEastCells, NDArray[Any], NDArray[Any]] | None:
     """Return the smallest cells that both tracks share often enough, their rates, and longitude and latitude."""
     to_metres = transformer(4326, local_system(*join_halves(ground).centroid.coords[0]))
-    first, second = (_points_of(one, ground, to_metres) for one in tracks)
+    first, second = (_points_of(track, ground, to_metres) for track in tracks)
     if not first.x.size or not second.x.size:
         return None
     x, y = (np.concatenate([one[axis] for one in (first, second)]) for axis in (0, 1))
@@ -125,7 +125,7 @@ def _against(found: UpEastCells) -> list[Component]:
 def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list[Component]:
     """Return the chart of up and east of the whole ground through time; no chart if a track has no series."""
     dates = common_dates(tracks[0].dates, tracks[1].dates)
-    read = [samples.series_of(product=one, ground=ground, attributes=SIGHT, most=MAX_SERIES) for one in tracks]
+    read = [samples.series_of(product=track, ground=ground, attributes=SIGHT, most=MAX_SERIES) for track in tracks]
     if len(dates) < 2 or not all(len(one.series_mm) for one in read):
         return []
     medians, sights = [], []

@@ -26,10 +26,11 @@ from monitor.web.languages import asked_language
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"]*"></script>')
-NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dash-renderer")  # dash.js replaces the other scripts of Dash
+NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dcc", "dash/html", "dash/dash-renderer")  # no polyfills
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
 WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
-CHARTS = "vendor/plotly.js-cartesian-dist-min/plotly-cartesian.min.js"  # all kinds of charts that the sheets have
+CHARTS = "vendor/plotly.js/plotly.min.js"  # Plotly with the kinds of charts that the sheets have
+FIRST = (CHARTS, "vendor/regenerator-runtime/runtime.js")  # scripts that those of Dash need
 BASE = "/workbench/"
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # parts of Dash's page that our page contains
 
@@ -45,10 +46,12 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# The page's scripts report the theme, draw the maps, and mark what is chosen.
+# The page's scripts report the theme, draw the maps, mark what is chosen, and remove the server's copy of the sheet.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
+for box in ("sheet", "chosen"):
+    app.clientside_callback(ClientsideFunction("desk", "uncover"), Input(box, "children"))
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
@@ -126,7 +129,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         "ground_url": map_address(product, view),
     }
     if view.tab in ("points", "cross"):
-        plotted = [one for one in ATTRIBUTES if one.sql or view.tab == "cross"]
+        plotted = [attribute for attribute in ATTRIBUTES if attribute.sql or view.tab == "cross"]
         controls["axes"] = [
             (name, label, [_option(one.name, one.label, chosen) for one in plotted])
             for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
@@ -135,7 +138,7 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
     if view.tab in ("compare", "upeast"):
         others, second = samples.others_of(view, product)
-        controls["others"] = [_option(one.pk, product_title(one), second.pk if second else 0) for one in others]
+        controls["others"] = [_option(other.pk, product_title(other), second.pk if second else 0) for other in others]
     if view.tab == "groups":
         controls["numbers"] = [_option(k, k, view.groups) for k in range(MIN_GROUPS, MAX_GROUPS + 1)]
         controls["ways"] = [
@@ -177,5 +180,5 @@ def _dash_parts() -> dict[str, Any]:
     page: str = dash_answer().get_data(as_text=True)
     named = [check_fingerprint(name)[0] for name in SCRIPT.findall(page)]
     entry = mark_safe(page[: page.index("<script src=")])  # noqa: S308
-    scripts = [static(f"dash/component/{name}") for name in named if name.startswith(NEEDED)]
-    return {"dash_entry": entry, "scripts": {"dash": scripts, "charts": static(CHARTS)}}
+    scripts = [*FIRST, *(f"dash/component/{name}" for name in named if name.startswith(NEEDED))]
+    return {"dash_entry": entry, "scripts": [static(name) for name in scripts]}

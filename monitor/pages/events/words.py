@@ -92,7 +92,7 @@ def waiting_sentence(before: datetime | None, after: datetime | None, days: list
     return _(
         "There are images of %(before)s and %(after)s, but no pair spans the event: the images of a pair share a track "
         "and are %(days)s days apart."
-    ) % {"before": day_words(before), "after": day_words(after), "days": alternatives([str(one) for one in days])}
+    ) % {"before": day_words(before), "after": day_words(after), "days": alternatives([str(day) for day in days])}
 
 
 def _metres(value: float) -> str:

@@ -101,7 +101,9 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}
-    ends = [(promised(promised(one.prediction.run.pair).secondary.acquired_at), one.prediction) for one in samples]
+    ends = [
+        (promised(promised(sample.prediction.run.pair).secondary.acquired_at), sample.prediction) for sample in samples
+    ]
     _end, prediction = max(ends, key=itemgetter(0))
     layer, group = promised(raster_group(prediction))
     where = map_at(*bounds_of(motion.glacier.outline))

@@ -32,7 +32,7 @@ PAINT_VERSION = 2  # raise when pictures of the same files look different
 def missing_images(pair: ScenePair) -> list[Scene]:
     """Return the images of a pair whose files are missing from the storage."""
     scenes = (pair.reference, pair.secondary)
-    return [one for one in scenes if not (one.raster.name and one.raster.storage.exists(one.raster.name))]
+    return [scene for scene in scenes if not (scene.raster.name and scene.raster.storage.exists(scene.raster.name))]
 
 
 def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
@@ -121,4 +121,4 @@ def gone_words(scenes: list[Scene]) -> str:
 
 def _of_files(pair: ScenePair) -> list[object]:
     scenes = (pair.reference, pair.secondary)
-    return [*((one.pk, one.raster.name, one.file_sha256) for one in scenes), pair.epsg, pair.grid, pair.rows]
+    return [*((scene.pk, scene.raster.name, scene.file_sha256) for scene in scenes), pair.epsg, pair.grid, pair.rows]

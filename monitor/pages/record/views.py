@@ -42,7 +42,7 @@ def record_of(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any
         "n_unjudged": n_unjudged(simulated=simulated),
         "reliability": [_dot(score, one) for score, one in sorted(reliability(own))],
         "groups": [
-            {"heading": heading, "rows": [_row(one) for one in shares]}
+            {"heading": heading, "rows": [_row(share) for share in shares]}
             for heading, shares in (
                 (_("Kind"), precision(own, lambda review: str(KIND_LABELS[review.alert.kind]))),
                 (_("Before the review"), precision(own, found_words)),

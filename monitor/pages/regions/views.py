@@ -75,7 +75,7 @@ def region_page(region: AdministrativeRegion, most: int = MAX_CARDS, numbered: b
     cards = alert_cards(alerts)
     today = timezone.now().date()
     months = monthly_counts(among=among, until=today, n_months=MONTHS)
-    this_year = [one for one in months if one.first_day.year == today.year]
+    this_year = [month for month in months if month.first_day.year == today.year]
     found_and_finished = sum(one.found for one in this_year), sum(one.finished for one in this_year)
     coverage = coverage_of(region=region.outline)
     n_moving = _n(counts, LIVING)
@@ -94,7 +94,7 @@ def region_page(region: AdministrativeRegion, most: int = MAX_CARDS, numbered: b
         "by_kind": _table(counts),
         "states": list(STATES.values()),
         "months": months,
-        "trend": column_chart([(date_format(one.first_day, "M"), one.living, one.found) for one in months]),
+        "trend": column_chart([(date_format(month.first_day, "M"), month.living, month.found) for month in months]),
         "plan": region_plan(region, alerts, cards, numbered),
     }
 
@@ -132,13 +132,13 @@ def embed_line(region: AdministrativeRegion, address: str) -> str:
 
 
 def _n(counts: Sequence[AlertCount], states: Any) -> int:
-    return sum(one.n for one in counts if one.state in states)
+    return sum(count.n for count in counts if count.state in states)
 
 
 def _table(counts: Sequence[AlertCount]) -> list[dict[str, Any]]:
     rows = []
     for kind, label in KIND_LABELS.items():
-        own = [one for one in counts if one.kind == kind]
+        own = [count for count in counts if count.kind == kind]
         numbers = [(_n(own, (state,)), heading) for state, heading in STATES.items()]
         if any(n for n, _ in numbers):
             rows.append({"kind": kind, "label": label, "numbers": numbers})

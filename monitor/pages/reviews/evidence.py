@@ -38,7 +38,10 @@ def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
             "type": "FeatureCollection",
             "features": [
                 *([_outline(proposed, "proposed", "")] if proposed else []),
-                *(_outline(one.area, "detection", str(one.scan.prediction.run.input)) for one in detections),
+                *(
+                    _outline(detection.area, "detection", str(detection.scan.prediction.run.input))
+                    for detection in detections
+                ),
                 *(_outline(one.area, "neighbour", card.code) for one, card in zip(near, cards, strict=True)),
             ],
         },

@@ -49,12 +49,12 @@ def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:
         "oldest": oldest,
         "times": [
             {
-                "severity": dict(SEVERITIES)[one.severity],
-                "decided": one.decided,
-                "median": duration_words(one.median.total_seconds()),
-                "nine_of_ten": duration_words(one.nine_of_ten.total_seconds()),
+                "severity": dict(SEVERITIES)[time.severity],
+                "decided": time.decided,
+                "median": duration_words(time.median.total_seconds()),
+                "nine_of_ten": duration_words(time.nine_of_ten.total_seconds()),
             }
-            for one in times
+            for time in times
         ],
         "kinds": kinds,
         "anything": bool(n_waiting or times or kinds["rows"]),

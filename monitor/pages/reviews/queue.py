@@ -48,7 +48,7 @@ class QueueChoice:
         }
         self.region_text = request.GET.get("region", "")[:200]
         self.given = request.GET.get("given", "")
-        if self.given not in {ME, NOBODY, *(str(one.pk) for one in self.colleagues)}:
+        if self.given not in {ME, NOBODY, *(str(colleague.pk) for colleague in self.colleagues)}:
             self.given = ""
 
     @cached_property

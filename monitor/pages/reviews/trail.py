@@ -80,15 +80,22 @@ def _edits(alert: Alert) -> list[dict[str, Any]]:
 def _proposals(alert: Alert) -> list[dict[str, Any]]:
     """Return entries for proposals and their answers, except publications, which have entries of their own."""
     entries = []
-    for one in alert.proposals.select_related("proposer", "decided_by"):
-        what = _("Proposed to change it") if one.change else _("Proposed to confirm it")
-        what = _("Proposed to take a change back") if one.takes_back_id else what
+    for proposal in alert.proposals.select_related("proposer", "decided_by"):
+        what = _("Proposed to change it") if proposal.change else _("Proposed to confirm it")
+        what = _("Proposed to take a change back") if proposal.takes_back_id else what
         entries.append(
-            {"at": one.created_at, "who": _who(one.proposer), "what": what, "reason": in_language(one.public_note)}
+            {
+                "at": proposal.created_at,
+                "who": _who(proposal.proposer),
+                "what": what,
+                "reason": in_language(proposal.public_note),
+            }
         )
-        if one.outcome in OUTCOMES:
-            words = OUTCOMES[one.outcome]
-            entries.append({"at": one.decided_at, "who": _who(one.decided_by), "what": words, "reason": one.answer})
+        if proposal.outcome in OUTCOMES:
+            words = OUTCOMES[proposal.outcome]
+            entries.append(
+                {"at": proposal.decided_at, "who": _who(proposal.decided_by), "what": words, "reason": proposal.answer}
+            )
     return entries
 
 

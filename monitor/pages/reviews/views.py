@@ -128,7 +128,7 @@ def review_quality(request: HttpRequest) -> HttpResponse:
 def review_assign(request: HttpRequest, code: str) -> HttpResponse:
     """Assign a case to a colleague, or to nobody."""
     alert, person = alert_or_404(code), request.POST.get("assignee", "")
-    colleague = next((one for one in reviewers() if str(one.pk) == person), None)
+    colleague = next((reviewer for reviewer in reviewers() if str(reviewer.pk) == person), None)
     if person and colleague is None:
         return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."))
     assign(alert=alert, assignee=colleague, by=account_in(request))

@@ -44,7 +44,7 @@ def plan_of(request: HttpRequest) -> Plan | None:
     except ValueError as fault:
         raise Unfit(_("The day of the visit must be today or later, within two years.")) from fault
     chosen = request.POST.get("visitor", "") or str(request.user.pk)
-    visitor = next((one for one in reviewers() if str(one.pk) == chosen), None)
+    visitor = next((reviewer for reviewer in reviewers() if str(reviewer.pk) == chosen), None)
     if visitor is None:
         raise Unfit(_("There is no such colleague. Nothing was changed."))
     return Plan(day, visitor, "remind" in request.POST)
@@ -79,7 +79,7 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
     if visit is None:
         return None
     judging = results_that_judge(state=alert.state)
-    results = [(one.value, RESULT_WORDS[one]) for one in RESULTS]
+    results = [(result.value, RESULT_WORDS[result]) for result in RESULTS]
     judged = [(f"{one.value}:judge", RESULT_WORDS[one], VERDICT_WORDS[one]) for one in judging]
     return {
         "pk": visit.pk,

@@ -83,7 +83,11 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
 def _of_one_zero(comparisons: Sequence[Comparison]) -> list[Difference]:
     """Return the differences from GNSS stations, else from benchmarks, whose heights have a zero of their own."""
     by_technique = {
-        technique: [one.difference for one in comparisons if one.difference and one.station.technique == technique]
+        technique: [
+            comparison.difference
+            for comparison in comparisons
+            if comparison.difference and comparison.station.technique == technique
+        ]
         for technique in StationTechnique
     }
     return by_technique[StationTechnique.GNSS] or by_technique[StationTechnique.LEVELLING]

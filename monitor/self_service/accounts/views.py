@@ -98,8 +98,8 @@ def account_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "accounts": [
-            {"row": one, "role": selectors.role_in_words(one), "own": one == request.user}
-            for one in selectors.accounts_listed()
+            {"row": account, "role": selectors.role_in_words(account), "own": account == request.user}
+            for account in selectors.accounts_listed()
         ],
         "invitations": selectors.invitations_open(),
         "roles": Invitation.Role.choices,

@@ -37,20 +37,20 @@ def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet |
     if frequency == Subscription.Frequency.AT_ONCE:
         pace = paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0)))
         return Replay(steps, _gathered(steps, pace, quiet))
-    return Replay(steps, len({last_moment(frequency=frequency, now=one.created_at) for one in steps}))
+    return Replay(steps, len({last_moment(frequency=frequency, now=step.created_at) for step in steps}))
 
 
 def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
     """Return steps as rows for a list: the card of the alert, the time, and what happened."""
-    alerts = {one.alert_id: one.alert for one in steps}
+    alerts = {step.alert_id: step.alert for step in steps}
     cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
-    return [{"card": cards[one.alert_id], "at": one.created_at, "happened": what_happened(one)} for one in steps]
+    return [{"card": cards[step.alert_id], "at": step.created_at, "happened": what_happened(step)} for step in steps]
 
 
 def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
     """Return the number of mails that `monitor.notifications.digests` would have made of these steps."""
     waiting: list[tuple[datetime, AlertTransition]] = sorted(
-        ((one.created_at, one) for one in steps), key=lambda each: each[0]
+        ((step.created_at, step) for step in steps), key=lambda each: each[0]
     )
     count, last = 0, None
     while waiting:

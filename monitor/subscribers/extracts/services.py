@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -74,8 +74,10 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
     """Count an area's points, of the releases shown now. Raises Refusal for none, or more than a file may have."""
     kind = KINDS[file_format]
     products = list(products_over(area=area).only("n_points", "dates", "has_series", "footprint"))
-    shares = {one.pk: one.footprint.intersection(area).area / (one.footprint.area or 1.0) for one in products}
-    n_points = round(sum(one.n_points * shares[one.pk] for one in products))
+    shares = {
+        product.pk: product.footprint.intersection(area).area / (product.footprint.area or 1.0) for product in products
+    }
+    n_points = round(sum(product.n_points * shares[product.pk] for product in products))
     contents = Contents({})
     if n_points <= COUNTED * kind.most_points:
         inside = MeasurementPoint.objects.filter(product__in=list(shares), tile_point__intersects=area)
@@ -93,7 +95,7 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
-    n_dates = {one.pk: one.n_dates if with_series else 0 for one in products}
+    n_dates = {product.pk: product.n_dates if with_series else 0 for product in products}
     if with_series:
         _check_series(contents, n_dates, kind)
     layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
@@ -161,9 +163,13 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
     if extract.confirmed_at:
         return
     claim = Claim(extract.size_bytes, mailbox_key(email=extract.email), network_key(ip=ip))
-    with room_held(store=EXTRACTS, claim=claim, delete=lambda rows: extracts_delete(extracts=rows)):
+    with room_held(store=EXTRACTS, claim=claim, delete=_make_way):
         unconfirmed = Extract.objects.filter(pk=extract.pk, confirmed_at=None)
         unconfirmed.update(confirmed_at=timezone.now(), mailbox=claim.mailbox, network=claim.network)
+
+
+def _make_way(extracts: QuerySet[Any]) -> None:
+    extracts_delete(extracts=extracts)
 
 
 def extract_downloaded(*, extract: Extract) -> None:

@@ -65,7 +65,7 @@ def organisation_rename(*, organisation: Organisation, name: str) -> None:
 def organisation_dissolve(*, organisation: Organisation) -> None:
     """Delete an organisation with its watched places, seats, memberships and endpoints, and queue a mail to members."""
     with _alone(organisation) as mine:
-        readers = {one.email: {"language": one.language} for one in members(organisation=mine)}
+        readers = {member.email: {"language": member.language} for member in members(organisation=mine)}
         for email, reader in (readers | _reads(list(readers))).items():
             about = {"about": mine.name, "language": reader["language"]}
             OutgoingMessage.queue(OutgoingMessage.Kind.DISSOLVED, f"dissolved:{uuid4()}", email, **about)
@@ -186,7 +186,7 @@ def seats_settle(*, organisation: Organisation) -> None:
     """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction."""
     # A seat that its member ended stays ended. Repeated calls change nothing more.
     shared = list(organisation.subscriptions.filter(ended_at=None))
-    readers = {one.email: one for one in members(organisation=organisation).filter(wants_mails=True)}
+    readers = {member.email: member for member in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)
     over = seats.filter(ended_at=None).exclude(email__in=readers, shared__in=shared)
     services.subscriptions_end(ids=list(over.values_list("pk", flat=True)))
@@ -218,7 +218,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
         "members": list(
             organisation.memberships.values("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
         ),
-        "subscriptions": [services.exported(one) for one in organisation.subscriptions.all()],
+        "subscriptions": [services.exported(subscription) for subscription in organisation.subscriptions.all()],
         "endpoints": endpoints_exported(organisation=organisation),
     }
 

@@ -45,9 +45,7 @@ def room_check(*, store: Store, claim: Claim) -> None:
 
 
 @contextmanager
-def room_held(
-    *, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], object] | None = None
-) -> Iterator[None]:
+def room_held(*, store: Store, claim: Claim, delete: Callable[[QuerySet[Any]], object] | None = None) -> Iterator[None]:
     """Make room, and let nobody else take it until the block, which stores a row, has ended. Raises Refusal.
 
     delete: deletes rows of the store with their files.

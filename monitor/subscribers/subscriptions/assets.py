@@ -86,23 +86,23 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
     """Set `sites` of each news item to those within its alert: one query, or none if no subscription has a list."""
-    of_lists = [one for one in news if one.subscription.n_assets and one.transition.alert.state != State.REJECTED]
+    of_lists = [item for item in news if item.subscription.n_assets and item.transition.alert.state != State.REJECTED]
     lists, alerts = {one.subscription.source for one in of_lists}, {one.transition.alert_id for one in of_lists}
     found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}
-    for one in news:
-        one.sites = found.get((one.subscription.source, one.transition.alert_id), {})
+    for item in news:
+        item.sites = found.get((item.subscription.source, item.transition.alert_id), {})
 
 
 def sites_of_news(news: Sequence[Notification]) -> list[str]:
     """Return sentences that name the sites within the alerts of a mail, one sentence for each list of sites."""
-    if any(one.sites is None for one in news):
+    if any(item.sites is None for item in news):
         concerned_read(news=news)
     lists: dict[int, Subscription] = {}
     found: dict[int, dict[int, str]] = {}
-    for one in news:
-        if one.sites:
-            lists[one.subscription.source] = one.subscription
-            found.setdefault(one.subscription.source, {}).update(one.sites)
+    for item in news:
+        if item.sites:
+            lists[item.subscription.source] = item.subscription
+            found.setdefault(item.subscription.source, {}).update(item.sites)
     sentences = []
     for subscription, names in found.items():
         if lists[subscription].n_assets == 1:

@@ -282,7 +282,7 @@ def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
 def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     """Send one of the last messages again, with the same id; ignore an unknown pk. Raises Refusal."""
     wanted = number_or_none(pk)
-    if wanted not in [one.pk for one in deliveries(endpoint=endpoint)] or endpoint.ended_at:
+    if wanted not in [delivery.pk for delivery in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
     _refuse_sending(endpoint)
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(

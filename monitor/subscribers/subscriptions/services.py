@@ -253,7 +253,9 @@ def person_export(*, email: str) -> dict[str, Any]:
     """Return all data held of a person, in machine-readable form."""
     return {
         "email": email,
-        "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
+        "subscriptions": [
+            _exported_of_person(subscription) for subscription in selectors.subscriptions_of(email=email)
+        ],
         "mails": [
             {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
             for mail in OutgoingMessage.objects.filter(address=email)

@@ -191,7 +191,7 @@ def _several(value: Any, known: Mapping[str, str] | None = None) -> tuple[str, .
     if not isinstance(value, list) or not value or len({*map(str, value)}) < len(value):
         raise NotAllowed('write a list, each once, as ["…"]')
     lines = tuple(_line(one) for one in value)
-    if known and (unknown := [one for one in lines if one not in known]):
+    if known and (unknown := [line for line in lines if line not in known]):
         raise NotAllowed(f"{unknown[0]!r} is not one of {', '.join(known)}")
     return lines
 

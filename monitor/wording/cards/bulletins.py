@@ -75,7 +75,7 @@ def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) ->
     for region in content["regions"]:
         places = [_place(0, one) for one in region["places"]]
         places.sort(key=lambda one: one.kind_label)
-        numbered = [one._replace(number=number + at) for at, one in enumerate(places, 1)]
+        numbered = [place._replace(number=number + at) for at, place in enumerate(places, 1)]
         number += len(places)
         name = _own_name(region) or _("Outside the loaded regions")
         regions.append(RegionWords(region["slug"], name, comments.get(region["slug"], ""), numbered))

@@ -235,7 +235,7 @@ class VelocityVoice(FamilyVoice):
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the rate of a detection in words, with the reasons for the detection."""
         rate = with_uncertainty(promised(detection.rate_mm_yr), detection.rate_sigma_mm_yr)
-        reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
+        reasons = [line for reason in detection.reasons for line in reason_sentences(source.component, reason)]
         if len(detection.reasons) > 1:
             reasons = [*agreement_sentences(detection.reasons), *reasons]
         if len(detection.places) > 1:

@@ -1,5 +1,4 @@
 // Starts Dash, which draws the sheet, once the page's words are on the screen (monitor/pages/desk/views.py).
-import { components } from "gmm/desk-components";
 import { jsonOf, loadScript } from "gmm/dom";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -13,10 +12,13 @@ const linked = (name) => async (value) => {
   module[name](value);
   return window.dash_clientside.no_update;
 };
-window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list") } };
-// Dash finds components by these names. Its own scripts of components are as large as the map's, and are not loaded.
-window.dash_core_components = window.dash_html_components = components;
+/** Removes the server's copy of the sheet once Dash's own is whole; the series of the chosen points come last. */
+const uncover = () => {
+  const isWhole = document.querySelector("#sheet > *") && !document.querySelector("#chosen:empty");
+  if (isWhole) document.querySelector(".desk-first")?.remove();
+};
+window.dash_clientside = { desk: { theme, uncover, show: linked("show"), list: linked("list") } };
 dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
 
-await Promise.all(jsonOf("desk-scripts").dash.map(loadScript));
+await Promise.all(jsonOf("desk-scripts").map(loadScript));
 new window.DashRenderer();

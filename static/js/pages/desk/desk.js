@@ -12,11 +12,11 @@ function address() {
 form?.addEventListener("change", (event) => {
   if (/** @type {PageElement} */ (event.target).matches("[data-reload]")) return form.requestSubmit();
   history.pushState(null, "", address());
-  dispatchEvent(new Event("desk-address"));
+  dispatchEvent(new PopStateEvent("popstate")); // by which Dash watches the address
 });
 form?.addEventListener("submit", (event) => {
   event.preventDefault();
   location.assign(address());
 });
 // the choices of the form belong to an address, too
-window.addEventListener("popstate", () => location.reload());
+window.addEventListener("popstate", ({ isTrusted }) => isTrusted && location.reload());

@@ -1,5 +1,4 @@
 // The maps of a sheet, beside the charts that Dash draws; points chosen in one of them are marked in all others.
-import { liven, livenAll } from "gmm/desk-charts";
 import { drawGround } from "gmm/desk-ground";
 import { signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
@@ -65,26 +64,19 @@ function link({ value, unit }, { pids, bars: [low, high, bars], x, y, edges }) {
   pids.forEach((pid, row) => sheet.places.set(pid, row));
   sheet.speed = value.map((one) => clamp(one, low, high));
   if (edges) Object.assign(sheet, { x: held(x, edges[0], edges[1]), y: held(y, edges[2], edges[3]) });
-  for (const id of LINKED) if (plotOf(id)) listen(id, plotOf(id));
 }
 
-document.addEventListener("desk-live", (event) => {
-  const target = /** @type {LibraryObject} */ (event.target);
-  const { id } = target.parentElement;
-  if (id === "series") target.on("plotly_hover", focus);
-  if (!sheet || !LINKED.includes(id)) return;
-  listen(id, target);
-  if (sheet.rows.length) mark(sheet.rows);
+/** Listens to the chart that the mouse is over. */
+document.addEventListener("pointerover", ({ target }) => {
+  const plot = /** @type {LibraryObject} */ (target).closest?.(".js-plotly-plot");
+  if (!plot?.on || plot.isHeard) return;
+  plot.isHeard = true; // a chart stays when its sheet is drawn again, as in another theme
+  const { id } = plot.parentElement;
+  if (id === "series") plot.on("plotly_hover", focus);
+  if (LINKED.includes(id)) listen(id, plot);
 });
 
-function mark(rows) {
-  markHistogram(rows);
-  markCross(rows);
-}
-
 function listen(id, plot) {
-  if (plot.isHeard) return; // a chart stays when its sheet is drawn again, as in another theme
-  plot.isHeard = true;
   plot.on("plotly_selected", (event) => {
     if (!event?.range) return;
     const { range } = event;
@@ -106,7 +98,7 @@ function chooseAround(id, x, y, width, height) {
   choose(id === "histogram" ? across : across.filter((row) => Math.abs(sheet.y[row] - y) <= height), "");
 }
 
-// ---- taps: they choose on a still, too. Plotly ends a touch with a click, on the point that it showed before ----
+// ---- taps. Plotly ends a touch with a click, on the point that it showed before ----
 let from = /** @type {Touch | null} */ (null);
 let isTouch = false;
 const heard = { capture: true, passive: true };
@@ -115,9 +107,9 @@ document.addEventListener("touchstart", ({ changedTouches: [at] }) => (from = at
 document.addEventListener(
   "touchend",
   ({ target, changedTouches: [at] }) => {
-    const box = /** @type {PageElement} */ (target).closest(".desk-figure");
+    const plot = /** @type {PageElement} */ (target).closest(".js-plotly-plot");
     const isTap = from && Math.hypot(at.clientX - from.clientX, at.clientY - from.clientY) <= 8;
-    if (box && isTap && sheet && LINKED.includes(box.parentElement?.id ?? "")) liven(box, (plot) => tap(plot, at));
+    if (isTap && sheet && LINKED.includes(plot?.parentElement?.id ?? "")) tap(plot, at);
   },
   heard,
 );
@@ -143,8 +135,8 @@ let waiting = 0;
 function choose(rows, source, outline = "") {
   sheet.rows = rows;
   sheet.map?.mark(rows);
-  if (rows.length) livenAll(...LINKED);
-  mark(rows);
+  markHistogram(rows);
+  markCross(rows);
   for (const id of LINKED)
     if (id !== source && plotOf(id)?.layout.selections?.length) Plotly.relayout(plotOf(id), { selections: [] });
   say(rows);
@@ -159,12 +151,12 @@ function markHistogram(rows) {
   const step = (sheet.high - sheet.low) / sheet.bars;
   for (const row of rows) counts[clamp(Math.floor((sheet.speed[row] - sheet.low) / step), 0, sheet.bars - 1)] += 1;
   const plot = plotOf("histogram");
-  if (plot?.data) Plotly.restyle(plot, { y: [counts.map((n) => n || null)], customdata: [counts] }, [1]);
+  if (plot) Plotly.restyle(plot, { y: [counts.map((n) => n || null)], customdata: [counts] }, [1]);
 }
 
 function markCross(rows) {
   const plot = plotOf("cross");
-  if (!plot?.data) return;
+  if (!plot) return;
   const step = Math.ceil(rows.length / MOST_DOTS) || 1;
   const shown = rows.filter((_, i) => i % step === 0);
   const [x, y] = [shown.map((row) => sheet.x[row]), shown.map((row) => sheet.y[row])];
@@ -237,14 +229,14 @@ function readOn(plot, key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const box = /** @type {PageElement} */ (event.target).closest?.(".desk-chart")?.querySelector(".desk-figure");
-  if (!box || event.altKey || event.ctrlKey || event.metaKey) return;
-  const id = box.parentElement?.id ?? "";
+  const plot = /** @type {PageElement} */ (event.target).closest?.(".desk-chart")?.querySelector(".js-plotly-plot");
+  if (!plot || event.altKey || event.ctrlKey || event.metaKey) return;
+  const id = plot.parentElement?.id ?? "";
   const { key, shiftKey } = event;
   const isLinked = sheet && LINKED.includes(id);
   if (key === "Escape" && sheet) choose([], "keys");
   else if (isLinked && key in STEPS) moveBand(id, key, shiftKey);
-  else if (!isLinked && key.startsWith("Arrow")) liven(box, (plot) => readOn(plot, key));
+  else if (!isLinked && key.startsWith("Arrow")) readOn(plot, key);
   else return;
   event.preventDefault();
 });

@@ -8,7 +8,6 @@ import shapefile
 from django.core.management import call_command
 from pyproj import CRS, Transformer
 
-from core.errors import InputError
 from ingest.formats.registry import recognise
 from ingest.readers.records import Direction
 from tests.makers import damage, shapefiles
@@ -201,5 +200,4 @@ def test_a_folder_of_nothing_but_one_shapefile_is_that_shapefile(tmp_path):
     with pytest.raises(SystemExit):  # it is the same product, however it is given
         call_command("ingest", str(path), unit="mm/yr", positive="toward")
     (tmp_path / "other.csv").write_text("a,b\n")
-    with pytest.raises(InputError, match="no product that is known"):
-        recognise(tmp_path)
+    refused(tmp_path, "no product that is known")

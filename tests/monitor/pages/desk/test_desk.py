@@ -308,8 +308,7 @@ def test_packed_values_keep_their_figures_in_two_bytes_each():
 def test_the_charts_library_is_of_the_version_that_dash_comes_with_and_holds_every_kind_drawn():
     head = Path(find_spec("plotly").origin).with_name("package_data").joinpath("plotly.min.js").read_text()[:100]
     ours = Path(finders.find(views.CHARTS)).read_text()
-    version = re.search(r"v[\d.]+", head)[0]
-    assert f"plotly.js (cartesian - minified) {version}\n" in ours[:100]
+    assert f'version="{re.search(r"v([0-9.]+)", head)[1]}"' in ours
     drawn = set(re.findall(r'"type": "(\w+)"', Path(drawings.__file__).read_text())) - {"line", "data", "category"}
     assert drawn == {"bar", "heatmap", "scatter"}
     assert all(f'name:"{kind}"' in ours for kind in drawn)
@@ -390,10 +389,9 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
     towns, other = load_towns(points=500, n_dates=150), load_towns(points=500, n_dates=150, track=998)
     from_both_sides(towns, other)
     bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in TABS]
-    drawn_charts, used = 0, set()
+    drawn_charts = 0
     for body in (*bodies, chosen_body(f"?on={towns.pk}")):
         answer = drawn(body)
-        used |= {node["type"] for node in nodes(answer)}
         for part in (node for node in nodes(answer) if node["type"] == "Section"):
             kinds = [node["type"] for node in nodes(part)]
             is_map = any(node["props"].get("className") == "desk-map" for node in nodes(part))
@@ -404,9 +402,6 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
             assert said.count(".") >= 1, said
             assert "Table" in kinds or "difference-histogram" in str(part) or "ground-of-line" in str(part), said
     assert drawn_charts == 18
-    components = Path(finders.find("js/pages/desk/components.js")).read_text()
-    tags, others = re.search(r'TAGS = "([^"]*)"', components)[1], re.search(r"\.\.\.\{ (.*) \}", components)[1]
-    assert used <= {*tags.split(), *others.split(", ")}, "the page's own components hold every kind drawn"
 
 
 def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(product):
@@ -510,7 +505,7 @@ def test_the_page_has_the_policy_of_the_site(client, product):
     assert "unsafe-eval" not in policy
     inline = re.findall(r"<script(?![^>]* src=)[^>]*>", page)
     assert all(f'nonce="{nonce}"' in tag or 'type="application/json"' in tag for tag in inline), inline
-    assert len(answer.context["scripts"]["dash"]) == 4, "React in two parts, its checks and Dash's renderer"
+    assert len(answer.context["scripts"]) == 9, "Plotly, a polyfill, React in two parts, its checks, four of Dash"
 
 
 def test_old_addresses_lead_to_the_desk_of_their_data_set(client, product):
