@@ -45,7 +45,8 @@ def disc(longitude: float, latitude: float, distance_m: float, corners: int = _C
     bearings = np.linspace(0, 360, corners, endpoint=False)
     same = np.ones(corners)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
-    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # removes the jump at 180°
+    # Longitudes are brought to within 180° of the centre, so that the outline does not jump at the date line.
+    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180
     return split_at_date_line(Polygon(np.column_stack([xs, ys])))
 
 

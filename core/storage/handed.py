@@ -29,7 +29,10 @@ GIVEN = "elevation_"  # Elevation that is used to project images has this prefix
 
 
 class HandedStorage(RasterStorage):
-    """Storage as the confined process sees it. FileNotFoundError: no such raster; StorageFailed: failed request."""
+    """Storage that passes each request to the worker, which alone has the keys of the store.
+
+    Raises FileNotFoundError if there is no such raster, and StorageFailed if the worker cannot carry out a request.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._stream = socket.socket(fileno=descriptor).makefile("rw", encoding="utf-8")

@@ -51,7 +51,9 @@ def alert_review(
         if other is not None:
             may_go_on_as(alert, other)
         if verdict is Verdict.FIELD_VISIT and public_note.strip() and not may_note_visit(alert=alert):
-            raise ValueError("a public text on this alert needs a second person; change its text instead")
+            raise ValueError(
+                "a public note on this alert needs a second person: leave it empty, and edit the alert's text"
+            )
         said = {
             "reason_code": reason_code,
             "public_note": public_note.strip() or REASONS[verdict][reason_code].sentence,

@@ -129,7 +129,10 @@ def patches_of(evidence: Sequence[PairChange], part: Part, corner: tuple[int, in
 
 
 def joined_patches(parts: Mapping[str, Patches]) -> dict[str, Ints]:
-    """Return each part's patches that join a patch reported in another part, (n, 2) of explanation and patch number."""
+    """Return, by part of the scene, the patches that are connected to a patch reported in another part.
+
+    Each row, (n, 2), holds the number of the explanation (the possible onset of a change) and of the patch.
+    """
     node: dict[tuple[str, int, int], int] = {}  # The key is part, explanation and patch.
     at: dict[tuple[int, int, int], int] = {}  # The node of each explanation, row and column.
     for name, patches in parts.items():

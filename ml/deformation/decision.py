@@ -1,7 +1,9 @@
-"""Decision on each cell: the log-odds that it moves, from the noise covariance, the network, the rate and edges.
+"""Decision on each cell: the log-odds that it moves, a weighted sum of several kinds of evidence.
 
-The log-odds are a weighted sum. Its weights and offset are chosen on validation tiles (`lab.deformation.calibration`)
-for a fixed number of false alarms. The network's card holds them, for one track and for several.
+The evidence: the best bowl's score under the noise covariance, the network's log-odds, the rate, and whether the place
+has the sharp edges of an unwrapping error (`bowls.edges`). The weights and the offset are chosen on validation tiles
+(`lab.deformation.calibration`) for a fixed number of false alarms. The network's card holds them, for one track and for
+several.
 """
 
 from collections.abc import Mapping

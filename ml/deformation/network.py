@@ -1,4 +1,4 @@
-"""The trained network with its input, tracks on a common lattice, and its output, maps."""
+"""Load the trained network, put tracks on a common lattice as its input, and compute its maps of motion."""
 
 from __future__ import annotations
 

@@ -109,10 +109,11 @@ def _deviation(start: Tensor) -> Tensor:
 
 
 def correlation_channels(held: LagProducts, start: Tensor) -> Tensor:
-    """Return the published form's channels at each node, (PRIOR[OFFSETS], rows, cols), without the autocorrelation.
+    """Return the input of the published form of the network at each node, (PRIOR[OFFSETS], rows, cols).
 
-    They are what plain amplitude correlation over each window of KERNELS_PX finds, the offset from the start, px, and
-    the height of its peak, 0 where there is none; the share known; and the start less its mean over the nodes around.
+    Each window of KERNELS_PX gives three channels by plain amplitude correlation: the offset from the start (x, y), px,
+    and the height of the peak; all are 0 without a peak. Then follow the share of pixels that are known in both images,
+    and the start less its mean over the nodes around.
     """
     found = _fit_sizes(held, start, KERNELS_PX, _peaks)
     channels = [torch.cat([window.offset - start, window.correlation[None]]) for window in found]

@@ -114,12 +114,15 @@ class EndpointChannel(Channel):
 
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
-        """Add the endpoint that a form gives; return what is shown once. agent: User-Agent. Raises Refusal."""
+        """Add the endpoint that a form describes; return what its page shows only this once, such as a new secret.
+
+        agent: User-Agent of the browser. Raises Refusal if the endpoint is not accepted.
+        """
         raise NotImplementedError
 
     @classmethod
     def act(cls, *, deed: str, endpoint: Endpoint, given: Mapping[str, str]) -> dict[str, Any] | None:
-        """Carry out an action of this channel alone; return what is shown once, None for other actions."""
+        """Carry out an action that only this channel has; return what its page shows once, None for other actions."""
         return None
 
 

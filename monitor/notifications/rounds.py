@@ -175,7 +175,8 @@ class _Round:
 
     def _due(self) -> QuerySet[OutgoingMessage]:
         due = selectors.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
-        if not self.has_one_server:  # what was refused before does not hold up what comes after it
+        # Where endpoints have servers of their own, fresh messages go before those that were refused before.
+        if not self.has_one_server:
             due = due.order_by("attempts", "next_try_at", "id")
         if self.in_hand:
             due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])

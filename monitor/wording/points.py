@@ -113,7 +113,8 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     return [
         first,
         (still if abs(around) < 0.05 else moving) % figures,
-        _("Of the points inside, %(share)s differ by more than twice that.") % {"share": percent(reason["beyond"])},
+        _("%(share)s of the points inside differ from those around by more than twice this spread.")
+        % {"share": percent(reason["beyond"])},
         *more,
     ]
 

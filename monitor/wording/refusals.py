@@ -134,7 +134,7 @@ def refuse_unknown(asked: QueryDict, known: Sequence[str]) -> None:
 
 
 def values_of(name: str, given: Iterable[T], most: int) -> list[T]:
-    """Return each value of a parameter that takes several once, in the order given. Raises Refusal."""
+    """Return the distinct values of a parameter, in the order given. Raises Refusal for more than `most`."""
     return distinct_values(given, most, lambda number: too_many(name, number, most))
 
 

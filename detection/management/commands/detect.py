@@ -40,7 +40,8 @@ class Command(BaseCommand):
         for motion in rows_due(Step.FOLLOW, follow()):
             with attempt(Step.FOLLOW, motion):
                 self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))
-        rows_due(Step.SEARCH, search())  # Each deletes the failures of what has succeeded.
+        # The calls are made for a side effect: they delete the failures of rows that have succeeded since.
+        rows_due(Step.SEARCH, search())
         rows_due(Step.MEASURE, measure())
         rows_due(Step.FOLLOW, follow())
         if lines := [f"{failure}: {failure.error}" for failure in failures.all()]:

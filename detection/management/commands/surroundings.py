@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Bring every public alert up to the layers of context that are loaded now."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Update every public alert from the loaded layers."""
+        """Recompute exposure, cause, kind and severity of every public alert from the context layers loaded now."""
         alerts = list(alerts_public())
         changed = sum(alert_recount(alert=alert) for alert in alerts)
         self.stdout.write(f"{len(alerts)} alerts looked at, {changed} of another kind or importance than before")

@@ -10,7 +10,8 @@ from torch import Tensor
 SHOWN_ELSEWHERE = 0.3  # Least share of a bowl that every other track shows, with either sign.
 MAX_AGAINST = 3.0  # Decades; a limit, because a slide along one line of sight is hidden from the other.
 MIN_POINTS = 5.0  # A bowl needs so many points under it.
-SHARED_MM_YR = 0.3  # Error that all cells under a bowl share beyond the noise covariance.
+# All cells under a bowl share an error of this standard deviation, which the noise covariance does not contain.
+SHARED_MM_YR = 0.3
 
 
 class BowlFits(NamedTuple):

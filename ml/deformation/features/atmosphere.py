@@ -19,7 +19,8 @@ from scipy.linalg import lapack
 from ml.deformation.gridding.points import Float32, Float64
 
 SQUARE_CELLS = 8  # side of the squares over which rates are averaged
-BLOCK, MARGIN = 4, 6  # side, in squares, of a block computed at once, and of the margin read around it
+BLOCK = 4  # Side of a block whose squares share one fit of the delay, in squares.
+MARGIN = 6  # So many squares on each side of a block are read for its fit, too.
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # Maps must begin at whole multiples of it, in cells.
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
 PLANES = len(RADII_CELLS) + 1

@@ -140,9 +140,9 @@ def here_sentence(rate: PlaceRate) -> str:
     if rate.motion == "still":
         bound = max(STILL_MM_YR, abs(rate.rate_mm_yr) + 2 * (rate.sigma_mm_yr or 0.0))
         # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
-        still = _("The ground here was still within ± %(margin)s mm a year %(when)s.")
+        still = _("The ground here moved by at most %(margin)s mm a year, up or down, %(when)s.")
         if rate.component == "los":
-            still = _("Seen from the satellite, the ground here was still within ± %(margin)s mm a year %(when)s.")
+            still = _("Seen from the satellite, the ground here moved by at most %(margin)s mm a year %(when)s.")
         return still % {"margin": short(round(bound, 1)), "when": when}
     words = _rate_words(rate)
     if rate.motion == "unclear":

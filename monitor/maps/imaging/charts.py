@@ -12,7 +12,8 @@ from monitor.wording.figures import WITHIN_90, short, whole
 from monitor.wording.images import data_set_name
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing
-SMALL = (400, 132, 40)  # width, height and left margin of a series, whose letters stay readable on a phone
+# Width, height and left margin of a chart of a series, drawn so small that its letters stay readable on a phone.
+SMALL = (400, 132, 40)
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 SIDE = 320  # of a square drawing
 SQUARE = {"side": SIDE, "left": LEFT, "right": SIDE - RIGHT}

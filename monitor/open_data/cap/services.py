@@ -24,7 +24,7 @@ from monitor.wording.cards.cards import alert_card, alert_title
 from monitor.wording.cards.steps import update_sentences
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
-# of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
+# Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
 OVER = (State.REJECTED, State.MERGED, State.FINISHED)

@@ -46,7 +46,8 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# The page's scripts report the theme, draw the maps, mark what is chosen, and remove the server's copy of the sheet.
+# In the browser, scripts report the theme, draw the maps and mark the chosen points. Once Dash has drawn the sheet,
+# they remove the copy that the server rendered, so that it is not shown twice.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)

@@ -203,7 +203,7 @@ def _drawn(draft: dict[str, str]) -> Drawn:
     try:
         seen_on = date.fromisoformat(draft.get("seen_on", ""))
     except ValueError as fault:
-        raise Unfit(_("Please say on which day it was seen.")) from fault
+        raise Unfit(_("Please give the day on which the motion or change was seen.")) from fault
     return Drawn(
         kind=draft.get("kind", ""),
         severity=draft.get("severity", ""),

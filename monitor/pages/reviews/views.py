@@ -146,7 +146,7 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
         return _case(request, alert, fault=_("There is nothing like this to answer. Nothing was changed."))
     answer = request.POST.get("answer", "")
     if act == "decline" and not answer.strip():
-        return _case(request, alert, fault=_("Please say why you decline it."))
+        return _case(request, alert, fault=_("Please say why you decline the proposal."))
     if act == "decline":
         decline = partial(proposal_decline, proposal=proposal, publisher=account_in(request), answer=answer)
         return _done(request, alert, _("%(code)s is back in the queue."), decline)

@@ -211,7 +211,7 @@ def _outline(form: places.WhereForm) -> dict[str, Any] | None:
     try:
         return mapping(regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name).outline)
     except Refusal:
-        return None  # the form says that it is too large
+        return None  # The region is too large to be drawn, and the form says so as an error.
 
 
 def prefilled(request: HttpRequest) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
         "1,200 points inside move by 6.1 mm a year (away from the satellite; median).",
         "The 800 points around it move by 0.3 mm a year (toward the satellite); two thirds of them lie within 0.9 mm a "
         "year of that.",
-        "Of the points inside, 74 % differ by more than twice that.",
+        "74 % of the points inside differ from those around by more than twice this spread.",
     ]
     alone = reason | {"n_points": 1, "around_mm_yr": None, "scatter_mm_yr": None, "beyond": None, "n_around": 2}
     assert reason_sentences("up", alone) == [

@@ -155,8 +155,8 @@ def test_across_the_date_line_points_on_both_sides_count(client, make_egms):
     ("rate", "sigma", "words"),
     [
         (-6.2, 1.04, "The ground here sank by about 6.2 mm a year (± 2.1) between 2020 and 2024."),
-        (0.3, 0.4, "The ground here was still within ± 2 mm a year between 2020 and 2024."),
-        (1.5, 0.5, "The ground here was still within ± 2.5 mm a year between 2020 and 2024."),
+        (0.3, 0.4, "The ground here moved by at most 2 mm a year, up or down, between 2020 and 2024."),
+        (1.5, 0.5, "The ground here moved by at most 2.5 mm a year, up or down, between 2020 and 2024."),
         (5.0, 4.0, "Whether the ground here moves is not clear: 5.0 mm a year (± 8.0) between 2020 and 2024."),
     ],
 )
