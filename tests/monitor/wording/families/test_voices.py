@@ -80,11 +80,13 @@ def test_every_kind_in_every_state_has_words(kind, state):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_a_mark_of_its_own(kind):
-    style, variables = (STYLES / "mark.css").read_text(), (STYLES / "variables.css").read_text()
+    style = (STYLES / "mark.css").read_text()
+    light, dark = (STYLES / "variables.css").read_text().split("prefers-color-scheme: dark")
     mark = KINDS[kind].mark
     assert re.search(rf"\.mark--{mark.shape}\b", style)
     assert f".tone--{mark.colour} " in style
-    assert f"--kind-{mark.colour}:" in variables
+    assert f"--kind-{mark.colour}:" in light
+    assert f"--kind-{mark.colour}:" in dark
     assert [other for other, row in KINDS.items() if row.mark == mark] == [kind]
 
 
