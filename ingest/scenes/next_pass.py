@@ -43,8 +43,8 @@ def expected_passes(passes: Iterable[datetime], after: datetime) -> list[Expecte
 def next_pass(passes: Iterable[datetime], after: datetime) -> Expected | None:
     """Return the first pass that is likely, or the likeliest one; None if no orbit was used lately."""
     expected = expected_passes(passes, after)
-    likely = [one for one in expected if one.probability >= LIKELY]
-    return likely[0] if likely else max(expected, key=lambda one: one.probability, default=None)
+    likely = [orbit for orbit in expected if orbit.probability >= LIKELY]
+    return likely[0] if likely else max(expected, key=lambda orbit: orbit.probability, default=None)
 
 
 def _orbits(times: Sequence[datetime]) -> list[list[datetime]]:
