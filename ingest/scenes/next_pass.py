@@ -1,7 +1,7 @@
 """When a satellite sees a place next: predicted from the passes that an archive has published, without orbit files.
 
-Radar satellites repeat their orbits exactly: a pass returns after a whole number of repeat cycles, at the same second of
-the day within minutes. Which of these passes are really used changes (another satellite joins or ends, some countries
+Radar satellites repeat their orbits: a pass returns after a whole number of repeat cycles, at nearly the same time of
+day. Which of these passes are really used changes (another satellite joins or ends, some countries
 are imaged at every second pass), and the archive shows it: a pass is expected as often as the last ones were taken.
 """
 
