@@ -1,7 +1,8 @@
 """`python -m lab.living.hidden_year`: hide the last year of real series, and prolong them pass by pass.
 
 The interferograms of the hidden dates are simulated (`lab.living.passes`); what is right is the release itself. The
-numerics were made while looking at DEVELOPED_ON; figures of that place are no independent test.
+numerics were made while looking at these places with other draws of delay and noise (Purpose.VALIDATION): the errors of
+the passes are new to them, the places are not.
 """
 
 from __future__ import annotations
