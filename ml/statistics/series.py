@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+DAYS_PER_YEAR = 365.25
 MIN_SEASON_SPAN_YEARS = 1.5
 
 
@@ -44,33 +45,41 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
 
 
 def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Fit the rates of many series with the curve of `fit_series`, (n,), mm/yr; NaN with too few values.
+    """Fit the rates of many series by `fit_curves`, (n,), mm/yr; NaN with too few values."""
+    return fit_curves(dates, displacement_mm)[:, 1] if dates else np.full(len(displacement_mm), np.nan)
+
+
+def fit_curves(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Fit the curve of `fit_series` to many series, (n, terms), mm and mm/yr; NaN with too few values.
 
     displacement_mm: (n, dates), mm, NaN where missing. If dates are missing, each series has its own normal equations;
     all are solved at once.
     """
-    rates = np.full(len(displacement_mm), np.nan)
-    if not dates:
-        return rates
     design, known = _design(dates), np.isfinite(displacement_mm)
+    found = np.full((len(displacement_mm), design.shape[1]), np.nan)
     enough = known.sum(axis=1) > design.shape[1]
     values = np.where(known, displacement_mm, 0.0)[enough].astype(np.float64)
     if known[enough].all():
-        rates[enough] = values @ np.linalg.pinv(design)[1]
-        return rates
+        found[enough] = values @ np.linalg.pinv(design).T
+        return found
     products = (design[:, :, None] * design[:, None, :]).reshape(len(dates), -1)
     normal = (known[enough] @ products).reshape(-1, design.shape[1], design.shape[1])
-    rates[enough] = (np.linalg.pinv(normal, hermitian=True) @ (values @ design)[:, :, None])[:, 1, 0]
-    return rates
+    found[enough] = (np.linalg.pinv(normal, hermitian=True) @ (values @ design)[:, :, None])[:, :, 0]
+    return found
+
+
+def curve_terms(years: NDArray[np.float64], *, seasonal: bool) -> NDArray[np.float64]:
+    """Return the curve's terms, (dates, 2 or 4): offset, years since the first date and, if seasonal, a yearly wave."""
+    columns = [np.ones_like(years), years]
+    if seasonal:
+        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    return np.column_stack(columns)
 
 
 def _design(dates: Sequence[date]) -> NDArray[np.float64]:
-    """Return the curve's terms, (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
-    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
-    columns = [np.ones_like(years), years]
-    if years[-1] >= MIN_SEASON_SPAN_YEARS:
-        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
-    return np.column_stack(columns)
+    """Return the curve's terms on the dates; with a yearly wave from a year and a half on."""
+    years = np.array([(day - dates[0]).days for day in dates]) / DAYS_PER_YEAR
+    return curve_terms(years, seasonal=bool(years[-1] >= MIN_SEASON_SPAN_YEARS))
 
 
 def _widening(residual: NDArray[np.floating]) -> float:

@@ -5,8 +5,10 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS, Float32, Float64
+from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
+from ml.statistics.series import curve_terms, fit_curves
 
 MIN_SPARE_DATES = 4  # A series needs so many dates more than its curve has terms.
 
@@ -28,24 +30,18 @@ class Forecast(NamedTuple):
 
     def on(self, day: date) -> Float32:
         """Return the displacement on a day, (points,), mm."""
-        return np.asarray(self.coefficients @ self._terms([day])[0], dtype=np.float32)
+        return np.asarray(self.coefficients @ _terms(self.first, [day], self.coefficients)[0], dtype=np.float32)
 
     def sigma_mm(self, day: date) -> Float32:
         """Return the standard deviation of the forecast of a day, (points,), mm: it grows with the time since."""
-        terms = self._terms([day])[0]
+        terms = _terms(self.first, [day], self.coefficients)[0]
         return np.asarray(self.noise_mm * np.sqrt(terms @ self.covariance @ terms), dtype=np.float32)
 
-    def _terms(self, dates: Sequence[date]) -> Float64:
-        return curve_terms(self.first, dates, seasonal=self.coefficients.shape[1] > 2)
 
-
-def curve_terms(first: date, dates: Sequence[date], *, seasonal: bool) -> Float64:
-    """Return the terms of the curve on some days, (dates, 2 or 4)."""
+def _terms(first: date, dates: Sequence[date], coefficients: NDArray[np.floating]) -> Float64:
+    """Return the terms of the curve with these coefficients on some days, (dates, terms)."""
     years = np.array([(day - first).days for day in dates]) / DAYS_PER_YEAR
-    terms = [np.ones_like(years), years]
-    if seasonal:
-        terms += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
-    return np.column_stack(terms)
+    return curve_terms(years, seasonal=coefficients.shape[1] > 2)
 
 
 def forecast(dates: Sequence[date], displacement_mm: Float32) -> Forecast:
@@ -55,21 +51,12 @@ def forecast(dates: Sequence[date], displacement_mm: Float32) -> Forecast:
         dates: Of the release, ascending.
         displacement_mm: (points, dates), mm, NaN where missing.
     """
-    seasonal = (dates[-1] - dates[0]).days >= MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR
-    terms = curve_terms(dates[0], dates, seasonal=seasonal)
-    known = np.isfinite(displacement_mm)
-    values = np.where(known, displacement_mm, 0.0)
-    enough = known.sum(axis=1) >= terms.shape[1] + MIN_SPARE_DATES
-    coefficients = np.full((len(values), terms.shape[1]), np.nan)
-    whole = known.all(axis=1) & enough
-    coefficients[whole] = values[whole] @ np.linalg.pinv(terms).T
-    part = enough & ~whole
-    if part.any():
-        products = (terms[:, :, None] * terms[:, None, :]).reshape(len(dates), -1)
-        normal = (known[part] @ products).reshape(-1, terms.shape[1], terms.shape[1])
-        coefficients[part] = (np.linalg.pinv(normal, hermitian=True) @ (values[part] @ terms)[:, :, None])[:, :, 0]
+    coefficients, known = fit_curves(dates, displacement_mm), np.isfinite(displacement_mm)
+    terms = _terms(dates[0], dates, coefficients)
+    spare = known.sum(axis=1) - terms.shape[1]
     left = np.where(known, displacement_mm - coefficients @ terms.T, 0.0)
-    noise = np.sqrt((left**2).sum(axis=1) / np.maximum(known.sum(axis=1) - terms.shape[1], 1))
-    noise[~enough] = np.nan
+    noise = np.sqrt((left**2).sum(axis=1) / np.maximum(spare, 1))
+    few = spare < MIN_SPARE_DATES
+    noise[few] = coefficients[few] = np.nan
     covariance = np.asarray(np.linalg.inv(terms.T @ terms), dtype=np.float64)
     return Forecast(dates[0], coefficients.astype(np.float32), covariance, noise.astype(np.float32))

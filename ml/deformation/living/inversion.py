@@ -143,8 +143,9 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     if day <= state.days[-1] or not used:
         raise ValueError(f"no interferogram leads from {state.days[0]} to {state.days[-1]} to {day}")
     seen = _seen_by(state, day, used)
-    drift_variance = _drift_variance(state, day)
-    moved = np.abs(state.drift_mm) > SURELY * np.sqrt(drift_variance)
+    moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
+    growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * (day - state.days[-1]).days / DAYS_PER_YEAR
+    drift_variance = state.drift_variance + growth
     fading = np.exp(-(day - state.released) / ANCHOR_FADES)
     reference = np.where(moved, state.drift_mm, fading * state.anchor_mm)
     undone = undo_cycles(seen, state.half_wave_mm)
@@ -177,14 +178,6 @@ def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram
     )
     values = (displacement.astype(np.float32), sigma.astype(np.float32), deviation)
     return after, NewDate(day, *values, float(np.median(delay.left_sigma_mm)), undone)
-
-
-def _drift_variance(state: LivingState, day: date) -> Float32:
-    """Return the variance of the drift on a day before anything is measured, (points,), mm²."""
-    years = (day - state.days[-1]).days / DAYS_PER_YEAR
-    moved = np.abs(state.drift_mm) > SURELY * np.sqrt(state.drift_variance)
-    growth = np.where(moved, MOVING_MM2_YR, state.drift.local_mm2_yr) * years
-    return np.asarray(state.drift_variance + growth, dtype=np.float32)
 
 
 def _seen_by(state: LivingState, day: date, pairs: Sequence[Interferogram]) -> Float32:

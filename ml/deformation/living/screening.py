@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ingest.products.decomposition import cells_around, count_by_cell, median_by_cell
 from ml.deformation.series.regression import Float32, Float64
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -51,16 +51,18 @@ def screen(ground: Ground, difference_mm: Float32) -> Delay:
         return Delay(*np.zeros((2, known.size), dtype=np.float32))
     terms = _terms(ground)
     trend = terms @ _robust_coefficients(terms[known], difference_mm[known])
-    squares = _squares(ground)
-    numbers, medians, weights = _medians(squares, difference_mm - trend)
-    limit = CLIP * MAD_TO_SIGMA * float(np.median(np.abs(medians))) + MIN_SIGMA_MM
-    kept = np.clip(medians, -limit, limit)
-    total, weight = _smoothed(squares, numbers, weights * kept), _smoothed(squares, numbers, weights)
-    others = np.maximum(weight.flat[numbers] - CENTRE * weights, NO_WEIGHT)
-    left = medians - (total.flat[numbers] - CENTRE * weights * kept) / others
-    usual = MAD_TO_SIGMA * float(np.median(np.abs(left)))
-    square = _smoothed(squares, numbers, weights * np.minimum(left**2, (CLIP * usual) ** 2))
-    at = squares.down - 0.5, squares.across - 0.5
+    cells = cells_around(ground.x_m, ground.y_m, SQUARE_M)
+    own = cells.number_of(ground.x_m, ground.y_m)
+    medians = median_by_cell(cells, own, (difference_mm - trend).astype(np.float32)).astype(np.float64)
+    counts = count_by_cell(cells, own[known]).astype(np.float64)
+    weights = counts / (counts + 1)
+    limit = CLIP * MAD_TO_SIGMA * float(np.nanmedian(np.abs(medians))) + MIN_SIGMA_MM
+    kept = np.clip(np.nan_to_num(medians), -limit, limit)
+    total, weight = _smoothed(weights * kept), _smoothed(weights)
+    left = medians - (total - CENTRE * weights * kept) / np.maximum(weight - CENTRE * weights, NO_WEIGHT)
+    usual = MAD_TO_SIGMA * float(np.nanmedian(np.abs(left)))
+    square = _smoothed(weights * np.minimum(np.nan_to_num(left) ** 2, (CLIP * usual) ** 2))
+    at = (cells.y0 - ground.y_m) / SQUARE_M - 0.5, (ground.x_m - cells.x0) / SQUARE_M - 0.5
     shared, variance = (
         map_coordinates(plane / np.maximum(weight, NO_WEIGHT), at, order=1, mode="nearest") for plane in (total, square)
     )
@@ -96,33 +98,6 @@ def _robust_coefficients(terms: Float64, values: Float32) -> Float64:
     return np.asarray(coefficients, dtype=np.float64)
 
 
-class _Squares(NamedTuple):
-    """Squares of SQUARE_M: position of each point in squares, (points,), its square's number, and their shape."""
-
-    down: Float64
-    across: Float64
-    number: NDArray[np.int64]
-    shape: tuple[int, int]
-
-
-def _squares(ground: Ground) -> _Squares:
-    across, down = ((plane - plane.min()) / SQUARE_M for plane in (ground.x_m, ground.y_m))
-    rows, cols = int(down.max()) + 1, int(across.max()) + 1
-    return _Squares(down, across, down.astype(np.int64) * cols + across.astype(np.int64), (rows, cols))
-
-
-def _medians(squares: _Squares, values_mm: NDArray[np.floating]) -> tuple[NDArray[np.int64], Float64, Float64]:
-    """Return the numbers of the squares with known points, their medians and their weights, which grow to 1."""
-    known = np.flatnonzero(np.isfinite(values_mm))
-    order = known[np.lexsort((values_mm[known], squares.number[known]))]
-    numbers, starts, counts = np.unique(squares.number[order], return_index=True, return_counts=True)
-    ordered = values_mm[order].astype(np.float64)
-    medians = (ordered[starts + (counts - 1) // 2] + ordered[starts + counts // 2]) / 2
-    return numbers, medians, counts / (counts + 1)
-
-
-def _smoothed(squares: _Squares, numbers: NDArray[np.int64], values: Float64) -> Float64:
-    """Spread the values of squares by the Gaussian over all squares."""
-    plane = np.zeros(squares.shape)
-    plane.flat[numbers] = values
-    return np.asarray(gaussian_filter(plane, KERNEL_SQUARES, mode="constant"))
+def _smoothed(plane: Float64) -> Float64:
+    """Smooth the squares, (rows, cols), by the Gaussian; beyond them there is nothing."""
+    return np.asarray(gaussian_filter(plane, KERNEL_SQUARES, mode="constant"), dtype=np.float64)
