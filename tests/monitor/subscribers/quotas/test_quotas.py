@@ -380,7 +380,7 @@ def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(s
 
 def test_only_keyed_hashes_name_a_network_or_a_mailbox(settings):
     key = network_key(ip="192.0.2.1")
-    assert (len(key), "192" in key) == (64, False)
+    assert (len(key), "192.0.2.1" in key) == (64, False)
     settings.SECRET_KEY = "another"
     assert network_key(ip="192.0.2.1") != key
     assert set(stores.STORES) == {EXTRACTS, PHOTOS, PLACES}
