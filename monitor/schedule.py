@@ -57,6 +57,7 @@ BEAT_SCHEDULE = {
     "2 derive up and east from two directions": every(FOLLOW_UP, "ingest.tasks.derive_products"),
     "2 merge small partitions of neighbours": every(FETCH, "ingest.tasks.merge_points"),
     "3 queue runs for every new product and pair": every(STAGE, "ml.tasks.queue_due_runs"),
+    "3 prolong series by new passes": every(FOLLOW_UP, "ml.tasks.extend_living_series"),
     "4 turn finished predictions into alerts": every(STAGE, "detection.tasks.scan_finished_predictions"),
     "3 search new products for changes of trend": every(FOLLOW_UP, "ml.tasks.search_trends"),
     "5 draft bulletins of what was searched": every(FOLLOW_UP, "monitor.tasks.draft_bulletins"),

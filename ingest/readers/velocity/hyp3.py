@@ -131,15 +131,14 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         problem = f"its products are of {' and '.join(sorted(places)[:3])}"
         raise InputError(path, problem, "Give the products of one burst, or of one set of bursts, in one folder")
     first_layers = next(iter(products.values()))
-    alone = len(pairs) == 1
     return stacks.Stack(
         folder=path,
-        pairs=tuple(pairs) if not alone else (replace(pairs[0], coherence=None),),
+        pairs=tuple(pairs),
         mm=chosen.mm,
         component=chosen.component,
         look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
-        referenced=not alone,  # One product keeps the reference point that it was unwrapped from.
+        referenced=len(pairs) > 1,  # One product keeps the reference point that it was unwrapped from.
     ), "/".join(sorted(pols))
 
 
