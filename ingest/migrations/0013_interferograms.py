@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='stepfailure',
             name='step',
-            field=models.CharField(choices=[('search', 'search for moving areas'), ('measure', 'measurement of glaciers'), ('follow', 'series of a glacier'), ('compare', 'comparison of methods'), ('announce', 'messages about an alert'), ('cap', 'CAP message about an alert'), ('trends', 'search for changes of trend'), ('passes', 'new passes of a release'), ('replace', 'provisional values that a release replaces')], max_length=10),
+            field=models.CharField(choices=[('search', 'search for moving areas'), ('measure', 'measurement of glaciers'), ('follow', 'series of a glacier'), ('compare', 'comparison of methods'), ('announce', 'messages about an alert'), ('cap', 'CAP message about an alert'), ('trends', 'search for changes of trend'), ('passes', 'new passes of a release'), ('bends', 'alerts from new passes'), ('release', 'alerts from new passes that a release covers'), ('replace', 'provisional values that a release replaces')], max_length=10),
         ),
         migrations.CreateModel(
             name='Interferogram',
