@@ -33,7 +33,7 @@ from ingest.products.selectors import product_points, product_series
 from ingest.readers.records import Float32
 from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same_view
 from ml.deformation.living import kept as living_state
-from ml.deformation.living.changes import MIN_CLUSTERS, MIN_DATES, bends, cluster_deviations, clusters_of
+from ml.deformation.living.changes import bends, cluster_deviations, clusters_of
 from ml.deformation.living.inversion import Interferogram as Change
 from ml.deformation.living.inversion import begin, extend
 from ml.deformation.living.kept import Kept
@@ -199,10 +199,9 @@ def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int) -> tuple[
     state, new = extend(kept.state, coming.day, _changes(coming.pairs, ground, epsg))
     clusters = clusters_of(ground)
     deviation = np.column_stack([kept.deviation_mm, cluster_deviations(clusters, new.deviation_mm)])
-    days, places = (*kept.days, coming.day), []
-    if len(days) >= MIN_DATES and clusters.tested.size >= MIN_CLUSTERS:
-        found = bends(state.released, days, deviation)
-        places = [_place(place, epsg) for place in bent_places(state, clusters, found, days)]
+    days = (*kept.days, coming.day)
+    found = bent_places(state, clusters, bends(state.released, days, deviation), days)
+    places = [_place(place, epsg) for place in found]
     row = LivingDate.objects.create(
         series=series,
         day=coming.day,

@@ -14,6 +14,8 @@ from ingest.products.partitions import POINTS
 from ingest.readers.records import Float32
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 
+MAX_AVERAGED = 4000  # points, as of the release's mean
+
 
 class Provisional(NamedTuple):
     """Provisional values after a release.
@@ -52,7 +54,7 @@ def provisional_of_point(*, point: MeasurementPoint) -> Provisional | None:
     return provisional_values(series=series, pids=[point.pid], near=point.position) if series else None
 
 
-def provisional_within(*, product: Product, area: GEOSGeometry, most: int) -> ProvisionalMean | None:
+def provisional_within(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> ProvisionalMean | None:
     """Return the mean over the points in an area (EPSG:4326), the same sample of at most `most` as for the release."""
     series = living_of(product=product)
     if series is None:

@@ -23,6 +23,7 @@ MIN_POINTS = 8  # of a cluster
 GROUND_CELLS = 5  # along each side of the squares of which 3 by 3 show what the ground around has in common
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
+MIN_KNOWN = 0.5  # share of the passes that must have measured a cluster
 MIN_SCORE = 5.5  # standard deviations of a bend that is reported
 MIN_NOISE_MM = 0.2
 SEAM_MM = 30.0  # prior standard deviation of what all new dates inherit from the delay of the release's last dates
@@ -76,13 +77,23 @@ def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
 
 
 def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
-    """Fit the likeliest bend of each cluster.
+    """Fit the likeliest bend of each cluster that most passes measured; the others have a score of 0.
 
     Args:
         released: Last day of the release.
-        dates: Provisional dates, ascending, at least MIN_DATES.
+        dates: Provisional dates, ascending.
         deviation_mm: (clusters, dates), mm, less the ground around; NaN where unknown.
     """
+    measured = np.flatnonzero(np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN)
+    whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
+    if len(dates) < MIN_DATES or measured.size < MIN_CLUSTERS:
+        return whole
+    for figure, own in zip(whole, _bends(released, dates, deviation_mm[measured]), strict=True):
+        figure[measured] = own
+    return whole
+
+
+def _bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
     deviation = np.nan_to_num(deviation_mm)
     curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)

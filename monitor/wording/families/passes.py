@@ -1,5 +1,6 @@
 """What new passes of the satellite show beyond the releases, in words: always said to be provisional."""
 
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -19,6 +20,13 @@ def provisional(text: str) -> str:
     """Return a figure or a period marked as provisional."""
     # Translators: %(text)s is "sinking 14 mm/year" or "between March and May 2026"
     return _("%(text)s, provisional") % {"text": text}
+
+
+def provisional_sentence(until: date) -> str:
+    """Return what is said beside values that new passes added to a series."""
+    # Translators: %(until)s is "12 May 2026"
+    said = _("The values until %(until)s come from new passes and are provisional: the next release replaces them.")
+    return said % {"until": day_words(until)}
 
 
 def passes_sentences(alert: Any) -> list[str]:
