@@ -62,7 +62,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
     stack, pol = _stack(path)
     grid = stacks.check(stack)
-    with raster.open_geotiff(stack.pairs[0].phase) as image:
+    with raster.open_geotiff(Path(stack.pairs[0].phase)) as image:
         simulated = image.tags().get("SIMULATED") == "yes"
     named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
     burst = named["place"] if named and "_" in named["place"] else ""
