@@ -211,7 +211,8 @@ def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int) -> tuple[
         undone=new.undone,
         places=places,
     )
-    stored, sigma = new.displacement_mm[kept.order], new.sigma_mm[kept.order]
+    known = kept.order if row.n_known else kept.order[:0]  # Nothing is stored of a pass beside the points.
+    stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
     LivingValues.objects.bulk_create(
         (
             LivingValues(date=row, number=number, displacement=_packed(stored[part]), sigma=_packed(sigma[part]))

@@ -3,14 +3,16 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from django.contrib.gis.geos import Point
 
 from detection.alerts.passes import date_follow, dates_unfollowed
 from detection.models import Alert
 from ingest.jobs.child import arrival_load
+from ingest.products.encoding import MISSING_INT16
 from ingest.products.services import product_load
-from ml.models import LivingSeries
+from ml.models import LivingSeries, LivingValues
 from ml.runs import living
 from tests.makers import living as made
 
@@ -62,6 +64,16 @@ def test_the_page_of_an_alert_says_it_everywhere(client, alert):
 @pytest.mark.parametrize("address", ["/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
 def test_lists_say_it_too(client, alert, address):
     assert "provisional" in client.get(address).content.decode().replace("(provisional)", "")
+
+
+def test_ground_that_no_pass_measured_has_no_provisional_values(client, product, alert):
+    for row in LivingValues.objects.all():
+        row.displacement = np.full(len(bytes(row.displacement)) // 2, MISSING_INT16).tobytes()
+        row.save()
+    assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None
+    assert client.get(alert.get_absolute_url()).status_code == 200
+    (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
+    assert series["provisional"] is None
 
 
 def test_my_house_shows_the_new_values(client, product):
