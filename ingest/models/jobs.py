@@ -21,6 +21,10 @@ class StepFailure(models.Model):
         ANNOUNCE = "announce", "messages about an alert"
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
+        PASSES = "passes", "new passes of a release"
+        BENDS = "bends", "alerts from new passes"
+        RELEASE = "release", "alerts from new passes that a release covers"
+        REPLACE = "replace", "provisional values that a release replaces"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

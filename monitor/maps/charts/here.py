@@ -23,6 +23,7 @@ from ingest.context.selectors import Contact
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
 from ingest.readers.records import Component
+from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
 from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row
@@ -220,7 +221,15 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
 def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
     """Return the charts of the first tracks with a series, for `shared/_series.html`."""
     shown = [track.trace for track in here.tracks if track.trace.product.component in AHEAD and len(track.trace.dates)]
-    return curves(None, [{"product": one.product, "series": _series(one)} for one in shown[:most]], [])
+    series = [
+        {
+            "product": one.product,
+            "series": _series(one),
+            "provisional": provisional_within(product=one.product, area=one.place),
+        }
+        for one in shown[:most]
+    ]
+    return curves(None, series, [])
 
 
 def _series(trace: Trace) -> AreaSeries:

@@ -100,10 +100,16 @@ def _of_motion(motion: Any) -> dict[str, Any]:
     return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
 
 
-def _of_product(product: Any, series: Any) -> dict[str, Any]:
+def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str, Any]:
     negative, positive = both_directions(product.component)
     line, low, high = (part.tolist() for part in (series.mean_mm, series.low_mm, series.high_mm))
     curve = Curve(series.dates, line=line, low=low, high=high)
+    if provisional is not None:
+        new = provisional.mean_mm.tolist()
+        before, after = [None] * len(line), [None] * len(new)
+        edges = [(provisional.mean_mm + sign * provisional.sigma_mm).tolist() for sign in (-1, 1)]
+        days = [*series.dates, *provisional.dates]
+        curve = Curve(days, [*before, *new], [*line, *after], low + edges[0], high + edges[1])
     caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {
         "n": whole(series.n_points),
         "up": positive,
@@ -111,6 +117,8 @@ def _of_product(product: Any, series: Any) -> dict[str, Any]:
         "source": data_set_name(product.name),
     }
     band = _("the middle two thirds of the points")
+    if provisional is not None:
+        caption += " " + _("Dots: new passes, provisional, within one standard deviation.")
     return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": band}
 
 

@@ -272,6 +272,15 @@ class SeriesChange(Answer):
     sentence: str
 
 
+class Provisional(Answer):
+    """What new passes added to a series: provisional until the next release replaces it."""
+
+    dates: list[date]
+    displacement_mm: list[float | None]
+    sigma_mm: list[float | None] = Field(description="one standard deviation")
+    sentence: str
+
+
 class PointSeries(Answer):
     """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
 
@@ -290,6 +299,7 @@ class PointSeries(Answer):
     sentence: str
     dates: list[date]
     displacement_mm: list[float | None]
+    provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
     fit_mm: list[float | None] | None
     changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
@@ -359,6 +369,7 @@ class AreaSeriesOut(Answer):
     mean_mm: list[float]
     low_mm: list[float] = Field(description="16th percentile of the points")
     high_mm: list[float] = Field(description="84th percentile of the points")
+    provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
 
 
 class AlertSeries(Answer):

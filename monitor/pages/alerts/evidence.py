@@ -24,6 +24,7 @@ from ingest.models import Product, ScenePair
 from ingest.products.selectors import AreaSeries
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.models import Run
+from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
@@ -42,6 +43,7 @@ from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
+from monitor.wording.families.passes import provisional_sentence
 from monitor.wording.families.voice import Evidence as EvidenceWords
 from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole
@@ -114,13 +116,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class SeriesRow:
-    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words."""
+    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words.
+
+    provisional: sentence on the values that new passes added; empty without any.
+    """
 
     product: Product
     series: AreaSeries
     name: str
     component: str
     change: str
+    provisional: str
 
 
 @dataclass(frozen=True)
@@ -284,9 +290,10 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     return f"{likely} {assumed}" % figures
 
 
-def _series_row(product: Product, series: AreaSeries) -> SeriesRow:
+def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
-    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed)
+    added = provisional_sentence(provisional.dates[-1]) if provisional else ""
+    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)

@@ -1,0 +1,76 @@
+"""Provisional values of new passes on every surface: said to be provisional, and gone when a release replaces them."""
+
+import csv
+import io
+
+import pytest
+from django.contrib.gis.geos import Point
+
+from detection.alerts.passes import date_follow, dates_unfollowed
+from detection.models import Alert
+from ingest.jobs.child import arrival_load
+from ingest.products.services import product_load
+from ml.models import LivingSeries
+from ml.runs import living
+from tests.makers import living as made
+
+PASSES = 12
+
+
+@pytest.fixture
+def product(db, tmp_path):
+    """Load a release, let twelve passes show a bowl that sinks, and make its alert."""
+    ground = made.made_ground()
+    moved = made.series(ground, onset_mm_yr=-150.0)
+    loaded = product_load(path=made.release(tmp_path, ground, moved[:, : made.KNOWN]), submission=made.DECLARED)
+    for number in range(made.KNOWN, made.KNOWN + PASSES):
+        for path in made.interferograms(tmp_path, ground, moved, number):
+            arrival_load(path=path)
+    living.living_extend(product=loaded)
+    for row in dates_unfollowed():
+        date_follow(row=row)
+    return loaded
+
+
+@pytest.fixture
+def alert(product) -> Alert:
+    return Alert.objects.get()
+
+
+def test_the_series_of_a_point_goes_on_and_says_what_is_provisional(client, product):
+    body = client.get(f"/api/points/{product.pk}/P05000/series/").json()
+    assert len(body["dates"]) == made.KNOWN
+    added = body["provisional"]
+    assert added["dates"] == [day.isoformat() for day in made.DATES[made.KNOWN :][:PASSES]]
+    assert len(added["displacement_mm"]) == len(added["sigma_mm"]) == PASSES
+    assert "provisional" in added["sentence"]
+    rows = list(csv.DictReader(io.StringIO(client.get(body["csv_url"]).content.decode())))
+    assert [row["status"] for row in rows].count("provisional") == PASSES
+    assert rows[-1]["date"] == added["dates"][-1]
+
+
+def test_the_page_of_an_alert_says_it_everywhere(client, alert):
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "Only new passes of the satellite" in page
+    assert "Dots: new passes, provisional" in page
+    (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
+    assert series["provisional"]["displacement_mm"][-1] < series["mean_mm"][-1] - 20
+    body = client.get(f"/api/v1/alerts/{alert.code}").json()
+    assert "provisional" in body["sentence"]
+
+
+@pytest.mark.parametrize("address", ["/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
+def test_lists_say_it_too(client, alert, address):
+    assert "provisional" in client.get(address).content.decode().replace("(provisional)", "")
+
+
+def test_my_house_shows_the_new_values(client, product):
+    x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
+    place = Point(x, y, srid=made.EPSG).transform(4326, clone=True)
+    page = client.get(f"/here/?lat={place.y:.4f}&lon={place.x:.4f}").content.decode()
+    assert "Dots: new passes, provisional" in page
+
+
+def test_a_release_that_replaces_them_leaves_nothing_provisional(client, product):
+    LivingSeries.objects.update(replaced_by=product)
+    assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None
