@@ -20,6 +20,7 @@ from core.errors import promised
 from detection.alerts.looks import is_news, least_found, searches_over
 from detection.kinds import Kind
 from detection.models import Alert, Scan
+from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES
 from ingest.models import Scene
 from ingest.scenes.looks import NISAR, Look, looks_at
@@ -122,8 +123,10 @@ def looks_body(ahead: Sequence[NextLook]) -> list[dict[str, object]]:
 def _looked(alert: Alert, scans: Sequence[Scan]) -> str:
     """Return what the last pass did not show of an alert; empty if it was news, or no newer than what is known."""
     last = max((promised(_taken(scan).acquired_at) for scan in scans), default=None)
+    seen = passes_of(alert)
+    known_until = max(alert.last_motion, seen.until) if seen else alert.last_motion
     # Surges are found in the series of a glacier, not by the search of one pair.
-    if last is None or alert.kind == Kind.GLACIER_SURGE or last.date() <= alert.last_motion:
+    if last is None or alert.kind == Kind.GLACIER_SURGE or last.date() <= known_until:
         return ""
     of_pass = [scan for scan in scans if last - promised(_taken(scan).acquired_at) <= SAME_PASS]
     what = alternatives(_least(of_pass, alert.area).words)

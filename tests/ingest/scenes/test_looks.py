@@ -7,7 +7,7 @@ from django.contrib.gis.geos import Point
 
 from core.areas import box_of
 from core.geos import geos
-from ingest.models import Product
+from ingest.models import Interferogram, Product
 from ingest.scenes.looks import looks_at
 from ingest.scenes.next_pass import CYCLE, PUBLISHED_WITHIN
 from tests.makers.looks import HERE as AROUND
@@ -82,8 +82,25 @@ def test_without_images_the_dates_of_velocity_fields_say_the_day(django_assert_n
         n_points=1,
         footprint=geos(box_of(AROUND)),
     )
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         (look,) = looks_at(area=HERE, after=NOW)
     assert (look.track, look.at.date(), look.has_time) == (15, (LAST + CYCLE).date(), False)
     catalogued(LAST)
     assert [look.track for look in looks_at(area=HERE, after=NOW)] == [37]
+
+
+def test_interferograms_of_a_living_series_say_the_day_too():
+    day = LAST.date()
+    for number in range(7):
+        days = {"reference_day": day - (number + 1) * CYCLE, "secondary_day": day - number * CYCLE}
+        Interferogram.objects.create(
+            name="made",
+            track=44,
+            direction="ascending",
+            wavelength_m=0.055,
+            file_sha256=f"{number:064d}",
+            footprint=geos(box_of(AROUND)),
+            **days,
+        )
+    (look,) = looks_at(area=HERE, after=NOW)
+    assert (look.track, look.at.date(), look.has_time) == (44, (LAST + CYCLE).date(), False)

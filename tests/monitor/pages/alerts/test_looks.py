@@ -8,6 +8,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from detection.models import AlertMotion, Detection, Scan
+from detection.rules.passes import Passes, as_json
 from detection.search.patches import CHANGE, MOTION
 from ingest.scenes.next_pass import CYCLE
 from ml.models import Prediction
@@ -140,6 +141,13 @@ def test_where_the_rasters_are_gone_the_page_says_when_and_not_what(client, aler
     assert "Next look from space" in page
     assert "would" not in page.partition("Next look from space")[2].partition("What residents report")[0]
     assert offsets.pk
+
+
+def test_a_look_that_new_passes_have_told_of_is_not_nothing(client, make_alert):
+    searched()
+    seen = Passes(1, LAST.date() - 30 * DAY, LAST.date(), -5.0, -30.0, 2.0, False)
+    alert = make_alert(passes=as_json(seen))
+    assert client.get(f"/api/v1/alerts/{alert.code}").json()["looked"] == ""
 
 
 @pytest.mark.parametrize("state", ["rejected", "merged"])
