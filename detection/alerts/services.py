@@ -27,14 +27,13 @@ from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import LIVING, State
 from detection.search.areas import SEARCHES, search
-from detection.search.known import known_share
+from detection.search.known import MIN_KNOWN, known_share
 from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current, followed_as
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-MIN_KNOWN = 0.5  # A pair in which less of an alert's cells is known does not show its ground.
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,

@@ -33,6 +33,7 @@ from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE
 from monitor.maps.map.series import changes_body, number
 from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.looks import Looks, looks_at_place, looks_body
 from monitor.wording.cards.whereabouts import area_places
 from monitor.wording.families.velocity import GAPS, limits_of_fields
 from monitor.wording.refusals import Missing, Refusal, finite_numbers
@@ -92,6 +93,7 @@ class Here(NamedTuple):
     simulated: bool
     name: str  # '3 km south of Aldwick, Westshore'
     contact: Contact | None
+    looks: Looks
 
     @property
     def address(self) -> str:
@@ -155,9 +157,12 @@ def look(longitude: float, latitude: float) -> Here:
     tracks = [_track(parts, area) for parts in by_direction(found)]
     tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.component), len(AHEAD)), -track.trace.n_points))
     simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
-    name, contact = area_places([(Point(longitude, latitude, srid=4326), simulated)])[0]
+    place = Point(longitude, latitude, srid=4326)
+    name, contact = area_places([(place, simulated)])[0]
     alerts = _alerts_near(longitude, latitude)
-    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact)
+    noise_mm = {track.trace.product.track: track.fit.band_mm for track in tracks if track.fit.fitted}
+    looks = looks_at_place(place, noise_mm)
+    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact, looks)
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
@@ -266,4 +271,5 @@ def here_body(here: Here) -> dict[str, object]:
         "tracks": tracks,
         "alerts": alerts,
         "contact": here.contact,
+        "looks": looks_body(here.looks.ahead),
     }

@@ -160,6 +160,22 @@ class Step(Answer):
     sentences: list[str]
 
 
+class LookOut(Answer):
+    """Expected pass of a satellite over a place, predicted from the images that archives have published."""
+
+    at: datetime
+    has_time: bool = Field(description="false: only the day is known, and `at` is its noon")
+    track: int
+    direction: str
+    platform: str = Field(description="of the last image of this orbit; empty if unknown")
+    probability: float = Field(description="that an image is taken, 0 to 1")
+    last_at: datetime = Field(description="last image of this orbit")
+    motion_m: float | None = Field(description="smallest motion since the last one that it would show; null: unknown")
+    surface_m2: float | None = Field(description="smallest change of the surface that it would show; null: unknown")
+    sentence: str
+    shows: str
+
+
 class AlertDetail(AlertOut):
     """One alert with its outline, EPSG:4326, and its history."""
 
@@ -167,6 +183,8 @@ class AlertDetail(AlertOut):
     severity_meaning: str
     area: Geometry
     history: list[Step] = Field(description="the first step first")
+    looks: list[LookOut] = Field(description="next looks from space, the earliest first")
+    looked: str = Field(description="what the last look did not show; empty if it was news or there was none")
 
 
 class DetectionOut(Figures):
@@ -338,6 +356,7 @@ class HereOut(Answer):
     tracks: list[PlaceTrack] = Field(description="the one that the sentence is about first")
     alerts: list[AlertNear] = Field(description="the nearest within 5 km")
     contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
+    looks: list[LookOut] = Field(description="next looks from space, the earliest first")
 
 
 class AreaSeriesOut(Answer):
