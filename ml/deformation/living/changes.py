@@ -65,7 +65,7 @@ def clusters_of(ground: Ground) -> Clusters:
 def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
     """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm.
 
-    The ground around is the median of all cells with points: of clusters alone, a village would be compared with itself.
+    The ground around is the median of all cells with points. Clusters alone would compare a village with itself.
     """
     cells = clusters.cells
     medians = median_by_cell(cells, clusters.own, deviation_mm).ravel()
