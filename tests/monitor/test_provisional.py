@@ -101,6 +101,19 @@ def test_a_bulletin_lists_what_new_passes_show_in_every_language(client, alert, 
     assert row["words"]["de"] in html.unescape(page)
 
 
+def test_the_data_page_and_the_record_say_how_far_they_reach_and_how_right_they_were(client, product):
+    assert (
+        "New passes prolong its series until 19 September 2023, provisionally."
+        in client.get("/products/").content.decode()
+    )
+    LivingSeries.objects.update(difference={"within_mm": 3.2, "mean_mm": 0.1, "n": 12_000})
+    for address in ("/products/", "/record/"):
+        page = html.unescape(client.get(address).content.decode())
+        assert (
+            "Of the provisional values (12,000), 68 in 100 were within ± 3.2 mm of what the next release has." in page
+        )
+
+
 def test_a_release_that_replaces_them_leaves_nothing_provisional(client, product):
     LivingSeries.objects.update(replaced_by=product)
     assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None

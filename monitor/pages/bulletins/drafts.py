@@ -143,7 +143,7 @@ def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
 
 def _provisional(simulated: bool) -> list[Row]:
     """Return what new passes show beyond the releases: each alert's code, and its words in every language."""
-    alerts = list(alerts_public().filter(simulated=simulated).exclude(passes=None)[:MAX_PROVISIONAL])
+    alerts = list(alerts_public().filter(simulated=simulated, passes__isnull=False)[:MAX_PROVISIONAL])
     rows: list[Row] = [{"code": alert.code, "words": {}} for alert in alerts]
     for code, _name in settings.LANGUAGES:
         with translation.override(code):

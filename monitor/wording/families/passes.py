@@ -1,5 +1,6 @@
 """What new passes of the satellite show beyond the releases, in words: always said to be provisional."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from detection.rules.passes import passes_of
 from monitor.wording.dates import SINCE, day_words
-from monitor.wording.figures import mm_a_year, round_figure
+from monitor.wording.figures import figure, mm_a_year, round_figure, whole
 
 WHY = gettext_lazy(
     "The points here left the course of their series in several new passes of the satellite; no single pass decides it."
@@ -32,6 +33,20 @@ def provisional_sentence(until: date) -> str:
     # Translators: %(until)s is "12 May 2026"
     said = _("The values until %(until)s come from new passes and are provisional: the next release replaces them.")
     return said % {"until": day_words(until)}
+
+
+def living_sentence(last_day: date, difference: Mapping[str, Any] | None) -> str:
+    """Return how far new passes prolong a release; after the next release, how right they were."""
+    if difference:
+        said = _("New passes prolonged its series until %(until)s. %(right)s")
+        return said % {"until": day_words(last_day), "right": right_sentence(difference["within_mm"], difference["n"])}
+    return _("New passes prolong its series until %(until)s, provisionally.") % {"until": day_words(last_day)}
+
+
+def right_sentence(within_mm: float, n: int) -> str:
+    """Return how far provisional values were from the releases that replaced them."""
+    said = _("Of the provisional values (%(n)s), 68 in 100 were within ± %(mm)s mm of what the next release has.")
+    return said % {"n": whole(n), "mm": figure(within_mm)}
 
 
 def passes_sentences(alert: Any) -> list[str]:
