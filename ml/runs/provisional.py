@@ -1,7 +1,7 @@
 """Provisional values of living series for charts, pages and exports: of single points and of areas."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,12 @@ def living_of(*, product: Product) -> LivingSeries | None:
     """Return the living series of a release, if they have dates that no later release has replaced."""
     with_dates = LivingSeries.objects.filter(product=product, replaced_by=None, dates__isnull=False)
     return with_dates.distinct().first()
+
+
+def provisional_days(*, product: Product, known_at: datetime) -> list[date]:
+    """Return the provisional days that a release had at a time, ascending; none once another release replaced it."""
+    rows = LivingDate.objects.filter(series__product=product, series__replaced_by=None, made_at__lte=known_at)
+    return list(rows.exclude(n_known=0).values_list("day", flat=True))
 
 
 def provisional_of_point(*, point: MeasurementPoint) -> Provisional | None:

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ from ml.models import LivingSeries, LivingValues
 from ml.runs import living
 from ml.runs.trends import trend_search_make
 from monitor.models.bulletins import Bulletin
+from monitor.models.operations import Extract
 from monitor.pages.bulletins.drafts import bulletins_draft
+from monitor.subscribers.extracts import services as extracts
+from monitor.wording.regions import rectangle
 from tests.makers import living as made
 
 PASSES = 12
@@ -99,6 +103,25 @@ def test_a_bulletin_lists_what_new_passes_show_in_every_language(client, alert, 
     Bulletin.objects.update(signed_at=timezone.now())
     page = client.get(f"/bulletins/{bulletin.pk}/", headers={"Accept-Language": "de"}).content.decode()
     assert row["words"]["de"] in html.unescape(page)
+
+
+def test_the_file_of_an_area_has_columns_of_their_own(client, product):
+    west, south, east, north = product.footprint.extent
+    outline = rectangle(west, south, west + 0.02, south + 0.02)
+    wish = {"where": "drawn", "drawn": outline, "file_format": "csv", "email": "gis@example.org", "series": "on"}
+    client.post("/extract/", wish)
+    extract = Extract.objects.get()
+    extracts.extract_confirm(extract=extract, ip="192.0.2.1")
+    extracts.extracts_make()
+    file = b"".join(client.get(f"/extracts/{extracts.extract_token(extract.pk)}/file"))
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
+        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
+    days = [f"p{day:%Y%m%d}" for day in made.DATES[made.KNOWN :][:PASSES]]
+    assert [name for name in rows[0] if name[:1] == "p" and name != "pid"] == days
+    body = client.get(f"/api/points/{product.pk}/{rows[0]['pid']}/series/").json()
+    assert [float(rows[0][day]) for day in days] == pytest.approx(body["provisional"]["displacement_mm"], abs=0.06)
+    assert "provisional" in about["units"]
 
 
 def test_the_data_page_and_the_record_say_how_far_they_reach_and_how_right_they_were(client, product):
