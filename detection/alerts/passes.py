@@ -88,7 +88,7 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
         )
         exposure_refresh(alert=alert)
         importance_refresh(alert=alert)
-        life.begin(alert, f"seen by new passes until {row.day:%-d %B %Y} ({product}), provisionally", [])
+        life.begin(alert, f"seen by new passes of {product}, provisionally", [])
         return
     before = passes.passes_of(alert)
     alone = before is not None and before.alone and not detections_current(alert=alert).exists()
@@ -99,7 +99,7 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
     importance_refresh(alert=alert)
     if alert.state in LIVING and passes.differs(before, seen):
         change = Change(Cause.PASSES, seen.before_mm_yr, seen.now_mm_yr, "mm/yr", product.component)
-        step = plan.Step(State(alert.state), f"changed in new passes until {row.day:%-d %B %Y}", (change,))
+        step = plan.Step(State(alert.state), f"changed in new passes of {product}, provisionally", (change,))
         life.step_apply(alert, life.life_of(alert), step)
 
 

@@ -108,6 +108,19 @@ def living_replace(*, series: LivingSeries) -> None:
         series.chunks.all().delete()
         series.replaced_by, series.difference, series.state = newer, difference, ""
         series.save()
+        _forget_covered(series.product)
+
+
+def _forget_covered(product: Product) -> None:
+    """Delete the interferograms of a release's ground whose days every current release there covers."""
+    view = same_view(track=product.track, direction=product.direction)
+    rows = Interferogram.objects.filter(view, simulated=product.simulated, footprint__intersects=product.footprint)
+    releases = list(releases_to_continue(place=view, simulated=product.simulated).only("dates", "footprint"))
+    for row in rows:
+        ends = [release.dates[-1] for release in releases if release.footprint.intersects(row.footprint)]
+        if ends and row.secondary_day <= min(ends):
+            delete_files([row.raster])
+            row.delete()
 
 
 def _epsg(product: Product) -> int:
@@ -211,7 +224,8 @@ def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int) -> tuple[
         undone=new.undone,
         places=places,
     )
-    stored, sigma = new.displacement_mm[kept.order], new.sigma_mm[kept.order]
+    known = kept.order if row.n_known else kept.order[:0]  # Nothing is stored of a pass beside the points.
+    stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
     LivingValues.objects.bulk_create(
         (
             LivingValues(date=row, number=number, displacement=_packed(stored[part]), sigma=_packed(sigma[part]))

@@ -51,7 +51,8 @@ def living_of(*, product: Product) -> LivingSeries | None:
 def provisional_of_point(*, point: MeasurementPoint) -> Provisional | None:
     """Return the provisional values of one point."""
     series = living_of(product=point.product)
-    return provisional_values(series=series, pids=[point.pid], near=point.position) if series else None
+    found = provisional_values(series=series, pids=[point.pid], near=point.position) if series else None
+    return None if found is None or np.isnan(found.values_mm).all() else found
 
 
 def provisional_within(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> ProvisionalMean | None:
@@ -65,7 +66,7 @@ def provisional_within(*, product: Product, area: GEOSGeometry, most: int = MAX_
         ORDER BY md5(pid) LIMIT %s"""  # noqa: S608
     pids = [row[0] for row in rows_of(sql, [product.pk, bytes(area.ewkb), most])]
     found = provisional_values(series=series, pids=pids, near=area) if pids else None
-    if found is None:
+    if found is None or np.isnan(found.values_mm).all():
         return None
     known = np.asarray(np.isfinite(found.values_mm).any(axis=0))
     dates = [day for day, keep in zip(found.dates, known, strict=True) if keep]

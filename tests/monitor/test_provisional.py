@@ -1,17 +1,24 @@
 """Provisional values of new passes on every surface: said to be provisional, and gone when a release replaces them."""
 
 import csv
+import html
 import io
 
+import numpy as np
 import pytest
 from django.contrib.gis.geos import Point
+from django.utils import timezone
 
 from detection.alerts.passes import date_follow, dates_unfollowed
 from detection.models import Alert
 from ingest.jobs.child import arrival_load
+from ingest.products.encoding import MISSING_INT16
 from ingest.products.services import product_load
-from ml.models import LivingSeries
+from ml.models import LivingSeries, LivingValues
 from ml.runs import living
+from ml.runs.trends import trend_search_make
+from monitor.models.bulletins import Bulletin
+from monitor.pages.bulletins.drafts import bulletins_draft
 from tests.makers import living as made
 
 PASSES = 12
@@ -64,11 +71,34 @@ def test_lists_say_it_too(client, alert, address):
     assert "provisional" in client.get(address).content.decode().replace("(provisional)", "")
 
 
+def test_ground_that_no_pass_measured_has_no_provisional_values(client, product, alert):
+    for row in LivingValues.objects.all():
+        row.displacement = np.full(len(bytes(row.displacement)) // 2, MISSING_INT16).tobytes()
+        row.save()
+    assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None
+    assert client.get(alert.get_absolute_url()).status_code == 200
+    (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
+    assert series["provisional"] is None
+
+
 def test_my_house_shows_the_new_values(client, product):
     x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
     place = Point(x, y, srid=made.EPSG).transform(4326, clone=True)
     page = client.get(f"/here/?lat={place.y:.4f}&lon={place.x:.4f}").content.decode()
     assert "Dots: new passes, provisional" in page
+
+
+def test_a_bulletin_lists_what_new_passes_show_in_every_language(client, alert, product):
+    trend_search_make(product=product)
+    bulletins_draft()
+    bulletin = Bulletin.objects.get()
+    (row,) = bulletin.content["provisional"]
+    assert row["code"] == alert.code
+    assert {code for code, words in row["words"].items() if words} == {"en", "de", "fr", "es"}
+    assert "vorläufig" in row["words"]["de"]
+    Bulletin.objects.update(signed_at=timezone.now())
+    page = client.get(f"/bulletins/{bulletin.pk}/", headers={"Accept-Language": "de"}).content.decode()
+    assert row["words"]["de"] in html.unescape(page)
 
 
 def test_a_release_that_replaces_them_leaves_nothing_provisional(client, product):

@@ -63,17 +63,22 @@ def clusters_of(ground: Ground) -> Clusters:
 
 
 def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
-    """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm."""
-    cells, tested = clusters.cells, clusters.tested
-    own = median_by_cell(cells, clusters.own, deviation_mm).ravel()[tested].astype(np.float64)
+    """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm.
+
+    The ground around is the median of all cells with points. Clusters alone would compare a village with itself.
+    """
+    cells = clusters.cells
+    medians = median_by_cell(cells, clusters.own, deviation_mm).ravel()
+    known = np.flatnonzero(np.isfinite(medians))
     coarse = cells._replace(
         posting_m=GROUND_CELLS * CELL_M, rows=-(-cells.rows // GROUND_CELLS), cols=-(-cells.cols // GROUND_CELLS)
     )
-    x, y = cells.centre(tested)
+    x, y = cells.centre(known)
     steps = [(coarse.posting_m * east, coarse.posting_m * north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
     index = np.concatenate([coarse.number_of(x + east, y + north) for east, north in steps])
-    around = median_by_cell(coarse, index, np.tile(own, len(steps)).astype(np.float32)).ravel()
-    return np.asarray(own - around[coarse.number_of(x, y)], dtype=np.float64)
+    around = median_by_cell(coarse, index, np.tile(medians[known], len(steps))).ravel()
+    at = coarse.number_of(*cells.centre(clusters.tested))
+    return np.asarray(medians[clusters.tested] - around[at], dtype=np.float64)
 
 
 def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:

@@ -102,8 +102,10 @@ class Here(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Return the answer in one sentence."""
-        return words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+        """Return the answer in one sentence, and what only new passes show here."""
+        own = words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+        here = (near.card for near in self.alerts if near.distance_m == 0)
+        return " ".join([own, *(card.brief for card in here if card.provisional)])
 
     @property
     def motion(self) -> str:

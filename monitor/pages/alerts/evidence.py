@@ -43,7 +43,7 @@ from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
-from monitor.wording.families.passes import provisional_sentence
+from monitor.wording.families.passes import WHY, provisional_sentence
 from monitor.wording.families.voice import Evidence as EvidenceWords
 from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole
@@ -220,6 +220,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
+    words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
     computed, after = card.cause_is_computed, alert.coherence_after
     return AlertBlocks(
         card=card,
@@ -233,11 +234,11 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
             card.voice.cause_shares(alert) if computed else [],
         ),
         history=History([step_row(step) for step in alert.transitions.select_related("update", "alert")], kin(alert)),
-        evidence=Evidence(card.voice.evidence, [_evidence_row(detection, card) for detection in newest_first]),
+        evidence=Evidence(words, [_evidence_row(detection, card) for detection in newest_first]),
         agreement=blocks.agreement_block(alert, detections),
         methods=blocks.method_block(alert, detections),
         speeds=None if speeds is None else Speeds(speeds, [series_table(view) for view in speeds]),
-        limits=card.voice.limits(alert, sources),
+        limits=card.voice.limits(alert, sources or [row["product"] for row in series]),
         truth=Truth(list(truth_in(area=alert.area)), percent(truth_share(area=alert.area))) if has_truth else None,
         glaciers=[glacier_link(glacier) for glacier in glaciers],
         motion=blocks.motion_block(motion) if motion else None,

@@ -4,10 +4,15 @@ from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from detection.rules.passes import passes_of
 from monitor.wording.dates import SINCE, day_words
 from monitor.wording.figures import mm_a_year, round_figure
+
+WHY = gettext_lazy(
+    "The points here left the course of their series in several new passes of the satellite; no single pass decides it."
+)
 
 
 def rests_on_passes(alert: Any) -> bool:
@@ -18,7 +23,7 @@ def rests_on_passes(alert: Any) -> bool:
 
 def provisional(text: str) -> str:
     """Return a figure or a period marked as provisional."""
-    # Translators: %(text)s is "sinking 14 mm/year" or "between March and May 2026"
+    # Translators: %(text)s is "sinking 14 mm/year", "mm a year" or "between March and May 2026"
     return _("%(text)s, provisional") % {"text": text}
 
 

@@ -133,8 +133,9 @@ class VelocityVoice(FamilyVoice):
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
         arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
-        when = provisional(now.when) if rests_on_passes(alert) else now.when
-        return Headline(number, margin, mm_a_year("").strip(), arrow, says, when, now.most, now.beside)
+        unit = mm_a_year("").strip()
+        unit = provisional(unit) if rests_on_passes(alert) else unit
+        return Headline(number, margin, unit, arrow, says, now.when, now.most, now.beside)
 
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here has sunk by about 8.2 mm a year since March 2023.'."""

@@ -139,5 +139,6 @@ def test_the_next_release_replaces_them_and_tells_how_far_they_were_off(product,
     assert 0 < series.difference["within_mm"] < 4
     assert series.difference["n"] == pytest.approx(5 * made.N_POINTS, rel=0.5)
     assert not LivingValues.objects.exists()
+    assert not Interferogram.objects.exists()
     assert not living.living_to_replace().exists()
     assert provisional_of_point(point=MeasurementPoint.objects.filter(product=product)[0]) is None

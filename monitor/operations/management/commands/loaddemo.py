@@ -15,7 +15,7 @@ from core.errors import AlreadyLoaded
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
 from ingest.jobs.child import arrival_load
-from ingest.models import ContextLayer, Interferogram, Product, Scene, SimulatedTruth
+from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.products.derived import derived_make
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
@@ -47,7 +47,6 @@ class Command(BaseCommand):
             load
             for known, load in (
                 (Product.objects.filter(simulated=True), self._products),
-                (Interferogram.objects.filter(simulated=True), self._passes),
                 (Scene.objects.filter(simulated=True), self._scenes),
                 (ContextLayer.objects.filter(simulated=True), self._context),
                 (SimulatedTruth.objects.all(), self._truth),
@@ -86,9 +85,7 @@ class Command(BaseCommand):
         with self._timed("up and east derived"):
             for product in derived_make():
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
-
-    def _passes(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
-        """Load the interferograms of the passes after the release, which alone show a village that begins to sink."""
+        # Only these passes after the release show a village that begins to sink.
         with self._timed("interferograms written and loaded"):
             for path in passes.write_passes(nation, folder / "passes"):
                 arrival_load(path=path)
