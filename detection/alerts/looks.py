@@ -4,9 +4,10 @@ from datetime import datetime
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.db.models import Q
 
 from core.errors import promised
-from detection.models import Alert, AlertUpdate, Scan
+from detection.models import Alert, Scan
 from detection.search.known import MIN_KNOWN, cells_in, known_share
 from ingest.scenes.next_pass import SAME_PASS
 from ml.models import ModelVersion, Run
@@ -48,5 +49,5 @@ def least_found(*, scan: Scan, area: MultiPolygon) -> float | None:
 def is_news(*, alert: Alert, at: datetime) -> bool:
     """Return whether a search of images of the pass at a time detected an alert, or reported new figures of it."""
     runs = Run.objects.filter(pair__secondary__acquired_at__range=(at - SAME_PASS, at + SAME_PASS)).values("pk")
-    updates = AlertUpdate.objects.filter(transition__alert=alert, run_number__in=runs)
-    return alert.detections.filter(scan__prediction__run__in=runs).exists() or updates.exists()
+    shown, reported = Q(detections__scan__prediction__run__in=runs), Q(transitions__update__run_number__in=runs)
+    return Alert.objects.filter(shown | reported, pk=alert.pk).exists()

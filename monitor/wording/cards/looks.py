@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from core.errors import promised
 from detection.alerts.looks import is_news, least_found, searches_over
 from detection.kinds import Kind
-from detection.models import Alert, Scan
+from detection.models import Alert, AlertMotion, Scan
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES
 from ingest.models import Scene
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 RECENT = timedelta(days=366)  # Older looks say nothing of the present.
 KEPT_S = 24 * 3600
+FINENESS = 0.005  # of a region's border, as a share of its size
 SURE = 2.0  # A difference of two dates is motion from so many of its standard deviations on.
 Noise = Mapping[int | None, float | None]  # track of a series -> standard deviation of one date, mm
 # Translators: %(when)s is "Tuesday 3 March, 18:05 UTC", %(track)s is "track 37, ascending, Sentinel-1A"
@@ -100,8 +101,8 @@ def looks_at_alert(alert: Alert) -> Looks:
     """Return the looks at an alert's place; none at one that is not followed any more."""
     if alert.state not in FOLLOWED_STATES:
         return Looks()
-    motion, area = getattr(alert, "motion", None), alert.area
-    noise_mm = {motion.product.track: motion.fit.get("noise_mm")} if motion else {}
+    area, series = alert.area, AlertMotion.objects.filter(alert=alert)
+    noise_mm = dict(series.values_list("product__track", "fit__noise_mm"))
     scans, ahead = searches_over(area=area, after=timezone.now() - RECENT), []
     for look in looks_at(area=area, after=timezone.now()):
         own = (look.track, look.platform == NISAR)
@@ -112,7 +113,10 @@ def looks_at_alert(alert: Alert) -> Looks:
 
 def looks_at_place(area: GEOSGeometry, noise_mm: Noise | None = None) -> Looks:
     """Return the next looks at a house or region (EPSG:4326). noise_mm: of the series there."""
-    return Looks([_in_words(look, noise_mm or {}, Least()) for look in looks_at(area=area, after=timezone.now())])
+    # A border of many corners, compared with each of thousands of images, takes seconds.
+    west, south, east, north = area.extent
+    around = area.simplify(FINENESS * max(east - west, north - south), preserve_topology=True)
+    return Looks([_in_words(look, noise_mm or {}, Least()) for look in looks_at(area=around, after=timezone.now())])
 
 
 def looks_body(ahead: Sequence[NextLook]) -> list[dict[str, object]]:

@@ -228,7 +228,7 @@ def test_looks_cost_a_page_few_queries(client, alert, django_assert_num_queries,
 
     searched()
     catalogued(LAST, track=901)
-    with django_assert_max_num_queries(5):  # its series, searches, images, and whether the last look was news
+    with django_assert_max_num_queries(4):  # its series, searches, images, and whether the last look was news
         looks_at_alert(alert)
     with django_assert_num_queries(1):
         looks_at_place(alert.area)
