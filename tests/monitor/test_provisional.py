@@ -4,10 +4,12 @@ import csv
 import html
 import io
 import zipfile
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from django.contrib.gis.geos import Point
+from django.core import mail
 from django.utils import timezone
 
 from detection.alerts.passes import date_follow, dates_unfollowed
@@ -20,6 +22,7 @@ from ml.runs import living
 from ml.runs.trends import trend_search_make
 from monitor.models.bulletins import Bulletin
 from monitor.models.operations import Extract
+from monitor.notifications import announcements, digests, rounds
 from monitor.pages.bulletins.drafts import bulletins_draft
 from monitor.subscribers.extracts import services as extracts
 from monitor.wording.regions import rectangle
@@ -83,6 +86,17 @@ def test_ground_that_no_pass_measured_has_no_provisional_values(client, product,
     assert client.get(alert.get_absolute_url()).status_code == 200
     (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
     assert series["provisional"] is None
+
+
+def test_its_mail_says_so_in_the_reader_s_language(alert, make_subscription):
+    place = alert.area.centroid
+    make_subscription(longitude=place.x, latitude=place.y, language="de")
+    announcements.transitions_announce()
+    digests.messages_gather(now=timezone.now() + timedelta(hours=2))
+    rounds.messages_send()
+    (sent,) = mail.outbox
+    assert "vorläufig" in sent.subject + sent.body
+    assert "Das zeigen nur neue Überflüge des Satelliten" in sent.body
 
 
 def test_my_house_shows_the_new_values(client, product):
