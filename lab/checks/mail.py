@@ -14,7 +14,7 @@ from lab.checks.site import Site
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import files
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.services import DEMO_ADDRESS
+from monitor.subscribers.subscriptions.services import DEMO_ADDRESS, VILLAGE_ADDRESS
 from monitor.web.guards import mails_are_shown
 
 SECONDS = 300.0
@@ -45,7 +45,8 @@ def check(site: Site) -> str:
     news = ""
     if any(alert["properties"]["simulated"] for alert in alerts):
         _mail_to(DEMO_ADDRESS, lambda mail: "/alerts/" in mail.text and "SIMULATED" in mail.text)
-        news = f", the mail to {DEMO_ADDRESS} came"
+        _mail_to(VILLAGE_ADDRESS, lambda mail: "/alerts/" in mail.text and "provisional" in mail.text)
+        news = f", the mails to {DEMO_ADDRESS} and {VILLAGE_ADDRESS} came"
     return f"mails: preview says {counted}, subscribed, confirmed, managed, stopped and deleted{news}"
 
 

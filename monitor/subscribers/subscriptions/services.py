@@ -38,6 +38,7 @@ from monitor.wording.regions import Region
 MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
+VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # of the demo's reader in a single village
 HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
 MAX_PAUSE = timedelta(days=2 * 365)
@@ -109,12 +110,14 @@ def place_of(region: Region, sites: Sequence[SiteArea]) -> dict[str, Any]:
     return {"region": geos(region.outline), **named}
 
 
-def demo_subscription_make() -> Subscription:
-    """Make a confirmed subscription to the simulated region, so that the demo has a mail to show."""
+def demo_subscription_make(
+    *, email: str = DEMO_ADDRESS, place: tuple[float, float] = DEMO_PLACE, radius_m: float = MAX_RADIUS_M
+) -> Subscription:
+    """Make a confirmed subscription to simulated ground, by default the region, so that the demo has a mail to show."""
     subscription, _ = Subscription.objects.get_or_create(
-        email=DEMO_ADDRESS,
+        email=email,
         defaults={
-            **place_of(regions.circle(*DEMO_PLACE, MAX_RADIUS_M), ()),
+            **place_of(regions.circle(*place, radius_m), ()),
             "kinds": sorted(KIND_LABELS),
             "lowest_severity": "minor",
             "unreviewed": True,

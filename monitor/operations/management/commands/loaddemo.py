@@ -26,7 +26,7 @@ from ml.simulation.files import nation as nation_files
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
-from monitor.subscribers.subscriptions.services import demo_subscription_make
+from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS, VILLAGE_RADIUS_M, demo_subscription_make
 from monitor.web.guards import mails_are_shown
 
 
@@ -86,6 +86,10 @@ class Command(BaseCommand):
             for product in derived_make():
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
         # Only these passes after the release show a village that begins to sink.
+        if mails_are_shown():
+            ((longitude, latitude),) = nation_files.geographic(nation.region.terrain.frame, [passes.SINKING.at])
+            place = round(longitude, 4), round(latitude, 4)
+            demo_subscription_make(email=VILLAGE_ADDRESS, place=place, radius_m=VILLAGE_RADIUS_M)
         with self._timed("interferograms written and loaded"):
             for path in passes.write_passes(nation, folder / "passes"):
                 arrival_load(path=path)
