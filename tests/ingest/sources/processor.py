@@ -45,20 +45,30 @@ def burst(moment: datetime, number: int = 279916, swath: str = "IW1", track: int
     return made
 
 
+def expires_at(job: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(job["request_time"]) + RUNNING + KEPT
+
+
+def half_json(handler: Handler, data: bytes) -> None:
+    """Half an answer, as if it were whole."""
+    handler.send(200, b'{"jobs": [{"job_id": "00', {"Content-Type": "application/json"})
+
+
 class Hyp3:
     """The service and its ledger. jobs: in the order of submission; credits: what an account may spend in a month.
 
-    fails: whether a job fails, by its number; is_away: whether it answers 503; crash: called when a job was taken,
-    before the answer is sent.
+    fails: whether a job fails, by its number; fault: what a request gets in place of an answer, if anything; is_lost:
+    whether the answer to an order that was taken is lost; give: how files are sent. refused: orders beyond the credits.
     """
 
     def __init__(self, server: Replay, now: Callable[[], datetime], credits: float = 10_000.0) -> None:
         self.server, self.now, self.credits = server, now, credits
         self.jobs: list[dict[str, Any]] = []
         self.fails: Callable[[int], bool] = lambda number: False
-        self.is_away: Callable[[], bool] = lambda: False
-        self.crash: Callable[[], None] = lambda: None
-        self.faults: list[replay.Answer] = []
+        self.fault: Callable[[], replay.Answer | None] = lambda: None
+        self.is_lost: Callable[[], bool] = lambda: False
+        self.give: replay.Answer = replay.give
+        self.refused = 0
         for path, answer in {"/jobs": self._jobs, "/user": self._user, "/costs": self._costs}.items():
             server.always[path] = self._guarded(answer)
 
@@ -68,10 +78,8 @@ class Hyp3:
 
     def _guarded(self, answer: replay.Answer) -> replay.Answer:
         def guarded(handler: Handler, data: bytes) -> None:
-            if self.is_away():
-                handler.send(503, json.dumps({"detail": "HyP3 is away", "status": 503}).encode())
-            elif self.faults:
-                self.faults.pop(0)(handler, data)
+            if fault := self.fault():
+                fault(handler, data)
             elif handler.headers.get("Authorization") != f"Bearer {TOKEN}":
                 handler.send(401, json.dumps({"detail": "No authorization token provided", "status": 401}).encode())
             else:
@@ -110,6 +118,10 @@ class Hyp3:
         cost: Any = entry["cost_table"]
         for name in entry["cost_parameters"]:
             cost = cost[str(len(parameters[name]) if isinstance(parameters[name], list) else parameters[name])]
+        if cost > self.credits - self.spent(f"{self.now():%Y-%m}"):
+            self.refused += 1
+            handler.send(400, json.dumps({"detail": "These jobs would exceed your monthly credits"}).encode())
+            return
         number = len(self.jobs)
         self.jobs.append(
             {
@@ -121,8 +133,10 @@ class Hyp3:
                 "priority": 9999,
             }
         )
-        self.crash()
-        self._send(handler, {"jobs": [self._shown(self.jobs[-1])]})
+        if self.is_lost():
+            replay.reset(handler, b"")
+        else:
+            self._send(handler, {"jobs": [self._shown(self.jobs[-1])]})
 
     def _shown(self, job: dict[str, Any]) -> dict[str, Any]:
         age = self.now() - datetime.fromisoformat(job["request_time"])
@@ -130,7 +144,7 @@ class Hyp3:
             return job | {"status_code": "PENDING" if age < PENDING else "RUNNING"}
         if self.fails(self.jobs.index(job)):
             return job | {"status_code": "FAILED", "logs": [f"{self.server.address}/{job['job_id']}.log"]}
-        expires = datetime.fromisoformat(job["request_time"]) + RUNNING + KEPT
+        expires = expires_at(job)
         return job | {
             "status_code": "SUCCEEDED",
             "expiration_time": f"{expires.astimezone(UTC):%Y-%m-%dT%H:%M:%S+00:00}",
@@ -139,9 +153,13 @@ class Hyp3:
         }
 
     def file(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The one file of a job, which the server holds from now on."""
+        """The one file of a job, which the server holds from now on until it expires."""
+
+        def answer(handler: Handler, data: bytes) -> None:
+            (self.give if self.now() < expires_at(job) else replay.status(404))(handler, data)
+
         path, data = f"/{job['job_id']}/{job['name']}.zip", (job["name"] * 40).encode()
-        self.server.files[path] = data
+        self.server.files[path], self.server.always[path] = data, answer
         url = f"{self.server.address}{path}"
         return {"filename": f"{job['name']}.zip", "size": len(data), "url": url, "s3": {"bucket": "b", "key": path}}
 
