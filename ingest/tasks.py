@@ -99,7 +99,7 @@ def advance_orders() -> None:
 
 @shared_task(ignore_result=True)
 def fetch_images() -> None:
-    """Settle downloads whose jobs have ended, then fetch due downloads, if a source or an order may have brought some."""
+    """Settle downloads whose jobs have ended, then fetch due ones, if a source or an order may have brought some."""
     if not settings.ACQUIRE_SOURCE and not StandingOrder.objects.exists():
         return
     from ingest.sources import services  # HTTP clients are imported only where images are fetched

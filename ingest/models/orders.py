@@ -3,25 +3,10 @@
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from core.failures import Cause
 from ingest.models.jobs import CAUSES, SceneDownload
 
 
-class Searched(models.Model):
-    """Row for which a catalogue is searched again and again; a search that fails is put off."""
-
-    searched_at = models.DateTimeField(null=True, help_text="start of the last search that went well")
-    next_search_at = models.DateTimeField(null=True, help_text="not before; empty: at once")
-    faults = models.PositiveIntegerField(default=0, help_text="failed searches in a row")
-    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure")
-    error = models.TextField(blank=True, help_text="one line")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        abstract = True
-
-
-class StandingOrder(Searched):
+class StandingOrder(models.Model):
     """Ground of which every new pass is processed: by a processor for credits, or by whoever publishes products."""
 
     class Processor(models.TextChoices):
@@ -31,20 +16,19 @@ class StandingOrder(Searched):
         NISAR = "NISAR", "NISAR GUNW"
         DISP = "DISP", "OPERA DISP-S1"
 
-    PAID = (Processor.BURST, Processor.MULTI_BURST)  # The others appear by themselves.
+    PAID = (Processor.BURST, Processor.MULTI_BURST)  # The products of the others appear by themselves.
 
     name = models.CharField(max_length=120)
     region = models.CharField(max_length=200, blank=True, help_text="administrative region that the outline is of")
     outline = models.MultiPolygonField(srid=4326)
-    track = models.PositiveSmallIntegerField(null=True, blank=True, help_text="relative orbit; empty: any")
+    track = models.PositiveSmallIntegerField(null=True, help_text="relative orbit; empty: any")
     processor = models.CharField(max_length=30, choices=Processor.choices)
     credits_a_month = models.PositiveIntegerField(default=0, help_text="budget; 0: nothing is ordered")
     priority = models.PositiveSmallIntegerField(default=5, help_text="1 is ordered first")
     made_by = models.CharField(max_length=150, help_text="account")
     is_on = models.BooleanField(default=True)
-
-    class Meta:
-        ordering = ["priority", "id"]
+    searched_at = models.DateTimeField(null=True, help_text="when the last search went well")
+    created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
@@ -55,16 +39,16 @@ class StandingOrder(Searched):
         return self.processor in self.PAID
 
 
-class EventOrder(Searched):
+class EventOrder(models.Model):
     """Moment, such as that of an earthquake, that pairs of images of an area have to span."""
 
     area = models.MultiPolygonField(srid=4326)
     spans = models.DateTimeField()
     purpose = models.CharField(max_length=200)
     priority = models.PositiveSmallIntegerField(help_text="1 is ordered first")
+    searched_at = models.DateTimeField(null=True, help_text="when the last search went well")
 
     class Meta:
-        ordering = ["priority", "-spans"]
         constraints = [models.UniqueConstraint(fields=["purpose", "spans"], name="one_order_per_event")]
 
     def __str__(self) -> str:
@@ -92,7 +76,6 @@ class PairOrder(models.Model):
     key = models.CharField(max_length=90, unique=True, help_text="processor, piece of the track and both days")
     standing_order = models.ForeignKey(StandingOrder, models.PROTECT, related_name="pairs", help_text="which pays")
     event = models.ForeignKey(EventOrder, models.SET_NULL, null=True, related_name="pairs")
-    processor = models.CharField(max_length=30, choices=StandingOrder.Processor.choices)
     track = models.PositiveSmallIntegerField()
     piece = models.CharField(max_length=20, help_text="burst, or block of bursts, of the track")
     reference = ArrayField(models.CharField(max_length=60), help_text="granules of the earlier pass")
@@ -115,31 +98,19 @@ class PairOrder(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
-    class Meta:
-        ordering = ["-id"]
-
     def __str__(self) -> str:
-        return f"track {self.track:03d}, {self.piece}, {self.reference_at:%Y-%m-%d} and {self.secondary_at:%Y-%m-%d}"
+        return self.key
 
     @property
     def job_name(self) -> str:
         """Name of the job at the processor, the same whoever orders it and however often it is tried."""
         return f"{self.key}-{self.number}"
 
-    @property
-    def is_refused(self) -> bool:
-        """Return whether it waits because the processor refuses the sign-in."""
-        return self.cause == Cause.SIGN_IN
-
 
 class Charge(models.Model):
     """Credits of one job, from before it is submitted. A job that was perhaps submitted counts, too."""
 
     standing_order = models.ForeignKey(StandingOrder, models.PROTECT, related_name="charges")
-    pair = models.ForeignKey(PairOrder, models.PROTECT, related_name="charges")
     job_name = models.CharField(max_length=100, unique=True)
     credits = models.FloatField()
     at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.job_name}: {self.credits:g}"

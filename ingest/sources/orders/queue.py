@@ -1,6 +1,6 @@
 """Queue of pairs to order, and what was spent for them. This module imports no HTTP client."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
@@ -19,7 +19,6 @@ LEASE = Lease(
     cancelled=State.CANCELLED,
     duration=timedelta(minutes=5),  # longer than the few requests of one order
 )
-PUT_OFF_BY_PROCESSOR = Q(cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
 
 
 def orders_paid() -> QuerySet[StandingOrder]:
@@ -28,46 +27,36 @@ def orders_paid() -> QuerySet[StandingOrder]:
 
 
 def pairs_due() -> QuerySet[PairOrder]:
-    """Return pairs to be ordered, those of events first; none while the processor is away or refuses the sign-in."""
-    if processor_is_paused():
-        return PairOrder.objects.none()
-    waiting = LEASE.due() | LEASE.is_expired() | Q(state=State.OVER_BUDGET)
-    due = PairOrder.objects.filter(waiting, standing_order__in=orders_paid()).select_related("standing_order")
+    """Return pairs to be ordered, or whose worker died: those of events first, then by priority, the newest first."""
+    due = LEASE.due() | LEASE.is_expired() | Q(state=State.OVER_BUDGET)
     first = F("event__priority").asc(nulls_last=True)
-    return due.order_by(first, "standing_order__priority", "-secondary_at", "id")
+    pairs = PairOrder.objects.filter(due, standing_order__in=orders_paid()).select_related("standing_order")
+    return pairs.order_by(first, "standing_order__priority", "-secondary_at", "id")
 
 
-def processor_is_paused() -> bool:
-    """Return whether a pair waits because the whole processor was away or refused the sign-in."""
-    return PairOrder.objects.filter(PUT_OFF_BY_PROCESSOR, next_try_at__gt=timezone.now()).exists()
+def charges_of_month() -> QuerySet[Charge]:
+    """Return what was spent in this calendar month, UTC."""
+    return Charge.objects.filter(at__gte=timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0))
 
 
-def month_start(moment: datetime) -> datetime:
-    """Return the start of the calendar month of a moment, UTC."""
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def credits_spent(*, order: StandingOrder, besides: str = "") -> float:
-    """Return the credits spent on a standing order this month. besides: name of a job that does not count."""
-    charges = Charge.objects.filter(standing_order=order, at__gte=month_start(timezone.now()))
-    return float(charges.exclude(job_name=besides).aggregate(sum=Sum("credits"))["sum"] or 0.0)
+def credits_left(*, order: StandingOrder, besides: str = "") -> float:
+    """Return what an order may still spend this month. besides: name of a job that does not count."""
+    charges = charges_of_month().filter(standing_order=order).exclude(job_name=besides)
+    return order.credits_a_month - float(charges.aggregate(sum=Sum("credits"))["sum"] or 0.0)
 
 
 def pairs_retry(*, pairs: QuerySet[PairOrder]) -> int:
-    """Take up pairs that failed, expired, were cancelled or wait; return their number.
+    """Take up pairs that failed, expired, were cancelled or are delayed; return their number.
 
-    What the processor still has is fetched again, and costs nothing. Otherwise a new job is ordered, which costs again.
+    What the processor still has is fetched again for nothing. Otherwise a new job is ordered, which costs again.
     """
-    over = pairs.filter(state__in=[State.FAILED, State.EXPIRED])
-    kept = list(over.filter(expires_at__gt=timezone.now(), downloads__isnull=False).values_list("pk", flat=True))
-    downloads_retry(downloads=SceneDownload.objects.filter(pair_orders__in=kept))
     again = {"error": "", "finished_at": None, **NO_FAULT}
+    over = pairs.filter(state__in=[State.FAILED, State.EXPIRED]).exclude(cause=Cause.INPUT).exclude(job_id="")
+    kept = list(over.filter(expires_at__gt=timezone.now()).values_list("pk", flat=True))
+    downloads_retry(downloads=SceneDownload.objects.filter(pair_orders__in=kept))
     n_changed = over.filter(pk__in=kept).update(state=State.READY, **again)
-    made = over.exclude(job_id="")
-    n_changed += made.update(state=State.WANTED, number=F("number") + 1, job_id="", expires_at=None, **again)
-    expired = pairs.filter(state=State.OVER_BUDGET)
-    n_changed += expired.update(state=State.WANTED, **again)
-    return n_changed + LEASE.retry(pairs, finished_at=None, **NO_FAULT)
+    n_changed += over.update(state=State.WANTED, number=F("number") + 1, job_id="", expires_at=None, **again)
+    return n_changed + LEASE.retry(pairs.exclude(cause=Cause.INPUT), finished_at=None, **NO_FAULT)
 
 
 def pairs_cancel(*, pairs: QuerySet[PairOrder], by: str) -> int:

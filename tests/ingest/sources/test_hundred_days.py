@@ -15,8 +15,8 @@ from ingest.models import Charge, IngestJob, PairOrder, SceneDownload, StandingO
 from ingest.sources import configured, services
 from ingest.sources.client import hyp3 as client
 from ingest.sources.client import tokens
+from ingest.sources.orders import services as orders
 from ingest.sources.orders.queue import pairs_retry
-from ingest.sources.orders.services import orders_advance
 from monitor import tasks as monitor_tasks
 from tests.ingest.sources import processor, recorded, replay
 from tests.ingest.sources.archives import BadDays, TokenServer
@@ -25,7 +25,7 @@ from tests.ingest.sources.processor import TOKEN, Hyp3, burst
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 1, 3, tzinfo=UTC)
 DAYS, DRAIN_DAYS, LOOK_BACK = 100, 6, timedelta(days=14)
-STEP, SEARCH, ROUND = timedelta(hours=3), timedelta(hours=12), timedelta(seconds=50)
+STEP, SEARCH, ROUND = timedelta(hours=6), timedelta(hours=24), timedelta(minutes=20)
 GROUND = MultiPolygon(Polygon.from_bbox((-148.3, 64.8, -147.9, 65.0)), srid=4326)
 NORTH, SOUTH = 131, 94  # tracks; each has two bursts, seen every six days
 BUDGETS = {NORTH: 36, SOUTH: 12}
@@ -192,6 +192,7 @@ def world(settings, tmp_path, monkeypatch):
     clock = Clock()
     monkeypatch.setattr("django.utils.timezone.now", lambda: clock.now)
     monkeypatch.setattr(tokens, "monotonic", clock.monotonic)
+    monkeypatch.setattr(orders, "SEARCH_EVERY", SEARCH)  # Most of the time goes into the answers of catalogues.
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
     random.seed(63)  # the share of waits that is left to chance
     with replay.running() as copernicus, replay.running() as nasa:
@@ -223,7 +224,7 @@ class Life:
             if self.clock.now >= self.search_at:
                 monitor_tasks.search_images()
                 self.search_at = self.clock.now + SEARCH
-            self.survive(orders_advance)
+            self.survive(orders.orders_advance)
             self.survive(self.fetch)
             IngestJob.objects.filter(state=IngestJob.State.QUEUED).update(state=IngestJob.State.LOADED)
             if self.clock.now >= self.retry_at:  # an operator presses the button now and then
@@ -274,7 +275,7 @@ def test_a_hundred_days_are_loaded_once_within_the_budget(world, monkeypatch):
     life = Life(world, monkeypatch)
     life.run()
     services.downloads_settle()
-    orders_advance()
+    orders.orders_advance()
 
     ledger, names = world.hyp3.jobs, Counter(job["name"] for job in world.hyp3.jobs)
     assert max(names.values()) == 1, "nothing is ordered twice"
