@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 CYCLE = timedelta(days=12)  # of Sentinel-1 and NISAR
 SAME_PASS = timedelta(hours=1)  # Passes whose place in the cycle differs by less are the same orbit.
+PUBLISHED_WITHIN = timedelta(days=2)  # Before, it says nothing that no image of a pass is there yet.
 LOOKED_BACK = 6  # last cycles that show whether an orbit is used
 LIKELY = 0.5
 MAX_CYCLES = 30  # ahead in which a pass is looked for
@@ -64,7 +65,7 @@ def _apart(earlier: datetime, later: datetime) -> timedelta:
 
 def _used(times: Sequence[datetime], after: datetime) -> float:
     """Return the share of the last cycles before `after` in which an orbit was used, the recent ones counting more."""
-    passed = (after - times[-1]) // CYCLE
+    passed = max(0, (after - times[-1] - PUBLISHED_WITHIN) // CYCLE)
     seen = {round((times[-1] - time) / CYCLE) + passed for time in times}
     weights = [2.0**-cycle for cycle in range(LOOKED_BACK)]
     return sum(weight for cycle, weight in enumerate(weights) if cycle in seen) / sum(weights)

@@ -27,8 +27,8 @@ from ingest.readers.records import Direction
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
 MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}
 MAX_CODES_BYTES = 4
-_PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
-TRACKS = range(1, 176)  # Sentinel-1 flies 175 orbits in twelve days.
+_PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])|(nisar)")
+TRACKS = range(1, 176)  # Sentinel-1 flies 175 orbits in twelve days, NISAR 173.
 MAX_NAME_LENGTH = 160
 KNOWN = (".zip", ".tif", ".tiff", ".h5", ".nc")
 _STRANGE = re.compile(r"[^A-Za-z0-9._+-]+")
@@ -117,9 +117,9 @@ def outline_of(geometry: dict[str, Any] | None) -> MultiPolygon | None:
 
 
 def platform_of(value: object) -> str:
-    """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A', 's1a' and the like; empty for other values."""
+    """Return 'S1A' for 'Sentinel-1A', 'SENTINEL-1A', 's1a' and the like, or 'NISAR'; empty for other values."""
     match = _PLATFORM.fullmatch(str(value or ""))
-    return f"S1{match[1].upper()}" if match else ""
+    return (match[2] or f"S1{match[1]}").upper() if match else ""
 
 
 def track_of(value: object) -> int | None:

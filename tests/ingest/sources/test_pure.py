@@ -103,7 +103,8 @@ def test_a_file_is_called_by_its_address_or_by_its_id():
     [
         (
             platform_of,
-            {"Sentinel-1A": "S1A", "SENTINEL-1C": "S1C", "sentinel-1b": "S1B", "S1D": "S1D", "ALOS": "", None: ""},
+            {"Sentinel-1A": "S1A", "SENTINEL-1C": "S1C", "sentinel-1b": "S1B", "S1D": "S1D", "ALOS": "", None: ""}
+            | {"NISAR": "NISAR", "nisar": "NISAR"},
         ),
         (track_of, {131: 131, "94": 94, "0": None, 176: None, None: None, "x": None}),
         (direction_of, {"ASCENDING": Direction.ASCENDING, "descending": Direction.DESCENDING, "NA": Direction.UNKNOWN}),
