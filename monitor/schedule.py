@@ -14,6 +14,7 @@ from typing import Any
 STAGE = timedelta(seconds=5)
 FOLLOW_UP = timedelta(seconds=30)
 FETCH = timedelta(minutes=1)
+ORDER = timedelta(minutes=10)
 SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -50,6 +51,7 @@ BEAT_SCHEDULE = {
     "data 2 announce files that are waiting": every(STAGE, "ingest.tasks.announce_jobs"),
     "data 3 delete uploads that are over": every(HOUR, "ingest.tasks.delete_uploads"),
     "data 4 look for new images": every(SEARCH, "monitor.tasks.search_images"),
+    "data 5 advance what is ordered": every(ORDER, "ingest.tasks.advance_orders"),
     "data 5 fetch images that are wanted": every(FETCH, "ingest.tasks.fetch_images"),
     "1 return runs whose worker died": every(FOLLOW_UP, "ml.tasks.requeue_expired_runs"),
     "2 pair new images": every(STAGE, "ingest.tasks.pair_new_scenes"),
