@@ -52,7 +52,8 @@ export function drawChart(box, series) {
     { class: "key" },
     values && element("li", {}, element("i", { class: "key-dot" }), names.values),
     line && element("li", {}, element("i"), names.line),
-    added && element("li", {}, element("i", { class: "key-dot key-dot--provisional" }), gettext("new passes, provisional")),
+    added &&
+      element("li", {}, element("i", { class: "key-dot key-dot--provisional" }), gettext("new passes, provisional")),
     low && element("li", {}, element("i", { class: "key-band" }), names.band),
     marks.length > 0 && element("li", {}, element("i", { class: "key-mark" }), names.marks),
   );
