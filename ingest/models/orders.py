@@ -102,6 +102,11 @@ class PairOrder(models.Model):
         return self.key
 
     @property
+    def processor(self) -> str:
+        """Kind of its jobs, whatever its standing order is changed to."""
+        return self.key.partition("-")[0]
+
+    @property
     def job_name(self) -> str:
         """Name of the job at the processor, the same whoever orders it and however often it is tried."""
         return f"{self.key}-{self.number}"

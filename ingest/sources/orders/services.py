@@ -265,8 +265,8 @@ def pairs_submit(processor: hyp3.Processor) -> None:
     too_much: dict[tuple[int, float], str] = {}
     ordered = 0
     for pair in due:
-        parameters = hyp3.parameters_of(pair.standing_order.processor, pair.reference, pair.secondary)
-        cost = hyp3.cost_of(costs, pair.standing_order.processor, parameters)
+        parameters = hyp3.parameters_of(pair.processor, pair.reference, pair.secondary)
+        cost = hyp3.cost_of(costs, pair.processor, parameters)
         # An earlier attempt may have ended between the order and its answer; then the job is paid already.
         job = next(iter(processor.jobs(name=pair.job_name)), None) if pair.attempts else None
         why = "" if job else too_much.get((pair.standing_order_id, cost), "")
@@ -302,10 +302,10 @@ def _claim(pair: PairOrder, cost: float, account_left: float, *, is_paid: bool) 
 
 def _order(processor: hyp3.Processor, pair: PairOrder, job: hyp3.Job | None, parameters: dict[str, Any]) -> None:
     """Submit the job of a claimed pair unless it exists, and record the outcome. Raises SourceError."""
-    charge, name, kind = Charge.objects.filter(job_name=pair.job_name), pair.job_name, pair.standing_order.processor
+    charge, name = Charge.objects.filter(job_name=pair.job_name), pair.job_name
     try:
         job = job or next(iter(processor.jobs(name=name)), None)
-        job = job or processor.submit(kind=kind, name=name, parameters=parameters)
+        job = job or processor.submit(kind=pair.processor, name=name, parameters=parameters)
     except Hopeless as fault:
         charge.delete()
         LEASE.settle(pair, State.FAILED, error=str(fault), finished_at=timezone.now())
