@@ -14,6 +14,7 @@ from django.db.models import TextChoices
 from kombu.exceptions import OperationalError as BrokerError
 
 from core.errors import FULL_DISK_ERRNOS, DiskFull, StorageFailed, UnusableData, one_line, sentence_of
+from core.http.faults import SignInRefused, SourceError
 
 FIRST_DELAY, MAX_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # Only a few attempts are made, so they are spread out.
@@ -99,7 +100,7 @@ def reason_of(fault: Exception) -> str:
         return one_line(f"The database could not be used ({first_line(fault)}): see whether it runs.")
     if cause is Cause.BROKER:
         return one_line(f"The message broker could not be used ({first_line(fault)}): see whether it runs.")
-    return sentence_of(fault)
+    return str(fault) if isinstance(fault, SourceError) else sentence_of(fault)
 
 
 def _chain(fault: BaseException | None) -> Iterator[BaseException]:
@@ -114,6 +115,8 @@ def _own_cause(fault: BaseException) -> Cause | None:
     text, sqlstate = str(fault).lower(), _sqlstate(fault)
     if isinstance(fault, UnusableData):
         return Cause.INPUT
+    if isinstance(fault, SourceError):
+        return Cause.SIGN_IN if isinstance(fault, SignInRefused) else Cause.ARCHIVE
     if isinstance(fault, MemoryError) or sqlstate == _SQL_OUT_OF_MEMORY or getattr(fault, "errno", 0) == errno.ENOMEM:
         return Cause.MEMORY
     if isinstance(fault, RuntimeError) and any(words in text for words in _MEMORY_WORDS):

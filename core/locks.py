@@ -23,6 +23,7 @@ class Lock(IntEnum):
     SENDING = 0x6A4E  # One worker sends what is in the outbox.
     WATCHING = 0x6A5A  # One worker checks the service and notifies administrators.
     DOWNLOADS = 0x5CE7E  # Downloads and the space that they need are counted one at a time.
+    ORDERS = 0x5C0DE  # The credits of a month are counted and spent one order at a time.
     INGEST_JOBS = 0x1A6E57  # Jobs are counted by one process at a time.
     RETENTION = 0x6A5F  # Old data are never deleted while a backup is made.
     PARTS = 0x6A70  # Partitions of points are merged or dropped one at a time.

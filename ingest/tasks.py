@@ -12,6 +12,7 @@ from core.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.jobs.steps import stage
+from ingest.models import StandingOrder
 from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
 from ingest.products.releases import release_changes_make
@@ -87,10 +88,19 @@ def delete_uploads() -> None:
     jobs.uploads_tidy()
 
 
+@stage
+def advance_orders() -> None:
+    """Look for new passes over the ground of standing orders, order their pairs, and collect what is ready."""
+    if StandingOrder.objects.exists():
+        from ingest.sources.orders import services  # HTTP clients are imported only where something is ordered
+
+        services.orders_advance()
+
+
 @shared_task(ignore_result=True)
 def fetch_images() -> None:
-    """Settle downloads whose jobs have ended, then fetch due downloads, if a source is configured."""
-    if not settings.ACQUIRE_SOURCE:
+    """Settle downloads whose jobs have ended, then fetch due ones, if a source or an order may have brought some."""
+    if not settings.ACQUIRE_SOURCE and not StandingOrder.objects.exists():
         return
     from ingest.sources import services  # HTTP clients are imported only where images are fetched
 

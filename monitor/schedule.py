@@ -16,6 +16,7 @@ FOLLOW_UP = timedelta(seconds=30)
 FETCH = timedelta(minutes=1)
 EVENTS = timedelta(minutes=5)
 EVENT_IMAGES = timedelta(minutes=30)
+ORDER = timedelta(minutes=10)
 SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -54,6 +55,7 @@ BEAT_SCHEDULE = {
     "data 2 announce files that are waiting": every(STAGE, "ingest.tasks.announce_jobs"),
     "data 3 delete uploads that are over": every(HOUR, "ingest.tasks.delete_uploads"),
     "data 4 look for new images": every(SEARCH, "monitor.tasks.search_images"),
+    "data 5 advance what is ordered": every(ORDER, "ingest.tasks.advance_orders"),
     "data 5 fetch images that are wanted": every(FETCH, "ingest.tasks.fetch_images"),
     "data 6 take earthquakes and eruptions from catalogues": every(EVENTS, "monitor.tasks.take_events"),
     "data 7 look for images of events": every(EVENT_IMAGES, "monitor.tasks.search_images_of_events"),

@@ -362,7 +362,15 @@ ACQUIRE_QUOTA_BYTES = variables.whole_number("ACQUIRE_QUOTA_BYTES")
 ACQUIRE_AT_ONCE = 1
 ACQUIRE_READ_SECONDS = 60.0  # between two bytes
 EARTHDATA_TOKEN = variables.text("EARTHDATA_TOKEN")
-EARTHDATA_TOKEN_HOSTS = ["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"]
+EARTHDATA_TOKEN_HOSTS = [
+    *("datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"),
+    *("grfn.asf.alaska.edu", "nisar.asf.earthdatacloud.nasa.gov", "hyp3-api.asf.alaska.edu"),
+]
+EARTHDATA_SIGN_IN_URL = (  # leads to a page that sets the cookie of asf.alaska.edu (hyp3_sdk.util.AUTH_URL)
+    "https://urs.earthdata.nasa.gov/oauth/authorize?response_type=code&client_id=BO_n7nTIlMljdvU6kRRB3g"
+    "&redirect_uri=https://cumulus.asf.alaska.edu/login&app_type=401"
+)
+HYP3_URL = "https://hyp3-api.asf.alaska.edu"
 EARTHDATA_LOGIN_HOSTS = ["urs.earthdata.nasa.gov"]
 STAC_TOKEN = variables.text("STAC_TOKEN")
 STAC_TOKEN_HOSTS = variables.texts("STAC_TOKEN_HOSTS")

@@ -13,6 +13,7 @@ from shapely import Polygon, from_wkb
 
 from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
+from ml.models import GroundEvent
 from ml.runs import catalogues
 from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
@@ -144,6 +145,7 @@ def take_events() -> None:
         return
     from core.http.faults import SourceError
     from ingest.sources import configured  # HTTP clients are imported only where catalogues are asked
+    from ingest.sources.orders.services import pairs_order
 
     for url in settings.EVENT_FEEDS:
         try:
@@ -153,6 +155,11 @@ def take_events() -> None:
             continue
         catalogues.reports_take(reports=reports, is_watched=is_watched)
         health.sign_give(name=health.feed_sign(url))
+    for event in catalogues.events_reported():
+        urgency = max(1, round(10 - (event.magnitude or 5.0)))
+        n_ordered = pairs_order(area=event.area, spans=event.happened_at, purpose=f"event {event.pk}", priority=urgency)
+        if n_ordered != event.n_ordered:
+            GroundEvent.objects.filter(pk=event.pk).update(n_ordered=n_ordered)
 
 
 @worker_ready.connect

@@ -121,9 +121,16 @@ class GuardedAdapter(HTTPAdapter):
         return {"https": proxy}
 
 
+class _Body(BytesIO):
+    """Body that was read, with the answer of http.client, because requests takes the cookies of a redirect from it."""
+
+    _original_response: Any = None
+
+
 def _whole(response: requests.Response, most_bytes: int) -> requests.Response:
     """Return the response with its body read. Raises SearchFailed above most_bytes, so that memory is not filled."""
-    read = BytesIO()
+    read = _Body()
+    read._original_response = getattr(response.raw, "_original_response", None)
     for piece in response.iter_content(2**16):
         read.write(piece)
         if read.getbuffer().nbytes > most_bytes:

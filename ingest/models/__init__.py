@@ -15,6 +15,10 @@ from ingest.models.context import Water as Water
 from ingest.models.jobs import IngestJob as IngestJob
 from ingest.models.jobs import SceneDownload as SceneDownload
 from ingest.models.jobs import StepFailure as StepFailure
+from ingest.models.orders import Charge as Charge
+from ingest.models.orders import EventOrder as EventOrder
+from ingest.models.orders import PairOrder as PairOrder
+from ingest.models.orders import StandingOrder as StandingOrder
 from ingest.models.products import DIRECTIONS as DIRECTIONS
 from ingest.models.products import DerivedTile as DerivedTile
 from ingest.models.products import DisplacementSeries as DisplacementSeries

@@ -21,6 +21,8 @@ class StepFailure(models.Model):
         ANNOUNCE = "announce", "messages about an alert"
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
+        PASSES = "passes", "search for passes of an order"
+        EVENTS = "events", "search for passes of an event"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

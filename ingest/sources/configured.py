@@ -1,7 +1,7 @@
 """Configuration of sources: hosts, credentials and services. Credentials are read from the environment only."""
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,14 +13,15 @@ from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
 from core.http.allow_list import AllowList
-from core.http.faults import SearchFailed
+from core.http.faults import SearchFailed, SignInRefused
 from core.http.transport import Credential, guard
-from ingest.sources.client import asf, geocoder, quakes, stac
+from ingest.sources.client import asf, geocoder, hyp3, quakes, stac
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end
 
 SOURCES = (asf.SOURCE, stac.SOURCE)
 IF_DENIED = {
+    hyp3.SOURCE: "The product may have expired: order it again on the page Orders.",
     asf.SOURCE: "Set EARTHDATA_TOKEN to a token or to name:password, and accept the data's terms with that account.",
     stac.SOURCE: "Set STAC_TOKEN to name:password (Copernicus) or a token, and name other hosts in STAC_TOKEN_HOSTS.",
 }
@@ -81,8 +82,13 @@ def download_session() -> requests.Session:
     return guard(requests.Session(), allow_list(), credentials())
 
 
-def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
-    """Yield images over an area from the search service `source`. Raises SourceError."""
+def search(
+    *, source: str, area: Polygon, start: datetime, end: datetime, most: int, products: Sequence[str] = ()
+) -> Iterator[CatalogueScene]:
+    """Yield images over an area from the search service `source`. products: of ASF, in place of ACQUIRE_PRODUCT.
+
+    Raises SourceError.
+    """
     wanted: dict[str, Any] = {
         "area": area,
         "start": start,
@@ -91,12 +97,31 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
         "polarisation": settings.ACQUIRE_POLARISATION,
     }
     if source == asf.SOURCE:
-        products, host = settings.ACQUIRE_PRODUCT, settings.ACQUIRE_ASF_HOST
-        return asf.search(**wanted, allowed=allow_list(), products=products, host=host)
+        products = products or settings.ACQUIRE_PRODUCT
+        return asf.search(**wanted, allowed=allow_list(), products=products, host=settings.ACQUIRE_ASF_HOST)
     if source == stac.SOURCE:
         url, collection = settings.ACQUIRE_STAC_URL, settings.ACQUIRE_STAC_COLLECTION
         return stac.search(**wanted, allowed=allow_list(), url=url, collection=collection, credentials=credentials())
     raise SearchFailed(f"{source!r} is no source. Set ACQUIRE_SOURCE to one of {', '.join(SOURCES)}.")
+
+
+def bursts(*, areas: Iterable[Polygon], start: datetime, end: datetime, track: int | None) -> list[asf.Burst]:
+    """Return the bursts over areas, each once. Raises SourceError."""
+    wanted: dict[str, Any] = {"start": start, "end": end, "track": track, "polarisation": settings.ACQUIRE_POLARISATION}
+    found = (
+        burst
+        for area in areas
+        for burst in asf.bursts(area=area, **wanted, allowed=allow_list(), host=settings.ACQUIRE_ASF_HOST)
+    )
+    return list({burst.granule: burst for burst in found}.values())
+
+
+def processor() -> hyp3.Processor:
+    """Return a new client of HyP3 with Earthdata's sign-in. Raises SourceError."""
+    if not settings.EARTHDATA_TOKEN:
+        raise SignInRefused(f"HyP3 needs an account. {IF_DENIED[asf.SOURCE]}")
+    by_password = settings.EARTHDATA_SIGN_IN_URL if ":" in settings.EARTHDATA_TOKEN else ""
+    return hyp3.Processor(settings.HYP3_URL, allow_list(), credentials(), IF_DENIED[asf.SOURCE], by_password)
 
 
 def geocoder_kind() -> str:

@@ -55,15 +55,20 @@ class Search(NamedTuple):
     refused: list[tuple[str, str]]
 
 
-def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError."""
+def scenes_search(
+    *, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None, products: Sequence[str] = ()
+) -> Search:
+    """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError.
+
+    products: of ASF, in place of ACQUIRE_PRODUCT.
+    """
     end = timezone.now()
-    most = MAX_FOUND
+    wanted: dict[str, Any] = {"source": source, "start": end - timedelta(days=days), "end": end, "most": MAX_FOUND}
     allowed = configured.allow_list()
     new: dict[str, CatalogueScene] = {}
     known, refused = set(), {}
     for area in areas:
-        for scene in configured.search(source=source, area=area, start=end - timedelta(days=days), end=end, most=most):
+        for scene in configured.search(**wanted, area=area, products=products):
             if scene.scene_id in new or scene.scene_id in known:
                 continue
             if is_known(scene=scene):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.gis.geos import MultiPolygon, Point
 from django.contrib.gis.measure import D
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingest.context.exposure import people_within
@@ -117,10 +118,14 @@ def _withdraw(event: GroundEvent, source: str) -> None:
     event.save(update_fields=["reports", "reported_by", "withdrawn_at"])
 
 
+def events_reported() -> QuerySet[GroundEvent]:
+    """Return events of catalogues for which images may still arrive."""
+    return events_followed().exclude(reports={})
+
+
 def events_awaiting() -> list[GroundEvent]:
     """Return events of catalogues of which no image from afterwards is known."""
-    reported = events_followed().exclude(reports={})
-    return [event for event in reported if images_around(event=event)[1] is None]
+    return [event for event in events_reported() if images_around(event=event)[1] is None]
 
 
 def events_counted(*, days: float) -> tuple[int, int]:

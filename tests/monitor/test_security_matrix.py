@@ -22,7 +22,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from detection.models import Alert
-from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, Station
+from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models.bulletins import Bulletin
 from monitor.models.operations import Extract
@@ -64,6 +64,7 @@ def parameters() -> dict[str, object]:
     made |= {"layer": "los", "group": "2021-12-13-12d", "kind": "glaciers", "image": "ratio", "glacier": "MADE-1"}
     made |= {"station": Station.objects.first().pk, "bulletin": Bulletin.objects.get(signed_at=None).pk}
     made |= {"slug": "westshore", "form": "json", "token": "nonsense", "name": "0123456789abcdef", "source": "points"}
+    made |= {"order": StandingOrder.objects.get_or_create(name="made", outline=product.footprint)[0].pk}
     made |= {"ident": "none", "language": "de", "version": "0123456789ab"}
     made |= {"uidb64": "MA", "object_id": "0", "app_label": "detection", "content_type_id": 1}
     return made | {"from_field": "id", "id": "0"} | dict.fromkeys(absent, 0)

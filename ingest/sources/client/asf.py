@@ -4,14 +4,15 @@ The library asks NASA's Common Metadata Repository: POST https://HOST/search/gra
 CMR-Search-After. Records: UMM-G, https://git.earthdata.nasa.gov/projects/EMFD/repos/unified-metadata-model.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-from shapely import Polygon
+from shapely import MultiPolygon, Polygon
 
 from core.http.allow_list import AllowList
 from core.http.faults import NotInstalled, SearchFailed, SourceError, understood
@@ -23,7 +24,26 @@ CMR_HOST = "cmr.earthdata.nasa.gov"
 PRODUCTS: dict[str, dict[str, object]] = {
     "GRD": {"platform": ["SENTINEL-1"], "processingLevel": ["GRD_HD", "GRD_HS"], "beamMode": ["IW"]},
     "RTC": {"dataset": ["OPERA-S1"], "processingLevel": ["RTC"]},
+    "ARIA": {"dataset": ["ARIA S1 GUNW"]},
+    "NISAR": {"dataset": ["NISAR"], "processingLevel": ["GUNW"]},
+    "DISP": {"dataset": ["OPERA-S1"], "processingLevel": ["DISP-S1"]},
 }
+SUFFIXES = {"GRD": ".zip", "ARIA": ".nc", "NISAR": ".h5", "DISP": ".nc"}
+BURSTS: dict[str, object] = {"dataset": ["SLC-BURST"], "beamMode": ["IW"]}
+# The form that HyP3 demands of a granule's name: relative burst, swath, start, polarisation, last digits of its image.
+BURST_NAME = re.compile(r"S1_(\d{6})_(IW\d)_(\d{8}T\d{6})_([VH]{2})_[\dA-F]{4}-BURST")
+MAX_BURSTS = 5000
+
+
+class Burst(NamedTuple):
+    """One burst of one pass. granule: its name in the catalogue; number: relative burst; swath: IW1 to IW3."""
+
+    granule: str
+    number: int
+    swath: str
+    track: int
+    acquired_at: datetime
+    footprint: MultiPolygon
 
 
 def search(
@@ -38,33 +58,59 @@ def search(
     host: str = CMR_HOST,
 ) -> Iterator[catalogue.CatalogueScene]:
     """Yield images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
+    for product in products:
+        if product not in PRODUCTS:
+            raise SearchFailed(f"{product} is no product that can be searched. Set ACQUIRE_PRODUCT to GRD or RTC.")
+        wanted = {"intersectsWith": area.wkt, "start": start, "end": end, "maxResults": most, **PRODUCTS[product]}
+        for granule in _granules(wanted, allowed, host):
+            with understood("ASF's answer holds a record that"):
+                yield from _files(granule, product, polarisation)
+
+
+def bursts(
+    *,
+    area: Polygon,
+    start: datetime,
+    end: datetime,
+    track: int | None,
+    polarisation: str,
+    allowed: AllowList,
+    host: str = CMR_HOST,
+) -> list[Burst]:
+    """Return the bursts over an area in one polarisation. Raises SourceError, also if there are too many."""
+    wanted = {"intersectsWith": area.wkt, "start": start, "end": end, "maxResults": MAX_BURSTS, **BURSTS}
+    wanted |= {"polarization": [polarisation]} | ({"relativeOrbit": [track]} if track else {})
+    found = []
+    for count, granule in enumerate(_granules(wanted, allowed, host), 1):
+        if count == MAX_BURSTS:
+            raise SearchFailed(f"The area has more than {MAX_BURSTS:,} bursts. Choose a smaller area or one track.")
+        with understood("ASF's answer holds a burst that"):
+            name = BURST_NAME.fullmatch(str(granule.properties["fileID"]))
+            footprint = catalogue.outline_of(granule.geometry)
+            path = catalogue.track_of(granule.properties.get("pathNumber"))
+            if name and footprint and path in (track or path,) and path and name[4] == polarisation:
+                moment = datetime.strptime(f"{name[3]}Z", "%Y%m%dT%H%M%S%z")
+                found.append(Burst(name[0], int(name[1]), name[2], path, moment, footprint))
+    return found
+
+
+def _granules(wanted: dict[str, Any], allowed: AllowList, host: str) -> Iterator[Any]:
+    """Yield the library's records of a search. Raises SourceError."""
     try:
         import asf_search
     except ImportError as fault:
         raise NotInstalled("Searching ASF needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
     asf_search.REPORT_ERRORS = False  # otherwise the library reports every fault to ASF, outside of our session
     session = _session(asf_search.ASFSession, allowed, host)
-    for product in products:
-        if product not in PRODUCTS:
-            raise SearchFailed(f"{product} is no product that can be searched. Set ACQUIRE_PRODUCT to GRD or RTC.")
-        pages = asf_search.search_generator(
-            intersectsWith=area.wkt,
-            start=start,
-            end=end,
-            maxResults=most,
-            **PRODUCTS[product],
-            opts=asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session),
-        )
-        try:
-            for granule in chain.from_iterable(pages):
-                with understood("ASF's answer holds a record that"):
-                    yield from _files(granule, product, polarisation)
-        except (SourceError, GeneratorExit):
-            raise
-        except requests.RequestException as fault:
-            raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
-        except Exception as fault:  # unexpected answers cause any kind of exception in the library
-            raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
+    options = asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session)
+    try:
+        yield from chain.from_iterable(asf_search.search_generator(**wanted, opts=options))
+    except (SourceError, GeneratorExit):
+        raise
+    except requests.RequestException as fault:
+        raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
+    except Exception as fault:  # unexpected answers cause any kind of exception in the library
+        raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
 def _address(host: str) -> str:
@@ -90,7 +136,7 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
 
 
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
-    """Yield the wanted files of a granule: the zip of a GRD, or an RTC's image in `polarisation`."""
+    """Yield the wanted files of a granule: an RTC's image in `polarisation`, or the one file of another product."""
     properties, umm = granule.properties, granule.umm
     listed = umm.get("AdditionalAttributes", [])
     attributes = {entry.get("Name"): entry["Values"] for entry in listed if entry.get("Values")}
@@ -101,7 +147,7 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
     for link in umm["RelatedUrls"]:
         url = str(link.get("URL", ""))
         last = url.rpartition("/")[2]
-        wanted = last.endswith(f"_{polarisation}.tif") if product == "RTC" else last.endswith(".zip")
+        wanted = last.endswith(f"_{polarisation}.tif") if product == "RTC" else last.endswith(SUFFIXES[product])
         if link.get("Type") != "GET DATA" or not url.startswith("http") or not wanted:
             continue
         entry = packed.get(last, {})

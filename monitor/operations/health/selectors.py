@@ -13,7 +13,7 @@ from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, M
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
-from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
+from ingest.models import IngestJob, PairOrder, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
@@ -21,10 +21,11 @@ from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions.often import is_held
 
 State = OutgoingMessage.State
-KINDS: dict[str, type[Run | IngestJob | SceneDownload | OutgoingMessage | StepFailure]] = {
+KINDS: dict[str, type[Run | IngestJob | SceneDownload | PairOrder | OutgoingMessage | StepFailure]] = {
     "run": Run,
     "file": IngestJob,
     "download": SceneDownload,
+    "order": PairOrder,
     "message": OutgoingMessage,
     "step": StepFailure,
 }
@@ -32,6 +33,7 @@ RUNNING = {
     "run": Run.State.RUNNING,
     "file": IngestJob.State.RUNNING,
     "download": SceneDownload.State.FETCHING,
+    "order": PairOrder.State.ORDERING,
     "message": State.SENDING,
 }
 BEAT = "beat"
@@ -41,13 +43,14 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet[Any]]:
-    """Return querysets of waiting runs, files, downloads and messages, each row with `since`, when its wait began."""
+    """Return querysets of waiting rows of the kinds that wait, each row with `since`, when its wait began."""
     due = Greatest("created_at", "next_try_at")  # NULL is ignored
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
         "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
         "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
         "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
+        "order": PairOrder.objects.filter(state=PairOrder.State.WANTED, standing_order__is_on=True).annotate(since=due),
         "message": OutgoingMessage.objects.filter(state=State.QUEUED)
         .exclude(Q(attempts__gt=0) & ~Q(channel=DEFAULT_CHANNEL))  # messages that a subscriber's own server refuses
         .exclude(is_held(now=timezone.now()))
@@ -75,12 +78,12 @@ def counts_by_state() -> dict[str, dict[str, int]]:
 
 
 def failures() -> dict[str, QuerySet[Any]]:
-    """Return recently failed runs, files, downloads and follow-up steps, each with `failed_at`, newest first."""
-    times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
+    """Return recently failed rows of all kinds except messages, each with `failed_at`, newest first."""
+    times = dict.fromkeys(("run", "file", "download", "order"), "finished_at") | {"step": "created_at"}
     return {
         kind: KINDS[kind]
         ._default_manager.annotate(failed_at=F(time))
-        .filter(state="failed", failed_at__gte=Now() - timedelta(days=FAILED_DAYS))
+        .filter(state__in=["failed", "expired"], failed_at__gte=Now() - timedelta(days=FAILED_DAYS))
         .order_by("-failed_at")
         for kind, time in times.items()
     }

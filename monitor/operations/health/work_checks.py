@@ -4,13 +4,17 @@ import re
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from core.disk import disk_full, disk_places
 from core.errors import one_line
 from core.failures import Cause
-from ingest.models import SceneDownload
-from ingest.sources.configured import token_ends
+from core.http.faults import SourceError
+from ingest.models import PairOrder, SceneDownload, StandingOrder
+from ingest.sources.configured import processor, token_ends
+from ingest.sources.orders.queue import charges_of_month, orders_paid
 from ml.runs.catalogues import events_counted
 from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
@@ -33,6 +37,7 @@ EVENT_DAYS = 30
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
 TOKEN_WARNING = timedelta(days=14)  # before a token ends
+MAX_ORDER_WAIT = timedelta(days=2)  # Passes of two days are ordered together after a short outage.
 MAX_DOWNLOAD_WAIT = timedelta(days=1)  # An archive may be away for hours; nobody need act then.
 BACK_UP = (
     "See why manage.py backup fails: the log of the service backup (docker/compose.yml) or of"
@@ -189,7 +194,7 @@ def new_data() -> str:
 )
 def archive() -> str:
     """Check that the archive accepts the sign-in, that no token ends soon, and that downloads do not wait for days."""
-    if not settings.ACQUIRE_SOURCE:
+    if not settings.ACQUIRE_SOURCE and not StandingOrder.objects.exists():
         return "none (ACQUIRE_SOURCE)"
     now = timezone.now()
     waiting = SceneDownload.objects.filter(state=SceneDownload.State.WANTED).exclude(error="").order_by("-started_at")
@@ -203,7 +208,51 @@ def archive() -> str:
     if late := waiting.filter(created_at__lt=now - MAX_DOWNLOAD_WAIT).first():
         age = duration_words((now - late.created_at).total_seconds())
         raise Wrong(one_line(f"{late.scene_id} has waited for {age}; the last reason: {late.error}"))
-    return f"{settings.ACQUIRE_SOURCE}: nothing waits for it"
+    return f"{settings.ACQUIRE_SOURCE or 'orders only'}: nothing waits for it"
+
+
+@condition(
+    "orders",
+    "The page Standing orders says what waits and why. For the sign-in, set EARTHDATA_TOKEN to an account that may use"
+    " HyP3; else see whether this machine reaches it. What waits is ordered by itself.",
+)
+def orders() -> str:
+    """Check that standing orders can be searched for, ordered and signed in, and that nothing waits for days."""
+    now, is_on = timezone.now(), StandingOrder.objects.filter(is_on=True)
+    paid = orders_paid()
+    if not is_on:
+        return "none"
+    if paid and not settings.EARTHDATA_TOKEN:
+        raise Wrong(f"{len(paid)} standing orders cannot order anything, because EARTHDATA_TOKEN is not set")
+    pairs = PairOrder.objects.filter(state__in=[PairOrder.State.WANTED, *PairOrder.AT_PROCESSOR])
+    if refused := pairs.filter(cause=Cause.SIGN_IN).first():
+        raise Wrong(one_line(f"pairs wait, because HyP3 does not accept the sign-in: {refused.error}"))
+    blind = (paid | is_on.exclude(processor__in=StandingOrder.PAID)).annotate(at=Coalesce("searched_at", "created_at"))
+    if order := blind.filter(at__lt=now - MAX_ORDER_WAIT).first():
+        raise Wrong(one_line(f"searches for {order} have failed for days; the page Jobs says why"))
+    if late := pairs.filter(standing_order__in=paid, created_at__lt=now - MAX_ORDER_WAIT).exclude(error="").first():
+        age = duration_words((now - late.created_at).total_seconds())
+        raise Wrong(one_line(f"a pair has waited for {age}; the last reason: {late.error}"))
+    budget = sum(order.credits_a_month for order in paid)
+    spent = charges_of_month().aggregate(sum=Sum("credits"))["sum"] or 0
+    on_order = PairOrder.objects.filter(state__in=PairOrder.AT_PROCESSOR).count()
+    return f"{spent:g} of {budget} credits spent this month; {on_order} pairs on order"
+
+
+@condition(
+    "HyP3 account",
+    "Set EARTHDATA_TOKEN to an account that may use HyP3, and see whether this machine reaches it.",
+    alarms=False,
+)
+def processor_account() -> str:
+    """Check that HyP3 accepts the account of standing orders; return its credits."""
+    if not orders_paid():
+        return "not needed"
+    try:
+        left = processor().credits_left()
+    except SourceError as fault:
+        raise Wrong(str(fault)) from fault
+    return f"{left:g} credits left this month"
 
 
 @condition(

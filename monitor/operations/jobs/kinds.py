@@ -20,7 +20,8 @@ from detection.reviews.audit import audit_write
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
 from ingest.jobs.steps import failures_retry
-from ingest.models import IngestJob, SceneDownload, StepFailure
+from ingest.models import IngestJob, PairOrder, SceneDownload, StepFailure
+from ingest.sources.orders.queue import pairs_cancel, pairs_retry
 from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
 from ingest.sources.queue import downloads_retry
 from ml.models import Run
@@ -41,11 +42,11 @@ GROUPS = {
     "done": pgettext_lazy("jobs", "Done"),
 }
 GROUP_OF_STATE = {  # of the rows of every kind
-    **dict.fromkeys(("queued", "wanted"), "waiting"),
-    **dict.fromkeys(("running", "fetching", "sending"), "running"),
+    **dict.fromkeys(("queued", "wanted", "over budget"), "waiting"),
+    **dict.fromkeys(("running", "fetching", "sending", "ordering", "ordered", "ready"), "running"),
     **dict.fromkeys(("cancelled", "withdrawn"), "cancelled"),
-    **dict.fromkeys(("fetched", "loaded", "deleted", "succeeded", "sent"), "done"),
-    "failed": "failed",
+    **dict.fromkeys(("fetched", "loaded", "deleted", "succeeded", "sent", "collected"), "done"),
+    **dict.fromkeys(("failed", "expired"), "failed"),
     "rejected": "refused",
 }
 _STEPS = {
@@ -56,6 +57,8 @@ _STEPS = {
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
     StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
+    StepFailure.Step.PASSES: gettext_lazy("Search for passes over an order"),
+    StepFailure.Step.EVENTS: gettext_lazy("Search for passes over an event"),
 }
 ADVICE = {
     Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
@@ -77,6 +80,13 @@ ADVICE = {
     Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
     Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
 }
+ORDER_STATES = {  # where the group says too little
+    PairOrder.State.OVER_BUDGET: gettext_lazy("beyond the budget"),
+    PairOrder.State.ORDERED: gettext_lazy("ordered"),
+    PairOrder.State.RUNNING: gettext_lazy("at HyP3"),
+    PairOrder.State.READY: gettext_lazy("being fetched"),
+    PairOrder.State.EXPIRED: gettext_lazy("deleted by HyP3 before it was fetched"),
+}
 ADDRESS = re.compile(r"\S+@\S+")  # hidden, because a mail server's answer quotes the address that it refuses
 LATER = ("failed", "cancelled")
 OPEN = ("waiting", "running", "failed")
@@ -87,7 +97,7 @@ class JobKind:
     """Kind of job. retry, cancel: functions that change the rows of a queryset and return how many."""
 
     label: Promise
-    model: type[IngestJob | Run | SceneDownload | Extract | OutgoingMessage | StepFailure]
+    model: type[IngestJob | Run | SceneDownload | PairOrder | Extract | OutgoingMessage | StepFailure]
 
     related: tuple[str, ...] = ()
     title: Callable[[Any], str]
@@ -110,6 +120,13 @@ class JobKind:
 def _run_title(run: Run) -> str:
     task = TASKS.get(run.model_version.task) or _("Ground motion")
     return f"{task}: {run.input}"
+
+
+def _order_title(order: PairOrder) -> str:
+    """Return the days of a pair, its track and burst, and what it is for if an event needs it."""
+    days = f"{order.reference_at:%Y-%m-%d} – {order.secondary_at:%Y-%m-%d}"
+    place = _("track %(track)s, %(piece)s") % {"track": order.track, "piece": order.piece}
+    return f"{days}, {place}" + (f": {order.event}" if order.event else "")
 
 
 def _extract_title(extract: Extract) -> str:
@@ -158,6 +175,17 @@ KINDS = {
         retry=lambda rows: downloads_retry(downloads=rows),
         may_retry=lambda download: download.job_id is None,
         cancel=lambda rows, by: DOWNLOAD_LEASE.cancel(rows, by=by, finished_at=timezone.now()),
+    ),
+    "orders": JobKind(
+        label=pgettext_lazy("jobs", "Orders"),
+        model=PairOrder,
+        related=("event",),
+        title=_order_title,
+        progress=lambda order: str(ORDER_STATES.get(order.state, "")),
+        retry=lambda rows: pairs_retry(pairs=rows),
+        may_retry=lambda order: order.cause != Cause.INPUT,
+        cancel=lambda rows, by: pairs_cancel(pairs=rows, by=by),
+        may_cancel=("waiting",),
     ),
     "extracts": JobKind(
         label=pgettext_lazy("jobs", "Files of areas"),

@@ -69,6 +69,7 @@ class Replay(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Replay
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # Otherwise every answer waits 40 ms between its headers and its body.
 
     def log_message(self, *args) -> None:
         pass

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 
 from core.failures import Cause
 from detection.models import AuditEntry
-from ingest.models import IngestJob, Product, SceneDownload, StepFailure
+from ingest.models import IngestJob, PairOrder, Product, SceneDownload, StandingOrder, StepFailure
 from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
@@ -52,6 +52,9 @@ def one_of_each(**values) -> None:
     state = {"state": "wanted"} if error.get("state") == "queued" else {}
     SceneDownload.objects.create(source="asf", scene_id=f"S1A-{n}", url="https://x", file_name="x", **(error | state))
     area = MultiPolygon(Polygon.from_bbox((10, 60, 11, 61)))
+    order = StandingOrder.objects.create(name="made", outline=area, processor="INSAR_ISCE_BURST")
+    days = {"reference_at": timezone.now(), "secondary_at": timezone.now(), "reference": [], "secondary": []}
+    PairOrder.objects.create(standing_order=order, key=f"{n}", track=1, piece="1-IW1", **days, **(error | state))
     wish = {"email": "anna@example.org", "area": area, "file_format": "csv", "products": [], "n_points": 1}
     Extract.objects.create(**wish, **error)
     make_message(error=error["error"], **{name: values[name] for name in ("state", "next_try_at") if name in values})
