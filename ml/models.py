@@ -168,10 +168,7 @@ class Prediction(models.Model):
 
 
 class GroundEvent(models.Model):
-    """An earthquake, eruption, landslide or calving: its place, its time, and the pairs that span it.
-
-    People report it, or catalogues do; `reports` then holds what each of these says of it.
-    """
+    """An earthquake, eruption, landslide or calving: its place, its time, and the pairs that span it."""
 
     class Kind(models.TextChoices):
         EARTHQUAKE = "earthquake", "earthquake"

@@ -153,7 +153,8 @@ def take_events() -> None:
         except SourceError as fault:
             logger.warning("no events are taken: %s", fault)
             continue
-        catalogues.reports_take(reports=reports, is_watched=is_watched)
+        for event in catalogues.reports_take(reports=reports, is_watched=is_watched):
+            logger.info("taken from %s: %s", reports.source, event)
         health.sign_give(name=health.feed_sign(url))
     for event in catalogues.events_reported():
         urgency = max(1, round(10 - (event.magnitude or 5.0)))

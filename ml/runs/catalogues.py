@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,15 +19,13 @@ from ml.runs.events import event_pairs_find, events_followed, images_around
 if TYPE_CHECKING:
     from ingest.sources.client.quakes import CatalogueEvent, Reports  # an HTTP client
 
-logger = logging.getLogger(__name__)
-
+Watched = Callable[[MultiPolygon], bool]
 # Two catalogues report the same earthquake if they differ by no more.
 MAX_APART, MAX_APART_KM, MAX_MAGNITUDES = timedelta(seconds=60), 100.0, 1.0
-MAX_AHEAD = timedelta(minutes=10)  # Clocks differ; what lies farther ahead has not happened.
-MAX_LATITUDE = 85.0  # Satellites see no ground beyond.
+MAX_AHEAD, MAX_LATITUDE = timedelta(minutes=10), 85.0  # Clocks differ. Satellites see no ground beyond.
 
 
-def reports_take(*, reports: Reports, is_watched: Callable[[MultiPolygon], bool]) -> list[GroundEvent]:
+def reports_take(*, reports: Reports, is_watched: Watched) -> list[GroundEvent]:
     """Take new events that probably moved watched ground, revise those that are known; return the new ones.
 
     The place and the figures of an event are those of its first catalogue, until this one withdraws it; its time stays
@@ -51,7 +48,6 @@ def reports_take(*, reports: Reports, is_watched: Callable[[MultiPolygon], bool]
             _revise(event, found, radius_km)
             event_pairs_find(event=event)
             new.append(event)
-            logger.info("taken from %s: %s", source, event)
     for event_id in reports.withdrawn & known.keys():
         _withdraw(known[event_id], source)
     return new
@@ -61,8 +57,7 @@ def _reach_km(found: CatalogueEvent | GroundEvent) -> float | None:
     """Return how far motion is expected; None if none can be measured."""
     if found.magnitude is None or found.depth_km is None:
         return ERUPTION_KM
-    reach = quake_reach(found.magnitude, found.depth_km)
-    return reach.radius_km if reach else None
+    return reach.radius_km if (reach := quake_reach(found.magnitude, found.depth_km)) else None
 
 
 def _same(found: CatalogueEvent) -> GroundEvent | None:
@@ -75,18 +70,16 @@ def _same(found: CatalogueEvent) -> GroundEvent | None:
         position__distance_lte=(Point(*found.position, srid=4326), D(km=apart_km)),
     )
     if found.magnitude is not None:
-        near = (found.magnitude - MAX_MAGNITUDES, found.magnitude + MAX_MAGNITUDES)
-        rows = rows.filter(magnitude__range=near)
+        rows = rows.filter(magnitude__range=(found.magnitude - MAX_MAGNITUDES, found.magnitude + MAX_MAGNITUDES))
     return rows.first()
 
 
-def _new(found: CatalogueEvent, radius_km: float, is_watched: Callable[[MultiPolygon], bool]) -> GroundEvent | None:
+def _new(found: CatalogueEvent, radius_km: float, is_watched: Watched) -> GroundEvent | None:
     """Return a new event without its figures; None if it is of no ground that is watched."""
     event = GroundEvent(kind=found.kind, reported_by=found.source, radius_km=radius_km)
     event.happened_at = event.over_at = found.happened_at
     event.position = Point(*found.position, srid=4326)
-    is_seen = abs(found.position.latitude) <= MAX_LATITUDE and is_watched(event.area)
-    return event if is_seen else None
+    return event if abs(found.position.latitude) <= MAX_LATITUDE and is_watched(event.area) else None
 
 
 def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) -> None:
@@ -110,8 +103,7 @@ def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) 
 def _withdraw(event: GroundEvent, source: str) -> None:
     """Note that a catalogue has taken its report back; the figures are then those of another one, once it revises."""
     event.reports[source]["withdrawn"] = True
-    others = [name for name, report in event.reports.items() if not report["withdrawn"]]
-    if others:
+    if others := [name for name, report in event.reports.items() if not report["withdrawn"]]:
         event.reported_by = others[0] if event.reported_by == source else event.reported_by
     else:
         event.withdrawn_at = event.withdrawn_at or timezone.now()

@@ -145,7 +145,8 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
 def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None) -> dict[str, Any]:
     """Return what the page of an event of catalogues says besides: its figures and what is known of it by now."""
     reach = quake_reach(event.magnitude, event.depth_km) if event.magnitude and event.depth_km is not None else None
-    is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M
+    has_results = any("near" in run for pair in pairs for run in pair["runs"])
+    is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M and not has_results
     motion = _results(event, pairs, after, "offsets")
     motion += [str(words.INTERFEROGRAM_NEEDED)] if is_little else []
     motion += [words.orders_words(event.n_ordered)] if event.n_ordered else []

@@ -41,7 +41,9 @@ NOT_YET = {
     "failed": gettext_lazy("Not known: the images could not be compared."),
     "withdrawn": gettext_lazy("Nothing: the report was withdrawn before the images were compared."),
 }
-INTERFEROGRAM_NEEDED = gettext_lazy("So little seldom shows between two single images: it takes an interferogram.")
+INTERFEROGRAM_NEEDED = gettext_lazy(
+    "Motion this small seldom shows between two single images: it takes an interferogram."
+)
 
 
 def when_words(first: datetime, last: datetime) -> str:
