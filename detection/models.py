@@ -137,6 +137,9 @@ class Alert(AreaFigures):
     component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()
+    passes = models.JSONField(
+        null=True, help_text="of detection.rules.passes.Passes: what new passes show beyond the releases"
+    )
     simulated = models.BooleanField(default=False)
     source = models.CharField(
         max_length=8, choices=_choices(Source), default=Source.COMPUTER.value, help_text="who found it first"

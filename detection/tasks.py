@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from core.locks import Lock, short_text_key, try_lock
 from detection import selectors
-from detection.alerts import evidence, services
+from detection.alerts import evidence, passes, services
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
@@ -55,6 +55,17 @@ def follow_glaciers() -> None:
     for motion in rows_due(Step.FOLLOW, glacier_selectors.glaciers_stale()):
         with attempt(Step.FOLLOW, motion):
             glacier_services.glacier_follow(motion=motion)
+
+
+@stage
+def follow_passes() -> None:
+    """Make alerts of ground that new passes show leaving its forecast, and let searched releases replace them."""
+    for row in rows_due(Step.BENDS, passes.dates_unfollowed()):
+        with attempt(Step.BENDS, row):
+            passes.date_follow(row=row)
+    for alert in rows_due(Step.RELEASE, passes.alerts_superseded()):
+        with attempt(Step.RELEASE, alert):
+            passes.alert_release(alert=alert)
 
 
 @stage

@@ -1,4 +1,4 @@
-"""Model versions, their runs on products and pairs, predictions, and events."""
+"""Model versions, their runs on products and pairs, predictions, events, and living series."""
 
 import math
 from datetime import timedelta
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.gis.db import models
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.contrib.postgres.fields import ArrayField
 from shapely.geometry import shape
 
 from core.areas import centre_of, disc
@@ -222,3 +223,73 @@ class TrendSearch(models.Model):
 
     def __str__(self) -> str:
         return f"changes of trend in {self.product}"
+
+
+class LivingSeries(models.Model):
+    """Living series of a release (`ml.runs.living`): its points' series prolonged by new passes, provisionally."""
+
+    product = models.OneToOneField(Product, models.CASCADE, related_name="living")
+    released = models.DateField(help_text="last day of the release")
+    last_day = models.DateField(help_text="last provisional day, or that of the release")
+    state = models.FileField(storage=raster_storage, max_length=200, help_text="what the next pass needs")
+    replaced_by = models.ForeignKey(
+        Product, models.SET_NULL, null=True, related_name="+", help_text="the release that covers these days"
+    )
+    difference = models.JSONField(
+        null=True, help_text="of the provisional values from that release: within_mm of 68 in 100, mean_mm, n"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"living series of {self.product}"
+
+
+class LivingChunk(models.Model):
+    """Some neighbouring points of living series, in the order of their values in each `LivingValues` of this number."""
+
+    series = models.ForeignKey(LivingSeries, models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    pids = ArrayField(models.TextField(db_collation="C"))
+    outline = models.PolygonField(srid=3857, help_text="box around them; a single point's is degenerate")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "number"], name="one_chunk_per_number")]
+
+    def __str__(self) -> str:
+        return f"chunk {self.number} of {self.series}"
+
+
+class LivingDate(models.Model):
+    """A pass that prolonged living series, and the places that it shows leaving their forecast."""
+
+    series = models.ForeignKey(LivingSeries, models.CASCADE, related_name="dates")
+    day = models.DateField()
+    n_interferograms = models.PositiveSmallIntegerField()
+    n_known = models.PositiveIntegerField(help_text="points with a value")
+    delay_sigma_mm = models.FloatField(help_text="usual standard deviation of the delay that screening left")
+    undone = models.PositiveIntegerField(help_text="values from which whole cycles were taken")
+    places = models.JSONField(default=list, help_text="of ml.deformation.living.places, the surest first")
+    followed_at = models.DateTimeField(null=True, help_text="when alerts were made of the places; null: not yet")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["day"]
+        constraints = [models.UniqueConstraint(fields=["series", "day"], name="one_row_per_series_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day} of {self.series}"
+
+
+class LivingValues(models.Model):
+    """Provisional displacement and its standard deviation on one date, for one chunk of points: packed, 0.1 mm."""
+
+    date = models.ForeignKey(LivingDate, models.CASCADE, related_name="values", db_index=False)
+    number = models.PositiveIntegerField()
+    displacement = models.BinaryField(help_text="as a series of `ingest.products.encoding`, over points")
+    sigma = models.BinaryField(help_text="likewise")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["date", "number"], name="one_row_per_date_and_chunk")]
+
+    def __str__(self) -> str:
+        return f"chunk {self.number} of {self.date}"

@@ -87,6 +87,21 @@ def requeue_expired_runs() -> None:
 
 
 @stage
+def extend_living_series() -> None:
+    """Prolong one release by its new passes, and let newer releases replace provisional values."""
+    from ml.runs import living  # scipy, only in a worker
+
+    for series in rows_due(Step.REPLACE, living.living_to_replace()):
+        with attempt(Step.REPLACE, series):
+            living.living_replace(series=series)
+    if disk_full():
+        return
+    for product in rows_due(Step.PASSES, living.living_due())[:1]:
+        with attempt(Step.PASSES, product):
+            living.living_extend(product=product)
+
+
+@stage
 def search_trends() -> None:
     """Search one new velocity field for changes of trend, so that the worker is soon free for other tasks."""
     from ml.runs import trends  # shapely and scipy, only in a worker

@@ -27,14 +27,13 @@ from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import LIVING, State
 from detection.search.areas import SEARCHES, search
-from detection.search.known import known_share
+from detection.search.known import MIN_KNOWN, known_share
 from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current, followed_as
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
-MIN_KNOWN = 0.5  # A pair in which less of an alert's cells is known does not show its ground.
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
@@ -94,24 +93,7 @@ def alert_end_where_over(alert: Alert, known: Life, run: Run) -> AlertTransition
     return life.step_apply(alert, known, _end_step(alert, known, run), run)
 
 
-def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
-    """Save detections under the alerts of their places; return alert's primary key -> (alert, its new detections).
-
-    Alerts are matched before any row is saved, so that all parts of an area that has split stay in its alert.
-    """
-    places = [_same_place(detection) for detection in detections]
-    alerts: dict[int, tuple[Alert, list[Detection]]] = {}
-    for detection, place in zip(detections, places, strict=True):
-        alert, found = alerts.get(place.pk, (place, [])) if place else (None, [])
-        detection.alert = alert or Alert.objects.create(state=State.FIRST, **describe([detection]))
-        detection.save()
-        if alert is None:
-            _begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
-        alerts[detection.alert.pk] = detection.alert, [*found, detection]
-    return alerts
-
-
-def _same_place(detection: Detection) -> Alert | None:
+def same_place(detection: Detection) -> Alert | None:
     """Return the alert of a detection's family and extent that overlaps its area most; None if none overlaps enough.
 
     For events, that is a surface change or a surge, the dates must overlap as well.
@@ -127,6 +109,23 @@ def _same_place(detection: Detection) -> Alert | None:
     known = [(from_wkb(bytes(alert.area.wkb)), State(alert.state)) for alert in touching]
     match = plan.best_match(from_wkb(bytes(detection.area.wkb)), known)
     return None if match is None else followed_as(alert=touching[match])
+
+
+def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
+    """Save detections under the alerts of their places; return alert's primary key -> (alert, its new detections).
+
+    Alerts are matched before any row is saved, so that all parts of an area that has split stay in its alert.
+    """
+    places = [same_place(detection) for detection in detections]
+    alerts: dict[int, tuple[Alert, list[Detection]]] = {}
+    for detection, place in zip(detections, places, strict=True):
+        alert, found = alerts.get(place.pk, (place, [])) if place else (None, [])
+        detection.alert = alert or Alert.objects.create(state=State.FIRST, **describe([detection]))
+        detection.save()
+        if alert is None:
+            _begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
+        alerts[detection.alert.pk] = detection.alert, [*found, detection]
+    return alerts
 
 
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:

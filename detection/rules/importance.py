@@ -11,6 +11,7 @@ a place stands.
 | exposure | 1 anything, 2 much on it | `severity.exposure_points`; what is not known adds nothing |
 | kind | 1 landslide, surge; −1 changed surface | the former may turn sudden; the latter may be building work |
 | judgement | the steps that are missing to the severity that a person gave | |
+| passes | −13 if it rests on provisional values of new passes alone | after everything that a release shows |
 | standing | −20 if no part moves by its standard deviation; −40 at rest or finished | last in every list |
 
 Only the queue adds time: a step for every 30 days without a look, two at most. So a case that waits moves up, but an
@@ -33,6 +34,7 @@ from typing import Any, NamedTuple
 from detection.kinds import Family, family, row_of
 from detection.rules.lifecycle import State
 from detection.rules.motion import Rate, is_at_rest, motion_of, rate_now
+from detection.rules.passes import passes_of
 from detection.rules.severity import Severity
 from ml.deformation.motion.series import WITHIN_90, Trend
 
@@ -48,7 +50,8 @@ SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
 NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other terms together.
-MIN_MOVING = NO_MOTION / 2  # Every place that moves has a higher importance than this.
+PROVISIONAL = -13.0  # after every place that moves in a release, which has at least -1.5, and before the still ones
+MIN_MOVING = -14.5  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
 BELOW = 0.001  # A grade ends by so many steps below the next one.
 
@@ -61,6 +64,7 @@ class Terms(NamedTuple):
     exposure: float
     kind: float
     standing: float
+    passes: float = 0.0
     judgement: float = 0.0
 
     @property
@@ -92,13 +96,14 @@ def importance(
         exposure=float(exposure_weight or 0),
         kind=row_of(alert.kind).importance_steps,
         standing=standing,
+        passes=PROVISIONAL if (seen := passes_of(alert)) and seen.alone else 0.0,
     )
-    return terms._replace(judgement=_missing(terms.score - standing, judgement)) if judgement else terms
+    return terms._replace(judgement=_missing(terms.score - standing - terms.passes, judgement)) if judgement else terms
 
 
 def severity(alert: Any, terms: Terms) -> Severity:
     """Return the computed severity of an alert with these terms."""
-    steps = terms.motion if _is_surface(alert) else terms.score - terms.judgement
+    steps = terms.motion if _is_surface(alert) else terms.score - terms.judgement - terms.passes
     if steps >= STRONG_STEPS:
         return Severity.STRONG
     return Severity.MODERATE if steps >= MODERATE_STEPS else Severity.MINOR

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     KIND = "kind"
     SEVERITY = "severity"
     ACCELERATION = "acceleration"
+    PASSES = "passes"  # New passes show another rate than the release, provisionally.
     FINISHED = "finished"
     WOKEN = "woken"
     NAMED = "named"  # A person caused this change and the next two.

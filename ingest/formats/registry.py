@@ -171,10 +171,18 @@ def open_velocity_fields(
             raise _wrong_kind_error(path, name, "a velocity field", "Give velocities")
         fields = reader.read(inner, declared or Declaration())
     if unpacked is not None:
-        fields = tuple(
-            replace(field, files=(), batches=partial(_while_kept, path, unpacked, field.batches)) for field in fields
-        )
+        fields = tuple(_kept(path, unpacked, field) for field in fields)
     return tuple(gate.admit(path, field) for field in fields)
+
+
+def _kept(path: Path, unpacked: archives.Unpacked, field: VelocityField) -> VelocityField:
+    """Return a field that keeps the unpacked archive on the disk for as long as it is read."""
+    pairs = field.interferograms
+    if pairs:
+        own = pairs.parts
+        pairs = replace(pairs, parts=lambda number: _while_kept(path, unpacked, partial(own, number)))
+    batches = partial(_while_kept, path, unpacked, field.batches)
+    return replace(field, files=(), batches=batches, interferograms=pairs)
 
 
 def _while_kept(path: Path, unpacked: archives.Unpacked, read: Callable[[], Iterator[T]]) -> Iterator[T]:

@@ -3,6 +3,7 @@
 import errno
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -16,12 +17,13 @@ from core.leases import NO_FAULT, Overtaken
 from core.storage.inputs import input_path
 from ingest.formats.registry import SCENE_READERS, STATION_READERS, recognise
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
-from ingest.models import IngestJob, Product, Scene, StationFile
+from ingest.models import IngestJob, Interferogram, Product, Scene, StationFile
 from ingest.products.loading import Expect, Progress
-from ingest.products.services import products_load
+from ingest.products.services import fields_open, products_load
 from ingest.readers.files import file_sha256
 from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
-from ingest.scenes.services import scene_refuse, scenes_forget, scenes_load
+from ingest.scenes.interferograms import interferograms_continue, interferograms_load
+from ingest.scenes.services import rasters_forget, scene_refuse, scenes_load
 from ingest.stations.services import stations_load
 
 logger = logging.getLogger(__name__)
@@ -30,13 +32,16 @@ WRITE_SECONDS = 1.0
 
 
 class Loaded(NamedTuple):
-    """The products, scenes or stations that were loaded from a file or folder."""
+    """The products, scenes, stations or interferograms that were loaded from a file or folder."""
 
     products: list[Product]
     scenes: list[Scene]
     stations: StationFile | None = None
+    interferograms: Sequence[Interferogram] = ()
 
     def __str__(self) -> str:
+        if self.interferograms:
+            return f"interferograms that continue a loaded release: {'; '.join(map(str, self.interferograms))}"
         if self.stations:
             return f"series of stations: {self.stations.stations.count() + self.stations.gauges.count():,}"
         lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
@@ -61,7 +66,11 @@ def arrival_load(
         return Loaded([], [], stations_load(path=path, submission=submission))
     if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
-    return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
+    fields = fields_open(path=path, submission=submission)
+    if interferograms_continue(fields=fields):
+        return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
+    products = products_load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
+    return Loaded(products, [])
 
 
 class PointsCounter:
@@ -139,9 +148,10 @@ def _load(job: IngestJob) -> None:
     try:
         with PointsCounter(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
-            _finish(job, loaded.products, loaded.scenes, f"Loaded: {loaded}." if loaded.stations else "")
+            said = f"Loaded: {loaded}." if loaded.stations or loaded.interferograms else ""
+            _finish(job, loaded.products, loaded.scenes, one_line(said))
     except BaseException:  # The rows are rolled back, so the files of images are deleted.
-        scenes_forget(loaded.scenes)
+        rasters_forget([*loaded.scenes, *loaded.interferograms])
         raise
 
 

@@ -27,6 +27,7 @@ from ingest.models.products import MeasurementPoint as MeasurementPoint
 from ingest.models.products import Product as Product
 from ingest.models.products import PyramidCell as PyramidCell
 from ingest.models.products import ReleaseChange as ReleaseChange
+from ingest.models.scenes import Interferogram as Interferogram
 from ingest.models.scenes import Scene as Scene
 from ingest.models.scenes import ScenePair as ScenePair
 from ingest.models.stations import Gauge as Gauge

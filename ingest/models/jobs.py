@@ -21,8 +21,12 @@ class StepFailure(models.Model):
         ANNOUNCE = "announce", "messages about an alert"
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
-        PASSES = "passes", "search for passes of an order"
-        EVENTS = "events", "search for passes of an event"
+        ORDERS = "orders", "search for passes of an order"
+        EVENT_ORDERS = "eventorder", "search for passes of an event"
+        PASSES = "passes", "new passes of a release"
+        BENDS = "bends", "alerts from new passes"
+        RELEASE = "release", "alerts from new passes that a release covers"
+        REPLACE = "replace", "provisional values that a release replaces"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

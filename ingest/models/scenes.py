@@ -106,6 +106,39 @@ class Scene(FromFile):
         return f"track {self.track:03d} {self.direction}" + (f", burst {self.burst}" if self.burst else "")
 
 
+class Interferogram(FromFile):
+    """An unwrapped interferogram that continues a release: bands change_mm (toward the satellite) and coherence."""
+
+    name = models.CharField(max_length=120)
+    source_format = models.CharField(max_length=30)
+    track = models.PositiveSmallIntegerField(null=True, help_text="relative orbit")
+    direction = models.CharField(max_length=10, choices=DIRECTIONS, blank=True)
+    burst = models.CharField(max_length=20, blank=True)
+    polarisation = models.CharField(max_length=2, blank=True)
+    reference_day = models.DateField(help_text="of the earlier image")
+    secondary_day = models.DateField(db_index=True, help_text="of the later image")
+    wavelength_m = models.FloatField()
+    posting_m = models.FloatField(null=True)
+    footprint = models.MultiPolygonField(srid=4326)
+    raster = models.FileField(storage=raster_storage, max_length=200)
+    raster_bytes = models.PositiveBigIntegerField(null=True)
+    file_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-secondary_day", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["file_sha256", "reference_day", "secondary_day"], name="one_interferogram_per_file_and_days"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reference_day__lt=models.F("secondary_day")), name="interferograms_run_forward"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ScenePair(models.Model):
     """Two images of one track and polarisation and the area that both cover; the reference is the earlier one.
 

@@ -33,19 +33,26 @@ def product_load(
     return products_load(path=path, submission=submission, progress=progress)[0]
 
 
+def fields_open(*, path: Path, submission: Submission) -> tuple[VelocityField, ...]:
+    """Read the headers of a file or folder that is to be loaded. Raises InputError."""
+    return open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
+
+
 def products_load(
     *,
     path: Path,
     submission: Submission = PLAIN_SUBMISSION,
+    fields: tuple[VelocityField, ...] = (),
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> list[Product]:
     """Load a file or folder, each component as one product; return the products.
 
-    expect is called first with the approximate number of points, progress with the number in each batch. Raises
-    InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
+    expect is called first with the approximate number of points, progress with the number in each batch. fields: of the
+    file, where it is open already. Raises InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has
+    changed.
     """
-    fields = open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
+    fields = fields or fields_open(path=path, submission=submission)
     if not all(field.header.dates for field in fields):
         raise Undeclared(path, ("period",))
     sha256 = files_sha256(fields[0].files or (path,))

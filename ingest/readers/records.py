@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.pixel_grids import PixelGrid
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -220,6 +222,7 @@ class VelocityField:
     expected_points: approximate number of rows, for a progress bar; None: not known beforehand.
     read_ahead: whether another thread may read the batches; False if they come from the database that they go to.
     changes: what the gate changed, a sentence each; complete after the batches were read.
+    interferograms: the pairs that the points are made of, where a product is a stack of them.
     """
 
     header: FieldHeader
@@ -229,6 +232,25 @@ class VelocityField:
     read_ahead: bool = True
     stated: Stated = field(default_factory=Stated)
     changes: list[str] = field(default_factory=list)
+    interferograms: "Interferograms | None" = None
+
+
+class PairPart(NamedTuple):
+    """Rows of an interferogram. change_mm, (rows, cols): later less earlier date, positive toward the satellite."""
+
+    row: int
+    change_mm: Float32
+    coherence: Float32
+
+
+@dataclass(frozen=True)
+class Interferograms:
+    """The single pairs of a product, on one grid. days: earlier and later day of each; parts: number -> its rows."""
+
+    grid: PixelGrid
+    days: tuple[tuple[date, date], ...]
+    wavelength_m: float
+    parts: Callable[[int], Iterator[PairPart]]
 
 
 @dataclass(frozen=True, kw_only=True)

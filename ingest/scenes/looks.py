@@ -8,7 +8,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import QuerySet
 from django.db.models.functions import TruncMinute
 
-from ingest.models import Product, Scene, SceneDownload
+from ingest.models import Interferogram, Product, Scene, SceneDownload
 from ingest.products.selectors import last_date
 from ingest.scenes.next_pass import CYCLE, LIKELY, LOOKED_BACK, expected_passes
 
@@ -38,14 +38,11 @@ class Look(NamedTuple):
 
 
 def looks_at(*, area: GEOSGeometry, after: datetime) -> list[Look]:
-    """Return the next look of every orbit that was used lately over an area (EPSG:4326), the earliest first.
-
-    Only where no image is known, dates of velocity fields serve.
-    """
+    """Return the next look of every orbit used lately over an area (EPSG:4326); by days where no image is known."""
     images = _seen(SceneDownload.objects.all(), area, after).union(_seen(Scene.objects.all(), area, after))
     known: list[Pass] = list(images[:MAX_PASSES])
     tracks: dict[tuple[int, bool], list[Pass]] = defaultdict(list)
-    for one in known or _days_of_fields(area, after):
+    for one in known or _days(area, after):
         tracks[one[1], one[3] == NISAR].append(one)
     looks = []
     for passes in tracks.values():
@@ -60,9 +57,12 @@ def _seen(images: QuerySet[Any], area: GEOSGeometry, after: datetime) -> QuerySe
     return over.order_by().values_list(TruncMinute("acquired_at", tzinfo=UTC), "track", "direction", "platform")
 
 
-def _days_of_fields(area: GEOSGeometry, after: datetime) -> list[Pass]:
+def _days(area: GEOSGeometry, after: datetime) -> list[Pass]:
     fields: QuerySet[Any] = Product.objects.current().filter(derived_from=None, has_series=True, track__isnull=False)
     recent = fields.annotate(last=last_date("dates")).filter(last__gte=after - PAST, footprint__intersects=area)
     rows = recent.order_by("-last", "pk").values_list("dates", "track", "direction")[:MAX_FIELDS]
-    days = {(datetime.combine(day, NOON), track, direction, "") for dates, track, direction in rows for day in dates}
-    return [one for one in days if after - PAST <= one[0] <= after]
+    added = Interferogram.objects.filter(footprint__intersects=area, secondary_day__gte=after - PAST, track__gte=0)
+    days = {(day, *of) for dates, *of in rows for day in dates}
+    days |= set(added.order_by().values_list("secondary_day", "track", "direction").distinct()[:MAX_PASSES])
+    passes = ((datetime.combine(day, NOON), track, direction, "") for day, track, direction in days)
+    return [one for one in passes if after - PAST <= one[0] <= after]

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.db import IntegrityError, connection, transaction
@@ -15,7 +16,7 @@ from core.rasters import write_cog_blocks
 from core.storage import delete_files, save_with_raster
 from ingest.context.terrain import elevation_over
 from ingest.formats.registry import TITLES, open_scenes, scene_by_name
-from ingest.models import Scene
+from ingest.models import Interferogram, Scene
 from ingest.readers.files import files_sha256
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
@@ -44,7 +45,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
                 with tempfile.TemporaryDirectory() as folder:
                     scenes.append(_create(path, sha256, _place(file, Path(folder)), submission, Path(folder)))
     except BaseException as fault:  # The rows are rolled back, so their files are deleted.
-        scenes_forget(scenes)
+        rasters_forget(scenes)
         if isinstance(fault, IntegrityError):  # Another file of the same image is being loaded.
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
         raise
@@ -94,10 +95,10 @@ def scene_image_delete(*, scene: Scene, reason: str) -> bool:
         return True
 
 
-def scenes_forget(scenes: list[Scene]) -> None:
-    """Delete the rasters of scenes whose rows were rolled back."""
-    for scene in scenes:
-        scene.raster.storage.delete(str(scene.raster.name))
+def rasters_forget(rows: Iterable[Scene | Interferogram]) -> None:
+    """Delete the rasters of rows that were rolled back."""
+    for row in rows:
+        row.raster.storage.delete(str(row.raster.name))
 
 
 def _files_of(path: Path, file: SceneFile | None) -> list[Path]:

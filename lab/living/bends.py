@@ -8,7 +8,6 @@ if the series itself, without any pass, does not bend at least half as much in t
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +26,6 @@ from ml.deformation.living.changes import (
     bends,
     cluster_deviations,
     clusters_of,
-    confirmed,
     noise_covariance,
 )
 from ml.deformation.living.forecast import forecast
@@ -79,7 +77,7 @@ def draw_bowl(rng: np.random.Generator, series: Series, clusters: Clusters, know
 def follow(series: Series, clusters: Clusters, known: int, passes: Passes) -> Followed:
     """Prolong a series, and fit bends after each date."""
     released, hidden = series.dates[known - 1], series.dates[known:]
-    state = begin(series.ground, series.dates[:known], series.displacement_mm[:, :known], HALF_WAVE_MM)
+    state = begin(series.ground, series.dates[:known], [series.displacement_mm[:, :known]], HALF_WAVE_MM)
     seen: list[Float64] = []
     after = []
     for number in range(known, len(series.dates)):
@@ -98,9 +96,9 @@ def follow(series: Series, clusters: Clusters, known: int, passes: Passes) -> Fo
 def false_reports(followed: Followed) -> int:
     """Count the clusters that are ever reported without a bend of their own."""
     false = np.zeros(followed.true.score.size, dtype=bool)
-    for before, now in pairwise(followed.after):
-        own = followed.true.change_mm_yr * np.sign(now.score)
-        false |= confirmed(before, now) & (own < np.abs(now.change_mm_yr) / 2)
+    for found in followed.after:
+        own = followed.true.change_mm_yr * np.sign(found.score)
+        false |= (np.abs(found.score) >= MIN_SCORE) & (own < np.abs(found.change_mm_yr) / 2)
     return int(false.sum())
 
 
@@ -120,9 +118,8 @@ def measure(series: Series, place: str, draws: int, purpose: Purpose) -> dict[st
             )
             followed = follow(shifted, clusters, known, Passes(rng, shifted))
             sign, curve = np.sign(bowl.curve_mm[-1]), np.abs(bowl.curve_mm[known:])
-            towards = [sign * found.score[bowl.cluster] > 0 for found in followed.after]
-            reported = [False, *(confirmed(*two)[bowl.cluster] for two in pairwise(followed.after))]
-            first = next((at for at, both in enumerate(zip(towards, reported, strict=True)) if all(both)), None)
+            scores = [sign * found.score[bowl.cluster] for found in followed.after]
+            first = next((at for at, score in enumerate(scores) if score >= MIN_SCORE), None)
             if first is not None:
                 late.append(first - earliest(followed.deviation_mm, curve))
                 moved.append(float(curve[MIN_DATES - 1 + first]))

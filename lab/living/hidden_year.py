@@ -86,7 +86,7 @@ def simulated_series(track: int) -> Series:
 def living(series: Series, known: int, passes: Passes) -> Errors:
     """Prolong a series by `ml.deformation.living`."""
     released = series.until(known)
-    state = begin(series.ground, released.dates, released.displacement_mm, HALF_WAVE_MM)
+    state = begin(series.ground, released.dates, [released.displacement_mm], HALF_WAVE_MM)
     errors, sigmas = [], []
     for number in range(known, len(series.dates)):
         state, new = extend(state, series.dates[number], passes.ending_on(number))

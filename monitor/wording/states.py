@@ -81,6 +81,15 @@ PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
 STEP_REASONS = (
     (r"moves again: seen in (?P<source>.+)", _("moves again: seen in %(source)s")),
     (r"seen again in (?P<source>.+)", _("seen again in %(source)s")),
+    (r"seen by new passes of (?P<source>.+), provisionally", _("seen by new passes of %(source)s, provisionally")),
+    (
+        r"changed in new passes of (?P<source>.+), provisionally",
+        _("changed in new passes of %(source)s, provisionally"),
+    ),
+    (
+        r"new passes showed it until (?P<day>\d+ \w+ \d+); (?P<source>.+) does not",
+        _("new passes showed it until %(day)s; %(source)s does not"),
+    ),
     (r"seen in (?P<source>.+)", _("seen in %(source)s")),
     (r"two tracks show it in (?P<source>.+)", _("two tracks show it in %(source)s")),
     (r"changed in (?P<source>.+)", _("changed in %(source)s")),

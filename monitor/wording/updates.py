@@ -64,6 +64,11 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
         case Cause.ACCELERATION:
             month = month_words(date.fromisoformat(after))
             return [_("Since %(month)s it has moved faster than before.") % {"month": month}]
+        case Cause.PASSES:
+            rates = {"before": mm_a_year(figure(before)), "after": mm_a_year(figure(after))}
+            # Translators: %(before)s and %(after)s are "30 mm a year"
+            now = _("New passes of the satellite show about %(after)s now, instead of %(before)s.")
+            return [now % rates, _("That is provisional: the next release of the data replaces it.")]
         case Cause.FINISHED:
             return [str(row_of(kind).over % {"day": day_words(date.fromisoformat(after))})]
         case Cause.OUTLINE:

@@ -80,8 +80,8 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
     assert body["band_mm"] is not None
     assert body["temporal_coherence"] == pytest.approx(0.9)
     rows = client.get(body["csv_url"]).content.decode().splitlines()
-    assert rows[0] == "date,displacement_mm_los"
-    assert rows[-1] == "2022-01-03,-24.0"
+    assert rows[0] == "date,displacement_mm_los,status"
+    assert rows[-1] == "2022-01-03,-24.0,released"
 
 
 def test_a_close_tile_holds_single_points_with_id_and_rate(client, make_egms):

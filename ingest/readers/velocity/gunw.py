@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,17 @@ from core.pixel_grids import PixelGrid
 from ingest.readers import hdf5, raster
 from ingest.readers.files import names_in
 from ingest.readers.hdf5_grids import evenly, mapped_epsg
-from ingest.readers.records import Declaration, Direction, Float32, Float64, PointBatch, Stated, VelocityField
+from ingest.readers.records import (
+    Declaration,
+    Direction,
+    Float32,
+    Float64,
+    Interferograms,
+    PairPart,
+    PointBatch,
+    Stated,
+    VelocityField,
+)
 from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
@@ -172,7 +183,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     with ExitStack() as opened:
         pairs = _pairs(path, opened)
         stack, facts = _stack(path, pairs), pairs[-1].facts
-        grid = stacks.check(stack)
+        grid, days = stacks.check(stack), stacks.days_of(stack)
     is_aria = facts.look > 0
     by = (
         "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
@@ -194,7 +205,12 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     stated = Stated(crs=grid.epsg, velocity_is_slope=True, direction={"the file": facts.direction}, look=facts.look)
     files, pixels = stack.files if path.is_dir() else (), grid.rows * grid.cols
     read = VelocityField(
-        header=header, batches=lambda: _batches(path), files=files, expected_points=pixels, stated=stated
+        header=header,
+        batches=lambda: _batches(path),
+        files=files,
+        expected_points=pixels,
+        stated=stated,
+        interferograms=Interferograms(grid, days, stack.wavelength_m, partial(_pair_parts, path)),
     )
     return (read,)
 
@@ -203,6 +219,12 @@ def _batches(path: Path) -> Iterator[PointBatch]:
     with ExitStack() as opened:
         stack = _stack(path, _pairs(path, opened))
         yield from stacks.batches(stack, stacks.check(stack))
+
+
+def _pair_parts(path: Path, number: int) -> Iterator[PairPart]:
+    with ExitStack() as opened:
+        stack = _stack(path, _pairs(path, opened))
+        yield from stacks.pair_parts(stack, stacks.check(stack), number)
 
 
 def _files(path: Path) -> list[Path]:

@@ -62,6 +62,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
     stack, pol = _stack(path)
     grid = stacks.check(stack)
+    with raster.open_geotiff(Path(stack.pairs[0].phase)) as image:
+        simulated = image.tags().get("SIMULATED") == "yes"
     named = FILE_NAME.fullmatch(stack.pairs[0].phase.name)
     burst = named["place"] if named and "_" in named["place"] else ""
     track = int(named["track"]) if named and named["track"] else None
@@ -74,8 +76,9 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         track=agree(path, "track", {"--track": declared.track, "its name": track}),
         direction=stacks.direction(stack, grid),
         polarisation=pol,
-        attribution=ATTRIBUTION,
-        licence=LICENCE,
+        simulated=simulated,
+        attribution="Simulated data" if simulated else ATTRIBUTION,
+        licence="" if simulated else LICENCE,
     )
     field = stacks.field(stack, grid, header)
     return (replace(field, files=field.files if path.is_dir() else ()),)
@@ -131,15 +134,14 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         problem = f"its products are of {' and '.join(sorted(places)[:3])}"
         raise InputError(path, problem, "Give the products of one burst, or of one set of bursts, in one folder")
     first_layers = next(iter(products.values()))
-    alone = len(pairs) == 1
     return stacks.Stack(
         folder=path,
-        pairs=tuple(pairs) if not alone else (replace(pairs[0], coherence=None),),
+        pairs=tuple(pairs),
         mm=chosen.mm,
         component=chosen.component,
         look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
-        referenced=not alone,  # One product keeps the reference point that it was unwrapped from.
+        referenced=len(pairs) > 1,  # One product keeps the reference point that it was unwrapped from.
     ), "/".join(sorted(pols))
 
 

@@ -7,8 +7,9 @@ the stack, but the numbers of pairs and phases are limited.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -211,6 +212,27 @@ def batches(stack: Stack, grid: PixelGrid) -> Iterator[records.PointBatch]:
             yield _batch(stack, grid, block, row, col, solved)
 
 
+def interferograms(stack: Stack, grid: PixelGrid) -> records.Interferograms:
+    """Return the pairs of a stack one by one."""
+    return records.Interferograms(grid, days_of(stack), stack.wavelength_m, partial(pair_parts, stack, grid))
+
+
+def days_of(stack: Stack) -> tuple[tuple[date, date], ...]:
+    """Return the earlier and the later day of each pair."""
+    return tuple((min(pair.first, pair.second), max(pair.first, pair.second)) for pair in stack.pairs)
+
+
+def pair_parts(stack: Stack, grid: PixelGrid, number: int) -> Iterator[records.PairPart]:
+    """Yield one pair of a stack, block by block. Raises InputError."""
+    pair = stack.pairs[number]
+    alone, mm = replace(stack, pairs=(pair,)), stack.mm if pair.first < pair.second else -stack.mm
+    for block in _blocks(alone, grid):
+        change = mm * _phases(alone, grid, block)[0]  # file: as in Stack; ours: mm, toward
+        coherence = _coherence(alone, grid, block)
+        known = np.full_like(change, np.nan) if coherence is None else coherence.astype(np.float32)
+        yield records.PairPart(block.start, change, known)
+
+
 def _check_network(stack: Stack) -> None:
     if not stack.pairs:
         raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
@@ -366,6 +388,7 @@ def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records
         files=stack.files,
         expected_points=grid.rows * grid.cols,
         stated=records.Stated(crs=grid.epsg, velocity_is_slope=True),
+        interferograms=interferograms(stack, grid),
     )
 
 

@@ -74,7 +74,7 @@ def pairs_order(*, area: BaseGeometry | GEOSGeometry, spans: datetime, purpose: 
     kept = {"area": geos(polygons_of(from_wkb(bytes(area.wkb)))), "priority": priority}
     event, is_new = EventOrder.objects.get_or_create(purpose=one_line(purpose, 200), spans=spans, defaults=kept)
     if is_new:
-        with attempt(Step.EVENTS, event):
+        with attempt(Step.EVENT_ORDERS, event):
             _event_look(event)
     return event.pairs.count()
 
@@ -105,12 +105,12 @@ def passes_look() -> None:
     now = timezone.now()
     costly = Q(processor__in=StandingOrder.PAID, credits_a_month=0)
     orders = StandingOrder.objects.filter(_searched_before(now - SEARCH_EVERY), is_on=True).exclude(costly)
-    for order in rows_due(Step.PASSES, orders):
-        with attempt(Step.PASSES, order):
+    for order in rows_due(Step.ORDERS, orders):
+        with attempt(Step.ORDERS, order):
             _order_look(order)
     events = EventOrder.objects.filter(_searched_before(now - EVENT_SEARCH_EVERY), spans__gt=now - EVENT_AGE)
-    for event in rows_due(Step.EVENTS, events):
-        with attempt(Step.EVENTS, event):
+    for event in rows_due(Step.EVENT_ORDERS, events):
+        with attempt(Step.EVENT_ORDERS, event):
             _event_look(event)
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.operations.database.rights import as_owner
 
-NAMES = ("coherence", "faults", "ingest", "load", "offsets", "page", "tiles")
+NAMES = ("coherence", "faults", "ingest", "living", "load", "offsets", "page", "tiles")
 
 
 class Command(BaseCommand):

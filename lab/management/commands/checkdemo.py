@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from detection.alerts.passes import dates_unfollowed
 from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
 from detection.kinds import SINKING, Kind
 from detection.selectors import predictions_unscanned
@@ -15,6 +16,7 @@ from lab.checks import mail, order, review, truth, upload
 from lab.checks import open as open_data
 from lab.checks.site import Site
 from ml.models import Run
+from ml.runs.living import living_due
 from ml.runs.selectors import inputs_due, runs_unfinished, trend_searches_due
 from monitor.pages.bulletins.drafts import searches_undrafted
 
@@ -87,11 +89,13 @@ class Command(BaseCommand):
             time.sleep(ASK_SECONDS)
 
     def _unfinished(self) -> tuple[int, ...]:
-        """Count what is left: runs, predictions not searched, glaciers not followed, changes of trend not reported."""
+        """Count what is left: runs, searches, glaciers not followed, changes of trend not reported, new passes."""
         due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
         glaciers = predictions_unmeasured(), glaciers_stale()
         trends = trend_searches_due(), searches_undrafted(simulated=True), searches_undrafted(simulated=False)
-        return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers, *trends))
+        passes = living_due(), dates_unfollowed()
+        waiting = (*due, runs_unfinished(), predictions_unscanned(), *glaciers, *trends, *passes)
+        return tuple(rows.count() for rows in waiting)
 
     def _answers(self, site: Site) -> bool:
         try:

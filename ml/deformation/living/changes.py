@@ -21,8 +21,10 @@ from ml.statistics.robust import MAD_TO_SIGMA
 CELL_M = 200.0
 MIN_POINTS = 8  # of a cluster
 GROUND_CELLS = 5  # along each side of the squares of which 3 by 3 show what the ground around has in common
-MIN_DATES = 3
-MIN_SCORE = 6.0  # standard deviations of a bend that is reported, after two passes in a row
+MIN_DATES = 4
+MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
+MIN_KNOWN = 0.5  # share of the passes that must have measured a cluster
+MIN_SCORE = 5.0  # standard deviations of a bend that is reported
 MIN_NOISE_MM = 0.2
 SEAM_MM = 30.0  # prior standard deviation of what all new dates inherit from the delay of the release's last dates
 CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
@@ -40,7 +42,8 @@ class Bends(NamedTuple):
     """Likeliest bend of each cluster, (clusters,).
 
     Attributes:
-        score: Standard deviations, positive toward the satellite.
+        score: Standard deviations, positive toward the satellite; where they suffice for a report, the least of all
+            fits that leave out one date: no single date, with a cycle lost in unwrapping, is taken for motion.
         since: Index of the date after which the ground leaves its forecast, -1 for the last of the release.
         change_mm_yr: Change of the rate.
         sigma_mm_yr: Its standard deviation.
@@ -60,46 +63,78 @@ def clusters_of(ground: Ground) -> Clusters:
 
 
 def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
-    """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm."""
-    cells, tested = clusters.cells, clusters.tested
-    own = median_by_cell(cells, clusters.own, deviation_mm).ravel()[tested].astype(np.float64)
+    """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm.
+
+    The ground around is the median of all cells with points. Clusters alone would compare a village with itself.
+    """
+    cells = clusters.cells
+    medians = median_by_cell(cells, clusters.own, deviation_mm).ravel()
+    known = np.flatnonzero(np.isfinite(medians))
     coarse = cells._replace(
         posting_m=GROUND_CELLS * CELL_M, rows=-(-cells.rows // GROUND_CELLS), cols=-(-cells.cols // GROUND_CELLS)
     )
-    x, y = cells.centre(tested)
+    x, y = cells.centre(known)
     steps = [(coarse.posting_m * east, coarse.posting_m * north) for east in (-1, 0, 1) for north in (-1, 0, 1)]
     index = np.concatenate([coarse.number_of(x + east, y + north) for east, north in steps])
-    around = median_by_cell(coarse, index, np.tile(own, len(steps)).astype(np.float32)).ravel()
-    return np.asarray(own - around[coarse.number_of(x, y)], dtype=np.float64)
+    around = median_by_cell(coarse, index, np.tile(medians[known], len(steps))).ravel()
+    at = coarse.number_of(*cells.centre(clusters.tested))
+    return np.asarray(medians[clusters.tested] - around[at], dtype=np.float64)
 
 
 def bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
-    """Fit the likeliest bend of each cluster.
+    """Fit the likeliest bend of each cluster that most passes measured; the others have a score of 0.
 
     Args:
         released: Last day of the release.
-        dates: Provisional dates, ascending, at least MIN_DATES.
+        dates: Provisional dates, ascending.
         deviation_mm: (clusters, dates), mm, less the ground around; NaN where unknown.
     """
+    measured = np.flatnonzero(np.isfinite(deviation_mm).mean(axis=1) > MIN_KNOWN)
+    whole = Bends(*(np.zeros(len(deviation_mm), dtype=kind) for kind in (float, np.int64, float, float)))
+    if len(dates) < MIN_DATES or measured.size < MIN_CLUSTERS:
+        return whole
+    for figure, own in zip(whole, _bends(released, dates, deviation_mm[measured]), strict=True):
+        figure[measured] = own
+    return whole
+
+
+def _bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bends:
     lead = np.array([(day - released).days for day in dates]) / DAYS_PER_YEAR
     deviation = np.nan_to_num(deviation_mm)
     curves = np.maximum(lead[:, None] - np.concatenate([[0.0], lead[:-1]]), 0)  # (dates, first days)
-    weighted = np.linalg.solve(noise_covariance(deviation) + SEAM_MM**2, curves)
-    power = (curves * weighted).sum(axis=0)
-    change = deviation @ weighted / power
+    covariance = noise_covariance(deviation) + SEAM_MM**2
+    change, power = _fit(curves, covariance, deviation)
     scores = change * np.sqrt(power)
     excess = np.maximum(MAD_TO_SIGMA * np.median(np.abs(scores), axis=0), 1.0)
     scores /= excess
     best = np.abs(scores).argmax(axis=1)
     every = np.arange(len(scores))
+    score, sign = np.abs(scores[every, best]), np.sign(scores[every, best])
+    sure = np.flatnonzero(score >= MIN_SCORE)
+    for left_out in range(len(dates)):
+        kept = np.delete(np.arange(len(dates)), left_out)
+        shown = slice(-1 if left_out == kept.size else None)  # Only the last date shows the last curve.
+        again, its_power = _fit(curves[kept, shown], covariance[np.ix_(kept, kept)], deviation[np.ix_(sure, kept)])
+        without = (again * np.sqrt(its_power) / excess[shown] * sign[sure, None]).max(axis=1)
+        score[sure] = np.minimum(score[sure], np.maximum(without, 0))
     sigma = excess / np.sqrt(power)
-    return Bends(scores[every, best], best - 1, change[every, best], sigma[best])
+    return Bends(sign * score, best - 1, change[every, best], sigma[best])
 
 
-def confirmed(before: Bends, now: Bends) -> NDArray[np.bool_]:
-    """Return the clusters that are reported, (clusters,): two passes in a row show a bend in the same direction."""
-    both = np.minimum(np.abs(before.score), np.abs(now.score)) >= MIN_SCORE
-    return np.asarray(both & (before.score * now.score > 0))
+def _fit(curves: Float64, covariance: Float64, deviation_mm: Float64) -> tuple[Float64, Float64]:
+    """Fit each curve to each cluster by generalised least squares.
+
+    Args:
+        curves: (dates, curves), years since the bend.
+        covariance: (dates, dates), mm², of the noise.
+        deviation_mm: (clusters, dates).
+
+    Returns:
+        The changes of rate, (clusters, curves), mm/yr, and the inverse of their variances, (curves,).
+    """
+    weighted = np.linalg.solve(covariance, curves)
+    power = (curves * weighted).sum(axis=0)
+    return deviation_mm @ weighted / power, power
 
 
 def noise_covariance(deviation_mm: Float64) -> Float64:

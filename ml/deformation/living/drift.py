@@ -16,7 +16,6 @@ from ml.deformation.living.screening import Ground, screen
 from ml.deformation.series.regression import DAYS_PER_YEAR, MIN_SEASON_SPAN_YEARS, Float32
 from ml.statistics.robust import MAD_TO_SIGMA
 
-MAX_POINTS = 20_000  # of a release that are enough to learn from
 BACK = timedelta(days=2 * 365)  # Earlier years are forecast from too few years to be like the next one.
 AHEAD = timedelta(days=365)
 STEP = timedelta(days=91)  # between the days from which earlier years are forecast
@@ -48,17 +47,14 @@ def learn_drift(ground: Ground, dates: Sequence[date], displacement_mm: Float32)
         dates: Of the release, ascending.
         displacement_mm: (points, dates), mm, NaN where missing.
     """
-    chosen = slice(None, None, -(-len(displacement_mm) // MAX_POINTS))
-    ground = Ground(ground.x_m[chosen], ground.y_m[chosen], ground.height_m[chosen])
-    series = displacement_mm[chosen]
     end = max(dates[0] + timedelta(days=round(MIN_SEASON_SPAN_YEARS * DAYS_PER_YEAR)), dates[-1] - BACK)
     rows: list[tuple[float, float, float]] = []
     while end < dates[-1] - STEP:
         known = sum(day <= end for day in dates)
-        curve = forecast(dates[:known], series[:, :known])
+        curve = forecast(dates[:known], displacement_mm[:, :known])
         for at in range(known, len(dates), EVERY):
             if dates[at] <= end + AHEAD:
-                deviation = series[:, at] - curve.on(dates[at])
+                deviation = displacement_mm[:, at] - curve.on(dates[at])
                 shared = screen(ground, deviation).shared_mm
                 lead = (dates[at] - dates[known - 1]).days / DAYS_PER_YEAR
                 rows.append((lead, float(np.mean(shared**2)), _variance(deviation - shared)))

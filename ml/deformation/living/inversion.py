@@ -13,7 +13,7 @@ would show the first two, so these are estimated, by a random walk. How fast gro
 Sequential estimation of series: Jolivet and Simons 2018, doi 10.1002/2017GL076533.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from ml.deformation.living.forecast import Forecast, forecast
 from ml.deformation.living.screening import Ground, aligned, screen
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32
 
+MAX_SAMPLED = 20_000  # points of a release that are enough to learn its drift from
 ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
 MAX_DELAY_MM = 100.0  # prior standard deviation of the seeming position on a new date
@@ -99,18 +100,28 @@ class LivingState:
     seam_variance: Float32
 
 
-def begin(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_wave_mm: float) -> LivingState:
+def begin(ground: Ground, dates: Sequence[date], blocks: Iterable[Float32], half_wave_mm: float) -> LivingState:
     """Begin at a release: its last dates are taken as known.
 
     Args:
         ground: Places of the points.
         dates: Of the release, ascending.
-        displacement_mm: (points, dates), mm, NaN where missing.
+        blocks: Displacements of the points, in their order, each (some points, dates), mm, NaN where missing.
         half_wave_mm: Motion along the line of sight of one cycle of phase.
     """
-    curve = forecast(dates, displacement_mm)
+    every_nth = -(-ground.x_m.size // MAX_SAMPLED)
     days = tuple(dates[-ACTIVE_DATES:])
-    position = displacement_mm[:, -len(days) :] - np.column_stack([curve.on(day) for day in days])
+    curves, last, sampled, start = [], [], [], 0
+    for block in blocks:
+        curves.append(forecast(dates, block))
+        last.append(block[:, -len(days) :] - np.column_stack([curves[-1].on(day) for day in days]))
+        sampled.append(block[-start % every_nth :: every_nth].copy())
+        start += len(block)
+    curve = curves[0]._replace(
+        coefficients=np.concatenate([part.coefficients for part in curves]),
+        noise_mm=np.concatenate([part.noise_mm for part in curves]),
+    )
+    position = np.concatenate(last)
     known = np.isfinite(position)
     position = np.where(known, position, 0.0).astype(np.float32)
     count = np.maximum(known.sum(axis=1), 1)
@@ -123,7 +134,7 @@ def begin(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_
         forecast=curve,
         half_wave_mm=half_wave_mm,
         released=dates[-1],
-        drift=learn_drift(ground, dates, displacement_mm),
+        drift=learn_drift(_every(ground, every_nth), dates, np.concatenate(sampled)),
         anchor_mm=anchor,
         days=days,
         position_mm=position,
@@ -132,6 +143,10 @@ def begin(ground: Ground, dates: Sequence[date], displacement_mm: Float32, half_
         drift_variance=(curve.noise_mm**2 / count).astype(np.float32),
         seam_variance=np.zeros_like(anchor),
     )
+
+
+def _every(ground: Ground, nth: int) -> Ground:
+    return Ground(ground.x_m[::nth], ground.y_m[::nth], ground.height_m[::nth])
 
 
 def extend(state: LivingState, day: date, interferograms: Sequence[Interferogram]) -> tuple[LivingState, NewDate]:

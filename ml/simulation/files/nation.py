@@ -17,6 +17,7 @@ from shapely.geometry import Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from ml.simulation.files.egms import egms_name, write_egms_l2b
+from ml.simulation.files.passes import SINKING, SINKING_M, SINKING_MM_YR, has_passes
 from ml.simulation.files.scenes import write_series
 from ml.simulation.ground.frame import LocalFrame, Offset, to_geographic
 from ml.simulation.ground.sources import TruthArea
@@ -105,7 +106,30 @@ def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Pat
     Moving ground is outlined where its rate is the config's truth_threshold_mm_yr; events have their own extent.
     """
     moving = [(area.polygon, _source_feature(area)) for area in nation.region.truths]
-    return write_features(path, [*moving, *_events(nation, images)])
+    return write_features(path, [*moving, *_events(nation, images), *_seen_by_passes(nation)])
+
+
+def _seen_by_passes(nation: Nation) -> list[tuple[Polygon, dict[str, Any]]]:
+    """Return the village that begins to sink after the release, as `ml.simulation.files.passes` has it."""
+    track = nation.region.tracks[0]
+    if not has_passes(track):
+        return []
+    outline = ellipse(nation.region.terrain.frame, SINKING.at, (SINKING_M, SINKING_M))
+    begun = _day(track.dates[-1])
+    properties = {
+        "kind": "new_subsidence",
+        "title": "Ground that begins to sink",
+        "description": f"sinks by up to {SINKING_MM_YR:.0f} mm a year since {begun}; only new passes show it",
+        "rate_mm_yr": -SINKING_MM_YR,
+        "rate_along": "",
+        "speed_m_day": None,
+        "size_m": 2 * SINKING_M,
+        "starts_on": track.dates[-1].isoformat(),
+        "ends_on": None,
+        "changed_on": None,
+        "change_mm_yr": None,
+    }
+    return [(outline, properties)]
 
 
 def _source_feature(area: TruthArea) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ingest.context.selectors import Contact
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
 from ingest.readers.records import Component
+from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
 from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row
@@ -32,6 +33,7 @@ from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE
 from monitor.maps.map.series import changes_body, number
 from monitor.wording.cards.cards import AlertCard, alert_cards
+from monitor.wording.cards.looks import Looks, looks_at_place, looks_body
 from monitor.wording.cards.whereabouts import area_places
 from monitor.wording.families.velocity import GAPS, limits_of_fields
 from monitor.wording.refusals import Missing, Refusal, finite_numbers
@@ -91,6 +93,7 @@ class Here(NamedTuple):
     simulated: bool
     name: str  # '3 km south of Aldwick, Westshore'
     contact: Contact | None
+    looks: Looks
 
     @property
     def address(self) -> str:
@@ -99,8 +102,10 @@ class Here(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Return the answer in one sentence."""
-        return words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+        """Return the answer in one sentence, and what only new passes show here."""
+        own = words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+        here = (near.card for near in self.alerts if near.distance_m == 0)
+        return " ".join([own, *(card.brief for card in here if card.provisional)])
 
     @property
     def motion(self) -> str:
@@ -152,9 +157,12 @@ def look(longitude: float, latitude: float) -> Here:
     tracks = [_track(parts, area) for parts in by_direction(found)]
     tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.component), len(AHEAD)), -track.trace.n_points))
     simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
-    name, contact = area_places([(Point(longitude, latitude, srid=4326), simulated)])[0]
+    place = Point(longitude, latitude, srid=4326)
+    name, contact = area_places([(place, simulated)])[0]
     alerts = _alerts_near(longitude, latitude)
-    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact)
+    noise_mm = {track.trace.product.track: track.fit.band_mm for track in tracks if track.fit.fitted}
+    looks = looks_at_place(place, noise_mm)
+    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact, looks)
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
@@ -215,7 +223,15 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
 def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
     """Return the charts of the first tracks with a series, for `shared/_series.html`."""
     shown = [track.trace for track in here.tracks if track.trace.product.component in AHEAD and len(track.trace.dates)]
-    return curves(None, [{"product": one.product, "series": _series(one)} for one in shown[:most]], [])
+    series = [
+        {
+            "product": one.product,
+            "series": _series(one),
+            "provisional": provisional_within(product=one.product, area=one.place),
+        }
+        for one in shown[:most]
+    ]
+    return curves(None, series, [])
 
 
 def _series(trace: Trace) -> AreaSeries:
@@ -255,4 +271,5 @@ def here_body(here: Here) -> dict[str, object]:
         "tracks": tracks,
         "alerts": alerts,
         "contact": here.contact,
+        "looks": looks_body(here.looks.ahead),
     }

@@ -100,18 +100,26 @@ def _of_motion(motion: Any) -> dict[str, Any]:
     return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
 
 
-def _of_product(product: Any, series: Any) -> dict[str, Any]:
+def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str, Any]:
     negative, positive = both_directions(product.component)
     line, low, high = (part.tolist() for part in (series.mean_mm, series.low_mm, series.high_mm))
     curve = Curve(series.dates, line=line, low=low, high=high)
+    if provisional is not None:
+        new = provisional.mean_mm.tolist()
+        edges = [(provisional.mean_mm + sign * provisional.sigma_mm).tolist() for sign in (-1, 1)]
+        days = [*series.dates, *provisional.dates]
+        curve = Curve(days, [*[None] * len(line), *new], line + new, low + edges[0], high + edges[1])
     caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {
         "n": whole(series.n_points),
         "up": positive,
         "down": negative,
         "source": data_set_name(product.name),
     }
-    band = _("the middle two thirds of the points")
-    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": band}
+    drawn = {"chart": series_chart(curve), "unit": "mm", "band_words": _("the middle two thirds of the points")}
+    if provisional is None:
+        return drawn | {"caption": caption}
+    caption += " " + _("Dots: new passes, provisional, within one standard deviation.")
+    return drawn | {"caption": caption, "dots_words": _("new passes, provisional")}
 
 
 def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:

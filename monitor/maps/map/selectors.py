@@ -13,6 +13,7 @@ from core.geos import geos
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
+from detection.rules.passes import passes_of
 from detection.selectors import alerts_public
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
@@ -22,6 +23,7 @@ from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import AreaSeries, PointColumns, area_series, product_points
 from ingest.readers.records import Technique
 from ml.models import Run
+from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
@@ -139,21 +141,28 @@ def map_totals() -> dict[str, Any]:
 
 
 class ProductSeries(TypedDict):
-    """Mean series of a product's points in an area."""
+    """Mean series of a product's points in an area, and what new passes added to it."""
 
     product: Product
     series: AreaSeries
+    provisional: ProvisionalMean | None
 
 
 def alert_series(*, alert: Alert) -> list[ProductSeries]:
-    """Return product and mean series in an alert's area, for the newest release of each product where it was found."""
+    """Return product and mean series in an alert's area, for the newest release of each product where it was found.
+
+    Where only new passes show it, it is the release that they prolong.
+    """
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products = {_newest_release(product) for run in runs for product in products_of(run=run)}
+    if (seen := passes_of(alert)) and not products:
+        products = set(Product.objects.filter(living=seen.series))
     by_product: list[ProductSeries] = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)
         if series is not None:
-            by_product.append({"product": product, "series": series})
+            added = provisional_within(product=product, area=alert.area)
+            by_product.append({"product": product, "series": series, "provisional": added})
     return by_product
 
 

@@ -13,10 +13,12 @@ from ingest.products.selectors import point_get, point_series
 from ingest.readers.records import Technique
 from ml.deformation.motion.series import DatedChange, SeriesMotion, series_motion
 from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.runs.provisional import provisional_of_point
 from ml.statistics.series import fit_series
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.families.changes import what_changed
+from monitor.wording.families.passes import provisional_sentence
 from monitor.wording.images import data_set_name
 from monitor.wording.points import point_sentence
 
@@ -37,6 +39,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     fit = fit_series(dates, displacement) if dates else None
     motion = motion_of_series(product, dates, displacement) if dates else None
     negative, positive = both_directions(product.component)
+    added = provisional_of_point(point=point)
     return {
         "product": product_summary(product),
         "pid": point.pid,
@@ -49,6 +52,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         ),
         "dates": [day.isoformat() for day in dates],
         "displacement_mm": numbers(displacement, 2),
+        "provisional": added and provisional_body(added.dates, added.values_mm[0], added.sigma_mm[0]),
         "fit_mm": numbers((motion or fit).fit_mm, 2) if fit else None,
         "band_mm": number(motion.noise_mm if motion else fit.sigma_mm) if fit else None,
         "changes": changes_body(product, motion.changes if motion else ()),
@@ -79,10 +83,22 @@ def alert_body(alert: Alert) -> dict[str, object]:
             "n_sampled": entry["series"].n_sampled,
             "dates": [day.isoformat() for day in entry["series"].dates],
             **{name: numbers(getattr(entry["series"], name), 2) for name in ("mean_mm", "low_mm", "high_mm")},
+            "provisional": (added := entry["provisional"])
+            and provisional_body(added.dates, added.mean_mm, added.sigma_mm),
         }
         for entry in selectors.alert_series(alert=alert)
     ]
     return {"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive}
+
+
+def provisional_body(dates: Sequence[date], values_mm: Iterable[float], sigma_mm: Iterable[float]) -> dict[str, object]:
+    """Return what new passes added to a series as JSON, with the sentence that it is provisional."""
+    return {
+        "dates": [day.isoformat() for day in dates],
+        "displacement_mm": numbers(values_mm, 2),
+        "sigma_mm": numbers(sigma_mm, 2),
+        "sentence": provisional_sentence(dates[-1]),
+    }
 
 
 def changes_body(product: Product, changes: Iterable[DatedChange]) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
 from ingest.models import MeasurementPoint
 from ingest.products.selectors import point_series
+from ml.runs.provisional import provisional_of_point
 from ml.runtime.code_version import code_version
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
@@ -92,9 +93,13 @@ def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
 def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
     """Answer with the series of a point as CSV."""
     point = _point_or_404(product, pid)
-    series = point_series(point=point)
-    rows = zip(point.product.dates[: series.size], numbers(series, 2), strict=True)
-    return csv_response(f"product-{product:d}-point", [("date", f"displacement_mm_{point.product.component}"), *rows])
+    series, added = point_series(point=point), provisional_of_point(point=point)
+    rows = [(day, value, "released") for day, value in zip(point.product.dates, numbers(series, 2), strict=False)]
+    if added:
+        rows += [(*row, "provisional") for row in zip(added.dates, numbers(added.values_mm[0], 2), strict=True)]
+    return csv_response(
+        f"product-{product:d}-point", [("date", f"displacement_mm_{point.product.component}", "status"), *rows]
+    )
 
 
 def _point_or_404(product: int, pid: str) -> MeasurementPoint:

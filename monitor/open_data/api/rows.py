@@ -19,6 +19,7 @@ from monitor.maps.rasters.catalogue import raster_group
 from monitor.open_data.api import schemas
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
+from monitor.wording.cards.looks import looks_at_alert, looks_body
 from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
 
@@ -86,7 +87,9 @@ def alert_detail_row(alert: Alert) -> dict[str, Any]:
     ]
     meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
     row = alert_row(alert, card, _report_counts([alert])[alert.pk])
-    return row | meanings | {"area": alert_geometry(alert), "history": history}
+    looks = looks_at_alert(alert)
+    own = {"area": alert_geometry(alert), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
+    return row | meanings | own
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:

@@ -160,6 +160,22 @@ class Step(Answer):
     sentences: list[str]
 
 
+class LookOut(Answer):
+    """Expected pass of a satellite over a place, predicted from the images that archives have published."""
+
+    at: datetime
+    has_time: bool = Field(description="false: only the day is known, and `at` is its noon")
+    track: int
+    direction: str
+    platform: str = Field(description="of the last image of this orbit; empty if unknown")
+    probability: float = Field(description="that an image is taken, 0 to 1")
+    last_at: datetime = Field(description="last image of this orbit")
+    motion_m: float | None = Field(description="smallest motion since the last one that it would show; null: unknown")
+    surface_m2: float | None = Field(description="smallest change of the surface that it would show; null: unknown")
+    sentence: str
+    shows: str
+
+
 class AlertDetail(AlertOut):
     """One alert with its outline, EPSG:4326, and its history."""
 
@@ -167,6 +183,8 @@ class AlertDetail(AlertOut):
     severity_meaning: str
     area: Geometry
     history: list[Step] = Field(description="the first step first")
+    looks: list[LookOut] = Field(description="next looks from space, the earliest first")
+    looked: str = Field(description="what the last look did not show; empty if it was news or there was none")
 
 
 class DetectionOut(Figures):
@@ -254,6 +272,15 @@ class SeriesChange(Answer):
     sentence: str
 
 
+class Provisional(Answer):
+    """What new passes added to a series: provisional until the next release replaces it."""
+
+    dates: list[date]
+    displacement_mm: list[float | None]
+    sigma_mm: list[float | None] = Field(description="one standard deviation")
+    sentence: str
+
+
 class PointSeries(Answer):
     """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
 
@@ -272,6 +299,7 @@ class PointSeries(Answer):
     sentence: str
     dates: list[date]
     displacement_mm: list[float | None]
+    provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
     fit_mm: list[float | None] | None
     changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
@@ -328,6 +356,7 @@ class HereOut(Answer):
     tracks: list[PlaceTrack] = Field(description="the one that the sentence is about first")
     alerts: list[AlertNear] = Field(description="the nearest within 5 km")
     contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
+    looks: list[LookOut] = Field(description="next looks from space, the earliest first")
 
 
 class AreaSeriesOut(Answer):
@@ -340,6 +369,7 @@ class AreaSeriesOut(Answer):
     mean_mm: list[float]
     low_mm: list[float] = Field(description="16th percentile of the points")
     high_mm: list[float] = Field(description="84th percentile of the points")
+    provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
 
 
 class AlertSeries(Answer):

@@ -116,16 +116,22 @@ class PlainEvent(Event):
         super().add(name, plain_values(value), *more, **named)
 
 
-def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
-    """Return the calendar in the active language, with days by the reader's clock."""
-    calendar, zone = Calendar(), ZoneInfo(subscription.time_zone)
+def calendar_named(title: str) -> Calendar:
+    """Return an empty calendar with a name."""
+    calendar, name = Calendar(), vText(plain_text(title))
     calendar.add("prodid", "-//Ground Motion Monitor//EN")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
-    name = vText(plain_text(_("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}))
     calendar.add("name", name)
     calendar.add("x-wr-calname", name)  # by which most programs know it
     calendar.add("refresh-interval", ASK_AGAIN, parameters={"VALUE": "DURATION"})
+    return calendar
+
+
+def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
+    """Return the calendar in the active language, with days by the reader's clock."""
+    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
+    calendar, zone = calendar_named(title), ZoneInfo(subscription.time_zone)
     cards = alert_cards([entry.alert for entry in entries])
     for entry, card in zip(entries, cards, strict=True):
         calendar.add_component(_period(entry, card, zone))

@@ -34,6 +34,7 @@ READER_TABLES = {
     "ingest_product": ADD,
     "ingest_scene": CHANGE,
     "ingest_gauge": ADD,
+    "ingest_interferogram": ADD,
     "ingest_station": ADD,
     "ingest_stationfile": ADD,
     "ingest_ingestjob": (  # of a running one

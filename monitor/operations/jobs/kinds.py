@@ -57,8 +57,8 @@ _STEPS = {
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
     StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
-    StepFailure.Step.PASSES: gettext_lazy("Search for passes over an order"),
-    StepFailure.Step.EVENTS: gettext_lazy("Search for passes over an event"),
+    StepFailure.Step.ORDERS: gettext_lazy("Search for passes over an order"),
+    StepFailure.Step.EVENT_ORDERS: gettext_lazy("Search for passes over an event"),
 }
 ADVICE = {
     Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),

@@ -24,6 +24,7 @@ from ingest.models import Product, ScenePair
 from ingest.products.selectors import AreaSeries
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.models import Run
+from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves
@@ -38,9 +39,11 @@ from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
+from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
+from monitor.wording.families.passes import WHY, provisional_sentence
 from monitor.wording.families.voice import Evidence as EvidenceWords
 from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole
@@ -113,13 +116,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class SeriesRow:
-    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words."""
+    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words.
+
+    provisional: sentence on the values that new passes added; empty without any.
+    """
 
     product: Product
     series: AreaSeries
     name: str
     component: str
     change: str
+    provisional: str
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
-    return vars(alert_blocks(alert)) | around | {"reviews": reviews}
+    return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
@@ -213,6 +220,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
+    words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
     computed, after = card.cause_is_computed, alert.coherence_after
     return AlertBlocks(
         card=card,
@@ -226,11 +234,11 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
             card.voice.cause_shares(alert) if computed else [],
         ),
         history=History([step_row(step) for step in alert.transitions.select_related("update", "alert")], kin(alert)),
-        evidence=Evidence(card.voice.evidence, [_evidence_row(detection, card) for detection in newest_first]),
+        evidence=Evidence(words, [_evidence_row(detection, card) for detection in newest_first]),
         agreement=blocks.agreement_block(alert, detections),
         methods=blocks.method_block(alert, detections),
         speeds=None if speeds is None else Speeds(speeds, [series_table(view) for view in speeds]),
-        limits=card.voice.limits(alert, sources),
+        limits=card.voice.limits(alert, sources or [row["product"] for row in series]),
         truth=Truth(list(truth_in(area=alert.area)), percent(truth_share(area=alert.area))) if has_truth else None,
         glaciers=[glacier_link(glacier) for glacier in glaciers],
         motion=blocks.motion_block(motion) if motion else None,
@@ -283,9 +291,10 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     return f"{likely} {assumed}" % figures
 
 
-def _series_row(product: Product, series: AreaSeries) -> SeriesRow:
+def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
-    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed)
+    added = provisional_sentence(provisional.dates[-1]) if provisional else ""
+    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)

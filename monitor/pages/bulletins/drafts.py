@@ -18,6 +18,7 @@ from detection.kinds import Family, family
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from detection.search.areas import to_django
+from detection.selectors import alerts_public
 from ingest.context.selectors import regions_at
 from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion
@@ -25,9 +26,12 @@ from ml.models import TrendSearch
 from ml.runs.selectors import trend_searches_due
 from monitor.models.bulletins import Bulletin
 from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
+from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
+from monitor.wording.families.passes import passes_sentences
 
 MAX_PLACES = 300  # of a bulletin, the surest first
+MAX_PROVISIONAL = 50  # alerts from new passes
 MAX_STILL = 60  # names of regions without a change
 MAX_TEXT_LENGTH = 4000
 Row = dict[str, Any]
@@ -101,7 +105,8 @@ def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], a
 
 
 def alerts_renew(*, bulletin: Bulletin) -> None:
-    """Look up the alerts of a draft's places again, because they may be newer than the draft; nothing is stored."""
+    """Look up the alerts of a draft again, because they may be newer than the draft; nothing is stored."""
+    bulletin.content["provisional"] = _provisional(bulletin.simulated)
     places = [one for region in bulletin.content["regions"] for one in region["places"]]
     if places:
         _add_alerts(places, [shape(place["outline"]) for place in places], bulletin.simulated)
@@ -129,10 +134,22 @@ def _content(searches: Sequence[TrendSearch], simulated: bool) -> Row:
     return {
         "regions": sorted(regions.values(), key=lambda one: (not one["slug"], one["name"])),
         "still": sorted(still.values(), key=lambda one: one["name"])[:MAX_STILL],
+        "provisional": _provisional(simulated),
         "n_fields": len(searches),
         "n_clusters": sum(one.n_clusters for one in searches),
         "credits": sorted({search.product.attribution for search in searches} - {""}),
     }
+
+
+def _provisional(simulated: bool) -> list[Row]:
+    """Return what new passes show beyond the releases: each alert's code, and its words in every language."""
+    alerts = list(alerts_public().filter(simulated=simulated, passes__isnull=False)[:MAX_PROVISIONAL])
+    rows: list[Row] = [{"code": alert.code, "words": {}} for alert in alerts]
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            for row, alert, card in zip(rows, alerts, alert_cards(alerts), strict=True):
+                row["words"][code] = " ".join([f"{card.place}: {card.brief}", *passes_sentences(alert)])
+    return rows
 
 
 def _named(region: AdministrativeRegion) -> Row:

@@ -38,6 +38,7 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
         "headline": words.headline(bulletin.n_places, bulletin.first_day, bulletin.last_day),
         "tested": words.tested_sentence(bulletin.content),
         "still": words.still_sentence(bulletin.content),
+        "provisional": words.provisional_in_words(bulletin.content),
         "regions": [_region(bulletin, region, at < MAX_PLANS) for at, region in enumerate(regions)],
         "simulated": bulletin.simulated,
         "credits": [in_language(line) for line in bulletin.content["credits"]],

@@ -1,5 +1,6 @@
 """Views of the loaded data sets and their provenance."""
 
+from collections.abc import Mapping
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
@@ -19,13 +20,14 @@ from ingest.formats.registry import TITLES
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations
-from ml.models import Run
+from ml.models import LivingSeries, Run
 from ml.runs.selectors import runs_of_products
 from monitor.maps.map.config import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
+from monitor.wording.families.passes import living_sentence
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentences
@@ -38,8 +40,9 @@ def product_list(request: HttpRequest) -> HttpResponse:
     """Show the velocity fields and the stacks of images that are loaded."""
     runs = runs_of_products() if may_view_work(request.user) else {}
     loaded = products().annotate(has_stations=has_stations())
+    livings = {living.product_id: living for living in LivingSeries.objects.exclude(dates=None)}
     rows = [
-        _row(product, product.has_stations) | {"runs": [_run(run) for run in runs.get(product.pk, [])]}
+        _row(product, product.has_stations, livings) | {"runs": [_run(run) for run in runs.get(product.pk, [])]}
         for product in loaded
     ]
     scenes = Scene.objects.ready().order_by(*GROUND, "acquired_at", "polarisation")
@@ -90,7 +93,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     }
 
 
-def _row(product: Product, has_stations: bool) -> dict[str, Any]:
+def _row(product: Product, has_stations: bool, livings: Mapping[int, LivingSeries]) -> dict[str, Any]:
     dates = _("velocities only")
     if product.has_series:
         dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
@@ -103,6 +106,7 @@ def _row(product: Product, has_stations: bool) -> dict[str, Any]:
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",
         "refused_url": reverse("product-refused", args=[product.pk]),
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
+        "living": (own := livings.get(product.pk)) and living_sentence(own.last_day, own.difference),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
         "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,10 @@ from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
 from ingest.models import SimulatedTruth
+from ml.models import LivingSeries
 from monitor.maps.rasters.answers import csv_response
 from monitor.wording.cards.cards import alert_cards
+from monitor.wording.families.passes import right_sentence
 from monitor.wording.figures import cell_text, whole
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
@@ -40,6 +43,7 @@ def record_of(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any
         "simulated": simulated,
         "total": next((_row(one) for one in precision(own, lambda review: "")), None),
         "n_unjudged": n_unjudged(simulated=simulated),
+        "provisional": _provisional(simulated),
         "reliability": [_dot(score, one) for score, one in sorted(reliability(own))],
         "groups": [
             {"heading": heading, "rows": [_row(share) for share in shares]}
@@ -50,6 +54,14 @@ def record_of(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any
             )
         ],
     }
+
+
+def _provisional(simulated: bool) -> str:
+    """Return how right provisional values of new passes were, over all releases; empty before one replaced any."""
+    replaced = LivingSeries.objects.filter(product__simulated=simulated, difference__isnull=False)
+    known = [one for one in replaced.values_list("difference", flat=True) if one]
+    n = sum(one["n"] for one in known)
+    return right_sentence(math.sqrt(sum(one["n"] * one["within_mm"] ** 2 for one in known) / n), n) if n else ""
 
 
 def truth_judgements() -> list[JudgedReview]:

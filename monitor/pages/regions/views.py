@@ -37,6 +37,7 @@ from monitor.wording import administrative as words
 from monitor.wording.administrative import level_label
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching, region_or_404
+from monitor.wording.cards.looks import looks_at_place
 from monitor.wording.states import UNREVIEWED
 
 MAX_CARDS = 24
@@ -168,6 +169,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     region = region_or_404(slug)
     choice = Choice({"region": region.slug})
     context = region_page(region) | {
+        "looks": looks_at_place(region.outline),
         "around": regions_around(region=region),
         "within": regions_within(region=region),
         "choice": choice,

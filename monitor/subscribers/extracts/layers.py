@@ -7,6 +7,7 @@ the last stored piece.
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,9 @@ from core.errors import UnusableData
 from ingest.models import Product
 from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import VALUES, points_batches
+from ingest.readers.records import Float32
 from ml.rasters.pieces import Arrays, Store
+from ml.runs.provisional import living_of, provisional_days, provisional_values
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer
 
@@ -25,6 +28,7 @@ AT_ONCE = 20_000  # points of a piece
 UNITS = (
     "velocity_mm_yr and its standard deviation: mm/yr; height_m: m; rmse_mm: mm; temporal_coherence: 0 to 1;"
     " los_east, los_north, los_up: unit vector from the ground to the satellite;"
+    " columns p<date>: provisional, from new passes, until the next release replaces them;"
     f" columns d<date>: mm, rounded to {STEP_MM} mm unless a value of the point exceeds {STEP_MM * 32767:.0f} mm"
 )
 POSITIVE = {"los": "toward the satellite", "up": "up", "east": "to the east", "north": "to the north"}
@@ -40,12 +44,14 @@ def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]
     n_read = 0
     for product in Product.objects.filter(pk__in=extract.products, points_deleted_at=None).order_by("pk"):
         sizes = []
-        for n_points in _stored(product, extract, store):
+        added = provisional_days(product=product, known_at=extract.created_at) if extract.with_series else []
+        for n_points in _stored(product, added, extract, store):
             sizes.append(n_points)
             report(n_points)
         n_read += sum(sizes)
         name = re.sub(r"\W+", "_", f"d{product.pk}_{product.name}_{product.component}", flags=re.ASCII)
         days = [f"d{day:%Y%m%d}" for day in product.dates[: product.n_dates]] if extract.with_series else []
+        days += [f"p{day:%Y%m%d}" for day in added]
         columns = [("pid", pa.string()), ("longitude", pa.float64()), ("latitude", pa.float64())]
         schema = pa.schema([*columns, *((column, pa.float32()) for column in (*VALUES, *days))])
         tables = partial(_tables, store, [_name(product, number) for number in range(len(sizes))], schema)
@@ -54,8 +60,11 @@ def layers_made(*, extract: Extract, store: Store, report: Callable[[int], None]
         raise UnusableData("Data sets of this area were replaced in the meantime. Ask for the area again.")
 
 
-def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
-    """Store a data set's points in pieces behind those that an earlier worker left; yield the points in each piece."""
+def _stored(product: Product, added: list[date], extract: Extract, store: Store) -> Iterator[int]:
+    """Store a data set's points in pieces behind those that an earlier worker left; yield the points in each piece.
+
+    added: provisional days, whose values follow those of the release.
+    """
     number, after, n_points = 0, "", AT_ONCE
     while n_points == AT_ONCE:
         try:
@@ -71,8 +80,21 @@ def _stored(product: Product, extract: Extract, store: Store) -> Iterator[int]:
     )
     for at, batch in enumerate(batches, start=number):
         text = np.frombuffer(json.dumps(batch.pids).encode(), dtype=np.uint8)
-        store.put(_name(product, at), batch._asdict() | {"pids": text})
+        series = np.column_stack([batch.series, _provisional(product, added, batch.pids, extract)])
+        store.put(_name(product, at), batch._asdict() | {"pids": text, "series": series})
         yield len(batch.pids)
+
+
+def _provisional(product: Product, added: list[date], pids: list[str], extract: Extract) -> Float32:
+    """Return the provisional values of points, (points, added), mm; NaN also for what a release has replaced since."""
+    values = np.full((len(pids), len(added)), np.nan, dtype=np.float32)
+    series = living_of(product=product) if added and pids else None
+    found = provisional_values(series=series, pids=pids, near=extract.area) if series else None
+    if found:
+        at = {day: column for column, day in enumerate(found.dates)}
+        for column, day in enumerate(added):
+            values[:, column] = found.values_mm[:, at[day]]
+    return values
 
 
 def _tables(store: Store, names: list[str], schema: pa.Schema) -> Iterator[pa.Table]:

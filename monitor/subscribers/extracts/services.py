@@ -23,7 +23,8 @@ from core.failures import Cause, cause_of, reason_of
 from core.geos import geos
 from core.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from core.storage import delete_files, raster_put
-from ingest.models import MeasurementPoint
+from ingest.models import MeasurementPoint, Product
+from ml.runs.provisional import provisional_days
 from ml.runs.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
@@ -95,11 +96,16 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
-    n_dates = {product.pk: product.n_dates if with_series else 0 for product in products}
+    n_dates = {product.pk: _n_days(product) if with_series else 0 for product in products}
     if with_series:
         _check_series(contents, n_dates, kind)
     layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
     return contents._replace(size_bytes=reserved_bytes(layers))
+
+
+def _n_days(product: Product) -> int:
+    """Return how many values each series of a data set's file has: of the release, and of the passes after it."""
+    return product.n_dates + len(provisional_days(product=product, known_at=timezone.now()))
 
 
 def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind) -> None:

@@ -69,6 +69,12 @@ def still_sentence(content: Mapping[str, Any]) -> str:
     return _("No change was found among the points in %(regions)s.") % {"regions": listed(names)} if names else ""
 
 
+def provisional_in_words(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the code of each alert from new passes, and its words in the reader's language."""
+    rows = content.get("provisional", ())  # Bulletins of earlier releases have none.
+    return [(row["code"], row["words"].get(get_language(), row["words"]["en"])) for row in rows]
+
+
 def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) -> list[RegionWords]:
     """Return the regions of a bulletin; its places are numbered consecutively."""
     regions, number = [], 0

@@ -21,6 +21,7 @@ from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice_of
+from monitor.wording.families.passes import rests_on_passes
 from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
@@ -79,6 +80,7 @@ class AlertCard:
     first_seen: datetime
     updated: datetime
     simulated: bool
+    provisional: bool
     contact: Contact | None
     voice: FamilyVoice
     longitude: float
@@ -167,6 +169,7 @@ def _card(
         public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,
         updated=alert.updated_at,
+        provisional=rests_on_passes(alert),
         contact=contact,
         voice=family_voice,
         longitude=round(inside.x, 5),

@@ -15,6 +15,7 @@ from ml.deformation.motion.series import Trend
 from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import IN, period_words
 from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, since_change
+from monitor.wording.families.passes import passes_sentences, provisional, rests_on_passes
 from monitor.wording.families.voice import (
     AlertFigures,
     DetectionFigures,
@@ -120,6 +121,8 @@ class VelocityVoice(FamilyVoice):
         if motion and at_rest:
             # Translators: %(since)s is "since March 2023", %(label)s is "sinking 14 mm/year"
             label = _("at rest %(since)s; before that: %(label)s") % {"since": since_change(motion), "label": label}
+        if rests_on_passes(alert):
+            label = provisional(label)
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
 
     def headline(self, alert: AlertFigures) -> Headline:
@@ -130,7 +133,9 @@ class VelocityVoice(FamilyVoice):
         now = _current(alert)
         number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
         arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
-        return Headline(number, margin, mm_a_year("").strip(), arrow, says, now.when, now.most, now.beside)
+        unit = mm_a_year("").strip()
+        unit = provisional(unit) if rests_on_passes(alert) else unit
+        return Headline(number, margin, unit, arrow, says, now.when, now.most, now.beside)
 
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here has sunk by about 8.2 mm a year since March 2023.'."""
@@ -146,7 +151,8 @@ class VelocityVoice(FamilyVoice):
             return str(now.way.fastest_up_to % {"rate": rate, "when": now.when})
         since, between = (now.way.has_moved_short or now.way.has_moved), (now.way.moved_short or now.way.moved)
         said = since if now.is_since else between
-        return str(said % {"rate": mm_a_year(figure(now.rate_mm_yr)), "since": now.when, "when": now.when})
+        when = provisional(now.when) if rests_on_passes(alert) else now.when
+        return str(said % {"rate": mm_a_year(figure(now.rate_mm_yr)), "since": when, "when": when})
 
     def trend(self, alert: AlertFigures) -> str:
         """Return the trend of the alert's series."""
@@ -177,7 +183,7 @@ class VelocityVoice(FamilyVoice):
             parts = [_around(alert)]
         elif uneven:
             parts = [_fastest(alert, own, when if motion else _("in the same time"))]
-        return " ".join([*moved, str(compared), *parts])
+        return " ".join([*moved, str(compared), *parts, *passes_sentences(alert)])
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence on the kind's own cause, else on the likeliest; empty if unknown and for rising ground."""

@@ -55,6 +55,7 @@ class AlertFigures(AreaFigures, Protocol):
     first_motion: date
     last_motion: date
     class_shares: Mapping[str, float]
+    passes: Mapping[str, Any] | None
 
     @property
     def is_measured(self) -> bool:

@@ -31,17 +31,20 @@ export const upAndDown = (up, down) => interpolate(gettext("Millimetres. Up: %(u
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
  * each may be missing), marks (ISO dates of upright lines), positiveWord, negativeWord,
- * names {values, line, short, band, marks}, `dot`, the size of a value.
+ * names {values, line, short, band, marks}, `dot`, the size of a value, `provisional` {dates, displacement_mm}:
+ * values that new passes added behind the last date.
  * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
  * Returns a function that removes the chart.
  */
 export function drawChart(box, series) {
-  const { dates, line = null, values = null, low = null, high = null } = series;
+  const { line = null, values = null, low = null, high = null, provisional = null } = series;
+  const dates = provisional ? [...series.dates, ...provisional.dates] : series.dates;
   const { marks = [], names, unit = "mm", text = signed } = series;
   const direction = series.direction ?? upAndDown(series.positiveWord, series.negativeWord);
   const x = dates.map(seconds);
-  const none = x.map(() => null);
-  const data = [x, low ?? none, high ?? none, line ?? none, values ?? none];
+  const added = provisional ? [...series.dates.map(() => null), ...provisional.displacement_mm] : null;
+  const whole = (part) => x.map((_, i) => part?.[i] ?? null);
+  const data = [x, whole(low), whole(high), whole(line), whole(values), whole(added)];
   const readout = element("p", { class: "readout" }, HINT);
   const plot = element("div", { class: "plot" });
   const key = element(
@@ -49,6 +52,7 @@ export function drawChart(box, series) {
     { class: "key" },
     values && element("li", {}, element("i", { class: "key-dot" }), names.values),
     line && element("li", {}, element("i"), names.line),
+    added && element("li", {}, element("i", { class: "key-dot key-dot--provisional" }), gettext("new passes, provisional")),
     low && element("li", {}, element("i", { class: "key-band" }), names.band),
     marks.length > 0 && element("li", {}, element("i", { class: "key-mark" }), names.marks),
   );
@@ -62,9 +66,10 @@ export function drawChart(box, series) {
       return;
     }
     const parts = [];
-    if (values && values[i] !== null) parts.push(`${text(values[i])} ${unit}`);
-    if (line && line[i] !== null) parts.push(`${names.short} ${text(line[i])} ${unit}`);
-    if (!values && low && low[i] !== null) {
+    if (typeof added?.[i] === "number") parts.push(`${text(added[i])} ${unit}`, gettext("provisional"));
+    if (typeof values?.[i] === "number") parts.push(`${text(values[i])} ${unit}`);
+    if (typeof line?.[i] === "number") parts.push(`${names.short} ${text(line[i])} ${unit}`);
+    if (!values && typeof low?.[i] === "number") {
       const edges = { low: text(low[i]), high: text(high[i]), unit };
       parts.push(interpolate(gettext("%(low)s to %(high)s %(unit)s"), edges));
     }
@@ -122,6 +127,7 @@ export function drawChart(box, series) {
             paths: () => null,
             points: { show: true, size: series.dot ?? 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" },
           },
+          { paths: () => null, points: { show: true, size: 6, width: 1.5, fill: "transparent", stroke: accent } },
         ],
         bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
         hooks: { setCursor: [read], draw: [drawMarks] },

@@ -14,13 +14,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from core.errors import AlreadyLoaded
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
+from ingest.jobs.child import arrival_load
 from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.products.derived import derived_make
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.simulation.files import borders, rivers, settled
+from ml.simulation.files import borders, passes, rivers, settled
 from ml.simulation.files import nation as nation_files
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
@@ -84,6 +85,10 @@ class Command(BaseCommand):
         with self._timed("up and east derived"):
             for product in derived_make():
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
+        # Only these passes after the release show a village that begins to sink.
+        with self._timed("interferograms written and loaded"):
+            for path in passes.write_passes(nation, folder / "passes"):
+                arrival_load(path=path)
 
     def _context(self, nation: Nation, images: Future[tuple[AreaImages, ...]], folder: Path) -> None:
         """Load simulated borders, places, heights, a glacier, a mine, buildings, roads and rivers as context."""

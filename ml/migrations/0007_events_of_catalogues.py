@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ml", "0005_sizes_of_rasters"),
+        ("ml", "0006_living_series"),
     ]
 
     operations = [

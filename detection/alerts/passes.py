@@ -1,0 +1,112 @@
+"""Alerts from living series: ground that leaves its forecast is reported before a release shows it, provisionally."""
+
+import json
+from datetime import date
+from typing import Any
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.db.models import QuerySet
+from django.utils import timezone
+from shapely import from_wkb
+
+from core.areas import area_of, polygons_of
+from core.locks import Lock, hold_lock
+from detection.alerts import life, plan
+from detection.alerts.describe import exposure_refresh
+from detection.alerts.importance import importance_refresh
+from detection.alerts.life import alert_transition
+from detection.alerts.services import same_place
+from detection.kinds import Extent
+from detection.models import Alert, Detection
+from detection.rules import passes
+from detection.rules.lifecycle import LIVING, State
+from detection.rules.passes import Passes
+from detection.rules.updates import Cause, Change
+from detection.search.areas import to_django
+from detection.search.classify import Evidence, classify_by_sign
+from detection.selectors import detections_current
+from ml.models import LivingDate, LivingSeries, Prediction
+
+
+def dates_unfollowed() -> QuerySet[LivingDate]:
+    """Return passes whose places have not become alerts, in their order."""
+    return LivingDate.objects.filter(followed_at=None).select_related("series__product").order_by("day", "pk")
+
+
+def date_follow(*, row: LivingDate) -> None:
+    """Make or update an alert for each place that a pass shows leaving its forecast, in one transaction."""
+    with hold_lock(Lock.ALERTS):
+        for place in row.places:
+            _place_follow(row, place)
+        LivingDate.objects.filter(pk=row.pk).update(followed_at=timezone.now())
+
+
+def alerts_superseded() -> QuerySet[Alert]:
+    """Return alerts whose provisional values a release has replaced that has been searched."""
+    searched = Prediction.objects.filter(scan__isnull=False).values("run__product")
+    replaced = LivingSeries.objects.filter(replaced_by__in=searched)
+    return Alert.objects.filter(passes__series__in=list(replaced.values_list("pk", flat=True)))
+
+
+def alert_release(*, alert: Alert) -> None:
+    """Let the release decide about an alert: one that it does not show, and nothing else did, is finished."""
+    with hold_lock(Lock.ALERTS):
+        alert.refresh_from_db()
+        seen = passes.passes_of(alert)
+        if seen is None:
+            return
+        Alert.objects.filter(pk=alert.pk).update(passes=None)
+        alert.passes = None
+        if seen.alone and alert.state in LIVING and not detections_current(alert=alert).exists():
+            series = LivingSeries.objects.select_related("replaced_by").get(pk=seen.series)
+            reason = f"new passes showed it until {seen.until:%-d %B %Y}; {series.replaced_by} does not"
+            alert_transition(alert=alert, to=State.FINISHED, reason=reason)
+        else:
+            importance_refresh(alert=alert)
+
+
+def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
+    product = row.series.product
+    area = GEOSGeometry(json.dumps(place["outline"]), srid=4326)
+    outline = to_django(polygons_of(from_wkb(bytes(area.wkb))))
+    area_m2, rate = area_of(from_wkb(bytes(outline.wkb))), place["before_mm_yr"] + place["change_mm_yr"]
+    kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
+    since = date.fromisoformat(place["since"])
+    seen = Passes(row.series_id, since, row.day, place["before_mm_yr"], rate, place["sigma_mm_yr"], True)
+    alert = same_place(Detection(kind=kind, area=outline, extent=Extent.LOCAL))
+    if alert is None:
+        alert = Alert.objects.create(
+            kind=kind,
+            area=outline,
+            area_m2=area_m2,
+            state=State.FIRST,
+            passes=passes.as_json(seen),
+            **_figures(seen),
+            component=product.component,
+            first_motion=since,
+            simulated=product.simulated,
+        )
+        exposure_refresh(alert=alert)
+        importance_refresh(alert=alert)
+        life.begin(alert, f"seen by new passes of {product}, provisionally", [])
+        return
+    before = passes.passes_of(alert)
+    alone = before is not None and before.alone and not detections_current(alert=alert).exists()
+    seen = seen._replace(alone=alone)
+    figures = _figures(seen) if seen.alone else {}
+    Alert.objects.filter(pk=alert.pk).update(passes=passes.as_json(seen), updated_at=timezone.now(), **figures)
+    alert.refresh_from_db()
+    importance_refresh(alert=alert)
+    if alert.state in LIVING and passes.differs(before, seen):
+        change = Change(Cause.PASSES, seen.before_mm_yr, seen.now_mm_yr, "mm/yr", product.component)
+        step = plan.Step(State(alert.state), f"changed in new passes of {product}, provisionally", (change,))
+        life.step_apply(alert, life.life_of(alert), step)
+
+
+def _figures(seen: Passes) -> dict[str, Any]:
+    return {
+        "rate_mm_yr": seen.now_mm_yr,
+        "peak_rate_mm_yr": seen.now_mm_yr,
+        "rate_sigma_mm_yr": seen.sigma_mm_yr,
+        "last_motion": seen.until,
+    }

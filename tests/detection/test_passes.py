@@ -1,0 +1,113 @@
+"""Alerts from living series: provisional, second to what releases show, and decided by the next release."""
+
+import json
+
+import pytest
+from django.utils import timezone
+from shapely.geometry import box, mapping
+
+from detection.alerts import passes as services
+from detection.models import Alert, AlertTransition, Scan
+from detection.rules.importance import MIN_MOVING, importance
+from detection.rules.lifecycle import State
+from detection.rules.passes import passes_of
+from ingest.models import Product
+from ingest.products.services import product_load
+from ml.models import LivingDate, LivingSeries, ModelVersion, Prediction, Run
+from monitor.wording.cards.cards import alert_card
+from tests.makers import living as made
+from tests.waiting import reread
+
+DAYS = made.DATES[made.KNOWN :]
+PLACE = box(-99.170, 19.468, -99.165, 19.473)
+
+
+@pytest.fixture
+def series(db, tmp_path) -> LivingSeries:
+    ground = made.made_ground(2_000)
+    path = made.release(tmp_path, ground, made.series(ground)[:, : made.KNOWN])
+    product = product_load(path=path, submission=made.DECLARED)
+    days = {"released": made.DATES[made.KNOWN - 1], "last_day": DAYS[8]}
+    return LivingSeries.objects.create(product=product, **days)
+
+
+@pytest.fixture
+def seen(series):
+    """Return a function that follows a pass which shows a place moving."""
+
+    def follow(number: int, change_mm_yr: float = -60.0, before_mm_yr: float = -2.0, outline=PLACE) -> None:
+        place = {"outline": mapping(outline), "n_points": 90, "since": DAYS[0].isoformat(), "score": 8.0}
+        place |= {"before_mm_yr": before_mm_yr, "change_mm_yr": change_mm_yr, "sigma_mm_yr": 5.0}
+        counts = {"n_interferograms": 3, "n_known": 2_000, "delay_sigma_mm": 1.0, "undone": 0}
+        row = LivingDate.objects.create(
+            series=series, day=DAYS[number], places=[json.loads(json.dumps(place))], **counts
+        )
+        assert list(services.dates_unfollowed()) == [row]
+        services.date_follow(row=row)
+        assert not services.dates_unfollowed().exists()
+
+    return follow
+
+
+def test_a_place_that_only_new_passes_show_is_an_alert_that_says_so(seen):
+    seen(5)
+    alert = Alert.objects.get()
+    assert (alert.state, alert.rate_mm_yr, alert.first_motion, alert.last_motion) == ("first", -62.0, DAYS[0], DAYS[5])
+    card = alert_card(alert)
+    assert "Only new passes of the satellite" in card.sentence
+    for said in (card.sentence, card.brief, card.rate_label, card.figure):
+        assert "provisional" in said
+    assert AlertTransition.objects.get().to_state == State.FIRST
+
+
+def test_it_stands_behind_everything_that_releases_show_but_is_as_severe(seen):
+    seen(5)
+    alert = Alert.objects.get()
+    assert alert.severity == "strong"
+    slow = Alert(kind="subsidence", rate_mm_yr=-2.5, rate_sigma_mm_yr=0.5, area_m2=1e4, n_views=1, n_fast_places=0)
+    assert MIN_MOVING < alert.importance < importance(slow).score
+
+
+def test_the_next_pass_updates_it_and_tells_only_what_is_new(seen):
+    seen(5)
+    seen(6, change_mm_yr=-63.0)
+    alert = Alert.objects.get()
+    assert (alert.rate_mm_yr, alert.last_motion, alert.transitions.count()) == (-65.0, DAYS[6], 1)
+    seen(7, change_mm_yr=-120.0)
+    update = reread(alert).transitions.last().update
+    assert update.changes == [{"cause": "passes", "before": -2.0, "after": -122.0, "unit": "mm/yr", "component": "los"}]
+
+
+def test_a_known_place_keeps_its_figures_and_gets_a_sentence(seen):
+    seen(5)
+    Alert.objects.update(passes=None, rate_mm_yr=-20.0)
+    seen(6, change_mm_yr=19.0, before_mm_yr=-20.0)
+    alert = Alert.objects.get()
+    assert (passes_of(alert).at_rest, alert.rate_mm_yr) == (True, -20.0)
+    assert "at rest since" in alert_card(alert).sentence
+    assert "provisional" in alert_card(alert).sentence
+
+
+def searched(product: Product) -> None:
+    """Pretend that a search of a product found nothing."""
+    version = ModelVersion.objects.create(task="deformation", method="threshold", version="1")
+    run = Run.objects.create(model_version=version, product=product, state="succeeded", finished_at=timezone.now())
+    Scan.objects.create(prediction=Prediction.objects.create(run=run, raster="none.tif"), thresholds={})
+
+
+def test_a_release_that_does_not_show_it_ends_it(seen, series, tmp_path):
+    seen(5)
+    ground = made.made_ground(2_000)
+    path = made.release(
+        tmp_path, ground, made.series(ground)[:, : made.KNOWN + 9], made.DATES[: made.KNOWN + 9], "n.csv"
+    )
+    newer = product_load(path=path, submission=made.DECLARED)
+    LivingSeries.objects.update(replaced_by=newer)
+    assert not services.alerts_superseded().exists()
+    searched(newer)
+    (alert,) = services.alerts_superseded()
+    services.alert_release(alert=alert)
+    alert = reread(alert)
+    assert (alert.state, alert.passes) == (State.FINISHED, None)
+    assert "does not" in alert.transitions.last().reason
+    assert not services.alerts_superseded().exists()

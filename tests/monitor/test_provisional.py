@@ -1,0 +1,141 @@
+"""Provisional values of new passes on every surface: said to be provisional, and gone when a release replaces them."""
+
+import csv
+import html
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from django.contrib.gis.geos import Point
+from django.utils import timezone
+
+from detection.alerts.passes import date_follow, dates_unfollowed
+from detection.models import Alert
+from ingest.jobs.child import arrival_load
+from ingest.products.encoding import MISSING_INT16
+from ingest.products.services import product_load
+from ml.models import LivingSeries, LivingValues
+from ml.runs import living
+from ml.runs.trends import trend_search_make
+from monitor.models.bulletins import Bulletin
+from monitor.models.operations import Extract
+from monitor.pages.bulletins.drafts import bulletins_draft
+from monitor.subscribers.extracts import services as extracts
+from monitor.wording.regions import rectangle
+from tests.makers import living as made
+
+PASSES = 12
+
+
+@pytest.fixture
+def product(db, tmp_path):
+    """Load a release, let twelve passes show a bowl that sinks, and make its alert."""
+    ground = made.made_ground()
+    moved = made.series(ground, onset_mm_yr=-150.0)
+    loaded = product_load(path=made.release(tmp_path, ground, moved[:, : made.KNOWN]), submission=made.DECLARED)
+    for number in range(made.KNOWN, made.KNOWN + PASSES):
+        for path in made.interferograms(tmp_path, ground, moved, number):
+            arrival_load(path=path)
+    living.living_extend(product=loaded)
+    for row in dates_unfollowed():
+        date_follow(row=row)
+    return loaded
+
+
+@pytest.fixture
+def alert(product) -> Alert:
+    return Alert.objects.get()
+
+
+def test_the_series_of_a_point_goes_on_and_says_what_is_provisional(client, product):
+    body = client.get(f"/api/points/{product.pk}/P05000/series/").json()
+    assert len(body["dates"]) == made.KNOWN
+    added = body["provisional"]
+    assert added["dates"] == [day.isoformat() for day in made.DATES[made.KNOWN :][:PASSES]]
+    assert len(added["displacement_mm"]) == len(added["sigma_mm"]) == PASSES
+    assert "provisional" in added["sentence"]
+    rows = list(csv.DictReader(io.StringIO(client.get(body["csv_url"]).content.decode())))
+    assert [row["status"] for row in rows].count("provisional") == PASSES
+    assert rows[-1]["date"] == added["dates"][-1]
+
+
+def test_the_page_of_an_alert_says_it_everywhere(client, alert):
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "Only new passes of the satellite" in page
+    assert "Dots: new passes, provisional" in page
+    (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
+    assert series["provisional"]["displacement_mm"][-1] < series["mean_mm"][-1] - 20
+    body = client.get(f"/api/v1/alerts/{alert.code}").json()
+    assert "provisional" in body["sentence"]
+
+
+@pytest.mark.parametrize("address", ["/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
+def test_lists_say_it_too(client, alert, address):
+    assert "provisional" in client.get(address).content.decode().replace("(provisional)", "")
+
+
+def test_ground_that_no_pass_measured_has_no_provisional_values(client, product, alert):
+    for row in LivingValues.objects.all():
+        row.displacement = np.full(len(bytes(row.displacement)) // 2, MISSING_INT16).tobytes()
+        row.save()
+    assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None
+    assert client.get(alert.get_absolute_url()).status_code == 200
+    (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
+    assert series["provisional"] is None
+
+
+def test_my_house_shows_the_new_values(client, product):
+    x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
+    place = Point(x, y, srid=made.EPSG).transform(4326, clone=True)
+    page = client.get(f"/here/?lat={place.y:.4f}&lon={place.x:.4f}").content.decode()
+    assert "Dots: new passes, provisional" in page
+
+
+def test_a_bulletin_lists_what_new_passes_show_in_every_language(client, alert, product):
+    trend_search_make(product=product)
+    bulletins_draft()
+    bulletin = Bulletin.objects.get()
+    (row,) = bulletin.content["provisional"]
+    assert row["code"] == alert.code
+    assert {code for code, words in row["words"].items() if words} == {"en", "de", "fr", "es"}
+    assert "vorläufig" in row["words"]["de"]
+    Bulletin.objects.update(signed_at=timezone.now())
+    page = client.get(f"/bulletins/{bulletin.pk}/", headers={"Accept-Language": "de"}).content.decode()
+    assert row["words"]["de"] in html.unescape(page)
+
+
+def test_the_file_of_an_area_has_columns_of_their_own(client, product):
+    west, south, east, north = product.footprint.extent
+    outline = rectangle(west, south, west + 0.02, south + 0.02)
+    wish = {"where": "drawn", "drawn": outline, "file_format": "csv", "email": "gis@example.org", "series": "on"}
+    client.post("/extract/", wish)
+    extract = Extract.objects.get()
+    extracts.extract_confirm(extract=extract, ip="192.0.2.1")
+    extracts.extracts_make()
+    file = b"".join(client.get(f"/extracts/{extracts.extract_token(extract.pk)}/file"))
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
+        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
+    days = [f"p{day:%Y%m%d}" for day in made.DATES[made.KNOWN :][:PASSES]]
+    assert [name for name in rows[0] if name[:1] == "p" and name != "pid"] == days
+    body = client.get(f"/api/points/{product.pk}/{rows[0]['pid']}/series/").json()
+    assert [float(rows[0][day]) for day in days] == pytest.approx(body["provisional"]["displacement_mm"], abs=0.06)
+    assert "provisional" in about["units"]
+
+
+def test_the_data_page_and_the_record_say_how_far_they_reach_and_how_right_they_were(client, product):
+    page = client.get("/products/").content.decode()
+    last = made.DATES[made.KNOWN + PASSES - 1]
+    assert f"New passes prolong its series until {last:%-d %B %Y}, provisionally." in page
+    LivingSeries.objects.update(difference={"within_mm": 3.2, "mean_mm": 0.1, "n": 12_000})
+    for address in ("/products/", "/record/"):
+        page = html.unescape(client.get(address).content.decode())
+        assert (
+            "Of the provisional values (12,000), 68 in 100 were within ± 3.2 mm of what the next release has." in page
+        )
+
+
+def test_a_release_that_replaces_them_leaves_nothing_provisional(client, product):
+    LivingSeries.objects.update(replaced_by=product)
+    assert client.get(f"/api/points/{product.pk}/P05000/series/").json()["provisional"] is None
