@@ -33,12 +33,17 @@ def area_of(geographic: BaseGeometry) -> float:
     return abs(float(_GEOD.geometry_area_perimeter(geographic)[0]))
 
 
-def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
-    """Return the disc of radius distance_m around a point, degrees. Raises UnusableData with a translatable text."""
+def disc(
+    longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS, max_m: float = MAX_RADIUS_M
+) -> MultiPolygon:
+    """Return the disc of radius distance_m around a point, degrees. Raises UnusableData with a translatable text.
+
+    max_m: larger than that of an area that somebody watches where the radius comes from elsewhere.
+    """
     longitude = wrap_longitude(longitude)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise UnusableData(gettext_noop("Latitude must be between −90 and 90, longitude between −180 and 180."))
-    if not 0 < distance_m <= MAX_RADIUS_M:
+    if not 0 < distance_m <= max_m:
         raise UnusableData(gettext_noop("The distance must be more than 0 and at most 50 km."))
     if abs(latitude) + distance_m / 111_000 > 89:
         raise UnusableData(gettext_noop("This is too close to a pole: the satellites do not cover it."))

@@ -1,14 +1,17 @@
 """Model versions, their runs on products and pairs, predictions, events, and living series."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.gis.db import models
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.contrib.postgres.fields import ArrayField
 from shapely.geometry import shape
 
-from core.areas import centre_of
+from core.areas import centre_of, disc
 from core.errors import promised
+from core.geos import geos
 from core.storage import raster_storage
 from ingest.models import Product, ScenePair
 from ingest.models.jobs import CAUSES
@@ -180,15 +183,31 @@ class GroundEvent(models.Model):
     radius_km = models.FloatField(default=10.0, help_text="results within this distance belong to it")
     happened_at = models.DateTimeField(help_text="not before")
     over_at = models.DateTimeField(help_text="not after: the same moment, or the end of the day")
-    reported_by = models.CharField(max_length=150)
+    reported_by = models.CharField(max_length=150, help_text="an account, or the host of the first catalogue")
     created_at = models.DateTimeField(auto_now_add=True)
     pairs = models.ManyToManyField(ScenePair, related_name="events")
+    magnitude = models.FloatField(null=True)
+    depth_km = models.FloatField(null=True)
+    reports = models.JSONField(default=dict, help_text="host of a catalogue: id, page, updated_at, withdrawn")
+    withdrawn_at = models.DateTimeField(null=True, help_text="when the last catalogue had taken its report back")
+    people = models.FloatField(null=True, help_text="within radius_km; empty: not known")
+    n_ordered = models.PositiveIntegerField(null=True, help_text="interferograms ordered for it; empty: not asked yet")
 
     class Meta:
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}, {self.happened_at:%Y-%m-%d}"
+
+    @property
+    def area(self) -> MultiPolygon:
+        """Disc of its radius around its position."""
+        return geos(disc(self.position.x, self.position.y, 1000 * self.radius_km, max_m=math.inf))
+
+    @property
+    def ground(self) -> GEOSGeometry:
+        """Ground whose images show it: all of its area if catalogues report it, else its position."""
+        return self.area if self.reports else self.position
 
 
 class TrendSearch(models.Model):

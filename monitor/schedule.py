@@ -14,6 +14,8 @@ from typing import Any
 STAGE = timedelta(seconds=5)
 FOLLOW_UP = timedelta(seconds=30)
 FETCH = timedelta(minutes=1)
+EVENTS = timedelta(minutes=5)
+EVENT_IMAGES = timedelta(minutes=30)
 ORDER = timedelta(minutes=10)
 SEARCH = timedelta(hours=6)
 HOUR = timedelta(hours=1)
@@ -30,6 +32,8 @@ TASK_ROUTES = {
     "ml.tasks.*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "ingest"},
     "monitor.tasks.search_images": {"queue": "ingest"},
+    "monitor.tasks.search_images_of_events": {"queue": "ingest"},
+    "monitor.tasks.take_events": {"queue": "ingest"},
     "monitor.tasks.draft_bulletins": {"queue": "ingest"},
     "monitor.tasks.make_extracts": {"queue": "ingest"},
     "monitor.tasks.prune": {"queue": "housekeeping"},
@@ -53,6 +57,8 @@ BEAT_SCHEDULE = {
     "data 4 look for new images": every(SEARCH, "monitor.tasks.search_images"),
     "data 5 advance what is ordered": every(ORDER, "ingest.tasks.advance_orders"),
     "data 5 fetch images that are wanted": every(FETCH, "ingest.tasks.fetch_images"),
+    "data 6 take earthquakes and eruptions from catalogues": every(EVENTS, "monitor.tasks.take_events"),
+    "data 7 look for images of events": every(EVENT_IMAGES, "monitor.tasks.search_images_of_events"),
     "1 return runs whose worker died": every(FOLLOW_UP, "ml.tasks.requeue_expired_runs"),
     "2 pair new images": every(STAGE, "ingest.tasks.pair_new_scenes"),
     "2 compare a release with the one before": every(FOLLOW_UP, "ingest.tasks.compare_releases"),

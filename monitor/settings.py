@@ -380,6 +380,9 @@ STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the 
 # Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = variables.texts("OUTBOUND_HOSTS")
 
+# Catalogues of earthquakes and volcano notices, whose hosts belong into OUTBOUND_HOSTS, too. Empty: none is asked.
+EVENT_FEEDS = variables.texts("EVENT_FEEDS")
+
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
 GEOCODER_URL = variables.text("GEOCODER_URL")
 GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit

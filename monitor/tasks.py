@@ -1,6 +1,7 @@
 """Celery tasks that queue and send messages, delete old data and search for new images."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from celery import current_app, shared_task
@@ -8,8 +9,12 @@ from celery.signals import beat_init, worker_ready
 from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
+from shapely import Polygon, from_wkb
 
 from ingest.jobs.steps import Step, attempt, rows_due, stage
+from ingest.sources.client.scene import coarse
+from ml.models import GroundEvent
+from ml.runs import catalogues
 from monitor.notifications import announcements, digests, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
@@ -21,6 +26,7 @@ from monitor.subscribers.accounts import services as accounts
 from monitor.subscribers.accounts.sessions import sessions_forget
 from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions.watched_areas import is_watched, watched_areas
 
 logger = logging.getLogger(__name__)
 
@@ -107,22 +113,54 @@ def clear_sessions() -> None:
 @stage
 def search_images() -> None:
     """Search ACQUIRE_SOURCE, where one is set, for images of the watched areas, and mark new ones to be fetched."""
+    _search_images(watched_areas)
+
+
+@stage
+def search_images_of_events() -> None:
+    """Search more often for the first images after events that catalogues report."""
+    _search_images(lambda: coarse(from_wkb(bytes(event.area.wkb)) for event in catalogues.events_awaiting()))
+
+
+def _search_images(areas: Callable[[], list[Polygon]]) -> None:
     if not settings.ACQUIRE_SOURCE:
         return
     from core.http.faults import SourceError
     from ingest.sources import services
-    from monitor.subscribers.subscriptions.watched_areas import watched_areas
 
     try:
-        search = services.scenes_search(
-            source=settings.ACQUIRE_SOURCE, areas=watched_areas(), days=settings.ACQUIRE_DAYS
-        )
+        search = services.scenes_search(source=settings.ACQUIRE_SOURCE, areas=areas(), days=settings.ACQUIRE_DAYS)
     except SourceError as fault:
         logger.error("no images can be searched for: %s", fault)
         return
     for scene, why in search.refused:
         logger.warning("%s is not fetched: %s", scene, why)
     services.scenes_want(scenes=search.new)
+
+
+@stage
+def take_events() -> None:
+    """Take what the catalogues of EVENT_FEEDS report; one that fails does not hold up the others, and health tells."""
+    if not settings.EVENT_FEEDS:
+        return
+    from core.http.faults import SourceError
+    from ingest.sources import configured  # HTTP clients are imported only where catalogues are asked
+    from ingest.sources.orders.services import pairs_order
+
+    for url in settings.EVENT_FEEDS:
+        try:
+            reports = configured.event_reports(url=url, now=timezone.now())
+        except SourceError as fault:
+            logger.warning("no events are taken: %s", fault)
+            continue
+        for event in catalogues.reports_take(reports=reports, is_watched=is_watched):
+            logger.info("taken from %s: %s", reports.source, event)
+        health.sign_give(name=health.feed_sign(url))
+    for event in catalogues.events_reported():
+        urgency = max(1, round(10 - (event.magnitude or 5.0)))
+        n_ordered = pairs_order(area=event.area, spans=event.happened_at, purpose=f"event {event.pk}", priority=urgency)
+        if n_ordered != event.n_ordered:
+            GroundEvent.objects.filter(pk=event.pk).update(n_ordered=n_ordered)
 
 
 @worker_ready.connect

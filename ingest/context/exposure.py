@@ -93,6 +93,14 @@ def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
     )
 
 
+def people_within(*, area: GEOSGeometry) -> float | None:
+    """Return how many people live in an area (EPSG:4326); None if no loaded layer covers its middle."""
+    layers = ContextLayer.objects.filter(
+        simulated=False, coverage__intersects=area.point_on_surface, kind=ContextKind.POPULATION
+    )
+    return _people(area, list(layers.values_list("pk", flat=True)))
+
+
 def _buildings(area: GEOSGeometry, layers: list[int]) -> int | None:
     statement = """
         SELECT count(*) FROM ingest_building

@@ -37,7 +37,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
     Of several spanning pairs the closest in time counts: the one with the latest image before, then the earliest after.
     """
     across = ScenePair.objects.filter(
-        footprint__intersects=event.position,
+        footprint__intersects=event.ground,
         reference__acquired_at__lt=event.happened_at,
         secondary__acquired_at__gte=event.over_at,
     )
@@ -51,19 +51,20 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 
 def events_followed() -> QuerySet[GroundEvent]:
-    """Return events recent enough that images may still arrive for them."""
-    return GroundEvent.objects.filter(created_at__gte=timezone.now() - MAX_WAIT)
+    """Return events recent enough that images may still arrive for them, unless they were withdrawn."""
+    return GroundEvent.objects.filter(created_at__gte=timezone.now() - MAX_WAIT, withdrawn_at=None)
 
 
 def runs_urgent() -> QuerySet[Run]:
     """Return waiting runs on pairs that span an event, the newest event first."""
-    waiting = Run.objects.filter(state=Run.State.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
-    return waiting.order_by("-pair__events__created_at", "id")
+    waiting = Run.objects.filter(state=Run.State.QUEUED, model_version__task__in=TASKS)
+    spanning = waiting.filter(pair__events__isnull=False, pair__events__withdrawn_at=None)
+    return spanning.order_by("-pair__events__created_at", "id")
 
 
 def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:
     """Return the last image of an event's place before it and the first one after it, from any tracks."""
-    here = Scene.objects.ready().filter(footprint__intersects=event.position)
+    here = Scene.objects.ready().filter(footprint__intersects=event.ground)
     before = here.filter(acquired_at__lt=event.happened_at).order_by(F("acquired_at").desc()).first()
     after = here.filter(acquired_at__gte=event.over_at).order_by("acquired_at").first()
     return before, after

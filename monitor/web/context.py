@@ -21,6 +21,7 @@ def site(request: HttpRequest) -> dict[str, object]:
         **site_facts(),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
         "has_demo_mails": mails_are_shown(),
+        "has_event_feeds": bool(settings.EVENT_FEEDS),
         "may": Permissions(request),
     }
 

@@ -2,11 +2,11 @@
 
 | who           | sees                                                | may                                     |
 |---------------|-----------------------------------------------------|-----------------------------------------|
-| anonymous     | what is public: map, alerts, data, API              | subscribe                               |
+| anonymous     | what is public: map, alerts, events of catalogues   | subscribe                               |
 | subscriber    | also their own subscriptions                        | whatever the signed link is for         |
 | member        | also what their organisation follows                | the same; its owners: change that       |
 | colleague     | what is public: an account without a role           | change their own password               |
-| viewer        | also images, pairs, events, jobs, who loaded a file | as a colleague                          |
+| viewer        | also images, pairs, all events, jobs, who loaded    | as a colleague                          |
 | operator      | the same                                            | review, add data, report events, jobs   |
 | publisher     | the same                                            | also publish what a colleague proposed  |
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |

@@ -58,6 +58,11 @@ def world_tile(*, z: int, x: int, y: int) -> bytes:
     return read_tile(_TILE, values)
 
 
+def touches_land(shape: BaseGeometry) -> bool:
+    """Return whether land of the atlas, where islands under about 10 km are missing, touches a shape, degrees."""
+    return len(_world().land.query(shape, predicate="intersects")) > 0
+
+
 def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> list[bytes]:
     shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
     shapes = shapely.simplify(shapes, fine)

@@ -17,6 +17,6 @@ _SETUP = (site.database_role, site.storage, site.base_map, site.geocoder, site.s
 _QUEUES = (Condition(f"queue {queue}", partial(work.queue, queue), START_WORKER) for queue in QUEUES)
 _PROCESSES = (work.disk, work.workers, work.beat, schedule, *_QUEUES)
 _MESSAGES = (work.channels, work.outbox, work.dead_letters)
-_SOURCES = (work.archive, work.orders, work.processor_account, work.new_data)
+_SOURCES = (work.archive, work.orders, work.processor_account, work.event_catalogues, work.new_data)
 _WORK = (work.backup, work.stuck, work.failures, *_MESSAGES, *_SOURCES)
 CONDITIONS = (*_SITE, *_SETUP, *_PROCESSES, *_WORK)

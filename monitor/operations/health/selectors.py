@@ -5,6 +5,7 @@ Each living process updates a row every few seconds, its sign of life.
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -139,6 +140,11 @@ def installed_seconds() -> float:
 def queue_sign(queue: str) -> str:
     """Return the name of a queue's sign of life, which shows that beat, broker and a worker of it are alive."""
     return f"queue {queue}"
+
+
+def feed_sign(url: str) -> str:
+    """Return the name of the sign that a catalogue of events has answered."""
+    return f"catalogue {urlsplit(url).netloc}{urlsplit(url).path}"[:120]
 
 
 def sign_give(*, name: str) -> None:

@@ -15,13 +15,14 @@ from core.http.faults import SourceError
 from ingest.models import PairOrder, SceneDownload, StandingOrder
 from ingest.sources.configured import processor, token_ends
 from ingest.sources.orders.queue import charges_of_month, orders_paid
+from ml.runs.catalogues import events_counted
 from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
 from monitor.operations.health.condition import Doubtful, Wrong, condition, setup
 from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
-from monitor.operations.health.selectors import BACKUP, BEAT, installed_seconds, queue_sign, sign_ages
+from monitor.operations.health.selectors import BACKUP, BEAT, feed_sign, installed_seconds, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
 from monitor.wording.dates import duration_words
@@ -31,6 +32,8 @@ WORK_WAIT_SECONDS = 3600.0  # while no worker has anything of the kind
 ABANDONED_SECONDS = 300.0
 QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
 MAIL_SILENT_SECONDS = 3 * 60.0
+CATALOGUE_SILENT_SECONDS = 3600.0
+EVENT_DAYS = 30
 BACKUP_SECONDS = 2 * 86400.0  # one is made every day
 ANSWER_SECONDS = 2.0
 TOKEN_WARNING = timedelta(days=14)  # before a token ends
@@ -250,6 +253,24 @@ def processor_account() -> str:
     except SourceError as fault:
         raise Wrong(str(fault)) from fault
     return f"{left:g} credits left this month"
+
+
+@condition(
+    "event catalogues",
+    "See that this machine reaches the addresses of EVENT_FEEDS and that OUTBOUND_HOSTS names their hosts; the log of"
+    " the worker of the queue ingest says more. Until then operators report events by hand.",
+)
+def event_catalogues() -> str:
+    """Check that every catalogue of events has answered lately; count what they led to."""
+    if not settings.EVENT_FEEDS:
+        return "none (EVENT_FEEDS)"
+    ages, since_installed = sign_ages(), installed_seconds()
+    signs = [feed_sign(url) for url in settings.EVENT_FEEDS]
+    silent = [sign for sign in signs if ages.get(sign, since_installed) > CATALOGUE_SILENT_SECONDS]
+    if silent:
+        raise Wrong(f"no usable answer for over {duration_words(CATALOGUE_SILENT_SECONDS)} from {', '.join(silent)}")
+    taken, needless = events_counted(days=EVENT_DAYS)
+    return f"events in {EVENT_DAYS} days: {taken}, of which needless (withdrawn or revised to too little): {needless}"
 
 
 def _without_addresses(text: str) -> str:

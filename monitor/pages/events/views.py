@@ -1,15 +1,18 @@
 """Views of event response: operators report events and see the results of the image pairs that span them."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.gis.db.models.functions import Distance
 from django.contrib.gis.geos import Point
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,26 +28,28 @@ from core.storage import stored_tiff
 from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
-from detection.search.areas import to_django
-from ingest.models import ScenePair
+from ingest.models import Scene, ScenePair
+from ingest.scenes.looks import looks_at
 from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from ml.runs import events
+from ml.runs.displacement import MIN_OFFSETS_M, quake_reach
 from ml.runs.events import event_report
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.pages.events import words
 from monitor.pages.pairs.rows import run_rows
-from monitor.web.guards import account_in, operators_only
+from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording import images as image_words
-from monitor.wording import regions
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.figures import short
 
 logger = logging.getLogger(__name__)
 
 MAX_DISTANCE_KM, MIN_DISTANCE_KM = 200.0, 0.5
+MAX_PAIRS, MAX_SENTENCES = 12, 3  # of the pairs nearest to an event; a large earthquake has hundreds
+MAX_EVENTS = 200
 FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
 
@@ -97,7 +102,9 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     runs = [run for pair in event.pairs.all() for run in pair.runs.all() if run.model_version.task in events.TASKS]
     waiting = sum(run.state in run.UNSETTLED for run in runs)
     pairs = event.pairs.all()
-    if not pairs:
+    if event.withdrawn_at:
+        state = pgettext("event", "withdrawn by the catalogue")
+    elif not pairs:
         state = pgettext("event", "no pair spans it yet")
     elif waiting or not runs:
         state = pgettext("event", "running")
@@ -118,19 +125,69 @@ def _row(event: GroundEvent) -> dict[str, Any]:
 
 def event_context(event: GroundEvent) -> dict[str, Any]:
     """Return the context of the page of one event."""
-    region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
-    area = to_django(region.outline)
-    pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
-    before, after = (image.acquired_at if image else None for image in events.images_around(event=event))
-    alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
+    spanning = event.pairs.select_related("reference", "secondary")
+    nearest = spanning.annotate(away=Distance("footprint", event.position)).order_by("away", "temporal_baseline_days")
+    pairs = [_pair(event, pair) for pair in nearest[:MAX_PAIRS]]
+    images = events.images_around(event=event)
+    before, after = (image.acquired_at if image else None for image in images)
+    alerts = alerts_matching(area=event.area).filter(last_motion__gte=event.happened_at.date())
     return {
         "event": _row(event),
         "look_for": words.LOOK_FOR[event.kind],
-        "place_url": f"{reverse('map')}{map_at(*bounds_of(area))}",
-        "pairs": [_pair(event, pair) for pair in pairs],
+        "place_url": f"{reverse('map')}{map_at(*bounds_of(event.area))}",
+        "pairs": pairs,
         "waiting": "" if pairs else words.waiting_sentence(before, after, settings.PAIR_BASELINES_DAYS),
         "alerts": alert_cards(alerts),
+        **(_reported(event, pairs, images[1]) if event.reports else {}),
     }
+
+
+def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None) -> dict[str, Any]:
+    """Return what the page of an event of catalogues says besides: its figures and what is known of it by now."""
+    reach = quake_reach(event.magnitude, event.depth_km) if event.magnitude and event.depth_km is not None else None
+    has_results = any("near" in run for pair in pairs for run in pair["runs"])
+    is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M and not has_results
+    motion = _results(event, pairs, after, "offsets")
+    motion += [str(words.INTERFEROGRAM_NEEDED)] if is_little else []
+    motion += [words.orders_words(event.n_ordered)] if event.n_ordered else []
+    return {
+        "size": words.size_words(event.magnitude, event.depth_km),
+        "expected": words.expected_words(reach.peak_m if reach else None, event.radius_km) if event.magnitude else "",
+        "catalogues": [
+            (words.CATALOGUES.get(host, host), report["url"], report["withdrawn"])
+            for host, report in sorted(event.reports.items())
+        ],
+        "steps": [
+            (_("First image"), [_first_image(event, after)]),
+            (_("Motion"), motion),
+            (_("Changed surface"), _results(event, pairs, after, "coherence")),
+            (_("People"), [words.people_words(event.people, event.radius_km)]),
+        ],
+    }
+
+
+def _first_image(event: GroundEvent, after: Scene | None) -> str:
+    if after is not None:
+        track = image_words.track_words(after.track, after.direction) if after.track else image_words.piece(after)
+        return words.look_words(promised(after.acquired_at), track, is_taken=True)
+    if event.withdrawn_at:
+        return str(words.NOT_YET["withdrawn"])
+    looks = looks_at(area=event.ground, after=timezone.now())
+    first = max(looks, key=lambda look: (look.is_likely, look.is_likely or look.probability), default=None)
+    track = image_words.track_words(first.track, first.direction) if first else ""
+    return words.look_words(first.at if first else None, track, is_taken=False)
+
+
+def _results(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None, task: str) -> list[str]:
+    """Return what the nearest pairs show around an event, or why nothing is known yet."""
+    runs = [run for pair in pairs for run in pair["runs"] if run["task"] == task]
+    if found := [run["near"] for run in runs if "near" in run]:
+        return found[:MAX_SENTENCES]
+    if any(run["state"] in ("queued", "running", "none") for run in runs):
+        why = "run"
+    else:
+        why = "failed" if runs else "pair" if after else "image"
+    return [str(words.NOT_YET["withdrawn" if event.withdrawn_at else why])]
 
 
 def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
@@ -141,7 +198,7 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     for row in rows:
         # The sentences about the surroundings of the event come first; what they already say is not repeated.
         if prediction := predictions.get(row.get("id", 0)):
-            near = _near(event, pair, prediction)
+            near = row["near"] = _near(event, pair, prediction)
             row["sentences"] = [near, *(one for one in row.get("sentences", []) if one not in near)]
     days = promised(pair.reference.acquired_at).date(), promised(pair.secondary.acquired_at).date()
     return {
@@ -169,24 +226,42 @@ def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction) -> str:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@operators_only
 @csrf_protect
-def event_list(request: HttpRequest) -> HttpResponse:
-    """Show the reported events; on POST, report an event."""
-    form = EventForm(request.POST) if request.method == "POST" else EventForm()
-    if request.method == "POST" and form.is_valid():
-        with transaction.atomic():
-            event = event_report(**form.report(), reported_by=request.user.get_username())
-            audit_write(actor=account_in(request), action="event", subject=f"event {event.pk}", detail=str(event))
-        return HttpResponseRedirect(f"{event.pk}/")
-    reported = GroundEvent.objects.prefetch_related("pairs__runs__model_version")
-    context = {"form": form, "events": [_row(event) for event in reported]}
+def event_list(request: HttpRequest) -> HttpResponseBase:
+    """Show the events that catalogues report, and to those who work here all of them; on POST, report an event."""
+    if request.method == "POST":
+        return _report(request)
+    return _list(request, EventForm())
+
+
+@operators_only
+def _report(request: HttpRequest) -> HttpResponse:
+    form = EventForm(request.POST)
+    if not form.is_valid():
+        return _list(request, form)
+    with transaction.atomic():
+        event = event_report(**form.report(), reported_by=request.user.get_username())
+        audit_write(actor=account_in(request), action="event", subject=f"event {event.pk}", detail=str(event))
+    return HttpResponseRedirect(f"{event.pk}/")
+
+
+def _list(request: HttpRequest, form: EventForm) -> HttpResponse:
+    shown = GroundEvent.objects.all() if may_view_work(request.user) else GroundEvent.objects.exclude(reports={})
+    rows = [_row(event) for event in shown.prefetch_related("pairs__runs__model_version")[:MAX_EVENTS]]
+    context = {"form": form, "events": rows}
     return render(request, "pages/events/list.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
 @never_cache
-@operators_only
-def event_detail(request: HttpRequest, event: int) -> HttpResponse:
-    """Show the page of an event."""
-    return render(request, "pages/events/detail.html", event_context(get_object_or_404(GroundEvent, pk=event)))
+def event_detail(request: HttpRequest, event: int) -> HttpResponseBase:
+    """Show the page of an event, to everybody if catalogues report it."""
+    found = GroundEvent.objects.filter(pk=event).first()
+    page = _detail if found and found.reports else operators_only(_detail)
+    return page(request, event=found)
+
+
+def _detail(request: HttpRequest, event: GroundEvent | None) -> HttpResponse:
+    if event is None:
+        raise Http404
+    return render(request, "pages/events/detail.html", event_context(event))

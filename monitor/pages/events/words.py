@@ -2,12 +2,15 @@
 
 from datetime import datetime
 
+from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
 from monitor.wording.dates import day_words
-from monitor.wording.figures import alternatives, decimal, percent, percent_or_less, short
+from monitor.wording.exposure import count_words
+from monitor.wording.figures import alternatives, decimal, percent, percent_or_less, short, whole
 from monitor.wording.images import single_values
 from monitor.wording.places import toward
 
@@ -30,6 +33,17 @@ LOOK_FOR = {
     ),
 }
 LARGE_M = 10.0
+CATALOGUES = {"earthquake.usgs.gov": "USGS", "www.seismicportal.eu": "EMSC"}
+NOT_YET = {
+    "image": gettext_lazy("Not yet: it takes an image from after the event."),
+    "pair": gettext_lazy("Not yet: no pair of images spans the event."),
+    "run": gettext_lazy("Not yet: the images are being compared, before all others."),
+    "failed": gettext_lazy("Not known: the images could not be compared."),
+    "withdrawn": gettext_lazy("Nothing: the report was withdrawn before the images were compared."),
+}
+INTERFEROGRAM_NEEDED = gettext_lazy(
+    "Motion this small seldom shows between two single images: it takes an interferogram."
+)
 
 
 def when_words(first: datetime, last: datetime) -> str:
@@ -37,6 +51,59 @@ def when_words(first: datetime, last: datetime) -> str:
     if last > first:
         return _("on %(day)s") % {"day": day_words(first)}
     return _("on %(day)s at %(time)s UTC") % {"day": day_words(first), "time": f"{first:%H:%M}"}
+
+
+def moment_words(moment: datetime) -> str:
+    """Return a time: 'Thursday, 5 December 2024, 05:12 UTC'."""
+    when = {"weekday": date_format(moment, "l"), "day": day_words(moment), "time": f"{moment:%H:%M}"}
+    return _("%(weekday)s, %(day)s, %(time)s UTC") % when
+
+
+def size_words(magnitude: float | None, depth_km: float | None) -> str:
+    """Return 'Magnitude 6.2, at a depth of 4 km.'; empty for an eruption."""
+    if magnitude is None or depth_km is None:
+        return ""
+    figures = {"magnitude": decimal(magnitude, 1), "depth": whole(max(depth_km, 0.0))}
+    return _("Magnitude %(magnitude)s, at a depth of %(depth)s km.") % figures
+
+
+def expected_words(peak_m: float | None, radius_km: float) -> str:
+    """Describe what motion an earthquake of its size and depth leads to. peak_m: None if none can be measured."""
+    if peak_m is None:
+        return _("By its newest figures it moved the ground by less than satellites can measure.")
+    most = f"{decimal(peak_m, 1)} m" if peak_m >= 1 else f"{whole(100 * peak_m)} cm"
+    # Translators: %(most)s is "1.2 m" or "24 cm"
+    return _(
+        "An earthquake like this moves the ground by up to about %(most)s. Motion that can be measured is expected "
+        "within about %(radius)s km."
+    ) % {"most": most, "radius": whole(radius_km)}
+
+
+def look_words(at: datetime | None, track: str, is_taken: bool) -> str:
+    """Describe the first image after an event. at: None if it cannot be predicted; track: in words."""
+    if at is None:
+        return _("Not known yet: no image from the last weeks shows when a satellite passes here.")
+    if is_taken:
+        return _("Taken on %(when)s (%(track)s).") % {"when": moment_words(at), "track": track}
+    # Translators: %(when)s is "Thursday, 5 December 2024, 05:12 UTC", %(track)s is "track 137 ascending"
+    return _("Expected on %(when)s (%(track)s).") % {"when": moment_words(at), "track": track}
+
+
+def people_words(people: float | None, radius_km: float) -> str:
+    """Return how many people live within a distance."""
+    if people is None:
+        return _("Not known: no count of people is loaded for this place.")
+    # Translators: %(count)s is "3" or "about 1,300"
+    living = ngettext(
+        "%(count)s person lives within %(radius)s km.", "%(count)s people live within %(radius)s km.", round(people)
+    )
+    return capfirst(living % {"count": count_words(people), "radius": whole(radius_km)})
+
+
+def orders_words(n_ordered: int) -> str:
+    """Return how many interferograms are on order for an event."""
+    ordered = ngettext("%(n)s interferogram of it is on order.", "%(n)s interferograms of it are on order.", n_ordered)
+    return ordered % {"n": whole(n_ordered)}
 
 
 def motion_near(near: NearMotion | None, radius_km: float) -> str:

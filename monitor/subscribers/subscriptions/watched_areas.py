@@ -6,12 +6,16 @@ asks about that box; to avoid this, set ACQUIRE_AREA to a larger box that contai
 """
 
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon, box, from_wkb, from_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
+from core.geos import geos
+from ingest.models import Product, Scene
 from ingest.sources.client.scene import coarse
+from monitor.maps.basemap.world import touches_land
 from monitor.subscribers.subscriptions.selectors import subscriptions_active, subscriptions_shared
 
 WORLD = box(-180, -90, 180, 90)
@@ -29,6 +33,16 @@ def watched_areas() -> list[Polygon]:
     regions = (own | subscriptions_shared()).values_list("region", flat=True)
     areas += [from_wkb(bytes(region.wkb)) for region in regions.iterator()]
     return coarse(areas)
+
+
+def is_watched(area: MultiPolygon) -> bool:
+    """Return whether an area (EPSG:4326) touches land and ground of which there are data, or which is searched for."""
+    if not touches_land(from_wkb(bytes(area.wkb))):
+        return False
+    rows = (Product.objects.current(), Scene.objects.ready())
+    if any(of_kind.filter(footprint__intersects=area).exists() for of_kind in rows):
+        return True
+    return any(area.intersects(geos(watched)) for watched in watched_areas())
 
 
 def area_of(text: str) -> BaseGeometry:

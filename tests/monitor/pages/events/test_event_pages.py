@@ -88,3 +88,57 @@ def test_runs_that_all_failed_are_no_results(operator):
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
     assert '<p class="reason" lang="en">the reference has the same value (0) everywhere' in page
+
+
+def reported(**values) -> GroundEvent:
+    """An earthquake that a catalogue has reported, where the made images lie."""
+    page = {"id": "us1", "url": "https://usgs.example/us1", "updated_at": "2021-12-08T06", "withdrawn": False}
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC), kind="earthquake", name="Off the made coast")
+    figures = {"magnitude": 6.2, "depth_km": 8.0, "people": 1312.0, "reports": {"usgs.example": page}}
+    GroundEvent.objects.filter(pk=event.pk).update(**figures | values)
+    event.refresh_from_db()
+    return event
+
+
+def test_everybody_reads_the_page_of_an_event_that_catalogues_report(client):
+    made_pairs.make_dates()
+    event = reported()
+    page = client.get(f"/events/{event.pk}/").content.decode()
+    assert "Magnitude 6.2, at a depth of 8 km." in page
+    assert "by up to about 22 cm" in page
+    assert 'href="https://usgs.example/us1"' in page
+    assert "Taken on Monday, 13 December 2021, 06:30 UTC (track 901 ascending)." in page
+    assert "the fastest of it by about 28 m" in page
+    assert "it takes an interferogram" not in page  # the motion is there
+    assert "match to 80 % or better on half" in page
+    assert "About 1,300 people live within 2 km." in page
+    assert "/pairs/" not in page  # what operators work with
+    assert "Off the made coast" in client.get("/events/").content.decode()
+
+
+def test_before_an_image_is_there_each_step_says_not_yet(client):
+    page = client.get(f"/events/{reported(people=None, n_ordered=3).pk}/").content.decode()
+    assert "Not known yet: no image from the last weeks" in page
+    assert page.count("Not yet: it takes an image from after the event.") == 2
+    assert "Motion this small seldom shows between two single images: it takes an interferogram." in page
+    assert "3 interferograms of it are on order." in page
+    assert "no count of people is loaded" in page
+
+
+def test_what_people_reported_is_for_those_who_work_here(client):
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    assert client.get(f"/events/{event.pk}/").status_code == 302
+    assert "Made slide" not in client.get("/events/").content.decode()
+
+
+def test_a_withdrawn_event_says_so(client):
+    event = reported(withdrawn_at=datetime(2021, 12, 9, tzinfo=UTC))
+    page = client.get(f"/events/{event.pk}/").content.decode()
+    assert "the catalogue took this report back" in page
+    assert "before the images were compared" in page
+    assert "withdrawn by the catalogue" in client.get("/events/").content.decode()
+
+
+def test_a_large_reported_radius_is_shown(operator):
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=200.0)
+    assert operator.get(f"/events/{event.pk}/").status_code == 200
