@@ -64,7 +64,8 @@ def parameters() -> dict[str, object]:
     made |= {"layer": "los", "group": "2021-12-13-12d", "kind": "glaciers", "image": "ratio", "glacier": "MADE-1"}
     made |= {"station": Station.objects.first().pk, "bulletin": Bulletin.objects.get(signed_at=None).pk}
     made |= {"slug": "westshore", "form": "json", "token": "nonsense", "name": "0123456789abcdef", "source": "points"}
-    made |= {"order": StandingOrder.objects.get_or_create(name="made", outline=product.footprint)[0].pk}
+    standing = {"name": "made", "processor": "ARIA", "outline": product.footprint}
+    made |= {"order": StandingOrder.objects.get_or_create(**standing)[0].pk}
     made |= {"ident": "none", "language": "de", "version": "0123456789ab"}
     made |= {"uidb64": "MA", "object_id": "0", "app_label": "detection", "content_type_id": 1}
     return made | {"from_field": "id", "id": "0"} | dict.fromkeys(absent, 0)
