@@ -7,13 +7,15 @@ from django.contrib.gis.geos import Point
 from shapely.geometry import shape
 
 from core.storage import raster_storage
-from ingest.jobs.child import arrival_load
-from ingest.models import Interferogram, MeasurementPoint, Product
+from ingest.jobs.child import arrival_load, job_carry_out
+from ingest.jobs.services import job_queue
+from ingest.models import IngestJob, Interferogram, MeasurementPoint, Product
 from ingest.products.services import product_load
 from ml.models import LivingDate, LivingValues
 from ml.runs import living
 from ml.runs.provisional import provisional_of_point, provisional_within
 from tests.makers import living as made
+from tests.makers.hyp3 import zipped
 
 KNOWN = made.KNOWN
 
@@ -45,6 +47,23 @@ def test_interferograms_of_a_loaded_release_become_no_product(product, tmp_path,
     rows = Interferogram.objects.order_by("reference_day")
     assert [row.reference_day for row in rows] == made.DATES[KNOWN - 3 : KNOWN]
     assert {(row.track, row.direction, row.secondary_day) for row in rows} == {(64, "ascending", made.DATES[KNOWN])}
+
+
+def test_a_zip_as_hyp3_delivers_it_is_taken_by_its_job(product, tmp_path, ground, moved):
+    folder = made.interferograms(tmp_path, ground, moved, KNOWN, reach=1)[0]
+    path = zipped(folder)
+    job = job_queue(source=IngestJob.Source.FETCHED, path=path, original_name=path.name)
+    IngestJob.objects.filter(pk=job.pk).update(state="running", attempts=1)
+    job_carry_out(job_id=job.pk, attempt=1)
+    job.refresh_from_db()
+    assert (job.state, Interferogram.objects.count(), Product.objects.count()) == ("loaded", 1, 1)
+    assert "interferograms that continue a loaded release" in job.error
+    again = job_queue(source=IngestJob.Source.FETCHED, path=path, original_name=path.name)
+    IngestJob.objects.filter(pk=again.pk).update(state="running", attempts=1)
+    job_carry_out(job_id=again.pk, attempt=1)
+    again.refresh_from_db()
+    assert (again.state, Interferogram.objects.count()) == ("loaded", 1)
+    assert "already loaded" in again.error
 
 
 def test_without_a_release_a_pair_is_a_product_as_before(db, tmp_path, ground, moved):
