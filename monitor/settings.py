@@ -322,7 +322,6 @@ WATCH_FOLDER = variables.text("WATCH_FOLDER")
 WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
 UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
 UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
-UPLOAD_KEEP_LOADED = variables.switch("UPLOAD_KEEP_LOADED")
 INSPECT_COMMAND = ["-m", "ml", "inspect"]  # with it a worker looks at an upload that lacks a declaration
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time

@@ -261,11 +261,8 @@ def job_tidy(*, job: IngestJob) -> None:
     """Delete the files of an upload that are no longer needed: after loading, and some hours after a failure."""
     if job.source != IngestJob.Source.UPLOAD or not job.stored_path or job.state in IngestJob.UNSETTLED:
         return
-    if job.state == State.LOADED:
-        over = not settings.UPLOAD_KEEP_LOADED
-    else:
-        over = timezone.now() >= (job.finished_at or timezone.now()) + timedelta(hours=settings.UPLOAD_KEEP_HOURS)
-    if over:
+    kept_until = (job.finished_at or timezone.now()) + timedelta(hours=settings.UPLOAD_KEEP_HOURS)
+    if job.state == State.LOADED or timezone.now() >= kept_until:
         _files_delete(job)
 
 

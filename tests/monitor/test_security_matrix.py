@@ -284,7 +284,9 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
             cell = cells[ROLES.index(role)]
             if cell == cells[0] or cell.startswith("403"):
                 continue
-            answer = people.client(role, True).get(people.path(role, name, wanted))
+            # Pages that everybody reads are asked for by what only operators may send there.
+            method = "post" if cell.split(" / ")[0] == cells[0].split(" / ")[0] else "get"
+            answer = getattr(people.client(role, True), method)(people.path(role, name, wanted))
             requested += 1
             if answer.status_code not in (403, 405) and answer.get("Location", "").split("?")[0] not in SET_UP:
                 through.append((role, name, answer.status_code, answer.get("Location")))

@@ -169,7 +169,6 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
         "suffixes": sorted(SUFFIXES_OF_ONE_FILE),
         "max_bytes": settings.UPLOAD_MAX_BYTES,
         "max_words": in_words(settings.UPLOAD_MAX_BYTES),
-        "keep_loaded": settings.UPLOAD_KEEP_LOADED,
         "keep_hours": settings.UPLOAD_KEEP_HOURS,
         "watch": bool(settings.WATCH_FOLDER),
     }
