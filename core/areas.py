@@ -38,7 +38,7 @@ def disc(
 ) -> MultiPolygon:
     """Return the disc of radius distance_m around a point, degrees. Raises UnusableData with a translatable text.
 
-    max_m: larger than that of an area that somebody watches where the radius comes from elsewhere.
+    max_m: largest radius allowed; by default that of an area that somebody watches.
     """
     longitude = wrap_longitude(longitude)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):

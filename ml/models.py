@@ -201,12 +201,12 @@ class GroundEvent(models.Model):
 
     @property
     def area(self) -> MultiPolygon:
-        """Disc of its radius around its position."""
+        """Return the disc of radius_km around the position."""
         return geos(disc(self.position.x, self.position.y, 1000 * self.radius_km, max_m=math.inf))
 
     @property
     def ground(self) -> GEOSGeometry:
-        """Ground whose images show it: all of its area if catalogues report it, else its position."""
+        """Return the ground whose images show the event: its area if catalogues report it, else its position."""
         return self.area if self.reports else self.position
 
 
@@ -245,7 +245,7 @@ class LivingSeries(models.Model):
 
 
 class LivingChunk(models.Model):
-    """Some neighbouring points of living series, in the order of their values in each `LivingValues` of this number."""
+    """Neighbouring points of living series, in the order in which the `LivingValues` of this number store them."""
 
     series = models.ForeignKey(LivingSeries, models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()

@@ -89,7 +89,7 @@ def requeue_expired_runs() -> None:
 @stage
 def extend_living_series() -> None:
     """Prolong one release by its new passes, and let newer releases replace provisional values."""
-    from ml.runs import living  # scipy, only in a worker
+    from ml.runs import living  # Only a worker loads scipy.
 
     for series in rows_due(Step.REPLACE, living.living_to_replace()):
         with attempt(Step.REPLACE, series):

@@ -365,7 +365,7 @@ EARTHDATA_TOKEN_HOSTS = [
     *("datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"),
     *("grfn.asf.alaska.edu", "nisar.asf.earthdatacloud.nasa.gov", "hyp3-api.asf.alaska.edu"),
 ]
-EARTHDATA_SIGN_IN_URL = (  # leads to a page that sets the cookie of asf.alaska.edu (hyp3_sdk.util.AUTH_URL)
+EARTHDATA_SIGN_IN_URL = (  # It leads to a page that sets the cookie of asf.alaska.edu (hyp3_sdk.util.AUTH_URL).
     "https://urs.earthdata.nasa.gov/oauth/authorize?response_type=code&client_id=BO_n7nTIlMljdvU6kRRB3g"
     "&redirect_uri=https://cumulus.asf.alaska.edu/login&app_type=401"
 )
@@ -379,7 +379,7 @@ STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the 
 # Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = variables.texts("OUTBOUND_HOSTS")
 
-# Catalogues of earthquakes and volcano notices, whose hosts belong into OUTBOUND_HOSTS, too. Empty: none is asked.
+# Catalogues of earthquakes and volcano notices; OUTBOUND_HOSTS has to name their hosts, too. Empty: none is asked.
 EVENT_FEEDS = variables.texts("EVENT_FEEDS")
 
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.

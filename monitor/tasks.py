@@ -140,7 +140,7 @@ def _search_images(areas: Callable[[], list[Polygon]]) -> None:
 
 @stage
 def take_events() -> None:
-    """Take what the catalogues of EVENT_FEEDS report; one that fails does not hold up the others, and health tells."""
+    """Take what the catalogues of EVENT_FEEDS report. One that fails is shown by the doctor and delays no other."""
     if not settings.EVENT_FEEDS:
         return
     from core.http.faults import SourceError

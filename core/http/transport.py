@@ -122,7 +122,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class _Body(BytesIO):
-    """Body that was read, with the answer of http.client, because requests takes the cookies of a redirect from it."""
+    """Body that was read. It keeps the response of http.client, from which requests takes the cookies of a redirect."""
 
     _original_response: Any = None
 

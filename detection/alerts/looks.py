@@ -1,4 +1,4 @@
-"""What searches of image pairs saw of a place: the last of each track, and the smallest change that it would find."""
+"""The last searches of image pairs over a place, one of each track, and the smallest change that each would find."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ TRACK, TAKEN_AT = f"{PAIR}__secondary__track", f"{PAIR}__secondary__acquired_at"
 
 
 def searches_over(*, area: GEOSGeometry, after: datetime) -> list[Scan]:
-    """Return the last search of each track and task over the middle of an area (EPSG:4326), of images after a time."""
+    """Return each track's last search for each task over the middle of an area (EPSG:4326), of images after a time."""
     here = {f"{PAIR}__footprint__intersects": area.point_on_surface, f"{TAKEN_AT}__gt": after}
     scans = Scan.objects.filter(**here, **{f"{TASK}__in": (Task.OFFSETS, Task.COHERENCE_CHANGE)})
     last = scans.order_by(TRACK, TASK, f"-{TAKEN_AT}", f"{PAIR}__temporal_baseline_days", "-pk").distinct(TRACK, TASK)
@@ -28,9 +28,9 @@ def searches_over(*, area: GEOSGeometry, after: datetime) -> list[Scan]:
 
 
 def least_found(*, scan: Scan, area: MultiPolygon) -> float | None:
-    """Return the least that a search finds in an area, m of motion or m² of changed surface; None if unknown.
+    """Return the smallest change that a search finds in an area: m of motion, or m² of surface; None if unknown.
 
-    Motion counts as `moving_patches` decides: by pixels, and by the errors of the nodes there or of the whole scene.
+    Motion has to exceed the thresholds of `moving_patches`: in pixels, and in σ of the area's nodes or of the scene.
     """
     prediction, thresholds = scan.prediction, scan.thresholds
     if known_share(prediction=prediction, area=area) < MIN_KNOWN:
@@ -47,7 +47,7 @@ def least_found(*, scan: Scan, area: MultiPolygon) -> float | None:
 
 
 def is_news(*, alert: Alert, at: datetime) -> bool:
-    """Return whether a search of images of the pass at a time detected an alert, or reported new figures of it."""
+    """Return whether a search of the pass at a time detected an alert, or led to a report of new figures."""
     runs = Run.objects.filter(pair__secondary__acquired_at__range=(at - SAME_PASS, at + SAME_PASS)).values("pk")
     shown, reported = Q(detections__scan__prediction__run__in=runs), Q(transitions__update__run_number__in=runs)
     return Alert.objects.filter(shown | reported, pk=alert.pk).exists()

@@ -1,4 +1,4 @@
-"""Alerts from living series: ground that leaves its forecast is reported before a release shows it, provisionally."""
+"""Provisional alerts from living series: ground that leaves its forecast is reported before a release shows it."""
 
 import json
 from datetime import date
@@ -29,7 +29,7 @@ from ml.models import LivingDate, LivingSeries, Prediction
 
 
 def dates_unfollowed() -> QuerySet[LivingDate]:
-    """Return passes whose places have not become alerts, in their order."""
+    """Return passes whose places have not been turned into alerts yet, the earliest first."""
     return LivingDate.objects.filter(followed_at=None).select_related("series__product").order_by("day", "pk")
 
 
@@ -42,14 +42,14 @@ def date_follow(*, row: LivingDate) -> None:
 
 
 def alerts_superseded() -> QuerySet[Alert]:
-    """Return alerts whose provisional values a release has replaced that has been searched."""
+    """Return alerts whose provisional values were replaced by a release that has been searched."""
     searched = Prediction.objects.filter(scan__isnull=False).values("run__product")
     replaced = LivingSeries.objects.filter(replaced_by__in=searched)
     return Alert.objects.filter(passes__series__in=list(replaced.values_list("pk", flat=True)))
 
 
 def alert_release(*, alert: Alert) -> None:
-    """Let the release decide about an alert: one that it does not show, and nothing else did, is finished."""
+    """Drop what new passes showed of an alert; finish the alert if only they showed it and the release does not."""
     with hold_lock(Lock.ALERTS):
         alert.refresh_from_db()
         seen = passes.passes_of(alert)

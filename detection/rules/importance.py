@@ -11,7 +11,7 @@ a place stands.
 | exposure | 1 anything, 2 much on it | `severity.exposure_points`; what is not known adds nothing |
 | kind | 1 landslide, surge; −1 changed surface | the former may turn sudden; the latter may be building work |
 | judgement | the steps that are missing to the severity that a person gave | |
-| passes | −13 if it rests on provisional values of new passes alone | after everything that a release shows |
+| passes | −13 if it rests on provisional values of new passes alone | after everything that moves in a release |
 | standing | −20 if no part moves by its standard deviation; −40 at rest or finished | last in every list |
 
 Only the queue adds time: a step for every 30 days without a look, two at most. So a case that waits moves up, but an
@@ -50,7 +50,7 @@ SURE_SIGMAS, ONE_VIEW_SIGMAS = 1.0, 2.0
 RECENT = timedelta(days=3 * 365)
 FASTER, SLOWER = 1.0, -0.5
 NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other terms together.
-PROVISIONAL = -13.0  # after every place that moves in a release, which has at least -1.5, and before the still ones
+PROVISIONAL = -13.0  # It sorts below all motion in releases (at least -1.5) and above ground without motion.
 MIN_MOVING = -14.5  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
 BELOW = 0.001  # A grade ends by so many steps below the next one.

@@ -12,7 +12,7 @@ class Passes(NamedTuple):
 
     Attributes:
         series: Number of the `ml.models.LivingSeries`.
-        since: Last day on which the ground still moved as the release has it.
+        since: Last day on which the ground still moved at the rate of the release.
         until: Last pass that shows it.
         before_mm_yr: Rate of the release.
         now_mm_yr, sigma_mm_yr: Rate since, and its standard deviation.
@@ -50,7 +50,7 @@ def from_json(stored: Mapping[str, Any]) -> Passes:
 
 
 def differs(before: Passes | None, now: Passes) -> bool:
-    """Return whether the bend is to be reported: a new one, or a rate that left the uncertainty of the reported one."""
+    """Return whether to report a bend: it is new, or its rate lies outside the uncertainty of the one before."""
     if before is None or before.series != now.series:
         return True
     return abs(now.now_mm_yr - before.now_mm_yr) > STILL_SIGMAS * before.sigma_mm_yr

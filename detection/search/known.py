@@ -16,7 +16,7 @@ from ml.models import ModelVersion, Prediction
 from ml.rasters.windows import Window
 from ml.runs.stored import RasterWindows, opened_prediction
 
-MIN_KNOWN = 0.5  # A pair in which less of an alert's cells is known does not show its ground.
+MIN_KNOWN = 0.5  # A pair with values in a smaller share of an alert's cells does not show its ground.
 BANDS = {ModelVersion.Task.COHERENCE_CHANGE: "change_sigma", ModelVersion.Task.OFFSETS: "dx_px"}
 
 
@@ -28,7 +28,7 @@ def known_share(*, prediction: Prediction, area: MultiPolygon) -> float:
 
 
 def cells_in(*, prediction: Prediction, area: MultiPolygon, bands: Sequence[str]) -> NDArray[np.float32]:
-    """Return bands of a pair's result in an area's cells, (bands, cells), NaN unknown; no cells if it lies outside."""
+    """Return bands of a pair's result in an area's cells, (bands, cells), NaN unknown; no cells for an area outside."""
     with opened_prediction(prediction) as raster:
         on_map = project_geometry(from_wkb(bytes(area.wkb)), 4326, raster.epsg)
         part = _window_around(on_map, raster)

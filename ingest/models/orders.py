@@ -7,7 +7,7 @@ from ingest.models.jobs import CAUSES, SceneDownload
 
 
 class StandingOrder(models.Model):
-    """Ground of which every new pass is processed: by a processor for credits, or by whoever publishes products."""
+    """Area whose new passes are processed: by a processor, for credits, or freely by whoever publishes the products."""
 
     class Processor(models.TextChoices):
         BURST = "INSAR_ISCE_BURST", "HyP3, one burst"
@@ -16,7 +16,7 @@ class StandingOrder(models.Model):
         NISAR = "NISAR", "NISAR GUNW"
         DISP = "DISP", "OPERA DISP-S1"
 
-    PAID = (Processor.BURST, Processor.MULTI_BURST)  # The products of the others appear by themselves.
+    PAID = (Processor.BURST, Processor.MULTI_BURST)  # The others publish their products without being asked.
 
     name = models.CharField(max_length=120)
     region = models.CharField(max_length=200, blank=True, help_text="administrative region that the outline is of")
@@ -40,7 +40,7 @@ class StandingOrder(models.Model):
 
 
 class EventOrder(models.Model):
-    """Moment, such as that of an earthquake, that pairs of images of an area have to span."""
+    """Order for pairs of images of an area that span a moment, such as that of an earthquake."""
 
     area = models.MultiPolygonField(srid=4326)
     spans = models.DateTimeField()
@@ -56,7 +56,7 @@ class EventOrder(models.Model):
 
 
 class PairOrder(models.Model):
-    """Two passes over a burst (or several) that a processor makes an interferogram of, until its files are loaded."""
+    """Order for an interferogram of one or several bursts from two passes, followed until its files are loaded."""
 
     class State(models.TextChoices):
         WANTED = "wanted", "waiting to be ordered"
@@ -103,17 +103,17 @@ class PairOrder(models.Model):
 
     @property
     def processor(self) -> str:
-        """Kind of its jobs, whatever its standing order is changed to."""
+        """Return the processor of the pair's jobs, which stays the same if the standing order changes."""
         return self.key.partition("-")[0]
 
     @property
     def job_name(self) -> str:
-        """Name of the job at the processor, the same whoever orders it and however often it is tried."""
+        """Return the name of the job at the processor, the same for every worker and every attempt."""
         return f"{self.key}-{self.number}"
 
 
 class Charge(models.Model):
-    """Credits of one job, from before it is submitted. A job that was perhaps submitted counts, too."""
+    """Credits of one job, stored before its submission, so that a job that was perhaps submitted counts, too."""
 
     standing_order = models.ForeignKey(StandingOrder, models.PROTECT, related_name="charges")
     job_name = models.CharField(max_length=100, unique=True)

@@ -48,9 +48,9 @@ def products_load(
 ) -> list[Product]:
     """Load a file or folder, each component as one product; return the products.
 
-    expect is called first with the approximate number of points, progress with the number in each batch. fields: of the
-    file, where it is open already. Raises InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has
-    changed.
+    expect is called first with the approximate number of points, progress with the number in each batch. fields: what
+    `fields_open` returned, if it was called before. Raises InputError (AlreadyLoaded for the same content) or DiskFull;
+    then nothing has changed.
     """
     fields = fields or fields_open(path=path, submission=submission)
     if not all(field.header.dates for field in fields):

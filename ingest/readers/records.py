@@ -222,7 +222,7 @@ class VelocityField:
     expected_points: approximate number of rows, for a progress bar; None: not known beforehand.
     read_ahead: whether another thread may read the batches; False if they come from the database that they go to.
     changes: what the gate changed, a sentence each; complete after the batches were read.
-    interferograms: the pairs that the points are made of, where a product is a stack of them.
+    interferograms: the pairs of a product that is a stack of them; None for other products.
     """
 
     header: FieldHeader
@@ -236,7 +236,10 @@ class VelocityField:
 
 
 class PairPart(NamedTuple):
-    """Rows of an interferogram. change_mm, (rows, cols): later less earlier date, positive toward the satellite."""
+    """Rows of an interferogram, from `row` on.
+
+    change_mm, coherence: (rows, cols); a change from the earlier to the later date is positive toward the satellite.
+    """
 
     row: int
     change_mm: Float32
@@ -245,7 +248,7 @@ class PairPart(NamedTuple):
 
 @dataclass(frozen=True)
 class Interferograms:
-    """The single pairs of a product, on one grid. days: earlier and later day of each; parts: number -> its rows."""
+    """The pairs of a product, on one grid. days: earlier and later day of each; parts: yields the rows of a pair."""
 
     grid: PixelGrid
     days: tuple[tuple[date, date], ...]

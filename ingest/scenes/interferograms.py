@@ -37,7 +37,7 @@ def releases_to_continue(*, place: Q, simulated: bool) -> QuerySet[Product]:
 
 
 def same_view(*, track: int | None, direction: str) -> Q:
-    """Return the condition for rows of a track; without its number, of its direction, which must be known."""
+    """Return the condition for rows of a track; without a number, for rows of a direction, which must be known."""
     if track is None:
         return Q(direction=direction) & ~Q(direction="")
     return Q(track=track) & (Q(direction=direction) | Q(direction="") if direction else Q())

@@ -1,4 +1,4 @@
-"""The next passes over a place, from the images there that archives have published, loaded or not."""
+"""The next passes over a place, predicted from images that archives have published, loaded or not."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, time
@@ -13,15 +13,18 @@ from ingest.products.selectors import last_date
 from ingest.scenes.next_pass import CYCLE, LIKELY, LOOKED_BACK, expected_passes
 
 PAST = (LOOKED_BACK + 1) * CYCLE  # Older passes say nothing of the next one.
-MAX_PASSES = 5000  # Images of one pass count once a minute; a large country has 1,000 in the time looked back on.
+MAX_PASSES = 5000  # Images of one minute count once; a large country has 1,000 such minutes in PAST.
 MAX_FIELDS = 50
-NISAR = "NISAR"  # Its tracks have numbers of their own.
-NOON = time(12, tzinfo=UTC)  # stands for a time of day that is not known
+NISAR = "NISAR"  # NISAR numbers its tracks independently of Sentinel-1.
+NOON = time(12, tzinfo=UTC)  # This stands for an unknown time of day.
 Pass = tuple[datetime, int, str, str]  # time, track, direction, platform
 
 
 class Look(NamedTuple):
-    """Expected pass. platform: of its last image; probability: that an image is taken, 0–1; has_time: or noon UTC."""
+    """Expected pass. has_time: False where only the day is known, and `at` is its noon, UTC.
+
+    platform, last_at: of the last image of this orbit; probability: that an image is taken, 0–1.
+    """
 
     at: datetime
     track: int
@@ -38,7 +41,7 @@ class Look(NamedTuple):
 
 
 def looks_at(*, area: GEOSGeometry, after: datetime) -> list[Look]:
-    """Return the next look of every orbit used lately over an area (EPSG:4326); by days where no image is known."""
+    """Return the next pass of each orbit in use over an area (EPSG:4326), only to the day where no image is known."""
     images = _seen(SceneDownload.objects.all(), area, after).union(_seen(Scene.objects.all(), area, after))
     known: list[Pass] = list(images[:MAX_PASSES])
     tracks: dict[tuple[int, bool], list[Pass]] = defaultdict(list)

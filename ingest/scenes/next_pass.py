@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 CYCLE = timedelta(days=12)  # of Sentinel-1 and NISAR
 SAME_PASS = timedelta(hours=1)  # Passes whose place in the cycle differs by less are the same orbit.
-PUBLISHED_WITHIN = timedelta(days=2)  # Before, it says nothing that no image of a pass is there yet.
+PUBLISHED_WITHIN = timedelta(days=2)  # A pass without an image counts as unused only after this.
 LOOKED_BACK = 6  # last cycles that show whether an orbit is used
 LIKELY = 0.5
 MAX_CYCLES = 30  # ahead in which a pass is looked for

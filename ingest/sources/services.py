@@ -60,7 +60,7 @@ def scenes_search(
 ) -> Search:
     """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError.
 
-    products: of ASF, in place of ACQUIRE_PRODUCT.
+    products: products of ASF to search for, in place of ACQUIRE_PRODUCT.
     """
     end = timezone.now()
     wanted: dict[str, Any] = {"source": source, "start": end - timedelta(days=days), "end": end, "most": MAX_FOUND}

@@ -27,7 +27,7 @@ from ml.runs.living import living_extend
 POINTS, DATES = 10**6, 120
 REACH, TRACK = 3, 999
 GRID = PixelGrid(32632, Affine(80, 0, 270_000, 0, -80, 5_820_000), 2_900, 2_900)  # around the towns, like a HyP3 scene
-# ru_maxrss would not do: a child inherits the peak of the process that it was forked from
+# VmHWM is read, because a child inherits ru_maxrss from the process that it was forked from.
 _EXTEND_AND_PRINT_PEAK = """
 import re, sys
 import django
@@ -40,7 +40,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 
 
 def run(points: int = POINTS, rounds: int = 5) -> dict[str, Any]:
-    """Measure the beginning, each new date, and the peak of memory of both."""
+    """Measure the time of each new date, and the peak of memory with the first date and with a later one."""
     product = load_towns(points=points, n_dates=DATES, track=TRACK)
     product.direction = "ascending"
     product.save()
@@ -107,7 +107,7 @@ def _store(rng: np.random.Generator, earlier: date, later: date) -> None:
 
 
 def _peak_mb(product: Product) -> float:
-    """Prolong the series in a process of its own; return its peak of memory."""
+    """Prolong the series in a process of its own; return the peak of its memory, MB."""
     command = [sys.executable, "-c", _EXTEND_AND_PRINT_PEAK, str(product.pk)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 

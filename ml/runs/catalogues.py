@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from ingest.sources.client.quakes import CatalogueEvent, Reports  # an HTTP client
 
 Watched = Callable[[MultiPolygon], bool]
-# Two catalogues report the same earthquake if they differ by no more.
+# Two reports of the same earthquake differ by no more.
 MAX_APART, MAX_APART_KM, MAX_MAGNITUDES = timedelta(seconds=60), 100.0, 1.0
-MAX_AHEAD, MAX_LATITUDE = timedelta(minutes=10), 85.0  # Clocks differ. Satellites see no ground beyond.
+MAX_AHEAD, MAX_LATITUDE = timedelta(minutes=10), 85.0  # Clocks differ. No satellite images ground at higher latitudes.
 
 
 def reports_take(*, reports: Reports, is_watched: Watched) -> list[GroundEvent]:
     """Take new events that probably moved watched ground, revise those that are known; return the new ones.
 
-    The place and the figures of an event are those of its first catalogue, until this one withdraws it; its time stays
-    that of the first report, which later ones change by seconds. One that every catalogue has withdrawn is withdrawn.
+    An event has the place and the figures of its first catalogue until that one withdraws it. Its time stays that of
+    the first report, because later ones differ by seconds. It is withdrawn once every catalogue has withdrawn it.
     """
     source, now = reports.source, timezone.now()
     recent = GroundEvent.objects.filter(created_at__gte=now - MAX_WAIT).exclude(reports={})
@@ -54,7 +54,7 @@ def reports_take(*, reports: Reports, is_watched: Watched) -> list[GroundEvent]:
 
 
 def _reach_km(found: CatalogueEvent | GroundEvent) -> float | None:
-    """Return how far motion is expected; None if none can be measured."""
+    """Return the distance within which motion is expected, km; None if none can be measured."""
     if found.magnitude is None or found.depth_km is None:
         return ERUPTION_KM
     return reach.radius_km if (reach := quake_reach(found.magnitude, found.depth_km)) else None
@@ -75,7 +75,7 @@ def _same(found: CatalogueEvent) -> GroundEvent | None:
 
 
 def _new(found: CatalogueEvent, radius_km: float, is_watched: Watched) -> GroundEvent | None:
-    """Return a new event without its figures; None if it is of no ground that is watched."""
+    """Return a new event without its figures; None if its area is not watched."""
     event = GroundEvent(kind=found.kind, reported_by=found.source, radius_km=radius_km)
     event.happened_at = event.over_at = found.happened_at
     event.position = Point(*found.position, srid=4326)
@@ -101,7 +101,7 @@ def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) 
 
 
 def _withdraw(event: GroundEvent, source: str) -> None:
-    """Note that a catalogue has taken its report back; the figures are then those of another one, once it revises."""
+    """Note that a catalogue has withdrawn its report; the next report of another one brings new figures."""
     event.reports[source]["withdrawn"] = True
     if others := [name for name, report in event.reports.items() if not report["withdrawn"]]:
         event.reported_by = others[0] if event.reported_by == source else event.reported_by
@@ -116,7 +116,7 @@ def events_reported() -> QuerySet[GroundEvent]:
 
 
 def events_awaiting() -> list[GroundEvent]:
-    """Return events of catalogues of which no image from afterwards is known."""
+    """Return events of catalogues of which there is no image from after them yet."""
     return [event for event in events_reported() if images_around(event=event)[1] is None]
 
 

@@ -15,13 +15,13 @@ import math
 from typing import NamedTuple
 
 MIN_MOTION_MM = 10.0  # in the line of sight of an interferogram
-MIN_OFFSETS_M = 0.5  # between two images, in amplitude
+MIN_OFFSETS_M = 0.5  # Offsets between two amplitude images show no smaller motion.
 TROPOSPHERE_MM = 2.5  # per square root of km
 POINT_SOURCE = 0.24
 LINE_OF_SIGHT = 0.8  # share of vertical motion that a satellite sees at an incidence of 37°
 CRUST_KM = 40.0
-RIGIDITY_PA = (30e9, 70e9)  # of the crust, and below
-SIN_DIP = 0.87  # of a fault that dips by 60°
+RIGIDITY_PA = (30e9, 70e9)  # in the crust, and below it
+SIN_DIP = 0.87  # sine of 60°, a usual dip of a fault
 ERUPTION_KM = 15.0  # Motion at volcanoes seldom reaches farther: Ebmeier et al. 2018, doi:10.1186/s13617-018-0071-3.
 MAX_RADIUS_KM = 300
 
@@ -37,7 +37,7 @@ def quake_reach(magnitude: float, depth_km: float) -> Reach | None:
     """Return the motion expected of an earthquake (moment magnitude); None if it probably cannot be measured."""
     length_km, width_km = 10 ** (-2.44 + 0.59 * magnitude), 10 ** (-1.01 + 0.32 * magnitude)
     slip_m: float = 10 ** (-4.80 + 0.69 * magnitude)
-    source_km = max(depth_km, SIN_DIP * width_km / 2)  # A rupture whose middle is higher would leave the ground.
+    source_km = max(depth_km, SIN_DIP * width_km / 2)  # The top of a shallower rupture would lie above the ground.
     potency_m3 = 10 ** (1.5 * magnitude + 9.05) / RIGIDITY_PA[source_km > CRUST_KM]
 
     def is_measurable(away_km: float) -> bool:

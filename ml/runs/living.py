@@ -45,10 +45,10 @@ from ml.rasters.areas import to_geographic
 from ml.runs.provisional import provisional_values
 
 CHUNK = 1024  # points
-COMPLETE = 3  # interferograms of a pass after which no more are awaited
-AWAITED = timedelta(hours=6)  # for others of the same pass
-RESOLUTION_CELL_M2 = 5.0 * 20.0  # of Sentinel-1 in its usual mode, ground range and azimuth (ESA)
-MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # the latter where a file states none
+COMPLETE = 3  # A pass with interferograms from so many earlier dates awaits no more.
+AWAITED = timedelta(hours=6)  # An incomplete pass is taken so long after its newest interferogram.
+RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
+MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file states none.
 STRIP_ROWS = 1024
 MAX_COMPARED = 20_000  # points
 NEAR_M = 25.0  # A point of the next release within this distance is the same one.
@@ -112,7 +112,7 @@ def living_replace(*, series: LivingSeries) -> None:
 
 
 def _forget_covered(product: Product) -> None:
-    """Delete the interferograms of a release's ground whose days every current release there covers."""
+    """Delete the interferograms over a release whose later day every current release there covers."""
     view = same_view(track=product.track, direction=product.direction)
     rows = Interferogram.objects.filter(view, simulated=product.simulated, footprint__intersects=product.footprint)
     releases = list(releases_to_continue(place=view, simulated=product.simulated).only("dates", "footprint"))
@@ -166,7 +166,7 @@ def _begin(product: Product) -> tuple[Kept, LivingSeries]:
 
 
 def _chunks_make(series: LivingSeries) -> NDArray[np.int32]:
-    """Store the chunks of points; return the numbers of the points (in the order of their ids) in stored order.
+    """Store the chunks of points; return, in stored order, the number of each point in the order of ids, (points,).
 
     Neighbours are stored together: PostGIS sorts points along a Hilbert curve.
     """
@@ -224,7 +224,7 @@ def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int) -> tuple[
         undone=new.undone,
         places=places,
     )
-    known = kept.order if row.n_known else kept.order[:0]  # Nothing is stored of a pass beside the points.
+    known = kept.order if row.n_known else kept.order[:0]  # A pass that misses all points stores no values.
     stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
     LivingValues.objects.bulk_create(
         (
@@ -271,7 +271,7 @@ def _changes(pairs: Sequence[Interferogram], ground: Ground, epsg: int) -> list[
 
 
 def _at_points(pair: Interferogram, ground: Ground, epsg: int) -> tuple[Float32, Float32]:
-    """Return the change at points, (points,), mm, and its standard deviation by decorrelation."""
+    """Return the change at points, (points,), mm, NaN outside, and its standard deviation by decorrelation, mm."""
     change, coherence = np.full((2, ground.x_m.size), np.nan, dtype=np.float32)
     with stored_tiff(pair.raster) as raster:
         own = raster.crs.to_epsg()
@@ -292,7 +292,7 @@ def _at_points(pair: Interferogram, ground: Ground, epsg: int) -> tuple[Float32,
 
 
 def _decorrelation_mm(pair: Interferogram, coherence: Float32) -> Float32:
-    """Return the standard deviation of the phase as motion, (points,), mm: the bound of Rodriguez and Martin 1992."""
+    """Return the standard deviation of motion from coherence, (points,), mm: the bound of Rodriguez and Martin 1992."""
     looks = max(1.0, (pair.posting_m or 0.0) ** 2 / RESOLUTION_CELL_M2)
     known = np.clip(np.nan_to_num(coherence, nan=USUAL_COHERENCE), MIN_COHERENCE, 0.999)
     radians = np.sqrt((1 - known**2) / (2 * looks)) / known
@@ -302,7 +302,7 @@ def _decorrelation_mm(pair: Interferogram, coherence: Float32) -> Float32:
 def _difference(series: LivingSeries, newer: Product) -> dict[str, float] | None:
     """Compare provisional values with the release that covers their days; None where the two have nothing in common.
 
-    Both are aligned on the last dates of the older release, point by point.
+    Both are aligned on the last dates of the older release, point by point. within_mm: 68 in 100 differ by no more.
     """
     older, days = series.product, [row.day for row in series.dates.all() if row.day <= newer.dates[-1]]
     if not days or older.points_deleted_at or newer.points_deleted_at or not newer.has_series:

@@ -14,7 +14,7 @@ from ingest.products.partitions import POINTS
 from ingest.readers.records import Float32
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 
-MAX_AVERAGED = 4000  # points, as of the release's mean
+MAX_AVERAGED = 4000  # points; as many as `area_series` averages
 
 
 class Provisional(NamedTuple):
@@ -34,7 +34,7 @@ class Provisional(NamedTuple):
 
 
 class ProvisionalMean(NamedTuple):
-    """Mean over points, (dates,), mm, and the usual standard deviation of a point: neighbours share most errors."""
+    """Mean over points, (dates,), mm. sigma_mm: the median of one point, because neighbours share most errors."""
 
     released: date
     dates: list[date]

@@ -213,7 +213,7 @@ def batches(stack: Stack, grid: PixelGrid) -> Iterator[records.PointBatch]:
 
 
 def interferograms(stack: Stack, grid: PixelGrid) -> records.Interferograms:
-    """Return the pairs of a stack one by one."""
+    """Return the pairs of a stack, each of which can be read alone."""
     return records.Interferograms(grid, days_of(stack), stack.wavelength_m, partial(pair_parts, stack, grid))
 
 

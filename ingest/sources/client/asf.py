@@ -30,7 +30,7 @@ PRODUCTS: dict[str, dict[str, object]] = {
 }
 SUFFIXES = {"GRD": ".zip", "ARIA": ".nc", "NISAR": ".h5", "DISP": ".nc"}
 BURSTS: dict[str, object] = {"dataset": ["SLC-BURST"], "beamMode": ["IW"]}
-# The form that HyP3 demands of a granule's name: relative burst, swath, start, polarisation, last digits of its image.
+# HyP3 demands granule names of this form: relative burst, swath, start, polarisation, last digits of the image's name.
 BURST_NAME = re.compile(r"S1_(\d{6})_(IW\d)_(\d{8}T\d{6})_([VH]{2})_[\dA-F]{4}-BURST")
 MAX_BURSTS = 5000
 

@@ -19,7 +19,7 @@ from ingest.sources.client.scene import CatalogueScene, exact_bytes, moment_of, 
 
 SOURCE = "hyp3"
 BURST, MULTI_BURST = "INSAR_ISCE_BURST", "INSAR_ISCE_MULTI_BURST"
-TIMEOUT_SECONDS = (15.0, 60.0)  # for connecting and between two bytes
+TIMEOUT_SECONDS = (15.0, 60.0)  # The times are for connecting and between two bytes.
 MAX_REQUESTS = 200  # A list of jobs comes in pages, each with the address of the next.
 MAX_FILES = 20
 MAX_CREDITS = 1e6
@@ -48,8 +48,8 @@ class Processor:
             import hyp3_sdk
         except ImportError as fault:
             raise NotInstalled("Orders need the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
-        # The library signs in by an unguarded session of its own unless it gets a token. An empty one keeps it from
-        # that, and our session, which adds the credentials of each host itself, replaces its session.
+        # Without a token the library signs in by a session of its own, which is not guarded. An empty token prevents
+        # this sign-in. Our session, which adds the credentials of each host, then replaces the library's session.
         self._hyp3 = hyp3_sdk.HyP3(url, token="")
         self._hyp3.session = guard(_Session(if_denied), allowed, credentials, answers=True)
         if sign_in_url:
@@ -127,14 +127,14 @@ class _Session(requests.Session):
 
 
 def _credits(value: Any) -> float:
-    """Return credits as a number. Raises ValueError for what is none, so that no budget is computed with it."""
+    """Return credits as a number. Raises ValueError for anything else, so that no budget is computed with it."""
     if isinstance(value, bool) or not 0 <= value <= MAX_CREDITS:
         raise ValueError("no credits")
     return float(value)
 
 
 def _job(job: Any) -> Job:
-    """Return a job from the library's. Raises ValueError and the like for what is none."""
+    """Convert a job of the library. Raises ValueError and the like if the job lacks what we need."""
     job_id = str(job.job_id)[:80]
     files = tuple(
         CatalogueScene(

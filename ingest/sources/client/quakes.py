@@ -23,10 +23,10 @@ from core.http.faults import SearchFailed, understood
 from core.http.transport import guard
 
 EARTHQUAKE, ERUPTION = "earthquake", "eruption"
-TIMEOUT_SECONDS = (10.0, 30.0)  # for connecting and between two bytes
+TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
 MAX_BYTES = 8 * 2**20
 MAX_EVENTS = 5000
-MAX_STALE = timedelta(hours=3)  # A summary that was made longer ago is no longer kept up.
+MAX_STALE = timedelta(hours=3)  # An older summary is no longer updated by its catalogue.
 MAX_NAME, MAX_ID, MAX_URL = 120, 80, 300
 QUAKES = ("earthquake", "ke", "se")  # The last two are those of the EMSC: known and suspected.
 DEFAULT_DEPTH_KM = 10.0  # Catalogues assume this where they could not find the depth.
@@ -60,7 +60,7 @@ class Reports(NamedTuple):
 
 
 def fetch(*, url: str, allowed: AllowList, now: datetime) -> Reports:
-    """Return what a catalogue reports. Raises SourceError, also for an answer that has not been kept up."""
+    """Return what a catalogue reports. Raises SourceError, also for a summary older than MAX_STALE."""
     allowed.check(url)
     host = urlsplit(url).netloc
     with guard(requests.Session(), allowed, answers=True) as session:
@@ -119,7 +119,7 @@ def _quake(feature: dict[str, Any], url: str) -> CatalogueEvent | None:
 
 
 def _notices(content: bytes, url: str, now: datetime) -> tuple[list[CatalogueEvent], list[str]]:
-    """Return the grave notices about volcanoes in an XML, each by the id of its first notice, and the cancelled ids."""
+    """Return the grave notices about volcanoes in CAP, each with the id of its first notice, and the cancelled ids."""
     events, cancelled = [], []
     for alert in list(fromstring(content).iter(f"{CAP}alert"))[:MAX_EVENTS]:
         if _text(alert, "status") != "Actual":

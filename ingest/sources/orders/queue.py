@@ -17,12 +17,12 @@ LEASE = Lease(
     running=State.ORDERING,
     failed=State.FAILED,
     cancelled=State.CANCELLED,
-    duration=timedelta(minutes=5),  # longer than the few requests of one order
+    duration=timedelta(minutes=5),  # The few requests of one order take less.
 )
 
 
 def orders_paid() -> QuerySet[StandingOrder]:
-    """Return the orders that may order something: on, of a processor, with a budget."""
+    """Return the standing orders that may spend credits: switched on, of a paid processor, with a budget."""
     return StandingOrder.objects.filter(is_on=True, processor__in=StandingOrder.PAID, credits_a_month__gt=0)
 
 
@@ -46,7 +46,7 @@ def credits_left(*, order: StandingOrder, besides: str = "") -> float:
 
 
 def pairs_retry(*, pairs: QuerySet[PairOrder]) -> int:
-    """Take up pairs that failed, expired, were cancelled or are delayed; return their number.
+    """Try pairs again that failed, expired, were cancelled or are delayed; return their number.
 
     What the processor still has is fetched again for nothing. Otherwise a new job is ordered, which costs again.
     """
@@ -60,6 +60,6 @@ def pairs_retry(*, pairs: QuerySet[PairOrder]) -> int:
 
 
 def pairs_cancel(*, pairs: QuerySet[PairOrder], by: str) -> int:
-    """Cancel pairs that are not ordered yet; return their number. What is ordered is paid, and is fetched."""
+    """Cancel pairs that are not ordered yet; return their number. An ordered pair is paid for, and is still fetched."""
     pairs.filter(state=State.OVER_BUDGET).update(state=State.WANTED)
     return LEASE.cancel(pairs.filter(state=State.WANTED), by=by, finished_at=timezone.now())

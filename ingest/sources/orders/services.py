@@ -60,7 +60,7 @@ class Pass(NamedTuple):
 
 
 def pairs_order(*, area: BaseGeometry | GEOSGeometry, spans: datetime, purpose: str, priority: int) -> int:
-    """Order the pairs of images of an area that span a moment before all others; return how many are on order.
+    """Order, before all others, the pairs of images of an area that span a moment; return how many the order has.
 
     The standing orders whose ground intersects the area pay. The order is kept until the passes after the moment have
     appeared, so that one call is enough; the same order again changes nothing.
@@ -101,7 +101,7 @@ def orders_advance() -> None:
 
 
 def passes_look() -> None:
-    """Search the catalogue for each order and event that is due, and want the pairs and products found."""
+    """Search the catalogue for each order and event that is due, and queue the pairs and products found."""
     now = timezone.now()
     costly = Q(processor__in=StandingOrder.PAID, credits_a_month=0)
     orders = StandingOrder.objects.filter(_searched_before(now - SEARCH_EVERY), is_on=True).exclude(costly)
@@ -143,7 +143,7 @@ def _order_look(order: StandingOrder) -> None:
 
 
 def _event_look(event: EventOrder) -> None:
-    """Want the last pass before the moment with the first one after it, of every piece of ground in the area."""
+    """Queue one pair for each piece of the area: the last pass before the moment and the first one after it."""
     area, now = from_wkb(bytes(event.area.wkb)), timezone.now()
     paying = orders_paid().filter(outline__intersects=event.area)
     payers = sorted(paying, key=lambda order: -credits_left(order=order))
@@ -192,7 +192,7 @@ def _pair(order: StandingOrder, first: Pass, later: Pass, event: EventOrder | No
 
 
 def _want(order: StandingOrder, pairs: Iterable[PairOrder], event: EventOrder | None = None) -> None:
-    """Keep the pairs that are new and not too far apart; pay for those that wait because another order cannot."""
+    """Queue the new pairs up to MAX_BASELINE; take over those that wait because another order cannot pay."""
     usable = [pair for pair in pairs if pair.reference and pair.secondary_at - pair.reference_at <= MAX_BASELINE]
     PairOrder.objects.bulk_create(usable, ignore_conflicts=True)
     same = PairOrder.objects.filter(key__in=[pair.key for pair in usable])
@@ -203,7 +203,7 @@ def _want(order: StandingOrder, pairs: Iterable[PairOrder], event: EventOrder | 
 
 
 def jobs_poll(processor: hyp3.Processor) -> None:
-    """Ask for the state of the jobs that were ordered, and want the files of those that are done."""
+    """Ask for the state of the jobs that were ordered, and queue the files of those that are done."""
     pairs, now = PairOrder.objects.filter(state__in=PairOrder.AT_PROCESSOR).order_by("ordered_at"), timezone.now()
     if (oldest := pairs.first()) is None:
         return

@@ -23,8 +23,8 @@ MIN_POINTS = 8  # of a cluster
 GROUND_CELLS = 5  # along each side of the squares of which 3 by 3 show what the ground around has in common
 MIN_DATES = 4
 MIN_CLUSTERS = 20  # Fewer do not show the noise of a pass.
-MIN_KNOWN = 0.5  # share of the passes that must have measured a cluster
-MIN_SCORE = 5.0  # standard deviations of a bend that is reported
+MIN_KNOWN = 0.5  # A cluster is tested if more than this share of the passes measured it.
+MIN_SCORE = 5.0  # A bend is reported from so many standard deviations on.
 MIN_NOISE_MM = 0.2
 SEAM_MM = 30.0  # prior standard deviation of what all new dates inherit from the delay of the release's last dates
 CLIP = 2.5  # Deviations beyond so many standard deviations of their date are clipped to it.
@@ -42,8 +42,8 @@ class Bends(NamedTuple):
     """Likeliest bend of each cluster, (clusters,).
 
     Attributes:
-        score: Standard deviations, positive toward the satellite; where they suffice for a report, the least of all
-            fits that leave out one date: no single date, with a cycle lost in unwrapping, is taken for motion.
+        score: Standard deviations, positive toward the satellite; from MIN_SCORE on, the smallest of the fits without
+            one of the dates, so that one date with an unwrapping error is not taken for motion.
         since: Index of the date after which the ground leaves its forecast, -1 for the last of the release.
         change_mm_yr: Change of the rate.
         sigma_mm_yr: Its standard deviation.
@@ -65,7 +65,7 @@ def clusters_of(ground: Ground) -> Clusters:
 def cluster_deviations(clusters: Clusters, deviation_mm: Float32) -> Float64:
     """Return the median deviation of each cluster on one date less that of the ground around, (clusters,), mm.
 
-    The ground around is the median of all cells with points. Clusters alone would compare a village with itself.
+    The ground around is the median of all cells with points. Among clusters, a village would be compared with itself.
     """
     cells = clusters.cells
     medians = median_by_cell(cells, clusters.own, deviation_mm).ravel()
@@ -113,7 +113,7 @@ def _bends(released: date, dates: Sequence[date], deviation_mm: Float64) -> Bend
     sure = np.flatnonzero(score >= MIN_SCORE)
     for left_out in range(len(dates)):
         kept = np.delete(np.arange(len(dates)), left_out)
-        shown = slice(-1 if left_out == kept.size else None)  # Only the last date shows the last curve.
+        shown = slice(-1 if left_out == kept.size else None)  # The last curve is zero without the last date.
         again, its_power = _fit(curves[kept, shown], covariance[np.ix_(kept, kept)], deviation[np.ix_(sure, kept)])
         without = (again * np.sqrt(its_power) / excess[shown] * sign[sure, None]).max(axis=1)
         score[sure] = np.minimum(score[sure], np.maximum(without, 0))
@@ -127,7 +127,7 @@ def _fit(curves: Float64, covariance: Float64, deviation_mm: Float64) -> tuple[F
     Args:
         curves: (dates, curves), years since the bend.
         covariance: (dates, dates), mm², of the noise.
-        deviation_mm: (clusters, dates).
+        deviation_mm: (clusters, dates), mm.
 
     Returns:
         The changes of rate, (clusters, curves), mm/yr, and the inverse of their variances, (curves,).

@@ -25,7 +25,7 @@ from ml.deformation.living.forecast import Forecast, forecast
 from ml.deformation.living.screening import Ground, aligned, screen
 from ml.deformation.series.regression import DAYS_PER_YEAR, Float32
 
-MAX_SAMPLED = 20_000  # points of a release that are enough to learn its drift from
+MAX_SAMPLED = 20_000  # So many points of a release are enough to learn its drift.
 ACTIVE_DATES = 5  # kept in the state: interferograms reach back so many dates at most
 ANCHOR_FADES = timedelta(days=90)  # What neighbourhoods deviated at the end of the release fades at this rate.
 MAX_DELAY_MM = 100.0  # prior standard deviation of the seeming position on a new date

@@ -19,9 +19,9 @@ class Kept(NamedTuple):
     """State between two passes.
 
     Attributes:
-        state: Of the inversion.
+        state: State of the inversion.
         days: Provisional days so far.
-        deviation_mm: (clusters, days), of the clusters from their forecast (`ml.deformation.living.changes`).
+        deviation_mm: (clusters, days), mm, by `ml.deformation.living.changes.cluster_deviations`.
         order: (points,), numbers of the points in the order in which values are stored.
     """
 

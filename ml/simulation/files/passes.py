@@ -21,14 +21,14 @@ from ml.simulation.velocity.series import DAYS_PER_YEAR
 from ml.statistics.series import curve_terms, fit_curves
 
 SINKING = next(village for village in VILLAGES if village.name == "Hartsel")
-SINKING_M, SINKING_MM_YR = 300.0, 170.0  # radius at which it sinks by 1/e of that, along the line of sight
+SINKING_M, SINKING_MM_YR = 300.0, 170.0  # The rate along the line of sight falls to 1/e at this radius.
 N_PASSES, REPEAT, REACH = 9, dt.timedelta(days=12), 3
-MIN_DATES = 50  # A release of fewer is one of a test.
+MIN_DATES = 50  # A release with fewer dates belongs to a test.
 PIXEL_M = 80.0
-SIDE_M = (24_000.0, 22_000.0)  # north and east, of the ground from the village to the city
+SIDE_M = (24_000.0, 22_000.0)  # northward and eastward, enough for the village and the city
 BESIDE_M = 6_000.0  # from the village to the northern and western edge
 COHERENCE, NOISE_MM = 0.8, 1.0
-SLOPE_MM, WAVE_MM, WAVE_M = 6.0, 3.0, 12_000.0  # of a date's delay: standard deviations, and the length of its waves
+SLOPE_MM, WAVE_MM, WAVE_M = 6.0, 3.0, 12_000.0  # delay of a date: standard deviations, and wavelength
 
 
 def has_passes(track: TrackPoints) -> bool:

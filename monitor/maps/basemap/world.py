@@ -59,7 +59,7 @@ def world_tile(*, z: int, x: int, y: int) -> bytes:
 
 
 def touches_land(shape: BaseGeometry) -> bool:
-    """Return whether land of the atlas, where islands under about 10 km are missing, touches a shape, degrees."""
+    """Return whether land touches a shape, degrees. The atlas lacks islands under about 10 km."""
     return len(_world().land.query(shape, predicate="intersects")) > 0
 
 

@@ -217,7 +217,7 @@ def archive() -> str:
     " HyP3; else see whether this machine reaches it. What waits is ordered by itself.",
 )
 def orders() -> str:
-    """Check that standing orders can be searched for, ordered and signed in, and that nothing waits for days."""
+    """Check that searches, orders and the sign-in of standing orders work, and that nothing waits for days."""
     now, is_on = timezone.now(), StandingOrder.objects.filter(is_on=True)
     paid = orders_paid()
     if not is_on:

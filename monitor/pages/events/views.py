@@ -48,7 +48,7 @@ from monitor.wording.figures import short
 logger = logging.getLogger(__name__)
 
 MAX_DISTANCE_KM, MIN_DISTANCE_KM = 200.0, 0.5
-MAX_PAIRS, MAX_SENTENCES = 12, 3  # of the pairs nearest to an event; a large earthquake has hundreds
+MAX_PAIRS, MAX_SENTENCES = 12, 3  # Only the nearest pairs are shown; a large earthquake has hundreds.
 MAX_EVENTS = 200
 FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 
@@ -143,7 +143,7 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
 
 
 def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None) -> dict[str, Any]:
-    """Return what the page of an event of catalogues says besides: its figures and what is known of it by now."""
+    """Return what the page of an event of catalogues adds: its figures, and what is known of it by now."""
     reach = quake_reach(event.magnitude, event.depth_km) if event.magnitude and event.depth_km is not None else None
     has_results = any("near" in run for pair in pairs for run in pair["runs"])
     is_little = reach is not None and reach.peak_m < MIN_OFFSETS_M and not has_results

@@ -38,7 +38,7 @@ from monitor.wording.regions import Region
 MAX_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
-VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # of the demo's reader in a single village
+VILLAGE_ADDRESS, VILLAGE_RADIUS_M = "mayor@example.org", 2_000.0  # the demo's reader who watches one village
 HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
 MAX_PAUSE = timedelta(days=2 * 365)

@@ -36,7 +36,7 @@ def watched_areas() -> list[Polygon]:
 
 
 def is_watched(area: MultiPolygon) -> bool:
-    """Return whether an area (EPSG:4326) touches land and ground of which there are data, or which is searched for."""
+    """Return whether an area (EPSG:4326) touches land, and also ground that has data or is searched for images."""
     if not touches_land(from_wkb(bytes(area.wkb))):
         return False
     rows = (Product.objects.current(), Scene.objects.ready())

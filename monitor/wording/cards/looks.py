@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 RECENT = timedelta(days=366)  # Older looks say nothing of the present.
 KEPT_S = 24 * 3600
-FINENESS = 0.005  # of a region's border, as a share of its size
+FINENESS = 0.005  # Borders are simplified within this share of a region's size.
 SURE = 2.0  # A difference of two dates is motion from so many of its standard deviations on.
 Noise = Mapping[int | None, float | None]  # track of a series -> standard deviation of one date, mm
 # Translators: %(when)s is "Tuesday 3 March, 18:05 UTC", %(track)s is "track 37, ascending, Sentinel-1A"
@@ -43,7 +43,7 @@ MAYBE = gettext_lazy("May be seen from space around %(when)s (%(track)s). Not ev
 
 
 class Least(NamedTuple):
-    """Smallest change that a look shows; None: unknown, or nothing of that sort would be seen."""
+    """Smallest change that a pass shows; None if unknown, or if the pass shows no change of this kind."""
 
     motion_m: float | None = None
     surface_m2: float | None = None
@@ -62,7 +62,7 @@ class Least(NamedTuple):
 
 
 class NextLook(NamedTuple):
-    """A look in words. before, when, after: the sentence around its time, which is in UTC."""
+    """An expected pass in words: its time (`when`, UTC), and the sentence `before` and `after` it."""
 
     look: Look
     before: str

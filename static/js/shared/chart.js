@@ -32,7 +32,7 @@ export const upAndDown = (up, down) => interpolate(gettext("Millimetres. Up: %(u
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
  * each may be missing), marks (ISO dates of upright lines), positiveWord, negativeWord,
  * names {values, line, short, band, marks}, `dot`, the size of a value, `provisional` {dates, displacement_mm}:
- * values that new passes added behind the last date.
+ * values that new passes added after the last date.
  * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
  * Returns a function that removes the chart.
  */

@@ -29,14 +29,14 @@ STEP, SEARCH, ROUND = timedelta(hours=8), timedelta(hours=48), timedelta(minutes
 GROUND = MultiPolygon(Polygon.from_bbox((-148.3, 64.8, -147.9, 65.0)), srid=4326)
 NORTH, SOUTH = 131, 94  # tracks; each has two bursts, seen every six days
 BUDGETS = {NORTH: 36, SOUTH: 12}
-ACCOUNT = 44.0  # fewer than both budgets together
-FILES_AWAY, ALL_AWAY = (36, 58), (70, 73)  # days: where products lie, longer than they are kept; everything
+ACCOUNT = 44.0  # credits; both budgets together are more
+FILES_AWAY, ALL_AWAY = (36, 58), (70, 73)  # days: products, for longer than they are kept; everything
 KILLED_ORDERING, KILLED_FETCHING = 10, 25
 TOKENS = "/auth/token"
 
 
 class Killed(BaseException):
-    """The worker's process ends where it is."""
+    """Kills the worker's process at this point."""
 
 
 class Clock:
@@ -84,7 +84,7 @@ class World:
         return days[0] <= self.clock.day < days[1]
 
     def fault(self) -> replay.Answer | None:
-        """What a search, a sign-in or the processor answers on a bad day; mostly nothing is wrong."""
+        """Return what a search, a sign-in or the processor answers on a bad day; mostly nothing is wrong."""
         if self.is_away(ALL_AWAY):
             return replay.status(503)
         faults: list[replay.Answer] = [
@@ -114,7 +114,7 @@ class World:
         handler.send(200, json.dumps(content).encode(), {"CMR-Hits": str(len(found))})
 
     def publish(self) -> None:
-        """Make known what was taken up to now."""
+        """Publish the images and products that were taken up to now."""
         while self.to_come and self.to_come[0][0] <= self.clock.now:
             at, track = self.to_come.pop(0)
             self.granules[:0] = [burst(at, number, track=track) for number in (279916, 279917)]
