@@ -138,7 +138,7 @@ class Alert(AreaFigures):
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()
     passes = models.JSONField(
-        null=True, help_text="of detection.rules.passes.Passes: what new passes show beyond the releases"
+        null=True, help_text="detection.rules.passes.Passes: what new passes show beyond the releases"
     )
     simulated = models.BooleanField(default=False)
     source = models.CharField(

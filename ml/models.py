@@ -189,7 +189,7 @@ class GroundEvent(models.Model):
     magnitude = models.FloatField(null=True)
     depth_km = models.FloatField(null=True)
     reports = models.JSONField(default=dict, help_text="host of a catalogue: id, page, updated_at, withdrawn")
-    withdrawn_at = models.DateTimeField(null=True, help_text="when the last catalogue had taken its report back")
+    withdrawn_at = models.DateTimeField(null=True, help_text="when the last catalogue withdrew its report")
     people = models.FloatField(null=True, help_text="within radius_km; empty: not known")
     n_ordered = models.PositiveIntegerField(null=True, help_text="interferograms ordered for it; empty: not asked yet")
 
@@ -236,7 +236,7 @@ class LivingSeries(models.Model):
         Product, models.SET_NULL, null=True, related_name="+", help_text="the release that covers these days"
     )
     difference = models.JSONField(
-        null=True, help_text="of the provisional values from that release: within_mm of 68 in 100, mean_mm, n"
+        null=True, help_text="provisional less released values: within_mm (68 in 100), mean_mm, n (values)"
     )
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -250,7 +250,7 @@ class LivingChunk(models.Model):
     series = models.ForeignKey(LivingSeries, models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()
     pids = ArrayField(models.TextField(db_collation="C"))
-    outline = models.PolygonField(srid=3857, help_text="box around them; a single point's is degenerate")
+    outline = models.PolygonField(srid=3857, help_text="box around them, wider by a metre on each side")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "number"], name="one_chunk_per_number")]
@@ -267,8 +267,8 @@ class LivingDate(models.Model):
     n_interferograms = models.PositiveSmallIntegerField()
     n_known = models.PositiveIntegerField(help_text="points with a value")
     delay_sigma_mm = models.FloatField(help_text="usual standard deviation of the delay that screening left")
-    undone = models.PositiveIntegerField(help_text="values from which whole cycles were taken")
-    places = models.JSONField(default=list, help_text="of ml.deformation.living.places, the surest first")
+    undone = models.PositiveIntegerField(help_text="values that were corrected by whole cycles")
+    places = models.JSONField(default=list, help_text="as ml.deformation.living.places finds them, the surest first")
     followed_at = models.DateTimeField(null=True, help_text="when alerts were made of the places; null: not yet")
     made_at = models.DateTimeField(auto_now_add=True)
 

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='alert',
             name='passes',
-            field=models.JSONField(help_text='of detection.rules.passes.Passes: what new passes show beyond the releases', null=True),
+            field=models.JSONField(help_text='detection.rules.passes.Passes: what new passes show beyond the releases', null=True),
         ),
     ]

@@ -19,7 +19,7 @@ class StandingOrder(models.Model):
     PAID = (Processor.BURST, Processor.MULTI_BURST)  # The others publish their products without being asked.
 
     name = models.CharField(max_length=120)
-    region = models.CharField(max_length=200, blank=True, help_text="administrative region that the outline is of")
+    region = models.CharField(max_length=200, blank=True, help_text="administrative region with this outline, if any")
     outline = models.MultiPolygonField(srid=4326)
     track = models.PositiveSmallIntegerField(null=True, help_text="relative orbit; empty: any")
     processor = models.CharField(max_length=30, choices=Processor.choices)
@@ -27,7 +27,7 @@ class StandingOrder(models.Model):
     priority = models.PositiveSmallIntegerField(default=5, help_text="1 is ordered first")
     made_by = models.CharField(max_length=150, help_text="account")
     is_on = models.BooleanField(default=True)
-    searched_at = models.DateTimeField(null=True, help_text="when the last search went well")
+    searched_at = models.DateTimeField(null=True, help_text="time of the last search that went well")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class EventOrder(models.Model):
     spans = models.DateTimeField()
     purpose = models.CharField(max_length=200)
     priority = models.PositiveSmallIntegerField(help_text="1 is ordered first")
-    searched_at = models.DateTimeField(null=True, help_text="when the last search went well")
+    searched_at = models.DateTimeField(null=True, help_text="time of the last search that went well")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["purpose", "spans"], name="one_order_per_event")]
@@ -73,8 +73,8 @@ class PairOrder(models.Model):
     WAITING = (State.WANTED, State.OVER_BUDGET)
     AT_PROCESSOR = (State.ORDERED, State.RUNNING)
 
-    key = models.CharField(max_length=90, unique=True, help_text="processor, piece of the track and both days")
-    standing_order = models.ForeignKey(StandingOrder, models.PROTECT, related_name="pairs", help_text="which pays")
+    key = models.CharField(max_length=90, unique=True, help_text="processor, track, piece of it, and both days")
+    standing_order = models.ForeignKey(StandingOrder, models.PROTECT, related_name="pairs", help_text="order that pays")
     event = models.ForeignKey(EventOrder, models.SET_NULL, null=True, related_name="pairs")
     track = models.PositiveSmallIntegerField()
     piece = models.CharField(max_length=20, help_text="burst, or block of bursts, of the track")
@@ -84,8 +84,8 @@ class PairOrder(models.Model):
     secondary_at = models.DateTimeField()
 
     state = models.CharField(max_length=12, choices=State.choices, default=State.WANTED, db_index=True)
-    number = models.PositiveSmallIntegerField(default=1, help_text="how often it was ordered, with this time")
-    job_id = models.CharField(max_length=80, blank=True, help_text="of the processor")
+    number = models.PositiveSmallIntegerField(default=1, help_text="how often it was ordered, this time included")
+    job_id = models.CharField(max_length=80, blank=True, help_text="of the job at the processor")
     ordered_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="when the processor deletes the files")
     downloads = models.ManyToManyField(SceneDownload, related_name="pair_orders")

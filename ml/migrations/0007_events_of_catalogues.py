@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="groundevent",
             name="withdrawn_at",
-            field=models.DateTimeField(help_text="when the last catalogue had taken its report back", null=True),
+            field=models.DateTimeField(help_text="when the last catalogue withdrew its report", null=True),
         ),
         migrations.AlterField(
             model_name="groundevent",
