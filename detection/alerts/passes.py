@@ -16,6 +16,7 @@ from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
 from detection.alerts.life import alert_transition
 from detection.alerts.services import same_place
+from detection.by_hand import keep_by_hand
 from detection.kinds import Extent
 from detection.models import Alert, Detection
 from detection.rules import passes
@@ -72,16 +73,15 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
     area_m2, rate = area_of(from_wkb(bytes(outline.wkb))), place["before_mm_yr"] + place["change_mm_yr"]
     kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
     since = date.fromisoformat(place["since"])
-    seen = Passes(row.series_id, since, row.day, place["before_mm_yr"], rate, place["sigma_mm_yr"], True)
+    seen = Passes(row.series_id, since, row.day, place["before_mm_yr"], rate, place["sigma_mm_yr"], True, rate)
+    ground = {"area": outline, "area_m2": area_m2}
     alert = same_place(Detection(kind=kind, area=outline, extent=Extent.LOCAL))
     if alert is None:
         alert = Alert.objects.create(
             kind=kind,
-            area=outline,
-            area_m2=area_m2,
             state=State.FIRST,
-            passes=passes.as_json(seen),
-            **_figures(seen),
+            **ground,
+            **_columns(seen),
             component=product.component,
             first_motion=since,
             simulated=product.simulated,
@@ -92,19 +92,23 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
         return
     before = passes.passes_of(alert)
     alone = before is not None and before.alone and not detections_current(alert=alert).exists()
-    seen = seen._replace(alone=alone)
-    figures = _figures(seen) if seen.alone else {}
-    Alert.objects.filter(pk=alert.pk).update(passes=passes.as_json(seen), updated_at=timezone.now(), **figures)
+    news = passes.differs(before, seen)
+    seen = seen._replace(alone=alone, told_mm_yr=rate if news or before is None else before.told_mm_yr)
+    columns = {**ground, **_columns(seen)} if alone else {"passes": passes.as_json(seen)}
+    kept = keep_by_hand(alert=alert, columns=columns)
+    Alert.objects.filter(pk=alert.pk).update(**kept, updated_at=timezone.now())
     alert.refresh_from_db()
+    exposure_refresh(alert=alert)
     importance_refresh(alert=alert)
-    if alert.state in LIVING and passes.differs(before, seen):
+    if alert.state in LIVING and news:
         change = Change(Cause.PASSES, seen.before_mm_yr, seen.now_mm_yr, "mm/yr", product.component)
         step = plan.Step(State(alert.state), f"changed in new passes of {product}, provisionally", (change,))
         life.step_apply(alert, life.life_of(alert), step)
 
 
-def _figures(seen: Passes) -> dict[str, Any]:
+def _columns(seen: Passes) -> dict[str, Any]:
     return {
+        "passes": passes.as_json(seen),
         "rate_mm_yr": seen.now_mm_yr,
         "peak_rate_mm_yr": seen.now_mm_yr,
         "rate_sigma_mm_yr": seen.sigma_mm_yr,

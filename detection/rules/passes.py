@@ -17,6 +17,7 @@ class Passes(NamedTuple):
         before_mm_yr: Rate of the release.
         now_mm_yr, sigma_mm_yr: Rate since, and its standard deviation.
         alone: Whether no release shows the place.
+        told_mm_yr: Rate that was last reported.
     """
 
     series: int
@@ -26,6 +27,7 @@ class Passes(NamedTuple):
     now_mm_yr: float
     sigma_mm_yr: float
     alone: bool
+    told_mm_yr: float
 
     @property
     def at_rest(self) -> bool:
@@ -50,7 +52,7 @@ def from_json(stored: Mapping[str, Any]) -> Passes:
 
 
 def differs(before: Passes | None, now: Passes) -> bool:
-    """Return whether to report a bend: it is new, or its rate lies outside the uncertainty of the one before."""
+    """Return whether to report a bend: it is new, or its rate differs surely from the one last reported."""
     if before is None or before.series != now.series:
         return True
-    return abs(now.now_mm_yr - before.now_mm_yr) > STILL_SIGMAS * before.sigma_mm_yr
+    return abs(now.now_mm_yr - before.told_mm_yr) > STILL_SIGMAS * now.sigma_mm_yr

@@ -21,13 +21,11 @@ class Provisional(NamedTuple):
     """Provisional values after a release.
 
     Attributes:
-        released: Last day of the release.
         dates: Ascending, after it.
         values_mm, sigma_mm: (points, dates), displacement that continues the release, signed as it is, and its
             standard deviation; NaN where missing.
     """
 
-    released: date
     dates: list[date]
     values_mm: Float32
     sigma_mm: Float32
@@ -36,7 +34,6 @@ class Provisional(NamedTuple):
 class ProvisionalMean(NamedTuple):
     """Mean over points, (dates,), mm. sigma_mm: the median of one point, because neighbours share most errors."""
 
-    released: date
     dates: list[date]
     mean_mm: Float32
     sigma_mm: Float32
@@ -77,7 +74,7 @@ def provisional_within(*, product: Product, area: GEOSGeometry, most: int = MAX_
     known = np.asarray(np.isfinite(found.values_mm).any(axis=0))
     dates = [day for day, keep in zip(found.dates, known, strict=True) if keep]
     values, sigma = found.values_mm[:, known], found.sigma_mm[:, known]
-    return ProvisionalMean(found.released, dates, np.nanmean(values, axis=0), np.nanmedian(sigma, axis=0))
+    return ProvisionalMean(dates, np.nanmean(values, axis=0), np.nanmedian(sigma, axis=0))
 
 
 def provisional_values(
@@ -102,4 +99,4 @@ def provisional_values(
         rows, slots = np.array(places[number]).T
         values[rows, column[pk]] = unpack_series([bytes(displacement)], sizes[number])[0, slots]
         sigmas[rows, column[pk]] = unpack_series([bytes(sigma)], sizes[number])[0, slots]
-    return Provisional(series.released, [day for _, day in dates], values, sigmas)
+    return Provisional([day for _, day in dates], values, sigmas)

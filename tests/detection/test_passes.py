@@ -78,6 +78,16 @@ def test_the_next_pass_updates_it_and_tells_only_what_is_new(seen):
     assert update.changes == [{"cause": "passes", "before": -2.0, "after": -122.0, "unit": "mm/yr", "component": "los"}]
 
 
+def test_a_slow_change_is_told_once_it_has_grown_and_the_outline_follows(seen):
+    seen(5)
+    for number, rate in enumerate((-66.0, -71.0, -77.0), start=6):
+        seen(number, change_mm_yr=rate, outline=box(-99.171, 19.467, -99.164, 19.474))
+    alert = Alert.objects.get()
+    assert alert.transitions.count() == 2
+    assert alert.transitions.last().update.changes[0]["after"] == -73.0
+    assert alert.area.extent == pytest.approx((-99.171, 19.467, -99.164, 19.474))
+
+
 def test_a_known_place_keeps_its_figures_and_gets_a_sentence(seen):
     seen(5)
     Alert.objects.update(passes=None, rate_mm_yr=-20.0)

@@ -18,7 +18,7 @@ from core.http.transport import BUSY, Credential, guard, retry_after_seconds
 from ingest.sources.client.scene import CatalogueScene, exact_bytes, moment_of, safe_name
 
 SOURCE = "hyp3"
-BURST, MULTI_BURST = "INSAR_ISCE_BURST", "INSAR_ISCE_MULTI_BURST"
+BURST = "INSAR_ISCE_BURST"
 TIMEOUT_SECONDS = (15.0, 60.0)  # The times are for connecting and between two bytes.
 MAX_REQUESTS = 200  # A list of jobs comes in pages, each with the address of the next.
 MAX_FILES = 20

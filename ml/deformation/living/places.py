@@ -11,8 +11,7 @@ from shapely import MultiPolygon, box, unary_union
 from core.areas import polygons_of
 from ml.deformation.living.changes import CELL_M, MIN_SCORE, Bends, Clusters
 from ml.deformation.living.inversion import LivingState
-
-EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+from ml.rasters.regions import EIGHT
 
 
 class BentPlace(NamedTuple):
@@ -43,7 +42,7 @@ def bent_places(state: LivingState, clusters: Clusters, found: Bends, days: Sequ
         chosen = np.flatnonzero(found.score * towards >= MIN_SCORE)
         grid = np.zeros(cells.rows * cells.cols, dtype=bool)
         grid[clusters.tested[chosen]] = True
-        labels = ndimage.label(grid.reshape(cells.rows, cells.cols), EIGHT_NEIGHBOURS)[0].ravel()
+        labels = ndimage.label(grid.reshape(cells.rows, cells.cols), EIGHT)[0].ravel()
         own = labels[clusters.tested[chosen]]
         for number in np.unique(own):
             members = chosen[own == number]

@@ -57,6 +57,10 @@ _STEPS = {
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
     StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
+    StepFailure.Step.PASSES: gettext_lazy("New passes over a data set"),
+    StepFailure.Step.BENDS: gettext_lazy("Alerts from new passes"),
+    StepFailure.Step.RELEASE: gettext_lazy("Alerts from new passes that a release covers"),
+    StepFailure.Step.REPLACE: gettext_lazy("Provisional values that a release replaces"),
     StepFailure.Step.ORDERS: gettext_lazy("Search for passes over an order"),
     StepFailure.Step.EVENT_ORDERS: gettext_lazy("Search for passes over an event"),
 }

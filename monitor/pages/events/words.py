@@ -101,8 +101,8 @@ def people_words(people: float | None, radius_km: float) -> str:
 
 
 def orders_words(n_ordered: int) -> str:
-    """Return how many interferograms are on order for an event."""
-    ordered = ngettext("%(n)s interferogram of it is on order.", "%(n)s interferograms of it are on order.", n_ordered)
+    """Return how many interferograms were ordered for an event."""
+    ordered = ngettext("%(n)s interferogram of it was ordered.", "%(n)s interferograms of it were ordered.", n_ordered)
     return ordered % {"n": whole(n_ordered)}
 
 

@@ -61,6 +61,15 @@ def one_of_each(**values) -> None:
     StepFailure.objects.create(step="search", subject_id=n, subject="made on 2026", **error)
 
 
+def test_every_follow_up_step_has_a_name(operator):
+    failed = {"subject": "made on 2026", "state": "failed", "error": "It failed."}
+    for number, step in enumerate(StepFailure.Step):
+        StepFailure.objects.create(step=step, subject_id=number, **failed)
+    page = operator.get("/jobs/", {"kind": "steps"}).content.decode()
+    assert page.count("made on 2026") >= len(StepFailure.Step)
+    assert "New passes over a data set" in page
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_each_kind_shows_its_reason_the_advice_and_the_next_attempt(operator, kind):
     next_try_at = timezone.now() + SOON

@@ -121,7 +121,7 @@ def test_before_an_image_is_there_each_step_says_not_yet(client):
     assert "Not known yet: no image from the last weeks" in page
     assert page.count("Not yet: it takes an image from after the event.") == 2
     assert "Motion this small seldom shows between two single images: it takes an interferogram." in page
-    assert "3 interferograms of it are on order." in page
+    assert "3 interferograms of it were ordered." in page
     assert "no count of people is loaded" in page
 
 
