@@ -68,7 +68,7 @@ def test_the_page_of_an_alert_says_it_everywhere(client, alert):
     assert "Only new passes of the satellite" in page
     assert "Dots: new passes, provisional" in page
     (series,) = client.get(f"{alert.get_absolute_url()}series.json").json()["series"]
-    assert series["provisional"]["displacement_mm"][-1] < series["mean_mm"][-1] - 20
+    assert series["provisional"]["displacement_mm"][-1] < series["mean_mm"][-1] - 10  # of the whole outline
     body = client.get(f"/api/v1/alerts/{alert.code}").json()
     assert "provisional" in body["sentence"]
 
