@@ -24,6 +24,11 @@ from ingest.products.parts import part_points
 from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000
+MAX_AVERAGED = 4000  # points in an area
+# Parameters: product, area as EWKB, number of points.
+SAMPLED_WITHIN = """
+        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
+        ORDER BY md5(p.pid) LIMIT %s"""
 QUALITY = ("velocity_std_mm_yr", "height_m", "temporal_coherence", "rmse_mm")
 ALL = Q()
 VALUES = ("velocity_mm_yr", *QUALITY, "los_east", "los_north", "los_up")
@@ -229,17 +234,22 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
+def pids_within(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> list[str]:
+    """Return the ids of the points in an area (EPSG:4326), of at most `most`: those of `series_within`."""
+    sql = f"SELECT p.pid FROM {POINTS} p {SAMPLED_WITHIN}"  # noqa: S608
+    return [pid for (pid,) in rows_of(sql, [product.pk, bytes(area.ewkb), most])]
+
+
 def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:
     """Return (number of points with series in an area, EPSG:4326; series of at most `most`, (n, dates), mm)."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
-        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
-        ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
+        {SAMPLED_WITHIN}"""  # noqa: S608
     rows = rows_of(sql, [product.pk, bytes(area.ewkb), most])
     return rows[0][1] if rows else 0, unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
 
 
-def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
+def area_series(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> AreaSeries | None:
     """Return the mean series of a product's points in an area (of a sample of `most`); None without a series."""
     n_points, series = series_within(product=product, area=area, most=most)
     if not n_points:

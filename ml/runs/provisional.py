@@ -7,14 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 
-from core.locks import rows_of
 from ingest.models import MeasurementPoint, Product
 from ingest.products.encoding import unpack_series
-from ingest.products.partitions import POINTS
+from ingest.products.selectors import pids_within
 from ingest.readers.records import Float32
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
-
-MAX_AVERAGED = 4000  # points; as many as `area_series` averages
 
 
 class Provisional(NamedTuple):
@@ -40,9 +37,8 @@ class ProvisionalMean(NamedTuple):
 
 
 def living_of(*, product: Product) -> LivingSeries | None:
-    """Return the living series of a release, if they have dates that no later release has replaced."""
-    with_dates = LivingSeries.objects.filter(product=product, replaced_by=None, dates__isnull=False)
-    return with_dates.distinct().first()
+    """Return the living series of a release, if no later release has replaced them."""
+    return LivingSeries.objects.filter(product=product, replaced_by=None).first()
 
 
 def provisional_days(*, product: Product, known_at: datetime) -> list[date]:
@@ -58,16 +54,12 @@ def provisional_of_point(*, point: MeasurementPoint) -> Provisional | None:
     return None if found is None or np.isnan(found.values_mm).all() else found
 
 
-def provisional_within(*, product: Product, area: GEOSGeometry, most: int = MAX_AVERAGED) -> ProvisionalMean | None:
-    """Return the mean over the points in an area (EPSG:4326), the same sample of at most `most` as for the release."""
+def provisional_within(*, product: Product, area: GEOSGeometry) -> ProvisionalMean | None:
+    """Return the mean over the points in an area (EPSG:4326), of the same sample as the release's (`area_series`)."""
     series = living_of(product=product)
     if series is None:
         return None
-    sql = f"""
-        SELECT pid FROM {POINTS}
-        WHERE product_id = %s AND ST_Intersects(tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
-        ORDER BY md5(pid) LIMIT %s"""  # noqa: S608
-    pids = [row[0] for row in rows_of(sql, [product.pk, bytes(area.ewkb), most])]
+    pids = pids_within(product=product, area=area)
     found = provisional_values(series=series, pids=pids, near=area) if pids else None
     if found is None or np.isnan(found.values_mm).all():
         return None

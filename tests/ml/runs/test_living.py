@@ -128,7 +128,7 @@ def test_the_mean_of_an_area_follows_its_points(product, tmp_path, ground, moved
     x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
     centre = Point(x, y, srid=made.EPSG)
     area = centre.buffer(400).transform(4326, clone=True)
-    found = provisional_within(product=product, area=area, most=1_000)
+    found = provisional_within(product=product, area=area)
     east, north = made.GRID @ (ground.cols + 0.5, ground.rows + 0.5)
     inside = np.hypot(east - x, north - y) < 400
     assert found.mean_mm == pytest.approx(moved[inside, KNOWN : KNOWN + 3].mean(axis=0), abs=2.0)
