@@ -3,6 +3,7 @@
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from core.areas import zone_of
 from core.storage import raster_storage
 from ingest.readers.records import Component, Direction, Reference, Technique
 
@@ -80,6 +81,11 @@ class Product(FromFile):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def metric_epsg(self) -> int:
+        """System in metres in which its points are worked on: that of its grid, else the UTM zone of its middle."""
+        return self.grid_epsg or zone_of(self.footprint)
 
     @property
     def n_dates(self) -> int:

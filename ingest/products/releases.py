@@ -8,7 +8,6 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from core.areas import zone_of
 from core.errors import promised
 from core.locks import lock, text_key
 from core.projections import transformer
@@ -64,7 +63,7 @@ def release_changes_make() -> list[ReleaseChange]:
 def release_change_make(*, older: Product) -> ReleaseChange:
     """Compare a superseded release with its successor; store the figures, and the cells as a raster."""
     newer = promised(older.superseded_by)
-    epsg = newer.grid_epsg or zone_of(newer.footprint)
+    epsg = newer.metric_epsg
     change = compare(_project(older, epsg), _project(newer, epsg))
     bands = {name: getattr(change, name) for name in BAND_UNITS}
     offset = None if math.isnan(change.common_offset_mm_yr) else change.common_offset_mm_yr

@@ -42,7 +42,7 @@ def trend_search_make(*, product: Product) -> TrendSearch:
     first = product.dates[-1] - timedelta(days=NEWEST_DAYS)
     row = TrendSearch(product=product, first_day=first, last_day=product.dates[-1], n_clusters=0, places=[])
     if enough_dates(days):
-        epsg = product.grid_epsg or zone_of(product.footprint)
+        epsg = product.metric_epsg
         changes = join_changes([point_changes(block, days) for block in product_series(product=product)])
         points = product_points(product=product)
         found = changed_places(*transformer(4326, epsg).transform(points.longitude, points.latitude), changes)
