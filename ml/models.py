@@ -229,8 +229,6 @@ class LivingSeries(models.Model):
     """Living series of a release (`ml.runs.living`): its points' series prolonged by new passes, provisionally."""
 
     product = models.OneToOneField(Product, models.CASCADE, related_name="living")
-    released = models.DateField(help_text="last day of the release")
-    last_day = models.DateField(help_text="last provisional day, or that of the release")
     state = models.FileField(storage=raster_storage, max_length=200, help_text="what the next pass needs")
     replaced_by = models.ForeignKey(
         Product, models.SET_NULL, null=True, related_name="+", help_text="the release that covers these days"

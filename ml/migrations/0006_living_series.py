@@ -19,8 +19,6 @@ class Migration(migrations.Migration):
             name='LivingSeries',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('released', models.DateField(help_text='last day of the release')),
-                ('last_day', models.DateField(help_text='last provisional day, or that of the release')),
                 ('state', models.FileField(help_text='what the next pass needs', max_length=200, storage=core.storage.raster_storage, upload_to='')),
                 ('difference', models.JSONField(help_text='provisional less released values: within_mm (68 in 100), mean_mm, n (values)', null=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from shapely.geometry import mapping
 
-from core.areas import zone_of
 from core.errors import UnusableData, promised
 from core.locks import rows_of
 from core.projections import transformer
@@ -33,7 +32,7 @@ from ingest.products.selectors import product_points, product_series
 from ingest.readers.records import Float32
 from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same_view
 from ml.deformation.living import kept as living_state
-from ml.deformation.living.changes import bends, cluster_deviations, clusters_of
+from ml.deformation.living.changes import Clusters, bends, cluster_deviations, clusters_of
 from ml.deformation.living.inversion import Interferogram as Change
 from ml.deformation.living.inversion import begin, extend
 from ml.deformation.living.kept import Kept
@@ -82,10 +81,10 @@ def living_extend(*, product: Product) -> list[LivingDate]:
             kept, series = _begin(product)
         else:
             kept = _load(series)
-        made, epsg = [], _epsg(product)
+        made, epsg, clusters = [], product.metric_epsg, clusters_of(kept.state.ground)
         active = list(kept.state.days)
         while coming := _next_pass(product, active):
-            kept, row = _take(kept, series, coming, epsg)
+            kept, row = _take(kept, series, coming, epsg, clusters)
             made.append(row)
             active = list(kept.state.days)
         if made:
@@ -123,10 +122,6 @@ def _forget_covered(product: Product) -> None:
             row.delete()
 
 
-def _epsg(product: Product) -> int:
-    return product.grid_epsg or zone_of(product.footprint)
-
-
 def _last_days(product: Product) -> list[date]:
     provisional = LivingDate.objects.filter(series__product=product).values_list("day", flat=True)
     return [*product.dates[-REACH_DATES:], *provisional][-REACH_DATES:]
@@ -153,16 +148,14 @@ def _next_pass(product: Product, active: Sequence[date]) -> Coming | None:
 def _begin(product: Product) -> tuple[Kept, LivingSeries]:
     """Begin living series at a release. Raises UnusableData if its points and series do not belong together."""
     points = product_points(product=product)
-    x, y = transformer(4326, _epsg(product)).transform(points.longitude, points.latitude)
+    x, y = transformer(4326, product.metric_epsg).transform(points.longitude, points.latitude)
     ground = Ground(np.asarray(x), np.asarray(y), points.height_m)
     state = begin(ground, product.dates, product_series(product=product), half_wave_mm(product.header))
     if len(state.position_mm) != ground.x_m.size:
         raise UnusableData(f"{product} has {ground.x_m.size:,} points and {len(state.position_mm):,} series.")
-    days = {"released": product.dates[-1], "last_day": product.dates[-1]}
-    series = LivingSeries.objects.create(product=product, **days)
+    series = LivingSeries.objects.create(product=product)
     order = _chunks_make(series)
-    clusters = clusters_of(ground).tested.size
-    return Kept(state, (), np.empty((clusters, 0)), order), series
+    return Kept(state, (), np.empty((clusters_of(ground).tested.size, 0)), order), series
 
 
 def _chunks_make(series: LivingSeries) -> NDArray[np.int32]:
@@ -202,15 +195,14 @@ def _store(series: LivingSeries, kept: Kept) -> None:
         living_state.save(path, kept)
         with raster_put(path) as name:
             delete_files([series.state] if series.state else [])
-            series.state, series.last_day = name, kept.days[-1]
+            series.state = name
             series.save()
 
 
-def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int) -> tuple[Kept, LivingDate]:
+def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int, clusters: Clusters) -> tuple[Kept, LivingDate]:
     """Add one pass: return the state after it, and its stored row."""
     ground = kept.state.ground
     state, new = extend(kept.state, coming.day, _changes(coming.pairs, ground, epsg))
-    clusters = clusters_of(ground)
     deviation = np.column_stack([kept.deviation_mm, cluster_deviations(clusters, new.deviation_mm)])
     days = (*kept.days, coming.day)
     found = bent_places(state, clusters, bends(state.released, days, deviation), days)

@@ -27,8 +27,7 @@ def series(db, tmp_path) -> LivingSeries:
     ground = made.made_ground(2_000)
     path = made.release(tmp_path, ground, made.series(ground)[:, : made.KNOWN])
     product = product_load(path=path, submission=made.DECLARED)
-    days = {"released": made.DATES[made.KNOWN - 1], "last_day": DAYS[8]}
-    return LivingSeries.objects.create(product=product, **days)
+    return LivingSeries.objects.create(product=product)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Views of the loaded data sets and their provenance."""
 
-from collections.abc import Mapping
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -40,9 +40,11 @@ def product_list(request: HttpRequest) -> HttpResponse:
     """Show the velocity fields and the stacks of images that are loaded."""
     runs = runs_of_products() if may_view_work(request.user) else {}
     loaded = products().annotate(has_stations=has_stations())
-    livings = {living.product_id: living for living in LivingSeries.objects.exclude(dates=None)}
+    prolonged = LivingSeries.objects.annotate(until=Max("dates__day")).filter(until__isnull=False)
+    living = {row.product_id: living_sentence(row.until, row.difference) for row in prolonged}
     rows = [
-        _row(product, product.has_stations, livings) | {"runs": [_run(run) for run in runs.get(product.pk, [])]}
+        _row(product, product.has_stations)
+        | {"runs": [_run(run) for run in runs.get(product.pk, [])], "living": living.get(product.pk, "")}
         for product in loaded
     ]
     scenes = Scene.objects.ready().order_by(*GROUND, "acquired_at", "polarisation")
@@ -93,7 +95,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     }
 
 
-def _row(product: Product, has_stations: bool, livings: Mapping[int, LivingSeries]) -> dict[str, Any]:
+def _row(product: Product, has_stations: bool) -> dict[str, Any]:
     dates = _("velocities only")
     if product.has_series:
         dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates) % {"number": whole(product.n_dates)}
@@ -106,7 +108,6 @@ def _row(product: Product, has_stations: bool, livings: Mapping[int, LivingSerie
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",
         "refused_url": reverse("product-refused", args=[product.pk]),
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
-        "living": (own := livings.get(product.pk)) and living_sentence(own.last_day, own.difference),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
         "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),
