@@ -145,7 +145,7 @@ def test_where_the_rasters_are_gone_the_page_says_when_and_not_what(client, aler
 
 def test_a_look_that_new_passes_have_told_of_is_not_nothing(client, make_alert):
     searched()
-    seen = Passes(1, LAST.date() - 30 * DAY, LAST.date(), -5.0, -30.0, 2.0, False)
+    seen = Passes(1, LAST.date() - 30 * DAY, LAST.date(), -5.0, -30.0, 2.0, False, -30.0)
     alert = make_alert(passes=as_json(seen))
     assert client.get(f"/api/v1/alerts/{alert.code}").json()["looked"] == ""
 
