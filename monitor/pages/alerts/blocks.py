@@ -17,6 +17,7 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
 from detection.selectors import scans_beside
 from ml.models import Prediction
+from monitor.maps.imaging.charts import zero_mm
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, season_sentence
@@ -79,7 +80,12 @@ def motion_block(motion: AlertMotion) -> Motion:
         data_set_name(motion.product.name),
         motion.n_dates,
         change_rows(motion.product.component, motion.fit),
-        motion.fit | {"negative_word": negative, "positive_word": positive},
+        motion.fit
+        | {
+            "negative_word": negative,
+            "positive_word": positive,
+            "zero_mm": zero_mm(motion.fit["fit_mm"], motion.fit["displacement_mm"]),
+        },
     )
 
 

@@ -93,6 +93,7 @@ async function drawMotion() {
       dates: motion.dates,
       values: motion.displacement_mm,
       line: motion.fit_mm,
+      zero: motion.zero_mm,
       marks: motion.changes.filter((one) => one.kind !== "curve").map((one) => one.day),
       positiveWord: motion.positive_word,
       negativeWord: motion.negative_word,

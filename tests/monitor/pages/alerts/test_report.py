@@ -18,7 +18,7 @@ from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Dete
 from detection.rules.lifecycle import State
 from detection.selectors import OF_PLACES, alerts_public, detections_shown, steepest_tilts
 from ingest.context.services import layer_delete
-from ingest.models import ContextLayer
+from ingest.models import ContextLayer, DisplacementSeries
 from ingest.readers.context.records import ContextKind
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
@@ -30,6 +30,24 @@ from tests.ingest.context.conftest import square as ring_around
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+
+
+def test_an_area_without_a_series_shows_how_many_points_move_how_fast(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    with_series = client.get(f"/alerts/{alert.code}/").content.decode()
+    AlertMotion.objects.all().delete()
+    DisplacementSeries.objects.all().delete()
+    page = client.get(f"/alerts/{alert.code}/").content.decode()
+    assert "drawn-chart--histogram" in page
+    assert "drawn-chart--histogram" not in with_series
+    assert 'id="play"' in with_series
+    assert 'id="play"' not in page, "a button without anything to play"
+    assert re.search(r"Half of these points lie between −[\d.]+ and −?[\d.]+ mm a year.", page)
+    rows = re.findall(
+        r'<tr><td class="number">(.*?)</td><td class="number">.*?</td><td class="number">(\d+)</td>', page
+    )
+    assert f"Number of points ({sum(int(n) for _low, n in rows)})" in page
+    assert "drawn-chart--histogram" in client.get(f"/alerts/{alert.code}/report/").content.decode()
 
 
 def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, watched_region, settings):
