@@ -37,8 +37,8 @@ from monitor.maps.rasters.bounds import BoundsOf
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
 MAX_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
-MAX_AVERAGED = 65_536  # points of gridded products whose means a tile shows, about
-LATTICE = 64  # cells along a tile that shows means of points; 8 pixels each
+MAX_AVERAGED = 16_384  # points of gridded products whose means a tile shows, about
+LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a sample, so that few cells are empty
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
@@ -55,10 +55,10 @@ _POINTS_OF_TILE = """
 _MEANS_OF_TILE = f"""
         SELECT NULL::int, NULL::text, (round(avg(velocity_mm_yr)::numeric, 1))::float4,
                GREATEST(max(posting_m) * %(scale)s, %(lattice)s)::float4, count(*)::int,
-               ST_MakePoint((gx + 0.5) * {4096 // LATTICE}, (gy + 0.5) * {4096 // LATTICE})
+               ST_MakePoint((gx + 0.5) * 4096 / %(cells)s, (gy + 0.5) * 4096 / %(cells)s)
         FROM (SELECT velocity_mm_yr, posting_m,
-                     LEAST(floor((ST_X(tile_point) - ST_XMin(bounds.tile)) / %(lattice)s), {LATTICE - 1}) AS gx,
-                     LEAST(floor((ST_YMax(bounds.tile) - ST_Y(tile_point)) / %(lattice)s), {LATTICE - 1}) AS gy
+                     LEAST(floor((ST_X(tile_point) - %(west)s) / %(lattice)s), %(cells)s - 1) AS gx,
+                     LEAST(floor((%(north)s - ST_Y(tile_point)) / %(lattice)s), %(cells)s - 1) AS gy
               FROM {POINTS} JOIN ingest_product AS product ON product.id = product_id, bounds
               WHERE product_id = ANY(%(products)s) AND tile_point && bounds.tile AND posting_m > 0 AND {{sample}}
              ) AS cells
@@ -135,10 +135,13 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
     points = partial(_POINTS_OF_TILE.format, table=POINTS, order=sampling.ORDER)
     if n_points <= MAX_POINTS_OF_TILE:
         return _POINTS_TILE.format(rows=points(chosen="true", sample="true")), values
-    shares = (sampling.share_leaving(n_points=n_points, most=most) for most in (MAX_POINTS_OF_TILE, MAX_AVERAGED))
-    sample, averaged = (sampling.condition(share) for share in shares)
-    rows = f"({points(chosen='posting_m IS NULL', sample=sample)}) UNION ALL ({_MEANS_OF_TILE.format(sample=averaged)})"
-    values |= {"lattice": WORLD_M / 2**z / LATTICE, "n": n_points}
+    most = (MAX_POINTS_OF_TILE, MAX_AVERAGED)
+    shown, averaged = (sampling.share_leaving(n_points=n_points, most=one) for one in most)
+    scattered = points(chosen="posting_m IS NULL", sample=sampling.condition(shown))
+    rows = f"({scattered}) UNION ALL ({_MEANS_OF_TILE.format(sample=sampling.condition(averaged))})"
+    cells, side = LATTICES[averaged > 1], WORLD_M / 2**z
+    values |= {"west": x * side - WORLD_M / 2, "north": WORLD_M / 2 - y * side, "n": n_points}
+    values |= {"cells": cells, "lattice": side / cells}
     note = f"CASE WHEN {_IS_SAMPLE} THEN ({SAMPLE_NOTE}) ELSE '' END"
     return f"SELECT ({_POINTS_TILE.format(rows=rows)}) || {note}", values
 
