@@ -158,6 +158,7 @@ class AlertBlocks:
     rates: dict[str, Any] | None
     matches: tuple[float, float] | None
     places: blocks.Places | None
+    first_outline: dict[str, Any] | None
     residents: blocks.Told | None
     series: list[SeriesRow]
 
@@ -251,6 +252,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         rates=None if inside is None else rates_chart(*inside, stretch),
         matches=None if after is None else (promised(alert.coherence_before), after),
         places=blocks.places_block(detections),
+        first_outline=blocks.first_outline(alert),
         residents=blocks.reports_block(alert),
         series=[_series_row(**values) for values in series],
     )

@@ -36,7 +36,8 @@ async function drawMap() {
   }
   await pause();
   addOutlines(map, area);
-  if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
+  const others = ["first-outline", "place-outlines"].filter((id) => document.getElementById(id)).map(jsonOf);
+  addLevels(map, { type: "FeatureCollection", features: others.flatMap((one) => one.features ?? [one]) });
   followDrawing(map, ground);
   setUpPlay(map);
 }

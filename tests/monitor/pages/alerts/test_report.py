@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -30,6 +31,7 @@ from tests.ingest.context.conftest import square as ring_around
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+SHAPES = {"Polygon", "MultiPolygon"}
 
 
 def test_an_area_without_a_series_shows_how_many_points_move_how_fast(client, watched_region):
@@ -251,6 +253,12 @@ def test_nested_outlines_have_a_key_on_the_map_of_their_alert(client, watched_re
     page = client.get(alert.get_absolute_url()).content.decode()
     key = re.search(r'<ul class="drawn-key map-key.*?</ul>', page, re.DOTALL)[0]
     assert [name for name in ("key-area", "key-half", "key-core") if name not in key] == []
+    assert "key-before" not in key, "it is as it was found"
+    Alert.objects.filter(pk=alert.pk).update(area=MultiPolygon(Polygon.from_bbox(alert.area.extent), srid=4326))
+    grown = client.get(alert.get_absolute_url()).content.decode()
+    assert "key-before" in grown
+    assert json.loads(re.search(r'id="first-outline"[^>]*>(.*?)</script>', grown)[1])["geometry"]["type"] in SHAPES
+    Alert.objects.filter(pk=alert.pk).update(area=alert.area)
     Detection.objects.update(places=[])
     assert "map-key" not in client.get(alert.get_absolute_url()).content.decode()
 
