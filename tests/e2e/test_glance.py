@@ -19,7 +19,7 @@ from tests.makers.watching import watch
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PARTS = ("kind", "state", "map", "figure", "curve", "marks", "sentence", "now")
-COLOURED, MIN_COLOURED = 20, 0.2  # difference of a pixel's channels, and share of such pixels
+COLOURED, MIN_COLOURED = 20, 0.12  # difference of a pixel's channels, and share of such pixels
 NO_RATES = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
 SPEEDS = {"speed_m_day": 1.4, "speed_sigma_m_day": 0.1, "bearing_deg": 118.0, "usual_speed_m_day": 0.2}
 ONSET = {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0}

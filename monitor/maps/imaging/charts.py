@@ -41,8 +41,10 @@ class Curve(NamedTuple):
     def from_zero(self) -> "Curve":
         """Return the series as people read it, from zero at its first date."""
         zero = zero_mm(self.line, self.values)
-        parts = ([None if v is None else v - zero for v in part] for part in self[1:5])
-        return Curve(self.dates, *parts, self.changes)
+        values, line, low, high = (
+            [None if v is None else v - zero for v in part] for part in (self.values, self.line, self.low, self.high)
+        )
+        return self._replace(values=values, line=line, low=low, high=high)
 
 
 def zero_mm(*parts: Iterable[float | None]) -> float:

@@ -152,7 +152,8 @@ def rate_dots(x: Numbers, y: Numbers, rates_mm_yr: Numbers, full_mm_yr: float) -
 
 def ramp_step(rates_mm_yr: Numbers | float, full_mm_yr: float) -> NDArray[np.int64]:
     """Return the index of each rate's colour in RAMP, whose ends are -full_mm_yr and full_mm_yr."""
-    return np.clip(np.rint(4 * np.divide(rates_mm_yr, full_mm_yr)), -4, 4).astype(np.int64) + 4
+    steps = np.clip(np.rint(4 * np.divide(rates_mm_yr, full_mm_yr)), -4, 4)
+    return np.asarray(steps + 4, dtype=np.int64)
 
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:
