@@ -1,6 +1,7 @@
 """Selectors of ledgers of buildings: the building at a place, those of an area, and how many points can tell."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -10,14 +11,16 @@ from core.locks import rows_of
 from ml.models import BuildingLedger, BuildingMotion
 
 AT_M = 15.0  # A place given to ten metres is at the building that is this near.
-# Nearest footprint: candidates by the index on positions, then the distance on the ellipsoid to the outline.
+# Nearest footprint of each place: candidates by the index on positions, then the distance on the ellipsoid to outlines.
 _AT = """
-    WITH place AS (SELECT ST_SetSRID(ST_MakePoint(%s, %s), 4326) AS point)
-    SELECT building.id, ST_Distance(building.outline::geography, place.point::geography) AS away
-    FROM place, LATERAL (
-        SELECT id, outline FROM ingest_building WHERE outline IS NOT NULL
-        ORDER BY position <-> place.point LIMIT 16) AS building
-    ORDER BY away LIMIT 1"""
+    SELECT place.number, near.id
+    FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS place (number, longitude, latitude), LATERAL (
+        SELECT building.id, ST_Distance(building.outline::geography, spot::geography) AS away
+        FROM (SELECT ST_SetSRID(ST_MakePoint(place.longitude, place.latitude), 4326) AS spot) AS here, LATERAL (
+            SELECT id, outline FROM ingest_building WHERE outline IS NOT NULL ORDER BY position <-> spot LIMIT 16
+        ) AS building
+        ORDER BY away LIMIT 1) AS near
+    WHERE near.away <= %s"""
 _FOOTPRINTS = """
     SELECT count(*) FROM ingest_building building JOIN ingest_contextlayer layer ON layer.id = building.layer_id
     WHERE outline IS NOT NULL AND layer.simulated = %s AND ST_Intersects(position, %s::geometry)
@@ -36,12 +39,20 @@ class Town(NamedTuple):
         return self.of_class.total()
 
 
-def building_at(*, longitude: float, latitude: float) -> tuple[bool, BuildingMotion | None]:
-    """Return whether a known building stands at a place (degrees), and its motion in the product with most points."""
-    nearest = next(iter(rows_of(_AT, [longitude, latitude])), None)
-    if nearest is None or nearest[1] > AT_M:
-        return False, None
-    return True, motions_current().filter(building_id=nearest[0]).order_by("-points").first()
+class At(NamedTuple):
+    """Building at a place: whether one is known there, and its motion in the product with most points on it, if any."""
+
+    stands: bool
+    motion: BuildingMotion | None
+
+
+def buildings_at(*, places: Sequence[tuple[float, float]]) -> list[At]:
+    """Return the building at each place (longitude, latitude in degrees)."""
+    columns = [list(column) for column in zip(*places, strict=True)] or [[], []]
+    found = dict(rows_of(_AT, [list(range(len(places))), *columns, AT_M]))
+    motions = motions_current().filter(building_id__in=found.values()).order_by("points")
+    most = {motion.building_id: motion for motion in motions}
+    return [At(number in found, most.get(found.get(number))) for number in range(len(places))]
 
 
 def motions_current() -> QuerySet[BuildingMotion]:

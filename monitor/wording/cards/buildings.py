@@ -1,17 +1,22 @@
 """Rows of buildings' motions as sentences, and as answers of the API."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
 
 from ml.models import BuildingMotion
-from ml.runs.ledgers import building_at, town_in
+from ml.runs.ledgers import buildings_at, town_in
 from monitor.wording.buildings import CANNOT_SAY, METHOD, building_sentences, town_sentences
+from monitor.wording.figures import cell_text
+
+FIGURES = ("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high")
+FIGURES += ("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high")
 
 
 def building_words(*, longitude: float, latitude: float) -> list[str]:
     """Return sentences on the building at a place in degrees; empty if none is known there."""
-    stands, motion = building_at(longitude=longitude, latitude=latitude)
+    ((stands, motion),) = buildings_at(places=[(longitude, latitude)])
     if motion is None:
         return [str(CANNOT_SAY)] if stands else []
     return [*motion_sentences(motion), str(METHOD)]
@@ -38,9 +43,7 @@ def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
 
 def building_row(motion: BuildingMotion) -> dict[str, Any]:
     """Return a building's motion as JSON."""
-    names = ("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high")
-    names += ("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high")
-    return {name: getattr(motion, name) for name in names} | {
+    return {name: getattr(motion, name) for name in FIGURES} | {
         "id": motion.building_id,
         "product_id": motion.ledger.product_id,
         "longitude": motion.building.position.x,
@@ -51,3 +54,18 @@ def building_row(motion: BuildingMotion) -> dict[str, Any]:
         "simulated": motion.ledger.product.simulated,
         "sentences": motion_sentences(motion),
     }
+
+
+def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[object]]:
+    """Yield the rows of a CSV, names first: each site (name, degrees), and what points say of the building there."""
+    yield ("site", "longitude", "latitude", "building", *FIGURES, "component", "since", "until", "in words")
+    found = buildings_at(places=[(longitude, latitude) for _name, longitude, latitude in sites])
+    for (name, longitude, latitude), (stands, motion) in zip(sites, found, strict=True):
+        row: list[object] = [cell_text(name), longitude, latitude]
+        if motion is None:
+            words = str(CANNOT_SAY) if stands else ""
+            yield [*row, "cannot say" if stands else "not known", *[""] * len(FIGURES), "", "", "", words]
+            continue
+        product = motion.ledger.product
+        about = (product.component, product.dates[0], product.dates[-1])
+        yield [*row, "known", *(getattr(motion, one) for one in FIGURES), *about, " ".join(motion_sentences(motion))]
