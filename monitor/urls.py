@@ -53,6 +53,7 @@ of_organisation = [
     path("<int:subscription>/", organisations.place_change, name="organisation-place"),
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
+    path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
 of_workbench = [  # with the resources that Dash requests
     path("", desk.desk, name="workbench"),

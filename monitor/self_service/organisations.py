@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from monitor.models.subscriptions import Membership, Organisation, Subscription
+from monitor.maps.rasters.answers import csv_response
+from monitor.models.subscriptions import Asset, Membership, Organisation, Subscription
 from monitor.self_service.channels import ways_page
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import download, owner_of, private_page
@@ -19,6 +20,7 @@ from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.rules import WISH
 from monitor.web.secret_links import Expired
+from monitor.wording.cards.buildings import site_rows
 from monitor.wording.refusals import Refusal, number_or_none
 
 ABOUT_ONE = {"remove": services.member_remove, "share": services.ownership_share, "end": services.shared_end}
@@ -103,6 +105,15 @@ def organisation_export(request: HttpRequest, token: str, organisation: int) -> 
 
 
 @private_page
+@require_GET
+def organisation_buildings(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """Export how the buildings at the organisation's sites move, one row for each site of its lists."""
+    mine = member_of(token, organisation)
+    sites = Asset.objects.filter(subscription__organisation=mine.organisation, subscription__ended_at=None)
+    return csv_response("buildings", site_rows(list(sites.values_list("name", "longitude", "latitude"))))
+
+
+@private_page
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """Ask a person to confirm joining. Mail scanners open links, so a GET accepts nothing."""
     asked = Membership.objects.filter(pk=tokens.read_join(token), left_at=None)
@@ -162,13 +173,14 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
             email=mine.email, shared__organisation=organisation, ended_at=None
         ).defer("region")
     }
-    followed = organisation.subscriptions.filter(ended_at=None)
+    followed = list(organisation.subscriptions.filter(ended_at=None))
     joined = list(members.members(organisation=organisation))
     context = {
         "token": token,
         "mine": mine,
         "organisation": organisation,
         "places": [subscriptions.described(one) | {"seat": seats.get(one.pk)} for one in followed],
+        "has_sites": any(one.n_assets for one in followed),
         "has_all_mails": mine.wants_mails and len(seats) == len(followed),
         "members": joined,
         "owners": [one for one in joined if one.is_owner],

@@ -122,6 +122,7 @@ def _of_person(token: str, subscription: int, organisation: int, place: int) -> 
     pages = ("manage", "export", "news", "ways")
     here: dict[str, object] = {"token": token, "organisation": organisation}
     names = ("organisation-list", "organisation", "organisation-add", "organisation-export", "organisation-ways")
+    names += ("organisation-buildings",)
     return {
         **{f"subscription-{page}": {"token": token} for page in pages},
         **{f"subscription-{page}": {"token": token, "subscription": subscription} for page in ("where", "feeds")},

@@ -38,6 +38,7 @@ from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
+from monitor.wording.cards.buildings import town_words
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.steps import kin, step_row
@@ -175,6 +176,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
+    around["town"] = town_words(area=alert.area, simulated=alert.simulated)
     return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 from shapely import box
-from shapely.geometry import mapping
+from shapely.geometry import mapping, shape
 
+from core.areas import box_of
 from core.geometry import project_geometry
+from core.geos import geos
 from ingest.context.services import context_load, layer_delete
 from ingest.models import Building, ContextLayer
 from ingest.products.services import product_load
@@ -16,6 +18,7 @@ from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.buildings import ledger_make, ledgers_due
 from ml.tasks import make_ledgers
+from monitor.wording.cards.buildings import building_words, town_words
 from tests.makers.generic import COMMERCIAL, csv_text
 from tests.makers.living import DECLARED
 
@@ -111,3 +114,29 @@ def test_real_footprints_are_not_asked_about_simulated_ground(product, footprint
     load(footprints)
     ContextLayer.objects.update(simulated=True)
     assert not ledgers_due().exists()
+
+
+def test_my_house_the_interface_and_an_area_tell_of_it(client, product, footprints):
+    load(footprints)
+    ledger_make(product=product)
+    longitude, latitude = shape(house(*HALLS[1])).centroid.coords[0]
+    page = client.get(f"/here/?lat={latitude}&lon={longitude}").content.decode()
+    assert "The building here" in page
+    assert "away from the satellite" in page.partition("The building here")[2]
+    told = client.get(f"/api/v1/here?lat={latitude}&lon={longitude}").json()["building"]
+    assert "damage since 2020 would be" in " ".join(told)
+    around = f"{longitude - 0.001},{latitude - 0.001},{longitude + 0.001},{latitude + 0.001}"
+    (row,) = client.get(f"/api/v1/buildings?bbox={around}").json()["items"]
+    assert row["rate_low"] < row["rate_mm_yr"] < row["rate_high"] < 0
+    assert row["sentences"] == told[:-1]
+    area = geos(box_of((longitude - 0.01, latitude - 0.01, longitude + 0.01, latitude + 0.01)))
+    assert town_words(area=area, simulated=False)[0].startswith("There are enough measurement points on 3 of 4")
+
+
+def test_a_building_without_points_and_a_place_without_building_say_so(client, product, footprints):
+    load(footprints)
+    ledger_make(product=product)
+    lonely = shape(house(380, 500, 390, 510)).centroid
+    told = building_words(longitude=lonely.x, latitude=lonely.y)
+    assert told == ["A building stands here, but too few measurement points are on it to say how it moves."]
+    assert building_words(longitude=lonely.x + 0.01, latitude=lonely.y) == []
