@@ -301,6 +301,7 @@ class PointSeries(Answer):
     displacement_mm: list[float | None]
     provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
     fit_mm: list[float | None] | None
+    zero_mm: float = Field(description="value at the first date; charts draw it as zero, the values above keep theirs")
     changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
     negative_word: str
