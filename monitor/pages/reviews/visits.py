@@ -32,7 +32,6 @@ from monitor.models.subscriptions import AccountLanguage, language_of_request
 from monitor.pages.alerts.evidence import alert_blocks
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
-from monitor.wording.places import coordinates
 
 RESULT_WORDS = {
     Result.SEEN: gettext_lazy("Traces of motion were seen"),
@@ -126,7 +125,6 @@ def visit_page(request: HttpRequest, alert: Alert) -> dict[str, Any]:
         "card": card,
         "curves": blocks.curves,
         "plan": alert_plan(alert, card, []),
-        "coordinates": coordinates(card.longitude, card.latitude),
         "visit": visit_block(request, alert),
         "longest_note": MAX_NOTE_LENGTH,
         "types": ",".join(SUFFIXES),
