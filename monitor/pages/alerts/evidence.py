@@ -37,6 +37,7 @@ from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.looks import looks_at_alert
@@ -172,7 +173,8 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
-    return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
+    taken = alerts_taken(alerts=[alert]).get(alert.pk, [])
+    return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert), "taken": taken}
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
