@@ -102,6 +102,14 @@ class ContactOut(Answer):
     region: str
 
 
+class TakenOut(Answer):
+    """Somebody who takes care of an alert; never a person. by: empty where an organisation gives no name."""
+
+    by: str
+    on: date
+    sentence: str
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -128,6 +136,7 @@ class AlertOut(Figures):
     last_motion: date
     motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
     resident_reports: int = Field(description="accepted reports of residents within 200 m")
+    taken_up: list[TakenOut] = Field([], description="who takes care of it, as far as they let the public know")
     first_seen: datetime
     updated: datetime
 
