@@ -68,6 +68,7 @@ BEAT_SCHEDULE = {
     "3 prolong series by new passes": every(FOLLOW_UP, "ml.tasks.extend_living_series"),
     "4 turn finished predictions into alerts": every(STAGE, "detection.tasks.scan_finished_predictions"),
     "3 search new products for changes of trend": every(FOLLOW_UP, "ml.tasks.search_trends"),
+    "3 compute how buildings move": every(FOLLOW_UP, "ml.tasks.make_ledgers"),
     "4 turn what new passes show into alerts": every(FOLLOW_UP, "detection.tasks.follow_passes"),
     "5 draft bulletins of what was searched": every(FOLLOW_UP, "monitor.tasks.draft_bulletins"),
     "5 follow the glaciers through their pairs": every(FOLLOW_UP, "detection.tasks.follow_glaciers"),

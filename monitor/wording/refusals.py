@@ -42,6 +42,7 @@ FAULT = ("The request could not be answered.", "Try again later.")
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
 MAX_NUMBERS = 10  # with commas between them; a box with heights has six
 MAX_NUMBER_LENGTH = 20  # more digits than BIGGEST_KEY has
+ANY_FORM = re.compile(".*", re.DOTALL)
 HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
@@ -228,12 +229,18 @@ def day(name: str, text: str) -> date | None:
         raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2024-05-01.") from fault
 
 
-def moment(name: str, text: str) -> datetime | None:
-    """Parse an ISO 8601 day or time (UTC if without a zone) into UTC; return None for empty text. Raises Refusal."""
+def moment(name: str, text: str, form: re.Pattern[str] = ANY_FORM) -> datetime | None:
+    """Parse an ISO 8601 day or time (UTC if without a zone) into UTC; return None for empty text. Raises Refusal.
+
+    form: what the text in capitals must match as a whole.
+    """
     if not text:
         return None
     try:
-        parsed = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not encoded
+        written = text.replace(" ", "+").upper()  # A plus sign in an address that is not encoded arrives as a space.
+        if not form.fullmatch(written):
+            raise ValueError(written)
+        parsed = datetime.fromisoformat(written)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as fault:
         raise Refusal(f"{name} is no moment: {text[:40]!r}", f"Give {name}=2024-05-01T12:00:00Z.") from fault

@@ -1,9 +1,10 @@
-"""What the service holds while programs of others read it: a velocity field, an alert, results on image pairs."""
+"""What the service holds while programs of others read it, and environments for those that our own cannot hold."""
 
 import json
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from ingest.products.services import product_load
 from ml.models import Prediction
 from tests.makers import pairs as made_pairs
 from tests.waiting import HANG_SECONDS
+
+SCRIPTS = Path(__file__).parent
+VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", SCRIPTS.parents[1] / "var"))  # keeps environments for the next run
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def gdal() -> Callable[..., Any]:
     """Call a function of gdal_reader.py in a process of its own: its GDAL is another, and waits for our server."""
 
     def call(function: str, *arguments: object) -> Any:
-        command = [sys.executable, Path(__file__).with_name("gdal_reader.py"), function, json.dumps(arguments)]
+        command = [sys.executable, SCRIPTS / "gdal_reader.py", function, json.dumps(arguments)]
         environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
@@ -50,3 +54,21 @@ def gdal() -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def stac_api_validator() -> Path:
+    """Return a Python with stac-api-validator; its stac-validator and our stac-valid have a module of the same name."""
+    folder = VAR_DIR / "clients" / "stac-api-validator-0.6.8"
+    python = folder / "bin" / "python"
+    if not (folder / "bin" / "stac-api-validator").exists():
+        venv.create(folder, with_pip=True)
+        _install([python, "-m", "pip", "install", "--quiet", "--retries=1", folder.name.replace("-0.", "==0.")])
+    return python
+
+
+def _install(command: list[Any]) -> None:
+    """Run an installer; skip the test where the packages cannot be had."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        pytest.skip(f"not installed: {done.stderr[-300:]}")

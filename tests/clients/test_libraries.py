@@ -81,7 +81,7 @@ def test_gdal_reads_and_filters_features(gdal, live_server, make_alert, product)
     assert gdal("features", address, "points", "", None)["n"] == product.n_points
 
 
-LAYER = "coherence:2021-12-13-12d"
+DAYS = ["2021-12-13", "2021-12-25"]
 
 
 def is_drawn(content: bytes) -> bool:
@@ -91,30 +91,36 @@ def is_drawn(content: bytes) -> bool:
 @pytest.mark.parametrize("system", ["EPSG:4326", "EPSG:3857", "CRS:84"])
 def test_owslib_gets_a_map_in_every_system(live_server, pair_predictions, system):
     service = WebMapService(f"{live_server.url}/ogc/wms", version="1.3.0")
-    layer = service[LAYER]
+    layer = service["coherence"]
+    assert layer.timepositions == DAYS
+    assert layer.defaulttimeposition == DAYS[-1]
     assert layer.boundingBoxWGS84[0] == pytest.approx(-12.05, abs=0.1)
     bounds = next(edges for edges in layer.crs_list if edges[4] == system)[:4]
     image = service.getmap(
-        layers=[LAYER],
+        layers=["coherence"],
         styles=["default"],
         srs=system,
         bbox=bounds,
         size=(200, 160),
         format="image/png",
         transparent=True,
+        time=DAYS[0],
     )
     assert is_drawn(image.read())
     assert set(layer.styles) == {"default"}
     with pytest.raises(ServiceException, match="There is no layer"):
         service.getmap(layers=["none"], srs=system, bbox=bounds, size=(9, 9), format="image/png")
+    with pytest.raises(ServiceException, match="there are no ranges, lists or nearest dates"):
+        service.getmap(layers=["coherence"], srs=system, bbox=bounds, size=(9, 9), format="image/png", time="2021")
 
 
 def test_owslib_gets_a_tile(live_server, pair_predictions):
     service = WebMapTileService(f"{live_server.url}/ogc/wmts")
-    assert LAYER in service.contents
+    time = service.contents["coherence"].dimensions["Time"]
+    assert (time["values"], time["default"]) == (DAYS, DAYS[-1])
     assert list(service.tilematrixsets) == ["GoogleMapsCompatible"]
     x, y = tile_at(-12.0, 47.0, 12)
-    wanted = {"layer": LAYER, "tilematrixset": "GoogleMapsCompatible", "format": "image/png"}
+    wanted = {"layer": "coherence", "Time": DAYS[0], "tilematrixset": "GoogleMapsCompatible", "format": "image/png"}
     assert is_drawn(service.gettile(**wanted, tilematrix="12", row=y, column=x).read())
     with pytest.raises(ServiceException):
         service.gettile(**wanted, tilematrix="30", row=y, column=x)

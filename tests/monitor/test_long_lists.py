@@ -47,8 +47,21 @@ MAX_SQL = 500_000
 NAMES_OF: dict[str, tuple[str, ...]] = {
     "bulletin-edit": ("text-1",),
     "own-password": (),  # its form names them
-    "wms": ("SERVICE", "REQUEST", "VERSION", "LAYERS", "LAYER", "STYLES", "CRS", "BBOX", "WIDTH", "FORMAT", "BGCOLOR"),
-    "wmts": ("SERVICE", "REQUEST", "LAYER", "FORMAT", "TILEMATRIXSET", "TILEMATRIX", "TILECOL", "TILEROW"),
+    "wms": (
+        "SERVICE",
+        "REQUEST",
+        "VERSION",
+        "LAYERS",
+        "LAYER",
+        "STYLES",
+        "CRS",
+        "BBOX",
+        "WIDTH",
+        "FORMAT",
+        "BGCOLOR",
+        "TIME",
+    ),
+    "wmts": ("SERVICE", "REQUEST", "LAYER", "FORMAT", "TILEMATRIXSET", "TILEMATRIX", "TILECOL", "TILEROW", "TIME"),
 }
 CORNERS = [[12 + n / N, 47 + (n % 2) / N] for n in range(N)]
 POLYGON = {"type": "Polygon", "coordinates": [[*CORNERS, CORNERS[0]]]}

@@ -1,8 +1,9 @@
 """Catalogue of rasters: the dates of each layer, and the files of one date in a box."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -35,10 +36,9 @@ from monitor.wording.figures import whole
 from monitor.wording.points import release_words
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
-OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # by priority: the first available one is shown
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
+DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
 _YEARS = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
 
@@ -69,17 +69,36 @@ class RasterSource(NamedTuple):
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
     """Return the layers that have rasters, each with its groups of rasters, the oldest first."""
     # One query for scenes; for products and for pairs, one query per statistic that their layers need.
-    products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
-    pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
-    others = {RELEASES: _groups_of_releases(), "": _groups_of_scenes()}
-
-    def groups(layer: RasterLayer) -> list[RasterGroup]:
-        if layer.task == OF_PRODUCTS:
-            return products[layer.needs]
-        return others[layer.task] if layer.task in others else pairs[layer.needs].get(layer.task, [])
-
-    layers = [(layer, groups(layer)) for layer in RASTER_LAYERS]
+    of_products, of_pairs = cache(_groups_of_products), cache(_groups_of_pairs)
+    layers = [(layer, _groups(layer, of_products, of_pairs)) for layer in RASTER_LAYERS]
     return [(layer, dates) for layer, dates in layers if dates]
+
+
+def groups_by_day(groups: Iterable[RasterGroup]) -> dict[str, RasterGroup]:
+    """Return a layer's groups by their date in ISO 8601, the oldest first; of one day, the group that comes last.
+
+    Of pairs that end on one day that is the shortest.
+    """
+    return {group.date.isoformat(): group for group in groups}
+
+
+def group_on(*, layer: RasterLayer, day: str = "") -> RasterGroup | None:
+    """Return a layer's group of a day in ISO 8601, or its newest; None if it has none."""
+    groups = groups_by_day(_groups(layer, _groups_of_products, _groups_of_pairs))
+    return groups.get(day or max(groups, default=""))
+
+
+def _groups(
+    layer: RasterLayer,
+    of_products: Callable[[str], list[RasterGroup]],
+    of_pairs: Callable[[str], dict[str, list[RasterGroup]]],
+) -> list[RasterGroup]:
+    """Return a layer's groups of rasters, the oldest first. of_products, of_pairs: what finds them by a statistic."""
+    if layer.task == OF_PRODUCTS:
+        return of_products(layer.needs)
+    if layer.task == RELEASES:
+        return _groups_of_releases()
+    return of_pairs(layer.needs).get(layer.task, []) if layer.task else _groups_of_scenes()
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
@@ -315,7 +334,7 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list
 
 
 def _sources_of_scenes(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    parts = _DAY.fullmatch(group)
+    parts = DAY.fullmatch(group)
     day = _day(parts[1]) if parts else None
     if day is None:
         return None

@@ -11,7 +11,7 @@ from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
 from monitor.maps.rasters.answers import tile_or_404, unless_held
-from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
+from monitor.maps.rasters.catalogue import DAY, RasterSource, group_on, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.maps.rasters.ranges import ranged_file
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
@@ -41,6 +41,8 @@ def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: 
     """Answer with a PNG tile, or 304. Raises Http404."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
+    if DAY.fullmatch(group) and (dated := group_on(layer=chosen, day=group)):  # as the map tile service names it
+        group = dated.key
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
     sources = sources if z >= MIN_ZOOM else []
     etag = raster_tiles.fingerprint(chosen, sources, f"{group}/{z}/{x}/{y}")

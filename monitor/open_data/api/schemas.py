@@ -317,6 +317,7 @@ class PointSeries(Answer):
     displacement_mm: list[float | None]
     provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
     fit_mm: list[float | None] | None
+    zero_mm: float = Field(description="value at the first date; charts draw it as zero, the values above keep theirs")
     changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
     negative_word: str
@@ -373,6 +374,34 @@ class HereOut(Answer):
     alerts: list[AlertNear] = Field(description="the nearest within 5 km")
     contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
     looks: list[LookOut] = Field(description="next looks from space, the earliest first")
+    building: list[str] = Field(description="sentences on the building here; empty if no footprint is loaded here")
+
+
+class BuildingOut(Answer):
+    """Motion of a building in one data set: most probable, and the ends of its 90 % interval. See its component."""
+
+    id: int
+    product_id: int
+    component: str
+    since: date
+    until: date
+    longitude: float = Field(description="degrees, a place inside")
+    latitude: float = Field(description="degrees")
+    points: float = Field(description="expected number of measurement points on it")
+    rate_mm_yr: float
+    rate_low: float
+    rate_high: float
+    deviation_mm_yr: float = Field(description="against the ground around it")
+    deviation_low: float
+    deviation_high: float
+    tilt_mm_m_yr: float | None = Field(None, description="the steepest; null: points cannot tell")
+    tilt_low: float | None
+    tilt_high: float | None
+    damage: int = Field(description="class since the first image: 1 negligible to 4 high (Rankin 1988)")
+    damage_low: int
+    damage_high: int
+    simulated: bool
+    sentences: list[str]
 
 
 class AreaSeriesOut(Answer):
@@ -491,6 +520,12 @@ class StationPage(Page):
     """Part of the list of stations."""
 
     items: list[StationOut]
+
+
+class BuildingPage(Page):
+    """Part of the list of buildings."""
+
+    items: list[BuildingOut]
 
 
 class PairPage(Page):

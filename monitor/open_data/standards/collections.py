@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Point, Polygon
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, Min, QuerySet
 
 from core.areas import bounds_of
@@ -64,6 +65,7 @@ class Collection(ABC):
     most: ClassVar[int] = 1000  # features of one answer
     few: ClassVar[int] = FEW  # where no limit is given
     items: ClassVar[Mapping[str, Any]] = {}  # further members of a STAC collection
+    summarised: ClassVar[Sequence[str]] = ()  # queryables of few values, which a STAC collection lists
     queryables: ClassVar[Queryables]
 
     @abstractmethod
@@ -86,6 +88,13 @@ class Collection(ABC):
         """Return the JSON schema of each property that a filter may use."""
         every = self.every()
         return {name: schema_of(field_of(every, expression)) for name, expression in self.queryables.items()}
+
+    def summaries(self) -> dict[str, list[Any]]:
+        """Return the values that occur of each property in `summarised`."""
+        values = {name: ArrayAgg(self.queryables[name], distinct=True, default=[]) for name in self.summarised}
+        found = self.every().aggregate(**values)
+        known = {name: [value for value in every if value not in (None, "")] for name, every in found.items()}
+        return {name: every for name, every in known.items() if every}
 
 
 class Rows(Collection):

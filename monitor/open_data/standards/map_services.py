@@ -1,4 +1,7 @@
-"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7), with a layer for each date of a raster layer."""
+"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7): a layer for each kind of raster, with TIME for its dates.
+
+A layer and a date may also be one name, such as coherence:2021-12-13-12d, which tells apart pairs that end on one day.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -13,15 +16,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from PIL import Image, ImageColor
 
+from core.areas import bounds_of, box_of, polygons_of
 from core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
 from monitor.maps.rasters.answers import etag_of, unless_held
-from monitor.maps.rasters.catalogue import RasterSource, raster_sources, rasters_available
+from monitor.maps.rasters.catalogue import RasterSource, group_on, groups_by_day, raster_sources, rasters_available
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
+from monitor.open_data.standards.queries import DAY_OR_RFC_3339
 from monitor.open_data.standards.tilejson import DEEPEST_RASTER
-from monitor.wording.refusals import Refusal, finite_numbers, number_or_none, values_of
+from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, values_of
 
 PNG = "image/png"
 MAX_PX, MAX_LAYERS = 2048, 4
@@ -69,15 +74,13 @@ def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBas
 def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
     listed, simulated = [], _("simulated")
     for layer, groups in rasters_available():
-        dates = []
-        for group in groups:
-            west, south, east, north = group.bounds
-            right = east if west <= east else east + 360  # a box of a system has its smaller values first
-            x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
-            title = f"{layer.label}, {group.label}" + (f" ({simulated})" if group.simulated else "")
-            names = {"name": f"{layer.name}:{group.key}", "title": title, "tiles": f"{layer.name}/{group.key}"}
-            dates.append(names | {"degrees": group.bounds, "right": right, "m": (x[0], y[0], x[1], y[1])})
-        listed.append({"layer": layer, "dates": dates})
+        degrees = bounds_of(polygons_of(*map(box_of, {group.bounds for group in groups})))
+        west, south, east, north = degrees
+        right = east if west <= east else east + 360  # a box of a system has its smaller values first
+        x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
+        title = f"{layer.label} ({simulated})" if any(group.simulated for group in groups) else str(layer.label)
+        box = {"degrees": degrees, "right": right, "m": (x[0], y[0], x[1], y[1])}
+        listed.append({"layer": layer, "title": title, "days": [*groups_by_day(groups)], **box})
     context = {
         "layers": listed,
         "address": request.build_absolute_uri(request.path),
@@ -101,7 +104,7 @@ def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     if operation == "getcapabilities":
         return _capabilities(request, "WMS")
     if operation == "getlegendgraphic":
-        layer, _group = _layer(_given(asked, "LAYER"))
+        layer, _group = _named(_given(asked, "LAYER"))
         unit, classes = str(layer.unit), [str(name) for name in layer.classes]
         etag = etag_of("legend", *layer.stops, layer.low, layer.high, unit, *classes)
 
@@ -132,7 +135,8 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     except Refusal as refusal:
         raise ServiceFault("InvalidParameterValue", "layers", f"{refusal.error}. {refusal.remedy}") from refusal
     epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
-    shown = [(_layer(name)[0], _sources(name, around)) for name in names]
+    dated = [_dated(name, asked) for name in names]
+    shown = [(layer, _sources(layer, group, around)) for layer, group, _ in dated]
     pixel = max((bounds[2] - bounds[0]) / shape[1], (bounds[3] - bounds[1]) / shape[0])
     if pixel * (DEGREE_M if epsg == 4326 else 1) > COARSEST_M:
         shown = [(layer, []) for layer, _ in shown]
@@ -148,7 +152,10 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         image.save(out, "PNG")
         return out.getvalue()
 
-    return unless_held(request, etag_of(*prints), picture, PNG, CACHE)
+    answer = unless_held(request, etag_of(*prints), picture, PNG, CACHE)
+    if used := [day for *_, day in dated if day]:
+        answer["Warning"] = ", ".join(f'99 - "Default value used: time={day} ISO8601"' for day in used)
+    return answer
 
 
 def _given(asked: Asked, name: str) -> str:
@@ -158,19 +165,41 @@ def _given(asked: Asked, name: str) -> str:
     raise ServiceFault("MissingParameterValue", name.lower(), f"{name} is missing.")
 
 
-def _layer(name: str) -> tuple[RasterLayer, str]:
-    """Return the layer and the date of a name such as coherence:2021-12-13-12d."""
-    layer, _colon, group = name.partition(":")
-    if layer in RASTER_LAYERS_BY_NAME and group:
+def _named(name: str) -> tuple[RasterLayer, str]:
+    """Return the layer and the group of a name such as coherence:2021-12-13-12d; no group for coherence."""
+    layer, colon, group = name.partition(":")
+    if layer in RASTER_LAYERS_BY_NAME and bool(colon) == bool(group):
         return RASTER_LAYERS_BY_NAME[layer], group
-    raise ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
+    raise _undefined(name)
 
 
-def _sources(name: str, around: Bounds) -> list[RasterSource]:
-    layer, group = _layer(name)
+def _undefined(name: str) -> ServiceFault:
+    return ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
+
+
+def _dated(name: str, asked: Asked) -> tuple[RasterLayer, str, str]:
+    """Return a layer, the group that its name or TIME says, and the day of the newest group if neither says one."""
+    layer, group = _named(name)
+    if group:
+        return layer, group, ""
+    time = asked.get("TIME", "")
+    try:
+        at = moment("TIME", time, DAY_OR_RFC_3339)
+        found = group_on(layer=layer, day=at.date().isoformat() if at else "")
+    except Refusal:
+        found = None
+    if found is not None:
+        return layer, found.key, "" if time else found.date.isoformat()
+    if not time:
+        raise _undefined(name)
+    remedy = "TIME is a date in GetCapabilities; there are no ranges, lists or nearest dates."
+    raise ServiceFault("InvalidDimensionValue", "time", f"{name} has no date {time[:60]!r}. {remedy}")
+
+
+def _sources(layer: RasterLayer, group: str, around: Bounds) -> list[RasterSource]:
     sources = raster_sources(layer=layer, group=group, bounds=around)
     if sources is None:
-        raise ServiceFault("LayerNotDefined", "layers", f"There is no layer {name[:60]!r}; see GetCapabilities.")
+        raise _undefined(f"{layer.name}:{group}")
     return sources
 
 
@@ -223,7 +252,7 @@ def wmts(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     for name, value in fixed.items():
         if _given(asked, name) != value:
             raise ServiceFault("InvalidParameterValue", name.lower(), f"{name} is {value}.")
-    layer, group = _layer(_given(asked, "LAYER"))
+    layer, group, _ = _dated(_given(asked, "LAYER"), asked)
     z, x, y = (number_or_none(_given(asked, name), 2**22) for name in ("TILEMATRIX", "TILECOL", "TILEROW"))
     if z is None or not MIN_ZOOM <= z <= DEEPEST_RASTER or x is None or y is None or x >= 2**z or y >= 2**z:
         raise ServiceFault("TileOutOfRange", "tilecol", "There is no such tile; see GetCapabilities.")

@@ -5,6 +5,7 @@ Part 2).
 """
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ from monitor.wording.refusals import (
 FEW = 100
 COMMON = ("limit", "bbox", "datetime", "after", "filter", "filter-lang", "filter-crs")
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+DAY_OR_RFC_3339 = re.compile(rf"\d{{4}}-\d\d-\d\d|{RFC_3339.pattern}", re.ASCII)
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 DEGREES = "http://www.opengis.net/def/crs/EPSG/0/4326"  # latitude before longitude
 MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
@@ -64,8 +67,22 @@ class Query(NamedTuple):
     tree: cql2.Tree = None  # a filter in CQL2; None: all
 
 
-def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
-    """Read a query. most: highest limit of features in an answer; few: the default limit. Raises Refusal."""
+def read_query(
+    parameters: QueryDict,
+    filters: Mapping[str, Filter],
+    most: int,
+    few: int = FEW,
+    moments: re.Pattern[str] = RFC_3339,
+) -> Query:
+    """Read a query. Raises Refusal.
+
+    Args:
+        parameters: those of the address.
+        filters: the collection's own parameters.
+        most: highest limit of features in an answer.
+        few: the default limit.
+        moments: the form of a moment, in capitals.
+    """
     # A parameter that is not known is refused: a filter with a typing error would find everything.
     refuse_unknown(parameters, [*COMMON, *filters])
     bbox, condition = parameters.get("bbox", ""), parameters.get("filter", "")
@@ -75,7 +92,7 @@ def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, 
         min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
         parameters.get("after", ""),
         area_of(level(bbox)) if bbox else None,
-        period(parameters.get("datetime", "")),
+        period(parameters.get("datetime", ""), moments),
         {name: _value(name, value, filters[name]) for name in filters if (value := parameters.get(name))},
         tree=cql2.parsed(condition, language) if condition else None,
     )
@@ -93,23 +110,27 @@ def _value(name: str, text: str, allowed: Filter) -> str:
     return str(whole_number(name, text, 0, BIGGEST_KEY))
 
 
-def period(text: str) -> Period | None:
-    """Parse a moment or 'first/last', of which one may be '..' or empty; a date means the whole day. Raises Refusal."""
+def period(text: str, moments: re.Pattern[str]) -> Period | None:
+    """Parse a moment or 'first/last', of which one may be '..' or empty; a date means the whole day. Raises Refusal.
+
+    moments: the form of a moment, in capitals.
+    """
     if not text:
         return None
     first, slash, last = text.partition("/")
     last = last if slash else first
-    start, _ = _bounds(first)
-    _, end = _bounds(last)
+    start, _ = _bounds(first, moments)
+    _, end = _bounds(last, moments)
     if start > end or (first in ("", "..") and last in ("", "..")):
-        raise Refusal(f"datetime is no period: {text[:80]!r}", "Give datetime=2020-01-01/2024-12-31.")
+        remedy = "Give datetime=2020-01-01T00:00:00Z/2024-12-31T23:59:59Z."
+        raise Refusal(f"datetime is no period: {text[:80]!r}", remedy)
     return Period(start, end)
 
 
-def _bounds(text: str) -> tuple[datetime, datetime]:
+def _bounds(text: str, moments: re.Pattern[str]) -> tuple[datetime, datetime]:
     if text in ("", ".."):
         return BEGINNING, END
-    at = moment("datetime", text) or BEGINNING
+    at = moment("datetime", text, moments) or BEGINNING
     return at, at + timedelta(days=1, microseconds=-1) if len(text) == len("2024-12-31") else at
 
 

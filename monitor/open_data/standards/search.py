@@ -108,6 +108,8 @@ def parameters_of(body: Mapping[str, Any]) -> QueryDict:
             if name == "filter":
                 parameters.setdefault("filter-lang", "cql2-json")
             continue
+        if name == "bbox" and not isinstance(value, list):
+            raise Refusal("bbox is no list of numbers", 'Send "bbox": [5.9, 45.8, 10.5, 47.8].')
         parts = _texts(name, value)
         if not all(isinstance(part, (str, int, float)) and not isinstance(part, bool) for part in parts):
             raise Refusal(f"{name[:40]} is neither text, number nor a list of them", "Leave it out.")

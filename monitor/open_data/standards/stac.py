@@ -83,14 +83,15 @@ def of_product(row: Product) -> Feature:
     properties |= _titled(row.name, row.simulated) | _between(row.dates[0], row.dates[-1])
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
     assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
-    page = {"rel": "alternate", "type": "text/html", "href": reverse("product-analysis", args=[row.pk])}
-    newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by_id)] if row.superseded_by_id else []
+    address = reverse("product-analysis", args=[row.pk])
+    page = {"rel": "alternate", "type": "text/html", "href": address, "title": "The page of this velocity field"}
+    newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by)] if row.superseded_by else []
     return _item(
         row,
         row.footprint,
         properties,
         assets=assets if row.points_deleted_at is None else {},
-        links=[page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one.pk) for one in row.derived_from.all())],
+        links=[page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one) for one in row.derived_from.all())],
     )
 
 
@@ -122,12 +123,11 @@ def of_prediction(row: Prediction) -> Feature:
     if run.product is not None:
         between = _between(run.product.dates[0], run.product.dates[-1])
         seen = [run.product, *run.companions.all()]
-        sources = [_related("derived_from", VELOCITY_FIELDS, one.pk) for one in seen]
+        sources = [_related("derived_from", VELOCITY_FIELDS, one) for one in seen]
     else:
         pair = promised(run.pair)
         between = _between(promised(pair.reference.acquired_at), promised(pair.secondary.acquired_at))
-        images = (pair.reference_id, pair.secondary_id)
-        sources = [_related("derived_from", RADAR_IMAGES, pk) for pk in images]
+        sources = [_related("derived_from", RADAR_IMAGES, image) for image in (pair.reference, pair.secondary)]
     properties = (
         _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated)
         | between
@@ -160,8 +160,9 @@ def _tiles(layer: str, group: str) -> dict[str, Any]:
     }
 
 
-def _related(rel: str, collection: str, pk: int) -> dict[str, Any]:
-    return {"rel": rel, "type": GEOJSON, "href": reverse("stac:item", args=[collection, str(pk)])}
+def _related(rel: str, collection: str, row: Product | Scene) -> dict[str, Any]:
+    address = reverse("stac:item", args=[collection, str(row.pk)])
+    return {"rel": rel, "type": GEOJSON, "href": address, "title": row.name}
 
 
 def _of_every_item(name: str, area: Any, first: Any, last: Any, created: str) -> dict[str, Any]:
@@ -186,6 +187,7 @@ class VelocityFields(Products):
     queryables: ClassVar[Queryables] = {name: name for name in OF_PRODUCTS} | _of_every_item(
         name, "footprint", FIRST_DAY, LAST_DAY, "loaded_at"
     )
+    summarised = ("component", "level", "direction", "licence", "simulated")
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
 
 
@@ -203,6 +205,7 @@ class RadarImages(Rows):
         "sat:relative_orbit": "track",
         **_of_every_item(name, "footprint", "acquired_at", "acquired_at", "loaded_at"),
     }
+    summarised = ("platform", "polarisation", "backscatter", "licence", "simulated", "gsd", "sat:orbit_state")
     period = ("acquired_at", "acquired_at")
 
 
@@ -230,6 +233,7 @@ class Predictions(Rows):
         "simulated": SIMULATED,
         **_of_every_item(name, AREA, *PERIOD, "created_at"),
     }
+    summarised = ("task", "method", "version", "simulated")
     period = PERIOD
     items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
 

@@ -10,7 +10,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.open_data.standards.catalogues import CATALOGUES, OPENAPI, SCHEMA, Catalogue, describe
 from monitor.open_data.standards.collections import Collection, Feature
-from monitor.open_data.standards.queries import CRS84, SYSTEMS, box_in_degrees, projected, read_query, system_of
+from monitor.open_data.standards.queries import (
+    CRS84,
+    DAY_OR_RFC_3339,
+    RFC_3339,
+    SYSTEMS,
+    box_in_degrees,
+    projected,
+    read_query,
+    system_of,
+)
 from monitor.open_data.standards.search import parameters_of, posted
 from monitor.open_data.standards.search import search as find
 from monitor.open_data.standards.stac import GEOJSON, JSON, stamp
@@ -45,23 +54,23 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the landing page."""
     own = _address(request, catalogue, "landing")
     links = [
-        _link("root", own),
-        _link("self", own),
-        _link("service-desc", _address(request, catalogue, "description"), OPENAPI, "What can be asked for"),
-        _link("service-doc", request.build_absolute_uri(reverse("api-page")), "text/html", "The same for people"),
-        _link("conformance", _address(request, catalogue, "conformance"), JSON, "Which standards it follows"),
-        _link("data", _address(request, catalogue, "collections"), JSON, "Collections"),
+        _root(request, catalogue),
+        _link("self", own, catalogue.title),
+        _link("service-desc", _address(request, catalogue, "description"), "What can be asked for", OPENAPI),
+        _link("service-doc", request.build_absolute_uri(reverse("api-page")), "The same for people", "text/html"),
+        _link("conformance", _address(request, catalogue, "conformance"), "Which standards it follows"),
+        _link("data", _address(request, catalogue, "collections"), "Collections"),
     ]
     whole = {"title": catalogue.title, "description": catalogue.description, "links": links}
     if not catalogue.stac:
         return JsonResponse(whole)
-    by_address = _link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection")
+    by_address = _link("search", _address(request, catalogue, "search"), "Items of any collection", GEOJSON)
     links += [by_address | {"method": method} for method in ("GET", "POST")]
     links.append(
-        _link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), SCHEMA, "Properties that filters may use")
+        _link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), "Properties that filters may use", SCHEMA)
     )
     links += [
-        _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
+        _link("child", _address(request, catalogue, "collection", name), one.title)
         for name, one in catalogue.collections.items()
     ]
     stac = {"type": "Catalog", "stac_version": catalogue.stac, "id": "ground-motion-monitor"}
@@ -80,7 +89,7 @@ def conformance(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
 
 def collections(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the collections."""
-    links = [_root(request, catalogue), _link("self", _address(request, catalogue, "collections"))]
+    links = [_root(request, catalogue), _link("self", _address(request, catalogue, "collections"), "Collections")]
     every = [_described(request, catalogue, one) for one in catalogue.collections.values()]
     return JsonResponse({"links": links, "collections": every})
 
@@ -113,11 +122,12 @@ def items(request: HttpRequest, catalogue: Catalogue, name: str) -> JsonResponse
     if not catalogue.stac:
         system, of_box = (system_of(key, asked.pop(key, [""])[-1]) for key in ("crs", "bbox-crs"))
         asked["bbox"] = box_in_degrees(asked.get("bbox", ""), of_box)
-    part = one.part(read_query(asked, one.filters, one.most, one.few))
+    moments = RFC_3339 if catalogue.stac else DAY_OR_RFC_3339
+    part = one.part(read_query(asked, one.filters, one.most, one.few, moments))
     links = [
         _root(request, catalogue),
-        _link("self", request.build_absolute_uri(), GEOJSON),
-        _link("collection", _address(request, catalogue, "collection", one.name)),
+        _link("self", request.build_absolute_uri(), "This page", GEOJSON),
+        _link("collection", _address(request, catalogue, "collection", one.name), one.title),
     ]
     found = [(one, feature) for feature in part.features]
     matched = {} if part.matched is None else {"numberMatched": part.matched}
@@ -137,8 +147,8 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
     if not catalogue.stac:
         links = [
             _root(request, catalogue),
-            _link("self", _address(request, catalogue, "item", one.name, feature["id"]), GEOJSON),
-            _link("collection", _address(request, catalogue, "collection", one.name)),
+            _link("self", _address(request, catalogue, "item", one.name, feature["id"]), "This feature", GEOJSON),
+            _link("collection", _address(request, catalogue, "collection", one.name), one.title),
         ]
         whole |= {"links": links + whole.get("links", [])}
     return JsonResponse(projected(whole, system), content_type=GEOJSON, headers=_stated(catalogue, system))
@@ -153,9 +163,9 @@ def search(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     body = posted(request.body) if request.method == "POST" else None
     found = find(catalogue.collections, request.GET if body is None else parameters_of(body))
     after = found.after
-    links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
+    links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), "This page", GEOJSON)]
     if body is not None and after:
-        following = _link("next", request.build_absolute_uri(), GEOJSON, "The next part")
+        following = _link("next", request.build_absolute_uri(), "The next part", GEOJSON)
         links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
         after = ""
     page = _listed(request, catalogue, found.items, after, links) | {"numberMatched": found.matched}
@@ -180,13 +190,13 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
     own = _address(request, catalogue, "collection", one.name)
     links = [
         _root(request, catalogue),
-        _link("parent", _address(request, catalogue, "landing")),
-        _link("self", own),
-        _link("items", _address(request, catalogue, "items", one.name), GEOJSON, one.title),
+        _link("parent", _address(request, catalogue, "landing"), catalogue.title),
+        _link("self", own, one.title),
+        _link("items", _address(request, catalogue, "items", one.name), f"Items of {one.title}", GEOJSON),
         _link(
-            QUERYABLES, _address(request, catalogue, "queryables", one.name), SCHEMA, "Properties that filters may use"
+            QUERYABLES, _address(request, catalogue, "queryables", one.name), "Properties that filters may use", SCHEMA
         ),
-        _link("license", request.build_absolute_uri(reverse("product-list")), "text/html", "Sources and licences"),
+        _link("license", request.build_absolute_uri(reverse("product-list")), "Sources and licences", "text/html"),
     ]
     extent = one.extent()
     interval = [stamp(at) if at else None for at in (extent.first, extent.last)]
@@ -200,7 +210,7 @@ def _described(request: HttpRequest, catalogue: Catalogue, one: Collection) -> D
     }
     if catalogue.stac:
         stac = {"type": "Collection", "stac_version": catalogue.stac, "stac_extensions": [], "license": "other"}
-        return {**stac, **whole, **one.items}
+        return {**stac, **whole, "summaries": one.summaries(), **one.items}
     return whole | {"itemType": "feature", "crs": [*SYSTEMS], "storageCrs": CRS84}
 
 
@@ -215,7 +225,7 @@ def _listed(
         query = request.GET.copy()
         query["after"] = after
         following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-        links = [*links, _link("next", following, GEOJSON, "The next part")]
+        links = [*links, _link("next", following, "The next part", GEOJSON)]
     features = [_with_addresses(request, catalogue, one, feature) for one, feature in found]
     return {"type": "FeatureCollection", "numberReturned": len(features), "features": features, "links": links}
 
@@ -231,9 +241,9 @@ def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection,
     own = _address(request, catalogue, "collection", one.name)
     links = [
         _root(request, catalogue),
-        _link("self", _address(request, catalogue, "item", one.name, feature["id"]), GEOJSON),
-        _link("parent", own),
-        _link("collection", own),
+        _link("self", _address(request, catalogue, "item", one.name, feature["id"]), properties["title"], GEOJSON),
+        _link("parent", own, one.title),
+        _link("collection", own, one.title),
         *links,
     ]
     assets = {
@@ -243,12 +253,12 @@ def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection,
 
 
 def _root(request: HttpRequest, catalogue: Catalogue) -> Document:
-    return _link("root", _address(request, catalogue, "landing"))
+    return _link("root", _address(request, catalogue, "landing"), catalogue.title)
 
 
 def _address(request: HttpRequest, catalogue: Catalogue, name: str, *parts: str) -> str:
     return request.build_absolute_uri(reverse(f"{catalogue.name}:{name}", args=parts))
 
 
-def _link(rel: str, href: str, media_type: str = JSON, title: str = "") -> Document:
-    return {"rel": rel, "type": media_type, "href": href} | ({"title": title} if title else {})
+def _link(rel: str, href: str, title: str, media_type: str = JSON) -> Document:
+    return {"rel": rel, "type": media_type, "href": href, "title": title}

@@ -28,7 +28,7 @@ from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
 
-AS_STORED = ("code", "kind", "state", "severity", "importance", "extent", "source", "simulated")
+AS_STORED = ("code", "kind", "state", "severity", "importance", "component", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 BRIEF = (
     "code",
@@ -43,7 +43,10 @@ BRIEF = (
     "simulated",
     "url",
 )
-PROPERTIES = (*BRIEF, "area_label", "rate_label", "exposure", "extent", "sentences", "source", "longitude", "latitude")
+PROPERTIES = (
+    *(*BRIEF, "area_label", "rate_label", "exposure", "component", "extent", "sentences", "source"),
+    *("longitude", "latitude"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class AlertCard:
     importance: float
     why: str
     figures: tuple[Figure, ...]
+    component: str
     exposure: dict[str, object] | None
     exposure_sentence: str
     tilt_sentence: str

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 WMS = {"w": "http://www.opengis.net/wms", "x": "http://www.w3.org/1999/xlink"}
 WMTS = {"w": "http://www.opengis.net/wmts/1.0", "o": "http://www.opengis.net/ows/1.1"}
 LAYER = "coherence:2021-12-13-12d"
+DAY = "2021-12-13"
 ASKED = {
     "SERVICE": "WMS",
     "VERSION": "1.3.0",
@@ -92,15 +93,23 @@ def test_a_picture_need_not_be_square_and_may_have_a_background_and_several_laye
     assert not picture(client, BBOX=box(west, -2e7, east, 2e7))[..., 3].any()  # as high, too
 
 
-def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client, pair_predictions, product):
+def test_capabilities_have_a_layer_for_each_kind_with_its_dates_and_what_they_name_can_be_asked_for(
+    client, pair_predictions, product
+):
     whole = xml(client.get("/ogc/wms?service=WMS&request=GetCapabilities"))
     assert (whole.tag, whole.get("version")) == (f"{{{WMS['w']}}}WMS_Capabilities", "1.3.0")
     layers = [one for one in whole.iter(f"{{{WMS['w']}}}Layer") if one.find("w:Name", WMS) is not None]
     names = {one.find("w:Name", WMS).text for one in layers}
     listed = client.get("/rasters.json").json()["layers"]
-    assert names == {f"{one['name']}:{group['key']}" for one in listed for group in one["groups"]}
+    assert names == {one["name"] for one in listed}
+    days = {one["name"]: [group["date"] for group in one["groups"]] for one in listed}
     for one in layers:
         name = one.find("w:Name", WMS).text
+        time = one.find("w:Dimension", WMS)
+        assert time.attrib == {"name": "time", "units": "ISO8601", "default": days[name][-1]} | dict.fromkeys(
+            ("multipleValues", "nearestValue", "current"), "0"
+        )
+        assert time.text.split(",") == days[name]
         assert "simulated" in one.find("w:Title", WMS).text
         for bounds in one.findall("w:BoundingBox", WMS):
             edges = ",".join(bounds.get(side) for side in ("minx", "miny", "maxx", "maxy"))
@@ -110,10 +119,57 @@ def test_capabilities_name_every_date_and_what_they_name_can_be_asked_for(client
         assert Image.open(BytesIO(answer.content)).size == LEGEND_PX
     tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
     assert {one.find("o:Identifier", WMTS).text for one in tiled.findall("w:Contents/w:Layer", WMTS)} == names
+    for one in tiled.findall("w:Contents/w:Layer", WMTS):
+        time = one.find("w:Dimension", WMTS)
+        assert time.find("o:Identifier", WMTS).text == "Time"
+        assert [value.text for value in time.findall("w:Value", WMTS)] == days[one.find("o:Identifier", WMTS).text]
     template = tiled.find("w:Contents/w:Layer/w:ResourceURL", WMTS).get("template").removeprefix("http://testserver")
     z, x, y = TILE
     address = template.replace("{TileMatrix}", str(z)).replace("{TileCol}", str(x)).replace("{TileRow}", str(y))
-    assert client.get(address).status_code == 200
+    assert client.get(address.replace("{Time}", DAY)).status_code == 200
+    assert client.get(address.replace("{Time}", "2021-12-14")).status_code == 404
+
+
+@pytest.mark.parametrize("time", [DAY, f"{DAY}T00:00:00Z", f"{DAY}t23:59:59.9z", "2021-12-14T00:30:00+01:00"])
+def test_time_chooses_a_date_of_a_layer(client, pair_predictions, time):
+    drawn = tile(client)
+    assert (picture(client, LAYERS="coherence", TIME=time) == drawn).all()
+    answer = client.get("/ogc/wmts", GET_TILE | {"LAYER": "coherence", "TIME": time})
+    assert (pixels(answer.content) == drawn).all()
+    assert (pixels(client.get("/tiles/rasters/coherence/2021-12-13/{}/{}/{}.png".format(*TILE)).content) == drawn).all()
+
+
+def test_without_time_the_newest_date_is_drawn_and_said(client, pair_predictions):
+    asked = ASKED | {"BBOX": box(*tile_bounds_m(*TILE)), "LAYERS": "coherence,speed"}
+    newest = client.get("/ogc/wms", asked)
+    assert newest["Warning"].count("Default value used: time=2021-12-25 ISO8601") == 2
+    chosen = client.get("/ogc/wms", asked | {"TIME": "2021-12-25"})
+    assert "Warning" not in chosen
+    assert (pixels(newest.content) == pixels(chosen.content)).all()
+    tiled = [
+        client.get("/ogc/wmts", GET_TILE | {"LAYER": "speed", "TIME": time}).content for time in ("", "2021-12-25")
+    ]
+    assert tiled[0] == tiled[1]
+
+
+def test_of_pairs_that_end_on_one_day_time_chooses_the_shortest(client, pair_predictions):
+    prediction = pair_predictions[-1]
+    run, pair = prediction.run, prediction.run.pair
+    pair.reference, pair.temporal_baseline_days = pair_predictions[0].run.pair.reference, 24
+    for row, parent in ((pair, {}), (run, {"pair": pair}), (prediction, {"run": run})):
+        row.pk = None
+        for name, value in parent.items():
+            setattr(row, name, value)
+        row.save()
+    drawn = {days: picture(client, LAYERS=f"speed:2021-12-25-{days}d") for days in (12, 24)}
+    assert (drawn[12] != drawn[24]).any()
+    assert (picture(client, LAYERS="speed", TIME="2021-12-25") == drawn[12]).all()
+
+
+def test_capabilities_stay_short_over_the_years(client, pair_predictions, django_assert_max_num_queries):
+    with django_assert_max_num_queries(11):
+        few = client.get("/ogc/wms?service=WMS&request=GetCapabilities").content
+    assert len(few) < 12_000
 
 
 def test_a_legend_of_classes_has_the_colour_of_each(client):
@@ -132,7 +188,11 @@ def test_a_matrix_has_the_scale_and_the_corner_of_web_maps(client):
 
 
 FAULTS = {
-    "LayerNotDefined": [{"LAYERS": "none:1"}, {"LAYERS": "coherence"}, {"LAYERS": "coherence:x"}],
+    "LayerNotDefined": [{"LAYERS": name} for name in ("none:1", "coherence", "coherence:", "coherence:x")],
+    "InvalidDimensionValue": [
+        {"LAYERS": "coherence", "TIME": time}
+        for time in ("2021-12-14", "2021", "current", "2021-12-13,2021-12-25", "2021-12-01/2021-12-31", "x" * 5000)
+    ],
     "StyleNotDefined": [{"STYLES": "red"}],
     "InvalidFormat": [{"FORMAT": "image/jpeg"}],
     "InvalidCRS": [{"CRS": "EPSG:31467"}],
@@ -164,6 +224,8 @@ TILES = [{"TILEMATRIX": "3"}, {"TILEMATRIX": "x"}, {"TILECOL": str(2**12)}, {"TI
 TILES += [
     {"LAYER": "none:1"},
     {"LAYER": "coherence:x"},
+    {"LAYER": "coherence"},
+    {"LAYER": "coherence", "TIME": "2021-12-14"},
     {"FORMAT": "image/jpeg"},
     {"TILEMATRIXSET": "x"},
     {"REQUEST": "x"},

@@ -1,10 +1,8 @@
 """The STAC catalogue passes stac-validator, and leads from a result to the data behind it."""
 
 import json
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import pystac
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,22 +14,11 @@ from stac_validator.validate import StacValidate
 from ingest.models import Product, Scene
 from ml.models import Prediction, Run
 from tests.makers import pairs as made_pairs
+from tests.makers.stac_schemas import schema_files
 
 pytestmark = pytest.mark.django_db
 NAMES = ("velocity-fields", "radar-images", "predictions")
-FOLDERS = (Path(pystac.__file__).parent / "validation" / "jsonschemas", Path(__file__).parents[3] / "data" / "stac")
 EXTENSIONS = {"file": "file/v2.1.0", "proj": "projection/v2.0.0", "sat": "sat/v1.0.0"}
-
-
-def schema_files() -> dict[str, str]:
-    """Return the file of every schema by its address; one of the core misspells its own."""
-    paths = [path for folder in FOLDERS for path in folder.rglob("*.json")]
-    addresses = [json.loads(path.read_text())["$id"].removesuffix("#") for path in paths]
-    return {
-        address.replace("commonjson", "common.json"): str(path) for address, path in zip(addresses, paths, strict=True)
-    }
-
-
 SCHEMAS = schema_files()
 
 
@@ -126,14 +113,61 @@ def test_what_is_not_usable_or_not_finished_is_not_listed(client, pair_predictio
 
 def test_items_are_found_by_time_and_place(client, pair_predictions, product):
     day = Scene.objects.order_by("acquired_at").first().acquired_at.date()
-    assert len(items(client, "radar-images", f"?datetime={day}")) == 1
+    assert len(items(client, "radar-images", f"?datetime={day}T00:00:00Z/{day}T23:59:59Z")) == 1
     assert (
         len(items(client, "radar-images", "?bbox=0,0,1,1")) == len(items(client, "predictions", "?bbox=0,0,1,1")) == 0
     )
     assert len(items(client, "predictions", "?bbox=-13,46,-11,48")) == len(pair_predictions)
     last = Product.objects.get().dates[-1]
     assert len(items(client, "velocity-fields", f"?datetime={last}T00:00:00Z/..")) == 1
-    assert items(client, "velocity-fields", "?datetime=2100-01-01") == []
+    assert items(client, "velocity-fields", "?datetime=2100-01-01T00:00:00Z") == []
+
+
+RFC_3339 = ["1985-04-12t23:20:50.000z", "1985-04-12T23:20:50.012345678+01:00", "1985-04-12T23:20:50 01:00", "../{}"]
+NOT_RFC_3339 = [
+    "1985-04-12",
+    "1985-04-12T23:20:50.52+0100",
+    "1985-04-12T23:20:50.Z",
+    "1985-04-12T23:20:50,52Z",
+    "1985-04-12T23:20:50.52",
+    "1985-04-12T23:20:50Z/1986-04-12",
+    "19850412T232050Z",
+]
+
+
+@pytest.mark.parametrize("where", ["search", "collections/radar-images/items"])
+def test_a_moment_is_written_as_in_rfc_3339_in_either_case(client, where):
+    for text in RFC_3339:
+        answer(client, f"/stac/{where}?datetime={text.format(RFC_3339[0])}")
+    for text in NOT_RFC_3339:
+        refused = client.get(f"/stac/{where}", {"datetime": text})
+        assert refused.status_code == 400, text
+        assert refused.json()["error"] == f"datetime is no moment: {text.rpartition('/')[2]!r}"
+        assert refused.json()["remedy"] == "Give datetime=2024-05-01T12:00:00Z."
+
+
+def test_a_posted_box_is_a_list(client):
+    for box in ("100.0, 0.0, 105.0, 1.0", ["a", "b", "c", "d"], 5):
+        refused = client.post("/stac/search", {"bbox": box}, content_type="application/json")
+        assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json"), box
+
+
+def test_collections_list_the_values_that_occur(client, pair_predictions, product):
+    listed = {one["id"]: one["summaries"] for one in answer(client, "/stac/collections")["collections"]}
+    assert listed["velocity-fields"]["component"] == [product.component]
+    assert listed["radar-images"]["gsd"] == [Scene.objects.first().posting_m]
+    assert listed["predictions"]["task"] == sorted({one.run.model_version.task for one in pair_predictions})
+    Prediction.objects.all().delete()
+    assert answer(client, "/stac/collections/predictions")["summaries"] == {}
+
+
+def test_every_link_has_a_title(client, pair_predictions, product):
+    addresses = ["", "collections", "search?limit=1"]
+    addresses += [f"collections/{name}{part}" for name in NAMES for part in ("", "/items?limit=1")]
+    for address in addresses:
+        page = answer(client, f"/stac/{address}")
+        for document in (page, *page.get("features", []), *page.get("collections", [])):
+            assert all(link["title"] for link in document["links"]), (address, document["links"])
 
 
 def test_a_search_goes_through_all_collections_page_by_page(client, pair_predictions, product):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,7 +19,7 @@ from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Dete
 from detection.rules.lifecycle import State
 from detection.selectors import OF_PLACES, alerts_public, detections_shown, steepest_tilts
 from ingest.context.services import layer_delete
-from ingest.models import ContextLayer
+from ingest.models import ContextLayer, DisplacementSeries
 from ingest.readers.context.records import ContextKind
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
@@ -30,6 +31,25 @@ from tests.ingest.context.conftest import square as ring_around
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
+SHAPES = {"Polygon", "MultiPolygon"}
+
+
+def test_an_area_without_a_series_shows_how_many_points_move_how_fast(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    with_series = client.get(f"/alerts/{alert.code}/").content.decode()
+    AlertMotion.objects.all().delete()
+    DisplacementSeries.objects.all().delete()
+    page = client.get(f"/alerts/{alert.code}/").content.decode()
+    assert "drawn-chart--histogram" in page
+    assert "drawn-chart--histogram" not in with_series
+    assert 'id="play"' in with_series
+    assert 'id="play"' not in page, "a button without anything to play"
+    assert re.search(r"Half of these points lie between −[\d.]+ and −?[\d.]+ mm a year.", page)
+    rows = re.findall(
+        r'<tr><td class="number">(.*?)</td><td class="number">.*?</td><td class="number">(\d+)</td>', page
+    )
+    assert f"Number of points ({sum(int(n) for _low, n in rows)})" in page
+    assert "drawn-chart--histogram" in client.get(f"/alerts/{alert.code}/report/").content.decode()
 
 
 def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, watched_region, settings):
@@ -234,6 +254,12 @@ def test_nested_outlines_have_a_key_on_the_map_of_their_alert(client, watched_re
     page = client.get(alert.get_absolute_url()).content.decode()
     key = re.search(r'<ul class="drawn-key map-key.*?</ul>', page, re.DOTALL)[0]
     assert [name for name in ("key-area", "key-half", "key-core") if name not in key] == []
+    assert "key-before" not in key, "it is as it was found"
+    Alert.objects.filter(pk=alert.pk).update(area=MultiPolygon(Polygon.from_bbox(alert.area.extent), srid=4326))
+    grown = client.get(alert.get_absolute_url()).content.decode()
+    assert "key-before" in grown
+    assert json.loads(re.search(r'id="first-outline"[^>]*>(.*?)</script>', grown)[1])["geometry"]["type"] in SHAPES
+    Alert.objects.filter(pk=alert.pk).update(area=alert.area)
     Detection.objects.update(places=[])
     assert "map-key" not in client.get(alert.get_absolute_url()).content.decode()
 
