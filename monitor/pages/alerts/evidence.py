@@ -303,9 +303,11 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 
 
 def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
-    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    change, spread = float(series.mean_mm[-1] - series.mean_mm[0]), float(series.high_mm[-1] - series.low_mm[-1]) / 2
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
+    if abs(change) < spread:
+        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} ± {figure(spread)} mm"}
     added = provisional_sentence(provisional.dates[-1]) if provisional else ""
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)
