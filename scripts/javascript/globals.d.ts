@@ -45,7 +45,8 @@ interface Fetched {
   respondWith(answer: Promise<Response>): void;
 }
 interface PushOrClick {
-  data: { json(): { title: string; body: string; url: string; tag: string; lang: string } };
+  data: { json(): { title: string; body: string; url: string; tag: string; lang: string; take?: string } };
+  action: string;
   notification: Notification;
   waitUntil(done: Promise<unknown>): void;
 }
