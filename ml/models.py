@@ -13,7 +13,7 @@ from core.areas import centre_of, disc
 from core.errors import promised
 from core.geos import geos
 from core.storage import raster_storage
-from ingest.models import Product, ScenePair
+from ingest.models import Building, Product, ScenePair
 from ingest.models.jobs import CAUSES
 
 MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited so long.
@@ -223,6 +223,44 @@ class TrendSearch(models.Model):
 
     def __str__(self) -> str:
         return f"changes of trend in {self.product}"
+
+
+class BuildingLedger(models.Model):
+    """How the buildings on a product's ground move, computed once for each product by `ml.runs.buildings`."""
+
+    product = models.OneToOneField(Product, models.CASCADE, related_name="buildings")
+    n_buildings = models.PositiveIntegerField(help_text="with a footprint, where the product has points")
+    n_known = models.PositiveIntegerField(help_text="of which points can say the rate")
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"buildings in {self.product}"
+
+
+class BuildingMotion(models.Model):
+    """Motion of one building in one product. Rates toward the satellite positive; *_low, *_high: 90 % interval."""
+
+    ledger = models.ForeignKey(BuildingLedger, models.CASCADE, related_name="motions")
+    building = models.ForeignKey(Building, models.CASCADE, related_name="motions")
+    points = models.FloatField(help_text="expected number of points on it")
+    rate_mm_yr = models.FloatField()
+    rate_low = models.FloatField()
+    rate_high = models.FloatField()
+    deviation_mm_yr = models.FloatField(help_text="against the ground around")
+    deviation_low = models.FloatField()
+    deviation_high = models.FloatField()
+    tilt_mm_m_yr = models.FloatField(null=True, help_text="the steepest; null: points cannot say")
+    tilt_low = models.FloatField(null=True)
+    tilt_high = models.FloatField(null=True)
+    damage = models.PositiveSmallIntegerField(help_text="class 1 to 4 since the first image (Rankin 1988)")
+    damage_low = models.PositiveSmallIntegerField()
+    damage_high = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ledger", "building"], name="one_motion_per_building")]
+
+    def __str__(self) -> str:
+        return f"building {self.building_id} in ledger {self.ledger_id}"
 
 
 class LivingSeries(models.Model):

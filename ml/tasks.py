@@ -111,3 +111,15 @@ def search_trends() -> None:
     for product in rows_due(Step.TRENDS, selectors.trend_searches_due())[:1]:
         with attempt(Step.TRENDS, product):
             trends.trend_search_make(product=product)
+
+
+@stage
+def make_ledgers() -> None:
+    """Compute the ledger of buildings of one velocity field."""
+    from ml.runs import buildings  # shapely and scipy, only in a worker
+
+    if disk_full():
+        return
+    for product in rows_due(Step.BUILDINGS, buildings.ledgers_due())[:1]:
+        with attempt(Step.BUILDINGS, product):
+            buildings.ledger_make(product=product)

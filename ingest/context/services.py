@@ -65,7 +65,7 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
         Landslide,
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
     ),
-    records.ContextKind.BUILDINGS: (Building, ("position",)),
+    records.ContextKind.BUILDINGS: (Building, ("position", "outline")),
     records.ContextKind.ROADS: (TransportLine, ("line_class", "tunnel", "line")),
     records.ContextKind.RAILWAYS: (TransportLine, ("line_class", "tunnel", "line")),
     records.ContextKind.RIVERS: (Water, ("water_class", "name", "shape")),

@@ -152,9 +152,10 @@ class Landslide(OfLayer):
 
 
 class Building(OfLayer):
-    """A point inside a building."""
+    """A point inside a building, and its footprint where the file has one."""
 
     position = models.PointField(srid=4326)
+    outline = models.PolygonField(srid=4326, null=True, spatial_index=False)
 
     def __str__(self) -> str:
         return f"building {self.pk}"

@@ -21,6 +21,7 @@ class StepFailure(models.Model):
         ANNOUNCE = "announce", "messages about an alert"
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
+        BUILDINGS = "buildings", "ledger of buildings"
         ORDERS = "orders", "search for passes of an order"
         EVENT_ORDERS = "eventorder", "search for passes of an event"
         PASSES = "passes", "new passes of a release"

@@ -14,6 +14,7 @@ SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
     "/subscribe/join/",
+    "/subscribe/take/",
     "/subscriptions/",
     "/feeds/",
     "/extracts/",
@@ -27,12 +28,12 @@ _SECRET = re.compile(
     f"({'|'.join(address.replace('/', _SLASH) for address in SECRET_ADDRESSES)})" + r"(?!%2F)[^/\s\"'<>?&#%]+",
     flags=re.IGNORECASE,
 )
-_PLACE = re.compile(r"([?&](?:lat|lon)=)[^&\s\"']+", flags=re.IGNORECASE)  # of a house or street (/here/)
+_PLACE = re.compile(r"([?&](?:lat|lon|q)=)[^&\s\"']+", flags=re.IGNORECASE)  # of a house or street (/here/)
 _FORMATTER = logging.Formatter()
 
 
 def without_secrets(text: str) -> str:
-    """Return the text without the secret parts and the coordinates of its addresses."""
+    """Return the text without the secret parts, the coordinates and the searched names of its addresses."""
     return _PLACE.sub(r"\1[removed]", _SECRET.sub(r"\1[removed]", text))
 
 

@@ -16,7 +16,7 @@ from monitor.wording.figures import decimal
 
 Bounds = tuple[float, float, float, float]
 Line = np.ndarray[Any, np.dtype[np.float64]]
-WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-50m.json"
+WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-10m.json"
 NEAR_DEGREES = 1.0  # small islands are missing at this scale
 TOWARD = (
     gettext_lazy("to the north"),
@@ -105,7 +105,10 @@ def _countries() -> tuple[list[str], STRtree]:
     for country in world["objects"]["countries"]["geometries"]:
         outer = [rings[0] for rings in atlas_rings(country, arcs) if len(rings[0]) >= 4]
         names += [country["properties"]["name"]] * len(outer)
-        shapes += [make_valid(Polygon(ring)) for ring in outer]
+        parts = [Polygon(ring) for ring in outer]
+        shapes += [
+            part if part.is_valid else make_valid(part) for part in parts
+        ]  # To mend a valid one takes time, too.
     return names, STRtree(shapes)
 
 

@@ -2,18 +2,24 @@
 
 import re
 from datetime import date
+from io import BytesIO
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from detection.kinds import Kind
-from detection.models import Alert
+from detection.models import Alert, AlertMotion
 from detection.rules.lifecycle import Source, State
+from ingest.models import DisplacementSeries, Product
 from tests.e2e.browsers import SIZES, TABLETS, fits, out_of_window, wait_for_map
+from tests.makers.watching import watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PARTS = ("kind", "state", "map", "figure", "curve", "marks", "sentence", "now")
+COLOURED, MIN_COLOURED = 20, 0.12  # difference of a pixel's channels, and share of such pixels
 NO_RATES = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
 SPEEDS = {"speed_m_day": 1.4, "speed_sigma_m_day": 0.1, "bearing_deg": 118.0, "usual_speed_m_day": 0.2}
 ONSET = {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0}
@@ -50,6 +56,43 @@ def test_the_simulated_region_answers_at_a_glance(open_page, watched_region, siz
     assert faults == []
     expect(page.locator("[data-glance=curve] svg")).to_be_visible()
     expect(page.locator("[data-glance=figure]")).to_contain_text(re.compile(r"± [\d.]+\s+mm a year"))
+
+
+def faults_without_a_series(page: Page, alert: Alert) -> list[str]:
+    """Return what an alert of gridded data without a series lacks on its first screen: histogram, key, cells."""
+    faults = on_first_screen(page, alert)
+    wait_for_map(page)
+    expect(page.locator("[data-glance=curve] .drawn-chart--histogram")).to_be_visible()
+    expect(page.get_by_role("button", name="How it moved")).to_have_count(0)
+    key = page.locator(".map-key")
+    expect(key).to_contain_text("fastest part")
+    expect(key).to_be_in_viewport(ratio=1)
+    picture = np.asarray(Image.open(BytesIO(page.locator("#small-map").screenshot())).convert("RGB")).astype(int)
+    middle = picture[picture.shape[0] // 4 : -picture.shape[0] // 4, picture.shape[1] // 4 : -picture.shape[1] // 4]
+    coloured = float((np.ptp(middle, axis=-1) > COLOURED).mean())  # land, water and still cells are nearly grey
+    return faults if coloured > MIN_COLOURED else [*faults, f"{alert.code}: {coloured:.0%} of the map is coloured"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_coarse_cells_without_a_series_answer_at_a_glance(open_page, watched_region, size):
+    AlertMotion.objects.all().delete()
+    DisplacementSeries.objects.all().delete()
+    Product.objects.update(posting_m=100.0)
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    assert faults_without_a_series(open_page(size, reduced_motion="reduce"), alert) == []
+
+
+@pytest.mark.long
+@pytest.mark.realdata
+def test_a_real_field_answers_at_a_glance(open_page, real_data, own_rasters):
+    watch(real_data / "velocity_real" / "campi_flegrei_licsbas")
+    rising = Alert.objects.order_by("-peak_rate_mm_yr").first()
+    assert rising.peak_rate_mm_yr > 50
+    for size in SIZES:
+        for scheme in ("light", "dark"):
+            page = open_page(size, reduced_motion="reduce", color_scheme=scheme)
+            assert [fault for alert in Alert.objects.all() for fault in on_first_screen(page, alert)] == []
+            assert faults_without_a_series(page, rising) == []
 
 
 def test_a_long_figure_stays_within_its_card(open_page, make_alert):

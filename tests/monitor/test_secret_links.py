@@ -54,9 +54,11 @@ def test_no_line_names_the_place_that_somebody_asks_about(log):
     """The development server writes whole requests; nginx and gunicorn write none (docker/nginx, monitor/gunicorn)."""
     line = '"GET /here/?lat=46.9912&lon=-12.0034&language=de HTTP/1.1" 200 512'
     logging.getLogger("django.server").info("%s", line)
+    logging.getLogger("django.server").info("%s", '"GET /here/?q=Mill+Lane+5 HTTP/1.1" 200 512')
     written = log.getvalue()
     assert "/here/?lat=[removed]&lon=[removed]&language=de" in written
     assert "46.99" not in written
+    assert "Mill" not in written
 
 
 def test_arguments_and_tracebacks_are_cleaned_too(log):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from shapely import MultiLineString, MultiPolygon
+from shapely import MultiLineString, MultiPolygon, Polygon
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{2,38}")
 MAX_PAGE_LENGTH = 300
@@ -123,10 +123,11 @@ class LineClass(StrEnum):
 
 
 class BuildingRecord(NamedTuple):
-    """Building, as a point inside it."""
+    """Building, as a point inside it; outline: its largest footprint in degrees; None: the file has a point."""
 
     longitude: float
     latitude: float
+    outline: Polygon | None
 
 
 class LineRecord(NamedTuple):

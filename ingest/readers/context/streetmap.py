@@ -39,13 +39,14 @@ def is_recognised(path: Path, wanted: features.Wanted) -> bool:
 
 
 def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
-    """Yield each building as a point inside it."""
+    """Yield each building as a point inside it, with its largest footprint."""
     for properties, geometry, fault in features.read_features(path, features.BUILDINGS):
         if geometry is None:
             yield Remark(fault, refused=True)
         elif _is_building(properties):
             inside = point_on_surface(geometry)
-            yield BuildingRecord(float(get_x(inside)), float(get_y(inside)))
+            outline = max(get_parts(geometry), key=lambda part: part.area) if geometry.area > 0 else None
+            yield BuildingRecord(float(get_x(inside)), float(get_y(inside)), outline)
         else:
             yield Remark("no building: what else the file holds", refused=True)
 

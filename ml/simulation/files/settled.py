@@ -9,7 +9,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from shapely.geometry import LineString, Point, mapping
+from shapely.geometry import LineString, Polygon, mapping
 
 from ml.simulation.files.nation import geographic
 from ml.simulation.ground.frame import GRID_EPSG, Offset, to_geographic
@@ -19,19 +19,21 @@ from ml.simulation.nation import CITY, MINING_TOWN, PIT, VILLAGES, Nation
 SEED = 0x5E771ED
 PEOPLE_IN_BUILDING = 4.5
 MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
+HOUSE_CORNERS_M = ((-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0))
 MAIN_PEOPLE = 1_500  # Main roads lead to places with so many people.
 
 
 def write_buildings(nation: Nation, path: Path) -> Path:
-    """Write a point for every building, with the tag building=yes."""
+    """Write the footprint of every building, a square, with the tag building=yes."""
     rng, land = np.random.default_rng(SEED), nation.region.terrain
     per_cell = buildings_per_cell(nation)
     rows, cols = np.nonzero(per_cell)
     counts = per_cell[rows, cols]
     row, col = (np.repeat(part, counts) + rng.uniform(0, 1, counts.sum()) for part in (rows, cols))
-    positions = to_geographic(land.west_m + col * land.posting_m, land.top_m - row * land.posting_m)
-    places = zip(*positions, strict=True)
-    return _write(path, [({"building": "yes"}, mapping(Point(round(x, 6), round(y, 6)))) for x, y in places])
+    east, north = land.west_m + col * land.posting_m, land.top_m - row * land.posting_m
+    corners = [np.round(to_geographic(east + x, north + y), 7) for x, y in HOUSE_CORNERS_M]
+    houses = np.moveaxis(np.stack(corners), (2, 0, 1), (0, 1, 2))
+    return _write(path, [({"building": "yes"}, mapping(Polygon(house))) for house in houses])
 
 
 def write_roads(nation: Nation, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Vector tiles of the atlas: land, coasts, borders and names of countries (Natural Earth, 1 : 50 million)."""
+"""Vector tiles of the atlas: land, coasts, borders and names of countries (Natural Earth, 1 : 10 million)."""
 
 import json
 from collections import defaultdict
@@ -16,8 +16,9 @@ from shapely.geometry.base import BaseGeometry
 from monitor.maps.map.tile_geometry import MERCATOR_DEGREES, read_tile, tile_box
 from monitor.wording.places import WORLD, Line, atlas_arcs, atlas_rings
 
-FINEST_ZOOM = 6  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
-UNITS = 4096  # along the side of a tile
+FINEST_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
+UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
+MIN_CORNERS = 4  # of a ring, the first one counted twice
 TURNS = (-360.0, 0.0, 360.0)
 
 _SHAPES = """(SELECT ST_AsMVT(rows, '{layer}', 4096, 'geometry') FROM (
@@ -78,12 +79,13 @@ def _world() -> World:
     for number, country in enumerate(countries):
         for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
             users[max(arc, ~arc)].add(number)
-    lines = {arc: LineString(_unwrapped(arcs[arc])) for arc in users}
-    labels = [(one["properties"]["name"], max(_polygons(one, arcs), key=_size)) for one in countries if "id" in one]
+    lines = {arc: line for arc in users if (line := LineString(_unwrapped(arcs[arc]))).is_valid}
+    parts = [(one["properties"]["name"], _polygons(one, arcs)) for one in countries if "id" in one]
+    labels = [(name, max(polygons, key=_size)) for name, polygons in parts if polygons]
     return World(
         _tree(land),
-        _tree(lines[arc] for arc, by in users.items() if len(by) > 1),
-        _tree(lines[arc] for arc, by in users.items() if len(by) == 1),
+        _tree(line for arc, line in lines.items() if len(users[arc]) > 1),
+        _tree(line for arc, line in lines.items() if len(users[arc]) == 1),
         STRtree([Point((part.centroid.x + 180.0) % 360.0 - 180.0, part.centroid.y) for _, part in labels]),
         [name for name, _ in labels],
         [_size(part) for _, part in labels],
@@ -96,8 +98,9 @@ def _arcs_of(rings: Any) -> Iterator[int]:
 
 
 def _polygons(country: dict[str, Any], arcs: list[Line]) -> list[Polygon]:
-    parts = ([_flat(ring) for ring in rings] for rings in atlas_rings(country, arcs))
-    return [Polygon(shell, holes) for shell, *holes in parts]
+    # The atlas rounds positions, and its smallest islands and lakes to fewer corners than a polygon has.
+    parts = ([_flat(ring) for ring in rings if len(ring) >= MIN_CORNERS] for rings in atlas_rings(country, arcs))
+    return [Polygon(shell, holes) for shell, *holes in filter(None, parts)]
 
 
 def _flat(ring: Line) -> Line:

@@ -32,6 +32,7 @@ from monitor.maps.charts.traces import PeriodFit, Trace, by_direction, fit_in, o
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE
 from monitor.maps.map.series import changes_body, number
+from monitor.wording.cards.buildings import building_words
 from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.looks import Looks, looks_at_place, looks_body
 from monitor.wording.cards.whereabouts import area_places
@@ -94,6 +95,7 @@ class Here(NamedTuple):
     name: str  # '3 km south of Aldwick, Westshore'
     contact: Contact | None
     looks: Looks
+    building: list[str]  # sentences on the building here; empty if none is known
 
     @property
     def address(self) -> str:
@@ -162,7 +164,8 @@ def look(longitude: float, latitude: float) -> Here:
     alerts = _alerts_near(longitude, latitude)
     noise_mm = {track.trace.product.track: track.fit.band_mm for track in tracks if track.fit.fitted}
     looks = looks_at_place(place, noise_mm)
-    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact, looks)
+    building = building_words(longitude=longitude, latitude=latitude)
+    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact, looks, building)
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
@@ -272,4 +275,5 @@ def here_body(here: Here) -> dict[str, object]:
         "alerts": alerts,
         "contact": here.contact,
         "looks": looks_body(here.looks.ahead),
+        "building": here.building,
     }

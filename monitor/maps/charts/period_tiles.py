@@ -1,6 +1,7 @@
 """Vector tiles of points whose rates are fitted to their series in a chosen period, for high zooms only."""
 
 from collections import defaultdict
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ _SERIES_OF_TILE = f"""
     WHERE product_id = ANY(%(products)s) AND at IS NOT NULL"""  # noqa: S608
 _TILE = """
     SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
-        SELECT product, pid, v::float4 AS v, ST_MakePoint(x, y) AS geometry
+        SELECT product, pid, v::float4 AS v, (posting_m * %s)::float4 AS side, ST_MakePoint(x, y) AS geometry
         FROM unnest(%s::int[], %s::text[], %s::float8[], %s::float8[], %s::float8[]) AS row(product, pid, v, x, y)
-    ) AS rows"""
+        JOIN ingest_product AS source ON source.id = product) AS rows"""
 _UNFITTED_NOTE = """
     SELECT ST_AsMVT(rows, 'unfitted', 4096, 'geometry') FROM (
         SELECT %s::int AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
@@ -63,6 +64,7 @@ def period_tile(*, products: list[int], period: Period, z: int, x: int, y: int) 
         for (pid, px, py, _), rate in fitted:
             for column, value in zip(columns, (product, pid, round(float(rate), 1), px, py), strict=True):
                 column.append(value)
-    tile = read_tile(_TILE, columns) if columns[0] else b""
+    scale = selectors.map_scale(z, y) * sqrt(share)  # The cells of a sample cover the ground of those left out.
+    tile = read_tile(_TILE, [scale, *columns]) if columns[0] else b""
     tile += read_tile(selectors.SAMPLE_NOTE, {"n": n_points}) if share > 1 else b""
     return tile + (read_tile(_UNFITTED_NOTE, [n_unfitted]) if n_unfitted else b"")

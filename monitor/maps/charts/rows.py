@@ -18,6 +18,7 @@ from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
 from monitor.maps.charts.words import Line, chart_sentence
+from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
@@ -79,6 +80,7 @@ def trace_row(trace: Trace, shown: PeriodFit) -> dict[str, object]:
         "low_mm": None if trace.low_mm is None else numbers(trace.low_mm),
         "high_mm": None if trace.high_mm is None else numbers(trace.high_mm),
         "fit_mm": numbers(shown.fit_mm),
+        "zero_mm": number(zero_mm(shown.fit_mm, trace.values_mm)),
         "band_mm": number(shown.band_mm),
         "rate_mm_yr": number(shown.rate_mm_yr),
         "sigma_mm_yr": number(shown.sigma_mm_yr),

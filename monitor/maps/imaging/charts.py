@@ -1,12 +1,15 @@
-"""Charts as SVG: time series, curves of an alert, and columns of counts, as positions and paths."""
+"""Charts as SVG: time series, curves of an alert, histograms, and columns of counts, as positions and paths."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+import numpy as np
 from django.utils.translation import gettext as _
+from numpy.typing import NDArray
 
+from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
 from monitor.wording.figures import WITHIN_90, short, whole
 from monitor.wording.images import data_set_name
@@ -16,11 +19,13 @@ WIDTH, HEIGHT = 640, 220  # units of the drawing
 SMALL = (400, 132, 40)
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 SIDE = 320  # of a square drawing
-SQUARE = {"side": SIDE, "left": LEFT, "right": SIDE - RIGHT}
+SQUARE = (SIDE, SIDE, LEFT)
 TICKS = 4
 RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days
 GAP = 0.3  # gap between two columns, as a share of their spacing
 MAX_YEARS = 7  # labelled below a series
+RATE_COLUMNS = 16  # about; columns of the rates of an area's points
+MAX_LIMITS = 9  # labelled below a histogram
 
 
 class Curve(NamedTuple):
@@ -32,6 +37,22 @@ class Curve(NamedTuple):
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
     changes: Sequence[date] = ()
+
+    def from_zero(self) -> "Curve":
+        """Return the series as people read it, from zero at its first date."""
+        zero = zero_mm(self.line, self.values)
+        values, line, low, high = (
+            [None if v is None else v - zero for v in part] for part in (self.values, self.line, self.low, self.high)
+        )
+        return self._replace(values=values, line=line, low=low, high=high)
+
+
+def zero_mm(*parts: Iterable[float | None]) -> float:
+    """Return the displacement that charts draw as zero: the first known value of the first part that has one.
+
+    parts: the trend or mean of a series, then its single dates. Data sets put their zero at any date.
+    """
+    return next((float(v) for part in parts for v in part if v is not None and not math.isnan(v)), 0.0)
 
 
 def series_chart(curve: Curve) -> dict[str, Any]:
@@ -97,7 +118,8 @@ def _of_motion(motion: Any) -> dict[str, Any]:
         "down": negative,
         "source": data_set_name(motion.product.name),
     }
-    return {"chart": series_chart(curve), "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
+    chart = series_chart(curve.from_zero())
+    return {"chart": chart, "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
 
 
 def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str, Any]:
@@ -115,7 +137,11 @@ def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str,
         "down": negative,
         "source": data_set_name(product.name),
     }
-    drawn = {"chart": series_chart(curve), "unit": "mm", "band_words": _("the middle two thirds of the points")}
+    drawn = {
+        "chart": series_chart(curve.from_zero()),
+        "unit": "mm",
+        "band_words": _("the middle two thirds of the points"),
+    }
     if provisional is None:
         return drawn | {"caption": caption}
     caption += " " + _("Dots: new passes, provisional, within one standard deviation.")
@@ -190,7 +216,9 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
         for x, dx, y, dy in rows
     )
     return {
-        **SQUARE,
+        "side": SIDE,
+        "left": LEFT,
+        "right": SIDE - RIGHT,
         "base": base,
         "bars": bars,
         "dots": "".join(f"M{across(x):g} {up(y):g}h0" for x, _dx, y, _dy in rows),
@@ -199,32 +227,82 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     }
 
 
-def histogram_chart(values: Sequence[float]) -> dict[str, Any]:
-    """Return a histogram: columns of counts between rounded limits, and the ticks of both axes."""
-    limits = rounded_steps(min(values), max(values))
-    reach = limits[-1] - limits[0]
-    places = [min(int((value - limits[0]) / reach * (len(limits) - 1)), len(limits) - 2) for value in values]
-    counts = [places.count(at) for at in range(len(limits) - 1)]
+def histogram_chart(
+    values: Sequence[float], size: tuple[int, int, int] = SQUARE, n_columns: int = TICKS
+) -> dict[str, Any]:
+    """Return a histogram: columns of counts between rounded limits, and the ticks of both axes.
+
+    Args:
+        values: at least one.
+        size: width, height and left margin, units of the drawing.
+        n_columns: about how many columns there are.
+    """
+    width, height, left = size
+    limits = rounded_steps(min(values), max(values), n_columns)
+    counts = np.histogram(np.clip(values, limits[0], limits[-1]), limits)[0].tolist()
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
-    base, pitch = SIDE - BOTTOM - TOP, (SIDE - LEFT - RIGHT) / len(counts)
+    base, pitch = height - BOTTOM, (width - left - RIGHT) / len(counts)
     y = _axis(steps, base, TOP)
+    named = range(0, len(limits), math.ceil(len(limits) / MAX_LIMITS))
     return {
-        **SQUARE,
+        "width": width,
+        "height": height,
+        "left": left,
+        "right": width - RIGHT,
         "columns": [
-            {"x": round(LEFT + pitch * at, 1), "y": y(n), "width": round(pitch - 1, 1), "height": base - y(n)}
+            {
+                "x": round(left + pitch * at, 1),
+                "y": y(n),
+                "width": round(pitch - 1, 1),
+                "height": round(base - y(n), 1),
+                "low": limits[at],
+                "high": limits[at + 1],
+                "n": n,
+            }
             for at, n in enumerate(counts)
         ],
-        "x_ticks": [{"at": round(LEFT + pitch * at, 1), "label": short(limit)} for at, limit in enumerate(limits)],
+        "x_ticks": [{"at": round(left + pitch * at, 1), "label": short(limits[at])} for at in named],
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
         "label_at": base + 16,
     }
 
 
-def rounded_steps(low: float, high: float) -> list[float]:
-    """Return about four evenly spaced round numbers that cover low to high."""
-    reach = (high - low) or 1.0
-    power = 10.0 ** math.floor(math.log10(reach / TICKS))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))
+def rates_chart(product: Any, rates_mm_yr: NDArray[np.floating], full_mm_yr: float) -> dict[str, Any]:
+    """Return a histogram of the rates of points in the colours of the map, its caption, and the rows of its table.
+
+    Args:
+        product: data set of the points.
+        rates_mm_yr: rate of each point, (n,), against still ground.
+        full_mm_yr: rate at which a map shows the full colour.
+    """
+    negative, positive = both_directions(product.component)
+    chart = histogram_chart(rates_mm_yr.tolist(), SMALL, RATE_COLUMNS)
+    for column in chart["columns"]:
+        column["colour"] = RAMP[ramp_step((column["low"] + column["high"]) / 2, full_mm_yr)]
+    # Translators: %(negative)s is "sinking", %(positive)s is "rising"
+    caption = _("Number of points (%(n)s) by speed in mm a year (left: %(negative)s; right: %(positive)s), %(source)s.")
+    low, high = (short(round(value, 1)) for value in np.quantile(rates_mm_yr, (0.25, 0.75)).tolist())
+    # Translators: %(low)s and %(high)s are speeds with their signs, such as "−9.1"
+    spread = _("Half of these points lie between %(low)s and %(high)s mm a year.")
+    return {
+        "chart": chart,
+        "caption": caption
+        % {
+            "n": whole(len(rates_mm_yr)),
+            "negative": negative,
+            "positive": positive,
+            "source": data_set_name(product.name),
+        },
+        "sentence": spread % {"low": low, "high": high},
+        "rows": [(short(one["low"]), short(one["high"]), whole(one["n"])) for one in chart["columns"]],
+    }
+
+
+def rounded_steps(low: float, high: float, n: int = TICKS) -> list[float]:
+    """Return about n evenly spaced round numbers that cover low to high."""
+    least = ((high - low) or 1.0) / n
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from core.folders import SITE_DIR
-from monitor.maps.imaging.plans import WIDTH, Mark, Plan, Scale, Shape
+from monitor.maps.imaging.plans import RAMP, WIDTH, Mark, Plan, Scale, Shape
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"
 FONT = SITE_DIR / "static" / "vendor" / "dejavu-fonts-ttf" / "DejaVuSansCondensed.ttf"
@@ -63,6 +63,7 @@ CARD_STYLES = {  # of a card's picture, as SVG and as PNG; it is shown at a quar
     "curve": Style("accent", 8.0),
     "rest": Style(fill="line"),
     "whole": Style(fill="accent"),
+    **{token: Style(fill=token) for token in RAMP},
 }
 
 

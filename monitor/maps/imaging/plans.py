@@ -143,11 +143,17 @@ def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]
 
 def rate_dots(x: Numbers, y: Numbers, rates_mm_yr: Numbers, full_mm_yr: float) -> list[Shape]:
     """Return a path of dots for each step of RAMP, whose ends are -full_mm_yr and full_mm_yr. x, y: of each dot."""
-    steps = np.clip(np.rint(4 * rates_mm_yr / full_mm_yr), -4, 4).astype(int) + 4
+    steps = ramp_step(rates_mm_yr, full_mm_yr)
     return [
         Shape(RAMP[step], "".join(f"M{x[i]:g} {y[i]:g}h0" for i in np.flatnonzero(steps == step)))
         for step in np.unique(steps)
     ]
+
+
+def ramp_step(rates_mm_yr: Numbers | float, full_mm_yr: float) -> NDArray[np.int64]:
+    """Return the index of each rate's colour in RAMP, whose ends are -full_mm_yr and full_mm_yr."""
+    steps = np.clip(np.rint(4 * np.divide(rates_mm_yr, full_mm_yr)), -4, 4)
+    return np.asarray(steps + 4, dtype=np.int64)
 
 
 def is_small(frame: Frame, shape: BaseGeometry, smallest: float = SMALLEST) -> bool:

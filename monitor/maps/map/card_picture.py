@@ -1,4 +1,4 @@
-"""Small picture of an alert for cards (SVG) and mails (PNG): outline and points over the ground, and its curve."""
+"""Picture of an alert for cards (SVG) and mails (PNG): outline and points over the ground, curve or histogram."""
 
 import re
 from base64 import b64decode, b64encode
@@ -17,7 +17,7 @@ from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
 from ingest.models import Product
 from monitor.maps.imaging import plan_pictures, plans
-from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.charts import BOTTOM, curves, rates_chart
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.imaging.plan_pictures import CARD_CELL, CARD_HEIGHT, CARD_STYLES, DOT_SHARE, CardDrawing
 from monitor.maps.imaging.plans import WIDTH, Frame, Shape
@@ -25,11 +25,11 @@ from monitor.maps.map import selectors
 from monitor.maps.map.plans import card_shapes
 from monitor.maps.rasters.answers import etag_of
 
-VERSION = 2  # raise when pictures of the same alert look different
+VERSION = 3  # raise when pictures of the same alert look different
 KEPT_S = 24 * 3600
 MAX_BYTES = 12_000
 MAX_POINTS = 4000  # read; each cell of CARD_CELL units shows their mean
-TOKENS = {*plans.RAMP, *(token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token)}
+TOKENS = {token for style in CARD_STYLES.values() for token in (style.line, style.fill) if token}
 STRIP, EDGE = 112, 8  # height of the curve and its distance below the map, units of the drawing
 BARS, BAR = (16, 72), 40  # two bars of a changed surface: tops below the map, height
 
@@ -102,6 +102,9 @@ def _drawing(alert: Alert) -> CardDrawing:
                 Shape("rest", _box(20, y, 20 + longest, y + BAR)),
                 Shape("whole", _box(20, y, 20 + round(longest * share), y + BAR)),
             ]
+    elif inside := selectors.rates_inside(alert=alert, detections=detections):
+        chart = rates_chart(*inside, full_colour_mm_yr(alert.peak_rate_mm_yr))["chart"]
+        above += _columns(chart, frame.height + EDGE)
     sea = Shape("sea", _box(0, 0, WIDTH, frame.height))
     return CardDrawing([sea, *ground], _points(frame, alert, detections, motion.product if motion else None), above)
 
@@ -122,6 +125,17 @@ def _curve(chart: Mapping[str, Any], top: int) -> list[Shape]:
     places = re.findall(r"([-\d.e]+) ([-\d.e]+)", chart["line"])
     curve = "M" + "L".join(at(float(x), float(y)) for x, y in places)
     return [Shape("zero", zero), *([Shape("change", dashes)] if dashes else []), Shape("curve", curve)]
+
+
+def _columns(chart: Mapping[str, Any], top: int) -> list[Shape]:
+    """Return a histogram's columns in their colours, stretched to a strip below `top`."""
+    x_factor, y_factor = WIDTH / (chart["right"] - chart["left"]), STRIP / (chart["height"] - BOTTOM)
+    lefts = [round((one["x"] - chart["left"]) * x_factor) for one in chart["columns"]]
+    tops = [top + round(one["y"] * y_factor) for one in chart["columns"]]
+    return [
+        Shape(one["colour"], _box(left, y, left + round(one["width"] * x_factor), top + STRIP))
+        for one, left, y in zip(chart["columns"], lefts, tops, strict=True)
+    ]
 
 
 def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Product | None) -> list[Shape]:

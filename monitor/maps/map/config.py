@@ -19,6 +19,7 @@ URLS = {
     "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",
+    "list": "/alerts/",
     "rasters": "/rasters.json",
     "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
     "places": "/places.json",

@@ -32,6 +32,7 @@ class Layer(NamedTuple):
         negative, positive = both_directions(self.component)
         return {
             "name": self.name,
+            "component": self.component,
             "label": str(self.label),
             "description": str(self.description),
             "negative_word": negative,

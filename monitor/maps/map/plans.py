@@ -120,6 +120,14 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
     return _plan(frame, title, shapes, marks[::-1], simulated)
 
 
+def footprints_plan(title: str, footprints: Sequence[BaseGeometry], simulated: bool) -> plans.Plan:
+    """Draw where data sets lie (degrees); where several overlap, the colour is stronger."""
+    frame = plans.frame_around(join_halves(unary_union(footprints)).bounds, least_km=MIN_KM, tallest=plans.FLATTEST)
+    areas = [plans.drawn(frame, "region", [_fine(frame, footprint)]) for footprint in footprints]
+    shapes = [*_ground(frame, simulated), *_context(frame, simulated), *(shape for area in areas for shape in area)]
+    return _plan(frame, title, shapes, [], simulated)
+
+
 def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
     frame = plans.frame_around(join_halves(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)

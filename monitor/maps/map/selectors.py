@@ -1,14 +1,17 @@
 """Queries of the map's pages and tiles."""
 
-from math import log2
+from collections.abc import Iterable
+from functools import partial
+from math import cosh, log2, pi
 from typing import Any, TypedDict
 
 import numpy as np
 from django.db import connection
 from django.db.models import Count, Q, Sum
 from numpy.typing import NDArray
+from shapely import contains_xy, from_wkb
 
-from core.areas import box_of
+from core.areas import box_of, join_halves
 from core.geos import geos
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
@@ -34,31 +37,51 @@ from monitor.maps.rasters.bounds import BoundsOf
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
 MAX_POINTS_OF_TILE = 5000  # enough to cover a tile on the screen; about 200 kB
+MAX_AVERAGED = 16_384  # points of gridded products whose means a tile shows, about
+LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a sample, so that few cells are empty
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
-TILE_VERSION = 2  # raise when tiles of the same products look different
+MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
+TILE_VERSION = 3  # raise when tiles of the same products look different
 
+_POINTS_OF_TILE = """
+        SELECT product_id AS product, pid, (round(velocity_mm_yr * 10) / 10)::float4 AS v,
+               (posting_m * %(scale)s)::float4 AS side, NULL::int AS n,
+               ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
+        FROM {table} JOIN ingest_product AS product ON product.id = product_id, bounds
+        WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+        AND ({chosen}) AND {sample} ORDER BY {order} LIMIT %(most)s"""
+# Means of gridded products on a lattice, because a sample of their cells would have holes.
+_MEANS_OF_TILE = f"""
+        SELECT NULL::int, NULL::text, (round(avg(velocity_mm_yr)::numeric, 1))::float4,
+               GREATEST(max(posting_m) * %(scale)s, %(lattice)s)::float4, count(*)::int,
+               ST_MakePoint((gx + 0.5) * 4096 / %(cells)s, (gy + 0.5) * 4096 / %(cells)s)
+        FROM (SELECT velocity_mm_yr, posting_m,
+                     LEAST(floor((ST_X(tile_point) - %(west)s) / %(lattice)s), %(cells)s - 1) AS gx,
+                     LEAST(floor((%(north)s - ST_Y(tile_point)) / %(lattice)s), %(cells)s - 1) AS gy
+              FROM {POINTS} JOIN ingest_product AS product ON product.id = product_id, bounds
+              WHERE product_id = ANY(%(products)s) AND tile_point && bounds.tile AND posting_m > 0 AND {{sample}}
+             ) AS cells
+        GROUP BY gx, gy"""  # noqa: S608
 _POINTS_TILE = """
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
-    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
-        SELECT product_id AS product, pid, (round(velocity_mm_yr * 10) / 10)::float4 AS v,
-               ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
-        FROM {table}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
-        AND {sample} ORDER BY {order} LIMIT %(most)s
-    ) AS rows"""
-# layer of a tile that shows a sample; its one feature holds the number of all points
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM ({rows}) AS rows"""
+# Layer of a tile that shows a sample; its one feature holds the number of all points.
 SAMPLE_NOTE = """
     SELECT ST_AsMVT(rows, 'sample', 4096, 'geometry') FROM (
         SELECT %(n)s AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
+_IS_SAMPLE = "EXISTS (SELECT 1 FROM ingest_product WHERE id = ANY(%(products)s) AND posting_m IS NULL)"
 _COUNTS = f"""
     SELECT product_id, n FROM {PYRAMID}
     WHERE z = %s AND tile_x = %s AND tile_y = %s AND cell = %s AND product_id = ANY(%s)"""  # noqa: S608
 _PYRAMID_TILE = f"""
     SELECT ST_AsMVT(cells, 'points', 4096, 'geometry') FROM (
         SELECT (round(sum(velocity_mm_yr * n) / sum(n) * 10) / 10)::float4 AS v, sum(n)::int AS n,
+               CASE WHEN max(posting_m) * %(scale)s > %(cell)s THEN (max(posting_m) * %(scale)s)::float4 END AS side,
                ST_MakePoint((cell %% {CELLS} + 0.5) * {4096 // CELLS}, (cell / {CELLS} + 0.5) * {4096 // CELLS})
                    AS geometry
-        FROM {PYRAMID} WHERE z = %(z)s AND tile_x = %(x)s AND tile_y = %(y)s AND product_id = ANY(%(products)s)
+        FROM {PYRAMID} JOIN ingest_product AS product ON product.id = product_id
+        WHERE z = %(z)s AND tile_x = %(x)s AND tile_y = %(y)s AND product_id = ANY(%(products)s)
         GROUP BY cell
     ) AS cells"""  # noqa: S608
 WORLD_M = 2 * 20037508.342789244
@@ -92,7 +115,8 @@ def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: in
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     """Return a vector tile of the points of products; below ZOOM_OF_SINGLE_POINTS, of their means on a grid."""
-    # Of more than MAX_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number.
+    # Of more than MAX_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number; of
+    # gridded products, means on a lattice.
     if z < ZOOM_OF_SINGLE_POINTS:
         return read_tile(*tile_query(products=products, z=z, x=x, y=y))
     counts = points_in_tile(products=products, z=z, x=x, y=y)
@@ -106,12 +130,25 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
     """Return the SQL of a tile and its parameters. n_points: points in the tile, which determine the share sampled."""
     values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
     if z < ZOOM_OF_SINGLE_POINTS:
-        return _PYRAMID_TILE, values
-    share = sampling.share_leaving(n_points=n_points, most=MAX_POINTS_OF_TILE)
-    sql = _POINTS_TILE.format(table=POINTS, sample=sampling.condition(share), order=sampling.ORDER)
-    if n_points > MAX_POINTS_OF_TILE:
-        sql = f"SELECT ({sql}) || ({SAMPLE_NOTE})"
-    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MAX_POINTS_OF_TILE, "n": n_points}
+        return _PYRAMID_TILE, values | {"scale": map_scale(z, y), "cell": WORLD_M / 2**z / CELLS}
+    values |= {"margin": WORLD_M / 2**z / 64, "most": 2 * MAX_POINTS_OF_TILE, "scale": map_scale(z, y)}
+    points = partial(_POINTS_OF_TILE.format, table=POINTS, order=sampling.ORDER)
+    if n_points <= MAX_POINTS_OF_TILE:
+        return _POINTS_TILE.format(rows=points(chosen="true", sample="true")), values
+    most = (MAX_POINTS_OF_TILE, MAX_AVERAGED)
+    shown, averaged = (sampling.share_leaving(n_points=n_points, most=one) for one in most)
+    scattered = points(chosen="posting_m IS NULL", sample=sampling.condition(shown))
+    rows = f"({scattered}) UNION ALL ({_MEANS_OF_TILE.format(sample=sampling.condition(averaged))})"
+    cells, side = LATTICES[averaged > 1], WORLD_M / 2**z
+    values |= {"west": x * side - WORLD_M / 2, "north": WORLD_M / 2 - y * side, "n": n_points}
+    values |= {"cells": cells, "lattice": side / cells}
+    note = f"CASE WHEN {_IS_SAMPLE} THEN ({SAMPLE_NOTE}) ELSE '' END"
+    return f"SELECT ({_POINTS_TILE.format(rows=rows)}) || {note}", values
+
+
+def map_scale(z: int, y: int) -> float:
+    """Return by how much the web map (EPSG:3857) enlarges lengths in the middle of a row of tiles."""
+    return cosh(pi * (1 - (2 * y + 1) / 2**z))
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
@@ -177,6 +214,24 @@ def points_around(
     """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
     points = product_points(product=product, area=geos(box_of(bounds)), most=most)
     return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
+
+
+def rates_inside(*, alert: Alert, detections: Iterable[Detection]) -> tuple[Product, NDArray[np.float32]] | None:
+    """Return the first product of the detections with points in an alert, and their rates against still ground, mm/yr.
+
+    Of very many points it is an even sample.
+    """
+    outline = from_wkb(bytes(alert.area.wkb))
+    for detection in detections:
+        product = detection.scan.prediction.run.product
+        if product is None:
+            continue
+        bounds = join_halves(outline).bounds
+        points, rates = points_around(detection=detection, product=product, bounds=bounds, most=MAX_RATES)
+        inside = rates[contains_xy(outline, points.longitude, points.latitude) & np.isfinite(rates)]
+        if inside.size:
+            return product, inside
+    return None
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:

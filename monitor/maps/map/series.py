@@ -15,6 +15,7 @@ from ml.deformation.motion.series import DatedChange, SeriesMotion, series_motio
 from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.runs.provisional import provisional_of_point
 from ml.statistics.series import fit_series
+from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.families.changes import what_changed
@@ -54,6 +55,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         "displacement_mm": numbers(displacement, 2),
         "provisional": added and provisional_body(added.dates, added.values_mm[0], added.sigma_mm[0]),
         "fit_mm": numbers((motion or fit).fit_mm, 2) if fit else None,
+        "zero_mm": number(zero_mm((motion or fit).fit_mm if fit else (), displacement)),
         "band_mm": number(motion.noise_mm if motion else fit.sigma_mm) if fit else None,
         "changes": changes_body(product, motion.changes if motion else ()),
         "negative_word": negative,
@@ -83,6 +85,7 @@ def alert_body(alert: Alert) -> dict[str, object]:
             "n_sampled": entry["series"].n_sampled,
             "dates": [day.isoformat() for day in entry["series"].dates],
             **{name: numbers(getattr(entry["series"], name), 2) for name in ("mean_mm", "low_mm", "high_mm")},
+            "zero_mm": number(zero_mm(entry["series"].mean_mm)),
             "provisional": (added := entry["provisional"])
             and provisional_body(added.dates, added.mean_mm, added.sigma_mm),
         }

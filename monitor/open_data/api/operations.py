@@ -16,11 +16,13 @@ from detection.rules import severity as severities
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
 from ingest.products.selectors import products
 from ml.models import Run
+from ml.runs.ledgers import motions_current
 from monitor.maps.charts.here import here_body, look, position_of
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.series import alert_body, point_body, point_find
 from monitor.maps.rasters.catalogue import rasters_available
 from monitor.open_data.api import rows, schemas
+from monitor.wording.cards.buildings import building_row
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
 
@@ -131,6 +133,14 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
     within = Q(position__intersects=area_of(bbox)) if bbox else Q()
     found = Station.objects.filter(within).select_related("file").defer("packed").order_by("code", "id")
     return rows.page(request, found, limit, offset, rows.station_row)
+
+
+@_get("/buildings", schemas.BuildingPage, BAD, "data", "How buildings move")
+def buildings(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Offset = 0) -> Any:
+    """Return the buildings in a box whose motion points can tell, once for each data set."""
+    within = Q(building__position__intersects=area_of(bbox)) if bbox else Q()
+    with bounded():
+        return rows.page(request, motions_current().filter(within).order_by("pk"), limit, offset, building_row)
 
 
 @_get("/here", schemas.HereOut, MISSING, "data", "A house or street")

@@ -102,6 +102,28 @@ class ContactOut(Answer):
     region: str
 
 
+class TakenOut(Answer):
+    """Somebody who takes care of an alert; never a person. by: empty where an organisation gives no name."""
+
+    by: str
+    on: date
+    sentence: str
+
+
+class FigureOut(Answer):
+    """One stated rate of an alert, with all that it means."""
+
+    part: str = Field(description="whole: median of the area; fastest: its fastest place")
+    value: float = Field(description="sign: see component")
+    sigma: float | None = Field(description="one standard deviation; null: not known")
+    unit: str = Field(description="mm/yr or m/day")
+    since: date
+    until: date
+    along: str = Field(description="los, up, east, north or ground")
+    against: str = Field(description="around: the ground around it; gnss; local, the stillest ground; image")
+    is_motion: bool = Field(description="false: below twice its sigma, which is no motion for sure")
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -114,6 +136,8 @@ class AlertOut(Figures):
     state_label: str
     severity: str
     severity_label: str
+    why: str = Field(description="why it stands where it does in lists by importance")
+    figures: list[FigureOut] = Field(description="the headline first; empty where no rate was measured")
     exposure: ExposureOut | None = Field(None, description="null: not counted yet")
     sentence: str = Field(description="how the ground moves, in plain words")
     sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
@@ -128,6 +152,7 @@ class AlertOut(Figures):
     last_motion: date
     motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
     resident_reports: int = Field(description="accepted reports of residents within 200 m")
+    taken_up: list[TakenOut] = Field([], description="who takes care of it, as far as they let the public know")
     first_seen: datetime
     updated: datetime
 
@@ -301,6 +326,7 @@ class PointSeries(Answer):
     displacement_mm: list[float | None]
     provisional: Provisional | None = Field(None, description="after the release; null where no new pass was added")
     fit_mm: list[float | None] | None
+    zero_mm: float = Field(description="value at the first date; charts draw it as zero, the values above keep theirs")
     changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
     negative_word: str
@@ -357,6 +383,34 @@ class HereOut(Answer):
     alerts: list[AlertNear] = Field(description="the nearest within 5 km")
     contact: ContactOut | None = Field(None, description="who is responsible there; null where none is loaded")
     looks: list[LookOut] = Field(description="next looks from space, the earliest first")
+    building: list[str] = Field(description="sentences on the building here; empty if no footprint is loaded here")
+
+
+class BuildingOut(Answer):
+    """Motion of a building in one data set: most probable, and the ends of its 90 % interval. See its component."""
+
+    id: int
+    product_id: int
+    component: str
+    since: date
+    until: date
+    longitude: float = Field(description="degrees, a place inside")
+    latitude: float = Field(description="degrees")
+    points: float = Field(description="expected number of measurement points on it")
+    rate_mm_yr: float
+    rate_low: float
+    rate_high: float
+    deviation_mm_yr: float = Field(description="against the ground around it")
+    deviation_low: float
+    deviation_high: float
+    tilt_mm_m_yr: float | None = Field(None, description="the steepest; null: points cannot tell")
+    tilt_low: float | None
+    tilt_high: float | None
+    damage: int = Field(description="class since the first image: 1 negligible to 4 high (Rankin 1988)")
+    damage_low: int
+    damage_high: int
+    simulated: bool
+    sentences: list[str]
 
 
 class AreaSeriesOut(Answer):
@@ -475,6 +529,12 @@ class StationPage(Page):
     """Part of the list of stations."""
 
     items: list[StationOut]
+
+
+class BuildingPage(Page):
+    """Part of the list of buildings."""
+
+    items: list[BuildingOut]
 
 
 class PairPage(Page):

@@ -32,7 +32,8 @@ POINT_FIELDS = {
     "product": "id of the data set; not where points are averaged",
     "pid": "id of the point; not where points are averaged",
     "v": "velocity, mm a year; sign as the layer says",
-    "n": "how many points an average stands for; below zoom 10",
+    "n": "how many points an average stands for; below zoom 10, and where cells of a grid are dense",
+    "side": "side of a cell of gridded data, metres of the web map (EPSG:3857)",
 }
 SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sample"}
 

@@ -1,5 +1,6 @@
 """Blocks of an alert's page: motion, fastest places, reports of residents, agreement, and provenance."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from shapely import from_wkb
 from shapely.geometry import shape
 
 from core.areas import area_of
@@ -17,6 +19,7 @@ from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
 from detection.selectors import scans_beside
 from ml.models import Prediction
+from monitor.maps.imaging.charts import zero_mm
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.components import both_directions, component_label, direction
 from monitor.wording.families.changes import change_rows, season_sentence
@@ -25,6 +28,7 @@ from monitor.wording.images import data_set_name, method_name
 from monitor.wording.points import tilt_sentence
 
 MAX_ROWS = 8  # rows of the table of places
+MIN_CHANGED = 0.1  # share of an outline; smaller changes of it are not drawn
 LEVELS = ("half", "core")  # outlines inside the alert's own
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
@@ -79,7 +83,12 @@ def motion_block(motion: AlertMotion) -> Motion:
         data_set_name(motion.product.name),
         motion.n_dates,
         change_rows(motion.product.component, motion.fit),
-        motion.fit | {"negative_word": negative, "positive_word": positive},
+        motion.fit
+        | {
+            "negative_word": negative,
+            "positive_word": positive,
+            "zero_mm": zero_mm(motion.fit["fit_mm"], motion.fit["displacement_mm"]),
+        },
     )
 
 
@@ -97,6 +106,17 @@ def places_block(detections: Sequence[Detection]) -> Places | None:
     steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
     rows = [_place_row(place) for place in places[:MAX_ROWS]]
     return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
+
+
+def first_outline(alert: Alert) -> dict[str, Any] | None:
+    """Return the outline of an alert when it was first found, a GeoJSON feature; None if it is much the same today."""
+    first = alert.detections.order_by("pk").first()
+    if first is None:
+        return None
+    before, now = (from_wkb(bytes(area.wkb)).buffer(0) for area in (first.area, alert.area))
+    if before.symmetric_difference(now).area < MIN_CHANGED * now.area:
+        return None
+    return {"type": "Feature", "geometry": json.loads(first.area.geojson), "properties": {"level": "before"}}
 
 
 def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
@@ -235,7 +255,8 @@ def agreement_sentence(n: int, total: int) -> str:
 def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
-    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])
+    way = [direction(component, rate)] if reason["seen"] and rate is not None else []
+    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), *way])
     return _named(reason["product"], component) | {
         "shows": bool(reason["seen"]),
         "answer": answer,

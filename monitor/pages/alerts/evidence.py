@@ -27,7 +27,7 @@ from ml.models import Run
 from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
-from monitor.maps.imaging.charts import curves
+from monitor.maps.imaging.charts import curves, rates_chart
 from monitor.maps.imaging.evidence import full_colour_mm_yr
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
@@ -37,7 +37,9 @@ from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
+from monitor.wording.cards.buildings import town_words
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
 from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.steps import kin, step_row
@@ -133,7 +135,8 @@ class SeriesRow:
 class AlertBlocks:
     """Blocks that an alert's public page and its case share, each by its name in the templates.
 
-    matches: coherence before and after; curves: drawn charts; most blocks are None or empty if there is nothing to say.
+    matches: coherence before and after; curves: drawn charts; rates: a histogram where there is no curve; most blocks
+    are None or empty if there is nothing to say.
     """
 
     card: AlertCard
@@ -154,8 +157,10 @@ class AlertBlocks:
     motion: blocks.Motion | None
     since: SinceBlock | None
     curves: list[Any]
+    rates: dict[str, Any] | None
     matches: tuple[float, float] | None
     places: blocks.Places | None
+    first_outline: dict[str, Any] | None
     residents: blocks.Told | None
     series: list[SeriesRow]
 
@@ -172,6 +177,8 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
         for review in reviews_standing(alert=alert)  # public, therefore without names and internal notes
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
+    around["town"] = town_words(area=alert.area, simulated=alert.simulated)
+    around["taken"] = alerts_taken(alerts=[alert]).get(alert.pk, [])
     return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 
 
@@ -221,12 +228,14 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
     words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
+    drawn = curves(motion, series, speeds or flows) if alert.is_measured else []
+    inside = None if drawn or not alert.is_measured else selectors.rates_inside(alert=alert, detections=newest_first)
     computed, after = card.cause_is_computed, alert.coherence_after
     return AlertBlocks(
         card=card,
         alert_geojson=alert_feature(alert, card),
         map_config=config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
-        map_caption=raster["caption"] if raster else colour_caption("los", stretch),
+        map_caption=raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
         measured=alert.is_measured,
         advice=card.voice.advice(alert.kind, alert.state),
         cause=Cause(
@@ -243,9 +252,11 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         glaciers=[glacier_link(glacier) for glacier in glaciers],
         motion=blocks.motion_block(motion) if motion else None,
         since=since_block(alert, newest_first) if alert.is_measured else None,
-        curves=curves(motion, series, speeds or flows) if alert.is_measured else [],
+        curves=drawn,
+        rates=None if inside is None else rates_chart(*inside, stretch),
         matches=None if after is None else (promised(alert.coherence_before), after),
         places=blocks.places_block(detections),
+        first_outline=blocks.first_outline(alert),
         residents=blocks.reports_block(alert),
         series=[_series_row(**values) for values in series],
     )
@@ -292,9 +303,11 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 
 
 def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
-    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    change, spread = float(series.mean_mm[-1] - series.mean_mm[0]), float(series.high_mm[-1] - series.low_mm[-1]) / 2
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
+    if abs(change) < spread:
+        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} ± {figure(spread)} mm"}
     added = provisional_sentence(provisional.dates[-1]) if provisional else ""
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)

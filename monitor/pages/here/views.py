@@ -3,6 +3,7 @@
 The place is in the address only: it is not stored, and caches may not keep the answers.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from django.views.decorators.http import require_safe
 
 from monitor.maps.charts.here import Here, PlaceTrack, look, position_of, track_curves
 from monitor.maps.charts.selectors import bounded
+from monitor.maps.map.config import map_config
+from monitor.maps.map.place_search import place_search
 from monitor.maps.map.plans import place_plan
+from monitor.maps.map.selectors import map_totals
 from monitor.wording.components import colour_caption, component_label
 from monitor.wording.figures import mm_a_year, with_uncertainty
 from monitor.wording.images import data_set_name
@@ -25,27 +29,41 @@ from monitor.wording.refusals import Refusal
 @require_safe
 @never_cache
 def here_page(request: HttpRequest) -> HttpResponse:
-    """Show what is known about the place at ?lat=&lon=; without them, ask for a place."""
-    if "lat" not in request.GET and "lon" not in request.GET:
-        return render(request, "pages/here/here.html")
-    return _answer(request, "pages/here/here.html")
+    """Show what is known about the place at ?lat=&lon=, or of the name ?q=; without them, ask for a place."""
+    if "lat" in request.GET or "lon" in request.GET:
+        return _answer(request, "pages/here/here.html", request.GET.get("lat", ""), request.GET.get("lon", ""))
+    found = place_search(request.GET.get("q", ""), addresses=True)
+    asked = {"searched": found.text, "found": found}
+    place = next((hit.at for hit in found.hits if hit.at), None)
+    if place is None:
+        return _ask(request, asked)
+    return _answer(request, "pages/here/here.html", str(place[1]), str(place[0]), asked)
 
 
 @require_safe
 @never_cache
 def here_report(request: HttpRequest) -> HttpResponse:
     """Show what is known about the place at ?lat=&lon= as a sheet to print."""
-    return _answer(request, "pages/here/report.html")
+    return _answer(request, "pages/here/report.html", request.GET.get("lat", ""), request.GET.get("lon", ""))
 
 
-def _answer(request: HttpRequest, template: str) -> HttpResponse:
+def _answer(
+    request: HttpRequest, template: str, latitude: str, longitude: str, asked: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """Answer about a place, degrees as written. asked: the text that was searched, and what was found."""
     try:
-        longitude, latitude = position_of(request.GET.get("lat", ""), request.GET.get("lon", ""))
+        position = position_of(latitude, longitude)
         with bounded():
-            context = here_context(look(longitude, latitude))
+            context = here_context(look(*position))
     except Refusal as refusal:
-        return render(request, "pages/here/here.html", {"refusal": refusal}, status=refusal.status)
-    return render(request, template, context)
+        return _ask(request, {"refusal": refusal, **(asked or {})}, refusal.status)
+    return render(request, template, {**context, **(asked or {})})
+
+
+def _ask(request: HttpRequest, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
+    """Ask for a place, with the map of all that is measured."""
+    context = {"map_config": map_config(map_totals()["bounds"]), **context}
+    return render(request, "pages/here/here.html", context, status=status)
 
 
 def here_context(here: Here) -> dict[str, Any]:
@@ -65,6 +83,8 @@ def here_context(here: Here) -> dict[str, Any]:
         x, y, rates = (np.concatenate([getattr(part, name) for part in main.points]) for name in names)
         plan, full = place_plan(here.longitude, here.latitude, here.radius_m, (x, y, rates), here.simulated)
         context |= {"plan": plan, "plan_caption": colour_caption(main.rate.component, full)}
+        config = map_config(None, main.rate.component)
+        context["map_config"] = config | {"here": [here.longitude, here.latitude], "stretch_mm_yr": full}
     return context
 
 

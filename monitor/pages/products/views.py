@@ -1,18 +1,24 @@
 """Views of the loaded data sets and their provenance."""
 
+from collections.abc import Sequence
 from datetime import date
+from functools import reduce
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, or_
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Max
+from django.contrib.gis.geos import MultiPolygon
+from django.core.paginator import Paginator
+from django.db.models import Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
+from shapely import from_wkb
 
 from core.areas import bounds_of
 from core.errors import promised
@@ -22,36 +28,41 @@ from ingest.products.selectors import products
 from ingest.stations.selectors import has_stations
 from ml.models import LivingSeries, Run
 from ml.runs.selectors import runs_of_products
+from monitor.maps.imaging.plans import Plan
 from monitor.maps.map.config import map_at
+from monitor.maps.map.plans import footprints_plan
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.ranges import ranged_file
+from monitor.pages.products.choice import GROUND, data_chosen
 from monitor.web.guards import may_view_work
 from monitor.wording.components import component_label
 from monitor.wording.families.passes import living_sentence
 from monitor.wording.figures import cell_text, listed, whole
-from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, not_stated, piece, run_state
-from monitor.wording.points import change_sentences
+from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, piece, run_state
+from monitor.wording.points import change_sentences, release_name
 
-GROUND = ("source_format", "simulated", "track", "burst")  # the same for the scenes of one stack
+PER_PAGE = 25
 
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    """Show the velocity fields and the stacks of images that are loaded."""
-    runs = runs_of_products() if may_view_work(request.user) else {}
-    loaded = products().annotate(has_stations=has_stations())
-    prolonged = LivingSeries.objects.annotate(until=Max("dates__day")).filter(until__isnull=False)
-    living = {row.product_id: living_sentence(row.until, row.difference) for row in prolonged}
-    rows = [
-        _row(product, product.has_stations)
-        | {"runs": [_run(run) for run in runs.get(product.pk, [])], "living": living.get(product.pk, "")}
-        for product in loaded
-    ]
-    scenes = Scene.objects.ready().order_by(*GROUND, "acquired_at", "polarisation")
+    """Show a page of the velocity fields, the stacks of images, and the older releases that match the filters."""
+    choice = data_chosen(request.GET.dict())
+    known = choice.fields.values_list("pk", "superseded_by")
+    current, older = ([pk for pk, follower in known if bool(follower) == is_older] for is_older in (False, True))
+    stacks = list(choice.scenes.order_by(*GROUND).values_list(*GROUND).distinct())
+    page = Paginator([*current, *stacks, *older], PER_PAGE).get_page(request.GET.get("page"))
+    rows = _product_rows([key for key in page if isinstance(key, int)], may_view_work(request.user))
+    images = _stacks(choice.scenes, [key for key in page if not isinstance(key, int)])
+    footprints = [row["row"].footprint for row in rows] + [stack["scenes"][0].footprint for stack in images]
     context = {
+        "choice": choice,
+        "page": page,
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "stacks": [_stack(list(stack)) for _, stack in groupby(scenes, key=attrgetter(*GROUND))],
+        "n_older": len(older),
+        "stacks": images,
+        "plan": _plan(footprints, all(row["row"].simulated for row in rows)) if footprints else None,
     }
     return render(request, "pages/products/list.html", context)
 
@@ -77,8 +88,36 @@ def release_change(request: HttpRequest, product: int) -> HttpResponseBase:
     return ranged_file(request, change.raster, content, change.raster_bytes, f"product-{product:d}-change.tif")
 
 
+def _product_rows(keys: Sequence[int], with_runs: bool) -> list[dict[str, Any]]:
+    """Return the rows of velocity fields in the order of their keys. with_runs: for those who work here."""
+    loaded = products().filter(pk__in=keys).annotate(has_stations=has_stations()).in_bulk()
+    prolonged = LivingSeries.objects.filter(product__in=keys).annotate(until=Max("dates__day"))
+    living = {row.product_id: living_sentence(row.until, row.difference) for row in prolonged if row.until}
+    runs = runs_of_products(products=keys) if with_runs else {}
+    return [
+        _row(loaded[pk], loaded[pk].has_stations)
+        | {"runs": [_run(run) for run in runs.get(pk, [])], "living": living.get(pk, "")}
+        for pk in keys
+    ]
+
+
+def _stacks(scenes: QuerySet[Scene], keys: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Return the stacks of these keys, each with its scenes, by one query."""
+    if not keys:
+        return []
+    wanted = reduce(or_, (Q(**dict(zip(GROUND, key, strict=True))) for key in keys))
+    found = scenes.filter(wanted).order_by(*GROUND, "acquired_at", "polarisation")
+    return [_stack(list(stack)) for _key, stack in groupby(found, key=attrgetter(*GROUND))]
+
+
+def _plan(footprints: Sequence[MultiPolygon], simulated: bool) -> Plan:
+    shapes = [from_wkb(bytes(footprint.wkb)) for footprint in footprints]
+    return footprints_plan(_("Where these data lie"), shapes, simulated)
+
+
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
     first, last = scenes[0], scenes[-1]
+    days = promised(first.acquired_at).date(), promised(last.acquired_at).date()
     title = (
         _("Simulated images")
         if first.simulated
@@ -88,7 +127,9 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     return {
         "name": ", ".join(part for part in (title, piece(first)) if part),
         "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
-        "period_label": _between(promised(first.acquired_at).date(), promised(last.acquired_at).date()),
+        "track_label": _track_label(first),
+        "years_label": _years(*days),
+        "period_label": _between(*days),
         "scenes": scenes,
         "bounds_url": f"{reverse('map')}?raster=radar{map_at(*bounds_of(first.footprint))}",
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
@@ -105,7 +146,9 @@ def _row(product: Product, has_stations: bool) -> dict[str, Any]:
         "level_label": f"{TITLES.get(product.source_format, product.source_format)} {product.level}",
         "component_label": component_label(product.component),
         "track_label": _track_label(product),
+        "years_label": _years(product.dates[0], product.dates[-1]),
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {dates}",
+        "released": release_name(product.release) or date_format(product.loaded_at),
         "refused_url": reverse("product-refused", args=[product.pk]),
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
@@ -116,17 +159,19 @@ def _row(product: Product, has_stations: bool) -> dict[str, Any]:
     }
 
 
+def _years(first: date, last: date) -> str:
+    return f"{first.year}" if first.year == last.year else f"{first.year}–{last.year}"
+
+
 def _between(first: date, last: date) -> str:
     # Translators: two dates, "2019-01-05 to 2023-12-28"
     return _("%(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
 
 
-def _track_label(product: Product) -> str:
-    """Return the track and direction of a product, such as '117 ascending'."""
-    direction = str(DIRECTION_WORDS.get(product.direction, product.direction))
-    if product.track is None:
-        return direction or not_stated()
-    return f"{product.track:03d} {direction}".strip()
+def _track_label(data: Product | Scene) -> str:
+    """Return the track and direction of a field or an image, such as '117 ascending'; empty if neither is stated."""
+    direction = str(DIRECTION_WORDS.get(data.direction, data.direction))
+    return direction if data.track is None else f"{data.track:03d} {direction}".strip()
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -26,23 +26,26 @@ export const tint = (colour, opacity) =>
     .padStart(2, "0");
 
 /** What the two directions of millimetres mean: their words come from the server. */
-export const upAndDown = (up, down) => interpolate(gettext("Millimetres. Up: %(up)s, down: %(down)s."), { up, down });
+export const upAndDown = (up, down) => 
+  interpolate(gettext("Millimetres since the first date. Up: %(up)s, down: %(down)s."), { up, down });
 
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
  * each may be missing), marks (ISO dates of upright lines), positiveWord, negativeWord,
- * names {values, line, short, band, marks}, `dot`, the size of a value, `provisional` {dates, displacement_mm}:
- * values that new passes added after the last date.
+ * names {values, line, short, band, marks}, `zero`, the value that is drawn as zero, `dot`, the size of a value,
+ * `provisional` {dates, displacement_mm}: values that new passes added after the last date.
  * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
  * Returns a function that removes the chart.
  */
 export function drawChart(box, series) {
-  const { line = null, values = null, low = null, high = null, provisional = null } = series;
+  const { provisional = null, zero = 0 } = series;
+  const above = (part) => part?.map((value) => (value === null ? null : value - zero)) ?? null;
+  const [line, values, low, high] = [series.line, series.values, series.low, series.high].map(above);
   const dates = provisional ? [...series.dates, ...provisional.dates] : series.dates;
   const { marks = [], names, unit = "mm", text = signed } = series;
   const direction = series.direction ?? upAndDown(series.positiveWord, series.negativeWord);
   const x = dates.map(seconds);
-  const added = provisional ? [...series.dates.map(() => null), ...provisional.displacement_mm] : null;
+  const added = provisional ? [...series.dates.map(() => null), ...above(provisional.displacement_mm)] : null;
   const whole = (part) => x.map((_, i) => part?.[i] ?? null);
   const data = [x, whole(low), whole(high), whole(line), whole(values), whole(added)];
   const readout = element("p", { class: "readout" }, HINT);

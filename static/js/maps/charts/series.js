@@ -33,10 +33,17 @@ function linesOf(traces, withBands) {
   });
 }
 
+/** A line from zero at its first date, as all charts draw displacements. */
+function fromZero(trace) {
+  const above = (part) => part?.map((value) => (value === null ? null : value - trace.zero_mm)) ?? null;
+  const parts = ["values_mm", "fit_mm", "low_mm", "high_mm"].map((name) => [name, above(trace[name])]);
+  return { ...trace, ...Object.fromEntries(parts) };
+}
+
 const directionOf = (traces) => {
   const words = new Set(traces.map((one) => upAndDown(one.positive_word, one.negative_word)));
   const [word] = words;
-  return words.size === 1 ? word : gettext("Millimetres, each in its direction.");
+  return words.size === 1 ? word : gettext("Millimetres since the first date, each in its direction.");
 };
 
 function placeOf(trace) {
@@ -115,7 +122,8 @@ export function openSeries(actions) {
     if (!last) sentence.textContent = gettext("There is no chart to show.");
   }
 
-  function update(body) {
+  function update(answer) {
+    const body = { ...answer, traces: answer.traces.map(fromZero) };
     last = body;
     status.hidden = true;
     if (body.missing.length)

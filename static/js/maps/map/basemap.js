@@ -19,7 +19,7 @@ const PAINT = [
 const OFFLINE = {
   version: 8,
   sources: {
-    world: { type: "vector", tiles: [`${location.origin}/tiles/world/{z}/{x}/{y}.mvt`], maxzoom: 6 },
+    world: { type: "vector", tiles: [`${location.origin}/tiles/world/{z}/{x}/{y}.mvt`], maxzoom: 8 },
   },
   layers: [
     { id: "water", type: "background" },

@@ -20,7 +20,7 @@ function line(coordinates) {
 
 export function addGraticule(map, before) {
   const labels = element("div", { "aria-hidden": "true" });
-  map.getContainer().append(labels);
+  map.getCanvas().after(labels); // marks, which follow it, lie above
   map.addSource("graticule", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
   map.addLayer({ id: "graticule", type: "line", source: "graticule", paint: { "line-width": 0.75 } }, before);
   themed(map, "graticule", { "line-color": "map-grid" });

@@ -66,6 +66,7 @@ function render(here, drawChart) {
       dates: track.dates,
       values: track.values_mm,
       line: track.fit_mm,
+      zero: track.zero_mm,
       low: track.low_mm,
       high: track.high_mm,
       marks: track.changes.map((one) => one.day),

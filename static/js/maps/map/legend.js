@@ -7,7 +7,7 @@ const USUAL_STRETCH = 10;
 
 /**
  * config: of the page; onChange(): another layer or stretch was chosen.
- * Returns { layer(), drawn(), speed(value), setPeriod(period), describePoints(points, zoom) }.
+ * Returns { layer(), follow(component), drawn(), speed(value), setPeriod(period), describePoints(points, zoom) }.
  */
 export function setUpLegend({ legend, config, query, remember, onChange }) {
   const known = config.layers.some((one) => one.name === query.get("layer"));
@@ -53,6 +53,14 @@ export function setUpLegend({ legend, config, query, remember, onChange }) {
 
   return {
     layer,
+    /** Shows a layer whose points move along a component, as those of an alert do, where another one is shown. */
+    follow(component) {
+      if (layer()?.component === component) return;
+      const other = config.layers.find((one) => one.component === component);
+      if (!other) return;
+      select.value = other.name;
+      change({ layer: other.name });
+    },
     /** What the points are drawn with: ice is coloured in metres a year, with the same steps. */
     drawn: () => ({ ...view, stretch: view.stretch * (layer()?.fast ? 1000 : 1) }),
     speed: (value) =>

@@ -129,6 +129,7 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
   tools?.leave();
   panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
   choose({ alert: code, scroll });
+  legend.follow(feature.properties.component);
   if (!move) return;
   mapIntoView();
   map.fitBounds(boundsOf(feature.geometry), { padding: padding(), maxZoom: 14.5, duration: 900 });

@@ -47,15 +47,15 @@ export function cutSeam(data) {
   return { type: "FeatureCollection", features };
 }
 
-/** Outlines inside that of an alert: where the ground moves by half of its fastest, and by eight tenths. */
+/** Outlines in and around that of an alert: half of its top speed, eight tenths of it, and the place as first found. */
 export function addLevels(map, data) {
   map.addSource("levels", { type: "geojson", data });
-  const byLevel = (half, core) => ["match", ["get", "level"], "core", core, half];
+  const byLevel = (half, core, before) => ["match", ["get", "level"], "core", core, "before", before, half];
   const layer = (id, paint) => map.addLayer({ id, type: "line", source: "levels", paint });
   layer("levels-casing", { "line-width": 3.5, "line-opacity": 0.6 });
   layer("levels", {
-    "line-width": byLevel(1.5, 2.5),
-    "line-dasharray": byLevel(["literal", [3, 2]], ["literal", [1, 0]]),
+    "line-width": byLevel(1.5, 2.5, 2),
+    "line-dasharray": byLevel(["literal", [3, 2]], ["literal", [1, 0]], ["literal", [1, 1.5]]),
   });
   themed(map, "levels-casing", { "line-color": "alert-casing" });
   themed(map, "levels", { "line-color": "alert-line" });

@@ -3,6 +3,7 @@ import { element as h, jsonOf } from "gmm/dom";
 import { date, fixed, position, seconds, signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
+const AROUND_DEG = 0.001; // around the middle of an alert, in a list of its surroundings
 const panel = document.getElementById("panel");
 let removeChart = /** @type {(() => void) | null} */ (null);
 let running = /** @type {AbortController | null} */ (null);
@@ -170,6 +171,7 @@ function renderPoint(point, drawChart, buttons) {
     dates,
     values,
     line: fit,
+    zero: point.zero_mm,
     provisional: point.provisional,
     marks: point.changes.map((one) => one.day),
     ...(fit && band !== null ? { low: around(-1), high: around(1) } : {}),
@@ -230,8 +232,8 @@ export const changeText = ({ day, first, last, sentence }) =>
     sentence,
   });
 
-function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {
-  const cell = (value) => h("td", { class: "number" }, value === null ? "–" : signed(value));
+function valuesTable({ dates, displacement_mm: values, fit_mm: fit, zero_mm: zero }) {
+  const cell = (value) => h("td", { class: "number" }, value === null ? "–" : signed(value - zero));
   const body = h("tbody");
   const details = h(
     "details",
@@ -319,33 +321,33 @@ function howSure(point, count) {
   );
 }
 
+/** The card of an alert as the list beside the map has it, or as the list of its surroundings does. */
+async function cardOf({ code, longitude, latitude }) {
+  const named = `[data-alert-code="${code}"]`;
+  let card = document.querySelector(`#list ${named}`);
+  if (!card) {
+    const bbox = [longitude - AROUND_DEG, latitude - AROUND_DEG, longitude + AROUND_DEG, latitude + AROUND_DEG];
+    const response = await fetch(`${jsonOf("map-config").urls.list}?${new URLSearchParams({ bbox: bbox.join(",") })}`);
+    if (!response.ok) throw new Error(`list: HTTP ${response.status}`);
+    card = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(named);
+  }
+  const copy = /** @type {HTMLElement} */ (card.cloneNode(true));
+  copy.removeAttribute("data-alert-code"); // the list knows its cards by it
+  copy.removeAttribute("data-selected");
+  return copy;
+}
+
 /**
- * Shows an alert in short, with the way to its own page.
+ * Shows the card of an alert, with the way to its own page.
  * link: to more about the place that was pressed; hasPoints: whether points show its motion.
  */
 export function showAlert(alert, { link, hasPoints = true }) {
+  const place = h("div", { class: "panel-card" });
   open(
     interpolate(gettext("Alert %(code)s"), { code: alert.code }),
+    place,
     h("p", { class: "verdict" }, alert.sentence),
-    ...alert.sentences.slice(1).map((sentence) => h("p", {}, sentence)),
-    h(
-      "p",
-      { class: "badges" },
-      h("span", { class: `badge badge--${alert.state}` }, alert.state_label),
-      h("span", { class: "badge" }, alert.severity_label),
-    ),
-    h(
-      "dl",
-      { class: "facts" },
-      h("dt", {}, gettext("Kind")),
-      h("dd", {}, alert.kind_label),
-      h("dt", {}, gettext("Place")),
-      h("dd", {}, alert.place),
-      h("dt", {}, gettext("Rate")),
-      h("dd", {}, alert.rate_label),
-      h("dt", {}, gettext("Area")),
-      h("dd", {}, alert.area_label),
-    ),
+    h("p", { class: "soft" }, [alert.severity_label, alert.area_label].join(" · ")),
     h(
       "p",
       { class: "buttons" },
@@ -356,4 +358,5 @@ export function showAlert(alert, { link, hasPoints = true }) {
     hasPoints &&
       h("p", { class: "soft" }, gettext("Press a point inside the outline to see how it moved over time.")),
   );
+  cardOf(alert).then((card) => place.append(card), (error) => console.warn(error));
 }

@@ -3,6 +3,19 @@ import { css, onTheme } from "gmm/dom";
 
 const RAMP = ["ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4"];
 
+const RADII = [[2, 2.5], [9, 3.5], [12, 3.5], [15, 6], [19, 10]]; // zoom, pixels
+const WORLD_M = 40075016.7; // along the equator; 512 pixels at zoom 0
+const AROUND = Math.SQRT1_2; // radius of the circle around a square of side 1: no ground between cells is left out
+
+/** The radius of a point; a cell of a grid, whose tiles name its side in metres of the map, covers its ground. */
+function radiusOfPoint() {
+  const cell = (zoom) => ["*", ["coalesce", ["get", "side"], 0], (AROUND * 512 * 2 ** zoom) / WORLD_M];
+  const stops = RADII.flatMap(([zoom, pixels]) => [zoom, ["max", pixels, cell(zoom)]]);
+  return ["interpolate", ["exponential", 2], ["zoom"], ...stops];
+}
+
+const edge = (pixels) => ["case", ["has", "side"], 0, pixels]; // cells touch each other
+
 /** The colour of a velocity: nine stops from -stretch to +stretch, the ends hold beyond. */
 export function velocityColour(stretch) {
   const stops = RAMP.flatMap((name, i) => [((i - 4) / 4) * stretch, css(name)]);
@@ -31,8 +44,8 @@ export function addPoints(map, { urls, layer, stretch, period = null, before }) 
       source: "points",
       "source-layer": "points",
       paint: {
-        "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2.5, 9, 3.5, 12, 3.5, 15, 6, 18, 9],
-        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, 0.4, 16, 0.8],
+        "circle-radius": radiusOfPoint(),
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, edge(0.4), 16, edge(0.8)],
       },
     },
     before,

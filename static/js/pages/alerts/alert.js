@@ -36,7 +36,8 @@ async function drawMap() {
   }
   await pause();
   addOutlines(map, area);
-  if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
+  const others = ["first-outline", "place-outlines"].filter((id) => document.getElementById(id)).map(jsonOf);
+  addLevels(map, { type: "FeatureCollection", features: others.flatMap((one) => one.features ?? [one]) });
   followDrawing(map, ground);
   setUpPlay(map);
 }
@@ -93,6 +94,7 @@ async function drawMotion() {
       dates: motion.dates,
       values: motion.displacement_mm,
       line: motion.fit_mm,
+      zero: motion.zero_mm,
       marks: motion.changes.filter((one) => one.kind !== "curve").map((one) => one.day),
       positiveWord: motion.positive_word,
       negativeWord: motion.negative_word,

@@ -16,6 +16,7 @@ export async function drawSeries(box) {
         line: one.mean_mm,
         low: one.low_mm,
         high: one.high_mm,
+        zero: one.zero_mm,
         provisional: one.provisional,
         positiveWord,
         negativeWord,

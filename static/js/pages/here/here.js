@@ -1,11 +1,51 @@
-// A house or street: buttons that use the reader's position and copy the address of the answer.
+// A house or street: a search, the reader's position or a press on the map lead to the answer about a place.
+import { createMap, fillBasemap, followDrawing, loaded, maplibre } from "gmm/basemap";
+import { css, jsonOf } from "gmm/dom";
+import { addOutlines, fetchAlerts } from "gmm/marks";
+import { addPoints } from "gmm/points";
 import { locate } from "gmm/position";
+import { setUpSearch } from "gmm/search";
 import { gettext } from "gmm/words";
 
+const HOUSE_ZOOM = 16;
+const config = jsonOf("map-config");
 const note = document.getElementById("position-note");
+const ask = (query) => location.assign(`${document.getElementById("search").action}?${new URLSearchParams(query)}`);
+const answer = (latitude, longitude) => ask({ lat: latitude.toFixed(4), lon: longitude.toFixed(4) });
+
+async function drawMap(box) {
+  const drawn = [...box.childNodes]; // by the server: it stays where a map cannot be made
+  const view = config.here
+    ? { center: config.here, zoom: HOUSE_ZOOM }
+    : config.bounds && { bounds: config.bounds, fitBoundsOptions: { padding: 24 } };
+  let map;
+  try {
+    box.replaceChildren();
+    map = createMap(box, { cooperativeGestures: true, ...view });
+  } catch (error) {
+    console.warn(error);
+    box.replaceChildren(...drawn);
+    return;
+  }
+  map.on("error", ({ error }) => console.warn(error?.message));
+  map.on("click", ({ lngLat }) => {
+    const { lng, lat } = lngLat.wrap();
+    answer(lat, lng);
+  });
+  if (config.here) new maplibre.Marker({ color: css("accent") }).setLngLat(config.here).addTo(map);
+  await loaded(map);
+  const ground = fillBasemap(map);
+  if (config.default_layer)
+    addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
+  await fetchAlerts(config.urls.alerts).then((alerts) => addOutlines(map, alerts), console.warn);
+  followDrawing(map, ground);
+}
+
+drawMap(document.getElementById("here-map"));
+setUpSearch(({ name, at }) => (at ? answer(at[1], at[0]) : ask({ q: name })));
 document.getElementById("my-position").addEventListener("click", () =>
   locate(
-    ({ latitude, longitude }) => location.assign(`/here/?lat=${latitude.toFixed(4)}&lon=${longitude.toFixed(4)}`),
+    ({ latitude, longitude }) => answer(latitude, longitude),
     (text) => (note.textContent = text),
   ),
 );

@@ -1,5 +1,6 @@
 """A house or street: its sentence against the points around it, computed apart, and what is said without any."""
 
+import html
 import json
 import re
 from datetime import date
@@ -9,8 +10,10 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 from pyproj import Geod, Transformer
 
+from ingest.context.services import context_load
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
+from ingest.readers.context.records import ContextKind
 from monitor.maps.charts import here
 from monitor.maps.charts.words import PlaceRate, here_sentence
 from tests.makers.egms import DATES
@@ -181,3 +184,16 @@ def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_not
     assert "sessionid" not in answer.cookies
     report = client.get(f"/here/report/?lat={latitude:.4f}&lon={longitude:.4f}").content.decode()
     assert "away from the satellite by about" in report
+
+
+def test_a_name_is_answered_on_the_page_and_others_of_that_name_are_offered(client, country, tmp_path):
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(EAST + 900, NORTH + 900)
+    path = tmp_path / "villages.csv"
+    path.write_text(f"name,latitude,longitude,population\nAldwick,{latitude},{longitude},9\nAldwick,1,1,8\n")
+    context_load(path=path, kind=ContextKind.PLACES)
+    page = client.get("/here/?q=aldwick").content.decode()
+    assert here.look(round(longitude, 4), round(latitude, 4)).sentence in html.unescape(page)
+    assert "/here/?lat=1.0&amp;lon=1.0" in page
+    nothing = client.get("/here/?q=nowhere")
+    assert nothing.status_code == 200
+    assert "No place of this name was found." in nothing.content.decode()

@@ -1,5 +1,6 @@
 """Charts and maps that the server draws: positions follow the figures, colours differ, names can be read."""
 
+import math
 import re
 from datetime import date
 from io import BytesIO
@@ -11,7 +12,7 @@ from shapely.geometry import LineString, MultiPolygon, box
 
 from detection.kinds import KINDS
 from monitor.maps.imaging import plan_pictures as pictures
-from monitor.maps.imaging.charts import Curve, column_chart, rounded_steps, series_chart
+from monitor.maps.imaging.charts import Curve, column_chart, rounded_steps, series_chart, zero_mm
 from monitor.maps.imaging.evidence import RATE_STOPS
 from monitor.maps.imaging.plans import FLATTEST, WIDTH, Mark, Name, Plan, drawn, frame_around, names_on, scale_of
 
@@ -126,6 +127,17 @@ def test_a_series_falls_where_the_ground_sinks_and_leaves_gaps_out():
     assert "−20" in [tick["label"] for tick in chart["y_ticks"]]
     with pytest.raises(ValueError, match="at least one value"):
         series_chart(Curve(days, [None, None, None]))
+
+
+def test_a_curve_begins_at_zero_on_its_first_date():
+    days = [date(2020, 1, 1), date(2021, 1, 1), date(2022, 1, 1)]
+    line = [90.0, 0.0, -97.0]  # as files have it whose zero is in the middle
+    curve = Curve(days, [95.0, None, -100.0], line, [80.0, -10.0, -107.0], [100.0, 10.0, -87.0]).from_zero()
+    assert (curve.line[0], curve.line[-1]) == (0.0, -187.0)
+    assert curve.values == [5.0, None, -190.0]
+    assert (curve.low[0], curve.high[0]) == (-10.0, 10.0)
+    assert zero_mm([None, math.nan], [math.nan, 4.0]) == 4.0
+    assert zero_mm([], [None]) == 0.0
 
 
 def test_a_column_is_as_high_as_its_number():

@@ -1,10 +1,13 @@
 """Tiles of points stay small wherever points are dense, and say so; with every zoom more of them are shown."""
 
+import math
+
 import mapbox_vector_tile
 import pytest
 from django.db import connection
 
 from ingest.models import MeasurementPoint
+from ingest.products import sampling
 from ingest.products.services import product_delete
 from lab.speed.simulated import load_towns
 from monitor.maps.map import selectors
@@ -101,6 +104,44 @@ def test_a_tile_is_of_the_products_that_reach_into_it(client):
     etag = client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"]
     product_delete(product=far)
     assert client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"] == etag
+
+
+@pytest.fixture
+def cells(towns):
+    """The towns as cells of a grid of 450 m."""
+    type(towns).objects.filter(pk=towns.pk).update(posting_m=450.0)
+    return towns
+
+
+def test_a_cell_of_a_grid_is_as_large_as_its_ground(client, cells):
+    first = MeasurementPoint.objects.filter(product=cells).order_by("pid")[0].position
+    side = 450 / math.cos(math.radians(first.y))  # in metres of the web map
+    for z, wanted in ((7, None), (9, side), (15, side)):  # at zoom 7 the means are of 2.4 km
+        x, y = tile_at(first.x, first.y, z)
+        layers = points_of(client.get(f"/tiles/points/los/{z}/{x}/{y}.mvt").content)
+        assert layers["points"]
+        for one in layers["points"]:
+            assert one["properties"].get("side") == (wanted and pytest.approx(wanted, rel=0.01))
+
+
+def test_a_dense_tile_of_a_grid_shows_means_without_holes(client, cells):
+    x, y = _densest(cells, 10)
+    layers = points_of(client.get(f"/tiles/points/los/10/{x}/{y}.mvt").content)
+    assert "sample" not in layers
+    assert len(layers["points"]) <= selectors.LATTICES[0] ** 2
+    assert all("pid" not in one["properties"] for one in layers["points"])
+    n_points = selectors.points_in_tile(products=[cells.pk], z=10, x=x, y=y)[cells.pk]
+    shown = sum(one["properties"]["n"] for one in layers["points"])
+    share = sampling.share_leaving(n_points=n_points, most=selectors.MAX_AVERAGED)
+    assert shown * share == pytest.approx(n_points, rel=0.1)
+    lattice_m = selectors.WORLD_M / 2**10 / selectors.LATTICES[share > 1]
+    assert {one["properties"]["side"] for one in layers["points"]} == {pytest.approx(lattice_m)} or share == 1
+
+
+def test_scattered_points_have_no_size(client, towns):
+    x, y = _densest(towns, 12)
+    layers = points_of(client.get(f"/tiles/points/los/12/{x}/{y}.mvt").content)
+    assert not any("side" in one["properties"] for one in layers["points"])
 
 
 TILES = ["points/los/{}.mvt", "periods/los/{}.mvt", "context/buildings/{}.mvt", "rasters/velocity/2024/{}.png"]

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.services import product_load
+from tests.makers.buildings import make_building
 from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,7 @@ OPERATIONS += ["/api/v1/alerts/{code}/series", "/api/v1/products", "/api/v1/prod
 OPERATIONS += [
     "/api/v1/products/{product_id}/points/{pid}/series",
     "/api/v1/stations",
+    "/api/v1/buildings",
     "/api/v1/here",
     "/api/v1/pairs",
     "/api/v1/pairs/{pair_id}",
@@ -79,6 +81,7 @@ def test_the_description_lists_these_operations_and_only_reading_for_any_page(cl
 
 def test_every_answer_is_what_the_description_says(client, watched_region, pair_predictions, schema):
     make_station(place=(-12.0, 47.0))
+    make_building(Product.objects.earliest("pk"), (-12.0, 47.0))
     values = samples()
     for path in OPERATIONS:
         parameters = [one for one in schema["paths"][path]["get"]["parameters"] if one["in"] == "query"]

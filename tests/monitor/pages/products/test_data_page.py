@@ -5,15 +5,20 @@ import io
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rasterio.io import MemoryFile
 
+from ingest.context.services import context_load
 from ingest.models import Product
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
+from ingest.readers.context.records import ContextKind
 from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map.selectors import layers_available
+from monitor.pages.products import views
 from monitor.wording.figures import cell_text
 from tests.makers import its_live as made_its_live
 
@@ -106,3 +111,38 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
     assert "moved east by about 100" in body["sentence"]
     assert "m a year" in body["sentence"]
     assert (body["dates"], body["displacement_mm"], body["fit_mm"]) == ([], [], None)
+
+
+def test_filters_in_the_address_narrow_the_table_and_wrong_ones_are_told(client, tmp_path, make_egms):
+    product_load(path=make_egms())
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    village = tmp_path / "villages.csv"
+    village.write_text("name,latitude,longitude,population\nFaraway,1,1,9\n")
+    context_load(path=village, kind=ContextKind.PLACES)
+
+    def shown(query: str) -> set[str]:
+        page = client.get(f"{reverse('product-list')}?{query}")
+        assert page.status_code == 200
+        return {row["row"].component for row in page.context["products"]}
+
+    everything = {"los", "east"}
+    assert shown("") == shown("sort=points") == shown("origin=real&since=2020&until=2024") == everything
+    assert shown("kind=east") == {"east"}
+    assert shown("kind=images") == shown("origin=simulated") == shown("place=faraway") == shown("since=2090") == set()
+    assert shown("kind=nonsense&since=soon&place=nowhere&page=x") == everything
+    assert "No place of this name was found." in client.get(f"{reverse('product-list')}?place=nowhere").content.decode()
+
+
+def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
+    client, make_egms, monkeypatch, django_assert_max_num_queries
+):
+    product_load(path=make_egms())
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    with CaptureQueriesContext(connection) as of_two:
+        client.get(reverse("product-list"))
+    monkeypatch.setattr(views, "PER_PAGE", 1)
+    with django_assert_max_num_queries(len(of_two)):
+        first = client.get(reverse("product-list"))
+    second = client.get(f"{reverse('product-list')}?page=2")
+    assert [row["row"].component for page in (first, second) for row in page.context["products"]] == ["east", "los"]
+    assert "?page=2" in first.content.decode()

@@ -1,0 +1,1 @@
+"""Benchmarks of buildings and lines on simulated towns and routes."""

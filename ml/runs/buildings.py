@@ -1,0 +1,124 @@
+"""Ledgers of buildings: the footprints on a product's ground and its points become the motion of each building."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from core.areas import box_around
+from core.geos import geos
+from core.locks import rows_of
+from core.projections import transformer
+from ingest.models import ContextLayer, Product
+from ingest.products.selectors import VALUES, points_batches
+from ingest.readers.context.records import ContextKind
+from ml.models import BuildingLedger, BuildingMotion
+from ml.runs.selectors import velocity_fields
+from ml.structures.buildings import Ledger, ledger_of
+from ml.structures.footprints import candidates_of, footprints_of
+
+TILE_DEGREES = 0.02  # about two kilometres: one town is worked on at a time
+AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.
+MIN_POINTS = 50  # Fewer points in a tile tell nothing of a town.
+DAYS_PER_YEAR = 365.25
+UNSTATED_MM_YR = 1.0  # standard deviation of a rate without one; the ledger learns how wrong stated ones are
+_TILES = """
+    SELECT floor(ST_X(position) / %(size)s) * %(size)s, floor(ST_Y(position) / %(size)s) * %(size)s
+    FROM ingest_building building JOIN ingest_contextlayer layer ON layer.id = building.layer_id
+    WHERE outline IS NOT NULL AND layer.simulated = %(simulated)s
+        AND position && %(ground)s::geometry AND ST_Intersects(position, %(ground)s::geometry)
+    GROUP BY 1, 2 ORDER BY 1, 2"""
+_OUTLINES = """
+    SELECT DISTINCT ON (ST_AsBinary(outline)) building.id, ST_X(position), ST_Y(position), ST_AsBinary(outline)
+    FROM ingest_building building JOIN ingest_contextlayer layer ON layer.id = building.layer_id
+    WHERE outline IS NOT NULL AND layer.simulated = %s AND position && ST_MakeEnvelope(%s, %s, %s, %s, 4326)
+    ORDER BY ST_AsBinary(outline), building.id"""
+
+
+def ledgers_due() -> QuerySet[Product]:
+    """Return current velocity fields of scattered points with footprints on their ground, newer than their ledger."""
+    footprints = ContextLayer.objects.filter(
+        kind=ContextKind.BUILDINGS, simulated=OuterRef("simulated"), coverage__intersects=OuterRef("footprint")
+    )
+    newer = footprints.filter(loaded_at__gt=OuterRef("buildings__made_at"))
+    fields = velocity_fields().filter(posting_m=None, points_deleted_at=None)
+    return fields.filter(Q(Exists(newer)) | Q(Exists(footprints), buildings=None)).order_by("pk")
+
+
+def ledger_make(*, product: Product) -> BuildingLedger:
+    """Compute how the buildings on a product's ground move, tile by tile, in place of an earlier ledger."""
+    made_at = timezone.now()  # A layer that is loaded meanwhile makes the ledger due again.
+    ground = {"size": TILE_DEGREES, "simulated": product.simulated, "ground": bytes(product.footprint.ewkb)}
+    with transaction.atomic():
+        BuildingLedger.objects.filter(product=product).delete()
+        ledger = BuildingLedger.objects.create(product=product, n_buildings=0, n_known=0, made_at=made_at)
+        for west, south in rows_of(_TILES, ground):
+            rows = list(_tile(ledger, west, south))
+            BuildingMotion.objects.bulk_create(rows, batch_size=2000)
+            ledger.n_known += len(rows)
+        ledger.save(update_fields=["n_buildings", "n_known"])
+    return ledger
+
+
+def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[BuildingMotion]:
+    """Yield the motion of the buildings of a tile of which points can say the rate; count all of them."""
+    product = ledger.product
+    wide = box_around(shapely.box(west, south, west + TILE_DEGREES, south + TILE_DEGREES), AROUND_M)
+    found = rows_of(_OUTLINES, [product.simulated, *wide.bounds])
+    ids, longitude, latitude, outlines = (np.array(column, dtype=object) for column in zip(*found, strict=True))
+    inside = np.floor(longitude / TILE_DEGREES) * TILE_DEGREES == west
+    inside &= np.floor(latitude / TILE_DEGREES) * TILE_DEGREES == south
+    ledger.n_buildings += int(np.count_nonzero(inside))
+    batches = list(points_batches(product=product, area=geos(wide), with_series=False))
+    position = np.concatenate([batch.position for batch in batches])
+    if len(position) < MIN_POINTS:
+        return
+    values = np.concatenate([batch.values for batch in batches]).astype(np.float64)
+    to_metres = transformer(4326, product.metric_epsg).transform
+    x_m, y_m = to_metres(*position.T)
+    polygons = shapely.transform(
+        shapely.from_wkb([bytes(outline) for outline in outlines]),
+        lambda degrees: np.column_stack(to_metres(*degrees.T)),
+    )
+    sigma = values[:, VALUES.index("velocity_std_mm_yr")]
+    footprints = footprints_of(polygons)
+    motion = ledger_of(
+        footprints,
+        candidates_of(footprints, x_m, y_m, np.full(len(x_m), np.nan)),
+        x_m,
+        y_m,
+        values[:, VALUES.index("velocity_mm_yr")],
+        np.where(sigma > 0, sigma, UNSTATED_MM_YR),
+        (product.dates[-1] - product.dates[0]).days / DAYS_PER_YEAR,
+        np.random.default_rng(product.pk),
+    )
+    for place in np.flatnonzero(inside & motion.rate_known):
+        yield _row(ledger, int(ids[place]), motion, int(place))
+
+
+def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int) -> BuildingMotion:
+    rate, deviation, damage = (
+        [round(float(value), 2) for value in part[:, place]]
+        for part in (motion.rate_mm_yr, motion.deviation_mm_yr, motion.damage)
+    )
+    tilt = [round(float(value), 4) if motion.tilt_known[place] else None for value in motion.tilt_mm_m_yr[:, place]]
+    return BuildingMotion(
+        ledger=ledger,
+        building_id=building_id,
+        points=round(float(motion.points[place]), 1),
+        rate_low=rate[0],
+        rate_mm_yr=rate[1],
+        rate_high=rate[2],
+        deviation_low=deviation[0],
+        deviation_mm_yr=deviation[1],
+        deviation_high=deviation[2],
+        tilt_low=tilt[0],
+        tilt_mm_m_yr=tilt[1],
+        tilt_high=tilt[2],
+        damage_low=int(damage[0]),
+        damage=int(damage[1]),
+        damage_high=int(damage[2]),
+    )

@@ -1,0 +1,217 @@
+"""Motion along rail, dike, pipe or road: points by station, the profile, and places where it breaks.
+
+A line breaks where one side moves against the other within a few metres. At each station a ramp that joins two levels
+is fitted to the points before and after it, beside a level and a slope that both sides share. Its score is the ramp's
+height by its standard deviation as the line's own quiet stations show it, because near points share errors.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from ml.structures.footprints import GEOLOCATION_M
+
+Float64 = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+REACH_M = 30.0  # of the line within which a point may have been reflected by it
+ROUNDS = 12  # of learning which points are on the line
+STATION_M = 10.0  # between two places that are tested
+WINDOW_M = 200.0  # before and after a place
+WIDTHS_M = (5.0, 15.0, 30.0)  # of the ramp
+BLOCK = 1000  # stations that are worked on at once
+BESIDE_SIGMA = 1.5  # mm of a year by which ground beside the line departs from its own level and slope
+STRAY_SHARE, STRAY_SIGMA = 0.02, 20.0  # points of several bounces, and their spread in mm
+PROFILE_M, PROFILE_REACH = 25.0, 3.0  # standard deviation of the weights of a profile, and how many of it they reach
+RIDGE = 1e-4  # per mm²: what a coefficient without points is held to 0 with
+HALF_NORMAL_MEDIAN = 0.6745
+MIN_WEIGHT = 2.0  # expected points of the line on each side
+MIN_SCORE = 3.4  # Chosen on validation routes with MIN_HEIGHT_MM: one false break in 100 km a year.
+MIN_HEIGHT_MM = 10.0  # 2 mm/m over the narrowest ramp
+SHARPNESS = 0.5  # share of the log-likelihood that counts for the station: near points share errors (validation)
+APART_M = 150.0  # Nearer ones are one break.
+
+
+class Along(NamedTuple):
+    """Points near a line, by station. point: index; station_m: from its first end; on_line: probability. (n,)."""
+
+    point: Index
+    station_m: Float64
+    on_line: Float64
+
+
+class Profile(NamedTuple):
+    """Motion at stations (n,), in the unit of the values: mean, standard deviation; NaN where no point is near.
+
+    slope: (n,), per metre; curvature: (n,), per metre squared.
+    """
+
+    station_m: Float64
+    mean: Float64
+    sigma: Float64
+    slope: Float64
+    curvature: Float64
+
+
+class Break(NamedTuple):
+    """Place where a line breaks. height: how much more the far side moves; width_m: within which; *_m: stations."""
+
+    station_m: float
+    from_m: float
+    to_m: float
+    height: float
+    sigma: float
+    width_m: float
+    score: float
+
+
+def points_along(line: shapely.LineString, x_m: Float64, y_m: Float64, half_width_m: float) -> Along:
+    """Return the points within REACH_M of a line in metres, by station. half_width_m: of the structure.
+
+    Points on the line scatter about it by the geolocation, others lie evenly; how many are on it is learned from all.
+    """
+    points = shapely.points(x_m, y_m)
+    near = shapely.STRtree(points).query(line, predicate="dwithin", distance=REACH_M)
+    away = shapely.distance(points[near], line)
+    on_line = np.exp(-0.5 * (np.maximum(away - half_width_m, 0) / GEOLOCATION_M) ** 2)
+    on_line /= half_width_m + GEOLOCATION_M * np.sqrt(np.pi / 2)
+    share = 0.5
+    for _ in range(ROUNDS):
+        likely = share * on_line / (share * on_line + (1 - share) / REACH_M)
+        share = float(likely.mean()) if likely.size else share
+    station = shapely.line_locate_point(line, points[near])
+    order = np.argsort(station, kind="stable")
+    return Along(near[order], station[order], likely[order])
+
+
+def breaks_of(
+    along: Along, value: Float64, sigma: Float64, length_m: float, min_height: float = MIN_HEIGHT_MM
+) -> list[Break]:
+    """Return where a line of length_m breaks, by station, from values (n,) of its points and their standard deviations.
+
+    value: motion of the points of `along`, for example of a year in mm; NaN is left out. min_height: in its unit.
+    """
+    known = np.isfinite(value) & np.isfinite(sigma)
+    points = Along(along.point[known], along.station_m[known], along.on_line[known])
+    middles = np.arange(STATION_M / 2, length_m, STATION_M)
+    blocks = [
+        _fits(points, value[known], sigma[known], middles[at : at + BLOCK]) for at in range(0, middles.size, BLOCK)
+    ]
+    station_m, score, height, width_m = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    if not station_m.size:
+        return []
+    score /= max(1.0, float(np.median(score)) / HALF_NORMAL_MEDIAN)
+    score = np.where(np.abs(height) >= min_height, score, 0.0)
+    return sorted(_break(station_m, score, height, width_m, place) for place in _peaks(station_m, score))
+
+
+def _break(station_m: Float64, score: Float64, height: Float64, width_m: Float64, place: int) -> Break:
+    """Return the break whose score is the highest at a place: its mean station, and the ends of its 90 % interval."""
+    near = np.flatnonzero(np.abs(station_m - station_m[place]) <= APART_M)
+    weight = np.exp(SHARPNESS * (score[near] ** 2 - score[place] ** 2) / 2)
+    weight /= weight.sum()
+    low, high = np.searchsorted(np.cumsum(weight), [0.05, 0.95])
+    return Break(
+        float(weight @ station_m[near]),
+        float(station_m[near[low]] - STATION_M / 2),
+        float(station_m[near[high]] + STATION_M / 2),
+        float(height[place]),
+        float(abs(height[place]) / score[place]),
+        float(width_m[place]),
+        float(score[place]),
+    )
+
+
+def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64) -> Profile:
+    """Return the motion of a line at stations (n,): the parabola through the points around each, those near it first.
+
+    value, sigma: (points,), as for `breaks_of`, without NaN.
+    """
+    parts = []
+    for at in range(0, station_m.size, BLOCK):
+        middle_m = station_m[at : at + BLOCK]
+        rows, inside = _windows(along, middle_m, PROFILE_REACH * PROFILE_M)
+        away = (along.station_m[rows] - middle_m[:, np.newaxis]) / PROFILE_M
+        weight = inside * along.on_line[rows] * np.exp(-0.5 * away**2) / sigma[rows] ** 2
+        terms = np.stack([np.ones_like(away), away, away**2], axis=-1)
+        motion = _weighted(terms, weight, value[rows])
+        trusted = (inside * along.on_line[rows]).sum(axis=1) >= MIN_WEIGHT
+        deviation = 1 / np.sqrt(weight.sum(axis=1) + RIDGE)
+        scaled = [motion[:, 0], deviation, motion[:, 1] / PROFILE_M, 2 * motion[:, 2] / PROFILE_M**2]
+        parts.append(np.where(trusted, np.stack(scaled), np.nan))
+    return Profile(station_m, *np.concatenate(parts, axis=1))
+
+
+def _windows(points: Along, middle_m: Float64, half_m: float) -> tuple[Index, NDArray[np.bool_]]:
+    """Return the points (n, most) within half_m of stations, as rows, and which of these rows are meant."""
+    first, last = np.searchsorted(points.station_m, [middle_m - half_m, middle_m + half_m])
+    columns = np.arange((last - first).max(initial=0))
+    inside = columns < (last - first)[:, np.newaxis]
+    return np.where(inside, first[:, np.newaxis] + columns, 0), inside
+
+
+def _fits(
+    points: Along, value: Float64, sigma: Float64, middle_m: Float64
+) -> tuple[Float64, Float64, Float64, Float64]:
+    """Return the tested ones (n,) of stations, and there the score, height and width of the most likely ramp."""
+    rows, inside = _windows(points, middle_m, WINDOW_M)
+    away = (points.station_m[rows] - middle_m[:, np.newaxis]) / WINDOW_M
+    prior = np.where(inside, points.on_line[rows], 0.0)
+    tested = np.minimum((prior * (away < 0)).sum(axis=1), (prior * (away > 0)).sum(axis=1)) >= MIN_WEIGHT
+    rows, inside, away, prior, middle_m = (part[tested] for part in (rows, inside, away, prior, middle_m))
+    if not middle_m.size:
+        return middle_m, middle_m, middle_m, middle_m
+    rates, variance = value[rows], sigma[rows] ** 2
+    level = [np.ones_like(away), away]
+    still, _ = _mixture(np.stack(level, axis=-1), prior, inside, rates, variance)
+    ramps = [np.clip(away * WINDOW_M / width, -0.5, 0.5) for width in WIDTHS_M]
+    fits = [_mixture(np.stack([*level, ramp], axis=-1), prior, inside, rates, variance) for ramp in ramps]
+    gain = np.stack([likely - still for likely, _ in fits])
+    best = gain.argmax(axis=0)
+    every = np.arange(middle_m.size)
+    height = np.stack([motion[:, 2] for _, motion in fits])[best, every]
+    return middle_m, np.sqrt(np.maximum(2 * gain[best, every], 0)), height, np.asarray(WIDTHS_M)[best]
+
+
+def _mixture(
+    terms: Float64, prior: Float64, inside: NDArray[np.bool_], value: Float64, variance: Float64
+) -> tuple[Float64, Float64]:
+    """Return the log-likelihood (n,) and the line's coefficients (n, terms) that fit the points of each window best.
+
+    A point lies on the line (terms: (n, points, terms)), beside it, where the ground has a level and a slope of its
+    own, or it is a stray; `prior`: (n, points), of the first. Expectation and maximisation, begun at the prior.
+    """
+    beside = terms[..., :2]
+    shares = np.stack([prior * (1 - STRAY_SHARE), (1 - prior) * (1 - STRAY_SHARE), np.full_like(prior, STRAY_SHARE)])
+    middle = np.median(value, axis=1, keepdims=True)
+    likely = shares * inside
+    variances = np.stack([variance, variance + BESIDE_SIGMA**2, np.full_like(variance, STRAY_SIGMA**2)])
+    ground = _weighted(beside, inside * (1 - prior) ** 2 / variances[1], value)
+    still = (beside @ ground[..., np.newaxis])[..., 0]
+    for _ in range(ROUNDS):
+        line = _weighted(terms, likely[0] / variances[0], value)
+        expected = np.stack([(terms @ line[..., np.newaxis])[..., 0], still])
+        residual = value - np.concatenate([expected, np.broadcast_to(middle, value.shape)[np.newaxis]])
+        density = shares * np.exp(-0.5 * residual**2 / variances) / np.sqrt(variances)
+        total = density.sum(axis=0)
+        likely = density / total * inside
+    return np.asarray((np.log(total) * inside).sum(axis=1)), line
+
+
+def _weighted(terms: Float64, weight: Float64, value: Float64) -> Float64:
+    """Return the coefficients (n, terms) of weighted least squares in each window; 0 where it has no points."""
+    weighted = (terms * weight[..., np.newaxis]).transpose(0, 2, 1)
+    normal = weighted @ terms + RIDGE * np.eye(terms.shape[-1])
+    return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0])
+
+
+def _peaks(station_m: Float64, score: Float64) -> Iterator[int]:
+    """Yield the places whose score is the highest within APART_M, the highest first."""
+    free = score >= MIN_SCORE
+    while free.any():
+        place = int(np.where(free, score, -1.0).argmax())
+        yield place
+        free &= np.abs(station_m - station_m[place]) > APART_M

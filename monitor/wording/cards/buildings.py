@@ -1,0 +1,71 @@
+"""Rows of buildings' motions as sentences, and as answers of the API."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.contrib.gis.geos import GEOSGeometry
+
+from ml.models import BuildingMotion
+from ml.runs.ledgers import buildings_at, town_in
+from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
+from monitor.wording.figures import cell_text
+
+FIGURES = ("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high")
+FIGURES += ("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high")
+
+
+def building_words(*, longitude: float, latitude: float) -> list[str]:
+    """Return sentences on the building at a place in degrees; empty if none is known there."""
+    ((stands, motion),) = buildings_at(places=[(longitude, latitude)])
+    if motion is None:
+        return [str(CANNOT_SAY)] if stands else []
+    return [*motion_sentences(motion), str(METHOD)]
+
+
+def motion_sentences(motion: BuildingMotion) -> list[str]:
+    """Return what a building's points say of it."""
+    product = motion.ledger.product
+    return building_sentences(
+        product.component,
+        (motion.rate_mm_yr, motion.rate_low, motion.rate_high),
+        (motion.deviation_mm_yr, motion.deviation_low, motion.deviation_high),
+        None if motion.tilt_mm_m_yr is None else (motion.tilt_mm_m_yr, motion.tilt_low or 0.0, motion.tilt_high or 0.0),
+        (motion.damage, motion.damage_low, motion.damage_high),
+        product.dates[0],
+    )
+
+
+def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
+    """Return sentences on the buildings of an area (EPSG:4326); empty where no ledger of them was made."""
+    town = town_in(area=area, simulated=simulated)
+    return town_sentences(town.n_buildings, town.of_class) if town and town.n_buildings else []
+
+
+def building_row(motion: BuildingMotion) -> dict[str, Any]:
+    """Return a building's motion as JSON."""
+    return {name: getattr(motion, name) for name in FIGURES} | {
+        "id": motion.building_id,
+        "product_id": motion.ledger.product_id,
+        "longitude": motion.building.position.x,
+        "latitude": motion.building.position.y,
+        "since": motion.ledger.product.dates[0],
+        "until": motion.ledger.product.dates[-1],
+        "component": motion.ledger.product.component,
+        "simulated": motion.ledger.product.simulated,
+        "sentences": motion_sentences(motion),
+    }
+
+
+def site_rows(sites: Sequence[tuple[str, float, float]]) -> Iterator[Sequence[object]]:
+    """Yield the rows of a CSV, names first: each site (name, degrees), and what points say of the building there."""
+    yield ("site", "longitude", "latitude", "building", *FIGURES, "component", "since", "until", "in words")
+    found = buildings_at(places=[(longitude, latitude) for _name, longitude, latitude in sites])
+    for (name, longitude, latitude), (stands, motion) in zip(sites, found, strict=True):
+        row: list[object] = [cell_text(name), longitude, latitude]
+        if motion is None:
+            words = str(CANNOT_SAY) if stands else ""
+            yield [*row, "cannot say" if stands else "not known", *[""] * len(FIGURES), "", "", "", words]
+            continue
+        product = motion.ledger.product
+        about = (product.component, product.dates[0], product.dates[-1])
+        yield [*row, "known", *(getattr(motion, one) for one in FIGURES), *about, " ".join(motion_sentences(motion))]
