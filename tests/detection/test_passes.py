@@ -93,7 +93,7 @@ def test_a_slow_change_is_told_once_it_has_grown_and_the_outline_follows(seen):
 def test_a_known_place_keeps_its_figures_and_gets_a_sentence(seen, sigma_mm_yr, said):
     seen(5)
     Alert.objects.update(passes=None, rate_mm_yr=-20.0)
-    seen(6, change_mm_yr=19.0, before_mm_yr=-20.0, sigma_mm_yr=sigma_mm_yr)
+    seen(6, change_mm_yr=19.5, before_mm_yr=-20.0, sigma_mm_yr=sigma_mm_yr)
     alert = Alert.objects.get()
     assert (passes_of(alert).now.is_motion, alert.rate_mm_yr) == (False, -20.0)
     assert said in alert_card(alert).sentence

@@ -25,8 +25,8 @@ def plain(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
-def faults_of(alert: Alert, card: AlertCard, text: str, language: str) -> Iterator[str]:
-    """Yield what a text in a language wrongly says of an alert's figures."""
+def faults_of(alert: Alert, card: AlertCard, text: str, language: str, own: bool = True) -> Iterator[str]:
+    """Yield what a text in a language wrongly says of an alert's figures. own: whether all figures are the alert's."""
     told = stated(alert)
     with override(language):
         if told is not None:
@@ -43,7 +43,7 @@ def faults_of(alert: Alert, card: AlertCard, text: str, language: str) -> Iterat
         parts = [str(part) for part in PARTS.values()]
         for found in WITH_MARGIN.finditer(text):
             after = text[found.end() : found.end() + LABEL_WITHIN]
-            if card.headline and not any(part in after for part in parts):
+            if own and card.headline and not any(part in after for part in parts):
                 yield f"a figure without its part: {found[0]}{after}"
         against = gettext("Evidence against: %(causes)s.").partition("%")[0]
         named = {str(words).split(" (")[0] for words, _share in card.voice.cause_shares(alert)}
@@ -63,4 +63,5 @@ def _motion_templates() -> Iterator[re.Pattern[str]]:
         before, rate, after = words.partition("%(rate)s")
         if rate:
             before, after = re.split(r"%\(\w+\)s", before)[-1], re.split(r"%\(\w+\)s", after)[0]
-            yield re.compile(f"{re.escape(before)}{NUMBER}.{{0,{LABEL_WITHIN}}}?{re.escape(after)}")
+            between = f".{{0,{LABEL_WITHIN}}}?" if before.strip() else "[^():;]{0,20}?"
+            yield re.compile(f"{re.escape(before)}{NUMBER}{between}{re.escape(after)}")

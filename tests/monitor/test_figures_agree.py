@@ -94,7 +94,8 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
     reader = make_subscription(language=language)
 
     def page(path: str, who=client) -> str:
-        return who.get(path, headers={"accept-language": language}).content.decode()
+        sign = "&" if "?" in path else "?"
+        return who.get(f"{path}{sign}language={language}").content.decode()
 
     shared = {
         "list": _pieces(page("/alerts/"), r'data-alert-code="(\w+)"'),

@@ -308,6 +308,6 @@ def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMe
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
     if abs(change) < spread:
-        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} ± {figure(spread)} mm"}
+        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} mm"}
     added = provisional_sentence(provisional.dates[-1]) if provisional else ""
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)
