@@ -77,6 +77,7 @@ BEAT_SCHEDULE = {
     "5 write files of areas that were asked for": every(STAGE, "monitor.tasks.make_extracts"),
     "6 delete what is over": every(DAY, "monitor.tasks.prune"),
     "mail 1 queue the news of alerts": every(STAGE, "monitor.tasks.announce_transitions"),
+    "mail 1 ask who takes up alerts": every(FOLLOW_UP, "monitor.tasks.ask_who_takes_up"),
     "mail 1 issue CAP messages about alerts": every(FOLLOW_UP, "monitor.tasks.issue_cap_messages"),
     "mail 2 send what is queued": every(STAGE, "monitor.tasks.send_messages"),
     "mail 3 make the digests that are due": every(HOUR, "monitor.tasks.queue_digests"),

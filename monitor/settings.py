@@ -255,12 +255,15 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "monitor.storages.DashFiles",
+    "monitor.storages.JoinedSheets",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "monitor.storages.StaticFiles"},
     **storages_of(VAR_DIR),
 }
+
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/css/joined/"  # a hash of the content is in their names
 
 _basemap = variables.text("BASEMAP")
 BASEMAP_ARCHIVE = _basemap if _basemap.endswith(".pmtiles") and "://" not in _basemap else ""

@@ -1,14 +1,17 @@
-"""Storage settings: rasters, inputs and pieces on a disk, or in an S3-compatible object store."""
+"""Where rasters, inputs and pieces lie, on a disk or in an S3-compatible object store; finders of static files."""
 
 import os
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.staticfiles.finders import FileSystemFinder
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
@@ -19,6 +22,9 @@ from monitor.start import variables
 
 LARGE = re.compile("/(dash/component|maplibre-gl|plotly[.]js)/")  # brotli makes these scripts a sixth smaller
 WITH_BROTLI = Compressor(quiet=True)
+JOINED_SHEET = re.compile(r"css/joined/([\w-]+)\.[0-9a-f]{12}\.css", re.ASCII)
+STYLES_TAG = re.compile(r"{% styles ([^%]+) %}")
+VENDORED_SHEETS = {"maplibre-gl": "vendor/maplibre-gl/maplibre-gl.css", "uplot": "vendor/uplot/uPlot.min.css"}
 PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the socket of the worker that started it
 
 
@@ -74,7 +80,15 @@ class StaticFiles(CompressedStaticFilesStorage):
     create_compressor = staticmethod(partial(OnceCompressor, use_brotli=False))
 
 
-class DashFiles(FileSystemFinder):
+class FurtherFiles(FileSystemFinder):
+    """Finder of files that are not in STATICFILES_DIRS."""
+
+    def check(self, **kwargs: Any) -> list[Any]:
+        """Return no messages, because Django's own finder already reports those about STATICFILES_DIRS."""
+        return []
+
+
+class DashFiles(FurtherFiles):
     """Finder of the scripts of Dash, which the workbench loads below dash/component/."""
 
     FOLDERS = ("dash/deps", "dash/dcc", "dash/html", "dash/dash-renderer")
@@ -91,10 +105,63 @@ class DashFiles(FileSystemFinder):
             self.locations.append((prefix, root))
             self.storages[root] = storage
 
-    def check(self, **kwargs: Any) -> list[Any]:
-        """Return no messages, because Django's own finder already reports those about STATICFILES_DIRS."""
-        return []
-
     def list(self, ignore_patterns: Any) -> Iterator[Any]:
         """Return all files except those of Python, for developers of Dash, and of components that no sheet has."""
         yield from super().list([*(ignore_patterns or []), *self.UNUSED])
+
+
+def sheet_path(names: tuple[str, ...]) -> str:
+    """Return where the static files have these components as one; another path once one of them has changed."""
+    paths = _components(names)
+    return _named(names, paths, tuple(path.stat().st_mtime_ns for path in paths))
+
+
+@cache
+def _named(names: tuple[str, ...], paths: tuple[Path, ...], changed_ns: tuple[int, ...]) -> str:
+    return f"css/joined/{'_'.join(names)}.{sha256(_content(paths)).hexdigest()[:12]}.css"
+
+
+def _components(names: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(Path(settings.STATICFILES_DIRS[0], VENDORED_SHEETS.get(name, f"css/{name}.css")) for name in names)
+
+
+def _content(paths: tuple[Path, ...]) -> bytes:
+    return b"\n".join(path.read_bytes() for path in paths)
+
+
+class JoinedSheets(FurtherFiles):
+    """Finder of css/joined/, where the style sheets that a template names are one file.
+
+    The first picture of a page waits for each style sheet.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.root = str(settings.VAR_DIR / "sheets")
+        self.locations = [("", self.root)]
+        self.storages = {self.root: FileSystemStorage(location=self.root)}
+
+    def list(self, ignore_patterns: Any) -> Iterator[Any]:
+        """Return the files that the templates name."""
+        templates = [path.read_text() for path in Path(settings.SITE_DIR, "templates").rglob("*.html")]
+        named = {tuple(re.findall(r'"([^"]+)"', tag)) for text in templates for tag in STYLES_TAG.findall(text)}
+        for names in sorted(named):
+            yield self._write(names), self.storages[self.root]
+
+    def find_location(self, root: str, path: str, prefix: str | None = None) -> str | None:
+        """Write the file of these components, if it is of their present content, and return its place."""
+        wanted = JOINED_SHEET.fullmatch(path)
+        names = tuple(wanted[1].split("_")) if wanted else ()
+        if names and all(one.exists() for one in _components(names)) and sheet_path(names) == path:
+            self._write(names)
+        found: str | None = super().find_location(root, path, prefix)
+        return found
+
+    def _write(self, names: tuple[str, ...]) -> str:
+        path = sheet_path(names)
+        file = Path(self.root, path)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(f".{token_hex(8)}")  # Other threads and processes may write the same file.
+            part.write_bytes(_content(_components(names)))
+            part.replace(file)
+        return path

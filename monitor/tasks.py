@@ -15,7 +15,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
 from ml.runs import catalogues
-from monitor.notifications import announcements, digests, rounds, selectors
+from monitor.notifications import announcements, digests, escalations, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
 from monitor.operations.health.watchman import Watchman
@@ -39,6 +39,12 @@ def announce_transitions() -> None:
     """Queue the messages of every new transition, and the mails of new bulletins."""
     announcements.transitions_announce()
     announcements.bulletins_announce()
+
+
+@stage
+def ask_who_takes_up() -> None:
+    """Ask the contacts of organisations who takes up an alert, one after the other, and at last the operators."""
+    escalations.escalations_follow()
 
 
 @stage

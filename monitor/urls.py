@@ -33,7 +33,7 @@ from monitor.pages.products import views as products
 from monitor.pages.record import views as record
 from monitor.pages.regions import contacts as region_contacts
 from monitor.pages.regions import views as regions
-from monitor.pages.reviews import batches, edits
+from monitor.pages.reviews import batches, edits, taken
 from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
@@ -52,6 +52,8 @@ of_organisation = [
     path("add/", organisations.place_add, name="organisation-add"),
     path("<int:subscription>/", organisations.place_change, name="organisation-place"),
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
+    path("contacts/", organisations.organisation_contacts, name="organisation-contacts"),
+    path("alerts/", organisations.organisation_alerts, name="organisation-alerts"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
     path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
@@ -161,6 +163,7 @@ urlpatterns = [
     path("subscriptions/<str:token>/organisations/", organisations.organisation_list, name="organisation-list"),
     path("subscriptions/<str:token>/organisations/<int:organisation>/", include(of_organisation)),
     path("subscribe/join/<str:token>/", organisations.join, name="organisation-join"),
+    path("subscribe/take/<str:token>/", organisations.take, name="alert-take"),
     path("demo/mail/", channels.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", channels.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", channels.mail_html, name="demo-mail-html"),
@@ -186,6 +189,7 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
     path("review/draw/", edits.review_draw, name="review-draw"),
+    path("review/taken/", taken.review_taken, name="review-taken"),
     path("review/reports/", review_reports.review_reports, name="review-reports"),
     path("review/reports/<int:report>/photo/", review_reports.review_report_photo, name="review-report-photo"),
     path("review/batches/<int:batch>/", batches.review_batch, name="review-batch"),

@@ -9,7 +9,7 @@ from core.locks import Lock, hold_lock
 from detection.alerts.describe import cause_refresh, describe, exposure_refresh
 from detection.by_hand import as_computed, keep_by_hand
 from detection.models import Alert, AlertLife
-from detection.rules.importance import Terms, importance, severity
+from detection.rules.importance import AT_REST, Terms, importance, severity
 from detection.rules.severity import Severity
 from detection.selectors import Tilt, detections_current, steepest_tilts
 from detection.tables.reviews import SetByHand
@@ -96,7 +96,8 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
         plain = as_computed(alert)
         by_hand.computed["severity"] = severity(plain, terms_of(plain, tilt))
         by_hand.save(update_fields=["computed"])
-    alert.severity = (by_hand and by_hand.severity) or severity(alert, terms)
+    judged = by_hand.severity if by_hand and terms.standing != AT_REST else ""  # A judgement is of ground that moves.
+    alert.severity = judged or severity(alert, terms)
 
 
 def _recompute(numbers: Sequence[int]) -> int:

@@ -78,10 +78,21 @@ def sort_cases(*, cases: QuerySet[Any], now: datetime) -> list[int]:
 
     Urgency is the importance plus steps for the time since somebody last judged the case, or else since it was found.
     """
-    judged = Review.objects.filter(alert=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
-    waits = Extract(Value(now) - Coalesce(Subquery(judged), F("created_at")), "epoch") / (86_400.0 * DAYS_PER_STEP)
+    waits = _waited_s(now) / (86_400.0 * DAYS_PER_STEP)
     urgency = F("importance") + Least(waits, MAX_WAIT_STEPS, output_field=FloatField())
     return list(cases.order_by("visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
+
+
+def cases_waited(*, alerts: Sequence[Alert], now: datetime) -> dict[int, float]:
+    """Return for how long each case has waited, s: by primary key, those only whose wait counts a step or more."""
+    rows = Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).values_list("pk", _waited_s(now))
+    return {pk: float(waited_s) for pk, waited_s in rows if waited_s >= 86_400 * DAYS_PER_STEP}
+
+
+def _waited_s(now: datetime) -> Extract:
+    """Return an expression for the seconds since somebody last judged a case, or else since it was found."""
+    judged = Review.objects.filter(alert=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    return Extract(Value(now) - Coalesce(Subquery(judged), F("created_at")), "epoch")
 
 
 def alerts_near(*, alert: Alert) -> list[Alert]:

@@ -12,7 +12,7 @@ a place stands.
 | kind | 1 landslide, surge; −1 changed surface | the former may turn sudden; the latter may be building work |
 | judgement | the steps that are missing to the severity that a person gave | |
 | passes | −13 if it rests on provisional values of new passes alone | after everything that moves in a release |
-| standing | −20 if no part moves by its standard deviation; −40 at rest or finished | last in every list |
+| standing | −20 if no part moves by its stated uncertainty; −40 at rest or finished | last in every list |
 
 Only the queue adds time: a step for every 30 days without a look, two at most. So a case that waits moves up, but an
 old minor case never stands before a new strong one. A severity is minor below 3 steps and strong from 5 on. A changed
@@ -28,21 +28,21 @@ surface has no rate: its size counts as its motion, and alone gives its severity
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from detection.kinds import Family, family, row_of
 from detection.rules.lifecycle import State
-from detection.rules.motion import Rate, is_at_rest, motion_of, rate_now
+from detection.rules.motion import Figure, Stated, is_known, stated
 from detection.rules.passes import passes_of
 from detection.rules.severity import Severity
-from ml.deformation.motion.series import WITHIN_90, Trend
+from ml.deformation.motion.series import Trend
 
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.
 MIN_SHARE = 2.0**-MODERATE_STEPS  # A smaller share of MODERATE_MM_YR counts no step.
 MODERATE_M2, STEPS_PER_DECADE_M2 = 100_000.0, 2.0  # Ten hectares are moderate, a square kilometre is strong.
-UNKNOWN_SIGMA_MM_YR = 2.0  # Ground must move by about as much to be found at all.
 MODERATE_TILT_MM_M_YR = 0.2  # 1/500 in ten years, a safe limit for buildings (Skempton and MacDonald 1956)
 MAX_UNEVEN = 4.0  # A larger ratio of the fastest part to the median comes from noise in the median.
 MM_YR_PER_M_DAY = 365_250.0
@@ -72,6 +72,11 @@ class Terms(NamedTuple):
         """Return the importance."""
         return round(sum(self), 3)
 
+    @property
+    def surely_mm_yr(self) -> float:
+        """Return the rate that the steps of motion stand for, mm a year, within the scale of steps."""
+        return MODERATE_MM_YR * math.exp2(self.motion - MODERATE_STEPS)
+
 
 def importance(
     alert: Any, *, exposure_weight: int | None = None, tilt_mm_m_yr: float | None = None, judgement: str = ""
@@ -84,15 +89,18 @@ def importance(
         tilt_mm_m_yr: lower end of the interval of the steepest tilt, mm a year per m.
         judgement: severity that a person gave; it counts in place of the computed one.
     """
-    parts = list(_parts(alert, tilt_mm_m_yr))
-    moving = [part for part in parts if abs(part.mm_yr) >= _sigma(part)]
-    if alert.state == State.FINISHED or is_at_rest(alert):
+    told = stated(alert)
+    parts = list(_parts(told)) if told else []
+    moving = [part for part in parts if part.is_motion]
+    if alert.state == State.FINISHED or (told and told.at_rest):
         standing = AT_REST
     else:
         standing = NO_MOTION if parts and not moving else 0.0
+    if moving and told and told.change is None and tilt_mm_m_yr is not None and is_known(tilt_mm_m_yr):
+        moving.append(replace(told.now, value=MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, sigma=0.0))
     terms = Terms(
         motion=_steps_of_area(alert.area_m2) if _is_surface(alert) else _steps(moving, alert.n_views),
-        trend=_trend(alert),
+        trend=_trend(told) if told else 0.0,
         exposure=float(exposure_weight or 0),
         kind=row_of(alert.kind).importance_steps,
         standing=standing,
@@ -109,35 +117,31 @@ def severity(alert: Any, terms: Terms) -> Severity:
     return Severity.MODERATE if steps >= MODERATE_STEPS else Severity.MINOR
 
 
-def _parts(alert: Any, tilt_mm_m_yr: float | None) -> Iterator[Rate]:
-    """Yield the present rates of the whole area and of its fastest part; none where no rate was measured.
+def _parts(told: Stated) -> Iterator[Figure]:
+    """Yield the present rates of the whole area and of its fastest part, in mm a year.
 
     After a change, the fastest part is assumed to have changed as the whole did.
     """
-    if family(alert.kind) is Family.OFFSETS:
-        sigma = (alert.speed_sigma_m_day or 0.0) * MM_YR_PER_M_DAY
-        for speed in (alert.speed_m_day, alert.peak_speed_m_day):
-            if _is_known(speed):
-                yield Rate(speed * MM_YR_PER_M_DAY, sigma)
-    if family(alert.kind) is not Family.VELOCITY or not _is_known(alert.rate_mm_yr):
+    now, whole, fastest = told.now, told.whole, told.fastest
+    if now.unit == "m/day":
+        for one in (now, fastest):
+            if one is not None:
+                sigma_mm_yr = (one.sigma or 0.0) * MM_YR_PER_M_DAY
+                yield replace(one, value=one.value * MM_YR_PER_M_DAY, sigma=sigma_mm_yr, unit="mm/yr")
         return
-    now, peak = rate_now(alert), alert.peak_rate_mm_yr
     yield now
-    if motion_of(alert) is not None:
-        uneven = abs((peak if _is_known(peak) else 0.0) / alert.rate_mm_yr)
+    if told.change is not None:
+        uneven = abs((fastest.value if fastest else 0.0) / whole.value)
         factor = min(max(uneven, 1.0), MAX_UNEVEN)
-        yield Rate(factor * now.mm_yr, factor * _sigma(now))
+        yield replace(now, value=factor * now.value, sigma=factor * now.known_sigma)
         return
-    if _is_known(peak):
-        low, high = alert.peak_low_mm_yr, alert.peak_high_mm_yr
-        yield Rate(peak, abs(high - low) / 2 / WITHIN_90 if _is_known(low) and _is_known(high) else now.sigma_mm_yr)
-    if tilt_mm_m_yr is not None and _is_known(tilt_mm_m_yr):
-        yield Rate(MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, 0.0)
+    if fastest is not None:
+        yield fastest if fastest.sigma is not None else replace(fastest, sigma=now.sigma)
 
 
-def _steps(moving: list[Rate], n_views: int) -> float:
+def _steps(moving: list[Figure], n_views: int) -> float:
     sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
-    surely = max((abs(part.mm_yr) - sigmas * _sigma(part) for part in moving), default=0.0)
+    surely = max((abs(part.value) - sigmas * part.known_sigma for part in moving), default=0.0)
     return _clip_to_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
 
 
@@ -149,15 +153,15 @@ def _clip_to_scale(steps: float) -> float:
     return min(max(steps, 0.0), MAX_STEPS)
 
 
-def _trend(alert: Any) -> float:
+def _trend(told: Stated) -> float:
     """Return the steps for a change of speed; motion that still speeds up always counts as a recent change."""
-    motion = motion_of(alert)
-    if motion is None or motion.changed_on is None:
+    change = told.change
+    if change is None or change.changed_on is None:
         return 0.0
-    if motion.trend in (Trend.SLOWER, Trend.SLOWING):
+    if change.trend in (Trend.SLOWER, Trend.SLOWING):
         return SLOWER
-    lately = alert.last_motion - motion.changed_on <= RECENT
-    faster = motion.trend == Trend.SPEEDING or (lately and motion.trend in (Trend.FASTER, Trend.BEGAN))
+    lately = told.now.until - change.changed_on <= RECENT
+    faster = change.trend == Trend.SPEEDING or (lately and change.trend in (Trend.FASTER, Trend.BEGAN))
     return FASTER if faster else 0.0
 
 
@@ -169,15 +173,6 @@ def _missing(steps: float, grade: str) -> float:
         Severity.STRONG: (STRONG_STEPS, math.inf),
     }[Severity(grade)]
     return min(max(steps, least), most) - steps
-
-
-def _sigma(rate: Rate) -> float:
-    sigma = rate.sigma_mm_yr
-    return sigma if sigma is not None and _is_known(sigma) else UNKNOWN_SIGMA_MM_YR
-
-
-def _is_known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
 
 
 def _is_surface(alert: Any) -> bool:

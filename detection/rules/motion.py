@@ -1,24 +1,87 @@
-"""Motion of an alert's ground now: its rate since the last change, and whether it has come to rest. Pure.
+"""Figures of an alert's motion, each with its part, period, reference and uncertainty, and what they say. Pure.
 
-Pages, mails, importance and the order of lists all ask here, so that none of them calls a place at rest that another
-one calls moving.
+Pages, mails, programs, importance and the order of lists all ask here, so that none of them calls a place at rest that
+another one calls moving, or tells a rate below its uncertainty as motion.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, NamedTuple, Protocol
+from enum import StrEnum
+from math import copysign, isfinite
+from typing import Any, Protocol
 
-from ml.deformation.motion.series import Trend
+from core.errors import promised
+from detection.kinds import Extent, Family, family
+from ml.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
 
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
+SHOWN_SIGMAS = 2.0  # A figure is stated with so many standard deviations, and is motion only beyond them.
+UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # Ground must move by about as much to be found at all.
 
 
-class Rate(NamedTuple):
-    """Rate with its standard deviation, mm/yr; None: the deviation is not known."""
+class Part(StrEnum):
+    """Part of an area that a figure is of: the median of all of it, or its fastest place."""
 
-    mm_yr: float
-    sigma_mm_yr: float | None
+    WHOLE = "whole"
+    FASTEST = "fastest"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One rate of an area, and all that a reader must know of it.
+
+    Attributes:
+        value: Signed as its component.
+        sigma: One standard deviation; None if it is not known.
+        since, until: Days between which it was measured.
+        unit: mm/yr, or m/day along the ground.
+        along: Component: los, up, east or north; ground for motion along the ground.
+        against: What it is compared with: around (the ground around), gnss, local (the stillest ground of a product) or
+            image (the rest of an image).
+        ends: 90 % interval where it was measured apart and may be uneven; signed, the end nearer to zero first.
+    """
+
+    value: float
+    sigma: float | None
+    since: date
+    until: date
+    part: Part = Part.WHOLE
+    unit: str = "mm/yr"
+    along: str = ""
+    against: str = "around"
+    ends: tuple[float, float] | None = None
+
+    @property
+    def known_sigma(self) -> float:
+        """Return the standard deviation; a usual one if it is not known."""
+        return self.sigma if self.sigma is not None and isfinite(self.sigma) else UNKNOWN_SIGMA[self.unit]
+
+    @property
+    def margin(self) -> float | None:
+        """Return the uncertainty that is stated with the value; None if it is not known."""
+        return SHOWN_SIGMAS * self.sigma if self.sigma is not None and isfinite(self.sigma) else None
+
+    @property
+    def likely(self) -> tuple[float, float] | None:
+        """Return the 90 % interval in the direction of the value, whose sign is left out; None if it is not known."""
+        if self.ends is not None:
+            return copysign(1.0, self.value) * self.ends[0], copysign(1.0, self.value) * self.ends[1]
+        if self.margin is None:
+            return None
+        half = WITHIN_90 / SHOWN_SIGMAS * self.margin
+        return abs(self.value) - half, abs(self.value) + half
+
+    @property
+    def is_motion(self) -> bool:
+        """Return whether the value is at least as large as its stated uncertainty."""
+        return abs(self.value) >= (self.known_sigma if self.margin is None else self.margin)
+
+    @property
+    def is_still(self) -> bool:
+        """Return whether the ground surely moves by less than STILL_MM_YR, with a probability of 90 %."""
+        return self.unit == "mm/yr" and abs(self.value) + WITHIN_90 * self.known_sigma <= STILL_MM_YR
 
 
 class MotionFigures(Protocol):
@@ -35,6 +98,51 @@ class MotionFigures(Protocol):
     season_month: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Every rate that is stated of an alert.
+
+    Attributes:
+        whole: Of all data and the whole area.
+        now: Of the whole area since its last change; `whole` without one.
+        before: The same before that change; None without one.
+        fastest: Of all data, in the fastest place; None if it was not measured apart.
+        change: The motion that changed; None without a change.
+        n_fast_places: Places that surely move far faster than the median.
+    """
+
+    whole: Figure
+    now: Figure
+    before: Figure | None
+    fastest: Figure | None
+    change: MotionFigures | None
+    n_fast_places: int
+
+    @property
+    def at_rest(self) -> bool:
+        """Return whether the ground has come to rest, by the figure and the uncertainty that are shown."""
+        return self.change is not None and self.change.trend == Trend.AT_REST and self.now.is_still
+
+    @property
+    def headline(self) -> Figure:
+        """Return the figure that stands for the alert: the present one, or that of a far faster or only sure part."""
+        stands_out = self.n_fast_places or not self.whole.is_motion
+        if self.change is None and self.fastest and self.fastest.is_motion and stands_out:
+            return self.fastest
+        return self.now
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Return each figure once, the headline first."""
+        every = (self.headline, self.now, self.whole, self.fastest, self.before)
+        return tuple(dict.fromkeys(one for one in every if one is not None))
+
+
+def surely_moves(rate_mm_yr: float, sigma_mm_yr: float | None) -> bool:
+    """Return whether a point or the mean of points moves: by STILL_MM_YR, and by more than its stated uncertainty."""
+    return abs(rate_mm_yr) >= max(STILL_MM_YR, SHOWN_SIGMAS * (sigma_mm_yr or 0.0))
+
+
 def motion_of(alert: Any) -> MotionFigures | None:
     """Return an alert's motion if its series show a change of rate and move in the alert's direction, else None."""
     motion: MotionFigures | None = getattr(alert, "motion", None)
@@ -44,19 +152,60 @@ def motion_of(alert: Any) -> MotionFigures | None:
     return motion if main is not None and main * alert.rate_mm_yr > 0 else None
 
 
-def is_at_rest(alert: Any) -> bool:
-    """Return whether the series of an alert show that it has come to rest."""
-    motion = motion_of(alert)
-    return motion is not None and motion.trend == Trend.AT_REST
+def stated(alert: Any) -> Stated | None:
+    """Return the figures that are stated of an alert; None if no rate or speed of it was measured."""
+    if family(alert.kind) is Family.OFFSETS and is_known(alert.speed_m_day):
+        return _speeds(alert)
+    if family(alert.kind) is not Family.VELOCITY or not is_known(alert.rate_mm_yr):
+        return None
+    whole = rate_of(alert, alert.component, alert.first_motion, alert.last_motion)
+    change = motion_of(alert)
+    if change is not None:
+        # At rest, points no longer differ; else the deviation includes how much they do, as that of the alert does.
+        spread = 0.0 if change.trend == Trend.AT_REST else alert.rate_sigma_mm_yr or 0.0
+        told = changed(whole, change, max(change.rate_sigma_mm_yr, spread))
+        return replace(told, fastest=_fastest(alert, whole), n_fast_places=alert.n_fast_places)
+    return Stated(whole, whole, None, _fastest(alert, whole), None, alert.n_fast_places)
 
 
-def rate_now(alert: Any) -> Rate:
-    """Return the rate of an alert of velocity fields since its last change; without a change, that of all data."""
-    motion = motion_of(alert)
-    if motion is None:
-        return Rate(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
-    # The deviation is at least that of the alert's own rate, which includes how much neighbouring points differ.
-    return Rate(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, alert.rate_sigma_mm_yr or 0.0))
+def changed(whole: Figure, change: MotionFigures, sigma_mm_yr: float) -> Stated:
+    """Return the figures before and after a dated change. sigma_mm_yr: standard deviation of the rate since."""
+    day = promised(change.changed_on)
+    now = replace(whole, value=change.rate_mm_yr, sigma=sigma_mm_yr, since=day)
+    before = replace(whole, value=change.before_mm_yr or 0.0, sigma=change.before_sigma_mm_yr, until=day)
+    return Stated(whole, now, before, None, change, 0)
+
+
+def rate_of(area: Any, component: str, since: date, until: date) -> Figure:
+    """Return the rate of the whole area of an alert or a detection of velocity fields."""
+    against = area.reference if area.extent == Extent.REGION else "around"
+    return Figure(area.rate_mm_yr, area.rate_sigma_mm_yr, since, until, along=component, against=against)
+
+
+def _fastest(alert: Any, whole: Figure) -> Figure | None:
+    """Return the rate of the fastest place; None if it is not known, or below the uncertainty of the whole."""
+    peak, low, high = alert.peak_rate_mm_yr, alert.peak_low_mm_yr, alert.peak_high_mm_yr
+    if not is_known(peak):
+        return None
+    if is_known(low) and is_known(high):
+        sigma = abs(high - low) / 2 / WITHIN_90
+        return replace(whole, value=peak, sigma=sigma, part=Part.FASTEST, ends=(low, high))
+    return replace(whole, value=peak, sigma=None, part=Part.FASTEST) if abs(peak) >= (whole.margin or 0.0) else None
+
+
+def _speeds(alert: Any) -> Stated:
+    first, last = alert.first_motion, alert.last_motion
+    whole = Figure(
+        alert.speed_m_day, alert.speed_sigma_m_day, first, last, unit="m/day", along="ground", against="image"
+    )
+    peak = alert.peak_speed_m_day
+    fastest = replace(whole, value=peak, part=Part.FASTEST) if is_known(peak) else None
+    return Stated(whole, whole, None, fastest, None, 0)
+
+
+def is_known(value: float | None) -> bool:
+    """Return whether a figure was measured."""
+    return value is not None and isfinite(value)
 
 
 def count_fast_places(places: Sequence[Mapping[str, Any]], median_mm_yr: float) -> int:

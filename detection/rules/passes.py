@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-STILL_SIGMAS = 2.0  # A rate within so many standard deviations of zero is no motion.
+from detection.rules.motion import SHOWN_SIGMAS, Figure
 
 
 class Passes(NamedTuple):
@@ -30,9 +30,9 @@ class Passes(NamedTuple):
     told_mm_yr: float
 
     @property
-    def at_rest(self) -> bool:
-        """Whether the ground has come to rest."""
-        return abs(self.now_mm_yr) < STILL_SIGMAS * self.sigma_mm_yr
+    def now(self) -> Figure:
+        """Return the rate since the bend."""
+        return Figure(self.now_mm_yr, self.sigma_mm_yr, self.since, self.until, along="los")
 
 
 def passes_of(alert: Any) -> Passes | None:
@@ -55,4 +55,4 @@ def differs(before: Passes | None, now: Passes) -> bool:
     """Return whether to report a bend: it is new, or its rate differs surely from the one last reported."""
     if before is None or before.series != now.series:
         return True
-    return abs(now.now_mm_yr - before.told_mm_yr) > STILL_SIGMAS * now.sigma_mm_yr
+    return abs(now.now_mm_yr - before.told_mm_yr) > SHOWN_SIGMAS * now.sigma_mm_yr

@@ -46,8 +46,17 @@ def check(site: Site) -> str:
     if any(alert["properties"]["simulated"] for alert in alerts):
         _mail_to(DEMO_ADDRESS, lambda mail: "/alerts/" in mail.text and "SIMULATED" in mail.text)
         _mail_to(VILLAGE_ADDRESS, lambda mail: "/alerts/" in mail.text and "provisional" in mail.text)
-        news = f", the mails to {DEMO_ADDRESS} and {VILLAGE_ADDRESS} came"
+        _take_up(site)
+        news = f", the mails to {DEMO_ADDRESS} and {VILLAGE_ADDRESS} came, and an alert was taken up"
     return f"mails: preview says {counted}, subscribed, confirmed, managed, stopped and deleted{news}"
+
+
+def _take_up(site: Site) -> None:
+    """Take up the alert that the demo's mayor is asked about; check that its page says so in public."""
+    letter = _mail_to(VILLAGE_ADDRESS, lambda mail: "/subscribe/take/" in mail.text)
+    site.post(_path_in(letter.text, "subscribe/take"), {"deed": "take"})
+    if b"Taken up by " not in site.get(_path_in(letter.text, "alerts")):
+        raise CommandError("the page of an alert does not say who has taken it up")
 
 
 def _stop_with_one_click(site: Site, address: str) -> None:

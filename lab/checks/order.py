@@ -11,7 +11,7 @@ from detection.kinds import Family, Kind, family
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
 from detection.rules.lifecycle import State
-from detection.rules.motion import is_at_rest, motion_of, rate_now
+from detection.rules.motion import motion_of, stated
 from detection.selectors import PUBLIC_STATES, steepest_tilts
 from lab.checks.review import cases_waiting, signed_in
 from lab.checks.site import Site
@@ -47,7 +47,7 @@ def check(site: Site) -> str:
 
 def _check_motion(name: str, alerts: Sequence[Alert]) -> None:
     """Raise CommandError if a place without motion precedes a moving one, by what pages show of it."""
-    still = [alert.state == State.FINISHED or is_at_rest(alert) or _is_unsure(alert) for alert in alerts]
+    still = [alert.state == State.FINISHED or _is_still(alert) for alert in alerts]
     if still != sorted(still) or still != [alert.importance < MIN_MOVING for alert in alerts]:
         shown = ", ".join(
             f"{alert.code} ({'still' if rests else 'moves'})" for alert, rests in zip(alerts, still, strict=True)
@@ -55,9 +55,10 @@ def _check_motion(name: str, alerts: Sequence[Alert]) -> None:
         raise CommandError(f"in {name}, a place without motion precedes a moving one: {shown}")
 
 
-def _is_unsure(alert: Alert) -> bool:
-    now = rate_now(alert)
-    return family(alert.kind) is Family.VELOCITY and abs(now.mm_yr) < (now.sigma_mm_yr or 0.0)
+def _is_still(alert: Alert) -> bool:
+    """Return whether the figure that stands for an alert is no motion, or the alert is at rest."""
+    told = stated(alert) if family(alert.kind) is Family.VELOCITY else None
+    return told is not None and (told.at_rest or not told.headline.is_motion)
 
 
 def _speeds_up_under_buildings(alert: Alert) -> bool:

@@ -24,15 +24,15 @@ def region(kind: Kind, component: str, rate: float, reference: str) -> Alert:
     return velocity(kind, component, rate, extent=Extent.REGION, reference=reference)
 
 
-def changing(trend: Trend, before: float, now: float, days: float = 10.0, **more: Any) -> Alert:
-    """Make an alert whose series changes its rate; days: standard deviation of the date of the change."""
+def changing(trend: Trend, before: float, now: float, days: float = 10.0, sigma: float = 0.9, **more: Any) -> Alert:
+    """Make an alert whose series changes its rate; days, sigma: standard deviations of the date and of the rate now."""
     rate = before if trend in (Trend.AT_REST, Trend.REVERSED) else now
     alert = velocity(Kind.SUBSIDENCE if rate < 0 else Kind.UPLIFT, "up", rate, **more)
     AlertMotion(
         alert=alert,
         trend=trend.value,
         rate_mm_yr=now,
-        rate_sigma_mm_yr=0.9,
+        rate_sigma_mm_yr=sigma,
         before_mm_yr=before,
         before_sigma_mm_yr=0.6,
         changed_on=CHANGED_ON,

@@ -48,8 +48,8 @@ def _of(alert: Alert) -> str:
 
 
 def samples() -> list[tuple[str, Alert]]:
-    """Return an alert of every kind and trend, with its subject."""
-    return [*_moving_alerts(), *_changing_alerts(), *_pair_alerts()]
+    """Return an alert of every kind and trend, and some whose figures are below their uncertainty, with its subject."""
+    return [*_moving_alerts(), *_changing_alerts(), *_unsure_alerts(), *_pair_alerts()]
 
 
 def _moving_alerts() -> list[tuple[str, Alert]]:
@@ -93,6 +93,23 @@ def _changing_alerts() -> list[tuple[str, Alert]]:
         ("at rest", made.changing(Trend.AT_REST, -9.0, 0.1)),
         ("began, date hardly known", made.changing(Trend.BEGAN, 0.2, -8.0, days=200.0)),
         ("turned round", made.changing(Trend.REVERSED, -7.0, 4.0)),
+    ]
+
+
+def _unsure_alerts() -> list[tuple[str, Alert]]:
+    mining = {"mining_subsidence": 0.97}
+    wide, sure = {"peak_low_mm_yr": 6.0, "peak_high_mm_yr": -40.0}, {"peak_low_mm_yr": -18.0, "peak_high_mm_yr": -32.0}
+    velocity, changing = made.velocity, made.changing
+    return [
+        ("below its uncertainty", velocity(Kind.SUBSIDENCE, "up", -1.6, 1.55)),
+        ("below its uncertainty, from one side", velocity(Kind.UNKNOWN, "los", 4.0, 3.0)),
+        ("only the fastest part is sure", velocity(Kind.SUBSIDENCE, "up", -2.0, 1.5, peak_rate_mm_yr=-25.0, **sure)),
+        ("the fastest part is not sure", velocity(Kind.SUBSIDENCE, "up", -9.0, 1.5, peak_rate_mm_yr=-17.0, **wide)),
+        ("slower and slower, now not sure", changing(Trend.SLOWING, -11.0, -1.57, sigma=1.573)),
+        ("slower, now not sure", changing(Trend.SLOWER, -11.0, -3.6, sigma=2.4)),
+        ("at rest, not sure", changing(Trend.AT_REST, -38.0, 0.6, sigma=5.4)),
+        ("mining, sure in spite of what is near", velocity(Kind.MINING, "up", -30.0, class_shares=mining)),
+        ("sure of a cause that does not fit", velocity(Kind.UNKNOWN, "los", 8.0, class_shares=mining)),
     ]
 
 

@@ -116,8 +116,8 @@ def main() -> None:
     with recording() as used:
         towns = [measure(number) for number in range(args.towns)]
     metrics = {method: figures_of([town[method] for town in towns]) for method in ("model", "nearest")}
-    about = {"task": "structures", "benchmark": BENCHMARK, "code": code_of(used)}
-    write(args.json, "lab.structures.buildings", metrics, {}, **about)
+    module = "lab.structures.buildings"
+    write(args.json, module, metrics, {}, task="structures", benchmark=BENCHMARK, code=code_of(used))
 
 
 if __name__ == "__main__":

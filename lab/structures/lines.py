@@ -50,8 +50,8 @@ def main() -> None:
         "interval_holds": bootstrap_over(steps, lambda part: float(part[part[:, 0] == 1, 1].mean())),
         "false_per_100_km_year": bootstrap_over(false, lambda part: per_100_km * float(part.mean())),
     }
-    about = {"task": "structures", "benchmark": BENCHMARK, "code": code_of(used)}
-    write(args.json, "lab.structures.lines", {"model": metrics}, {}, **about)
+    module = "lab.structures.lines"
+    write(args.json, module, {"model": metrics}, {}, task="structures", benchmark=BENCHMARK, code=code_of(used))
 
 
 if __name__ == "__main__":

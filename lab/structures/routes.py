@@ -86,7 +86,7 @@ def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
     seen = ends + away[:, np.newaxis] * np.column_stack([-direction[:, 1], direction[:, 0]])
     seen += rng.normal(0, 1, seen.shape) * rng.uniform(*GEOLOCATION_M, 2)
     stated = noise * 1.3 ** rng.uniform(-1, 1) * np.exp(rng.normal(0, 0.15, every.size))
-    return Route(line, *seen.T, value, stated, steps_m)
+    return Route(line, seen[:, 0], seen[:, 1], value, stated, steps_m)
 
 
 def _recovered(after_m: Float64, length_m: Float64) -> Float64:

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingest.context.exposure import people_within
+from ml.deformation.quakes import ERUPTION_KM, quake_reach
 from ml.models import MAX_WAIT, GroundEvent
-from ml.runs.displacement import ERUPTION_KM, quake_reach
 from ml.runs.events import event_pairs_find, events_followed, images_around
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def buildings_at(*, places: Sequence[tuple[float, float]]) -> list[At]:
     found = dict(rows_of(_AT, [list(range(len(places))), *columns, AT_M]))
     motions = motions_current().filter(building_id__in=found.values()).order_by("points")
     most = {motion.building_id: motion for motion in motions}
-    return [At(number in found, most.get(found.get(number))) for number in range(len(places))]
+    return [At(number in found, most.get(found.get(number, 0))) for number in range(len(places))]
 
 
 def motions_current() -> QuerySet[BuildingMotion]:

@@ -217,7 +217,7 @@ def _move(town: _Town, state: _State, chosen: Index, rng: np.random.Generator) -
     factor = np.linalg.cholesky(normal)
     mean = np.linalg.solve(normal, right[..., np.newaxis])
     noise = np.linalg.solve(factor.transpose(0, 2, 1), rng.standard_normal((n, 3, 1)))
-    state.motion = (mean + noise)[..., 0]
+    state.motion = np.asarray((mean + noise)[..., 0])
 
     left = residual - (terms * state.motion[building]).sum(axis=1)
     state.scale = _inverse_gamma(rng, left**2 / town.variance[point], 1.0, 20.0)

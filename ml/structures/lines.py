@@ -73,7 +73,7 @@ def points_along(line: shapely.LineString, x_m: Float64, y_m: Float64, half_widt
 
     Points on the line scatter about it by the geolocation, others lie evenly; how many are on it is learned from all.
     """
-    points = shapely.points(x_m, y_m)
+    points = np.asarray(shapely.points(x_m, y_m), dtype=object)
     near = shapely.STRtree(points).query(line, predicate="dwithin", distance=REACH_M)
     away = shapely.distance(points[near], line)
     on_line = np.exp(-0.5 * (np.maximum(away - half_width_m, 0) / GEOLOCATION_M) ** 2)

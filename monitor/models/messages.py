@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.models import AlertTransition
 from monitor.models.bulletins import Bulletin
+from monitor.models.escalations import EscalationStep
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
@@ -99,6 +100,7 @@ class OutgoingMessage(models.Model):
         EXTRACT = "extract", gettext_lazy("Link to a file of an area")
         VISITS = "visits", gettext_lazy("Reminder of visits on site")
         REPORT = "report", gettext_lazy("Link to confirm a report")
+        ASK = "ask", gettext_lazy("Question who takes up an alert")
 
     class State(models.TextChoices):
         QUEUED = "queued", gettext_lazy("waiting")
@@ -120,6 +122,9 @@ class OutgoingMessage(models.Model):
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
     report = models.ForeignKey(ResidentReport, models.CASCADE, null=True, help_text="the one to confirm")
+    step = models.ForeignKey(
+        EscalationStep, models.CASCADE, null=True, related_name="messages", help_text="which asks who takes up an alert"
+    )
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     about = models.CharField(max_length=60, blank=True, help_text="name of an organisation that is gone")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

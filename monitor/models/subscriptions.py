@@ -45,6 +45,13 @@ class Organisation(models.Model):
 
     name = models.CharField(max_length=60)
     created_at = models.DateTimeField(auto_now_add=True)
+    asks_from = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="severity from which contacts are asked who takes up an alert; empty: never",
+    )
+    public_name = models.CharField(max_length=60, blank=True, help_text="how it may be named in public, if at all")
+    trusted_at = models.DateTimeField(null=True, help_text="when operators let the public read what it has taken up")
 
     class Meta:
         ordering = ["name", "id"]

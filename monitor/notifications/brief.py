@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from monitor.models.messages import OutgoingMessage
+from monitor.subscribers.organisations.escalations import take_path
 from monitor.wording.cards.cards import KeptCards, alert_title
 from monitor.wording.cards.steps import what_happened
 
@@ -27,7 +28,11 @@ class Brief(NamedTuple):
 def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief:
     """Return the brief form of a message, without personal addresses or regions. works: what a test says."""
     with translation.override(message.language):
-        if message.transition is None:
+        if message.step:
+            alert = message.step.escalation.alert
+            title, said = alert_title(cards(alert)), _("Who takes this up?")
+            path, about = take_path(message.step), alert.code
+        elif message.transition is None:
             is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
             more = _("More has changed in your regions.")
             said, path = (more, reverse("alert-list")) if is_summary else (_(works), "/")

@@ -16,6 +16,7 @@ from detection.reviews.visits import visits_coming
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
+from monitor.subscribers.organisations.escalations import escalations_open
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.often import subscriptions_silent
@@ -225,6 +226,8 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
     """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
+    if message.step:
+        return escalations_open().filter(pk=message.step.escalation_id, taken_at=None).exists()
     if message.kind in OPEN_UNTIL:
         subject, *ends = OPEN_UNTIL[message.kind]
         row = getattr(message, subject)

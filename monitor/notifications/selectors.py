@@ -12,7 +12,8 @@ from monitor.subscribers.subscriptions.often import is_held
 from monitor.subscribers.subscriptions.selectors import subscriptions_active
 
 State = OutgoingMessage.State
-ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report")  # what letters are about
+# What letters are about.
+ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "step__escalation__alert")
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
@@ -52,6 +53,6 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     return (
         messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
         .select_related("subscription", "transition__alert", "transition__update", *ABOUT)
-        .defer("subscription__region", "transition__alert__area", "report__photo")
+        .defer("subscription__region", "transition__alert__area", "report__photo", "step__escalation__alert__area")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

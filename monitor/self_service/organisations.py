@@ -6,23 +6,30 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
+from detection.models import Alert
+from detection.rules.lifecycle import LIVING
 from monitor.maps.rasters.answers import csv_response
+from monitor.models.escalations import Contact, EscalationStep
 from monitor.models.subscriptions import Asset, Membership, Organisation, Subscription
 from monitor.self_service.channels import ways_page
 from monitor.self_service.subscriptions.forms import ChoiceForm, EmailForm
 from monitor.self_service.subscriptions.links import download, owner_of, private_page
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
-from monitor.subscribers.organisations import services
+from monitor.subscribers.organisations import contacts, escalations, services
 from monitor.subscribers.organisations.names import MAX_TITLE_LENGTH
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.rules import WISH
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.buildings import site_rows
+from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.refusals import Refusal, number_or_none
 
+MAX_ALERTS = 100  # of a page
 ABOUT_ONE = {"remove": services.member_remove, "share": services.ownership_share, "end": services.shared_end}
 OWNERS_MAY = {*ABOUT_ONE, "invite", "rename", "dissolve"}
 
@@ -130,6 +137,101 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if membership.confirmed_at:
         context["manage_token"] = tokens.member_token(membership.pk)
     return render(request, "self_service/organisations/join.html", context)
+
+
+@private_page
+def organisation_contacts(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """Show and change who is asked who takes up an alert, in which order, from which severity, and for how long."""
+    mine = member_of(token, organisation, as_owner=True).organisation
+    given = request.POST.dict()
+    refusal = ""
+    try:
+        if given.get("deed") == "add":
+            contacts.contact_add(organisation=mine, who=given.get("who", ""), hours=given.get("hours", ""))
+        elif given.get("deed") == "asking":
+            wish = {name: given.get(name, "") for name in ("severity", "public_name")}
+            contacts.asking_set(organisation=mine, **wish)
+        elif given:
+            pk = number_or_none(given.get("about", "")) or 0
+            contacts.contact_change(organisation=mine, pk=pk, deed=given.get("deed", ""))
+        if request.method == "POST":
+            return redirect(request.path)
+    except Refusal as fault:
+        refusal = fault.error
+    context = {
+        "token": token,
+        "organisation": mine,
+        "contacts": mine.contacts.select_related("member", "endpoint"),
+        "members": contacts.members_to_ask(organisation=mine),
+        "endpoints": contacts.endpoints_to_ask(organisation=mine),
+        "severities": [("", _("Never")), *((one, words) for one, words in subscriptions.LEAST.items())],
+        "chosen": given.get("severity", mine.asks_from),
+        "public_name": given.get("public_name", mine.public_name),
+        "hours": given.get("hours", "24"),
+        "max_hours": contacts.MAX_HOURS,
+        "longest": MAX_TITLE_LENGTH,
+        "refusal": refusal,
+    }
+    return render(request, "self_service/organisations/contacts.html", context, status=422 if refusal else 200)
+
+
+@private_page
+def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """Show the alerts at an organisation's places, and who has them; a member takes one up, or gives it back."""
+    mine = member_of(token, organisation)
+    listed = list(escalations.alerts_followed(organisation=mine.organisation)[:MAX_ALERTS])
+    refusal = ""
+    chosen = next((one for one in listed if one.code == request.POST.get("about", "")), None)
+    if chosen:
+        contact = Contact.objects.filter(member=mine).first()
+        refusal = _take(request, chosen, mine.organisation, contact)
+    if request.method == "POST" and not refusal:
+        return redirect(request.path)
+    rows = mine.organisation.escalations.filter(closed_at=None).select_related("taken_by__member", "taken_by__endpoint")
+    known = {row.alert_id: row for row in rows}
+    cards = alert_cards(listed)
+    context = {
+        "token": token,
+        "mine": mine,
+        "organisation": mine.organisation,
+        "alerts": [(card, known.get(alert.pk)) for alert, card in zip(listed, cards, strict=True)],
+        "refusal": refusal,
+    }
+    return render(request, "self_service/organisations/alerts.html", context, status=422 if refusal else 200)
+
+
+@csrf_exempt  # the button of a push message posts without our cookie; the signed link is what allows it
+@private_page
+def take(request: HttpRequest, token: str) -> HttpResponse:
+    """Take up the alert that a contact was asked about, or give it back. Mail scanners open links: a GET only shows."""
+    asked = EscalationStep.objects.filter(pk=escalations.read_take(token), contact__isnull=False)
+    step = asked.select_related("contact", "escalation__alert", "escalation__organisation").first()
+    if step is None:
+        raise Expired("it is no contact any more")
+    alert, organisation = step.escalation.alert, step.escalation.organisation
+    refusal = _take(request, alert, organisation, step.contact)
+    if request.method == "POST" and not refusal:
+        return redirect(request.path)
+    context = {
+        "organisation": organisation,
+        "card": alert_card(alert),
+        "row": organisation.escalations.filter(alert=alert, closed_at=None).first(),
+        "is_over": alert.state not in LIVING,
+        "refusal": refusal,
+    }
+    return render(request, "self_service/organisations/take.html", context, status=422 if refusal else 200)
+
+
+def _take(request: HttpRequest, alert: Alert, organisation: Organisation, contact: Contact | None) -> str:
+    """Take up or give back an alert as a form says; return why that was refused, if it was."""
+    try:
+        if request.POST.get("deed") == "take":
+            escalations.alert_take(alert=alert, organisation=organisation, contact=contact)
+        elif request.POST.get("deed") == "back":
+            escalations.alert_return(alert=alert, organisation=organisation)
+    except Refusal as refusal:
+        return refusal.error
+    return ""
 
 
 def member_of(token: str, organisation: int, as_owner: bool = False) -> Membership:

@@ -9,8 +9,8 @@
 | viewer        | also images, pairs, all events, jobs, who loaded    | as a colleague                          |
 | operator      | the same                                            | review, add data, report events, jobs   |
 | publisher     | the same                                            | also publish what a colleague proposed  |
-| administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
-| superuser     | also the list of accounts                           | everything: invite, deactivate          |
+| administrator | also every table, and the list of accounts          | also change the schedule, invite        |
+| superuser     | the same                                            | everything: deactivate accounts         |
 
 `roles` defines groups and their permissions, `monitor.subscribers` signed links; docs/access.csv has the
 answer of every address to each of them. From operators on, a role begins once its account has a second factor.
@@ -102,6 +102,7 @@ class Permissions:
     publish = cached_property(lambda self: may_publish(self._user))
     load = cached_property(lambda self: may_load(self._user))
     manage_accounts = cached_property(lambda self: may_manage_accounts(self._user))
+    invite = cached_property(lambda self: may_administrate(self._user))
     view_work = cached_property(lambda self: may_view_work(self._user))
 
 
@@ -141,8 +142,14 @@ def deciders_only(view: ViewFunction) -> ViewFunction:
     )
 
 
+def inviters_only(view: ViewFunction) -> ViewFunction:
+    """Guard the list of accounts and the invitations, which give no right that an administrator does not have."""
+    refusal = gettext_lazy("Accounts are listed for administrators, who also invite.")
+    return never_cache(_guarded(view, lambda request: may_administrate(request.user), refusal, _to_page("accounts")))
+
+
 def superusers_only(view: ViewFunction) -> ViewFunction:
-    """Guard the list of accounts."""
+    """Guard changes of accounts."""
     refusal = gettext_lazy("Accounts are managed by superusers only.")
     return never_cache(_guarded(view, lambda request: may_manage_accounts(request.user), refusal, _to_page("accounts")))
 

@@ -14,6 +14,7 @@ SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
     "/subscribe/join/",
+    "/subscribe/take/",
     "/subscriptions/",
     "/feeds/",
     "/extracts/",

@@ -10,10 +10,11 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext
 
+from monitor.storages import sheet_path
 from monitor.web.identity.pages import pages_linked
 from monitor.web.identity.site_file import SURFACES, Site, tint
 from monitor.web.languages import words_version
@@ -64,9 +65,9 @@ def term(name: str) -> SafeString:
 
 @register.simple_tag
 def styles(*names: str) -> SafeString:
-    """Return links to style sheets of static/css with these names; after the variables, the site's own accent."""
-    links = ((static(f"css/{name}.css"), accent_style() if name == "variables" else "") for name in names)
-    return format_html_join("\n  ", '<link rel="stylesheet" href="{}">{}', links)
+    """Return the link to one style sheet of these components; after the variables, the site's own accent."""
+    accent = accent_style() if "variables" in names else ""
+    return format_html('<link rel="stylesheet" href="{}">{}', static(sheet_path(names)), accent)
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """Evidence for a cause, in words. Pure: facts of `ml.deformation.places.context` in, sentences out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -31,8 +31,14 @@ MINES = {
 }
 
 
-def because_sentences(across_m: float, elongation: float, terms: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the shape ('It is round, about 600 metres across.'), then each fact with causes it supports or not."""
+def because_sentences(
+    across_m: float, elongation: float, terms: Sequence[Mapping[str, Any]], named: Collection[str]
+) -> list[str]:
+    """Return the shape ('It is round, about 600 metres across.'), then each fact with causes it supports or not.
+
+    named: classes of the network that are named as likely. A fact against one of them has lowered its share already;
+    the sentence says so, because the cause stays likely in spite of it.
+    """
     # Translators, here and below: %(size)s is "600 metres"
     if elongation < ROUND:
         shape = _("It is round, about %(size)s across.")
@@ -40,19 +46,22 @@ def because_sentences(across_m: float, elongation: float, terms: Sequence[Mappin
         shape = _("It is longer than wide, about %(size)s across.")
     else:
         shape = _("It is long and thin, about %(size)s across.")
-    return [shape % {"size": length_words(across_m / 1000)}, *(_sentence(**term) for term in terms)]
+    return [shape % {"size": length_words(across_m / 1000)}, *(_sentence(**term, named=named) for term in terms)]
 
 
-def _sentence(fact: str, value: float, factors: Mapping[str, float], detail: str) -> str:
+def _sentence(fact: str, value: float, factors: Mapping[str, float], detail: str, named: Collection[str]) -> str:
     strongest = sorted(factors, key=lambda name: (-factors[name], name))
     speaks_for = ", ".join(_words(name) for name in strongest if factors[name] > 1)
-    against = ", ".join(_words(name) for name in strongest if factors[name] < 1)
+    less = [name for name in strongest if factors[name] < 1]
+    against = ", ".join(_words(name) for name in less if name not in named)
+    in_spite = ", ".join(_words(name) for name in less if name in named)
     # Translators, here and below: %(causes)s is a list, such as "mining, fill or a quarry"
     return " ".join(
         [
             _fact(fact, value, detail),
             *([_("Evidence for: %(causes)s.") % {"causes": speaks_for}] if speaks_for else []),
             *([_("Evidence against: %(causes)s.") % {"causes": against}] if against else []),
+            *([_("Likely in spite of it: %(causes)s.") % {"causes": in_spite}] if in_spite else []),
         ]
     )
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from detection.kinds import Sign, row_of
+
 COMPONENT_LABELS = {
     "los": gettext_lazy("along the satellite's line of sight"),
     "up": gettext_lazy("up and down"),
@@ -12,7 +14,6 @@ COMPONENT_LABELS = {
     "north": gettext_lazy("north and south"),
 }
 FASTEST = gettext_lazy("The fastest part moved by about %(rate)s %(when)s.")
-FASTEST_UP_TO = gettext_lazy("The fastest part moved by up to %(rate)s %(when)s.")
 
 
 class Way(NamedTuple):
@@ -29,7 +30,6 @@ class Way(NamedTuple):
     there: Any  # at a place on a profile
     arrow: str
     fastest: Any = FASTEST
-    fastest_up_to: Any = FASTEST_UP_TO
     moved_short: Any = ""  # of at most twenty words, where `moved` and `has_moved` have more
     has_moved_short: Any = ""
 
@@ -49,7 +49,6 @@ SANK = Way(
     gettext_lazy("There the ground sinks by about %(rate)s mm a year."),
     "↓",
     gettext_lazy("The fastest part sank by about %(rate)s %(when)s."),
-    gettext_lazy("The fastest part sank by up to %(rate)s %(when)s."),
 )
 ROSE = Way(
     gettext_lazy("rising"),
@@ -63,7 +62,6 @@ ROSE = Way(
     gettext_lazy("There the ground rises by about %(rate)s mm a year."),
     "↑",
     gettext_lazy("The fastest part rose by about %(rate)s %(when)s."),
-    gettext_lazy("The fastest part rose by up to %(rate)s %(when)s."),
 )
 AWAY = Way(
     gettext_lazy("away from the satellite"),
@@ -146,12 +144,20 @@ NORTH = Way(
     gettext_lazy("There the ground moves north by about %(rate)s mm a year."),
     "↑",
 )
+SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}
 
 
 def way(component: str, rate_mm_yr: float) -> Way:
     """Return the words for a rate's direction, by its sign along the component."""
     return WAYS[component][rate_mm_yr > 0]
+
+
+def way_of(kind: str, component: str, rate_mm_yr: float) -> Way:
+    """Return the words for a rate's direction: those of the alert's kind, if it has one and the rate's sign fits it."""
+    sign = row_of(kind).sign if kind else None
+    fits = sign is not None and (rate_mm_yr > 0) == (sign is Sign.RISING)
+    return SIGN_WAYS[sign] if sign is not None and fits else way(component, rate_mm_yr)
 
 
 def direction(component: str, rate_mm_yr: float) -> str:

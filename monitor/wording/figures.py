@@ -8,6 +8,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from detection.rules.motion import SHOWN_SIGMAS, Figure
+
 WITHIN_90 = 1.645  # standard deviations
 # Translators: %(number)s is "14" or "3.1 ± 0.2"
 UNITS = {
@@ -81,11 +83,26 @@ def mm_a_year(number: str) -> str:
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
-    """Return a rate: '112 ± 9' (mm a year, two standard deviations); digits as in `figure`, never '± 0'."""
+    """Return a rate: '112 ± 9' (mm a year, SHOWN_SIGMAS); digits as in `figure`, never '± 0'."""
     if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
         return figure(rate_mm_yr)
     digits = 0 if abs(rate_mm_yr) >= 10 else 1
-    return f"{figure(rate_mm_yr)} ± {decimal(max(10.0**-digits, 2 * sigma_mm_yr), digits)}"
+    return f"{figure(rate_mm_yr)} ± {decimal(max(10.0**-digits, SHOWN_SIGMAS * sigma_mm_yr), digits)}"
+
+
+def rate_and_margin(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
+    """Return a rate for a sentence: '6.2 mm a year (± 2.1)'."""
+    number, _sign, margin = with_uncertainty(rate_mm_yr, sigma_mm_yr).partition(" ± ")
+    if not margin:
+        return _("%(rate)s (uncertainty not known)") % {"rate": mm_a_year(number)}
+    # Translators: %(rate)s is "6.2 mm a year", %(margin)s is "2.1"
+    return _("%(rate)s (± %(margin)s)") % {"rate": mm_a_year(number), "margin": margin}
+
+
+def unclear_sentence(rate: str, when: str) -> str:
+    """Return the sentence on a rate below its uncertainty."""
+    # Translators: %(rate)s is "5 mm a year (± 8)", %(when)s is "between 2020 and 2024"
+    return _("Whether the ground here moves is not clear: %(rate)s %(when)s.") % {"rate": rate, "when": when}
 
 
 def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
@@ -94,7 +111,7 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
     digits = 1 if factor == 1.0 and speed_m_day < 10 else 0
     number = decimal(speed_m_day * factor, digits)
     if sigma_m_day is not None:
-        number = f"{number} ± {decimal(max(10.0**-digits, 2 * sigma_m_day * factor), digits)}"
+        number = f"{number} ± {decimal(max(10.0**-digits, SHOWN_SIGMAS * sigma_m_day * factor), digits)}"
     return in_unit(number, unit)
 
 
@@ -104,6 +121,13 @@ def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str
         return _("%(rate)s (uncertainty not known)") % {"rate": in_unit(round_figure(rate), unit)}
     margin = WITHIN_90 * sigma
     return likely_words(abs(rate), abs(rate) - margin, abs(rate) + margin, unit)
+
+
+def figure_words(one: Figure) -> str:
+    """Return a stated rate without sign and its 90 % interval: '14 mm a year (probably 12 to 16)'."""
+    if one.likely is None:
+        return rate_words(one.value, None)
+    return likely_words(abs(one.value), *one.likely, "mm a year")
 
 
 def likely_words(value: float, low: float, high: float, unit: str) -> str:

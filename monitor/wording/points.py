@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from detection.rules.motion import surely_moves
 from ingest.products.comparison import Verdict
 from monitor.wording.components import direction, way
 from monitor.wording.dates import day_words, month_words, period_words
 from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole, with_uncertainty
 from monitor.wording.images import DIRECTION_WORDS
 
-STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
 MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
@@ -52,7 +52,7 @@ SINCE_WORDS = {  # with the name of the older release, and without
 def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
     """Return one sentence on the motion of a single measurement point."""
     when = period_words(first, last)
-    if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
+    if not surely_moves(rate_mm_yr, std_mm_yr):
         # Translators: %(when)s is "between 2020 and 2024", %(rate)s is "0.6 mm a year"
         still = _("This point moved very little %(when)s: %(rate)s, too little to be sure of.")
         return still % {"when": when, "rate": mm_a_year(figure(rate_mm_yr))}

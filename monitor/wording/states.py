@@ -1,7 +1,7 @@
 """States of alerts and verdicts of specialists in words: label and meaning."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -138,3 +138,10 @@ def step_reason(kept: str) -> str:
     else:
         text = in_language(text)
     return f"{text}. {CONFIRMED_WORDS}" if ended else text
+
+
+def taken_sentence(by: str, day: date) -> str:
+    """Return the sentence that somebody takes care of an alert. by: how an organisation is named, empty: not at all."""
+    # Translators: %(name)s is an organisation such as "Municipality of Hartsel", %(day)s is "3 March 2027"
+    words = gettext("Taken up by %(name)s on %(day)s.") if by else gettext("Taken up by a local body on %(day)s.")
+    return words % {"name": by, "day": day_words(day)}

@@ -7,9 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.kinds import Sign, row_of
+from detection.kinds import row_of
 from detection.rules.updates import Cause
-from monitor.wording.components import ROSE, SANK, Way, way
+from monitor.wording.components import way_of
 from monitor.wording.dates import day_words, month_words
 from monitor.wording.figures import area_label, figure, mm_a_year, speed_words, whole
 
@@ -24,7 +24,6 @@ GRADES_BEFORE = {
     "moderate": gettext_lazy("It was medium before."),
     "strong": gettext_lazy("It was high before."),
 }
-SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
 def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
@@ -84,18 +83,12 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
 
 def _rates(kind: str, change: Change, day: str, words: str) -> list[str]:
     """Return sentences on the old and the new rate, with the direction if it turned. words: 'moved' or 'fastest'."""
-    earlier, now = (_way(kind, change["component"], change[name]) for name in ("before", "after"))
+    earlier, now = (way_of(kind, change["component"], change[name]) for name in ("before", "after"))
     # Translators: stands for a period, as in "The ground here sank by about 8 mm a year when this was last reported, …"
     when = _("when this was last reported, on %(day)s") % {"day": day}
     template = _("Now it is about %(rate)s.") if now is earlier else now.now
     first = getattr(earlier, words) % {"rate": mm_a_year(figure(change["before"])), "when": when}
     return [first, str(template % {"rate": mm_a_year(figure(change["after"]))})]
-
-
-def _way(kind: str, component: str, rate_mm_yr: float) -> Way:
-    sign = row_of(kind).sign
-    fits = sign is not None and (rate_mm_yr > 0) == (sign is Sign.RISING)
-    return SIGN_WAYS[sign] if sign is not None and fits else way(component, rate_mm_yr)
 
 
 def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:

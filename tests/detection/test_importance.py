@@ -41,6 +41,8 @@ def place(rate: float | None = -9.0, sigma: float | None = 1.0, **more) -> Simpl
     """Return a place in a velocity field, as its columns are; the fastest part is as fast as the whole."""
     usual = {"kind": "subsidence", "state": "first", "n_views": 2, "area_m2": 2e5, "last_motion": END, "motion": None}
     fastest = {"peak_rate_mm_yr": rate, "peak_low_mm_yr": None, "peak_high_mm_yr": None}
+    usual |= {"component": "up", "extent": "local", "reference": "", "first_motion": date(2020, 1, 3)}
+    usual |= {"n_fast_places": 0}
     nothing = dict.fromkeys(("speed_m_day", "peak_speed_m_day", "speed_sigma_m_day"))
     return SimpleNamespace(**usual | fastest | nothing | {"rate_mm_yr": rate, "rate_sigma_mm_yr": sigma} | more)
 
@@ -48,7 +50,7 @@ def place(rate: float | None = -9.0, sigma: float | None = 1.0, **more) -> Simpl
 def changed(trend: str, before: float, now: float, sigma: float = 0.2, days_ago: int = 400, **more) -> SimpleNamespace:
     """Return a place whose rate has changed."""
     motion = SimpleNamespace(trend=trend, rate_mm_yr=now, rate_sigma_mm_yr=sigma, before_mm_yr=before)
-    motion.changed_on = END - timedelta(days=days_ago)
+    motion.changed_on, motion.before_sigma_mm_yr = END - timedelta(days=days_ago), sigma
     return place(**{"rate": (before + now) / 2, "sigma": sigma} | more | {"motion": motion})
 
 

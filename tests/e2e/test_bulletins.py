@@ -16,11 +16,11 @@ def test_a_draft_is_commented_signed_read_by_everybody_and_in_the_feed(open_page
     public = open_page("phone")
     public.goto("/bulletins/")
     expect(public.get_by_text("No bulletin has been signed yet.")).to_be_visible()
+    expect(public.get_by_text("A specialist still has to check and sign it.")).to_be_visible()
 
     page = open_page("desktop")
     sign_in(page)
-    page.goto("/bulletins/")
-    page.get_by_role("link", name="Edit and sign").click()
+    page.get_by_role("link", name="Check and sign the bulletin").click()
     expect(page.get_by_role("note")).to_contain_text("made by the computer")
     assert fits_any_window(page)
     page.get_by_label("Introduction").fill("A wet half year.")

@@ -25,10 +25,13 @@ from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models.bulletins import Bulletin
+from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
+from monitor.subscribers.organisations.contacts import contact_add
+from monitor.subscribers.organisations.escalations import take_token
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
@@ -98,6 +101,12 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     old.refresh_from_db()
     owner, member = make_organisation(old.email, "member@example.org")
     place, ended = share(owner), share(owner, longitude=-11.0)
+    asked = Escalation.objects.create(alert=Alert.objects.first(), organisation=owner.organisation, severity="strong")
+    for contact in (owner, member):
+        contact_add(organisation=owner.organisation, who=f"member-{contact.pk}", hours="1")
+    steps = {
+        one.member_id: EscalationStep.objects.create(escalation=asked, contact=one) for one in Contact.objects.all()
+    }
     subscriber = _of_person(tokens.manage_token(old.pk), old.pk, owner.organisation_id, place.pk)
     seat = place.seats.get(email=member.email)
     return {
@@ -107,6 +116,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
             "subscribe-stop": {"token": tokens.stop_token([over.pk])},
             "report-link": {"token": report_token(make_report(confirmed=False).pk)},
             "organisation-join": {"token": _join_token(owner, "first@example.org")},
+            "alert-take": {"token": take_token(steps[owner.pk].pk)},
             **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
             **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
         },
@@ -114,6 +124,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
         | {
             "subscribe-stop": {"token": tokens.stop_token([ended.seats.get(email=member.email).pk])},
             "organisation-join": {"token": _join_token(owner, "second@example.org")},
+            "alert-take": {"token": take_token(steps[member.pk].pk)},
         },
     }
 
@@ -123,6 +134,7 @@ def _of_person(token: str, subscription: int, organisation: int, place: int) -> 
     here: dict[str, object] = {"token": token, "organisation": organisation}
     names = ("organisation-list", "organisation", "organisation-add", "organisation-export", "organisation-ways")
     names += ("organisation-buildings",)
+    names += ("organisation-alerts", "organisation-contacts")
     return {
         **{f"subscription-{page}": {"token": token} for page in pages},
         **{f"subscription-{page}": {"token": token, "subscription": subscription} for page in ("where", "feeds")},
@@ -303,7 +315,12 @@ QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "afte
 POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
 POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
 POSTED += ["end", "report"]
-DEEDS = {"organisation": ["remove", "share", "end"], "subscription-ways": ["remove", "again", "code"], "": [""]}
+DEEDS = {
+    "organisation": ["remove", "share", "end"],
+    "organisation-contacts": ["first", "remove"],
+    "subscription-ways": ["remove", "again", "code"],
+    "": [""],
+}
 
 
 def own_role(people: People, name: str) -> str:

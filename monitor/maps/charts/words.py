@@ -7,6 +7,8 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from detection.rules.motion import SHOWN_SIGMAS, surely_moves
+from ml.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
 from monitor.wording.figures import (
@@ -14,14 +16,13 @@ from monitor.wording.figures import (
     figure,
     length_words,
     listed,
-    mm_a_year,
+    rate_and_margin,
     rate_words,
     short,
+    unclear_sentence,
     whole,
-    with_uncertainty,
 )
 from monitor.wording.places import toward
-from monitor.wording.points import STILL_MM_YR
 
 FEW_POINTS = 5
 NOT_A_BUILDING = gettext_lazy(
@@ -40,8 +41,8 @@ class Line(NamedTuple):
 
     @property
     def moves(self) -> bool:
-        """Return whether the absolute rate reaches STILL_MM_YR and twice its uncertainty."""
-        return abs(self.rate_mm_yr) >= max(STILL_MM_YR, 2 * (self.sigma_mm_yr or 0.0))
+        """Return whether the line surely moves."""
+        return surely_moves(self.rate_mm_yr, self.sigma_mm_yr)
 
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
@@ -128,35 +129,25 @@ class PlaceRate(NamedTuple):
     @property
     def motion(self) -> str:
         """Return 'moves', 'still' or 'unclear': whether the rate exceeds STILL_MM_YR and two standard deviations."""
-        reach = 2 * (self.sigma_mm_yr or 0.0)
-        if abs(self.rate_mm_yr) >= max(STILL_MM_YR, reach):
+        if surely_moves(self.rate_mm_yr, self.sigma_mm_yr):
             return "moves"
-        return "still" if reach <= STILL_MM_YR else "unclear"
+        return "still" if SHOWN_SIGMAS * (self.sigma_mm_yr or 0.0) <= STILL_MM_YR else "unclear"
 
 
 def here_sentence(rate: PlaceRate) -> str:
     """Return one sentence of at most 20 words on the motion at a place, with two standard deviations."""
     when, along = period_words(rate.first, rate.last), way(rate.component, rate.rate_mm_yr)
     if rate.motion == "still":
-        bound = max(STILL_MM_YR, abs(rate.rate_mm_yr) + 2 * (rate.sigma_mm_yr or 0.0))
+        bound = max(STILL_MM_YR, abs(rate.rate_mm_yr) + SHOWN_SIGMAS * (rate.sigma_mm_yr or 0.0))
         # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
         still = _("The ground here moved by at most %(margin)s mm a year, up or down, %(when)s.")
         if rate.component == "los":
             still = _("Seen from the satellite, the ground here moved by at most %(margin)s mm a year %(when)s.")
         return still % {"margin": short(round(bound, 1)), "when": when}
-    words = _rate_words(rate)
+    words = rate_and_margin(rate.rate_mm_yr, rate.sigma_mm_yr)
     if rate.motion == "unclear":
-        # Translators: %(rate)s is "5 mm a year (± 8)"
-        return _("Whether the ground here moves is not clear: %(rate)s %(when)s.") % {"rate": words, "when": when}
+        return unclear_sentence(words, when)
     return str((along.moved_short or along.moved) % {"rate": words, "when": when})
-
-
-def _rate_words(rate: PlaceRate) -> str:
-    number, _sign, margin = with_uncertainty(rate.rate_mm_yr, rate.sigma_mm_yr).partition(" ± ")
-    if not margin:
-        return _("%(rate)s (uncertainty not known)") % {"rate": mm_a_year(number)}
-    # Translators: %(rate)s is "6.2 mm a year", %(margin)s is "2.1"
-    return _("%(rate)s (± %(margin)s)") % {"rate": mm_a_year(number), "margin": margin}
 
 
 def no_points_sentence(radius_m: float) -> str:
@@ -170,7 +161,9 @@ def sure_sentences(
 ) -> list[str]:
     """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference."""
     counted = ngettext(
-        "%(number)s point stands within %(radius)s m.", "%(number)s points stand within %(radius)s m.", n_points
+        "The speed is that of the only point within %(radius)s m.",
+        "The speed is the mean of the %(number)s points within %(radius)s m.",
+        n_points,
     ) % {"number": whole(n_points), "radius": whole(radius_m)}
     lines = [counted]
     if n_points < FEW_POINTS:
@@ -178,7 +171,7 @@ def sure_sentences(
     if rate.sigma_mm_yr is None:
         lines.append(_("The uncertainty of their mean is not known."))
     else:
-        low, high = sorted(rate.rate_mm_yr + sign * 2 * rate.sigma_mm_yr for sign in (-1, 1))
+        low, high = sorted(rate.rate_mm_yr + sign * SHOWN_SIGMAS * rate.sigma_mm_yr for sign in (-1, 1))
         interval = _("With a probability of 95 %%, their mean lies between %(low)s and %(high)s mm a year.")
         lines.append(interval % {"low": signed(low), "high": signed(high)})
     if n_points > 1:

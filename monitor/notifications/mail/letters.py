@@ -32,12 +32,13 @@ from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
+from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
-from monitor.wording.cards.cards import AlertCard
+from monitor.wording.cards.cards import AlertCard, alert_card
 from monitor.wording.cards.steps import what_happened
 from monitor.wording.figures import listed
 
@@ -177,6 +178,21 @@ def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     return _mail("report", message, {"report": report, "report_url": url})
 
 
+def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail that asks one contact, or the operators, who takes up an alert."""
+    step = promised(message.step)
+    alert, card = step.escalation.alert, alert_card(step.escalation.alert)
+    context = {
+        "card": card,
+        "organisation": step.escalation.organisation.name,
+        "step": step,
+        "alert_url": settings.PUBLIC_URL + card.url,
+        "take_url": settings.PUBLIC_URL + take_path(step),
+        "simulated": alert.simulated,
+    }
+    return _mail("ask", message, context)
+
+
 LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # letters for which their message is enough
     Kind.CONFIRM: confirm_mail,
     Kind.LINK: link_mail,
@@ -188,6 +204,7 @@ LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # l
     Kind.DISSOLVED: dissolved_mail,
     Kind.RESET: password_mail,
     Kind.REPORT: report_mail,
+    Kind.ASK: ask_mail,
 }
 
 

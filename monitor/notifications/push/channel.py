@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -38,15 +39,16 @@ class Channel(base.EndpointChannel):
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
         """Return the request with the encrypted message."""
         secret = from_text(endpoint.keys["auth"])
-        about = message.transition.alert.code if message.transition else message.kind
-        body = encrypt(plain=payload(message, self.cards), browser=from_text(endpoint.keys["p256dh"]), secret=secret)
+        shown = payload(message, self.cards)
+        plain = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+        body = encrypt(plain=plain, browser=from_text(endpoint.keys["p256dh"]), secret=secret)
         headers = {
             "Authorization": authorization(url=endpoint.url, now=time.time()),
             "Content-Encoding": "aes128gcm",
             "Content-Type": "application/octet-stream",
             "TTL": str(KEEP_SECONDS),
             # a later message with the same topic replaces this one if no device has taken it yet
-            "Topic": to_text(hashlib.sha256(secret + about.encode()).digest())[:32],
+            "Topic": to_text(hashlib.sha256(secret + shown["tag"].encode()).digest())[:32],
             "Urgency": "normal",
         }
         return {"url": endpoint.url, "body": body, "headers": headers}
@@ -70,17 +72,20 @@ class Channel(base.EndpointChannel):
         return {}
 
 
-def payload(message: OutgoingMessage, cards: KeptCards) -> bytes:
-    """Return the text that a device shows, as JSON for its service worker, without personal addresses or regions."""
+def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, str]:
+    """Return the text that a device shows, for its service worker, without personal addresses or regions."""
     brief = brief_of(message, cards, works=WORKS)
-    shown = {
+    shown: dict[str, str] = {
         "title": brief.title,
         "body": brief.sentence,
         "url": brief.path,
         "tag": brief.about,
         "lang": message.language,
     }
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()
+    if message.step:
+        with translation.override(message.language):  # a label: its button posts to `url`
+            shown |= {"tag": f"{brief.about}-ask", "take": _("We take this up")}
+    return shown
 
 
 def _are_keys(keys: Mapping[str, str]) -> bool:

@@ -17,9 +17,10 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from core.areas import bounds_of
-from detection.models import AlertTransition
+from detection.models import Alert
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
+from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
@@ -73,6 +74,11 @@ class Channel(base.EndpointChannel):
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
     """Return the body of a webhook: type, timestamp and data. message: read by `selectors.messages_to_deliver`."""
     with translation.override(message.language):
+        if message.step:
+            card = cards(message.step.escalation.alert)
+            asked = {"title": alert_title(card), "take_url": settings.PUBLIC_URL + take_path(message.step)}
+            facts = {"language": message.language, **asked, "alert": _facts(message.step.escalation.alert, card)}
+            return {"type": "alert.unclaimed", "timestamp": message.created_at.isoformat(), "data": facts}
         if message.transition is None:
             data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
             return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
@@ -88,18 +94,17 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
                 "changes": [str(sentence) for sentence in update_sentences(step)],
                 "from_state": step.from_state,
                 "to_state": step.to_state,
-                "alert": _facts(step, card),
+                "alert": _facts(step.alert, card),
             },
         }
 
 
-def _facts(step: AlertTransition, card: AlertCard) -> dict[str, Any]:
-    alert, code = step.alert, step.alert.code
+def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:
     site = settings.PUBLIC_URL
     return {
         **{name: getattr(card, name) for name in PROPERTIES},
         "url": site + card.url,
-        "cap": f"{site}/cap/{code}.xml",
+        "cap": f"{site}/cap/{alert.code}.xml",
         "bbox": [round(edge, 6) for edge in bounds_of(alert.area)],
         "first_seen": card.first_seen.isoformat(),
         "updated": card.updated.isoformat(),

@@ -17,6 +17,7 @@ from ml.models import Run
 from monitor.maps.map.series import product_summary
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.open_data.api import schemas
+from monitor.subscribers.organisations.escalations import Taken, alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
 from monitor.wording.cards.looks import looks_at_alert, looks_body
@@ -36,8 +37,11 @@ def page(
 def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
     """Return a page of the alerts; the names of their places are looked up together."""
     listed = list(alerts[offset : offset + limit])
-    counts = _report_counts(listed)
-    items = [alert_row(alert, card, counts[alert.pk]) for alert, card in zip(listed, alert_cards(listed), strict=True)]
+    counts, taken = _report_counts(listed), alerts_taken(alerts=listed)
+    items = [
+        alert_row(alert, card, counts[alert.pk], taken.get(alert.pk, []))
+        for alert, card in zip(listed, alert_cards(listed), strict=True)
+    ]
     return _part(request, alerts, limit, offset, items)
 
 
@@ -55,10 +59,11 @@ def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
     return Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
 
 
-def alert_row(alert: Alert, card: AlertCard, n_reports: int) -> dict[str, Any]:
+def alert_row(alert: Alert, card: AlertCard, n_reports: int, taken: Sequence[Taken]) -> dict[str, Any]:
     """Return an alert as an item of the list."""
     motion = getattr(alert, "motion", None)  # read with the card
     own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": n_reports}
+    own["taken_up"] = [one._asdict() for one in taken]
     own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
     return _filled(schemas.AlertOut, card, alert, **own)
 
@@ -86,7 +91,8 @@ def alert_detail_row(alert: Alert) -> dict[str, Any]:
         for step in alert.transitions.select_related("update", "alert")
     ]
     meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
-    row = alert_row(alert, card, _report_counts([alert])[alert.pk])
+    taken = alerts_taken(alerts=[alert]).get(alert.pk, [])
+    row = alert_row(alert, card, _report_counts([alert])[alert.pk], taken)
     looks = looks_at_alert(alert)
     own = {"area": alert_geometry(alert), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
     return row | meanings | own

@@ -102,6 +102,28 @@ class ContactOut(Answer):
     region: str
 
 
+class TakenOut(Answer):
+    """Somebody who takes care of an alert; never a person. by: empty where an organisation gives no name."""
+
+    by: str
+    on: date
+    sentence: str
+
+
+class FigureOut(Answer):
+    """One stated rate of an alert, with all that it means."""
+
+    part: str = Field(description="whole: median of the area; fastest: its fastest place")
+    value: float = Field(description="sign: see component")
+    sigma: float | None = Field(description="one standard deviation; null: not known")
+    unit: str = Field(description="mm/yr or m/day")
+    since: date
+    until: date
+    along: str = Field(description="los, up, east, north or ground")
+    against: str = Field(description="around: the ground around it; gnss; local, the stillest ground; image")
+    is_motion: bool = Field(description="false: below twice its sigma, which is no motion for sure")
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -114,6 +136,8 @@ class AlertOut(Figures):
     state_label: str
     severity: str
     severity_label: str
+    why: str = Field(description="why it stands where it does in lists by importance")
+    figures: list[FigureOut] = Field(description="the headline first; empty where no rate was measured")
     exposure: ExposureOut | None = Field(None, description="null: not counted yet")
     sentence: str = Field(description="how the ground moves, in plain words")
     sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
@@ -128,6 +152,7 @@ class AlertOut(Figures):
     last_motion: date
     motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
     resident_reports: int = Field(description="accepted reports of residents within 200 m")
+    taken_up: list[TakenOut] = Field([], description="who takes care of it, as far as they let the public know")
     first_seen: datetime
     updated: datetime
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Max
+from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -25,8 +26,10 @@ from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ml.runtime.code_version import code_version
 from monitor.models.bulletins import Bulletin
+from monitor.models.escalations import Escalation
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.wording.cards import bulletins as words
 from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
 from monitor.wording.cards.filters import alerts_requested
@@ -72,6 +75,7 @@ def alert_feed(
     subtitle = _("Found in radar satellite measurements, or reported by specialists. Newest changes first.")
     feed = site_feed(GeoAtom, request, title, subtitle, guid)
     with_message = set(CapMessage.objects.filter(alert__in=alerts).values_list("alert", flat=True))
+    taken = alerts_taken(alerts=alerts)
     for alert, card in zip(alerts, alert_cards(alerts), strict=True):
         labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
         labels.append(("severity", card.severity, card.severity_label))
@@ -81,7 +85,7 @@ def alert_feed(
         feed.add_item(
             title=alert_title(card),
             link=request.build_absolute_uri(card.url),
-            description=description,
+            description=" ".join([description, *(one.sentence for one in taken.get(alert.pk, []))]),
             unique_id=entry_id(alert),
             pubdate=card.first_seen,
             updateddate=changed,
@@ -107,7 +111,9 @@ def _list_state(request: HttpRequest) -> list[dict[str, Any]]:
     """Return figures that change with the content of a list of alerts, queried once for each request."""
     if LIST_STATE not in request.META:
         messages = CapMessage.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max("sent_at"))
-        request.META[LIST_STATE] = [*cards_state(), messages]
+        changed = {"last": Max(Greatest("taken_at", "returned_at")), "trusted": Max("organisation__trusted_at")}
+        taken = Escalation.objects.aggregate(n=Count("taken_at"), **changed)
+        request.META[LIST_STATE] = [*cards_state(), messages, taken]
     state: list[dict[str, Any]] = request.META[LIST_STATE]
     return state
 

@@ -184,10 +184,11 @@ def _behind(chosen: list[Rows], after: str, order: Order) -> list[Q]:
 def trimmer(fields: list[str]) -> Callable[[Feature], Feature]:
     """Return a function that removes from an item the fields after a minus and those that were not asked for.
 
-    If fields are named, the named and the usual ones are asked for; otherwise all.
+    If fields are named, the named and the usual ones are asked for; otherwise all. A named field is not removed.
     """
     named = [field.lstrip("+") for field in fields if not field.startswith("-")]
     unwanted = {field[1:] for field in fields if field.startswith("-")}
+    unwanted -= {name[:at] for name in named for at, sign in enumerate(f"{name}.") if sign == "."}
     kept = {*USUAL_FIELDS, *named} if named else set()
     inner = {name[:at] for name in kept for at, sign in enumerate(name) if sign == "."}  # members with a kept member
 

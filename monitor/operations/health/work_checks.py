@@ -25,6 +25,7 @@ from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
 from monitor.operations.health.selectors import BACKUP, BEAT, feed_sign, installed_seconds, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
+from monitor.subscribers.organisations.escalations import escalations_open
 from monitor.wording.dates import duration_words
 
 MESSAGE_WAIT_SECONDS = 3600.0
@@ -153,6 +154,19 @@ def outbox() -> str:
     reason = late.exclude(error="").order_by("-next_try_at").values_list("error", flat=True).first()
     why = f"; the last reason: {_without_addresses(reason)}" if reason else ""
     raise Wrong(f"{late.count()} messages wait, the oldest for {duration_words(waits)}{why}")
+
+
+@condition(
+    "alerts that nobody has",
+    "Call the organisations that the page Who has it? names, and say there that somebody takes care of the alert.",
+)
+def unclaimed() -> str:
+    """Check that no alert waits for the operators of the service because nobody else has taken it up."""
+    waiting = escalations_open().filter(taken_at=None, steps__to_operators=True)
+    if oldest := waiting.order_by("created_at").first():
+        age = duration_words((timezone.now() - oldest.created_at).total_seconds())
+        raise Wrong(f"nobody has taken up {waiting.count()} alerts, the oldest asked about {age} ago")
+    return f"{escalations_open().filter(taken_at=None).count()} alerts wait for contacts"
 
 
 @condition(

@@ -255,7 +255,8 @@ def agreement_sentence(n: int, total: int) -> str:
 def _track_row(reason: Mapping[str, Any]) -> dict[str, Any]:
     rate, component = reason["rate_mm_yr"], reason["component"]
     answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
-    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])
+    way = [direction(component, rate)] if reason["seen"] and rate is not None else []
+    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), *way])
     return _named(reason["product"], component) | {
         "shows": bool(reason["seen"]),
         "answer": answer,

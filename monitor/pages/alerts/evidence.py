@@ -37,6 +37,7 @@ from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.pages.alerts.since import SinceBlock, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.buildings import town_words
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
@@ -177,6 +178,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     ]
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
     around["town"] = town_words(area=alert.area, simulated=alert.simulated)
+    around["taken"] = alerts_taken(alerts=[alert]).get(alert.pk, [])
     return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 
 
@@ -301,9 +303,11 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 
 
 def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
-    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    change, spread = float(series.mean_mm[-1] - series.mean_mm[0]), float(series.high_mm[-1] - series.low_mm[-1]) / 2
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
+    if abs(change) < spread:
+        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} ± {figure(spread)} mm"}
     added = provisional_sentence(provisional.dates[-1]) if provisional else ""
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)

@@ -89,11 +89,12 @@ bulletin_report = _page("pages/bulletins/report.html")
 def bulletin_list(request: HttpRequest) -> HttpResponse:
     """Show the archive of bulletins; drafts are listed for those who work here."""
     bulletins = Bulletin.objects.defer("content", "comments", "area")
+    drafts_hidden = bulletins.none()
     if not may_view_work(request.user):
-        bulletins = bulletins.exclude(signed_at=None)
+        drafts_hidden, bulletins = bulletins.filter(signed_at=None), bulletins.exclude(signed_at=None)
     page = Paginator(bulletins, PER_PAGE).get_page(request.GET.get("page"))
     rows = [(one, words.headline(one.n_places, one.first_day, one.last_day)) for one in page]
-    return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows})
+    return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "drafts": drafts_hidden})
 
 
 @never_cache

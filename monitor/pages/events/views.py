@@ -30,10 +30,10 @@ from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
 from ingest.models import Scene, ScenePair
 from ingest.scenes.looks import looks_at
+from ml.deformation.quakes import MIN_OFFSETS_M, quake_reach
 from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from ml.runs import events
-from ml.runs.displacement import MIN_OFFSETS_M, quake_reach
 from ml.runs.events import event_report
 from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at

@@ -30,7 +30,7 @@ from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
-from monitor.pages.reviews.visits import files_of
+from monitor.pages.reviews.visits import files_of, key_of
 from monitor.web.guards import account_in, reviewers_only
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
@@ -95,7 +95,13 @@ def review_note(request: HttpRequest, code: str) -> HttpResponse:
     """Record a private note on an alert, with its files."""
     alert = alert_or_404(code)
     try:
-        note_add(alert=alert, author=account_in(request), text=request.POST.get("note", ""), files=files_of(request))
+        note_add(
+            alert=alert,
+            author=account_in(request),
+            text=request.POST.get("note", ""),
+            files=files_of(request),
+            key=key_of(request),
+        )
     except Unfit as unfit:
         return _page(request, alert, str(unfit), status=400)
     messages.success(request, _("The note was kept."))

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment
-from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases
+from detection.reviews.queue import Wanted, cases_waited, cases_wanted, rows_proposed, sort_cases
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from ingest.context.regions import region_by_name
@@ -25,6 +25,7 @@ from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
+from monitor.wording.dates import duration_words
 
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
@@ -152,9 +153,11 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
         one.alert_id: one.assignee
         for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
     }
+    waited = cases_waited(alerts=alerts, now=now)
     return [
         {
             "card": card,
+            "waited": duration_words(waited[alert.pk]) if alert.pk in waited else "",
             "visit_due": getattr(alert, "visit_due", False),
             "visit_planned": getattr(alert, "visit_planned", False),
             "claim": claims.get(alert.pk),

@@ -30,13 +30,14 @@ from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
+from monitor.models.bulletins import Bulletin
 from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
 from monitor.pages.reviews.reports import report_rows
 from monitor.pages.reviews.trail import trail_of
-from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block
+from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
@@ -53,7 +54,9 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
     config = map_config(map_totals()["bounds"])
     context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
-    context["n_reports"] = reports_waiting().count() if may_review(request.user) else 0
+    if may_review(request.user):
+        context["n_reports"] = reports_waiting().count()
+        context["drafts"] = Bulletin.objects.filter(signed_at=None).only("last_day", "simulated")
     return render(request, "pages/reviews/queue.html", context)
 
 
@@ -101,11 +104,13 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     return _done(request, alert, _("Your second look at %(code)s is recorded."), record)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
-    """Record the result of a visit on site and, if requested, the verdict that follows from it."""
+    """Show a case for a visit on site; on POST, record its result and, if requested, the verdict that follows."""
     alert = alert_or_404(code)
+    if request.method != "POST":
+        return render(request, "pages/reviews/visit.html", visit_page(request, alert))
     try:
         report_of(request, alert)
     except (Claimed, Unfit) as fault:

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
@@ -15,9 +16,20 @@ from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import MAX_BYTES, MAX_FILES, MAX_NOTE_LENGTH, SUFFIXES, Given, too_many_files
 from detection.reviews.outlines import Unfit
-from detection.reviews.visits import RESULTS, Plan, Result, results_that_judge, visit_of, visit_report, visits_open
+from detection.reviews.visits import (
+    RESULTS,
+    Plan,
+    Result,
+    results_that_judge,
+    visit_of,
+    visit_report,
+    visit_told,
+    visits_open,
+)
+from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
+from monitor.pages.alerts.evidence import alert_blocks
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 
@@ -52,7 +64,8 @@ def plan_of(request: HttpRequest) -> Plan | None:
 
 def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
     """Record the result of a visit; 'RESULT:judge' also records the verdict. Raises Overtaken and as `visit_report`."""
-    visit = visit_of(alert=alert)
+    key = key_of(request)
+    visit = visit_of(alert=alert) or (visit_told(alert=alert, by=account_in(request)) if key else None)
     if visit is None or str(visit.pk) != request.POST.get("visit", ""):
         raise Overtaken(f"the visit of {alert.code} has been reported or planned anew")
     result, _colon, judge = request.POST.get("result", "").partition(":")
@@ -64,7 +77,17 @@ def report_of(request: HttpRequest, alert: Alert) -> FieldVisit:
         files=files_of(request),
         judge=judge == "judge",
         expected_state=request.POST.get("expected_state", ""),
+        key=key,
     )
+
+
+def key_of(request: HttpRequest) -> UUID | None:
+    """Read the key that a device gave to what it sends, perhaps again; None without one. Raises Unfit."""
+    given = request.POST.get("key", "")
+    try:
+        return UUID(given) if given else None
+    except ValueError as fault:
+        raise Unfit(_("This was not sent by a page of this site. Nothing was changed.")) from fault
 
 
 def files_of(request: HttpRequest) -> list[Given]:
@@ -89,6 +112,20 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
         "results": [*((value, words, "") for value, words in results), *judged],
         "result": request.POST.get("result", ""),
         "note": request.POST.get("note", ""),
+        "longest_note": MAX_NOTE_LENGTH,
+        "types": ",".join(SUFFIXES),
+    }
+
+
+def visit_page(request: HttpRequest, alert: Alert) -> dict[str, Any]:
+    """Return the context of the page that is taken along to a visit: it is small and needs no script to be read."""
+    blocks = alert_blocks(alert)
+    card = blocks.card
+    return {
+        "card": card,
+        "curves": blocks.curves,
+        "plan": alert_plan(alert, card, []),
+        "visit": visit_block(request, alert),
         "longest_note": MAX_NOTE_LENGTH,
         "types": ",".join(SUFFIXES),
     }

@@ -1,4 +1,4 @@
-"""Pages of accounts: the list for superusers, joining by an invitation, a new password by mail; and their forms."""
+"""Pages of accounts: the list for administrators, joining by an invitation, a new password by mail; and their forms."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import sign_in
-from monitor.web.guards import account_in, superusers_only
+from monitor.web.guards import account_in, inviters_only, superusers_only
 from monitor.web.request_limits import network_of
 from monitor.web.secret_links import Wrong
 from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
@@ -81,7 +81,7 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 @require_http_methods(PAGE_OR_DEED)
-@superusers_only
+@inviters_only
 @reauthentication_required
 def account_list(request: HttpRequest) -> HttpResponse:
     """List accounts and open invitations; a POST invites."""
@@ -125,7 +125,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
 
 
 @require_POST
-@superusers_only
+@inviters_only
 @reauthentication_required
 def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
     """Withdraw an invitation."""

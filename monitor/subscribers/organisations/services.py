@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.errors import one_line, promised
+from monitor.models.escalations import Contact
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
@@ -56,7 +57,7 @@ def may_found(*, email: str) -> bool:
 def organisation_rename(*, organisation: Organisation, name: str) -> None:
     """Rename an organisation. Raises Refusal for a name that must not appear in a mail."""
     title = _title(name)
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         mine.name = title
         mine.save(update_fields=["name"])
         seats_settle(organisation=mine)
@@ -64,7 +65,7 @@ def organisation_rename(*, organisation: Organisation, name: str) -> None:
 
 def organisation_dissolve(*, organisation: Organisation) -> None:
     """Delete an organisation with its watched places, seats, memberships and endpoints, and queue a mail to members."""
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         readers = {member.email: {"language": member.language} for member in members(organisation=mine)}
         for email, reader in (readers | _reads(list(readers))).items():
             about = {"about": mine.name, "language": reader["language"]}
@@ -75,7 +76,7 @@ def organisation_dissolve(*, organisation: Organisation) -> None:
 def member_invite(*, owner: Membership, email: str) -> None:
     """Invite an address by mail; one that declined is not asked again while its refusal is kept. Raises Refusal."""
     email = services.email_normal(email)
-    with _alone(owner.organisation) as organisation:
+    with alone(owner.organisation) as organisation:
         _title(organisation.name)  # a stored name may be older than the rule
         known = organisation.memberships.filter(email=email).first()
         if known and known.left_at is None:
@@ -95,7 +96,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
 
 def invitation_accept(*, membership: Membership, time_zone: str = "") -> None:
     """Accept an invitation; the member's language becomes that of this page. A second call changes nothing."""
-    with _alone(membership.organisation) as organisation:
+    with alone(membership.organisation) as organisation:
         asked = invitations(organisation=organisation).filter(pk=membership.pk)
         zone = services.time_zone_known(time_zone)
         if asked.update(confirmed_at=timezone.now(), language=language_of_request(), time_zone=zone):
@@ -110,7 +111,7 @@ def invitation_decline(*, membership: Membership) -> None:
 
 def member_leave(*, membership: Membership) -> None:
     """Leave the organisation, and get no more of its mails. Raises Refusal for the last owner."""
-    with _alone(membership.organisation) as organisation:
+    with alone(membership.organisation) as organisation:
         _check_other_owner(organisation, membership)
         members(organisation=organisation).filter(pk=membership.pk).update(
             left_at=timezone.now(), role=Membership.Role.MEMBER
@@ -120,7 +121,7 @@ def member_leave(*, membership: Membership) -> None:
 
 def member_remove(*, organisation: Organisation, pk: int) -> None:
     """Remove a member who is no owner, or withdraw an invitation. An unknown pk changes nothing."""
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         invitations(organisation=mine).filter(pk=pk).delete()
         gone = members(organisation=mine).filter(pk=pk, role=Membership.Role.MEMBER)
         if gone.update(left_at=timezone.now()):
@@ -129,20 +130,20 @@ def member_remove(*, organisation: Organisation, pk: int) -> None:
 
 def ownership_share(*, organisation: Organisation, pk: int) -> None:
     """Make a member an owner beside the present ones. An unknown pk changes nothing."""
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         members(organisation=mine).filter(pk=pk).update(role=Membership.Role.OWNER)
 
 
 def ownership_give_up(*, membership: Membership) -> None:
     """Make an owner a member. Raises Refusal for the last owner."""
-    with _alone(membership.organisation) as organisation:
+    with alone(membership.organisation) as organisation:
         _check_other_owner(organisation, membership)
         members(organisation=organisation).filter(pk=membership.pk).update(role=Membership.Role.MEMBER)
 
 
 def mails_set(*, membership: Membership, wanted: bool) -> None:
     """Set whether a member gets the mails of all that the organisation watches, now and later."""
-    with _alone(membership.organisation) as organisation:
+    with alone(membership.organisation) as organisation:
         members(organisation=organisation).filter(pk=membership.pk).update(wants_mails=wanted)
         if wanted:
             _seats_again(organisation, membership.email)
@@ -153,7 +154,7 @@ def shared_add(
     *, organisation: Organisation, region: Region, name: str = "", sites: Sequence[SiteArea] = (), **wish: Any
 ) -> Subscription:
     """Add a place for all members. wish: the same fields as for `subscription_request`. Raises Refusal."""
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         if mine.subscriptions.filter(ended_at=None).count() >= MAX_SHARED:
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MAX_SHARED)})
         named = {"name": one_line(name)[: services.MAX_NAME_LENGTH], "confirmed_at": timezone.now(), **wish}
@@ -169,7 +170,7 @@ def shared_change(
     *, shared: Subscription, region: Region | None, name: str, sites: Sequence[SiteArea] = (), **wish: Any
 ) -> None:
     """Change filters, name, and region if one is given, of a watched place, for every member. Raises Refusal."""
-    with _alone(promised(shared.organisation)) as mine:
+    with alone(promised(shared.organisation)) as mine:
         services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
         seats_settle(organisation=mine)
@@ -177,17 +178,22 @@ def shared_change(
 
 def shared_end(*, organisation: Organisation, pk: int) -> None:
     """Stop following a place. An unknown pk changes nothing."""
-    with _alone(organisation) as mine:
+    with alone(organisation) as mine:
         services.subscriptions_end(ids=list(mine.subscriptions.filter(pk=pk).values_list("pk", flat=True)))
         seats_settle(organisation=mine)
 
 
 def seats_settle(*, organisation: Organisation) -> None:
-    """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction."""
+    """Give each member who wants mails a seat for each place, and end all other seats, in the caller's transaction.
+
+    Who has left is no contact any more.
+    """
     # A seat that its member ended stays ended. Repeated calls change nothing more.
     shared = list(organisation.subscriptions.filter(ended_at=None))
     readers = {member.email: member for member in members(organisation=organisation).filter(wants_mails=True)}
     seats = Subscription.objects.filter(shared__organisation=organisation)
+    present = members(organisation=organisation).values("pk")
+    Contact.objects.filter(organisation=organisation, endpoint=None).exclude(member__in=present).delete()
     over = seats.filter(ended_at=None).exclude(email__in=readers, shared__in=shared)
     services.subscriptions_end(ids=list(over.values_list("pk", flat=True)))
     for one in shared:
@@ -220,6 +226,12 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
         ),
         "subscriptions": [services.exported(subscription) for subscription in organisation.subscriptions.all()],
         "endpoints": endpoints_exported(organisation=organisation),
+        **{name: getattr(organisation, name) for name in ("asks_from", "public_name", "trusted_at")},
+        "contacts": list(organisation.contacts.values("member__email", "endpoint__name", "position", "hours")),
+        "alerts": [
+            {"alert": one.alert.code, "severity": one.severity, "asked": one.created_at, "taken_up": one.taken_at}
+            for one in organisation.escalations.select_related("alert").defer("alert__area")
+        ],
     }
 
 
@@ -251,7 +263,7 @@ def _title(name: str) -> str:
 
 
 @contextmanager
-def _alone(organisation: Organisation) -> Iterator[Organisation]:
+def alone(organisation: Organisation) -> Iterator[Organisation]:
     """Lock an organisation for one change, in one transaction. Raises Refusal if it has been dissolved."""
     with transaction.atomic():
         mine = Organisation.objects.select_for_update().filter(pk=organisation.pk).first()

@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from core.disk import database_room_bytes, work_room_bytes
+from detection.models import AuditEntry
 from monitor.models.bulletins import Bulletin
 from monitor.models.messages import CapMessage, Endpoint
 from monitor.models.operations import Extract
@@ -34,6 +35,7 @@ BOUNDED: dict[type[Model], str] = {
     Session: "written at a sign-in only, which has limits; cleared when it ends",
     AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
     UserSession: "the first letters of the name of an account's browser; deleted with the session",
+    AuditEntry: "few words for each press of an organisation's member; limited in a day",
     Authenticator: "keys of fixed length; accounts are made by invitation",
 }
 STAFF: dict[type[Model], str] = {

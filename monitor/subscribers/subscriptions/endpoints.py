@@ -113,10 +113,10 @@ def _check_queue(endpoint: Endpoint) -> None:
         failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
     )
     OutgoingMessage.objects.filter(endpoint=endpoint, kind=Kind.CHECK, state=State.QUEUED).update(state=State.WITHDRAWN)
-    _message(endpoint, Kind.CHECK, uuid4().hex[:12]).save()
+    message_to(endpoint, Kind.CHECK, uuid4().hex[:12]).save()
 
 
-def _message(endpoint: Endpoint, kind: str, about: object, **more: Any) -> OutgoingMessage:
+def message_to(endpoint: Endpoint, kind: str, about: object, **more: Any) -> OutgoingMessage:
     """Return an unsaved message to an endpoint, in the language of its owner."""
     own = {"channel": endpoint.channel, "language": endpoint.language, "endpoint": endpoint, **more}
     return OutgoingMessage.due(kind, endpoint_key(kind, about, endpoint), endpoint.email, **own)
@@ -148,8 +148,8 @@ def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -
     """Return the message of a transition; all transitions of an hour share one summary."""
     held_until = endpoint.next_try_at or now
     if kind == Kind.SUMMARY:
-        return _message(endpoint, kind, f"{now:%Y%m%d%H}", next_try_at=max(now + SUM_UP_AFTER, held_until))
-    return _message(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until))
+        return message_to(endpoint, kind, f"{now:%Y%m%d%H}", next_try_at=max(now + SUM_UP_AFTER, held_until))
+    return message_to(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until))
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:

@@ -75,9 +75,9 @@ def allowed_for_codes_of(*, network: str) -> bool:
     return _count(f"codes {network}", settings.TEXT_LIMIT_PER_NETWORK)
 
 
-def allowed_for_organisation(*, organisation: int, most: int) -> bool:
-    """Count one invitation by an organisation. Return False if it has reached its daily limit."""
-    return _count(f"organisation {organisation}", most)
+def allowed_for_organisation(*, organisation: int, most: int, what: str = "") -> bool:
+    """Count one invitation, or `what` else, by an organisation. Return False if it has reached its daily limit."""
+    return _count(f"organisation {organisation} {what}".strip(), most)
 
 
 def _count(who: str, limit: int) -> bool:

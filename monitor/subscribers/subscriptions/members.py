@@ -62,6 +62,7 @@ def person_forget(*, email: str) -> None:
 def person_exported(*, email: str) -> list[dict[str, Any]]:
     """Return the data held of an address's memberships and invitations."""
     times = {"invited": F("created_at"), "joined": F("confirmed_at"), "left": F("left_at")}
+    times |= {"contact_hours": F("contact__hours")}
     mine = Membership.objects.filter(email=email).annotate(of=F("organisation__name"), **times)
     rows = mine.values("of", "role", "wants_mails", "language", "time_zone", *times)
     return [{"organisation": row.pop("of"), **row} for row in rows]

@@ -17,6 +17,7 @@ from core.areas import MAX_RADIUS_M
 from core.errors import one_line
 from core.geos import geos
 from detection.kinds import KIND_LABELS
+from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract, RequestCount
 from monitor.models.reports import ResidentReport
@@ -300,6 +301,7 @@ def purge() -> None:
     Endpoint.objects.filter(email__in=gone).delete()
     finished.filter(kind__in=LETTERS, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
+    Escalation.objects.filter(closed_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
     endpoints.numbers_delete()
     RequestCount.objects.filter(day__lt=now.date()).delete()

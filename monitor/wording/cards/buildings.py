@@ -7,11 +7,13 @@ from django.contrib.gis.geos import GEOSGeometry
 
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
-from monitor.wording.buildings import CANNOT_SAY, METHOD, building_sentences, town_sentences
+from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
 from monitor.wording.figures import cell_text
 
-FIGURES = ("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high")
-FIGURES += ("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high")
+FIGURES = (
+    *("points", "rate_mm_yr", "rate_low", "rate_high", "deviation_mm_yr", "deviation_low", "deviation_high"),
+    *("tilt_mm_m_yr", "tilt_low", "tilt_high", "damage", "damage_low", "damage_high"),
+)
 
 
 def building_words(*, longitude: float, latitude: float) -> list[str]:

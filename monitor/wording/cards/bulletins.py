@@ -9,8 +9,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from detection.kinds import KIND_LABELS
-from ml.deformation.motion.series import Trend
-from monitor.wording.components import way
+from detection.rules.motion import Figure, changed
 from monitor.wording.dates import day_words, days_words
 from monitor.wording.families.changes import change_sentences
 from monitor.wording.figures import decimal, length_words, listed, whole
@@ -94,11 +93,10 @@ def _own_name(region: Mapping[str, Any]) -> str:
 
 
 def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
-    figures = SimpleNamespace(**dict(place) | {"changed_on": date.fromisoformat(place["changed_on"])})
-    figures.last_motion = date.fromisoformat(place["fit"]["dates"][-1])
-    rests = place["trend"] in (Trend.AT_REST, Trend.REVERSED)  # the sentence then begins with the motion before
-    own = way(place["component"], place["before_mm_yr" if rests else "rate_mm_yr"])
-    sentences = change_sentences(figures, figures, own)
+    change = SimpleNamespace(**dict(place) | {"changed_on": date.fromisoformat(place["changed_on"])})
+    first, last = (date.fromisoformat(place["fit"]["dates"][at]) for at in (0, -1))
+    whole_series = Figure(change.rate_mm_yr, change.rate_sigma_mm_yr, first, last, along=place["component"])
+    sentences = change_sentences("", changed(whole_series, change, change.rate_sigma_mm_yr))
     if place["in_bulletin_of"]:
         day = day_words(date.fromisoformat(place["in_bulletin_of"]))
         sentences.append(_("This change was already in the bulletin of %(day)s.") % {"day": day})

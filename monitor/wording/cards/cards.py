@@ -1,6 +1,6 @@
 """Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON features, lines of lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -9,14 +9,16 @@ from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from detection.alerts.importance import terms_of
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
 from detection.rules.lifecycle import Source, State
-from detection.rules.motion import is_at_rest
+from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, steepest_tilts
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
 from monitor.wording.administrative import contact_sentence
+from monitor.wording.cards.importance import why_words
 from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
@@ -69,6 +71,8 @@ class AlertCard:
     severity_label: str
     severity_meaning: str
     importance: float
+    why: str
+    figures: tuple[Figure, ...]
     component: str
     exposure: dict[str, object] | None
     exposure_sentence: str
@@ -95,12 +99,10 @@ class AlertCard:
         """Return the headline in one line, such as '↓ 40 ± 13 mm a year since March 2023'; without one, the label."""
         if self.headline is None:
             return self.rate_label
-        number, margin, unit, arrow, says, when, most, beside = self.headline
-        parts = (arrow or f"{says},", most, number, margin and f"± {margin}", unit, when)
-        line = " ".join(part for part in parts if part)
-        if not beside:
-            return line
-        return f"{line}; {beside}" if most else f"{line}. {beside}"
+        number, margin, unit, arrow, says, when, part, beside = self.headline
+        words = (arrow or f"{says},", number, margin and f"± {margin}", unit, part, when)
+        line = " ".join(word for word in words if word)
+        return f"{line}; {beside}" if beside else line
 
     @property
     def sentences(self) -> list[str]:
@@ -120,11 +122,10 @@ class AlertCard:
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Return the cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
-    prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand")
-    exposures, tilts = _exposures(listed), steepest_tilts(alerts=listed)
+    prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand", "exposure")
+    tilts = steepest_tilts(alerts=listed)
     return [
-        _card(alert, *place, exposures.get(alert.pk), tilts.get(alert.pk))
-        for alert, place in zip(listed, alert_places(listed), strict=True)
+        _card(alert, *place, tilts.get(alert.pk)) for alert, place in zip(listed, alert_places(listed), strict=True)
     ]
 
 
@@ -133,9 +134,7 @@ def alert_card(alert: Alert) -> AlertCard:
     return alert_cards([alert])[0]
 
 
-def _card(
-    alert: Alert, place: str, contact: Contact | None, exposure: AlertExposure | None, tilt: Tilt | None
-) -> AlertCard:
+def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) -> AlertCard:
     inside = alert.area.point_on_surface
     row, family_voice = row_of(alert.kind), voice_of(alert)
     state_label, state_meaning = STATE_LABELS[alert.state]
@@ -143,9 +142,10 @@ def _card(
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
     severity = family_voice.severity(alert.severity)
-    by_hand = getattr(alert, "by_hand", None)
+    by_hand, exposure = getattr(alert, "by_hand", None), getattr(alert, "exposure", None)
     computed_kind = not (by_hand and by_hand.kind)
-    still = alert.state == State.FINISHED or is_at_rest(alert)
+    told = stated(alert)
+    still = alert.state == State.FINISHED or (told is not None and told.at_rest)
     buildings, roads, _other_roads, railways, people = (getattr(exposure, name, None) for name in EXPOSED)
     return AlertCard(
         **{name: getattr(alert, name) for name in AS_STORED},
@@ -162,6 +162,8 @@ def _card(
         state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
         severity_label=str(severity.label),
         severity_meaning=str(severity.meaning),
+        why=why_words(alert.kind, alert.area_m2, terms_of(alert, tilt)),
+        figures=told.figures if told else (),
         exposure=_as_answer(exposure) if exposure else None,
         exposure_sentence=exposure_sentence(buildings, roads, railways, people),
         tilt_sentence="" if still else building_tilt_sentence(tilt, buildings, people),
@@ -181,11 +183,6 @@ def _card(
     )
 
 
-def _exposures(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
-    """Return exposures by alert id, in one query; alerts whose exposure was never counted are left out."""
-    return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
-
-
 def _as_answer(exposure: AlertExposure) -> dict[str, object]:
     """Return an exposure's figures (None where no layer covers the area) and, as `sources`, the layers counted."""
     figures = {name: getattr(exposure, name) for name in EXPOSED}
@@ -195,7 +192,7 @@ def _as_answer(exposure: AlertExposure) -> dict[str, object]:
 
 def exposure_block(alert: Alert) -> dict[str, Any]:
     """Return buildings, roads, railways and people in an alert's area, for its page, and the layers counted."""
-    exposure = _exposures([alert]).get(alert.pk)
+    exposure = AlertExposure.objects.filter(alert=alert).first()
     rows = exposure_rows(*(getattr(exposure, name, None) for name in EXPOSED))
     return {
         "exposure_rows": rows,

@@ -8,6 +8,7 @@ from detection.models import Alert, AlertCause
 from ingest.context.selectors import MAX_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
 from monitor.wording.causes import JUDGED, because_sentences
+from monitor.wording.families.velocity import likely_causes
 from monitor.wording.places import place_name
 
 
@@ -72,5 +73,6 @@ def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
     if cause is None or not sentences:
         return list(sentences)
     *causes, rests_on = sentences
-    because = because_sentences(cause.across_m, cause.elongation, cause.terms)
+    named = {name for _share, name in likely_causes(alert)}
+    because = because_sentences(cause.across_m, cause.elongation, cause.terms, named)
     return [*causes, " ".join(because), f"{rests_on} {JUDGED}" if cause.terms else rests_on]

@@ -7,11 +7,19 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from detection.rules.motion import TURNED, MotionFigures, rate_now
+from detection.rules.motion import TURNED, Figure, MotionFigures, Stated
 from ml.deformation.motion.series import WITHIN_90, Trend
-from monitor.wording.components import Way, direction, way
+from monitor.wording.components import direction, way, way_of
 from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
-from monitor.wording.figures import figure, listed, mm_a_year, rate_words, round_figure, with_uncertainty
+from monitor.wording.figures import (
+    figure,
+    figure_words,
+    listed,
+    mm_a_year,
+    round_figure,
+    unclear_sentence,
+    with_uncertainty,
+)
 
 MIN_SEASON_MM = 0.5
 # Translators: %(rate)s is "3 mm a year", %(when)s is "in March 2023"
@@ -23,7 +31,6 @@ EVENLY = {
     Trend.SPEEDING: gettext_lazy("It has moved faster and faster: it was about %(rate)s %(when)s."),
     Trend.SLOWING: gettext_lazy("It has moved more and more slowly: it was about %(rate)s %(when)s."),
 }
-
 
 TREND_LABELS = {
     Trend.STEADY: gettext_lazy("steady"),
@@ -37,28 +44,54 @@ TREND_LABELS = {
 }
 
 
+def trend_label(told: Stated) -> str:
+    """Return the trend in words: 'at rest' and motion only where the shown figure says so."""
+    trend = Trend(told.change.trend) if told.change else Trend.STEADY
+    if told.change and not told.now.is_motion and not told.at_rest:
+        trend = Trend.SLOWER
+    return str(TREND_LABELS[trend])
+
+
 def since_change(motion: MotionFigures) -> str:
     """Return the time of the change: 'since March 2023', 'since mid-2023', 'since about 2023', by its uncertainty."""
     return SINCE.of(*_changed(motion))
 
 
-def change_sentences(motion: MotionFigures, alert: Any, own: Way) -> list[str]:
+def rate_sentence(template: Any, figure: Figure, when: str) -> str:
+    """Return a sentence on a rate with its 90 % interval; if it is below its uncertainty, that motion is not clear."""
+    rate = figure_words(figure)
+    return (
+        str(template % {"rate": rate, "when": when, "since": when})
+        if figure.is_motion
+        else unclear_sentence(rate, when)
+    )
+
+
+def change_sentences(kind: str, told: Stated) -> list[str]:
     """Return sentences on the motion before and after the change, and its date."""
     # 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than before
-    # (about 3 mm a year).' own: how the alert's kind says it.
-    now = rate_words(*rate_now(alert))
-    before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
-    if trend in TURNED:
-        until = UNTIL.of(*_changed(motion))
-        first = own.moved % {"rate": rate_words(before, motion.before_sigma_mm_yr), "when": until}
-        turned = way(alert.component, motion.rate_mm_yr).since_then % {"rate": now}
-        return [first, turned if trend == Trend.REVERSED else _("Since then it has been at rest.")]
-    usual = mm_a_year(round_figure(before))
+    # (about 3 mm a year).'
+    change, now, before = told.change, told.now, told.before
+    if change is None or before is None:
+        return []
+    trend, usual = Trend(change.trend), mm_a_year(round_figure(before.value))
     if trend in EVENLY:
-        first = own.moved % {"rate": now, "when": IN.of(alert.last_motion, 0.0)}
-        return [first, EVENLY[trend] % {"rate": usual, "when": IN.of(*_changed(motion))}]
-    first = own.has_moved % {"rate": now, "since": since_change(motion)}
-    return [first, _("Before that it was at rest.") if trend == Trend.BEGAN else THAN_BEFORE[trend] % {"rate": usual}]
+        first = rate_sentence(way_of(kind, now.along, now.value).moved, now, IN.of(now.until, 0.0))
+        sure = now.is_motion or trend is Trend.SLOWING
+        return [first, *([EVENLY[trend] % {"rate": usual, "when": IN.of(*_changed(change))}] if sure else [])]
+    if trend in TURNED or not now.is_motion:
+        first = rate_sentence(way_of(kind, now.along, before.value).moved, before, UNTIL.of(*_changed(change)))
+        if told.at_rest:
+            return [first, _("Since then it has been at rest.")]
+        rate = {"rate": figure_words(now)}
+        turned = way(now.along, now.value).since_then
+        # Translators: %(rate)s is "2 mm a year (probably at most 5)"
+        unclear = _("Since then it is not clear whether it moves: %(rate)s.")
+        return [first, str((turned if now.is_motion else unclear) % rate)]
+    first = rate_sentence(way_of(kind, now.along, now.value).has_moved, now, since_change(change))
+    if trend != Trend.BEGAN:
+        return [first, str(THAN_BEFORE[trend] % {"rate": usual})]
+    return [first, _("Before that it was at rest.") if before.is_still else _("Before that no motion was certain.")]
 
 
 def _changed(motion: MotionFigures) -> tuple[date, float]:

@@ -74,7 +74,8 @@ class MotionVoice(PairVoice):
         number, _sign, rest = speed.partition(" ± ")
         margin, _space, unit = rest.partition(" ")
         arrow = ARROWS[round(promised(alert.bearing_deg) / 45) % 8]
-        return Headline(number, margin, unit, arrow, toward(promised(alert.bearing_deg)), self._when(alert))
+        way = toward(promised(alert.bearing_deg))
+        return Headline(number, margin, unit, arrow, way, self._when(alert), _("on average"))
 
     def _when(self, alert: AlertFigures) -> str:
         return period_words(alert.first_motion, alert.last_motion)
@@ -105,7 +106,7 @@ class MotionVoice(PairVoice):
         speed = speed_words(promised(detection.speed_m_day), detection.speed_sigma_m_day)
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
         figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(promised(detection.bearing_deg))}
-        return Finding(figure, _("along the ground"), [])
+        return Finding(f"{figure}, {_('on average')}", _("along the ground"), [])
 
 
 class SurgeVoice(MotionVoice):

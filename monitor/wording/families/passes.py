@@ -62,9 +62,11 @@ def passes_sentences(alert: Any) -> list[str]:
     }
     if seen.alone:
         said = _("Only new passes of the satellite, until %(until)s, show this.")
-    elif seen.at_rest:
+    elif seen.now.is_still:
         # Translators, here and below: %(since)s is "since March 2026", %(now)s and %(before)s are "30 mm a year"
         said = _("New passes of the satellite, until %(until)s, show it at rest %(since)s.")
+    elif not seen.now.is_motion:
+        said = _("New passes of the satellite, until %(until)s, show no certain motion %(since)s, after %(before)s.")
     else:
         said = _("New passes of the satellite, until %(until)s, show about %(now)s %(since)s, instead of %(before)s.")
     return [said % facts, _("That is provisional: the next release of the data replaces it.")]

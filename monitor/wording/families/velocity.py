@@ -1,20 +1,20 @@
 """Voice of alerts from velocity fields: rates in millimetres a year, relative to the ground around."""
 
-import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from core.errors import promised
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
-from detection.rules.motion import is_at_rest, motion_of, rate_now
+from detection.rules.motion import Figure, Part, Stated, rate_of, stated
 from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
-from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
+from ml.rasters.areas import SURE_SHARE
+from monitor.wording.components import component_label, direction, way_of
 from monitor.wording.dates import IN, period_words
-from monitor.wording.families.changes import EVENLY, TREND_LABELS, change_sentences, since_change
+from monitor.wording.families.changes import EVENLY, change_sentences, rate_sentence, since_change, trend_label
 from monitor.wording.families.passes import passes_sentences, provisional, rests_on_passes
 from monitor.wording.families.voice import (
     AlertFigures,
@@ -26,25 +26,24 @@ from monitor.wording.families.voice import (
     Severity,
 )
 from monitor.wording.figures import (
-    WITHIN_90,
     figure,
-    likely_words,
+    figure_words,
     listed,
     mm_a_year,
-    rate_words,
-    round_figure,
+    rate_and_margin,
+    unclear_sentence,
     whole,
     with_uncertainty,
 )
 from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
-SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
+PARTS = {Part.WHOLE: gettext_lazy("on average"), Part.FASTEST: gettext_lazy("in the fastest part")}
 MIN_SHARE = 0.1  # of a cause that is worth naming
-AROUND, SEEN_FROM_SATELLITE = (
-    gettext_lazy("This is compared with the ground around it."),
-    gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
-)
-AGAINST = {  # what the rates of a region are compared with: measured as they are stated, or as seen from the satellite
+AGAINST = {  # what rates are compared with: measured as they are stated, or as seen from the satellite
+    "around": (
+        gettext_lazy("This is compared with the ground around it."),
+        gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
+    ),
     "gnss": (
         gettext_lazy("This is the motion of a wide region, compared with permanent GPS stations."),
         gettext_lazy(
@@ -70,6 +69,8 @@ ASSUMES = {
     ),
 }
 GAPS = gettext_lazy("Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.")
+UNNAMED = gettext_lazy("The computer is not sure enough of a cause to name one.")
+MISFITS = gettext_lazy("The likeliest cause does not fit the direction of the motion, so that none is named.")
 FEW_IMAGES = 30
 UNEVEN = 1.3  # times as fast as all of it is the fastest part that is worth a sentence
 COARSE_M = 50.0
@@ -111,16 +112,22 @@ class VelocityVoice(FamilyVoice):
 
     def label(self, alert: AlertFigures) -> str:
         """Return a label with the headline's figure: 'sinking 14 mm/year'; of ground at rest, with the rate before."""
-        motion, current = motion_of(alert), _current(alert)
-        at_rest = motion is not None and is_at_rest(alert)
-        number = figure(motion.before_mm_yr or 0.0 if motion and at_rest else current.rate_mm_yr)
-        rate = _("%(number)s mm/year") % {"number": number}
-        label: str = current.way.rate % {"rate": f"{current.most} {rate}" if current.most else rate}
-        if current.most:
-            return f"{label} {current.beside}"
-        if motion and at_rest:
+        told = _stated(alert)
+        one = told.before if told.at_rest and told.before else told.headline
+        rate = _("%(number)s mm/year") % {"number": figure(one.value)}
+        label = str(way_of(alert.kind, one.along, one.value).rate % {"rate": rate})
+        if not one.is_motion:
+            rate = _("%(number)s mm/year") % {"number": with_uncertainty(one.value, one.sigma)}
+            # Translators: %(rate)s is "1.6 ± 3.1 mm/year"
+            label = _("motion not certain: %(rate)s") % {"rate": f"{rate} {PARTS[one.part]}"}
+        elif one.part is Part.FASTEST:
+            label = f"{label} {PARTS[one.part]}"
+        if told.change and told.at_rest:
             # Translators: %(since)s is "since March 2023", %(label)s is "sinking 14 mm/year"
-            label = _("at rest %(since)s; before that: %(label)s") % {"since": since_change(motion), "label": label}
+            label = _("at rest %(since)s; before that: %(label)s") % {
+                "since": since_change(told.change),
+                "label": label,
+            }
         if rests_on_passes(alert):
             label = provisional(label)
         return ", ".join([label, _("a wide region")]) if _is_region(alert) else label
@@ -130,66 +137,70 @@ class VelocityVoice(FamilyVoice):
 
         Without a change it is the rate of the fastest place, if that is far faster than most of the area.
         """
-        now = _current(alert)
-        number, _sign, margin = with_uncertainty(now.rate_mm_yr, now.sigma_mm_yr).partition(" ± ")
-        arrow, says = ("", _("at rest")) if is_at_rest(alert) else (now.way.arrow, str(now.way.label))
-        unit = mm_a_year("").strip()
-        unit = provisional(unit) if rests_on_passes(alert) else unit
-        return Headline(number, margin, unit, arrow, says, now.when, now.most, now.beside)
+        told = _stated(alert)
+        one = told.headline
+        number, _sign, margin = with_uncertainty(one.value, one.sigma).partition(" ± ")
+        own, arrow, says = way_of(alert.kind, one.along, one.value), "", _("motion not certain")
+        if told.at_rest:
+            says = _("at rest")
+        elif one.is_motion:
+            arrow, says = own.arrow, str(own.label)
+        part, beside = str(PARTS[one.part]), ""
+        if one.part is Part.FASTEST:
+            beside = f"{with_uncertainty(told.whole.value, told.whole.sigma)} {PARTS[Part.WHOLE]}"
+        elif told.n_fast_places and told.fastest and told.fastest.is_motion and not told.at_rest:
+            fastest = f"{with_uncertainty(told.fastest.value, told.fastest.sigma)} {PARTS[Part.FASTEST]}"
+            beside = f"{fastest} {_when(told, told.fastest)}"
+        part = provisional(part) if rests_on_passes(alert) else part
+        return Headline(number, margin, mm_a_year("").strip(), arrow, says, _when(told, one), part, beside)
 
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here has sunk by about 8.2 mm a year since March 2023.'."""
-        now = _current(alert)
-        if is_at_rest(alert):
-            return _("The ground here has been at rest %(since)s.") % {"since": now.when}
-        if now.most:
-            # Translators: %(rate)s is "75 mm a year", %(around)s is "9"
-            rate = _("%(rate)s (%(around)s around it)") % {
-                "rate": mm_a_year(figure(now.rate_mm_yr)),
-                "around": round_figure(promised(alert.rate_mm_yr)),
-            }
-            return str(now.way.fastest_up_to % {"rate": rate, "when": now.when})
-        since, between = (now.way.has_moved_short or now.way.has_moved), (now.way.moved_short or now.way.moved)
-        said = since if now.is_since else between
-        when = provisional(now.when) if rests_on_passes(alert) else now.when
-        return str(said % {"rate": mm_a_year(figure(now.rate_mm_yr)), "since": when, "when": when})
+        told = _stated(alert)
+        one, when = told.headline, _when(told, told.headline)
+        if told.at_rest:
+            return _("The ground here has been at rest %(since)s.") % {"since": when}
+        when = provisional(when) if rests_on_passes(alert) else when
+        if not one.is_motion:
+            return unclear_sentence(rate_and_margin(one.value, one.sigma), when)
+        own = way_of(alert.kind, one.along, one.value)
+        said = own.moved_short or own.moved
+        if one.part is Part.FASTEST:
+            said = own.fastest
+        elif told.change and Trend(told.change.trend) not in EVENLY:
+            said = own.has_moved_short or own.has_moved
+        return str(said % {"rate": mm_a_year(figure(one.value)), "since": when, "when": when})
 
     def trend(self, alert: AlertFigures) -> str:
         """Return the trend of the alert's series."""
-        if getattr(alert, "motion", None) is None:
-            return ""
-        motion = motion_of(alert)
-        return str(TREND_LABELS[Trend(motion.trend) if motion else Trend.STEADY])
+        return "" if getattr(alert, "motion", None) is None else trend_label(_stated(alert))
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return how the ground moved, since when and relative to what; also the fastest part if it is much faster."""
-        motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
-        own, now = _way(alert), _current(alert)
-        stands_out = bool(now.most)
+        told = _stated(alert)
+        main, fastest = told.whole, told.fastest
+        when, own = _when(told, main), way_of(alert.kind, main.along, main.value)
+        stands_out, parts = told.headline.part is Part.FASTEST, []
         if stands_out:
-            moved = [_fastest(alert, own, when)]
-        elif motion:
-            moved = change_sentences(motion, alert, own)
+            moved, parts = [rate_sentence(own.fastest, told.headline, when)], [_around(told)]
+        elif told.change:
+            moved = change_sentences(alert.kind, told)
         else:
-            moved = [own.moved % {"rate": rate_words(promised(alert.rate_mm_yr), alert.rate_sigma_mm_yr), "when": when}]
+            moved = [rate_sentence(own.moved, main, when)]
+        faster_than = max(UNEVEN * abs(main.value), abs(told.now.value))
+        if fastest and fastest.is_motion and not stands_out and abs(fastest.value) > faster_than:
+            parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
         # without a sign, the direction itself is seen from the satellite
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
-        compared = (AGAINST[alert.reference] if _is_region(alert) else (AROUND, SEEN_FROM_SATELLITE))[in_line_of_sight]
-        uneven = abs(promised(alert.peak_rate_mm_yr)) > max(
-            UNEVEN * abs(promised(alert.rate_mm_yr)), abs(now.rate_mm_yr)
-        )
-        parts = []
-        if stands_out:
-            parts = [_around(alert)]
-        elif uneven:
-            parts = [_fastest(alert, own, when if motion else _("in the same time"))]
-        return " ".join([*moved, str(compared), *parts, *passes_sentences(alert)])
+        return " ".join([*moved, str(AGAINST[main.against][in_line_of_sight]), *parts, *passes_sentences(alert)])
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence on the kind's own cause, else on the likeliest; empty if unknown and for rising ground."""
-        row, likely = row_of(alert.kind), _likely_causes(alert)
+        row, likely = row_of(alert.kind), likely_causes(alert)
         if not likely or row.sign is Sign.RISING:
             return ""
+        if _misfits(alert, likely):
+            return str(MISFITS)
         own = next((one for one in likely if one[1] == row.network_class), None)
         share, name = own or likely[0]
         # Translators, here and below: %(cause)s is "mining (7 in 10)"
@@ -202,19 +213,21 @@ class VelocityVoice(FamilyVoice):
 
     def causes(self, alert: AlertFigures) -> list[str]:
         """Return sentences on the network's causes and their basis; empty if no network classified the area."""
-        likely = _likely_causes(alert)
+        likely, row = likely_causes(alert), row_of(alert.kind)
         if not likely:
             return []
-        row, causes = row_of(alert.kind), ", ".join(words for words, _share in self.cause_shares(alert))
+        misfits = _misfits(alert, likely)
+        causes = ", ".join(words for words, _share in self.cause_shares(alert))
         return [
-            str(row.meaning) if row.network_class else _("The computer is not sure enough of a cause to name one."),
-            _("Most likely cause: %(cause)s.") % {"cause": causes},
+            str(row.meaning if row.network_class else MISFITS if misfits else UNNAMED),
+            *([] if misfits else [_("Most likely cause: %(cause)s.") % {"cause": causes}]),
             _("The cause is estimated from shape and speed, learnt on simulated ground; maps of wells are not used."),
         ]
 
     def cause_shares(self, alert: AlertFigures) -> list[tuple[str, float]]:
-        """Return 'mining (7 in 10)' and its share for every likely cause."""
-        return [(_in_ten(name, share), share) for share, name in _likely_causes(alert)]
+        """Return 'mining (7 in 10)' and its share for every likely cause; empty if the likeliest does not fit."""
+        likely = likely_causes(alert)
+        return [] if likely and _misfits(alert, likely) else [(_in_ten(name, share), share) for share, name in likely]
 
     def steps(self, kind: str) -> Sequence[Any]:
         """Return signs to look for, the kind's advice, and whom to inform."""
@@ -240,7 +253,7 @@ class VelocityVoice(FamilyVoice):
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         """Return the rate of a detection in words, with the reasons for the detection."""
-        rate = with_uncertainty(promised(detection.rate_mm_yr), detection.rate_sigma_mm_yr)
+        one = rate_of(detection, source.component, source.dates[0], source.dates[-1])
         reasons = [line for reason in detection.reasons for line in reason_sentences(source.component, reason)]
         if len(detection.reasons) > 1:
             reasons = [*agreement_sentences(detection.reasons), *reasons]
@@ -250,9 +263,11 @@ class VelocityVoice(FamilyVoice):
             fastest = _("It moves fastest in %(n)s separate places: by up to %(rates)s mm a year.")
             reasons.append(fastest % {"n": len(detection.places), "rates": rates})
         reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
+        rate = _("%(number)s mm/year") % {"number": with_uncertainty(one.value, one.sigma)}
         figures = [
-            direction(source.component, promised(detection.rate_mm_yr)),
-            _("%(number)s mm/year") % {"number": rate},
+            direction(source.component, one.value) if one.is_motion else _("motion not certain"),
+            f"{rate} {PARTS[one.part]}",
+            period_words(one.since, one.until),
         ]
         return Finding(", ".join(figures), component_label(source.component), reasons)
 
@@ -282,74 +297,28 @@ def limits_of_fields(component: str, sources: Sequence[Any]) -> list[str]:
     return lines
 
 
-class Current(NamedTuple):
-    """Latest known rate of an alert. when: its time in words; is_since: whether it lasts from a change to the end.
-
-    most, beside: see `Headline`.
-    """
-
-    rate_mm_yr: float
-    sigma_mm_yr: float | None
-    way: Way
-    when: str
-    is_since: bool = False
-    most: str = ""
-    beside: str = ""
+def _stated(alert: AlertFigures) -> Stated:
+    return promised(stated(alert))
 
 
-def _current(alert: AlertFigures) -> Current:
-    """Return the present rate; that of the fastest place, if it is far faster than the rest and nothing changed."""
-    motion, own, rate = motion_of(alert), _way(alert), rate_now(alert)
-    when, n_fast = period_words(alert.first_motion, alert.last_motion), alert.n_fast_places
-    if motion is None and n_fast:
-        return Current(
-            promised(alert.peak_rate_mm_yr), _peak_sigma(alert), own, when, most=_("up to"), beside=_beside(alert)
-        )
-    if motion is None:
-        return Current(*rate, own, when)
-    fastest = ""
-    if n_fast and not is_at_rest(alert):
-        fastest = str(own.fastest_up_to % {"rate": mm_a_year(figure(promised(alert.peak_rate_mm_yr))), "when": when})
-    if motion.trend in EVENLY:
-        return Current(*rate, own, IN.of(alert.last_motion, 0.0), beside=fastest)
-    now = way(alert.component, motion.rate_mm_yr) if motion.trend == Trend.REVERSED else own
-    return Current(*rate, now, since_change(motion), is_since=True, beside=fastest)
+def _when(told: Stated, one: Figure) -> str:
+    """Return the time of a figure in words."""
+    if told.change is None or one is not told.now:
+        return period_words(one.since, one.until)
+    return IN.of(one.until, 0.0) if Trend(told.change.trend) in EVENLY else since_change(told.change)
 
 
-def _peak_sigma(alert: AlertFigures) -> float | None:
-    if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
-        return None
-    return abs(alert.peak_high_mm_yr - alert.peak_low_mm_yr) / 2 / WITHIN_90
-
-
-def _beside(alert: AlertFigures) -> str:
-    """Return 'in 4 places; 9 around them': where the fastest rate is reached, and the rate of the ground around."""
-    # Translators: after "sinking up to 75 mm/year"; %(around)s is "9", a rate
-    beside = ngettext(
-        "in one place; %(around)s around it", "in %(n)s places; %(around)s around them", alert.n_fast_places
-    )
-    return beside % {"n": whole(alert.n_fast_places), "around": round_figure(promised(alert.rate_mm_yr))}
-
-
-def _around(alert: AlertFigures) -> str:
+def _around(told: Stated) -> str:
     around = ngettext(
-        "The rest of this area moved by about %(rate)s in the same time.",
-        "It is one of %(n)s such places; the rest of this area moved by about %(rate)s in the same time.",
-        alert.n_fast_places,
+        "On average over this area, it was %(rate)s in the same time.",
+        "It is one of %(n)s such places; on average over this area, it was %(rate)s in the same time.",
+        max(1, told.n_fast_places),
     )
-    return around % {
-        "n": whole(alert.n_fast_places),
-        "rate": rate_words(promised(alert.rate_mm_yr), alert.rate_sigma_mm_yr),
-    }
+    return around % {"n": whole(told.n_fast_places), "rate": figure_words(told.whole)}
 
 
 def _is_region(alert: AlertFigures) -> bool:
     return alert.extent == Extent.REGION
-
-
-def _way(alert: AlertFigures) -> Way:
-    sign = row_of(alert.kind).sign
-    return SIGN_WAYS[sign] if sign else way(alert.component, promised(alert.rate_mm_yr))
 
 
 def _in_ten(name: str, share: float) -> str:
@@ -360,20 +329,22 @@ def _in_ten(name: str, share: float) -> str:
     return _("%(cause)s (%(n)s in 10)") % {"cause": _cause(name), "n": whole(10 * share)}
 
 
+def _misfits(alert: AlertFigures, likely: Sequence[tuple[float, str]]) -> bool:
+    """Return whether the network is sure of a cause that the measured direction does not allow."""
+    return not row_of(alert.kind).network_class and likely[0][0] >= SURE_SHARE
+
+
 def _cause(name: str) -> Any:
     return KINDS[KIND_OF_CLASS[name]].class_words
 
 
-def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
-    """Return (share, network's class) of each cause with a share (0-1) of at least MIN_SHARE, the likeliest first."""
+def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
+    """Return (share, network's class) of each cause with a share of at least MIN_SHARE, the likeliest first.
+
+    A cause that moves the ground the other way than the alert's kind is none of them.
+    """
+    sign = row_of(alert.kind).sign
     shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
-    return [(share, name) for share, name in shares if share >= MIN_SHARE]
-
-
-def _fastest(alert: AlertFigures, own: Way, when: str) -> str:
-    """Return 'The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.'."""
-    peak = promised(alert.peak_rate_mm_yr)
-    if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
-        return str(own.fastest_up_to % {"rate": mm_a_year(round_figure(peak)), "when": when})
-    low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))
-    return str(own.fastest % {"rate": likely_words(abs(peak), low, high, "mm a year"), "when": when})
+    other_way = {Sign.SINKING: Sign.RISING, Sign.RISING: Sign.SINKING}.get(sign) if sign else None
+    known = [(share, name) for share, name in shares if share >= MIN_SHARE]
+    return [one for one in known if other_way is None or KINDS[KIND_OF_CLASS[one[1]]].sign is not other_way]

@@ -99,8 +99,8 @@ class Finding(NamedTuple):
 class Headline(NamedTuple):
     """Figure that an alert's page and cards show large, such as ↓ 40 ± 13 mm a year, sinking, since March 2023.
 
-    margin: empty if the uncertainty is unknown; most: "up to" before the rate of the fastest place, else empty;
-    beside: where that is and how fast most of the area moves; after a change, a sentence on the fastest part; or empty.
+    margin: empty if the uncertainty is unknown; part: "on average" or "in the fastest part"; beside: the figure of the
+    other part, with its label and its period if that is another one, or empty.
     """
 
     number: str
@@ -109,7 +109,7 @@ class Headline(NamedTuple):
     arrow: str
     says: str
     when: str
-    most: str = ""
+    part: str = ""
     beside: str = ""
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.utils import translation
 
-from monitor.wording.buildings import building_sentences, town_sentences
+from monitor.wording.exposure import building_sentences, town_sentences
 
 SINCE = date(2020, 1, 3)
 

@@ -26,8 +26,10 @@ from ml.simulation.files import nation as nation_files
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
+from monitor.subscribers.organisations.contacts import demo_organisation_make
 from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS, VILLAGE_RADIUS_M, demo_subscription_make
 from monitor.web.guards import mails_are_shown
+from monitor.wording.regions import circle
 
 
 class Command(BaseCommand):
@@ -90,6 +92,8 @@ class Command(BaseCommand):
             ((longitude, latitude),) = nation_files.geographic(nation.region.terrain.frame, [passes.SINKING.at])
             place = round(longitude, 4), round(latitude, 4)
             demo_subscription_make(email=VILLAGE_ADDRESS, place=place, radius_m=VILLAGE_RADIUS_M)
+            municipality = f"Municipality of {passes.SINKING.name}"
+            demo_organisation_make(name=municipality, region=circle(*place, VILLAGE_RADIUS_M))
         with self._timed("interferograms written and loaded"):
             for path in passes.write_passes(nation, folder / "passes"):
                 arrival_load(path=path)

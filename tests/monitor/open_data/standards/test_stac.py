@@ -322,6 +322,10 @@ def test_a_search_returns_the_fields_asked_for(client, product):
     (one,) = asked(client, fields={"include": ["properties.created"], "exclude": ["geometry"]})["features"]
     assert set(one) == usual - {"geometry"}
     assert set(one["properties"]) == {"created", "datetime", "start_datetime", "end_datetime"}
+    (one,) = asked(client, fields={"include": ["properties.created"], "exclude": ["properties", "assets"]})["features"]
+    assert set(one["properties"]) == {"created", "datetime", "start_datetime", "end_datetime"}
+    assert "assets" not in one
+    assert "geometry" in asked(client, fields={"include": ["geometry"], "exclude": ["geometry"]})["features"][0]
     (one,) = answer(client, "/stac/search?fields=-assets,-properties.title")["features"]
     assert "assets" not in one
     assert "title" not in one["properties"]

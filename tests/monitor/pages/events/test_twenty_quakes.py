@@ -17,9 +17,9 @@ from core.rasters import write_cog
 from ingest import tasks as ingest_tasks
 from ingest.models import Scene
 from ml import tasks as ml_tasks
+from ml.deformation.quakes import quake_reach
 from ml.models import GroundEvent, Prediction, Run
 from ml.runs import events
-from ml.runs.displacement import quake_reach
 from monitor import tasks
 from monitor.schedule import BEAT_SCHEDULE
 from tests.ingest.sources import replay

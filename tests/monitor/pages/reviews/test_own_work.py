@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from uuid import uuid4
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone, translation
 
-from detection.models import Alert, CaseFile, FieldVisit, ReviewBatch
+from detection.models import Alert, AuditEntry, CaseFile, CaseNote, FieldVisit, ReviewBatch
 from detection.reviews.claims import claim_take
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
@@ -136,3 +137,33 @@ def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator,
     assert CaseFile.objects.get().note.text == "Cracks."
     assert "Visit on site: Traces of motion were seen" in words(done)
     assert operator.post(f"{page}visit/", report | {"result": "seen"}).status_code == 409
+
+
+def test_a_report_or_note_that_a_device_sends_again_is_kept_once(operator, anna, make_alert):
+    alert = make_alert(longitude=1.0, state="first")
+    page, key = f"/review/{alert.code}/", {"key": str(uuid4())}
+    plan = {"verdict": "field-visit", "reason_code": "visit", "expected_state": "first", "visit_day": today()}
+    operator.post(page, plan)
+    report = key | {
+        "visit": FieldVisit.objects.get().pk,
+        "expected_state": "first",
+        "note": "Cracks.",
+        "result": "seen",
+    }
+    note = {"key": str(uuid4()), "note": "The door sticks."}
+    for _again in range(2):
+        assert operator.post(f"{page}visit/", report).status_code == 302
+        assert operator.post(f"{page}notes/", note).status_code == 302
+    assert sorted(CaseNote.objects.values_list("text", flat=True)) == ["Cracks.", "The door sticks."]
+    assert AuditEntry.objects.filter(action="visit.reported").count() == 1
+    assert operator.post(f"{page}visit/", report | {"key": str(uuid4())}).status_code == 409
+    assert operator.post(f"{page}notes/", note | {"key": "1"}).status_code == 400
+    assert operator.post(f"{page}visit/", report | {"key": "1"}).status_code == 400
+
+
+def test_the_page_of_a_visit_needs_no_script_to_be_read(operator, make_alert):
+    alert = make_alert(longitude=1.0, state="first")
+    page = operator.get(f"/review/{alert.code}/visit/")
+    assert "Private note" in words(page)
+    assert 'class="plan"' in page.content.decode()
+    assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")

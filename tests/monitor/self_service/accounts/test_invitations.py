@@ -1,4 +1,4 @@
-"""Accounts are made by invitation, listed and ended by superusers; a forgotten password is replaced by mail."""
+"""Accounts are made by invitation, also by administrators, and ended by superusers; passwords are replaced by mail."""
 
 import logging
 import re
@@ -74,6 +74,23 @@ def test_an_administrator_may_use_djangos_admin(superuser):
     ada = Client()
     join(ada, invite(superuser, role=ADMINISTRATORS))
     assert ada.get("/admin/").status_code == 200
+    assert not User.objects.get(username="nina").is_superuser
+
+
+def test_an_administrator_invites_and_withdraws_but_changes_no_account(superuser, root):
+    account("ada", ADMINISTRATORS, is_staff=True)
+    ada = Client()
+    sign_in(ada, "ada")
+    nina = Client()
+    join(nina, invite(ada))
+    assert is_signed_in(nina)
+    ada.post("/accounts/", {"email": "paul@example.org", "role": ADMINISTRATORS})
+    waiting = Invitation.objects.get(email="paul@example.org")
+    assert ada.post(f"/accounts/invitations/{waiting.pk}/").status_code == 302
+    waiting.refresh_from_db()
+    assert waiting.withdrawn_at
+    assert "Deactivate" not in ada.get("/accounts/").content.decode()
+    assert ada.post(f"/accounts/{root.pk}/", {"deed": "deactivate"}).status_code == 403
     assert not User.objects.get(username="nina").is_superuser
 
 

@@ -30,8 +30,8 @@ def test_a_page_says_which_language_it_speaks(path):
 
 def test_a_page_names_itself_in_the_other_languages():
     text = page("/alerts/?kind=rising&language=fr")
-    assert re.findall(r'hreflang="(\w+)" href="([^"]+)"', text) == [
-        (code, f"/alerts/?kind=rising&amp;language={code}") for code in ("en", "de", "fr", "es")
+    assert re.findall(r'hreflang="(\w+)"\s+href="([^"]+)"', text) == [
+        (code, f"http://testserver/alerts/?kind=rising&amp;language={code}") for code in ("en", "de", "fr", "es")
     ]
 
 

@@ -28,7 +28,7 @@ STYLES = Path(settings.BASE_DIR) / "static/css"
 def figures(kind: str, **values) -> SimpleNamespace:
     """Return an alert or a detection with figures of every family."""
     made = {"kind": kind, "extent": "local", "reference": "", "component": "los", "class_shares": {}, "reasons": []}
-    made |= {"n_fast_places": 0}
+    made |= {"n_fast_places": 0, "peak_speed_m_day": 3.5}
     made |= {"first_motion": PERIOD[0], "last_motion": PERIOD[1], "places": []}
     made |= {"rate_mm_yr": -14.0, "rate_sigma_mm_yr": 1.0, "peak_rate_mm_yr": -15.0}
     made |= {"peak_low_mm_yr": None, "peak_high_mm_yr": None, "usual_speed_m_day": 0.4}
@@ -51,7 +51,7 @@ def motion(trend: Trend, before: float | None, now: float, sigma_days: float = 1
 def source(kind: str, **values) -> SimpleNamespace:
     """Return what a run read: a product for velocities, a pair of images for all else."""
     if KINDS[Kind(kind)].family is Family.VELOCITY:
-        named = {"component": "los", "direction": "ascending", "posting_m": None, "n_dates": 200}
+        named = {"component": "los", "direction": "ascending", "posting_m": None, "n_dates": 200, "dates": PERIOD}
         return SimpleNamespace(**(named | values))
     return SimpleNamespace(reference=SimpleNamespace(posting_m=30.0), temporal_baseline_days=12)
 
@@ -128,21 +128,23 @@ CITY = {"peak_low_mm_yr": -65.0, "peak_high_mm_yr": -84.0}
 def test_the_headline_of_a_sinking_city_is_its_fastest_place():
     city, own = velocity("subsidence", "up", -9.0, -75.2, n_fast_places=4, **CITY), voice("subsidence")
     headline = own.headline(city)
-    assert (headline.most, headline.number, headline.margin) == ("up to", "75", "12")
-    assert headline.beside == "in 4 places; 9 around them"
-    assert own.label(city) == "sinking up to 75 mm/year in 4 places; 9 around them"
-    assert own.brief(city) == "The fastest part sank by up to 75 mm a year (9 around it) between 2020 and 2024."
-    assert own.sentence(city).startswith("The fastest part sank by about 75 mm a year (probably 65 to 84) between")
-    assert "It is one of 4 such places; the rest of this area moved by about 9 mm a year" in own.sentence(city)
+    assert (headline.number, headline.margin, headline.part) == ("75", "12", "in the fastest part")
+    assert headline.beside == "9.0 ± 2.0 on average"
+    assert own.label(city) == "sinking 75 mm/year in the fastest part"
+    assert own.brief(city) == "The fastest part sank by about 75 mm a year between 2020 and 2024."
+    said = own.sentence(city)
+    assert said.startswith("The fastest part sank by about 75 mm a year (probably 65 to 84) between")
+    average = "on average over this area, it was 9 mm a year (probably 7 to 11) in the same time."
+    assert f"It is one of 4 such places; {average}" in said
     one = velocity("subsidence", "up", -9.0, -75.2, n_fast_places=1, **CITY)
-    assert own.label(one) == "sinking up to 75 mm/year in one place; 9 around it"
+    assert own.sentence(one).endswith(f"O{average[1:]}")
 
 
 def test_after_a_change_the_headline_is_the_present_rate_with_the_fastest_part_beside_it():
     changed = {"n_fast_places": 4, "motion": motion(Trend.FASTER, -4.0, -12.0), **CITY}
     headline = voice("subsidence").headline(velocity("subsidence", "up", -9.0, -75.2, **changed))
-    assert (headline.most, headline.number) == ("", "12")
-    assert headline.beside == "The fastest part sank by up to 75 mm a year between 2020 and 2024."
+    assert (headline.number, headline.part) == ("12", "on average")
+    assert headline.beside == "75 ± 12 in the fastest part between 2020 and 2024"
     at_rest = changed | {"motion": motion(Trend.AT_REST, -9.0, 0.1)}
     assert voice("subsidence").headline(velocity("subsidence", "up", -9.0, -75.2, **at_rest)).beside == ""
 

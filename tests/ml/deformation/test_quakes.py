@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.runs.displacement import MIN_OFFSETS_M, quake_reach
+from ml.deformation.quakes import MIN_OFFSETS_M, quake_reach
 
 
 @pytest.mark.parametrize(

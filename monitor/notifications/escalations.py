@@ -1,0 +1,135 @@
+"""Escalation of alerts that nobody takes up: who is asked next is decided anew from the rows in every round.
+
+Each step and its messages are one transaction. A contact's time begins when a message has reached it. If none can,
+because its channels are paused, failing or gone, the next contact is asked at once; after the last one, the operators.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from core.errors import promised
+from detection.rules.lifecycle import LIVING
+from monitor.models.escalations import Contact, Escalation, EscalationStep
+from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
+from monitor.models.subscriptions import AccountLanguage, Organisation, Subscription
+from monitor.notifications.outbox import message_about
+from monitor.subscribers.accounts.selectors import reviewers
+from monitor.subscribers.organisations.escalations import alerts_followed, escalations_open, organisation_audit
+from monitor.subscribers.organisations.services import alone
+from monitor.subscribers.subscriptions import selectors as subscriptions
+from monitor.subscribers.subscriptions.endpoints import message_to
+from monitor.subscribers.subscriptions.often import is_held
+from monitor.subscribers.subscriptions.rules import SEVERITIES
+
+logger = logging.getLogger(__name__)
+
+MAX_ASKED = 50  # alerts that one organisation is asked about in a day, the most important first
+MAX_TRIES = 3  # A message that was refused so often has not reached its contact; the outbox tries on.
+SYSTEM = "automatic"
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+
+
+def escalations_follow() -> None:
+    """Ask about new and graver alerts, close what is over, and ask the next contacts; a fault delays no other row."""
+    now = timezone.now()
+    over = ~Q(alert__state__in=LIVING) | Q(taken_at=None, organisation__asks_from="")
+    Escalation.objects.filter(over, closed_at=None).update(closed_at=now)
+    for organisation in Organisation.objects.exclude(asks_from=""):
+        try:
+            _ask_about_new(organisation, now)
+        except Exception:
+            logger.exception("%s cannot be asked", organisation)
+    waiting = escalations_open().filter(taken_at=None).exclude(steps__to_operators=True)
+    for pk in waiting.values_list("pk", flat=True):
+        try:
+            while _ask_next(pk, now):
+                pass
+        except Exception:
+            logger.exception("escalation %s stands still", pk)
+
+
+def _ask_about_new(organisation: Organisation, now: datetime) -> None:
+    """Open an escalation for each alert that has none, or one of a lower severity, which then ends."""
+    with alone(organisation) as mine:
+        wanted = SEVERITIES[SEVERITIES.index(mine.asks_from) :]
+        known = dict(mine.escalations.filter(closed_at=None).values_list("alert", "severity"))
+        room = MAX_ASKED - mine.escalations.filter(created_at__gt=now - timedelta(days=1)).count()
+        for alert in alerts_followed(organisation=mine).filter(severity__in=wanted):
+            asked = known.get(alert.pk)
+            if room <= 0 or (asked and SEVERITIES.index(asked) >= SEVERITIES.index(alert.severity)):
+                continue
+            mine.escalations.filter(alert=alert, closed_at=None).update(closed_at=now)
+            Escalation.objects.create(alert=alert, organisation=mine, severity=alert.severity)
+            organisation_audit(organisation=mine, action="alert unclaimed", subject=alert.code, actor=SYSTEM)
+            room -= 1
+
+
+def _ask_next(pk: int, now: datetime) -> bool:
+    """Ask the next contact of an escalation, or the operators, if it is time; return whether a contact was asked."""
+    with transaction.atomic():
+        row = (
+            Escalation.objects.select_for_update(skip_locked=True).filter(pk=pk, taken_at=None, closed_at=None).first()
+        )
+        if row is None:
+            return False
+        last = row.steps.last()
+        if last and (last.to_operators or not _is_over(last, row, now)):
+            return False
+        asked = row.steps.exclude(contact=None).values("contact")
+        contact = row.organisation.contacts.exclude(pk__in=asked).first()
+        step = EscalationStep.objects.create(
+            escalation=row, contact=contact, to_operators=contact is None, hours=contact.hours if contact else 0
+        )
+        messages = _messages_to_contact(step, contact) if contact else _messages_to_operators(step)
+        # Somebody who was asked under another entry of the list has this key already.
+        OutgoingMessage.objects.bulk_create(messages, ignore_conflicts=True)
+        whom = f"contact {contact.pk}" if contact else "operators"
+        audit = {"subject": row.alert.code, "after": whom, "actor": SYSTEM}
+        organisation_audit(organisation=row.organisation, action="contact asked", **audit)
+    return contact is not None
+
+
+def _is_over(step: EscalationStep, row: Escalation, now: datetime) -> bool:
+    """Return whether a contact's time is over, it has given the alert back, or no message can reach it now."""
+    if row.returned_at and row.returned_at > step.created_at:
+        return True
+    sent = [message.sent_at for message in step.messages.filter(state=State.SENT) if message.sent_at]
+    if sent:
+        return min(sent) + timedelta(hours=step.hours) <= now
+    waiting = step.messages.filter(state__in=[State.QUEUED, State.SENDING], attempts__lt=MAX_TRIES)
+    paused = ChannelPause.objects.values("channel")
+    return not waiting.exclude(channel__in=paused).exclude(is_held(now=now)).exists()
+
+
+def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[OutgoingMessage]:
+    """Return the unsaved messages that ask a contact, by all channels that may reach it."""
+    working = Endpoint.objects.filter(ended_at=None, failing_since=None).exclude(verified_at=None)
+    if contact.endpoint_id:
+        rooms = working.filter(pk=contact.endpoint_id)
+        return [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in rooms]
+    member = promised(contact.member)
+    email = member.email
+    mine = subscriptions.subscriptions_of(email=email)
+    messages = [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in working.filter(email=email)]
+    if not mine.filter(pause_reason=Subscription.PauseReason.BOUNCED).exists():
+        newest = mine.last()
+        language = newest.language if newest else member.language
+        messages.append(message_about(Kind.ASK, step.escalation_id, email, step=step, language=language))
+    return messages
+
+
+def _messages_to_operators(step: EscalationStep) -> list[OutgoingMessage]:
+    """Return the unsaved mails that ask the operators of the service; if no account has an address, administrators."""
+    accounts = [one for one in reviewers().filter(is_active=True) if one.email]
+    reads = dict(AccountLanguage.objects.filter(account__in=accounts).values_list("account", "language"))
+    languages = {one.email.lower(): reads.get(one.pk, settings.LANGUAGE_CODE) for one in accounts}
+    languages = languages or dict.fromkeys(settings.ADMIN_EMAILS, settings.LANGUAGE_CODE)
+    about = f"{step.escalation_id}:operators"
+    return [
+        message_about(Kind.ASK, about, email, step=step, language=language) for email, language in languages.items()
+    ]

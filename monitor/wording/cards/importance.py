@@ -1,0 +1,47 @@
+"""Why an alert stands where it does in every list: the terms of its importance, in one line."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from detection.kinds import Family, family
+from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
+from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
+
+BEHIND = {  # what stands behind everything that moves
+    AT_REST: gettext_lazy("Behind all that moves: it is at rest or finished."),
+    NO_MOTION: gettext_lazy("Behind all that moves: none of its rates is larger than its uncertainty."),
+}
+EXPOSED = {
+    1.0: gettext_lazy("something of value stands on it"),
+    2.0: gettext_lazy("much of value stands on it"),
+}
+KINDS = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
+
+
+def why_words(kind: str, area_m2: float, terms: Terms) -> str:
+    """Return why an alert stands where it does: 'Stands here for: surely 46 mm a year, faster of late.'."""
+    if terms.standing in BEHIND:
+        return str(BEHIND[terms.standing])
+    parts: list[Any] = [_size(kind, area_m2, terms)]
+    if terms.trend:
+        parts.append(_("faster of late") if terms.trend > 0 else _("slower than before"))
+    parts += [words[step] for words, step in ((EXPOSED, terms.exposure), (KINDS, terms.kind)) if step in words]
+    if terms.judgement:
+        parts.append(_("raised by a specialist") if terms.judgement > 0 else _("lowered by a specialist"))
+    if terms.passes:
+        parts.append(_("seen in new passes alone"))
+    # Translators: %(reasons)s is a list: "surely 46 mm a year, faster of late and much of value stands on it"
+    return _("Stands here for: %(reasons)s.") % {"reasons": listed(parts)}
+
+
+def _size(kind: str, area_m2: float, terms: Terms) -> str:
+    if family(kind) is Family.SURFACE:
+        # Translators: %(area)s is "12 hectares"
+        return _("%(area)s of changed surface") % {"area": area_label(area_m2)}
+    rate = mm_a_year(round_figure(terms.surely_mm_yr))
+    if terms.motion >= MAX_STEPS:
+        return _("surely more than %(rate)s") % {"rate": rate}
+    # Translators, here and above: %(rate)s is "46 mm a year"
+    return _("surely %(rate)s") % {"rate": rate} if terms.motion else _("less than %(rate)s are sure") % {"rate": rate}

@@ -1,0 +1,66 @@
+"""What a text says of an alert, held against its figures: the same check for every surface and language."""
+
+import html
+import re
+from collections.abc import Iterator
+
+from django.utils.translation import gettext, override
+
+from detection.models import Alert
+from detection.rules.motion import Figure, stated
+from monitor.wording.cards.cards import AlertCard
+from monitor.wording.components import WAYS, Way
+from monitor.wording.families.velocity import PARTS
+from monitor.wording.figures import figure, round_figure
+
+TEMPLATES = ("rate", "moved", "has_moved", "since_then", "now", "fastest", "moved_short", "has_moved_short")
+NUMBER = r"(?P<number>\d[\d.,\u202f\u00a0 ]*)"
+WITH_MARGIN = re.compile(r"\d[\d.,]* ± \d[\d.,]*")
+LABEL_WITHIN = 60  # letters between a figure and what says which one it is
+
+
+def plain(page: str) -> str:
+    """Return the words of a page, without tags and addresses, in one line."""
+    body = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>", " ", page)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+def faults_of(alert: Alert, card: AlertCard, text: str, language: str) -> Iterator[str]:
+    """Yield what a text in a language wrongly says of an alert's figures."""
+    told = stated(alert)
+    with override(language):
+        if told is not None:
+            unsure = [one for one in told.figures if not one.is_motion]
+            sure = {words for one in told.figures if one.is_motion for words in _numbers(one)}
+            doubtful = {words for one in unsure for words in _numbers(one)} - sure
+            for template in _motion_templates():
+                for found in template.finditer(text):
+                    if found["number"].strip().rstrip(".,") in doubtful:
+                        yield f"no sure motion told as motion: {found[0]}"
+            for way in {way for pair in WAYS.values() for way in pair} if not told.headline.is_motion else ():
+                if f"{way.arrow} {figure(told.headline.value)}" in text:
+                    yield f"an arrow before {figure(told.headline.value)}"
+        parts = [str(part) for part in PARTS.values()]
+        for found in WITH_MARGIN.finditer(text):
+            after = text[found.end() : found.end() + LABEL_WITHIN]
+            if card.headline and not any(part in after for part in parts):
+                yield f"a figure without its part: {found[0]}{after}"
+        against = gettext("Evidence against: %(causes)s.").partition("%")[0]
+        named = {str(words).split(" (")[0] for words, _share in card.voice.cause_shares(alert)}
+        for said in re.findall(rf"{re.escape(against)}([^.]*)\.", text):
+            if contrary := named & set(said.split(", ")):
+                yield f"likely, and evidence against it: {contrary}"
+
+
+def _numbers(one: Figure) -> set[str]:
+    return {figure(one.value), round_figure(one.value)} - {"0", "0.0", "0,0"}
+
+
+def _motion_templates() -> Iterator[re.Pattern[str]]:
+    """Yield what the language says of motion, with its number."""
+    ways: set[Way] = {way for pair in WAYS.values() for way in pair}
+    for words in {str(getattr(way, name)) for way in ways for name in TEMPLATES}:
+        before, rate, after = words.partition("%(rate)s")
+        if rate:
+            before, after = re.split(r"%\(\w+\)s", before)[-1], re.split(r"%\(\w+\)s", after)[0]
+            yield re.compile(f"{re.escape(before)}{NUMBER}.{{0,{LABEL_WITHIN}}}?{re.escape(after)}")

@@ -1,0 +1,147 @@
+"""One figure, one meaning: no page, list, mail, warning or answer tells a rate below its uncertainty as motion.
+
+All samples of alerts are walked over all surfaces in four languages; real fields in `tests/detection/test_real_order`.
+"""
+
+import json
+import re
+from copy import copy
+
+import pytest
+from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.utils.translation import override
+
+from detection.alerts.importance import importance_refresh
+from detection.models import Alert, AlertCause, AlertTransition
+from detection.rules.importance import MIN_MOVING
+from detection.rules.motion import stated
+from detection.rules.passes import Passes, as_json
+from ingest.models import Product
+from lab.samples.sentences import samples
+from monitor.notifications.mail import letters
+from monitor.open_data.cap.services import message_issue
+from monitor.pages.bulletins.drafts import _provisional
+from monitor.wording.cards.cards import alert_cards, alert_title
+from tests.makers.told import faults_of, plain
+from tests.waiting import reread
+
+pytestmark = pytest.mark.django_db
+LANGUAGES = [code for code, _name in settings.LANGUAGES]
+NEAR = {"fact": "no mine", "value": 7_700.0, "factors": {"mining_subsidence": 0.6}, "detail": ""}
+STEP_DEG = 0.05
+
+
+@pytest.fixture
+def walked(db) -> list[Alert]:
+    """Store every sample as an alert of its own place, and further states of some."""
+    product = None
+    stored = []
+    further = [(f"{about}, {state}", one) for state in ("finished", "confirmed") for about, one in samples()[:2]]
+    states = {"finished": "finished", "confirmed": "confirmed"}
+    for number, (about, sample) in enumerate([*samples(), *further, *_passes()]):
+        alert = copy(sample)
+        x, y = -12 + STEP_DEG * number, 47.0
+        square = Polygon.from_bbox((x, y, x + STEP_DEG / 2, y + STEP_DEG / 2))
+        alert.area, alert.area_m2, alert.severity = MultiPolygon(square, srid=4326), 3.4e6, "moderate"
+        alert.state = next((state for name, state in states.items() if about.endswith(name)), "first")
+        motion = getattr(alert, "motion", None)
+        alert.save()
+        if motion is not None:
+            product = product or Product.objects.create(
+                name="made",
+                component="up",
+                dates=[alert.first_motion, alert.last_motion],
+                n_points=10,
+                simulated=False,
+                footprint=MultiPolygon(square, srid=4326),
+            )
+            dates = [day.isoformat() for day in product.dates]
+            motion.fit = {"dates": dates, "displacement_mm": [0.0, -40.0], "fit_mm": [0.0, -40.0], "changes": []}
+            motion.alert, motion.product, motion.n_dates, motion.season_mm = alert, product, 100, 0.0
+            motion.save()
+        if alert.class_shares:
+            AlertCause.objects.create(
+                alert=alert, network_shares={}, other_share=0.0, terms=[NEAR], elongation=1.0, across_m=600.0
+            )
+        AlertTransition.objects.create(alert=alert, to_state=alert.state, reason="seen in a made field")
+        importance_refresh(alert=alert)
+        stored.append(reread(alert))
+    return stored
+
+
+def _passes() -> list[tuple[str, Alert]]:
+    """Return alerts that rest on new passes alone, or that new passes show at rest, or not surely moving."""
+    rows = []
+    for about, now, sigma, alone in (
+        ("alone", -62.0, 3.0, True),
+        ("rest", 0.3, 0.5, False),
+        ("doubt", 2.0, 3.0, False),
+    ):
+        alert = copy(samples()[0][1])
+        seen = Passes(1, alert.first_motion, alert.last_motion, -8.2, now, sigma, alone, now)
+        alert.passes = as_json(seen)
+        if alone:
+            alert.rate_mm_yr, alert.peak_rate_mm_yr, alert.rate_sigma_mm_yr = now, now, sigma
+        rows.append((f"new passes, {about}", alert))
+    return rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
+    walked, client, operator, make_subscription, language
+):
+    reader = make_subscription(language=language)
+
+    def page(path: str, who=client) -> str:
+        return who.get(path, headers={"accept-language": language}).content.decode()
+
+    shared = {
+        "list": _pieces(page("/alerts/"), r'data-alert-code="(\w+)"'),
+        "queue": _pieces(page("/review/", operator), r'data-case="(\w+)"'),
+        "feed": _pieces(page("/alerts.atom"), r"/alerts/(\w+)/", "<entry>"),
+        "answers": {one["code"]: json.dumps(one) for one in json.loads(page("/api/v1/alerts?limit=200"))["items"]},
+        "map": {
+            one["properties"]["code"]: json.dumps(one["properties"])
+            for one in json.loads(page("/alerts.geojson"))["features"]
+        },
+        "bulletin": {row["code"]: row["words"][language] for row in _provisional(simulated=False)},
+    }
+    assert {name for name, texts in shared.items() if not texts} == set()
+    faults = []
+    with override(language):
+        for alert, card in zip(walked, alert_cards(walked), strict=True):
+            url, step = alert.get_absolute_url(), alert.transitions.get()
+            draft = letters.alert_draft(card=card, transition=step, unseen="")
+            mail = letters.to_reader(draft, key="k", subscriptions=[reader])
+            warning = message_issue(transition=step).xml.split(f"<language>{language}</language>")[1]
+            own = {
+                "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
+                "page": page(url),
+                "report": page(f"{url}report/"),
+                "mail": mail.body,
+                "mail as HTML": mail.alternatives[0][0],
+                "warning": warning.split("</info>")[0],
+            }
+            texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
+            for name, text in texts.items():
+                faults += [f"{name} of {alert}: {one}" for one in faults_of(alert, card, plain(text), language)]
+    assert not faults, "\n".join(faults)
+
+
+def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:
+    """Return the part of a page or feed about each alert, by its code."""
+    parts = [part.split("</article>")[0].split("</entry>")[0] for part in page.split(begins)[1:]]
+    return {found[1]: f"{begins}{part}" for part in parts if (found := re.search(code, part))}
+
+
+def test_rest_and_importance_follow_the_figure_that_is_shown(walked):
+    for alert, card in zip(walked, alert_cards(walked), strict=True):
+        told = stated(alert)
+        if told is None or card.headline is None:
+            continue
+        assert bool(card.headline.arrow) == (told.headline.is_motion and not told.at_rest), card.figure
+        if told.at_rest or not told.headline.is_motion or alert.state == "finished":
+            assert card.severity == "minor", card.figure
+            assert alert.importance < MIN_MOVING
+        assert card.figures[0] == told.headline

@@ -1,0 +1,44 @@
+"""Real velocity fields, from file to page: their alerts stand in the written order, and words agree with figures."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from django.core.management import call_command
+from django.utils.translation import override
+
+from detection.alerts.importance import terms_of
+from detection.models import Alert
+from detection.selectors import steepest_tilts
+from monitor.wording.cards.cards import alert_cards
+from tests.makers.told import faults_of, plain
+from tests.makers.watching import run_all, search_all
+
+pytestmark = [pytest.mark.realdata, pytest.mark.django_db]
+FIELDS = {
+    "maoxian_slope/Maoxian_SBAS.csv": {},
+    "campi_flegrei_licsbas": {},
+}
+LANGUAGES = ("en", "de", "fr", "es")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_alerts_of_a_real_field_stand_in_order_and_say_what_their_figures_say(real_data, client, field):
+    call_command("ingest", str(real_data / "velocity_real" / field), **FIELDS[field])
+    run_all("matched-filter", "deformation")
+    search_all()
+    alerts = {one.code: one for one in Alert.objects.select_related("motion", "exposure", "by_hand")}
+    assert alerts
+    tilts = steepest_tilts(alerts=[*alerts.values()])
+    features = json.loads(client.get("/alerts.geojson").content)["features"]
+    scores = [terms_of(alerts[one["properties"]["code"]], tilts.get(one["id"])).score for one in features]
+    assert all(before >= after for before, after in pairwise(scores))
+    faults = []
+    for language in LANGUAGES:
+        with override(language):
+            for alert, card in zip(alerts.values(), alert_cards(alerts.values()), strict=True):
+                inside = f"?lat={card.latitude}&lon={card.longitude}"
+                for path in (card.url, f"{card.url}report/", f"/here/{inside}", "/alerts/"):
+                    page = client.get(path, headers={"accept-language": language}).content.decode()
+                    faults += [f"{path}: {one}" for one in faults_of(alert, card, plain(page), language)]
+    assert not faults, "\n".join(faults)
