@@ -57,6 +57,7 @@ def _ask_about_new(organisation: Organisation, now: datetime) -> None:
     """Open an escalation for each alert that has none, or one of a lower severity, which then ends."""
     with alone(organisation) as mine:
         wanted = SEVERITIES[SEVERITIES.index(mine.asks_from) :]
+        mine.escalations.filter(taken_at=None, closed_at=None).exclude(severity__in=wanted).update(closed_at=now)
         known = dict(mine.escalations.filter(closed_at=None).values_list("alert", "severity"))
         room = MAX_ASKED - mine.escalations.filter(created_at__gt=now - timedelta(days=1)).count()
         for alert in alerts_followed(organisation=mine).filter(severity__in=wanted):
@@ -114,11 +115,12 @@ def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[Outgoin
         return [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in rooms]
     member = promised(contact.member)
     email = member.email
-    mine = subscriptions.subscriptions_of(email=email)
+    held = list(subscriptions.subscriptions_of(email=email).filter(ended_at=None).defer("region"))
+    if held and all(one.pause_reason == Subscription.PauseReason.OWNER for one in held):
+        return []
     messages = [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in working.filter(email=email)]
-    if not mine.filter(pause_reason=Subscription.PauseReason.BOUNCED).exists():
-        newest = mine.last()
-        language = newest.language if newest else member.language
+    if not held or any(one.paused_at is None for one in held):
+        language = held[-1].language if held else member.language
         messages.append(message_about(Kind.ASK, step.escalation_id, email, step=step, language=language))
     return messages
 
