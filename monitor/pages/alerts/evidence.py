@@ -160,7 +160,6 @@ class AlertBlocks:
     rates: dict[str, Any] | None
     matches: tuple[float, float] | None
     places: blocks.Places | None
-    first_outline: dict[str, Any] | None
     residents: blocks.Told | None
     series: list[SeriesRow]
 
@@ -179,6 +178,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
     around["town"] = town_words(area=alert.area, simulated=alert.simulated)
     around["taken"] = alerts_taken(alerts=[alert]).get(alert.pk, [])
+    around["first_outline"] = blocks.first_outline(alert)
     return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 
 
@@ -256,7 +256,6 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         rates=None if inside is None else rates_chart(*inside, stretch),
         matches=None if after is None else (promised(alert.coherence_before), after),
         places=blocks.places_block(detections),
-        first_outline=blocks.first_outline(alert),
         residents=blocks.reports_block(alert),
         series=[_series_row(**values) for values in series],
     )
