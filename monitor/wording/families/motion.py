@@ -106,7 +106,7 @@ class MotionVoice(PairVoice):
         speed = speed_words(promised(detection.speed_m_day), detection.speed_sigma_m_day)
         # Translators: %(speed)s is "3.1 ± 0.2 metres a day", %(way)s is "to the south-east"
         figure = _("%(speed)s %(way)s") % {"speed": speed, "way": toward(promised(detection.bearing_deg))}
-        return Finding(f"{figure}, {_('on average')}", _("along the ground"), [])
+        return Finding(", ".join((figure, _("on average"))), _("along the ground"), [])
 
 
 class SurgeVoice(MotionVoice):
