@@ -83,10 +83,9 @@ def sort_cases(*, cases: QuerySet[Any], now: datetime) -> list[int]:
     return list(cases.order_by("visit_planned", urgency.desc(), "-id").values_list("pk", flat=True))
 
 
-def cases_waited(*, alerts: Sequence[Alert], now: datetime) -> dict[int, float]:
-    """Return for how long each case has waited, s: by primary key, those only whose wait counts a step or more."""
-    rows = Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).values_list("pk", _waited_s(now))
-    return {pk: float(waited_s) for pk, waited_s in rows if waited_s >= 86_400 * DAYS_PER_STEP}
+def with_wait(*, cases: QuerySet[Any], now: datetime) -> QuerySet[Any]:
+    """Return cases with `waited_s`: for how long each has waited, s."""
+    return cases.annotate(waited_s=_waited_s(now))
 
 
 def _waited_s(now: datetime) -> Extract:

@@ -15,8 +15,9 @@ from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment
-from detection.reviews.queue import Wanted, cases_waited, cases_wanted, rows_proposed, sort_cases
+from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
 from detection.rules.codes import encode
+from detection.rules.importance import DAYS_PER_STEP
 from detection.rules.lifecycle import State
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
@@ -36,6 +37,7 @@ CHOICES = {name: {value for value, _ in values} for name, values in (
     ("publication", PUBLICATION), ("visit", VISITS),
 )}  # fmt: skip
 REVIEWED_LATELY = 12
+STEP_S = 86_400 * DAYS_PER_STEP  # A shorter wait does not count in the order.
 PER_PAGE = 40  # rows of the list; keyboard shortcuts also reach the cases beyond them
 
 
@@ -115,7 +117,8 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
     at = numbers.index(chosen.pk) if chosen and chosen.pk in numbers else -1
     position = at + 1 if 0 <= at < len(rows) else 0
     page = Paginator(rows, PER_PAGE).get_page(math.ceil(position / PER_PAGE) or request.GET.get("page"))
-    alerts = detections.alerts_to_review(states=list(State)).in_bulk(page.object_list) if rows else {}
+    cases = with_wait(cases=detections.alerts_to_review(states=list(State)), now=now)
+    alerts = cases.in_bulk(page.object_list) if rows else {}
     waiting = [alerts[number] for number in page if number in alerts]
     proposed = rows_proposed()
     listed = _listed([*waiting, *lately], proposed, request, now)
@@ -153,11 +156,10 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
         one.alert_id: one.assignee
         for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
     }
-    waited = cases_waited(alerts=alerts, now=now)
     return [
         {
             "card": card,
-            "waited": duration_words(waited[alert.pk]) if alert.pk in waited else "",
+            "waited": duration_words(waited_s) if (waited_s := float(getattr(alert, "waited_s", 0))) >= STEP_S else "",
             "visit_due": getattr(alert, "visit_due", False),
             "visit_planned": getattr(alert, "visit_planned", False),
             "claim": claims.get(alert.pk),

@@ -192,7 +192,7 @@ def _as_answer(exposure: AlertExposure) -> dict[str, object]:
 
 def exposure_block(alert: Alert) -> dict[str, Any]:
     """Return buildings, roads, railways and people in an alert's area, for its page, and the layers counted."""
-    exposure = AlertExposure.objects.filter(alert=alert).first()
+    exposure = getattr(alert, "exposure", None)
     rows = exposure_rows(*(getattr(exposure, name, None) for name in EXPOSED))
     return {
         "exposure_rows": rows,
