@@ -111,9 +111,7 @@ def _list_state(request: HttpRequest) -> list[dict[str, Any]]:
     """Return figures that change with the content of a list of alerts, queried once for each request."""
     if LIST_STATE not in request.META:
         messages = CapMessage.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max("sent_at"))
-        changed = {"last": Max(Greatest("taken_at", "returned_at")), "trusted": Max("organisation__trusted_at")}
-        taken = Escalation.objects.aggregate(n=Count("taken_at"), **changed)
-        request.META[LIST_STATE] = [*cards_state(), messages, taken]
+        request.META[LIST_STATE] = [*cards_state(), messages]
     state: list[dict[str, Any]] = request.META[LIST_STATE]
     return state
 
@@ -132,9 +130,16 @@ def _state_name(request: HttpRequest, of: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{of} {_list_state(request)} {code_version()}").hex
 
 
+def _atom_etag(request: HttpRequest) -> str:
+    """Return the ETag of the feed, which also says who has taken up an alert."""
+    changed = {"last": Max(Greatest("taken_at", "returned_at")), "trusted": Max("organisation__trusted_at")}
+    taken = Escalation.objects.aggregate(n=Count("taken_at"), **changed)
+    return f'"{_state_name(request, f"{request.build_absolute_uri()} {taken}")}"'
+
+
 @require_safe
 @refusals_as_json
-@condition(etag_func=_etag, last_modified_func=_last_change)
+@condition(etag_func=_atom_etag)
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
     alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MAX_ENTRIES])

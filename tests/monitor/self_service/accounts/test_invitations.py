@@ -165,9 +165,9 @@ def test_a_known_address_is_not_invited(superuser):
     assert "There is an account with this address" in answer.content.decode()
 
 
-def test_only_superusers_see_and_change_accounts(root):
+def test_operators_neither_see_nor_change_accounts(root):
     ada = Client()
-    ada.force_login(account("ada", ADMINISTRATORS, is_staff=True))
+    ada.force_login(account("ada", OPERATORS))
     assert ada.get("/accounts/").status_code == 403
     assert ada.post("/accounts/", {"email": "nina@example.org", "role": ADMINISTRATORS}).status_code == 403
     assert ada.post(f"/accounts/{root.pk}/", {"deed": "deactivate"}).status_code == 403
