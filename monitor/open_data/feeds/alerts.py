@@ -139,7 +139,7 @@ def _atom_etag(request: HttpRequest) -> str:
 
 @require_safe
 @refusals_as_json
-@condition(etag_func=_atom_etag)
+@condition(etag_func=_atom_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
     alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MAX_ENTRIES])
