@@ -65,7 +65,7 @@ TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {
         Landslide,
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
     ),
-    records.ContextKind.BUILDINGS: (Building, ("position", "outline")),
+    records.ContextKind.BUILDINGS: (Building, ("outline", "position")),
     records.ContextKind.ROADS: (TransportLine, ("line_class", "tunnel", "line")),
     records.ContextKind.RAILWAYS: (TransportLine, ("line_class", "tunnel", "line")),
     records.ContextKind.RIVERS: (Water, ("water_class", "name", "shape")),
@@ -239,7 +239,10 @@ def _load_rows(
 
 
 def _cover(cursor: CursorWrapper, layer: ContextLayer) -> None:
-    """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features."""
+    """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features.
+
+    The last column of a table holds what is loaded for every feature.
+    """
     kind = records.ContextKind(layer.kind)
     model, (*_, column) = TABLES[kind]
     statement = sql.SQL("""

@@ -39,7 +39,7 @@ def test_the_headline_is_the_figure_of_the_short_sentence_and_of_the_label(alert
     assert headline.when
     assert all(rate == headline.number for rate in RATE.findall(own.brief(alert)))
     if family(alert.kind) is Family.VELOCITY and "at rest" not in own.label(alert):
-        assert re.search(rf"\b{re.escape(headline.number)} mm/year", own.label(alert))
+        assert re.search(rf"\b{re.escape(headline.number)}( ± [\d.]+)? mm/year", own.label(alert))
 
 
 @each(MOVING)
