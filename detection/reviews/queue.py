@@ -85,7 +85,8 @@ def sort_cases(*, cases: QuerySet[Any], now: datetime) -> list[int]:
 
 def with_wait(*, cases: QuerySet[Any], now: datetime) -> QuerySet[Any]:
     """Return cases with `waited_s`: for how long each has waited, s."""
-    return cases.annotate(waited_s=_waited_s(now))
+    waiting: QuerySet[Any] = cases.annotate(waited_s=_waited_s(now))
+    return waiting
 
 
 def _waited_s(now: datetime) -> Extract:
