@@ -32,8 +32,8 @@ DAMAGE_WORDS = {  # by class: Rankin 1988
 }
 CANNOT_SAY = gettext_lazy("A building stands here, but too few measurement points are on it to say how it moves.")
 METHOD = gettext_lazy(
-    "Points are located to about ten metres. Which of them are on the building is a probability, and the intervals "
-    "hold it."
+    "Points are located to about ten metres, so it is not certain which are on the building; the ranges allow for "
+    "that."
 )
 
 
@@ -146,7 +146,7 @@ def building_sentences(
     if low <= 0 <= high:
         # Translators: %(low)s and %(high)s are rates with their signs, such as "−1.2" and "0.8"
         first = _(
-            "The building here moves too little to be sure of: %(low)s to %(high)s mm a year, in 90 of 100 cases."
+            "Whether the building here moves is not clear: %(low)s to %(high)s mm a year, in 90 of 100 cases."
         )
         first %= {"low": _signed(low), "high": _signed(high)}
     else:
@@ -159,7 +159,7 @@ def building_sentences(
     if own_low <= 0 <= own_high:
         second = _("It moves as the ground around it does, as far as the points can tell.")
     else:
-        second = _("Against the ground around it, that is %(rate)s (%(way)s).")
+        second = _("Compared with the ground around it: %(rate)s (%(way)s).")
         second %= {"rate": mm_a_year(figure(own)), "way": direction(component, own)}
     if tilt_mm_m_yr is None:
         third = _("Too few points are on it to tell a tilt.")

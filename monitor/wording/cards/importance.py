@@ -10,8 +10,8 @@ from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
 from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
 
 BEHIND = {  # what stands behind everything that moves
-    AT_REST: gettext_lazy("Behind all that moves: it is at rest or finished."),
-    NO_MOTION: gettext_lazy("Behind all that moves: none of its rates is larger than its uncertainty."),
+    AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
+    NO_MOTION: gettext_lazy("Ranked low: none of its rates is larger than its uncertainty."),
 }
 EXPOSED = {
     1.0: gettext_lazy("something of value stands on it"),
@@ -33,7 +33,7 @@ def why_words(kind: str, area_m2: float, terms: Terms) -> str:
     if terms.passes:
         parts.append(_("seen in new passes alone"))
     # Translators: %(reasons)s is a list: "surely 46 mm a year, faster of late and much of value stands on it"
-    return _("Stands here for: %(reasons)s.") % {"reasons": listed(parts)}
+    return _("Why it is here: %(reasons)s.") % {"reasons": listed(parts)}
 
 
 def _size(kind: str, area_m2: float, terms: Terms) -> str:
@@ -42,6 +42,6 @@ def _size(kind: str, area_m2: float, terms: Terms) -> str:
         return _("%(area)s of changed surface") % {"area": area_label(area_m2)}
     rate = mm_a_year(round_figure(terms.surely_mm_yr))
     if terms.motion >= MAX_STEPS:
-        return _("surely more than %(rate)s") % {"rate": rate}
+        return _("counts as more than %(rate)s") % {"rate": rate}
     # Translators, here and above: %(rate)s is "46 mm a year"
-    return _("surely %(rate)s") % {"rate": rate} if terms.motion else _("less than %(rate)s are sure") % {"rate": rate}
+    return _("counts as %(rate)s") % {"rate": rate} if terms.motion else _("counts as less than %(rate)s") % {"rate": rate}
