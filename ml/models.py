@@ -238,7 +238,7 @@ class BuildingLedger(models.Model):
 
 
 class BuildingMotion(models.Model):
-    """Motion of one building in one product. Rates toward the satellite positive; *_low, *_high: 90 % interval."""
+    """Motion of one building in one product, signed as its component; *_low, *_high: 90 % interval."""
 
     ledger = models.ForeignKey(BuildingLedger, models.CASCADE, related_name="motions")
     building = models.ForeignKey(Building, models.CASCADE, related_name="motions")
@@ -249,7 +249,7 @@ class BuildingMotion(models.Model):
     deviation_mm_yr = models.FloatField(help_text="against the ground around")
     deviation_low = models.FloatField()
     deviation_high = models.FloatField()
-    tilt_mm_m_yr = models.FloatField(null=True, help_text="the steepest; null: points cannot say")
+    tilt_mm_m_yr = models.FloatField(null=True, help_text="the steepest, taken for vertical; null: points cannot say")
     tilt_low = models.FloatField(null=True)
     tilt_high = models.FloatField(null=True)
     damage = models.PositiveSmallIntegerField(help_text="class 1 to 4 since the first image (Rankin 1988)")

@@ -74,7 +74,7 @@ class Terms(NamedTuple):
 
     @property
     def surely_mm_yr(self) -> float:
-        """Return the rate that the steps of motion stand for, mm a year, within the scale of steps."""
+        """Return the rate that equals the steps of motion, mm a year, limited to the scale of steps."""
         return MODERATE_MM_YR * math.exp2(self.motion - MODERATE_STEPS)
 
 

@@ -18,7 +18,7 @@ from ml.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
 SHOWN_SIGMAS = 2.0  # A figure is stated with so many standard deviations, and is motion only beyond them.
-UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # Ground must move by about as much to be found at all.
+UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # About the slowest motion found; m/day: any counts.
 
 
 class Part(StrEnum):
@@ -40,7 +40,7 @@ class Figure:
         along: Component: los, up, east or north; ground for motion along the ground.
         against: What it is compared with: around (the ground around), gnss, local (the stillest ground of a product) or
             image (the rest of an image).
-        ends: 90 % interval where it was measured apart and may be uneven; signed, the end nearer to zero first.
+        ends: Measured 90 % interval, if any, perhaps asymmetric; signed, the end nearer to zero first.
     """
 
     value: float
@@ -65,7 +65,7 @@ class Figure:
 
     @property
     def likely(self) -> tuple[float, float] | None:
-        """Return the 90 % interval in the direction of the value, whose sign is left out; None if it is not known."""
+        """Return the 90 % interval of the magnitude, below 0 if the sign may differ; None if it is not known."""
         if self.ends is not None:
             return copysign(1.0, self.value) * self.ends[0], copysign(1.0, self.value) * self.ends[1]
         if self.margin is None:
@@ -125,7 +125,7 @@ class Stated:
 
     @property
     def headline(self) -> Figure:
-        """Return the figure that stands for the alert: the present one, or that of a far faster or only sure part."""
+        """Return the figure to show: the present one, or the fastest part if far faster or alone certain."""
         stands_out = self.n_fast_places or not self.whole.is_motion
         if self.change is None and self.fastest and self.fastest.is_motion and stands_out:
             return self.fastest

@@ -1,4 +1,4 @@
-"""`python -m lab.structures.buildings`: how right the ledger of buildings is on simulated towns that chose nothing.
+"""`python -m lab.structures.buildings`: accuracy of the ledger of buildings on simulated towns not used for tuning.
 
 Beside it stands what is usual: every point belongs to the nearest footprint, if that is within 10 m. A building's rate
 is the mean of its points, with the standard error that their stated sigmas give.
@@ -59,7 +59,7 @@ def _within(spread: Float64, true: Float64) -> Float64:
 
 
 def _nearest(town: Town) -> list[Float64]:
-    """Return the columns of the usual way, but for the last one."""
+    """Return the baseline's columns, without DEVIATION."""
     points = shapely.points(town.x_m, town.y_m)
     (point, house), n = (
         shapely.STRtree(town.polygons).query_nearest(points, GEOLOCATION_M, all_matches=False),
@@ -101,7 +101,7 @@ def figures_of(rows: list[Float64]) -> dict[str, Interval]:
 
 
 def _found(part: Float64, false: float) -> float:
-    """Return the share of moving buildings that are told from resting ones, a share `false` of which is called, too."""
+    """Return the share of moving buildings above the threshold that a share `false` of the resting ones exceeds."""
     scores, away = np.where(part[:, KNOWN] == 1, part[:, SCORE], 0.0), np.abs(part[:, DEVIATION])
     threshold = np.quantile(scores[away < RESTING_MM_YR], 1 - false)
     return float(np.mean(scores[away >= MOVING_MM_YR] > threshold))

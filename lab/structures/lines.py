@@ -18,7 +18,7 @@ SAME_M = 150.0  # A break so near a step, or where the ground behind it recovers
 
 
 def measure(number: int, purpose: Purpose) -> tuple[Float64, Float64]:
-    """Return, for a route with steps and one without: rows (steps, 2): placed, interval holds it; false ones (1, 1)."""
+    """Return, of a pair of routes: (steps, 2), step placed and interval right; (1, 1), number of false breaks."""
     placed, held, false = [], [], 0
     for steps in (True, False):
         route = draw_route(generator(purpose, BENCHMARK, 2 * number + steps), LENGTH_M, steps)

@@ -18,7 +18,7 @@ SHARED_MM, SHARED_M = (0.5, 1.5), (80.0, 600.0)
 GEOLOCATION_M = (8.0, 12.0)
 STRAYS = 0.02
 STEP_MM_M, STEP_WIDTH_M = 2.0, (8.0, 25.0)
-STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # The line is as before the step again so far behind it.
+STEP_APART_M, SETTLED_M = 2500.0, (150.0, 500.0)  # A step has faded out so far behind it.
 GAPS_PER_KM, GAP_M = 0.15, (60.0, 400.0)  # forest and cuttings, without any point
 
 
@@ -34,7 +34,7 @@ class Route(NamedTuple):
 
 
 def draw_route(rng: np.random.Generator, length_m: float, steps: bool) -> Route:
-    """Draw a route, with or without steps of STEP_MM_M. Steps lie where points are, half a spacing from any gap."""
+    """Draw a route, with or without steps of STEP_MM_M, each between points less than three spacings apart."""
     corners = np.arange(0, length_m + 100, 100.0)
     course = np.cumsum(rng.normal(0, 0.08, corners.size))
     line = shapely.LineString(np.column_stack([np.cumsum(100 * np.cos(course)), np.cumsum(100 * np.sin(course))]))

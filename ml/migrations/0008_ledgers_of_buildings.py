@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('deviation_mm_yr', models.FloatField(help_text='against the ground around')),
                 ('deviation_low', models.FloatField()),
                 ('deviation_high', models.FloatField()),
-                ('tilt_mm_m_yr', models.FloatField(help_text='the steepest; null: points cannot say', null=True)),
+                ('tilt_mm_m_yr', models.FloatField(help_text='the steepest, taken for vertical; null: points cannot say', null=True)),
                 ('tilt_low', models.FloatField(null=True)),
                 ('tilt_high', models.FloatField(null=True)),
                 ('damage', models.PositiveSmallIntegerField(help_text='class 1 to 4 since the first image (Rankin 1988)')),

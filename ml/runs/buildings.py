@@ -15,15 +15,16 @@ from core.projections import transformer
 from ingest.models import ContextLayer, Product
 from ingest.products.selectors import VALUES, points_batches
 from ingest.readers.context.records import ContextKind
+from ingest.readers.records import Component
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.selectors import velocity_fields
+from ml.statistics.series import DAYS_PER_YEAR
 from ml.structures.buildings import Ledger, ledger_of
 from ml.structures.footprints import candidates_of, footprints_of
 
-TILE_DEGREES = 0.02  # about two kilometres: one town is worked on at a time
+TILE_DEGREES = 0.05  # about five kilometres: one town is worked on at a time
 AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.
 MIN_POINTS = 50  # Fewer points in a tile tell nothing of a town.
-DAYS_PER_YEAR = 365.25
 UNSTATED_MM_YR = 1.0  # standard deviation of a rate without one; the ledger learns how wrong stated ones are
 _TILES = """
     SELECT floor(ST_X(position) / %(size)s) * %(size)s, floor(ST_Y(position) / %(size)s) * %(size)s
@@ -39,7 +40,7 @@ _OUTLINES = """
 
 
 def ledgers_due() -> QuerySet[Product]:
-    """Return current velocity fields of scattered points with footprints on their ground, newer than their ledger."""
+    """Return current fields of scattered points on whose ground footprints were loaded after any ledger."""
     footprints = ContextLayer.objects.filter(
         kind=ContextKind.BUILDINGS, simulated=OuterRef("simulated"), coverage__intersects=OuterRef("footprint")
     )
@@ -83,7 +84,9 @@ def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[Buildin
         shapely.from_wkb([bytes(outline) for outline in outlines]),
         lambda degrees: np.column_stack(to_metres(*degrees.T)),
     )
-    sigma = values[:, VALUES.index("velocity_std_mm_yr")]
+    sigma, los_up = (values[:, VALUES.index(name)] for name in ("velocity_std_mm_yr", "los_up"))
+    # Settlement and tilt are taken for vertical: along the line of sight, less of them is seen.
+    seen = float(np.nanmean(los_up)) if product.component == Component.LOS and np.isfinite(los_up).any() else 1.0
     footprints = footprints_of(polygons)
     motion = ledger_of(
         footprints,
@@ -92,19 +95,22 @@ def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[Buildin
         y_m,
         values[:, VALUES.index("velocity_mm_yr")],
         np.where(sigma > 0, sigma, UNSTATED_MM_YR),
-        (product.dates[-1] - product.dates[0]).days / DAYS_PER_YEAR,
+        (product.dates[-1] - product.dates[0]).days / DAYS_PER_YEAR / seen,
         np.random.default_rng(product.pk),
     )
     for place in np.flatnonzero(inside & motion.rate_known):
-        yield _row(ledger, int(ids[place]), motion, int(place))
+        yield _row(ledger, int(ids[place]), motion, int(place), seen)
 
 
-def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int) -> BuildingMotion:
+def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int, seen: float) -> BuildingMotion:
+    """Return the row of a building. seen: share of vertical motion that the product's component shows."""
     rate, deviation, damage = (
         [round(float(value), 2) for value in part[:, place]]
         for part in (motion.rate_mm_yr, motion.deviation_mm_yr, motion.damage)
     )
-    tilt = [round(float(value), 4) if motion.tilt_known[place] else None for value in motion.tilt_mm_m_yr[:, place]]
+    tilt = [
+        round(float(value) / seen, 4) if motion.tilt_known[place] else None for value in motion.tilt_mm_m_yr[:, place]
+    ]
     return BuildingMotion(
         ledger=ledger,
         building_id=building_id,

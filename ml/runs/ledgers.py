@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from core.locks import rows_of
 from ml.models import BuildingLedger, BuildingMotion
@@ -22,13 +22,13 @@ _AT = """
         ORDER BY away LIMIT 1) AS near
     WHERE near.away <= %s"""
 _FOOTPRINTS = """
-    SELECT count(*) FROM ingest_building building JOIN ingest_contextlayer layer ON layer.id = building.layer_id
-    WHERE outline IS NOT NULL AND layer.simulated = %s AND ST_Intersects(position, %s::geometry)
-    GROUP BY layer_id ORDER BY 1 DESC LIMIT 1"""
+    SELECT count(DISTINCT outline) FROM ingest_building building
+    JOIN ingest_contextlayer layer ON layer.id = building.layer_id
+    WHERE outline IS NOT NULL AND layer.simulated = %s AND ST_Intersects(position, %s::geometry)"""
 
 
 class Town(NamedTuple):
-    """Buildings of an area. of_class: number of buildings by class of damage; the others, points cannot tell of."""
+    """Buildings of an area. of_class: number by class of damage, only of buildings whose motion is known."""
 
     n_buildings: int
     of_class: Counter[int]
@@ -63,14 +63,14 @@ def motions_current() -> QuerySet[BuildingMotion]:
 
 def town_in(*, area: GEOSGeometry, simulated: bool) -> Town | None:
     """Return the buildings of an area (EPSG:4326) by the ledger that knows most of them; None without footprints."""
-    counted = next(iter(rows_of(_FOOTPRINTS, [simulated, bytes(area.ewkb)])), None)
+    ((counted,),) = rows_of(_FOOTPRINTS, [simulated, bytes(area.ewkb)])
     ledgers = BuildingLedger.objects.filter(
         product__simulated=simulated, product__superseded_by=None, product__footprint__intersects=area
     )
-    if counted is None or not ledgers.exists():
+    if not counted or not ledgers.exists():
         return None
     within = BuildingMotion.objects.filter(ledger__in=ledgers, building__position__intersects=area)
     known: dict[int, Counter[int]] = {}
-    for ledger_id, damage in within.values_list("ledger_id", "damage"):
-        known.setdefault(ledger_id, Counter())[damage] += 1
-    return Town(counted[0], max(known.values(), key=Counter.total, default=Counter()))
+    for ledger_id, damage, n in within.values_list("ledger_id", "damage").annotate(Count("pk")):
+        known.setdefault(ledger_id, Counter())[damage] = n
+    return Town(counted, max(known.values(), key=Counter.total, default=Counter()))

@@ -23,7 +23,7 @@ CHAINS = 8  # Which of two neighbours moves is decided while a chain cools: the 
 WARM_UP, DRAWS = 60, 25  # of each
 HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after so many draws.
 NEIGHBOURS = 48  # points whose plane is the motion of the ground around a place
-ROUNDS, TUKEY = 3, 4.685  # of that fit; in its residual's standard deviations (Tukey's biweight, efficiency 0.95)
+ROUNDS, TUKEY = 3, 4.685  # fits of that plane; limit of Tukey's biweight in standard deviations (efficiency 0.95)
 STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # points of several bounces and other errors, and their spread
 CORRELATED_MM_YR = (
     0.45  # error that near points share (semivariance 0.2 between 30 and 120 m, measured on EGMS, Ustica)
@@ -36,7 +36,7 @@ WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
 # against the ground around, because a building that sinks evenly with its surroundings is not damaged by that.
 RANKIN_MM_M, RANKIN_MM = (2.0, 5.0, 20.0), (10.0, 50.0, 75.0)
 DEVIATION_MM_YR = 0.5  # usual deviation of a building from the ground around, before this town has told its own
-PRIOR_TOWNS = 5.0  # half as many buildings as it counts for
+PRIOR_TOWNS = 5.0  # buildings as which that value counts
 HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
 
 
@@ -147,8 +147,8 @@ def ledger_of(
 def motion_around(at: Float64, places: Float64, rate_mm_yr: Float64) -> Float64:
     """Return the motion of the ground around places (n, 2) in metres: there, the plane through the nearest points.
 
-    places: (points, 2). The plane is fitted twice more with Tukey's weights, so that buildings that move by themselves
-    do not tilt it.
+    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep buildings that move by themselves from
+    tilting it.
     """
     count = min(NEIGHBOURS, len(places))
     away, rows = KDTree(places).query(at, count)

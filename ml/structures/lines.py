@@ -57,7 +57,7 @@ class Profile(NamedTuple):
 
 
 class Break(NamedTuple):
-    """Place where a line breaks. height: how much more the far side moves; width_m: within which; *_m: stations."""
+    """Place where a line breaks, and its 90 % interval (from_m, to_m). height: far side less near."""
 
     station_m: float
     from_m: float
@@ -146,7 +146,7 @@ def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64)
 
 
 def _windows(points: Along, middle_m: Float64, half_m: float) -> tuple[Index, NDArray[np.bool_]]:
-    """Return the points (n, most) within half_m of stations, as rows, and which of these rows are meant."""
+    """Return the indices (n, most) of points within half_m of stations, and which of them are valid."""
     first, last = np.searchsorted(points.station_m, [middle_m - half_m, middle_m + half_m])
     columns = np.arange((last - first).max(initial=0))
     inside = columns < (last - first)[:, np.newaxis]
@@ -156,7 +156,7 @@ def _windows(points: Along, middle_m: Float64, half_m: float) -> tuple[Index, ND
 def _fits(
     points: Along, value: Float64, sigma: Float64, middle_m: Float64
 ) -> tuple[Float64, Float64, Float64, Float64]:
-    """Return the tested ones (n,) of stations, and there the score, height and width of the most likely ramp."""
+    """Return the stations tested (n,), and the score, height and width of the most likely ramp at each."""
     rows, inside = _windows(points, middle_m, WINDOW_M)
     away = (points.station_m[rows] - middle_m[:, np.newaxis]) / WINDOW_M
     prior = np.where(inside, points.on_line[rows], 0.0)

@@ -32,8 +32,7 @@ DAMAGE_WORDS = {  # by class: Rankin 1988
 }
 CANNOT_SAY = gettext_lazy("A building stands here, but too few measurement points are on it to say how it moves.")
 METHOD = gettext_lazy(
-    "Points are located to about ten metres, so it is not certain which are on the building; the ranges allow for "
-    "that."
+    "Points are located to about ten metres, so it is not certain which are on the building; the ranges allow for that."
 )
 
 
@@ -137,7 +136,7 @@ def building_sentences(
     damage: tuple[int, int, int],
     since: date,
 ) -> list[str]:
-    """Return sentences on one building. Each figure: most probable, and the ends of its 90 % interval.
+    """Return sentences on one building. Each figure: median, and the ends of its 90 % interval.
 
     deviation_mm_yr: against the ground around; tilt_mm_m_yr: None: points cannot tell; damage: class 1 to 4.
     """
@@ -145,9 +144,7 @@ def building_sentences(
     figures = {"low": figure(low), "high": figure(high)}
     if low <= 0 <= high:
         # Translators: %(low)s and %(high)s are rates with their signs, such as "−1.2" and "0.8"
-        first = _(
-            "Whether the building here moves is not clear: %(low)s to %(high)s mm a year, in 90 of 100 cases."
-        )
+        first = _("Whether the building here moves is not clear: %(low)s to %(high)s mm a year, in 90 of 100 cases.")
         first %= {"low": _signed(low), "high": _signed(high)}
     else:
         ends = sorted((abs(low), abs(high)))

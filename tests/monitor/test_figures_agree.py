@@ -1,6 +1,6 @@
 """One figure, one meaning: no page, list, mail, warning or answer tells a rate below its uncertainty as motion.
 
-All samples of alerts are walked over all surfaces in four languages; real fields in `tests/detection/test_real_order`.
+Every sample is shown on every surface in four languages; real fields: `tests/monitor/test_real_fields_agree`.
 """
 
 import json

@@ -103,7 +103,7 @@ class ContactOut(Answer):
 
 
 class TakenOut(Answer):
-    """Somebody who takes care of an alert; never a person. by: empty where an organisation gives no name."""
+    """Who takes care of an alert: an organisation, never a person. by: its public name, perhaps empty."""
 
     by: str
     on: date
@@ -121,7 +121,7 @@ class FigureOut(Answer):
     until: date
     along: str = Field(description="los, up, east, north or ground")
     against: str = Field(description="around: the ground around it; gnss; local, the stillest ground; image")
-    is_motion: bool = Field(description="false: below twice its sigma, which is no motion for sure")
+    is_motion: bool = Field(description="false: below twice its sigma, so motion is not certain")
 
 
 class AlertOut(Figures):
@@ -387,7 +387,7 @@ class HereOut(Answer):
 
 
 class BuildingOut(Answer):
-    """Motion of a building in one data set: most probable, and the ends of its 90 % interval. See its component."""
+    """Motion of a building in one data set: median and ends of the 90 % interval, signed as its component."""
 
     id: int
     product_id: int
@@ -403,7 +403,7 @@ class BuildingOut(Answer):
     deviation_mm_yr: float = Field(description="against the ground around it")
     deviation_low: float
     deviation_high: float
-    tilt_mm_m_yr: float | None = Field(None, description="the steepest; null: points cannot tell")
+    tilt_mm_m_yr: float | None = Field(None, description="the steepest, taken for vertical; null: points cannot tell")
     tilt_low: float | None
     tilt_high: float | None
     damage: int = Field(description="class since the first image: 1 negligible to 4 high (Rankin 1988)")

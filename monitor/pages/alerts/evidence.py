@@ -17,6 +17,7 @@ from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent, Kind
 from detection.models import Alert, Detection
+from detection.rules.motion import SHOWN_SIGMAS
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
@@ -302,11 +303,12 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 
 
 def _series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
-    change, spread = float(series.mean_mm[-1] - series.mean_mm[0]), float(series.high_mm[-1] - series.low_mm[-1]) / 2
+    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    sigma_mm = float(series.high_mm[-1] - series.low_mm[-1]) / 2 / math.sqrt(series.n_sampled)
     # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
     label = _("%(size)s mm (%(way)s)")
     changed = label % {"size": figure(change), "way": direction(product.component, change)}
-    if abs(change) < spread:
+    if abs(change) < SHOWN_SIGMAS * sigma_mm:
         changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} mm"}
     added = provisional_sentence(provisional.dates[-1]) if provisional else ""
     return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)

@@ -40,7 +40,7 @@ def motion_sentences(motion: BuildingMotion) -> list[str]:
 def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:
     """Return sentences on the buildings of an area (EPSG:4326); empty where no ledger of them was made."""
     town = town_in(area=area, simulated=simulated)
-    return town_sentences(town.n_buildings, town.of_class) if town and town.n_buildings else []
+    return town_sentences(town.n_buildings, town.of_class) if town else []
 
 
 def building_row(motion: BuildingMotion) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
         state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
         severity_label=str(severity.label),
         severity_meaning=str(severity.meaning),
-        why=why_words(alert.kind, alert.area_m2, terms_of(alert, tilt)),
+        why=why_words(alert, terms_of(alert, tilt)),
         figures=told.figures if told else (),
         exposure=_as_answer(exposure) if exposure else None,
         exposure_sentence=exposure_sentence(buildings, roads, railways, people),

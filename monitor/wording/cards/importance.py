@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import Family, family
+from detection.models import Alert
 from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
 from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
 
@@ -20,11 +21,11 @@ EXPOSED = {
 KINDS = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
 
 
-def why_words(kind: str, area_m2: float, terms: Terms) -> str:
-    """Return why an alert stands where it does: 'Stands here for: surely 46 mm a year, faster of late.'."""
+def why_words(alert: Alert, terms: Terms) -> str:
+    """Return why an alert stands where it does: 'Why it is here: counts as 46 mm a year, faster of late.'; or ''."""
     if terms.standing in BEHIND:
         return str(BEHIND[terms.standing])
-    parts: list[Any] = [_size(kind, area_m2, terms)]
+    parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []
     if terms.trend:
         parts.append(_("faster of late") if terms.trend > 0 else _("slower than before"))
     parts += [words[step] for words, step in ((EXPOSED, terms.exposure), (KINDS, terms.kind)) if step in words]
@@ -32,16 +33,18 @@ def why_words(kind: str, area_m2: float, terms: Terms) -> str:
         parts.append(_("raised by a specialist") if terms.judgement > 0 else _("lowered by a specialist"))
     if terms.passes:
         parts.append(_("seen in new passes alone"))
-    # Translators: %(reasons)s is a list: "surely 46 mm a year, faster of late and much of value stands on it"
+    if not parts:
+        return ""
+    # Translators: %(reasons)s is a list: "counts as 46 mm a year, faster of late and much of value stands on it"
     return _("Why it is here: %(reasons)s.") % {"reasons": listed(parts)}
 
 
-def _size(kind: str, area_m2: float, terms: Terms) -> str:
-    if family(kind) is Family.SURFACE:
+def _size(alert: Alert, terms: Terms) -> str:
+    if family(alert.kind) is Family.SURFACE:
         # Translators: %(area)s is "12 hectares"
-        return _("%(area)s of changed surface") % {"area": area_label(area_m2)}
+        return _("%(area)s of changed surface") % {"area": area_label(alert.area_m2)}
     rate = mm_a_year(round_figure(terms.surely_mm_yr))
     if terms.motion >= MAX_STEPS:
         return _("counts as more than %(rate)s") % {"rate": rate}
     # Translators, here and above: %(rate)s is "46 mm a year"
-    return _("counts as %(rate)s") % {"rate": rate} if terms.motion else _("counts as less than %(rate)s") % {"rate": rate}
+    return (_("counts as %(rate)s") if terms.motion else _("counts as less than %(rate)s")) % {"rate": rate}

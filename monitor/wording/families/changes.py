@@ -45,10 +45,10 @@ TREND_LABELS = {
 
 
 def trend_label(told: Stated) -> str:
-    """Return the trend in words: 'at rest' and motion only where the shown figure says so."""
+    """Return the trend in words; empty where the figure shown now is not motion for sure."""
     trend = Trend(told.change.trend) if told.change else Trend.STEADY
     if told.change and not told.now.is_motion and not told.at_rest:
-        trend = Trend.SLOWER
+        return str(TREND_LABELS[Trend.SLOWER]) if trend == Trend.AT_REST else ""
     return str(TREND_LABELS[trend])
 
 

@@ -19,14 +19,14 @@ def test_what_moves_is_told_with_its_interval_and_its_way():
     assert first == (
         "The building here moves by 6.0 mm a year (away from the satellite), in 90 of 100 cases by 4.0 to 8.0."
     )
-    assert second == "Against the ground around it, that is 5.0 mm a year (away from the satellite)."
+    assert second == "Compared with the ground around it: 5.0 mm a year (away from the satellite)."
     assert third == "Too few points are on it to tell a tilt."
     assert last == "By published limits of settlement and tilt, damage since 2020 would be slight."
 
 
 def test_an_interval_that_holds_zero_is_no_motion():
     first, second, *_ = sentences(rate=(-0.5, -1.4, 0.6), deviation=(-0.2, -1.0, 0.7))
-    assert first.startswith("The building here moves too little to be sure of: −1.4 to +0.6 mm a year")
+    assert first.startswith("Whether the building here moves is not clear: −1.4 to +0.6 mm a year")
     assert second.startswith("It moves as the ground around it does")
 
 
