@@ -110,7 +110,7 @@ def _stacks(scenes: QuerySet[Scene], keys: Sequence[tuple[Any, ...]]) -> list[di
 
 
 def _plan(drawn: Sequence[Product | Scene]) -> Plan:
-    shapes = [from_wkb(bytes(data.footprint.wkb)) for data in drawn]
+    shapes = [from_wkb(bytes(promised(data.footprint).wkb)) for data in drawn]
     return footprints_plan(_("Where these data lie"), shapes, all(data.simulated for data in drawn))
 
 
