@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from core.errors import InputError
@@ -40,7 +40,14 @@ def note_add(*, alert: Alert, author: User, text: str, files: Sequence[Given], k
         raise too_many_files()
     kept = [_keep(upload) for upload in files]
     with transaction.atomic():
-        note = CaseNote.objects.create(alert=alert, author=author, text=text, key=key)
+        try:
+            with transaction.atomic():
+                note = CaseNote.objects.create(alert=alert, author=author, text=text, key=key)
+        except IntegrityError as fault:
+            # Either it was sent twice at once, or the key is of another note.
+            if key and (known := note_sent(alert=alert, author=author, key=key)):
+                return known
+            raise Unfit(_("This was not sent by a page of this site. Nothing was changed.")) from fault
         for file in kept:
             file.note = note
             file.save()

@@ -118,11 +118,13 @@ def visit_report(
         row = FieldVisit.objects.select_for_update().get(pk=visit.pk)
         alert = row.review.alert
         sent = note_sent(alert=alert, author=by, key=key) if key else None
-        if sent or (key and row.result == result and row.reported_by == by and row.note is None):
+        written = bool(text.strip() or files)
+        is_same = row.result == result and row.reported_by == by and row.note is None and not written and not judge
+        if sent or (key and is_same):
             return row
         if row.result:
             raise Overtaken(f"the visit of {alert.code} has been reported")
-        row.note = note_add(alert=alert, author=by, text=text, files=files, key=key) if text.strip() or files else None
+        row.note = note_add(alert=alert, author=by, text=text, files=files, key=key) if written else None
         row.result, row.reported_by, row.reported_at = Result(result), by, timezone.now()
         row.save()
         audit_write(actor=by, action="visit.reported", subject=alert.code, after=result)

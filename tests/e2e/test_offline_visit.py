@@ -99,3 +99,15 @@ def test_signing_out_and_another_person_remove_what_was_kept(phone, visited):
     account("ben", OPERATORS)
     sign_in(phone, name="ben")
     phone.wait_for_function(f"{CACHES}.then((n) => n === 0)")
+
+
+def test_signed_out_nothing_is_kept_and_a_browser_that_refuses_its_cache_can_sign_out(phone, visited):
+    sign_in(phone, to=f"/review/{visited.code}/visit/")
+    phone.evaluate("void (caches.delete = () => Promise.reject(new Error('refused')))")
+    phone.get_by_role("button", name="Sign out").click()
+    expect(phone.get_by_role("link", name="Sign in")).to_be_visible()
+    sign_in(phone, to=f"/review/{visited.code}/visit/")
+    phone.context.clear_cookies()
+    phone.get_by_role("button", name="Keep on this device").click()
+    expect(phone.locator("#kept-state")).to_contain_text("You are no longer signed in.")
+    expect(phone.locator("#forget")).to_be_hidden()

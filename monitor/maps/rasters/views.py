@@ -41,7 +41,8 @@ def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: 
     """Answer with a PNG tile, or 304. Raises Http404."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
-    if DAY.fullmatch(group) and (dated := group_on(layer=chosen, day=group)):  # as the map tile service names it
+    # The map tile service names a group by its day; a group of radar images has no other name.
+    if chosen.task and DAY.fullmatch(group) and (dated := group_on(layer=chosen, day=group)):
         group = dated.key
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
     sources = sources if z >= MIN_ZOOM else []

@@ -16,7 +16,7 @@ from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent, Kind
-from detection.models import Alert, Detection
+from detection.models import Alert, AlertMotion, Detection, GlacierMotion
 from detection.rules.motion import SHOWN_SIGMAS
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
@@ -99,6 +99,17 @@ class History:
 
     steps: list[dict[str, Any]]
     kin: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Motion of an alert over time, and its drawn charts. speeds: of pairs, None for families without."""
+
+    motion: AlertMotion | None
+    series: list[selectors.ProductSeries]
+    speeds: list[dict[str, Any]] | None
+    glaciers: list[GlacierMotion]
+    curves: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -222,14 +233,11 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
     raster = evidence_raster([detection.scan.prediction for detection in detections])
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
-    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
-    glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
-    flows = [view for glacier in glaciers for view in glacier.views] if alert.kind == Kind.GLACIER_SURGE else []
-    motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
+    over = motion_over_time(alert, card, detections)
+    motion, series, speeds, drawn = over.motion, over.series, over.speeds, over.curves
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
     words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
-    drawn = curves(motion, series, speeds or flows) if alert.is_measured else []
     inside = None if drawn or not alert.is_measured else selectors.rates_inside(alert=alert, detections=newest_first)
     computed, after = card.cause_is_computed, alert.coherence_after
     return AlertBlocks(
@@ -250,7 +258,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         speeds=None if speeds is None else Speeds(speeds, [series_table(view) for view in speeds]),
         limits=card.voice.limits(alert, sources or [row["product"] for row in series]),
         truth=Truth(list(truth_in(area=alert.area)), percent(truth_share(area=alert.area))) if has_truth else None,
-        glaciers=[glacier_link(glacier) for glacier in glaciers],
+        glaciers=[glacier_link(glacier) for glacier in over.glaciers],
         motion=blocks.motion_block(motion) if motion else None,
         since=since_block(alert, newest_first) if alert.is_measured else None,
         curves=drawn,
@@ -260,6 +268,16 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
         residents=blocks.reports_block(alert),
         series=[_series_row(**values) for values in series],
     )
+
+
+def motion_over_time(alert: Alert, card: AlertCard, detections: Sequence[Detection]) -> OverTime:
+    """Return the motion of an alert over time; without charts where no data have shown it."""
+    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
+    glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
+    flows = [view for glacier in glaciers for view in glacier.views] if alert.kind == Kind.GLACIER_SURGE else []
+    motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
+    drawn = curves(motion, series, speeds or flows) if alert.is_measured else []
+    return OverTime(motion, series, speeds, glaciers, drawn)
 
 
 def _sources(detection: Detection) -> list[Product | ScenePair]:

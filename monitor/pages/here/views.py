@@ -77,15 +77,16 @@ def here_context(here: Here) -> dict[str, Any]:
         "simulated": here.simulated,
         "printed_on": timezone.now(),
     }
+    config = map_config(None, here.tracks[0].rate.component if here.tracks else "")
+    config["here"] = [here.longitude, here.latitude]
     if here.tracks:
         main = here.tracks[0]
         names = ("longitude", "latitude", "velocity_mm_yr")
         x, y, rates = (np.concatenate([getattr(part, name) for part in main.points]) for name in names)
         plan, full = place_plan(here.longitude, here.latitude, here.radius_m, (x, y, rates), here.simulated)
         context |= {"plan": plan, "plan_caption": colour_caption(main.rate.component, full)}
-        config = map_config(None, main.rate.component)
-        context["map_config"] = config | {"here": [here.longitude, here.latitude], "stretch_mm_yr": full}
-    return context
+        config["stretch_mm_yr"] = full
+    return context | {"map_config": config}
 
 
 def _track_row(track: PlaceTrack) -> dict[str, Any]:

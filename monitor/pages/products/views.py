@@ -8,7 +8,6 @@ from operator import attrgetter, or_
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.gis.geos import MultiPolygon
 from django.core.paginator import Paginator
 from django.db.models import Max, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -54,7 +53,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     page = Paginator([*current, *stacks, *older], PER_PAGE).get_page(request.GET.get("page"))
     rows = _product_rows([key for key in page if isinstance(key, int)], may_view_work(request.user))
     images = _stacks(choice.scenes, [key for key in page if not isinstance(key, int)])
-    footprints = [row["row"].footprint for row in rows] + [stack["scenes"][0].footprint for stack in images]
+    drawn = [row["row"] for row in rows] + [stack["scenes"][0] for stack in images]
     context = {
         "choice": choice,
         "page": page,
@@ -62,7 +61,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "older": [row for row in rows if row["superseded_by"]],
         "n_older": len(older),
         "stacks": images,
-        "plan": _plan(footprints, all(row["row"].simulated for row in rows)) if footprints else None,
+        "plan": _plan(drawn) if drawn else None,
     }
     return render(request, "pages/products/list.html", context)
 
@@ -110,9 +109,9 @@ def _stacks(scenes: QuerySet[Scene], keys: Sequence[tuple[Any, ...]]) -> list[di
     return [_stack(list(stack)) for _key, stack in groupby(found, key=attrgetter(*GROUND))]
 
 
-def _plan(footprints: Sequence[MultiPolygon], simulated: bool) -> Plan:
-    shapes = [from_wkb(bytes(footprint.wkb)) for footprint in footprints]
-    return footprints_plan(_("Where these data lie"), shapes, simulated)
+def _plan(drawn: Sequence[Product | Scene]) -> Plan:
+    shapes = [from_wkb(bytes(promised(data.footprint).wkb)) for data in drawn]
+    return footprints_plan(_("Where these data lie"), shapes, all(data.simulated for data in drawn))
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:

@@ -26,12 +26,14 @@ from detection.reviews.visits import (
     visit_told,
     visits_open,
 )
+from detection.selectors import detections_shown
 from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.pages.alerts.evidence import alert_blocks
+from monitor.pages.alerts.evidence import motion_over_time
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
+from monitor.wording.cards.cards import alert_card
 
 RESULT_WORDS = {
     Result.SEEN: gettext_lazy("Traces of motion were seen"),
@@ -119,11 +121,10 @@ def visit_block(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
 
 def visit_page(request: HttpRequest, alert: Alert) -> dict[str, Any]:
     """Return the context of the page that is taken along to a visit: it is small and needs no script to be read."""
-    blocks = alert_blocks(alert)
-    card = blocks.card
+    card = alert_card(alert)
     return {
         "card": card,
-        "curves": blocks.curves,
+        "curves": motion_over_time(alert, card, detections_shown(alert=alert)).curves,
         "plan": alert_plan(alert, card, []),
         "visit": visit_block(request, alert),
         "longest_note": MAX_NOTE_LENGTH,

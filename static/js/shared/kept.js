@@ -10,12 +10,17 @@
 
   caches.keys().then((names) => {
     for (const name of names) if (name.startsWith("visits-") && name !== mine) caches.delete(name);
-  });
+  }, console.warn);
   out?.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if ((await waiting()).length && !confirm(out.dataset.unsent)) return;
-    await caches.delete(mine);
-    HTMLFormElement.prototype.submit.call(out);
+    let stays = false;
+    try {
+      stays = (await waiting()).length > 0 && !confirm(out.dataset.unsent);
+      if (!stays) await caches.delete(mine);
+    } catch (error) {
+      console.warn(error); // a browser that refuses its cache must not keep the account signed in
+    }
+    if (!stays) HTMLFormElement.prototype.submit.call(out);
   });
   Object.assign(window, { kept: { mine, waiting } });
 })();

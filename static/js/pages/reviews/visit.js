@@ -28,7 +28,16 @@ async function keepPage() {
     await navigator.serviceWorker.register("/service-worker.js", { scope: "/" });
     await navigator.serviceWorker.ready;
     await navigator.storage?.persist?.();
-    await (await caches.open(mine)).addAll([here, ...new Set(parts())]);
+    const answer = await fetch(here);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    if (answer.redirected || !isMine(parsed(await answer.clone().text()))) {
+      told = gettext("You are no longer signed in. Load this page again and sign in.");
+    } else {
+      const cache = await caches.open(mine);
+      await cache.addAll([...new Set(parts())]);
+      await cache.put(here, answer);
+      told = "";
+    }
   } catch (error) {
     console.warn(error);
     told = gettext("This browser could not keep the page.");
@@ -93,8 +102,7 @@ async function send() {
 async function sendOne({ request, to, data }) {
   const fresh = parsed(await (await fetch(here, { cache: "no-store" })).text());
   const token = fresh.querySelector(".visit [name=csrfmiddlewaretoken]")?.getAttribute("value");
-  if (!token || `visits-${fresh.getElementById("kept-by")?.dataset.account}` !== mine)
-    throw new Error("nobody is signed in");
+  if (!token || !isMine(fresh)) throw new Error("nobody is signed in");
   data.set("csrfmiddlewaretoken", token);
   const answer = await fetch(to, { method: "POST", body: data });
   if (answer.ok && new URL(answer.url).pathname.startsWith("/review/")) {
@@ -109,6 +117,9 @@ async function sendOne({ request, to, data }) {
 }
 
 const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
+
+/** Whether a page was made for the account that is signed in here; the one to sign in is for nobody. */
+const isMine = (page) => `visits-${page.getElementById("kept-by")?.dataset.account}` === mine;
 
 // ---- what is shown ----
 

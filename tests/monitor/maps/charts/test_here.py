@@ -142,6 +142,15 @@ def test_outside_the_data_the_answer_says_so(client, country):
         assert json.loads(client.get(f"/api/v1/here?{query}").content)["status"] == 404
 
 
+def test_where_no_point_is_within_reach_the_map_opens_on_the_place(client, product):
+    Product.objects.update(footprint=MultiPolygon(Polygon.from_bbox((10, 10, 12, 12))))
+    page = client.get("/here/?lat=11&lon=11")
+    assert page.status_code == 200
+    assert page.context["here"].tracks == []
+    assert page.context["map_config"]["here"] == [11, 11]
+    assert page.context["map_config"]["urls"]["alerts"]
+
+
 def test_across_the_date_line_points_on_both_sides_count(client, make_egms):
     product = product_load(path=make_egms())
     Product.objects.update(footprint=MultiPolygon(Polygon.from_bbox((-180, -0.01, 180, 0.01))))

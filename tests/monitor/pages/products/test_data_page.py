@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -11,16 +12,18 @@ from django.urls import reverse
 from rasterio.io import MemoryFile
 
 from ingest.context.services import context_load
-from ingest.models import Product
+from ingest.models import Product, Scene
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
 from ingest.readers.context.records import ContextKind
 from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
+from monitor.maps.map import plans
 from monitor.maps.map.selectors import layers_available
 from monitor.pages.products import views
 from monitor.wording.figures import cell_text
 from tests.makers import its_live as made_its_live
+from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +134,18 @@ def test_filters_in_the_address_narrow_the_table_and_wrong_ones_are_told(client,
     assert shown("kind=images") == shown("origin=simulated") == shown("place=faraway") == shown("since=2090") == set()
     assert shown("kind=nonsense&since=soon&place=nowhere&page=x") == everything
     assert "No place of this name was found." in client.get(f"{reverse('product-list')}?place=nowhere").content.decode()
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_ground_of_images_alone_is_drawn_as_what_it_is(client, monkeypatch, simulated):
+    made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
+    Scene.objects.update(simulated=simulated, source_format="sentinel1-grd")
+    drawn = []
+    monkeypatch.setattr(
+        views, "footprints_plan", lambda *given: drawn.append(given[-1]) or plans.footprints_plan(*given)
+    )
+    assert client.get(f"{reverse('product-list')}?kind=images").context["stacks"]
+    assert drawn == [simulated]
 
 
 def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(

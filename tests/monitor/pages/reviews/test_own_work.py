@@ -11,7 +11,10 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from detection.models import Alert, AuditEntry, CaseFile, CaseNote, FieldVisit, ReviewBatch
+from detection.reviews import notes
 from detection.reviews.claims import claim_take
+from detection.reviews.notes import note_add
+from detection.reviews.visits import Plan, visit_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
@@ -161,9 +164,38 @@ def test_a_report_or_note_that_a_device_sends_again_is_kept_once(operator, anna,
     assert operator.post(f"{page}visit/", report | {"key": "1"}).status_code == 400
 
 
-def test_the_page_of_a_visit_needs_no_script_to_be_read(operator, make_alert):
+def test_a_second_report_with_more_in_it_is_not_taken_for_the_first(operator, anna, make_alert):
     alert = make_alert(longitude=1.0, state="first")
-    page = operator.get(f"/review/{alert.code}/visit/")
+    visit_plan(alert=alert, plan=Plan(timezone.now().date(), anna), by=anna, expected_state="first")
+    page, report = f"/review/{alert.code}/visit/", {"visit": FieldVisit.objects.get().pk, "result": "seen"}
+    assert operator.post(page, report | {"key": str(uuid4())}).status_code == 302
+    again = report | {"key": str(uuid4()), "expected_state": "first"}
+    photo = SimpleUploadedFile("a.pdf", b"%PDF-1.7 of a crack")
+    for more in ({"note": "Cracks."}, {"files": [photo]}, {"result": "seen:judge"}):
+        assert operator.post(page, again | more).status_code == 409  # the device keeps it
+    assert operator.post(page, again).status_code == 302
+
+
+def test_a_note_sent_twice_at_once_is_kept_once_and_a_key_of_another_person_is_refused(
+    operator, anna, make_alert, monkeypatch
+):
+    alert, key = make_alert(longitude=1.0, state="first"), uuid4()
+    first = note_add(alert=alert, author=anna, text="Cracks.", files=(), key=key)
+    answers = iter([None, first])  # as if the first one had been saved just after the second one looked for it
+    with monkeypatch.context() as patch:
+        patch.setattr(notes, "note_sent", lambda **_asked: next(answers))
+        assert note_add(alert=alert, author=anna, text="Cracks.", files=(), key=key) == first
+    ben = Client()
+    ben.force_login(account("ben", OPERATORS))
+    refused = ben.post(f"/review/{alert.code}/notes/", {"key": str(key), "note": "Mine."})
+    assert refused.status_code == 400
+    assert CaseNote.objects.get() == first
+
+
+def test_the_page_of_a_visit_needs_no_script_to_be_read(operator, make_alert, django_assert_max_num_queries):
+    alert = make_alert(longitude=1.0, state="first")
+    with django_assert_max_num_queries(40):
+        page = operator.get(f"/review/{alert.code}/visit/")
     assert "Private note" in words(page)
     assert 'class="plan"' in page.content.decode()
     assert page["Cache-Control"].startswith("max-age=0, no-cache, no-store")
