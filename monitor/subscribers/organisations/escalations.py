@@ -53,6 +53,11 @@ def escalations_open() -> QuerySet[Escalation]:
     return Escalation.objects.filter(closed_at=None, alert__state__in=LIVING)
 
 
+def escalations_of_operators() -> QuerySet[Escalation]:
+    """Return the escalations that have come to the operators of the service and that nobody has taken up."""
+    return escalations_open().filter(taken_at=None, steps__to_operators=True)
+
+
 def alerts_unclaimed() -> QuerySet[Alert]:
     """Return the living alerts of high severity that nobody has taken up, the most important first."""
     taken = escalations_open().filter(alert=OuterRef("pk")).exclude(taken_at=None)
@@ -73,10 +78,15 @@ def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | N
 
 
 def alert_return(*, alert: Alert, organisation: Organisation, operator: str = "") -> None:
-    """Take back that somebody takes care of an alert: the next contact is asked at once."""
+    """Take back that somebody has an alert: the next contact is asked at once, unless the operators were already.
+
+    Raises Refusal if the operators have taken it up, unless one of them gives it back.
+    """
     back = {"taken_at": None, "taken_by": None, "by_operators": False, "returned_at": timezone.now()}
     with alone(organisation) as mine:
         mine_open = mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None)
+        if not operator and mine_open.filter(by_operators=True).exists():
+            raise Refusal(_("The operators have taken this up. Only they can give it back."))
         if mine_open.update(**back):
             organisation_audit(organisation=mine, action="alert given back", subject=alert.code, actor=operator)
 

@@ -64,7 +64,7 @@ def works(clock, make_subscription):
     for member in (owner, *others):
         contacts.contact_add(organisation=owner.organisation, who=f"member-{member.pk}", hours="6")
     contacts.asking_set(organisation=owner.organisation, severity="strong", public_name="Aldwick Waterworks")
-    contacts.public_name_trust(organisation=owner.organisation, trusted=True, actor="anna")
+    contacts.public_name_trust(organisation=owner.organisation, trusted=True, actor="anna", shown="Aldwick Waterworks")
     User.objects.filter(pk=account("olga", OPERATORS).pk).update(email="olga@example.org")
     owner.organisation.refresh_from_db()
     return owner.organisation
@@ -234,6 +234,37 @@ def test_operators_see_what_nobody_has_and_take_it_up(works, clock, make_alert, 
     assert operator.post(page, {"deed": "no-trust", "about": works.pk}).status_code == 302
     works.refresh_from_db()
     assert works.trusted_at is None
+
+
+def test_operators_find_every_alert_that_they_are_asked_about_and_only_they_give_it_back(
+    works, make_alert, operator, client
+):
+    contacts.asking_set(organisation=works, severity="moderate", public_name="")
+    works.contacts.all().delete()
+    alert = make_alert(severity="moderate")
+    page, own = reverse("review-taken"), [manage_token_of(email="anna@example.org"), works.pk]
+    assert set(ask_and_send()) == {"anna@example.org", "olga@example.org"}
+    shown = operator.get(page).content.decode()
+    assert alert.code in shown
+    assert "The operators are asked about 1 alert." in shown
+    assert operator.post(page, {"deed": "take", "about": Escalation.objects.get().pk}).status_code == 302
+    given_back = client.post(reverse("organisation-alerts", args=own), {"deed": "back", "about": alert.code})
+    assert given_back.status_code == 422
+    assert "Only they can give it back." in given_back.content.decode()
+    assert operator.post(page, {"deed": "back", "about": Escalation.objects.get().pk}).status_code == 302
+    assert alert.code in operator.get(page).content.decode()
+
+
+def test_operators_trust_only_the_name_that_they_have_read(works, operator):
+    contacts.asking_set(organisation=works, severity="strong", public_name="The King")
+    page, before = reverse("review-taken"), AuditEntry.objects.count()
+    old = {"deed": "trust", "about": works.pk, "shown": "Aldwick Waterworks"}
+    refused = operator.post(page, old)
+    assert (refused.status_code, AuditEntry.objects.count()) == (422, before)
+    assert "The organisation has changed its name in public. Read it again." in refused.content.decode()
+    assert operator.post(page, old | {"shown": "The King"}).status_code == 302
+    works.refresh_from_db()
+    assert works.trusted_at
 
 
 class Killed(BaseException):
