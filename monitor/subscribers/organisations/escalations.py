@@ -17,6 +17,7 @@ from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.web.secret_links import signed_link
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence
@@ -40,11 +41,16 @@ class Taken(NamedTuple):
 
 
 def alerts_followed(*, organisation: Organisation) -> QuerySet[Alert]:
-    """Return the living alerts at the places of an organisation, without those that it does not want yet."""
+    """Return the living alerts that an organisation wants at its places, by the filters of each place."""
     wanted = Q(pk__in=[])
     for place in organisation.subscriptions.filter(ended_at=None):
         states = LIVING if place.unreviewed else [State.CONFIRMED]
-        wanted |= Q(area__intersects=place.region, kind__in=place.kinds, state__in=states)
+        grave = SEVERITIES[SEVERITIES.index(place.lowest_severity) :]
+        here = Q(area__intersects=place.region, kind__in=place.kinds, state__in=states, severity__in=grave)
+        if least := place.least_exposure:  # as rules.wants has it: what no layer covers is wanted
+            unknown = Q(exposure__people=None, exposure__buildings=None)
+            here &= unknown | Q(exposure__people__gte=least) | Q(exposure__buildings__gte=least)
+        wanted |= here
     return Alert.objects.filter(wanted).defer("area").order_by("-importance", "id")
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry
+from detection.models import Alert, AlertExposure, AuditEntry
 from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.escalations import Escalation, EscalationStep
@@ -265,6 +265,28 @@ def test_operators_trust_only_the_name_that_they_have_read(works, operator):
     assert operator.post(page, old | {"shown": "The King"}).status_code == 302
     works.refresh_from_db()
     assert works.trusted_at
+
+
+def test_nobody_is_asked_on_when_the_place_or_the_severity_does_not_want_it_any_more(works, clock, make_alert):
+    place = works.subscriptions.get()
+    alert = make_alert(severity="strong")
+    bare = AlertExposure.objects.create(alert=alert, buildings=2, people=None)
+    for change, back in (
+        (lambda: Alert.objects.update(severity="moderate"), lambda: Alert.objects.update(severity="strong")),
+        *(
+            (lambda to=to: Subscription.objects.filter(pk=place.pk).update(**to), lambda: place.save())
+            for to in ({"kinds": ["uplift"]}, {"least_exposure": 3}, {"ended_at": clock.now})
+        ),
+    ):
+        assert ask_and_send() == ["owner@example.org"]
+        change()
+        clock.wait(hours=7)
+        assert ask_and_send() == []
+        assert not Escalation.objects.filter(closed_at=None).exists()
+        back()
+    Subscription.objects.filter(pk=place.pk).update(least_exposure=3)
+    bare.delete()  # what no layer covers is wanted
+    assert ask_and_send() == ["owner@example.org"]
 
 
 class Killed(BaseException):
