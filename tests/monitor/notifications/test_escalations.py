@@ -289,6 +289,23 @@ def test_nobody_is_asked_on_when_the_place_or_the_severity_does_not_want_it_any_
     assert ask_and_send() == ["owner@example.org"]
 
 
+def test_the_feed_has_another_etag_when_a_name_a_trust_or_a_question_changes(works, clock, make_alert, client):
+    alert = make_alert(severity="strong")
+    alert_take(alert=alert, organisation=works)
+    tags = [client.get("/alerts.atom")["ETag"]]
+    contacts.asking_set(organisation=works, severity="strong", public_name="The King")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    clock.wait(hours=1)
+    contacts.public_name_trust(organisation=works, trusted=True, actor="anna", shown="The King")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    Escalation.objects.update(closed_at=clock.now)
+    Escalation.objects.create(alert=alert, organisation=works, severity="strong")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    contacts.public_name_trust(organisation=works, trusted=False, actor="anna")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    assert len(set(tags)) == len(tags)
+
+
 class Killed(BaseException):
     """Kills the worker's process at this point."""
 
