@@ -12,7 +12,9 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -304,6 +306,19 @@ def test_the_feed_has_another_etag_when_a_name_a_trust_or_a_question_changes(wor
     contacts.public_name_trust(organisation=works, trusted=False, actor="anna")
     tags.append(client.get("/alerts.atom")["ETag"])
     assert len(set(tags)) == len(tags)
+
+
+def test_more_alerts_at_the_places_take_no_more_queries(works, make_alert, client):
+    page = reverse("organisation-alerts", args=[manage_token_of(email="anna@example.org"), works.pk])
+    make_alert()
+    client.get(page)
+    with CaptureQueriesContext(connection) as of_one:
+        client.get(page)
+    for longitude in (-12.01, -12.02):
+        make_alert(longitude=longitude)
+    with CaptureQueriesContext(connection) as of_three:
+        assert client.get(page).content.count(b"<article") == 3
+    assert len(of_three) <= len(of_one)
 
 
 class Killed(BaseException):
