@@ -55,10 +55,10 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField(help_text='when somebody took the alert up', null=True)),
                 ('by_operators', models.BooleanField(default=False, help_text='the operators of the service took it up')),
                 ('returned_at', models.DateTimeField(help_text='when that was last taken back', null=True)),
-                ('closed_at', models.DateTimeField(help_text='when the alert was over, or the severity grew', null=True)),
+                ('closed_at', models.DateTimeField(help_text='alert over, severity grew, or no longer asked', null=True)),
                 ('alert', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='escalations', to='detection.alert')),
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='escalations', to='monitor.organisation')),
-                ('taken_by', models.ForeignKey(help_text='who did; null: another member', null=True, on_delete=django.db.models.deletion.SET_NULL, to='monitor.contact')),
+                ('taken_by', models.ForeignKey(help_text='who did; null: another member, or the operators', null=True, on_delete=django.db.models.deletion.SET_NULL, to='monitor.contact')),
             ],
             options={
                 'ordering': ['id'],

@@ -37,10 +37,12 @@ class Escalation(models.Model):
     severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     created_at = models.DateTimeField(auto_now_add=True)
     taken_at = models.DateTimeField(null=True, help_text="when somebody took the alert up")
-    taken_by = models.ForeignKey(Contact, models.SET_NULL, null=True, help_text="who did; null: another member")
+    taken_by = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, help_text="who did; null: another member, or the operators"
+    )
     by_operators = models.BooleanField(default=False, help_text="the operators of the service took it up")
     returned_at = models.DateTimeField(null=True, help_text="when that was last taken back")
-    closed_at = models.DateTimeField(null=True, help_text="when the alert was over, or the severity grew")
+    closed_at = models.DateTimeField(null=True, help_text="alert over, severity grew, or no longer asked")
 
     class Meta:
         ordering = ["id"]

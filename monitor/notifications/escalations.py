@@ -54,13 +54,15 @@ def escalations_follow() -> None:
 
 
 def _ask_about_new(organisation: Organisation, now: datetime) -> None:
-    """Open an escalation for each alert that has none, or one of a lower severity, which then ends."""
+    """Open an escalation for each alert with none or one of a lower severity, which ends; end what is not wanted."""
     with alone(organisation) as mine:
         wanted = SEVERITIES[SEVERITIES.index(mine.asks_from) :]
-        mine.escalations.filter(taken_at=None, closed_at=None).exclude(severity__in=wanted).update(closed_at=now)
+        followed = alerts_followed(organisation=mine).filter(severity__in=wanted)
+        unclaimed = mine.escalations.filter(taken_at=None, closed_at=None)
+        unclaimed.exclude(alert__in=followed.values("pk")).update(closed_at=now)
         known = dict(mine.escalations.filter(closed_at=None).values_list("alert", "severity"))
         room = MAX_ASKED - mine.escalations.filter(created_at__gt=now - timedelta(days=1)).count()
-        for alert in alerts_followed(organisation=mine).filter(severity__in=wanted):
+        for alert in followed:
             asked = known.get(alert.pk)
             if room <= 0 or (asked and SEVERITIES.index(asked) >= SEVERITIES.index(alert.severity)):
                 continue

@@ -179,7 +179,7 @@ def organisation_contacts(request: HttpRequest, token: str, organisation: int) -
 def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show the alerts at an organisation's places, and who has them; a member takes one up, or gives it back."""
     mine = member_of(token, organisation)
-    listed = list(escalations.alerts_followed(organisation=mine.organisation)[:MAX_ALERTS])
+    listed = list(escalations.alerts_followed(organisation=mine.organisation).defer(None)[:MAX_ALERTS])
     refusal = ""
     chosen = next((one for one in listed if one.code == request.POST.get("about", "")), None)
     if chosen:

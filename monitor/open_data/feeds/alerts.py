@@ -132,8 +132,10 @@ def _state_name(request: HttpRequest, of: str) -> str:
 
 def _atom_etag(request: HttpRequest) -> str:
     """Return the ETag of the feed, which also says who has taken up an alert."""
-    changed = {"last": Max(Greatest("taken_at", "returned_at")), "trusted": Max("organisation__trusted_at")}
-    taken = Escalation.objects.aggregate(n=Count("taken_at"), **changed)
+    # A changed public name is not trusted at first, so that the number of the trusted shows it, or their newest date.
+    trusted = {"n_trusted": Count("organisation__trusted_at"), "trusted": Max("organisation__trusted_at")}
+    rows = {"n": Count("id"), "newest": Max("id"), "n_taken": Count("taken_at")}
+    taken = Escalation.objects.aggregate(last=Max(Greatest("taken_at", "returned_at")), **rows, **trusted)
     return f'"{_state_name(request, f"{request.build_absolute_uri()} {taken}")}"'
 
 

@@ -25,7 +25,7 @@ from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
 from monitor.operations.health.selectors import BACKUP, BEAT, feed_sign, installed_seconds, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
-from monitor.subscribers.organisations.escalations import escalations_open
+from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_open
 from monitor.wording.dates import duration_words
 
 MESSAGE_WAIT_SECONDS = 3600.0
@@ -162,7 +162,7 @@ def outbox() -> str:
 )
 def unclaimed() -> str:
     """Check that no alert waits for the operators of the service because nobody else has taken it up."""
-    waiting = escalations_open().filter(taken_at=None, steps__to_operators=True)
+    waiting = escalations_of_operators()
     if oldest := waiting.order_by("created_at").first():
         age = duration_words((timezone.now() - oldest.created_at).total_seconds())
         raise Wrong(f"nobody has taken up {waiting.count()} alerts, the oldest asked about {age} ago")

@@ -1,19 +1,19 @@
-"""Operators' page of who has what: strong alerts that nobody has taken up, and what organisations say in public."""
+"""Operators' page of who has what: alerts that nobody has taken up, and what organisations say in public."""
 
-from contextlib import suppress
-
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from detection.models import Alert
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.contacts import public_name_trust
 from monitor.subscribers.organisations.escalations import (
     alert_return,
     alert_take,
     alerts_unclaimed,
+    escalations_of_operators,
     escalations_open,
 )
 from monitor.web.guards import account_in, deciders_only
@@ -26,30 +26,39 @@ MAX_LISTED = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @deciders_only
 def review_taken(request: HttpRequest) -> HttpResponse:
-    """Show strong alerts that nobody has, and escalations; on POST, take one up, or let an organisation be named."""
+    """Show strong alerts that nobody has, and what operators are asked about; on POST, take one up, or trust a name."""
+    refusal = ""
     if request.method == "POST":
-        _act(request)
-        return HttpResponseRedirect(reverse("review-taken"))
+        try:
+            _act(request)
+            return HttpResponseRedirect(reverse("review-taken"))
+        except Refusal as fault:
+            refusal = fault.error
     rows = escalations_open().select_related("organisation", "alert").prefetch_related("steps")
-    alerts = list(alerts_unclaimed().prefetch_related(Prefetch("escalations", rows, to_attr="asked"))[:MAX_LISTED])
+    asked = Q(pk__in=escalations_of_operators().values("alert"))
+    listed = Alert.objects.filter(asked | Q(pk__in=alerts_unclaimed().values("pk"))).order_by("-importance", "id")
+    waiting = Prefetch("escalations", rows.filter(taken_at=None), to_attr="asked")
+    alerts = list(listed.prefetch_related(waiting)[:MAX_LISTED])
     context = {
         "unclaimed": list(zip(alerts, alert_cards(alerts), strict=True)),
         "n_unclaimed": alerts_unclaimed().count(),
+        "n_asked": Alert.objects.filter(asked).count(),
         "by_operators": rows.filter(by_operators=True),
         "organisations": Organisation.objects.exclude(asks_from="", public_name=""),
+        "refusal": refusal,
     }
-    return render(request, "pages/reviews/taken.html", context)
+    return render(request, "pages/reviews/taken.html", context, status=422 if refusal else 200)
 
 
 def _act(request: HttpRequest) -> None:
-    """Carry out the form of a row; ignore an unknown one."""
+    """Carry out the form of a row; ignore an unknown one. Raises Refusal."""
     pk, deed = number_or_none(request.POST.get("about", "")) or 0, request.POST.get("deed", "")
     actor = account_in(request).get_username()
     organisation = Organisation.objects.filter(pk=pk).first()
     if organisation and deed in ("trust", "no-trust"):
-        public_name_trust(organisation=organisation, trusted=deed == "trust", actor=actor)
+        shown = request.POST.get("shown", "")
+        public_name_trust(organisation=organisation, trusted=deed == "trust", actor=actor, shown=shown)
     row = escalations_open().filter(pk=pk).select_related("alert", "organisation").first()
     if row and deed in ("take", "back"):
         change = alert_take if deed == "take" else alert_return
-        with suppress(Refusal):  # it was over a moment later
-            change(alert=row.alert, organisation=row.organisation, operator=actor)
+        change(alert=row.alert, organisation=row.organisation, operator=actor)

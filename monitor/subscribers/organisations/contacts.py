@@ -79,10 +79,17 @@ def asking_set(*, organisation: Organisation, severity: str, public_name: str) -
         organisation_audit(organisation=mine, action="contacts asked", after=severity or "never")
 
 
-def public_name_trust(*, organisation: Organisation, trusted: bool, actor: str) -> None:
-    """Let the public read what an organisation has taken up, and the name that it chose for that; or no longer."""
-    Organisation.objects.filter(pk=organisation.pk).update(trusted_at=timezone.now() if trusted else None)
-    organisation_audit(organisation=organisation, action="public name", after=str(trusted), actor=actor)
+def public_name_trust(*, organisation: Organisation, trusted: bool, actor: str, shown: str = "") -> None:
+    """Let the public read what an organisation has taken up, and the name that it chose for that; or no longer.
+
+    shown: the name that the operator has read. Raises Refusal if trust is given to another one.
+    """
+    with alone(organisation) as mine:
+        if trusted and mine.public_name != shown:
+            raise Refusal(_("The organisation has changed its name in public. Read it again."))
+        mine.trusted_at = timezone.now() if trusted else None
+        mine.save(update_fields=["trusted_at"])
+        organisation_audit(organisation=mine, action="public name", after=str(trusted), actor=actor)
 
 
 def demo_organisation_make(*, name: str, region: Region) -> None:
@@ -98,4 +105,5 @@ def demo_organisation_make(*, name: str, region: Region) -> None:
     for member in (mayor, office):
         contact_add(organisation=own, who=f"member-{member.pk}", hours=str(MAX_HOURS))
     asking_set(organisation=own, severity=SEVERITIES[0], public_name=name)
-    public_name_trust(organisation=own, trusted=True, actor="demo")
+    own.refresh_from_db()
+    public_name_trust(organisation=own, trusted=True, actor="demo", shown=own.public_name)

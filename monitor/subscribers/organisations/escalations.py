@@ -17,6 +17,7 @@ from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions.rules import SEVERITIES
 from monitor.web.secret_links import signed_link
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence
@@ -40,17 +41,27 @@ class Taken(NamedTuple):
 
 
 def alerts_followed(*, organisation: Organisation) -> QuerySet[Alert]:
-    """Return the living alerts at the places of an organisation, without those that it does not want yet."""
+    """Return the living alerts that an organisation wants at its places, by the filters of each place."""
     wanted = Q(pk__in=[])
     for place in organisation.subscriptions.filter(ended_at=None):
         states = LIVING if place.unreviewed else [State.CONFIRMED]
-        wanted |= Q(area__intersects=place.region, kind__in=place.kinds, state__in=states)
+        grave = SEVERITIES[SEVERITIES.index(place.lowest_severity) :]
+        here = Q(area__intersects=place.region, kind__in=place.kinds, state__in=states, severity__in=grave)
+        if least := place.least_exposure:  # as rules.wants has it: what no layer covers is wanted
+            unknown = Q(exposure__people=None, exposure__buildings=None)
+            here &= unknown | Q(exposure__people__gte=least) | Q(exposure__buildings__gte=least)
+        wanted |= here
     return Alert.objects.filter(wanted).defer("area").order_by("-importance", "id")
 
 
 def escalations_open() -> QuerySet[Escalation]:
     """Return the escalations of living alerts, whether or not somebody has taken them up."""
     return Escalation.objects.filter(closed_at=None, alert__state__in=LIVING)
+
+
+def escalations_of_operators() -> QuerySet[Escalation]:
+    """Return the escalations that have come to the operators of the service and that nobody has taken up."""
+    return escalations_open().filter(taken_at=None, steps__to_operators=True)
 
 
 def alerts_unclaimed() -> QuerySet[Alert]:
@@ -73,10 +84,15 @@ def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | N
 
 
 def alert_return(*, alert: Alert, organisation: Organisation, operator: str = "") -> None:
-    """Take back that somebody takes care of an alert: the next contact is asked at once."""
+    """Take back that somebody has an alert: the next contact is asked at once, unless the operators were already.
+
+    Raises Refusal if the operators have taken it up, unless one of them gives it back.
+    """
     back = {"taken_at": None, "taken_by": None, "by_operators": False, "returned_at": timezone.now()}
     with alone(organisation) as mine:
         mine_open = mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None)
+        if not operator and mine_open.filter(by_operators=True).exists():
+            raise Refusal(_("The operators have taken this up. Only they can give it back."))
         if mine_open.update(**back):
             organisation_audit(organisation=mine, action="alert given back", subject=alert.code, actor=operator)
 

@@ -12,11 +12,13 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from detection.models import Alert, AuditEntry
+from detection.models import Alert, AlertExposure, AuditEntry
 from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.models.escalations import Escalation, EscalationStep
@@ -64,7 +66,7 @@ def works(clock, make_subscription):
     for member in (owner, *others):
         contacts.contact_add(organisation=owner.organisation, who=f"member-{member.pk}", hours="6")
     contacts.asking_set(organisation=owner.organisation, severity="strong", public_name="Aldwick Waterworks")
-    contacts.public_name_trust(organisation=owner.organisation, trusted=True, actor="anna")
+    contacts.public_name_trust(organisation=owner.organisation, trusted=True, actor="anna", shown="Aldwick Waterworks")
     User.objects.filter(pk=account("olga", OPERATORS).pk).update(email="olga@example.org")
     owner.organisation.refresh_from_db()
     return owner.organisation
@@ -234,6 +236,89 @@ def test_operators_see_what_nobody_has_and_take_it_up(works, clock, make_alert, 
     assert operator.post(page, {"deed": "no-trust", "about": works.pk}).status_code == 302
     works.refresh_from_db()
     assert works.trusted_at is None
+
+
+def test_operators_find_every_alert_that_they_are_asked_about_and_only_they_give_it_back(
+    works, make_alert, operator, client
+):
+    contacts.asking_set(organisation=works, severity="moderate", public_name="")
+    works.contacts.all().delete()
+    alert = make_alert(severity="moderate")
+    page, own = reverse("review-taken"), [manage_token_of(email="anna@example.org"), works.pk]
+    assert set(ask_and_send()) == {"anna@example.org", "olga@example.org"}
+    shown = operator.get(page).content.decode()
+    assert alert.code in shown
+    assert "The operators are asked about 1 alert." in shown
+    assert operator.post(page, {"deed": "take", "about": Escalation.objects.get().pk}).status_code == 302
+    given_back = client.post(reverse("organisation-alerts", args=own), {"deed": "back", "about": alert.code})
+    assert given_back.status_code == 422
+    assert "Only they can give it back." in given_back.content.decode()
+    assert operator.post(page, {"deed": "back", "about": Escalation.objects.get().pk}).status_code == 302
+    assert alert.code in operator.get(page).content.decode()
+
+
+def test_operators_trust_only_the_name_that_they_have_read(works, operator):
+    contacts.asking_set(organisation=works, severity="strong", public_name="The King")
+    page, before = reverse("review-taken"), AuditEntry.objects.count()
+    old = {"deed": "trust", "about": works.pk, "shown": "Aldwick Waterworks"}
+    refused = operator.post(page, old)
+    assert (refused.status_code, AuditEntry.objects.count()) == (422, before)
+    assert "The organisation has changed its name in public. Read it again." in refused.content.decode()
+    assert operator.post(page, old | {"shown": "The King"}).status_code == 302
+    works.refresh_from_db()
+    assert works.trusted_at
+
+
+def test_nobody_is_asked_on_when_the_place_or_the_severity_does_not_want_it_any_more(works, clock, make_alert):
+    place = works.subscriptions.get()
+    alert = make_alert(severity="strong")
+    bare = AlertExposure.objects.create(alert=alert, buildings=2, people=None)
+    for change, back in (
+        (lambda: Alert.objects.update(severity="moderate"), lambda: Alert.objects.update(severity="strong")),
+        *(
+            (lambda to=to: Subscription.objects.filter(pk=place.pk).update(**to), lambda: place.save())
+            for to in ({"kinds": ["uplift"]}, {"least_exposure": 3}, {"ended_at": clock.now})
+        ),
+    ):
+        assert ask_and_send() == ["owner@example.org"]
+        change()
+        clock.wait(hours=7)
+        assert ask_and_send() == []
+        assert not Escalation.objects.filter(closed_at=None).exists()
+        back()
+    Subscription.objects.filter(pk=place.pk).update(least_exposure=3)
+    bare.delete()  # what no layer covers is wanted
+    assert ask_and_send() == ["owner@example.org"]
+
+
+def test_the_feed_has_another_etag_when_a_name_a_trust_or_a_question_changes(works, clock, make_alert, client):
+    alert = make_alert(severity="strong")
+    alert_take(alert=alert, organisation=works)
+    tags = [client.get("/alerts.atom")["ETag"]]
+    contacts.asking_set(organisation=works, severity="strong", public_name="The King")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    clock.wait(hours=1)
+    contacts.public_name_trust(organisation=works, trusted=True, actor="anna", shown="The King")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    Escalation.objects.update(closed_at=clock.now)
+    Escalation.objects.create(alert=alert, organisation=works, severity="strong")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    contacts.public_name_trust(organisation=works, trusted=False, actor="anna")
+    tags.append(client.get("/alerts.atom")["ETag"])
+    assert len(set(tags)) == len(tags)
+
+
+def test_more_alerts_at_the_places_take_no_more_queries(works, make_alert, client):
+    page = reverse("organisation-alerts", args=[manage_token_of(email="anna@example.org"), works.pk])
+    make_alert()
+    client.get(page)
+    with CaptureQueriesContext(connection) as of_one:
+        client.get(page)
+    for longitude in (-12.01, -12.02):
+        make_alert(longitude=longitude)
+    with CaptureQueriesContext(connection) as of_three:
+        assert client.get(page).content.count(b"<article") == 3
+    assert len(of_three) <= len(of_one)
 
 
 class Killed(BaseException):
