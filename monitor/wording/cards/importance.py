@@ -22,7 +22,7 @@ KINDS = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("i
 
 
 def why_words(alert: Alert, terms: Terms) -> str:
-    """Return why an alert stands where it does: 'Why it is here: counts as 46 mm a year, faster of late.'; or ''."""
+    """Return why an alert stands where it does: 'Rank: worth 46 mm a year, faster of late.'; or ''."""
     if terms.standing in BEHIND:
         return str(BEHIND[terms.standing])
     parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []
@@ -35,8 +35,8 @@ def why_words(alert: Alert, terms: Terms) -> str:
         parts.append(_("seen in new passes alone"))
     if not parts:
         return ""
-    # Translators: %(reasons)s is a list: "counts as 46 mm a year, faster of late and much of value stands on it"
-    return _("Why it is here: %(reasons)s.") % {"reasons": listed(parts)}
+    # Translators: %(reasons)s is a list: "worth 46 mm a year, faster of late and much of value stands on it"
+    return _("Rank: %(reasons)s.") % {"reasons": listed(parts)}
 
 
 def _size(alert: Alert, terms: Terms) -> str:
@@ -45,6 +45,6 @@ def _size(alert: Alert, terms: Terms) -> str:
         return _("%(area)s of changed surface") % {"area": area_label(alert.area_m2)}
     rate = mm_a_year(round_figure(terms.surely_mm_yr))
     if terms.motion >= MAX_STEPS:
-        return _("counts as more than %(rate)s") % {"rate": rate}
+        return _("worth more than %(rate)s") % {"rate": rate}
     # Translators, here and above: %(rate)s is "46 mm a year"
-    return (_("counts as %(rate)s") if terms.motion else _("counts as less than %(rate)s")) % {"rate": rate}
+    return (_("worth %(rate)s") if terms.motion else _("worth less than %(rate)s")) % {"rate": rate}

@@ -24,6 +24,7 @@ from lab.samples.alerts import step, update
 from monitor import tasks
 from monitor.maps.map.plans import mail_plan
 from monitor.models.bulletins import Bulletin
+from monitor.models.escalations import Escalation, EscalationStep
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
@@ -122,7 +123,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
         "visits": letters.visits_mail(about(person.email), [(SimpleNamespace(day=VISIT), card)]),
         "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
-        **{name: letters.LETTERS[kind](message) for name, (kind, message) in _letters(one, person).items()},
+        **{name: letters.LETTERS[kind](message) for name, (kind, message) in _letters(one, person, alert).items()},
     }
 
 
@@ -131,9 +132,10 @@ def about(address: str, **more: object) -> SimpleNamespace:
     return SimpleNamespace(key="k", address=address, **more)
 
 
-def _letters(one, person) -> dict[str, tuple[str, SimpleNamespace]]:
+def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
     water = Organisation(name="Aldwick Waterworks")
     invited = Membership(pk=1, organisation=water, email=person.email, invited_by=Membership(email="b@example.org"))
+    asking = Escalation(pk=1, alert=alert, organisation=water, severity=alert.severity)
     hook = {"url": "https://hooks.example.org/in", "email": one.email}
     area = {"pk": 1, "email": one.email, "label": "2 km around Aldwick"}
     report = ResidentReport(pk=1, kind="cracks", seen_on=VISIT)
@@ -149,6 +151,11 @@ def _letters(one, person) -> dict[str, tuple[str, SimpleNamespace]]:
         "membership without an owner": (
             Kind.MEMBERSHIP,
             about(person.email, membership=Membership(pk=1, organisation=water)),
+        ),
+        "ask": (Kind.ASK, about(person.email, step=EscalationStep(pk=1, escalation=asking, hours=4))),
+        "ask operators": (
+            Kind.ASK,
+            about(person.email, step=EscalationStep(pk=2, escalation=asking, to_operators=True)),
         ),
         "dissolved": (Kind.DISSOLVED, about(one.email, about=water.name)),
         "report": (Kind.REPORT, about(person.email, report=report)),
