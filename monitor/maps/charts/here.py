@@ -121,7 +121,8 @@ class Here(NamedTuple):
             return []
         main = self.tracks[0]
         scatter = main.trace.stated_sigma_mm_yr or 0.0
-        return words.sure_sentences(main.rate, main.trace.n_points, self.radius_m, scatter, main.coherence)
+        n_points, enough = main.trace.n_points, _enough(main.points)
+        return words.sure_sentences(main.rate, n_points, self.radius_m, scatter, main.coherence, enough)
 
     @property
     def limits(self) -> list[str]:

@@ -24,7 +24,6 @@ from monitor.wording.figures import (
 )
 from monitor.wording.places import toward
 
-FEW_POINTS = 5
 NOT_A_BUILDING = gettext_lazy(
     "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
 )
@@ -157,16 +156,19 @@ def no_points_sentence(radius_m: float) -> str:
 
 
 def sure_sentences(
-    rate: PlaceRate, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None
+    rate: PlaceRate, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
 ) -> list[str]:
-    """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference."""
+    """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference.
+
+    enough: number of points from which on they are not few; a cell of a coarse grid is the mean of many.
+    """
     counted = ngettext(
         "The speed is that of the only point within %(radius)s m.",
         "The speed is the mean of the %(number)s points within %(radius)s m.",
         n_points,
     ) % {"number": whole(n_points), "radius": whole(radius_m)}
     lines = [counted]
-    if n_points < FEW_POINTS:
+    if n_points < enough:
         lines.append(_("So few points say little."))
     if rate.sigma_mm_yr is None:
         lines.append(_("The uncertainty of their mean is not known."))

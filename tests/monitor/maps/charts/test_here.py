@@ -15,7 +15,7 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from monitor.maps.charts import here
-from monitor.maps.charts.words import PlaceRate, here_sentence
+from monitor.maps.charts.words import PlaceRate, here_sentence, sure_sentences
 from tests.makers.egms import DATES
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +206,9 @@ def test_a_name_is_answered_on_the_page_and_others_of_that_name_are_offered(clie
     nothing = client.get("/here/?q=nowhere")
     assert nothing.status_code == 200
     assert "No place of this name was found." in nothing.content.decode()
+
+
+def test_cells_that_are_means_of_many_points_are_not_called_few():
+    rate = PlaceRate("up", -19.0, 0.5, date(2019, 1, 1), date(2023, 12, 1))
+    assert "So few points say little." in sure_sentences(rate, 4, 100.0, 0.4, None, enough=8)
+    assert "So few points say little." not in sure_sentences(rate, 4, 100.0, 0.4, None, enough=3)
