@@ -14,13 +14,13 @@ import shapely
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.towns import Town, draw_town
+from ml.deformation.motion.series import WITHIN_90
 from ml.statistics.intervals import Interval, bootstrap_over
 from ml.structures.buildings import MIN_POINTS, ledger_of, motion_around
 from ml.structures.footprints import GEOLOCATION_M, Float64, candidates_of, footprints_of
 
 BENCHMARK = "buildings"
 SIZE_M, YEARS = 1000.0, 5.0
-SIGMAS_90 = 1.645  # standard deviations that hold 90 %
 MOVING_MM_YR, RESTING_MM_YR = 5.0, 0.5  # against the ground around
 FALSE = {"1_in_1000": 0.001, "1_in_100": 0.01, "5_in_100": 0.05}  # of resting buildings
 # Columns of a method's rows, one row for each building.
@@ -68,7 +68,7 @@ def _nearest(town: Town) -> list[Float64]:
     count = np.bincount(house, minlength=n)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.bincount(house, town.measured_mm_yr[point], n) / count
-        half = SIGMAS_90 * np.sqrt(np.bincount(house, town.sigma_mm_yr[point] ** 2, n)) / count
+        half = WITHIN_90 * np.sqrt(np.bincount(house, town.sigma_mm_yr[point] ** 2, n)) / count
     middles = shapely.get_coordinates(shapely.centroid(town.polygons))
     around = motion_around(middles, np.column_stack([town.x_m, town.y_m]), town.measured_mm_yr)
     error, unknown = rate - town.rate_mm_yr, np.full(n, np.nan)

@@ -60,13 +60,19 @@ class Ledger(NamedTuple):
 
 
 class _Town(NamedTuple):
-    """What stays the same between draws. ground_mm_yr: (points,), motion of the ground around; middle_mm_yr: (n,)."""
+    """What stays the same between draws. ground_mm_yr: (points,), motion of the ground around; middle_mm_yr: (n,).
+
+    log_building: (pairs,), log_ground, log_stray: (points,), logarithms of weights before any rate is known.
+    """
 
     candidates: Candidates
     rate_mm_yr: Float64
     variance: Float64
     ground_mm_yr: Float64
     middle_mm_yr: Float64
+    log_building: Float64
+    log_ground: Float64
+    log_stray: Float64
     starts: Index
     has: Index
 
@@ -102,12 +108,16 @@ def ledger_of(
         motion_around(np.concatenate([places, middles]), places, rate_mm_yr), [len(x_m)]
     )
     has, starts = np.unique(candidates.point, return_index=True)
+    total = np.bincount(candidates.point, candidates.weight, rate_mm_yr.size) + candidates.ground
     town = _Town(
         candidates,
         rate_mm_yr,
         sigma_mm_yr**2,
         around_points,
         around_middles,
+        np.log(candidates.weight + 1e-12),
+        np.log(candidates.ground + 1e-12),
+        np.log(STRAY_SHARE * total),
         starts,
         has,
     )
@@ -179,13 +189,12 @@ def _assign(town: _Town, state: _State, heat: float, rng: np.random.Generator) -
         town.middle_mm_yr[pairs.building] + motion[:, 0] + motion[:, 1] * pairs.along + motion[:, 2] * pairs.across
     )
     noise = state.scale * town.variance + heat
-    variance = noise[pairs.point] + motion[:, 1] ** 2 * pairs.along_var + motion[:, 2] ** 2 * pairs.across_var
-    on_building = _log_normal(rate[pairs.point] - expected, variance) + np.log(pairs.weight + 1e-12)
+    variance = noise[pairs.point] + _spread(motion, pairs.along_var, pairs.across_var)
+    on_building = _log_normal(rate[pairs.point] - expected, variance) + town.log_building
     on_building += rng.gumbel(size=on_building.size)
     off = rate - town.ground_mm_yr
-    total = np.bincount(pairs.point, pairs.weight, rate.size) + pairs.ground
-    on_ground = _log_normal(off, noise + CORRELATED_MM_YR**2) + np.log(pairs.ground + 1e-12)
-    stray = _log_normal(off, np.full_like(off, STRAY_MM_YR**2 + heat)) + np.log(STRAY_SHARE * total)
+    on_ground = _log_normal(off, noise + CORRELATED_MM_YR**2) + town.log_ground
+    stray = _log_normal(off, np.full_like(off, STRAY_MM_YR**2 + heat)) + town.log_stray
     other = np.maximum(on_ground + rng.gumbel(size=off.size), stray + rng.gumbel(size=off.size))
     best = np.maximum.reduceat(on_building, town.starts)
     by_building = np.zeros(rate.size, dtype=bool)
@@ -200,8 +209,7 @@ def _move(town: _Town, state: _State, chosen: Index, rng: np.random.Generator) -
     pairs, n = town.candidates, len(state.motion)
     point, building = pairs.point[chosen], pairs.building[chosen]
     terms = np.column_stack([np.ones(chosen.size), pairs.along[chosen], pairs.across[chosen]])
-    tilt = state.motion[building, 1:]
-    spread = tilt[:, 0] ** 2 * pairs.along_var[chosen] + tilt[:, 1] ** 2 * pairs.across_var[chosen]
+    spread = _spread(state.motion[building], pairs.along_var[chosen], pairs.across_var[chosen])
     weight = 1 / (state.scale * town.variance[point] + spread)
     residual = town.rate_mm_yr[point] - town.middle_mm_yr[building]
     normal = np.empty((n, 3, 3))
@@ -229,6 +237,11 @@ def _move(town: _Town, state: _State, chosen: Index, rng: np.random.Generator) -
         HEAVY / 2 * np.sum(1 / state.deviation_var) + PRIOR_TOWNS / DEVIATION_MM_YR**2
     )
     state.tilt_ratio = _inverse_gamma(rng, (size[:, 1:] / state.deviation_var[:, np.newaxis]).ravel(), 0.5, 10.0)
+
+
+def _spread(motion: Float64, along_var: Float64, across_var: Float64) -> Float64:
+    """Return the variance of rates (pairs,) that a tilt makes of not knowing where on its building a point is."""
+    return np.asarray(motion[:, 1] ** 2 * along_var + motion[:, 2] ** 2 * across_var)
 
 
 def _log_normal(residual: Float64, variance: Float64) -> Float64:
