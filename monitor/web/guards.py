@@ -143,7 +143,7 @@ def deciders_only(view: ViewFunction) -> ViewFunction:
 
 
 def inviters_only(view: ViewFunction) -> ViewFunction:
-    """Guard the list of accounts and the invitations, which give no right that an administrator does not have."""
+    """Guard the list of accounts and the invitations: an invitation gives no right that an administrator lacks."""
     refusal = gettext_lazy("Accounts are listed for administrators, who also invite.")
     return never_cache(_guarded(view, lambda request: may_administrate(request.user), refusal, _to_page("accounts")))
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from detection.rules.importance import MODERATE_TILT_MM_M_YR
 from monitor.wording.components import direction
-from monitor.wording.figures import decimal, figure, length_words, likely_words, listed, mm_a_year, whole
+from monitor.wording.figures import decimal, figure, length_words, likely_words, listed, mm_a_year, signed, whole
 
 MIN_KM = 0.01
 HOUSE_M = 10.0
@@ -145,7 +145,7 @@ def building_sentences(
     if low <= 0 <= high:
         # Translators: %(low)s and %(high)s are rates with their signs, such as "−1.2" and "0.8"
         first = _("Whether the building here moves is not clear: %(low)s to %(high)s mm a year, in 90 of 100 cases.")
-        first %= {"low": _signed(low), "high": _signed(high)}
+        first %= {"low": signed(low), "high": signed(high)}
     else:
         ends = sorted((abs(low), abs(high)))
         # Translators: %(rate)s is "6.1 mm a year", %(way)s is "sinking" or "away from the satellite"
@@ -197,7 +197,3 @@ def _range_words(likely: int, least: int, most: int) -> str:
         return str(DAMAGE_WORDS[likely])
     # Translators: two classes of damage, such as "negligible to moderate"
     return _("%(least)s to %(most)s") % {"least": DAMAGE_WORDS[least], "most": DAMAGE_WORDS[most]}
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{figure(value)}"

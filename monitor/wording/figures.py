@@ -72,6 +72,11 @@ def round_figure(value: float) -> str:
     return decimal(abs(value), 0 if abs(value) >= 3 else 1)
 
 
+def signed(rate: float) -> str:
+    """Format a rate with its sign: '−6.2', '+0.4'."""
+    return f"{'−' if rate < 0 else '+'}{figure(rate)}"
+
+
 def in_unit(number: str, unit: str) -> str:
     """Return a formatted number with its unit: '1 metre a day', '1.0 metres a day'. unit: a key of UNITS."""
     return UNITS[unit] % {"number": number, "n": 1 if number == "1" else 2}

@@ -19,6 +19,7 @@ from monitor.wording.figures import (
     rate_and_margin,
     rate_words,
     short,
+    signed,
     unclear_sentence,
     whole,
 )
@@ -183,11 +184,6 @@ def sure_sentences(
         usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
         lines.append(usual % {"coherence": decimal(coherence, 2)})
     return [*lines, str(RELATIVE)]
-
-
-def signed(rate_mm_yr: float) -> str:
-    """Return a rate with its sign: '−6.2', '+0.4'."""
-    return f"{'−' if rate_mm_yr < 0 else '+'}{figure(rate_mm_yr)}"
 
 
 def distance_words(distance_m: float, bearing_deg: float) -> str:

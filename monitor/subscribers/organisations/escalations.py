@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import Alert, AuditEntry
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING
 from detection.rules.severity import Severity
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.rules import SEVERITIES
+from monitor.subscribers.subscriptions.selectors import living_at
 from monitor.web.secret_links import signed_link
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence
@@ -44,9 +45,7 @@ def alerts_followed(*, organisation: Organisation) -> QuerySet[Alert]:
     """Return the living alerts that an organisation wants at its places, by the filters of each place."""
     wanted = Q(pk__in=[])
     for place in organisation.subscriptions.filter(ended_at=None):
-        states = LIVING if place.unreviewed else [State.CONFIRMED]
-        grave = SEVERITIES[SEVERITIES.index(place.lowest_severity) :]
-        here = Q(area__intersects=place.region, kind__in=place.kinds, state__in=states, severity__in=grave)
+        here = living_at(place) & Q(severity__in=SEVERITIES[SEVERITIES.index(place.lowest_severity) :])
         if least := place.least_exposure:  # as rules.wants has it: what no layer covers is wanted
             unknown = Q(exposure__people=None, exposure__buildings=None)
             here &= unknown | Q(exposure__people__gte=least) | Q(exposure__buildings__gte=least)

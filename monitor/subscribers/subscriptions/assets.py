@@ -13,6 +13,7 @@ from detection.models import Alert
 from detection.rules.lifecycle import State
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Asset, Subscription
+from monitor.subscribers.subscriptions.selectors import living_at
 from monitor.wording.figures import listed, whole
 
 MAX_NAMED = 10
@@ -61,8 +62,7 @@ def sites_now(subscription: Subscription) -> str:
     """Return a sentence on the sites of a list that lie in moving ground of wanted kinds; empty if there is no list."""
     if not subscription.n_assets:
         return ""
-    states = [State.CONFIRMED.value, *([State.FIRST.value, State.PROVISIONAL.value] * subscription.unreviewed)]
-    alerts = Alert.objects.filter(state__in=states, kind__in=subscription.kinds, area__intersects=subscription.region)
+    alerts = Alert.objects.filter(living_at(subscription))
     found = assets_concerned(alerts=alerts.values_list("pk", flat=True), subscriptions=[subscription.source])
     names = {pk: name for one in found.values() for pk, name in one.items()}
     return sites_sentence([names[pk] for pk in sorted(names)], subscription)

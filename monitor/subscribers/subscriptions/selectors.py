@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
+from detection.rules.lifecycle import LIVING, State
 from monitor.models.bulletins import Bulletin
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
@@ -40,6 +41,12 @@ def subscriptions_to_bulletin(*, bulletin: Bulletin) -> QuerySet[Subscription]:
     """Return active subscriptions by mail that want bulletins and lie where this one's data are."""
     wanted = subscriptions_active().filter(bulletins=True, channel=DEFAULT_CHANNEL)
     return wanted.filter(region__intersects=bulletin.area).order_by("pk")
+
+
+def living_at(subscription: Subscription) -> Q:
+    """Return the condition of living alerts of a subscription's kinds at its place; confirmed only, if it wants that."""
+    states = LIVING if subscription.unreviewed else (State.CONFIRMED,)
+    return Q(area__intersects=subscription.region, kind__in=subscription.kinds, state__in=states)
 
 
 def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:
