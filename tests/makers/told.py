@@ -1,4 +1,4 @@
-"""What a text says of an alert, held against its figures: the same check for every surface and language."""
+"""Check what a text says of an alert against its figures, alike on every surface and in every language."""
 
 import html
 import re

@@ -44,7 +44,7 @@ def subscriptions_to_bulletin(*, bulletin: Bulletin) -> QuerySet[Subscription]:
 
 
 def living_at(subscription: Subscription) -> Q:
-    """Return the condition of living alerts of a subscription's kinds at its place; confirmed only, if it wants that."""
+    """Return the condition of living alerts of a subscription's kinds at its place; confirmed only, if it says so."""
     states = LIVING if subscription.unreviewed else (State.CONFIRMED,)
     return Q(area__intersects=subscription.region, kind__in=subscription.kinds, state__in=states)
 
