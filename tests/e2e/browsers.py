@@ -56,6 +56,12 @@ def sign_in(page: Page, to: str = "/review/", name: str = "anna") -> None:
     expect(page).to_have_url(re.compile(rf"{to}$"))
 
 
+def sign_out(page: Page) -> None:
+    """Sign out and wait for the page that says so: a script first removes what the account kept on the device."""
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
 def link_in(message, name: str) -> str:
     """The link of this name in the text of a mail."""
     return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]

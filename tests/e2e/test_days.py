@@ -15,7 +15,7 @@ from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
 from monitor.subscribers.extracts.services import extracts_make
 from monitor.web.roles import ADMINISTRATORS, OPERATORS
-from tests.e2e.browsers import fits, link_in, wait_for_map
+from tests.e2e.browsers import fits, link_in, sign_out, wait_for_map
 from tests.e2e.test_subscribe import deliver
 from tests.makers.people import PASSWORD, account
 
@@ -98,8 +98,7 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(open_page, 
     wait_for_map(page)
     press(page, "Open in the workbench")
     expect(page.locator("#extent")).to_contain_text("points")
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    sign_out(page)
 
 
 def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert, CaseNote, FieldVisit
 from detection.reviews.visits import Plan, visit_plan, visit_report
 from monitor.web.roles import OPERATORS
-from tests.e2e.browsers import SIZES, sign_in
+from tests.e2e.browsers import SIZES, sign_in, sign_out
 from tests.makers.people import account
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -91,8 +91,7 @@ def test_what_is_refused_stays_on_the_device_and_can_become_a_private_note(phone
 def test_signing_out_and_another_person_remove_what_was_kept(phone, visited):
     keep(phone, visited)
     assert phone.evaluate(CACHES) == 1
-    phone.get_by_role("button", name="Sign out").click()
-    expect(phone.get_by_role("link", name="Sign in")).to_be_visible()
+    sign_out(phone)
     assert phone.evaluate(CACHES) == 0
     keep(phone, visited)
     phone.context.clear_cookies()
@@ -104,8 +103,7 @@ def test_signing_out_and_another_person_remove_what_was_kept(phone, visited):
 def test_signed_out_nothing_is_kept_and_a_browser_that_refuses_its_cache_can_sign_out(phone, visited):
     sign_in(phone, to=f"/review/{visited.code}/visit/")
     phone.evaluate("void (caches.delete = () => Promise.reject(new Error('refused')))")
-    phone.get_by_role("button", name="Sign out").click()
-    expect(phone.get_by_role("link", name="Sign in")).to_be_visible()
+    sign_out(phone)
     sign_in(phone, to=f"/review/{visited.code}/visit/")
     phone.context.clear_cookies()
     phone.get_by_role("button", name="Keep on this device").click()

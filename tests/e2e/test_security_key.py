@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from monitor.web.roles import OPERATORS
-from tests.e2e.browsers import fits_any_window
+from tests.e2e.browsers import fits_any_window, sign_out
 from tests.makers.people import PASSWORD, account
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -51,7 +51,7 @@ def test_a_key_opens_the_account_and_without_it_nothing_does(open_page):
     page.get_by_role("link", name="I have them").click()
     expect(page).to_have_url(re.compile("/review/$"))
 
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     page.goto("/login/?next=/review/")
     type_password(page)
     expect(page.get_by_role("heading", name="Second step")).to_be_visible()
