@@ -16,7 +16,7 @@ from ingest.models import Building, ContextLayer
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
-from ml.runs.buildings import ledger_make, ledgers_due
+from ml.runs.structures.buildings import ledger_make, ledgers_due
 from ml.tasks import make_ledgers
 from monitor.wording.cards.buildings import building_words, town_words
 from tests.makers.generic import COMMERCIAL, csv_text
