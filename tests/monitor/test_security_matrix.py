@@ -24,8 +24,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
 from ml.models import GroundEvent, Prediction, Run
-from monitor.models.bulletins import Bulletin
 from monitor.models.escalations import Contact, Escalation, EscalationStep
+from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.extracts.services import extract_token

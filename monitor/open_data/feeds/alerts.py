@@ -25,9 +25,8 @@ from detection.lists import Order
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ml.runtime.code_version import code_version
-from monitor.models.bulletins import Bulletin
 from monitor.models.escalations import Escalation
-from monitor.models.messages import CapMessage
+from monitor.models.messages import Bulletin, CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.wording.cards import bulletins as words

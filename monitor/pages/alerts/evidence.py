@@ -29,7 +29,7 @@ from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves, rates_chart
-from monitor.maps.imaging.evidence import full_colour_mm_yr
+from monitor.maps.imaging.drawing import full_colour_mm_yr
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan

@@ -24,7 +24,7 @@ from detection.models import Detection
 from ingest.models import Product, ScenePair
 from ingest.scenes.images import PairImages, read_scene
 from ml.runs.selectors import products_of
-from monitor.maps.imaging import evidence
+from monitor.maps.imaging import drawing
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
 from monitor.maps.map import selectors
@@ -72,7 +72,7 @@ def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
     yield Captioned("result", _("What the computer measured: %(layer)s") % {"layer": layer.label}, layer.caption)
 
 
-def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _pair_picture(detection: Detection, name: str, frame: drawing.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     """Return the picture of `_of_pair` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
     pair = detection.scan.prediction.run.its_pair
     try:
@@ -84,13 +84,13 @@ def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: 
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
     if name == "difference":
-        return evidence.picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
+        return drawing.picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
     stretch = common_stretch(images)
     shown = decibels(images.reference if name == "before" else images.secondary)
-    return evidence.picture(shown, GREYS, *stretch, frame, outline)
+    return drawing.picture(shown, GREYS, *stretch, frame, outline)
 
 
-def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
+def _images(pair: ScenePair, frame: drawing.Frame, epsg: int) -> PairImages:
     """Read both images of a pair on the grid of a frame, as linear power."""
     west, _, east, north = frame.bounds_m
     rows, cols = frame.shape
@@ -99,7 +99,7 @@ def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
     return PairImages(read_scene(pair.reference, grid), read_scene(pair.secondary, grid))
 
 
-def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _result(detection: Detection, frame: drawing.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     prediction = detection.scan.prediction
     layer, images = LAYER_OF_TASK[prediction.run.model_version.task], images_of(prediction)
     with stored_tiff(prediction.raster) as raster:
@@ -108,9 +108,9 @@ def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: Mul
         if layer is ARROW_LAYER:
             drawn = arrows(raster, images, _bounds_deg(frame, epsg), MAX_ARROWS)
             project = transformer(4326, epsg).transform
-            pointers = [evidence.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
+            pointers = [drawing.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
-    return evidence.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
+    return drawing.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -142,13 +142,13 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "source": data_set_name(product.name),
         "negative": negative,
         "positive": positive,
-        "stretch": evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
+        "stretch": drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
     }
     shown = (stated if _is_region(detection) else against_still) % figures
     yield Captioned(f"points-{number}", _("What was measured"), shown)
     if _is_region(detection):
         return
-    ring = figure(evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
+    ring = figure(drawing.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
@@ -184,7 +184,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     if name == "score":
         return layer_png(SCORE, detection.scan.prediction.raster, detection.area)
     outline, epsg = _on_plane(detection.area)
-    frame = evidence.frame_of(outline)
+    frame = drawing.frame_of(outline)
     if detection.scan.prediction.run.product is None:
         return _pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
@@ -193,13 +193,13 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MAX_POINTS
     )
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = evidence.points_on(frame, x, y, relative)
+    rates = drawing.points_on(frame, x, y, relative)
     if what == "points":
-        stretch = evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
-        return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
-    return evidence.picture(
-        evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr))),
-        evidence.PHASE_STOPS,
+        stretch = drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
+        return drawing.picture(rates, drawing.RATE_STOPS, -stretch, stretch, frame, outline)
+    return drawing.picture(
+        drawing.wrapped(drawing.smoothed(rates), drawing.fringe_mm_yr(promised(detection.peak_rate_mm_yr))),
+        drawing.PHASE_STOPS,
         0.0,
         1.0,
         frame,
@@ -210,13 +210,13 @@ def evidence_png(detection: Detection, name: str) -> bytes:
 def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
     """Return the picture of a layer's raster around an area. Raises ImageGone if the file is missing or damaged."""
     outline, epsg = _on_plane(area)
-    frame = evidence.frame_of(outline)
+    frame = drawing.frame_of(outline)
     try:
         with stored_tiff(file) as raster:
             values = window_values(raster, layer.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(GONE) from fault
-    return evidence.picture(layer.value(values), layer.stops, layer.low, layer.high, frame, outline)
+    return drawing.picture(layer.value(values), layer.stops, layer.low, layer.high, frame, outline)
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
@@ -224,5 +224,5 @@ def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
     return polygons_of(project_geometry(geographic, 4326, epsg)), epsg
 
 
-def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
+def _bounds_deg(frame: drawing.Frame, epsg: int) -> Bounds:
     return join_halves(to_degrees(box(*frame.bounds_m), epsg)).bounds

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from detection.lists import Order, alert_counts
 from detection.selectors import detection_of
-from monitor.maps.map.card_picture import card_fingerprint, card_svg
+from monitor.maps.map.plans import card_fingerprint, card_svg
 from monitor.maps.map.series import alert_body
 from monitor.maps.rasters.answers import png_response, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence

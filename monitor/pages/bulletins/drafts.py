@@ -24,7 +24,7 @@ from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion
 from ml.models import TrendSearch
 from ml.runs.selectors import trend_searches_due
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.pages.bulletins.gauges import PlaceAndPeriod, gauges_around
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names

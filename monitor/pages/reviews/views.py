@@ -30,7 +30,7 @@ from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context

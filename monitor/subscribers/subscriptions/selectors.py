@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import LIVING, State
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
 

@@ -9,8 +9,7 @@ from django.contrib.auth import get_user_model
 
 from ml.runtime.methods import methods
 from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
-from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
-from monitor.maps.imaging.pixels import RATIO_WORDS
+from monitor.maps.imaging.pixels import RATIO_WORDS, NearCoherence, NearMotion
 from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
 from monitor.maps.rasters.layers import RASTER_LAYERS
