@@ -13,7 +13,7 @@ from monitor.models.escalations import EscalationStep
 from monitor.models.operations import Extract
 from monitor.models.reports import ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 
 
 class Bulletin(models.Model):

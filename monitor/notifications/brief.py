@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from monitor.models.messages import OutgoingMessage
 from monitor.subscribers.organisations.escalations import take_path
-from monitor.wording.cards.cards import KeptCards, alert_title
-from monitor.wording.cards.steps import what_happened
+from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
 
 MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # letters
 

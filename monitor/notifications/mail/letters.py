@@ -36,8 +36,7 @@ from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
-from monitor.wording.cards.cards import AlertCard, alert_card
-from monitor.wording.cards.steps import what_happened
+from monitor.wording.cards.cards import AlertCard, alert_card, what_happened
 from monitor.wording.figures import listed
 
 Kind = OutgoingMessage.Kind

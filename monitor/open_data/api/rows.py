@@ -19,9 +19,8 @@ from monitor.maps.rasters.catalogue import raster_group
 from monitor.open_data.api import schemas
 from monitor.subscribers.organisations.escalations import Taken, alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry, update_sentences
 from monitor.wording.cards.looks import looks_at_alert, looks_body
-from monitor.wording.cards.steps import update_sentences
 from monitor.wording.states import step_reason
 
 Row = TypeVar("Row", bound=Model)

@@ -21,7 +21,7 @@ from monitor.models.operations import Alarm
 from monitor.operations.health.condition import Report
 from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.selectors import database_now
-from monitor.web.roles import ADMINISTRATORS
+from monitor.web.guards import ADMINISTRATORS
 
 logger = logging.getLogger(__name__)
 

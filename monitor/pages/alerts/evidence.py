@@ -41,9 +41,8 @@ from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.buildings import town_words
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block, kin, step_row
 from monitor.wording.cards.looks import looks_at_alert
-from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
 from monitor.wording.families.passes import WHY, provisional_sentence

@@ -13,7 +13,7 @@ from monitor.notifications.rounds import channel_pause, channel_resume
 from monitor.operations.health import alarms
 from monitor.operations.health.selectors import BEAT, queue_sign, sign_give
 from monitor.operations.health.watchman import Watchman
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account
 
 pytestmark = pytest.mark.django_db

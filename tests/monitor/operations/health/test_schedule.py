@@ -16,7 +16,7 @@ from monitor.operations.health.selectors import BEAT
 from monitor.operations.health.views import metrics_text
 from monitor.operations.health.watchman import Watchman
 from monitor.schedule import BEAT_SCHEDULE
-from monitor.web.roles import ADMINISTRATORS
+from monitor.web.guards import ADMINISTRATORS
 from tests.makers.people import account, signed_in
 
 pytestmark = pytest.mark.django_db
