@@ -19,7 +19,7 @@ import pytest
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import servers
-from monitor.maps.rasters.ranges import PROXY_SENDS
+from monitor.maps.rasters.answers import PROXY_SENDS
 from monitor.web.guards import OPERATORS
 from tests.deploy import visitors
 from tests.fixtures.servers import database_url, python, self_signed

@@ -14,17 +14,17 @@ from django.views.decorators.http import require_safe
 
 from core.storage import open_part
 from monitor.maps.basemap.ground import (
+    FINEST_WORLD_ZOOM,
     FROM_ZOOM,
     ground_tile,
     ground_version,
     heights_tile,
     heights_version,
     heights_zoom,
+    world_tile,
 )
-from monitor.maps.basemap.world import FINEST_ZOOM, world_tile
 from monitor.maps.map.tile_geometry import VECTOR_TILE
-from monitor.maps.rasters.answers import tile_or_404
-from monitor.maps.rasters.ranges import StoredFile, ranged
+from monitor.maps.rasters.answers import StoredFile, ranged, tile_or_404
 from monitor.wording.refusals import only_parameters
 
 DAY = "public, max-age=86400"
@@ -68,7 +68,7 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 @only_parameters()
 def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     """Answer with a vector tile of the world atlas."""
-    tile_or_404(z, x, y, known=z <= FINEST_ZOOM)
+    tile_or_404(z, x, y, known=z <= FINEST_WORLD_ZOOM)
     return HttpResponse(world_tile(z=z, x=x, y=y), content_type=VECTOR_TILE, headers={"Cache-Control": DAY})
 
 

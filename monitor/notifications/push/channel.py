@@ -27,7 +27,7 @@ from django.utils.translation import gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.brief import brief_of
+from monitor.notifications.base import brief_of
 from monitor.subscribers.accounts.sessions import browser_and_system
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules

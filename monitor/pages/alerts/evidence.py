@@ -35,8 +35,7 @@ from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
-from monitor.pages.alerts.pictures import Captioned, captions
-from monitor.pages.alerts.since import SinceBlock, since_block
+from monitor.pages.alerts.pictures import Captioned, SinceBlock, captions, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts

@@ -34,8 +34,7 @@ from monitor.maps.imaging.plans import Plan
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
-from monitor.maps.rasters.answers import csv_response
-from monitor.maps.rasters.ranges import ranged_file
+from monitor.maps.rasters.answers import csv_response, ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import COMPONENT_LABELS, component_label
 from monitor.wording.families.passes import living_sentence

@@ -31,8 +31,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
-from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
 from monitor.wording.figures import whole

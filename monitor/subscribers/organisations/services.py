@@ -14,8 +14,7 @@ from monitor.models.escalations import Contact
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
-from monitor.subscribers.quotas.holders import organisation_key
-from monitor.subscribers.quotas.services import Claim, room_held
+from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
 from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions

@@ -22,7 +22,7 @@ from monitor.models.subscriptions import Asset, Subscription
 from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.services import shared_add
 from monitor.subscribers.quotas import stores
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
+from monitor.subscribers.quotas.services import mailbox_key, network_key
 from monitor.subscribers.quotas.stores import EXTRACTS, PHOTOS, PLACES, Quota, Store
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
 from monitor.subscribers.subscriptions import services as subscriptions
