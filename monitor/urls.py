@@ -15,8 +15,7 @@ from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
-from monitor.open_data.feeds import subscription as calendars
-from monitor.open_data.feeds import views as subscription_feeds
+from monitor.open_data.feeds import subscription as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
@@ -77,7 +76,7 @@ urlpatterns = [
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
-    path("alerts/<str:code>/looks.ics", calendars.alert_looks, name="alert-looks"),
+    path("alerts/<str:code>/looks.ics", subscription_feeds.alert_looks, name="alert-looks"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
@@ -137,7 +136,7 @@ urlpatterns = [
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
     path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
-    path("regions/<str:slug>/looks.ics", calendars.region_looks, name="region-looks"),
+    path("regions/<str:slug>/looks.ics", subscription_feeds.region_looks, name="region-looks"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),

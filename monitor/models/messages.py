@@ -10,8 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from detection.models import AlertTransition
 from ml.models import TrendSearch
 from monitor.models.escalations import EscalationStep
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import Extract, ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 

@@ -8,22 +8,29 @@ public as the pages of its alerts and regions are.
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from icalendar import Calendar, Event, vText
 
+from core.errors import promised
 from core.text import plain_text, plain_values
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
+from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import cap_feed
@@ -39,7 +46,8 @@ TAKEN_BACK = (State.REJECTED, State.MERGED)
 ASK_AGAIN = timedelta(hours=6)
 STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
 LASTS = timedelta(minutes=15)  # A pass takes seconds; its time is known to some minutes.
-KEEP_SECONDS = 3600
+LOOKS_KEPT_SECONDS = 3600
+FEED_KEPT_SECONDS = 300
 
 
 class Entry(NamedTuple):
@@ -176,7 +184,7 @@ def _event(about: str, card: AlertCard, changed: datetime) -> Event:
 
 
 @require_safe
-@cache_control(public=True, max_age=KEEP_SECONDS)
+@cache_control(public=True, max_age=LOOKS_KEPT_SECONDS)
 def alert_looks(request: HttpRequest, code: str) -> HttpResponse:
     """Return the next looks at an alert."""
     alert = alert_or_404(code)
@@ -185,7 +193,7 @@ def alert_looks(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @require_safe
-@cache_control(public=True, max_age=KEEP_SECONDS)
+@cache_control(public=True, max_age=LOOKS_KEPT_SECONDS)
 def region_looks(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the next looks at a region."""
     region = region_or_404(slug)
@@ -215,4 +223,58 @@ def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> Ht
         calendar.add_component(event)
     response = HttpResponse(bytes(calendar.to_ical()), content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = 'inline; filename="looks.ics"'
+    return response
+
+
+Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
+
+
+def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
+    """Return a view that serves a feed in its reader's language, if it has changed; shared caches may not store it."""
+
+    @require_safe
+    @wraps(make)
+    def feed(request: HttpRequest, token: str) -> HttpResponseBase:
+        subscription = get_object_or_404(Subscription, feed_key=token)
+        if subscription.ended_at:
+            return _private(HttpResponse("This subscription has ended.\n", content_type="text/plain", status=410))
+        with translation.override(subscription.language):
+            entries = entries_of(subscription=subscription)
+            alerts = [entry.alert.pk for entry in entries]
+            issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
+            etag = _etag(request, subscription, entries, list(issued))
+            changed = [*(entry.changed for entry in entries), *issued.values()]
+            stamp = int(max(changed, default=promised(subscription.confirmed_at)).timestamp())
+            unchanged = get_conditional_response(request, etag=etag, last_modified=stamp)
+            response = unchanged or make(request, subscription, entries)
+        response["ETag"], response["Last-Modified"] = etag, http_date(stamp)
+        response["Content-Language"] = subscription.language
+        return _private(response)
+
+    return feed
+
+
+atom, cap = _private_feed(subscription_atom), _private_feed(subscription_cap)
+
+
+@_private_feed
+def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    """Return the feed as a calendar file (iCalendar)."""
+    body = calendar_of(subscription=subscription, entries=entries)
+    response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'
+    return response
+
+
+def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
+    """Return the ETag of an answer. messages: keys of the entries' CAP messages, which are issued after the steps."""
+    versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
+    reader = (subscription.language, subscription.title, subscription.time_zone)
+    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    response["Cache-Control"] = f"private, max-age={FEED_KEPT_SECONDS}"
+    response["X-Robots-Tag"] = "noindex"
     return response

@@ -44,7 +44,7 @@ from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, ex
 from monitor.wording.cards.looks import looks_at_alert
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
-from monitor.wording.families.passes import WHY, provisional_sentence
+from monitor.wording.families.changes import WHY, provisional_sentence
 from monitor.wording.families.voice import Evidence as EvidenceWords
 from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole

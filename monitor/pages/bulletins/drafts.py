@@ -38,7 +38,7 @@ from ml.runs.selectors import trend_searches_due
 from monitor.models.messages import Bulletin
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
-from monitor.wording.families.passes import passes_sentences
+from monitor.wording.families.changes import passes_sentences
 
 MAX_PLACES = 300  # of a bulletin, the surest first
 MAX_PROVISIONAL = 50  # alerts from new passes

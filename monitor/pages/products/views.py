@@ -37,7 +37,7 @@ from monitor.maps.map.plans import footprints_plan
 from monitor.maps.rasters.answers import csv_response, ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import COMPONENT_LABELS, component_label
-from monitor.wording.families.passes import living_sentence
+from monitor.wording.families.changes import living_sentence
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, piece, run_state
 from monitor.wording.points import change_sentences, release_name

@@ -19,8 +19,7 @@ from core.geos import geos
 from detection.kinds import KIND_LABELS
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
-from monitor.models.operations import Extract, RequestCount
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import Extract, RequestCount, ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
 from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held

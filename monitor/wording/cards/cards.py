@@ -11,21 +11,21 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from detection.alerts.importance import terms_of
-from detection.kinds import Mark, row_of
+from detection.kinds import Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
+from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
 from detection.rules.lifecycle import Source, State
 from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, alerts_related, steepest_tilts
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
-from monitor.wording.cards.importance import why_words
 from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 from monitor.wording.families import FamilyVoice, voice, voice_of
-from monitor.wording.families.passes import rests_on_passes
+from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
-from monitor.wording.figures import area_label
+from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
 from monitor.wording.regions import contact_sentence
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
 from monitor.wording.updates import change_sentences
@@ -66,6 +66,15 @@ REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
+BEHIND = {  # what stands behind everything that moves
+    AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
+    NO_MOTION: gettext_lazy("Ranked low: none of its rates is larger than its uncertainty."),
+}
+VALUED = {
+    1.0: gettext_lazy("something of value stands on it"),
+    2.0: gettext_lazy("much of value stands on it"),
+}
+SUDDEN = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
 
 
 @dataclass(frozen=True)
@@ -340,3 +349,32 @@ def _step_words(transition: AlertTransition) -> str:
         ended = voice(transition.alert.kind).ended
         return f"{LOOKED} {ended}" if hasattr(transition, "review") else str(ended)
     return str(WHAT_HAPPENED[transition.to_state])
+
+
+def why_words(alert: Alert, terms: Terms) -> str:
+    """Return why an alert stands where it does: 'Rank: worth 46 mm a year, faster of late.'; or ''."""
+    if terms.standing in BEHIND:
+        return str(BEHIND[terms.standing])
+    parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []
+    if terms.trend:
+        parts.append(_("faster of late") if terms.trend > 0 else _("slower than before"))
+    parts += [words[step] for words, step in ((VALUED, terms.exposure), (SUDDEN, terms.kind)) if step in words]
+    if terms.judgement:
+        parts.append(_("raised by a specialist") if terms.judgement > 0 else _("lowered by a specialist"))
+    if terms.passes:
+        parts.append(_("seen in new passes alone"))
+    if not parts:
+        return ""
+    # Translators: %(reasons)s is a list: "worth 46 mm a year, faster of late and much of value stands on it"
+    return _("Rank: %(reasons)s.") % {"reasons": listed(parts)}
+
+
+def _size(alert: Alert, terms: Terms) -> str:
+    if family(alert.kind) is Family.SURFACE:
+        # Translators: %(area)s is "12 hectares"
+        return _("%(area)s of changed surface") % {"area": area_label(alert.area_m2)}
+    rate = mm_a_year(round_figure(terms.surely_mm_yr))
+    if terms.motion >= MAX_STEPS:
+        return _("worth more than %(rate)s") % {"rate": rate}
+    # Translators, here and above: %(rate)s is "46 mm a year"
+    return (_("worth %(rate)s") if terms.motion else _("worth less than %(rate)s")) % {"rate": rate}

@@ -16,8 +16,7 @@ from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
 from ml.runs.services import run_claim
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Subscription
 from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.services import shared_add

@@ -14,7 +14,7 @@ from PIL import Image
 
 from detection.models import AuditEntry
 from monitor.models.messages import OutgoingMessage
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import ResidentReport, UnconfirmedPhoto
 from monitor.notifications import rounds
 from monitor.operations.retention.services import prune
 from monitor.self_service import reports as pages
