@@ -229,6 +229,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
+    colours = {"stretch": stretch, "still": selectors.still_mm_yr(detections=newest_first)}
     raster = evidence_raster([detection.scan.prediction for detection in detections])
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     over = motion_over_time(alert, card, detections)
@@ -241,7 +242,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     return AlertBlocks(
         card=card,
         alert_geojson=alert_feature(alert, card),
-        map_config=config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
+        map_config=config | {"colours": colours, "evidence_raster": raster},
         map_caption=raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
         measured=alert.is_measured,
         advice=card.voice.advice(alert.kind, alert.state),
