@@ -21,7 +21,7 @@ HOLD = """
 import sys, time, django
 django.setup()
 from django.conf import settings
-from monitor.web import places
+from monitor.web import request_limits
 settings.PLACES_DIR = sys.argv[1]
 request_limits.place_take("given files")
 print("held", flush=True)
