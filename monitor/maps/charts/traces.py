@@ -240,7 +240,11 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         selectors.points_in(product=product, area=area, most=MAX_SHOWN)
         for product in selectors.products_over(area=area, layer=query.layer)
     ]
-    parts = _best_direction([one for one in found if one.n_points])
+    by_side: dict[str, list[PointsIn]] = defaultdict(list)
+    for one in found:
+        if one.n_points:
+            by_side[one.product.direction].append(one)
+    parts = max(by_side.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
     if not parts:
         raise Refusal(
             _("no measurement point of this layer stands within %(distance)s m of the line")
@@ -284,13 +288,6 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         "epochs": _epochs(pairs, distance, line.length_m, n_bins),
     }
     return body, _rows(parts, places, velocity)
-
-
-def _best_direction(found: list[PointsIn]) -> list[PointsIn]:
-    by_direction: dict[str, list[PointsIn]] = defaultdict(list)
-    for one in found:
-        by_direction[one.product.direction].append(one)
-    return max(by_direction.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
 
 
 def bins_of(length_m: float, n_points: int) -> int:

@@ -132,25 +132,22 @@ def coloured(values: Float32, stops: Sequence[str], low: float, high: float) -> 
 def legend_png(stops: Sequence[str], low: float, high: float, unit: str, *, classes: Sequence[str] = ()) -> bytes:
     """Return a PNG of the colours from low, at the bottom, to high, with both values; of classes, with their names."""
     image = Image.new("RGBA", LEGEND_PX, "#ffffff")
+    draw = ImageDraw.Draw(image)
     if classes:
-        _draw_classes(ImageDraw.Draw(image), stops, classes)
+        font, step = ImageFont.truetype(FONT, 11), LEGEND_PX[1] // len(classes)
+        for place, (colour, name) in enumerate(zip(stops, classes, strict=True)):
+            y = place * step + 4
+            draw.rectangle((4, y, 20, y + 16), fill=colour, outline="#555555")
+            draw.text((26, y + 2), name, fill="#000000", font=font)
         return png_of(image)
     width, height = LEGEND_BAR_PX
     values = np.repeat(np.linspace(high, low, height, dtype=np.float32)[:, None], width, axis=1)
     image.paste(Image.fromarray(coloured(values, stops, low, high)), (4, 4))
-    draw, font = ImageDraw.Draw(image), ImageFont.truetype(FONT, 12)
+    font = ImageFont.truetype(FONT, 12)
     draw.rectangle((3, 3, 4 + width, 4 + height), outline="#555555")
     for value, y in ((high, 2), (low, height - 10)):
         draw.text((width + 12, y), f"{value:g} {unit}".strip(), fill="#000000", font=font)
     return png_of(image)
-
-
-def _draw_classes(draw: ImageDraw.ImageDraw, stops: Sequence[str], classes: Sequence[str]) -> None:
-    font, step = ImageFont.truetype(FONT, 11), LEGEND_PX[1] // len(classes)
-    for place, (colour, name) in enumerate(zip(stops, classes, strict=True)):
-        y = place * step + 4
-        draw.rectangle((4, y, 20, y + 16), fill=colour, outline="#555555")
-        draw.text((26, y + 2), name, fill="#000000", font=font)
 
 
 @lru_cache(maxsize=32)

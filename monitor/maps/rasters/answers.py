@@ -121,7 +121,8 @@ def ranged_file(
         etag = etag_of(content, size)
         if _is_sent_by_proxy(request, file):
             stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
-            etag = _etag_of_proxy(file.path)
+            state = os.stat(file.path)
+            etag = f'"{int(state.st_mtime):x}-{state.st_size:x}"'  # as nginx has it: both judge conditions alike
         answer = ranged(request, stored, etag, cache)
     except FileNotFoundError as gone:
         raise Http404("There is no such file.") from gone
@@ -146,12 +147,6 @@ def _is_sent_by_proxy(request: HttpRequest, file: FieldFile) -> bool:
     """Return whether docker/nginx is in front, reads the folder of rasters, and says so."""
     is_asked = settings.PROXIES > 0 and request.headers.get(PROXY_SENDS) == "yes"
     return is_asked and isinstance(file.storage, FileSystemStorage)
-
-
-def _etag_of_proxy(path: str) -> str:
-    """Return the ETag that nginx gives a file, so that both judge the conditions of a request alike."""
-    state = os.stat(path)
-    return f'"{int(state.st_mtime):x}-{state.st_size:x}"'
 
 
 def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBase:
