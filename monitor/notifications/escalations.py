@@ -24,8 +24,7 @@ from monitor.subscribers.organisations.escalations import alerts_followed, escal
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.endpoints import message_to
-from monitor.subscribers.subscriptions.often import is_held
-from monitor.subscribers.subscriptions.rules import SEVERITIES
+from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
 
 logger = logging.getLogger(__name__)
 

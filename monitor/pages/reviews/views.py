@@ -30,13 +30,11 @@ from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.pages.alerts.evidence import alert_blocks
-from monitor.pages.reviews.evidence import case_evidence, proposal_panel
-from monitor.pages.reviews.quality import quality_context
-from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
+from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_of
+from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
 from monitor.pages.reviews.reports import report_rows
-from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting

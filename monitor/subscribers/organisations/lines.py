@@ -15,8 +15,7 @@ from monitor.models.lines import Line
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.escalations import organisation_audit
 from monitor.subscribers.organisations.services import alone
-from monitor.subscribers.quotas.holders import organisation_key
-from monitor.subscribers.quotas.services import Claim, room_held
+from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
 from monitor.subscribers.quotas.stores import LINES
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.members import memberships_of

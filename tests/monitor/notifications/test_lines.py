@@ -10,7 +10,7 @@ from monitor import tasks
 from monitor.models.lines import Line, LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import rounds
-from monitor.notifications.brief import brief_of
+from monitor.notifications.base import brief_of
 from monitor.notifications.webhook.channel import payload
 from monitor.subscribers.organisations import lines, services
 from monitor.wording.cards.cards import KeptCards
