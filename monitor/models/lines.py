@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy
 from ingest.models import Product
 from monitor.models.subscriptions import Holding, Organisation
 
+SAME_PLACE_M = 150.0  # Breaks so near each other are one place.
+
 
 class Line(Holding):
     """Line of an organisation. Stations run along it as given, from `first_station_m` at its first corner."""
@@ -76,6 +78,16 @@ class LineNotice(models.Model):
 
     def __str__(self) -> str:
         return f"notice {self.pk} of line {self.line_id}"
+
+    def places(self) -> "list[LineBreak]":
+        """Return its breaks by station; of those that several data sets have at a place, the surest one."""
+        kept: list[LineBreak] = []
+        for row in self.breaks.select_related("reading__product"):
+            if kept and row.station_m - kept[-1].station_m <= SAME_PLACE_M:
+                kept[-1] = max(kept[-1], row, key=lambda one: abs(one.height_mm_yr) / one.sigma_mm_yr)
+            else:
+                kept.append(row)
+        return kept
 
 
 class LineBreak(models.Model):

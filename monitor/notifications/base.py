@@ -193,7 +193,7 @@ def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief
             path, about = take_path(message.step), alert.code
         elif message.notice:
             title, about = message.notice.line.name, message.kind
-            said, path = notice_sentence(message.notice.line, message.notice.breaks.all()), line_path(message)
+            said, path = notice_sentence(message.notice.line, message.notice.places()), line_path(message)
         elif message.transition is None:
             is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
             more = _("More has changed in your regions.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -79,11 +79,16 @@ def line_list(request: HttpRequest, token: str, organisation: int) -> HttpRespon
             return redirect("organisation-line", token=token, organisation=organisation, line=added.pk)
         except Refusal as refusal:
             form.add_error("file", refusal.error)
-    beyond = Count("readings__breaks", filter=Q(readings__breaks__is_beyond=True), distinct=True)
-    counted = lines.lines_of(organisation=mine.organisation).annotate(
-        n_beyond=beyond, n_readings=Count("readings", distinct=True)
-    )
-    context = {"token": token, "mine": mine, "organisation": mine.organisation, "form": form, "lines": counted}
+    counts: dict[int, int] = {}
+    for reading in _counted(LineReading.objects.filter(line__organisation=mine.organisation)):
+        counts[reading.line_id] = max(reading.n_beyond, counts.get(reading.line_id, 0))
+    context = {
+        "token": token,
+        "mine": mine,
+        "organisation": mine.organisation,
+        "form": form,
+        "lines": [(line, counts.get(line.pk)) for line in lines.lines_of(organisation=mine.organisation)],
+    }
     return render(request, "self_service/lines/list.html", context, status=422 if form.is_bound else 200)
 
 
@@ -105,9 +110,7 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
                 return redirect(request.path)
         except Refusal as refusal:
             form.add_error(None, refusal.error)
-    readings = list(
-        shown.readings.select_related("product").annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
-    )
+    readings = list(_counted(shown.readings.select_related("product")))
     reading = _chosen(readings, request.GET.get("reading", ""))
     context = {
         "token": token,
@@ -117,7 +120,7 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
         "form": form,
         "ends": [station_words(station) for station in _ends_m(shown)],
         "map_url": reverse("map") + map_at(*shown.geometry.extent),
-        "readings": [(one, _name(one)) for one in readings],
+        "others": [(one, _name(one)) for one in readings if one != reading],
         "simulated": bool(reading and reading.product.simulated),
         **(_shown(shown, reading) if reading else {}),
     }
@@ -140,6 +143,11 @@ def _line_of(mine: Membership, pk: int) -> Line:
     if line is None:
         raise Expired("it was removed")
     return line
+
+
+def _counted(readings: QuerySet[LineReading]) -> QuerySet[Any]:
+    """Return readings with `n_beyond`, the number of their breaks beyond the limit."""
+    return readings.annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
 
 
 def _initial(line: Line) -> dict[str, Any]:

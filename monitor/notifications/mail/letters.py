@@ -197,7 +197,7 @@ def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail that reports the new breaks of a line to one member of its organisation."""
     line = promised(message.notice).line
-    rows = list(promised(message.notice).breaks.select_related("reading__product"))
+    rows = promised(message.notice).places()
     products = [row.reading.product for row in rows if row.reading]
     sources = [f"{data_set_name(one.name)}, {period_words(one.dates[0], one.dates[-1])}" for one in products]
     context = {

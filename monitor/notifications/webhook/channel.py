@@ -80,7 +80,7 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
             facts = {"language": message.language, **asked, "alert": _facts(message.step.escalation.alert, card)}
             return {"type": "alert.unclaimed", "timestamp": message.created_at.isoformat(), "data": facts}
         if message.notice:
-            breaks = [_break_facts(one) for one in message.notice.breaks.all()]
+            breaks = [_break_facts(one) for one in message.notice.places()]
             told = {"language": message.language, "line": message.notice.line.name, "breaks": breaks}
             return {"type": "line.breaks", "timestamp": message.created_at.isoformat(), "data": told}
         if message.transition is None:

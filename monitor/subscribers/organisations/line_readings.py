@@ -13,8 +13,8 @@ from shapely import from_wkb
 from ingest.models import Product
 from ingest.products.encoding import pack_int16
 from ml.runs.structures.lines import LineMotion, fields_along, motion_along
-from ml.structures.lines import APART_M, WIDTHS_M, Break
-from monitor.models.lines import Line, LineBreak, LineReading
+from ml.structures.lines import WIDTHS_M, Break
+from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
 from monitor.wording.figures import WITHIN_90
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
@@ -93,7 +93,7 @@ def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tu
 
 
 def _is_same(station_m: float, row: LineBreak) -> bool:
-    return abs(station_m - row.station_m) <= APART_M
+    return abs(station_m - row.station_m) <= SAME_PLACE_M
 
 
 def _known(values: NDArray[np.float64], digits: int = RATE_DIGITS) -> list[float | None]:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from pyproj import Geod
+from shapely.ops import substring
 
 from core.errors import one_line
 from monitor.models.lines import Line
@@ -24,6 +25,7 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 EARTH = Geod(ellps="WGS84")
+DEMO_PART = (0.73, 1.0)  # of the railway, through the city that sinks
 MAX_LINES = 20
 MAX_CHANGES = 50  # of lines of one organisation in a day; each makes their readings due
 CORNER_BYTES = 16
@@ -72,14 +74,16 @@ def line_remove(*, line: Line) -> None:
 
 
 def demo_line_make(*, corners: Sequence[tuple[float, float]]) -> None:
-    """Make the railway of the demo's organisation, which crosses the mine. corners: longitude and latitude of each."""
+    """Make the railway of the demo's organisation: the end of a longer one, whose corners are given in degrees."""
     mine = memberships_of(email=VILLAGE_ADDRESS).first()
     if mine is None or mine.organisation.lines.exists():
         return
-    course = shapely.LineString(corners)
-    wish = {"name": "Coal line", "kind": Line.Kind.RAIL, "half_width_m": 5.0, "first_station_m": 0.0}
+    whole_line = shapely.LineString(corners)
+    course = shapely.LineString(substring(whole_line, *DEMO_PART, normalized=True).coords)
     length_m = EARTH.geometry_length(course)
-    line_add(organisation=mine.organisation, course=course, length_m=length_m, limit_mm_m_yr=0.2, **wish)
+    wish = {"name": "Coal line", "kind": Line.Kind.RAIL, "half_width_m": 15.0, "limit_mm_m_yr": 0.2}
+    first_m = EARTH.geometry_length(whole_line) - length_m
+    line_add(organisation=mine.organisation, course=course, length_m=length_m, first_station_m=first_m, **wish)
 
 
 def _count(organisation: Organisation, action: str, name: str) -> None:

@@ -182,8 +182,7 @@ def _notice() -> SimpleNamespace:
     figures = {"height_mm_yr": -30.2, "sigma_mm_yr": 2.1, "width_m": 15.0, "is_beyond": True}
     figures["reading"] = SimpleNamespace(product=product)
     breaks = [SimpleNamespace(from_m=1000 * n + 400, to_m=1000 * n + 700, **figures) for n in range(12)]
-    manager = SimpleNamespace(select_related=lambda *names: breaks, all=lambda: breaks)
-    return SimpleNamespace(line=line, breaks=manager)
+    return SimpleNamespace(line=line, places=lambda: breaks)
 
 
 @pytest.fixture
