@@ -9,9 +9,10 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from ml.deformation.motion.series import WITHIN_90
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
-from monitor.wording.figures import WITHIN_90, short, whole
+from monitor.wording.figures import short, whole
 from monitor.wording.images import data_set_name
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing

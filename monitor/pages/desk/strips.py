@@ -20,6 +20,7 @@ from monitor.maps.charts.words import profile_sentence
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.query import BY_NAME, View
 from monitor.pages.desk.samples import Marks
+from monitor.wording.figures import signed
 from monitor.wording.regions import around_line
 
 MAPPED = (
@@ -81,7 +82,7 @@ def _speeds(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) 
         [
             _("%(low)s to %(high)s") % {"low": words.number(edges[i], 2), "high": words.number(edges[i + 1], 2)},
             words.number(usual.n_points[i], 0),
-            *(words.signed(float(values[i])) for values in (usual.low, usual.median, usual.high)),
+            *(signed(float(values[i]), 1) for values in (usual.low, usual.median, usual.high)),
         ]
         for i in range(usual.median.size)
     ]
@@ -111,7 +112,7 @@ def _times(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -
         moved[one] -= first.mean() if first.size else np.nan
     at = [int(day) for day in np.linspace(0, len(dates) - 1, DAYS_IN_TABLE)]
     rows = [
-        [words.number(usual.distance_m[one] / 1000, 2), *(words.signed(float(moved[one, day])) for day in at)]
+        [words.number(usual.distance_m[one] / 1000, 2), *(signed(float(moved[one, day]), 1) for day in at)]
         for one in range(n_bins)
     ]
     head = [_("Distance, km"), *(date_format(dates[day], "SHORT_DATE_FORMAT") for day in at)]

@@ -27,7 +27,7 @@ from ml.statistics.relations import relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
-from monitor.wording.figures import whole
+from monitor.wording.figures import signed, whole
 
 MAX_POINTS = 40_000  # of each track
 MAX_SERIES = 500
@@ -52,8 +52,8 @@ def up_and_east(view: View, product: Product) -> list[Component]:
     unit, side = str(BY_NAME["velocity"].unit), whole(cells.posting_m)
     text = _("The median cell moves %(up)s mm a year up and %(east)s mm a year east.")
     middle = {
-        "up": words.signed(float(np.median(found.up_mm_yr))),
-        "east": words.signed(float(np.median(found.east_mm_yr))),
+        "up": signed(float(np.median(found.up_mm_yr)), 1),
+        "east": signed(float(np.median(found.east_mm_yr)), 1),
     }
     said = _("%(cells)s cells of %(side)s m that both tracks see; northward motion is assumed to be zero.")
     maps = {

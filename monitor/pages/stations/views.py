@@ -21,7 +21,7 @@ from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, s
 from monitor.maps.map.config import map_at
 from monitor.pages.stations import words
 from monitor.wording.components import component_label
-from monitor.wording.figures import whole
+from monitor.wording.figures import signed, whole
 from monitor.wording.images import data_set_name
 
 MAX_PRODUCTS = 6  # on the page of a station
@@ -103,9 +103,9 @@ def _row(one: Comparison) -> dict[str, Any]:
     if found := one.difference:
         row |= {
             "points": f"{whole(found.n_points)} · {whole(found.radius_m)} m",
-            "station": words.signed(*found.station),
-            "around": words.signed(*found.points),
-            "difference": words.signed(found.mm_yr, found.sigma_mm_yr),
+            "station": signed(found.station[0], sigma=found.station[1]),
+            "around": signed(found.points[0], sigma=found.points[1]),
+            "difference": signed(found.mm_yr, sigma=found.sigma_mm_yr),
         }
     return row
 

@@ -22,11 +22,6 @@ LEFT: dict[str, Any] = {
 }
 
 
-def signed(rate_mm_yr: float, sigma_mm_yr: float) -> str:
-    """Return a rate with its sign: '−8.2 ± 0.6', two standard deviations."""
-    return f"{'−' if rate_mm_yr < 0 else '+'}{with_uncertainty(rate_mm_yr, sigma_mm_yr)}"
-
-
 def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component: str) -> str:
     """Return the mean difference between points and n stations in one sentence. sigma_mm_yr: of that mean."""
     # Translators: %(number)s is "1.2 ± 0.4", %(way)s is "more upward"
