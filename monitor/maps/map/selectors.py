@@ -1,17 +1,19 @@
 """Queries of the map's pages and tiles."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import cosh, log2, pi
 from typing import Any, TypedDict
 
 import numpy as np
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Q, Sum
 from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
 
 from core.areas import box_of, join_halves
+from core.errors import promised
 from core.geos import geos
 from detection.kinds import Extent
 from detection.models import Alert, AlertMotion, Detection
@@ -28,6 +30,7 @@ from ingest.readers.records import Technique
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
+from monitor.maps.imaging.charts import RATE_COLUMNS, Spread, spread_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
@@ -42,6 +45,7 @@ LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a 
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
+KEPT_S = 24 * 3600
 TILE_VERSION = 3  # raise when tiles of the same products look different
 
 _POINTS_OF_TILE = """
@@ -216,22 +220,30 @@ def points_around(
     return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
 
 
-def rates_inside(*, alert: Alert, detections: Iterable[Detection]) -> tuple[Product, NDArray[np.float32]] | None:
+def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Product, Spread] | None:
     """Return the first product of the detections with points in an alert, and their rates against still ground, mm/yr.
 
-    Of very many points it is an even sample.
+    The points, of very many an even sample, are read again when the alert or its detections have changed.
     """
+    shown = {number: one for number, one in enumerate(detections) if one.scan.prediction.run.product}
+    key = f"rates-{etag_of(alert.pk, alert.updated_at, *(one.pk for one in shown.values()))}"
+    found: list[Any] = promised(cache.get_or_set(key, lambda: _first_with_points(alert, shown), KEPT_S))
+    if not found:
+        return None
+    number, *spread = found
+    return promised(shown[number].scan.prediction.run.product), Spread(*spread)
+
+
+def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any]:
+    """Return the number of the first detection with points in an alert, and the `Spread` of their rates, if any."""
     outline = from_wkb(bytes(alert.area.wkb))
-    for detection in detections:
-        product = detection.scan.prediction.run.product
-        if product is None:
-            continue
-        bounds = join_halves(outline).bounds
+    for number, detection in shown.items():
+        product, bounds = promised(detection.scan.prediction.run.product), join_halves(outline).bounds
         points, rates = points_around(detection=detection, product=product, bounds=bounds, most=MAX_RATES)
         inside = rates[contains_xy(outline, points.longitude, points.latitude) & np.isfinite(rates)]
         if inside.size:
-            return product, inside
-    return None
+            return [number, *spread_of(inside, RATE_COLUMNS)]
+    return []
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:

@@ -30,8 +30,8 @@ from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
 from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
-from monitor.models.bulletins import Bulletin
 from monitor.pages.alerts.evidence import alert_blocks
+from monitor.pages.bulletins.drafts import bulletins_unsigned
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel
 from monitor.pages.reviews.quality import quality_context
 from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
@@ -56,7 +56,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
     if may_review(request.user):
         context["n_reports"] = reports_waiting().count()
-        context["drafts"] = Bulletin.objects.filter(signed_at=None).only("last_day", "simulated")
+        context["drafts"] = bulletins_unsigned().only("last_day", "simulated")
     return render(request, "pages/reviews/queue.html", context)
 
 

@@ -17,7 +17,7 @@ from ingest.stations.selectors import stations_in
 from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
-from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
+from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.config import map_at
 from monitor.pages.stations import words
 from monitor.wording.components import component_label
@@ -56,7 +56,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
             "scatter": words.scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
             "zero": words.zero_sentence(loaded.reference == Reference.GNSS),
             "chart": scatter_chart(rates),
-            "histogram": histogram_chart([one.mm_yr for one in of_one_zero]),
+            "histogram": histogram_chart(spread_of([one.mm_yr for one in of_one_zero])),
         }
     return render(request, "pages/stations/product.html", context)
 
