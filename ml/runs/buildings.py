@@ -124,10 +124,11 @@ def _above_ground_m(
     A product's heights may begin anywhere, mostly at the ellipsoid: points away from all buildings stand on the ground.
     """
     unknown = np.full(height_m.shape, np.nan)
+    if product.simulated or not np.isfinite(height_m).any():
+        return unknown
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "elevation.tif"
-        where = {"area": area, "epsg": product.metric_epsg, "posting_m": ELEVATION_POSTING_M}
-        if product.simulated or not np.isfinite(height_m).any() or not elevation_over(**where, path=path):
+        if not elevation_over(area=area, epsg=product.metric_epsg, posting_m=ELEVATION_POSTING_M, path=path):
             return unknown
         with rasterio.open(path) as raster:
             rows, cols = rowcol(raster.transform, x_m, y_m)
