@@ -31,8 +31,8 @@ class MonitorConfig(AppConfig):
         from monitor.subscribers.accounts.second_factor import other_sessions_end
         from monitor.subscribers.accounts.sessions import language_note, session_renew
         from monitor.subscribers.accounts.stolen_passwords import check_stolen_passwords
+        from monitor.web.guards import roles_ensure
         from monitor.web.identity.pages import check_colours
-        from monitor.web.roles import roles_ensure
 
         register(check_colours)
         register(check_stolen_passwords)

@@ -13,7 +13,7 @@ from ml.coherence import window_of
 from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
-from monitor.start import servers, variables
+from monitor.start import process, variables
 from monitor.start.process import kept_text, push_key, wheel_library
 from monitor.storages import storages_of
 from monitor.web.identity import site_file
@@ -51,13 +51,13 @@ GEOS_LIBRARY_PATH = wheel_library(rasterio, "libgeos_c-")
 # the application. Where only DATABASE_URL is set, its role is all three.
 # PgBouncer in transaction mode: nothing of a session outlives a transaction (docs/decisions/0012)
 DATABASE_POOLER = variables.text("DATABASE_POOLER")
-DATABASES = servers.databases(is_pooled=bool(DATABASE_POOLER))
-DATABASE_OWNER = servers.database(variables.text("DATABASE_OWNER_URL", "") or variables.server("DATABASE_URL"))
+DATABASES = process.databases(is_pooled=bool(DATABASE_POOLER))
+DATABASE_OWNER = process.database(variables.text("DATABASE_OWNER_URL", "") or variables.server("DATABASE_URL"))
 DATABASE_READER_URL = variables.text("DATABASE_READER_URL", "") or variables.server("DATABASE_URL")
 DATABASE_ROLES = {
     "owner": DATABASE_OWNER["USER"],
     "application": DATABASES["default"]["USER"],
-    "reader": servers.database(DATABASE_READER_URL)["USER"],
+    "reader": process.database(DATABASE_READER_URL)["USER"],
 }
 
 ANYMAIL = variables.pairs("ANYMAIL")  # django-anymail takes WEBHOOK_SECRET=name:password and others.
@@ -197,7 +197,7 @@ PASSWORD_RESET_TIMEOUT = 2 * 3600
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_IDLE_MINUTES = 120  # without a click
 CSRF_COOKIE_HTTPONLY = True
-AXES_HANDLER = "monitor.web.throttle.SignInThrottle"
+AXES_HANDLER = "monitor.web.accounts.SignInThrottle"
 AXES_FAILURE_LIMIT = 1  # of the limits of that class
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -208,7 +208,7 @@ AXES_LOCKOUT_CALLABLE = "monitor.web.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.web.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
 AXES_VERBOSE = False  # It logs each start of a process.
-AXES_CLIENT_STR_CALLABLE = "monitor.web.throttle.client_in_log"
+AXES_CLIENT_STR_CALLABLE = "monitor.web.accounts.client_in_log"
 
 # The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
 DEMO = variables.switch("GROUND_MOTION_DEMO")
@@ -393,7 +393,7 @@ GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
 # becomes a file under var/mail and none leaves this machine.
 CHANNELS = plugins.entry_points_of(plugins.CHANNELS)
-_mail = servers.mail_server(VAR_DIR / "mail")
+_mail = process.mail_server(VAR_DIR / "mail")
 EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]

@@ -18,7 +18,7 @@ from ml.runs import catalogues
 from monitor.notifications import announcements, digests, escalations, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
-from monitor.operations.health.watchman import Watchman
+from monitor.operations.health.alarms import Watchman
 from monitor.operations.retention import services as retention
 from monitor.pages.bulletins import drafts
 from monitor.pages.reviews import visits

@@ -15,8 +15,7 @@ from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
 from monitor.open_data.feeds import alerts as feeds
-from monitor.open_data.feeds import looks
-from monitor.open_data.feeds import views as subscription_feeds
+from monitor.open_data.feeds import subscription as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
@@ -31,9 +30,9 @@ from monitor.pages.here import views as here
 from monitor.pages.pairs import views as pairs
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
-from monitor.pages.regions import contacts as region_contacts
+from monitor.pages.regions import views as region_contacts
 from monitor.pages.regions import views as regions
-from monitor.pages.reviews import batches, edits, taken
+from monitor.pages.reviews import edits, taken
 from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
@@ -77,7 +76,7 @@ urlpatterns = [
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
-    path("alerts/<str:code>/looks.ics", looks.alert_looks, name="alert-looks"),
+    path("alerts/<str:code>/looks.ics", subscription_feeds.alert_looks, name="alert-looks"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("bulletins/", bulletins.bulletin_list, name="bulletin-list"),
@@ -137,7 +136,7 @@ urlpatterns = [
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
     path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
-    path("regions/<str:slug>/looks.ics", looks.region_looks, name="region-looks"),
+    path("regions/<str:slug>/looks.ics", subscription_feeds.region_looks, name="region-looks"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),
@@ -192,9 +191,9 @@ urlpatterns = [
     path("review/taken/", taken.review_taken, name="review-taken"),
     path("review/reports/", review_reports.review_reports, name="review-reports"),
     path("review/reports/<int:report>/photo/", review_reports.review_report_photo, name="review-report-photo"),
-    path("review/batches/<int:batch>/", batches.review_batch, name="review-batch"),
+    path("review/batches/<int:batch>/", edits.review_batch, name="review-batch"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
-    path("review/<str:code>/similar/", batches.review_similar, name="review-similar"),
+    path("review/<str:code>/similar/", edits.review_similar, name="review-similar"),
     path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
     path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),
     path("review/<str:code>/notes/", edits.review_note, name="review-note"),

@@ -8,7 +8,7 @@ from detection.kinds import Extent
 from detection.models import Alert
 from ingest.context.simulated_truth import truth_share
 from ingest.models import SimulatedTruth
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 
 
 def compare() -> str:

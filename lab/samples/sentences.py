@@ -12,7 +12,7 @@ from detection.rules.updates import Cause, Change
 from lab.samples import alerts as made
 from ml.deformation.motion.series import Trend
 from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
-from monitor.wording.cards.steps import what_happened
+from monitor.wording.cards.cards import what_happened
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 from monitor.wording.families import voice_of
 from monitor.wording.families.changes import season_sentence

@@ -1,31 +1,40 @@
 """Ledgers of buildings: the footprints on a product's ground and its points become the motion of each building."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import rasterio
 import shapely
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from rasterio.transform import rowcol
 
 from core.areas import box_around
 from core.geos import geos
 from core.locks import rows_of
 from core.projections import transformer
-from ingest.models import ContextLayer, Product
+from ingest.context.terrain import elevation_over
+from ingest.models import ContextLayer, ElevationTile, Product
 from ingest.products.selectors import VALUES, points_batches
 from ingest.readers.context.records import ContextKind
 from ingest.readers.records import Component
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.selectors import velocity_fields
+from ml.statistics.robust import MAD_TO_SIGMA
 from ml.statistics.series import DAYS_PER_YEAR
 from ml.structures.buildings import Ledger, ledger_of
-from ml.structures.footprints import candidates_of, footprints_of
+from ml.structures.footprints import HEIGHT_SIGMA_M, Float64, Footprints, candidates_of, footprints_of, near_any
 
 TILE_DEGREES = 0.05  # about five kilometres: one town is worked on at a time
 AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.
 MIN_POINTS = 50  # Fewer points in a tile tell nothing of a town.
 UNSTATED_MM_YR = 1.0  # standard deviation of a rate without one; the ledger learns how wrong stated ones are
+ELEVATION_POSTING_M = 10.0
+MIN_ON_GROUND = 20  # Fewer points away from all buildings do not tell where heights begin.
 _TILES = """
     SELECT floor(ST_X(position) / %(size)s) * %(size)s, floor(ST_Y(position) / %(size)s) * %(size)s
     FROM ingest_building building JOIN ingest_contextlayer layer ON layer.id = building.layer_id
@@ -40,13 +49,18 @@ _OUTLINES = """
 
 
 def ledgers_due() -> QuerySet[Product]:
-    """Return current fields of scattered points on whose ground footprints were loaded after any ledger."""
+    """Return current fields of scattered points on whose ground footprints, or elevation, came after any ledger."""
     footprints = ContextLayer.objects.filter(
         kind=ContextKind.BUILDINGS, simulated=OuterRef("simulated"), coverage__intersects=OuterRef("footprint")
     )
     newer = footprints.filter(loaded_at__gt=OuterRef("buildings__made_at"))
+    higher = ElevationTile.objects.filter(
+        layer__simulated=OuterRef("simulated"),
+        layer__loaded_at__gt=OuterRef("buildings__made_at"),
+        footprint__intersects=OuterRef("footprint"),
+    )
     fields = velocity_fields().filter(posting_m=None, points_deleted_at=None)
-    return fields.filter(Q(Exists(newer)) | Q(Exists(footprints), buildings=None)).order_by("pk")
+    return fields.filter(Q(Exists(newer)) | Q(Exists(higher)) | Q(Exists(footprints), buildings=None)).order_by("pk")
 
 
 def ledger_make(*, product: Product) -> BuildingLedger:
@@ -84,13 +98,13 @@ def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[Buildin
         shapely.from_wkb([bytes(outline) for outline in outlines]),
         lambda degrees: np.column_stack(to_metres(*degrees.T)),
     )
-    sigma, los_up = (values[:, VALUES.index(name)] for name in ("velocity_std_mm_yr", "los_up"))
+    sigma, los_up, height_m = (values[:, VALUES.index(name)] for name in ("velocity_std_mm_yr", "los_up", "height_m"))
     # Settlement and tilt are taken for vertical: along the line of sight, less of them is seen.
     seen = float(np.nanmean(los_up)) if product.component == Component.LOS and np.isfinite(los_up).any() else 1.0
     footprints = footprints_of(polygons)
     motion = ledger_of(
         footprints,
-        candidates_of(footprints, x_m, y_m, np.full(len(x_m), np.nan)),
+        candidates_of(footprints, x_m, y_m, _above_ground_m(product, geos(wide), footprints, x_m, y_m, height_m)),
         x_m,
         y_m,
         values[:, VALUES.index("velocity_mm_yr")],
@@ -100,6 +114,31 @@ def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[Buildin
     )
     for place in np.flatnonzero(inside & motion.rate_known):
         yield _row(ledger, int(ids[place]), motion, int(place), seen)
+
+
+def _above_ground_m(
+    product: Product, area: GEOSGeometry, footprints: Footprints, x_m: Float64, y_m: Float64, height_m: Float64
+) -> Float64:
+    """Return the heights (n,) of points above the ground, m: NaN without elevation, or if both do not agree.
+
+    A product's heights may begin anywhere, mostly at the ellipsoid: points away from all buildings stand on the ground.
+    """
+    unknown = np.full(height_m.shape, np.nan)
+    if product.simulated or not np.isfinite(height_m).any():
+        return unknown
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "elevation.tif"
+        if not elevation_over(area=area, epsg=product.metric_epsg, posting_m=ELEVATION_POSTING_M, path=path):
+            return unknown
+        with rasterio.open(path) as raster:
+            rows, cols = rowcol(raster.transform, x_m, y_m)
+            above_m = height_m - raster.read(1)[rows, cols]
+    on_ground = above_m[np.isfinite(above_m) & ~near_any(footprints, x_m, y_m)]
+    if on_ground.size < MIN_ON_GROUND:
+        return unknown
+    begins_m = float(np.median(on_ground))
+    scatter_m = MAD_TO_SIGMA * float(np.median(np.abs(on_ground - begins_m)))
+    return above_m - begins_m if scatter_m <= 2 * HEIGHT_SIGMA_M else unknown
 
 
 def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int, seen: float) -> BuildingMotion:

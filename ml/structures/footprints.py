@@ -154,6 +154,13 @@ def candidates_of(
     )
 
 
+def near_any(footprints: Footprints, x_m: Float64, y_m: Float64) -> NDArray[np.bool_]:
+    """Return which points (n,) are so near to a building that it may have reflected them."""
+    nodes = KDTree(np.column_stack([footprints.node_x_m, footprints.node_y_m]))
+    away_m, _ = nodes.query(np.column_stack([x_m, y_m]), distance_upper_bound=REACH * GEOLOCATION_M)
+    return np.asarray(np.isfinite(away_m))
+
+
 def _height_densities(above_ground_m: Float64) -> tuple[Float64, Float64]:
     """Return densities (points,) of heights above the ground, for points on buildings and on the ground; unknown: 1."""
     sigmas = above_ground_m / HEIGHT_SIGMA_M

@@ -11,8 +11,7 @@ from core.locks import Lock, hold_lock
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.jobs.steps import Step, attempt, rows_due
-from monitor.models.bulletins import Bulletin
-from monitor.models.messages import Announcement, Notification, OutgoingMessage
+from monitor.models.messages import Announcement, Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
 from monitor.notifications.digests import BATCH, messages_gather

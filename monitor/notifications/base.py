@@ -1,17 +1,27 @@
-"""Interface and registration of channels; the outbox uses channels through this interface only."""
+"""Interface and registration of channels, the only one that the outbox uses; the brief form of a message for channels.
 
+Devices, chat rooms and text messages show a title and a sentence.
+"""
+
+import textwrap
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
 from monitor.web.outgoing import outward
-from monitor.wording.cards.cards import KeptCards
+from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
+
+MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # letters
 
 
 @dataclass(frozen=True)
@@ -152,3 +162,36 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
         return Delivered()
     reason = f"{answer.status} {answer.reason}".strip()
     return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
+
+
+class Brief(NamedTuple):
+    """Message in words of its reader's language. path: of the page about it; about: the alert's code, or the kind."""
+
+    title: str
+    sentence: str
+    path: str
+    about: str
+
+
+def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief:
+    """Return the brief form of a message, without personal addresses or regions. works: what a test says."""
+    with translation.override(message.language):
+        if message.step:
+            alert = message.step.escalation.alert
+            title, said = alert_title(cards(alert)), _("Who takes this up?")
+            path, about = take_path(message.step), alert.code
+        elif message.transition is None:
+            is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
+            more = _("More has changed in your regions.")
+            said, path = (more, reverse("alert-list")) if is_summary else (_(works), "/")
+            title, about = settings.SITE.name, message.kind
+        else:
+            alert = message.transition.alert
+            title, said = alert_title(cards(alert)), what_happened(message.transition)
+            path, about = alert.get_absolute_url(), alert.code
+    return Brief(
+        textwrap.shorten(title, MAX_TITLE_LENGTH, placeholder="…"),
+        textwrap.shorten(said, MAX_SENTENCE_LENGTH, placeholder="…"),
+        path,
+        about,
+    )

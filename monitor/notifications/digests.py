@@ -27,8 +27,7 @@ from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_about, message_key
 from monitor.notifications.selectors import notifications_waiting
-from monitor.subscribers.subscriptions.often import awake, signs_due, subscriptions_resume_due
-from monitor.subscribers.subscriptions.selectors import subscriptions_active
+from monitor.subscribers.subscriptions.selectors import awake, signs_due, subscriptions_active, subscriptions_resume_due
 
 MANY_PLACES = 10  # of more, a message is a summary
 HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed

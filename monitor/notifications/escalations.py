@@ -26,8 +26,7 @@ from monitor.subscribers.organisations.escalations import alerts_followed, escal
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.endpoints import message_to
-from monitor.subscribers.subscriptions.often import is_held
-from monitor.subscribers.subscriptions.rules import SEVERITIES
+from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
 
 MAX_ASKED = 50  # alerts that one organisation is asked about in a day, the most important first
 MAX_TRIES = 3  # A message that was refused so often has not reached its contact; the outbox tries on.
@@ -47,7 +46,7 @@ def escalations_follow() -> None:
     _for_each(Step.ESCALATE, waiting, lambda one: _ask_on(one.pk, now))
 
 
-def _for_each(step: Step, pending: QuerySet[Row], work: Callable[[Row], None]) -> None:
+def _for_each(step: StepFailure.Step, pending: QuerySet[Row], work: Callable[[Row], None]) -> None:
     """Work on the rows that are due; a failure is recorded, and forgotten when the row succeeds."""
     for row in rows_due(step, pending):
         with attempt(step, row):

@@ -19,7 +19,7 @@ from monitor.notifications.base import Channel, Delivered, InHand, Later, Never,
 from monitor.subscribers.organisations.escalations import escalations_open
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions
-from monitor.subscribers.subscriptions.often import subscriptions_silent
+from monitor.subscribers.subscriptions.selectors import subscriptions_silent
 
 logger = logging.getLogger(__name__)
 

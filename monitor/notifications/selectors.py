@@ -8,8 +8,7 @@ from detection.models import AlertTransition
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import LEASE
-from monitor.subscribers.subscriptions.often import is_held
-from monitor.subscribers.subscriptions.selectors import subscriptions_active
+from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
 
 State = OutgoingMessage.State
 # What letters are about.

@@ -24,7 +24,7 @@ from monitor.subscribers.organisations.names import MAX_TITLE_LENGTH
 from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.assets import sites_of
-from monitor.subscribers.subscriptions.rules import WISH
+from monitor.subscribers.subscriptions.selectors import WISH
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.buildings import site_rows
 from monitor.wording.cards.cards import alert_card, alert_cards

@@ -17,7 +17,7 @@ from detection.reviews.drawn import EARLIEST
 from monitor.maps.charts.here import position_of
 from monitor.maps.map.place_search import PlaceForm
 from monitor.maps.map.selectors import map_totals
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.self_service.subscriptions.forms import EmailForm
 from monitor.self_service.subscriptions.links import private_page
 from monitor.self_service.subscriptions.views import too_many, within_limits

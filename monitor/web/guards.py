@@ -12,8 +12,9 @@
 | administrator | also every table, and the list of accounts          | also change the schedule, invite        |
 | superuser     | the same                                            | everything: deactivate accounts         |
 
-`roles` defines groups and their permissions, `monitor.subscribers` signed links; docs/access.csv has the
-answer of every address to each of them. From operators on, a role begins once its account has a second factor.
+Roles are Django groups that always exist; only superusers edit accounts, because that gives any right. Signed links
+belong to `monitor.subscribers`; docs/access.csv has the answer of every address to each of them. From operators on, a
+role begins once its account has a second factor.
 """
 
 from collections.abc import Callable
@@ -21,10 +22,12 @@ from functools import cached_property, wraps
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -32,13 +35,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
-from monitor.web.roles import LOAD, PUBLISH, REVIEW, VIEW_WORK
+from monitor.web.identity.site_file import ROLES
 
 MAIL_FILES_BACKEND = "monitor.notifications.mail.files.EmailBackend"
 Reader = User | AnonymousUser
 ViewFunction = Callable[..., HttpResponseBase]
 READING = {"GET", "HEAD", "OPTIONS"}
 FACTOR_MISSING = "_second_factor_missing"  # attribute of an account in which the answer is kept for its request
+VIEWERS, OPERATORS, PUBLISHERS, ADMINISTRATORS = ROLES
+VIEW_WORK = "detection.view_review"
+REVIEW = "detection.add_review"
+PUBLISH = "detection.publish_proposal"
+LOAD = "ingest.add_ingestjob"
 
 
 def second_factor_missing(user: Reader) -> bool:
@@ -211,3 +219,23 @@ def _guarded(
 def mails_are_shown() -> bool:
     """Return whether mails can be read on the site: only in a demo, and only mails that were never sent anywhere."""
     return bool(settings.DEMO and settings.EMAIL_BACKEND == MAIL_FILES_BACKEND)
+
+
+def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
+    """Create the groups after migrations, with permissions for the tables that exist."""
+    if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:
+        return  # permissions of later apps do not exist yet
+    from django.contrib.auth.models import Group, Permission
+
+    read = Q(codename="view_review", content_type__app_label="detection")
+    work = read | Q(codename="add_review", content_type__app_label="detection")
+    work |= Q(codename="add_ingestjob", content_type__app_label="ingest")
+    publish = work | Q(codename="publish_proposal", content_type__app_label="detection")
+    view_all = Q(codename__startswith="view_")
+    schedule = Q(content_type__app_label="django_celery_beat")
+    release = Q(codename="delete_accessattempt", content_type__app_label="axes")
+    administrate = publish | view_all | schedule | release
+    rights = {VIEWERS: read, OPERATORS: work, PUBLISHERS: publish, ADMINISTRATORS: administrate}
+    for name, wanted in rights.items():
+        group, _ = Group.objects.using(using).get_or_create(name=name)
+        group.permissions.set(Permission.objects.using(using).filter(wanted))

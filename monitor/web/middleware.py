@@ -17,8 +17,7 @@ from django.views.defaults import server_error
 from core.errors import FULL_DISK_ERRNOS, StorageFailed
 from core.text import plain_text
 from monitor.web.deadlines import clock_of
-from monitor.web.places import Busy, place_take
-from monitor.web.request_limits import account_of, network_of, request_kind, seconds_to_wait
+from monitor.web.request_limits import Busy, account_of, network_of, place_take, request_kind, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem
 
 if TYPE_CHECKING:

@@ -1,15 +1,23 @@
-"""Kinds of costly requests, and the limit of each: seconds per minute that the site works on it for one network.
+"""Costly requests: how many are answered at once, and how many seconds a minute the site works on them for one network.
 
 Pages, tiles and images of the map have no limit: fifty people behind one address may pan at once. The seconds are
 counted in the cache after each answer, in a fixed window. A program that sends one request after the other cannot
 exceed 60 seconds a minute, the default limit. If a request is ended together with its web process, the process counts
 it before it ends, or else the parent of the process does (`in_hand`).
+
+A request that waits for a place also holds a thread, so it counts as well: some threads of every web process are always
+left for pages. The places of a whole machine are locked files, which the kernel unlocks when their process dies.
 """
 
+import contextlib
+import fcntl
+import os
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +25,8 @@ from django.core.cache import cache
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+
+from monitor.web import THREADS
 
 WINDOW_SECONDS = 60
 # computed for programs, or anew for every request
@@ -40,6 +50,29 @@ POSTED = {
     r"/uploads/$": "uploads",
 }
 WITH_FILES = r"/subscribe/|/subscriptions/|/extract/|/reports/|/review/"
+FOR_PAGES = 3  # threads of each web process that are kept free
+WAIT_SECONDS = 5.0
+TRY_EVERY_SECONDS = 0.05
+EACH_PROCESS = {  # few: the interpreter runs one thread at a time, and pages need their turn
+    "api": 1,
+    "charts": 1,
+    "feeds": 1,
+    "previews": 1,
+    "rasters": 2,  # files that are sent, not computed
+    "reports": 1,
+    "sign-in": 1,
+    "stac": 1,
+    "workbench": 1,
+}
+WHOLE_MACHINE = {
+    "given files": 2,  # each is read by a process that takes hundreds of megabytes
+    "ogc": 1,  # a core is left for pages
+    "search": 1,
+    "uploads": 3,  # as many as docker/nginx lets in
+}
+
+_in_hand = threading.BoundedSemaphore(THREADS - FOR_PAGES)  # waiting requests included
+_of_kind = {kind: threading.BoundedSemaphore(n) for kind, n in EACH_PROCESS.items()}
 
 
 def request_kind(*, method: str, path: str, content_type: str) -> str:
@@ -118,3 +151,59 @@ def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
     if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
         return str(address.ipv4_mapped)
     return str(ip_network(f"{address}/64", strict=False))
+
+
+class Busy(Exception):
+    """Refusal because no place is free; the request may be repeated in a moment."""
+
+
+@contextlib.contextmanager
+def place_held(kind: str) -> Iterator[None]:
+    """Hold a place during a `with` block. Raises Busy."""
+    give_back = place_take(kind)
+    try:
+        yield
+    finally:
+        give_back()
+
+
+def place_take(kind: str) -> Callable[[], None]:
+    """Take a place, waiting briefly if necessary; return a function that releases it once. Raises Busy."""
+    if not _in_hand.acquire(blocking=False):
+        raise Busy
+    try:
+        unlock = _file_locked(kind) if kind in WHOLE_MACHINE else _counted(kind)
+    except BaseException:
+        _in_hand.release()
+        raise
+
+    def give_back() -> None:
+        unlock()
+        _in_hand.release()
+
+    return give_back
+
+
+def _counted(kind: str) -> Callable[[], None]:
+    """Take one of this process's places; return a function that releases it. Raises Busy."""
+    if not _of_kind[kind].acquire(timeout=WAIT_SECONDS):
+        raise Busy
+    return _of_kind[kind].release
+
+
+def _file_locked(kind: str) -> Callable[[], None]:
+    """Take one of this machine's places by locking its file; return a function that releases it. Raises Busy."""
+    folder, ends = Path(settings.PLACES_DIR), time.monotonic() + WAIT_SECONDS
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        for number in range(WHOLE_MACHINE[kind]):
+            descriptor = os.open(folder / f"{kind} {number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                return lambda: os.close(descriptor)
+        if time.monotonic() > ends:
+            raise Busy
+        time.sleep(TRY_EVERY_SECONDS)

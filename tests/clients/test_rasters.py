@@ -7,7 +7,7 @@ from pyproj import Transformer
 
 from core.rasters import write_cog
 from ml.models import Prediction
-from monitor.maps.rasters import ranges
+from monitor.maps.rasters import answers
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("storage_kind", ["disk", "s3"])]
@@ -17,14 +17,14 @@ SIDE = 2048
 @pytest.fixture
 def sent(monkeypatch) -> list[int]:
     """Bytes of the body of each answer with a raster or a part of it."""
-    counts, part = [], ranges._part
+    counts, part = [], answers._part
 
     def counted(request, stored, etag):
         answer = part(request, stored, etag)
         counts.append(int(answer.get("Content-Length", 0)) if request.method == "GET" else 0)
         return answer
 
-    monkeypatch.setattr(ranges, "_part", counted)
+    monkeypatch.setattr(answers, "_part", counted)
     return counts
 
 

@@ -19,8 +19,8 @@ import pytest
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed import servers
-from monitor.maps.rasters.ranges import PROXY_SENDS
-from monitor.web.roles import OPERATORS
+from monitor.maps.rasters.answers import PROXY_SENDS
+from monitor.web.guards import OPERATORS
 from tests.deploy import visitors
 from tests.fixtures.servers import database_url, python, self_signed
 from tests.makers import pairs as made_pairs

@@ -9,8 +9,8 @@ import pytest
 
 from ingest.products.services import product_load
 from lab.speed import servers
+from monitor.web.guards import OPERATORS
 from monitor.web.request_limits import POSTED, READ
-from monitor.web.roles import OPERATORS
 from tests.deploy import visitors
 from tests.deploy.test_web_process import serve
 from tests.deploy.visitors import Asked

@@ -29,7 +29,7 @@ from detection.rules.updates import Figures, ViewFigures, changes
 from detection.selectors import steepest_tilts
 from ingest.models import Product
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching
-from monitor.wording.cards.steps import what_happened
+from monitor.wording.cards.cards import what_happened
 from tests.waiting import reread
 
 MINOR, MODERATE, STRONG = Severity

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from playwright.sync_api import Page, expect
 
-from monitor.notifications.push.keys import public_key
+from monitor.notifications.push.channel import public_key
 from tests.makers.people import PASSWORD
 from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 from tests.waiting import wait_until

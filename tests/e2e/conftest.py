@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ml.models import Prediction
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
 from tests.makers import pairs as made_pairs
 from tests.makers.people import account

@@ -14,7 +14,7 @@ from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
 from monitor.subscribers.extracts.services import extracts_make
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.e2e.browsers import fits, link_in, sign_out, wait_for_map
 from tests.e2e.test_subscribe import deliver
 from tests.makers.people import PASSWORD, account

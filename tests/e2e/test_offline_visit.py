@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert, CaseNote, FieldVisit
 from detection.reviews.visits import Plan, visit_plan, visit_report
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.e2e.browsers import SIZES, sign_in, sign_out
 from tests.makers.people import account
 

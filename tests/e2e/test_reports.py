@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.notifications import rounds
 from tests.e2e.browsers import fits, link_in, sign_in, wait_for_map
 from tests.makers.reports import CAMERA, photo

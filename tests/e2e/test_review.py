@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.open_data.cap.services import message_issue, transitions_due
-from monitor.web.roles import OPERATORS, PUBLISHERS
+from monitor.web.guards import OPERATORS, PUBLISHERS
 from tests.e2e.browsers import SIZES, TABLETS, fits, out_of_window, sign_in, wait_for_map
 from tests.makers.glaciers import watch_moving_ground
 from tests.makers.people import account

@@ -7,7 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.e2e.browsers import fits_any_window, sign_out
 from tests.makers.people import PASSWORD, account
 

@@ -22,7 +22,7 @@ from ingest.products.services import product_load
 from ml.models import Prediction, Run
 from ml.runs import services as ml_services
 from ml.runs.queue import runs_retry
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.makers.people import account, signed_in
 

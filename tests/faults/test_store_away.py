@@ -31,7 +31,7 @@ from ml.runs import services as ml_services
 from ml.runs.queue import runs_retry
 from monitor.operations.backups import manifest, services
 from monitor.operations.retention.services import KINDS
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.makers import streetmap
 from tests.makers.people import account, signed_in
 from tests.makers.wire import FAULTS_OF_READING, FAULTS_OF_WRITING, be_full, be_slow, refuse, with_the_rest

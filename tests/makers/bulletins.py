@@ -9,7 +9,7 @@ from shapely.geometry import box, mapping
 
 from ingest.models import Product
 from ml.models import TrendSearch
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.pages.bulletins.drafts import bulletins_draft
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.contrib.auth.models import User
 from PIL import Image
 
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request
 
 SENDER = "resident@example.org"

@@ -18,7 +18,7 @@ from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app
 from monitor.models.subscriptions import Membership, Subscription
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.makers import pairs as made_pairs
 from tests.makers import stores as stores_of_visitors
 from tests.makers.organisations import make_organisation

@@ -27,7 +27,7 @@ import django, json
 django.setup()
 from django.conf import settings
 from django.test import Client
-from monitor.web.throttle import BROWSER_COOKIE
+from monitor.web.accounts import BROWSER_COOKIE
 answer = Client().get("/healthz", secure=True, headers={"host": "localhost"})
 print(json.dumps({
     "names": [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME, BROWSER_COOKIE],

@@ -20,7 +20,7 @@ from ingest.products.services import product_load
 from ml.models import LivingSeries, LivingValues
 from ml.runs import living
 from ml.runs.trends import trend_search_make
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.notifications import announcements, digests, rounds
 from monitor.pages.bulletins.drafts import bulletins_draft

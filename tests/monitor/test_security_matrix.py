@@ -24,8 +24,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
 from ml.models import GroundEvent, Prediction, Run
-from monitor.models.bulletins import Bulletin
 from monitor.models.escalations import Contact, Escalation, EscalationStep
+from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
 from monitor.subscribers.extracts.services import extract_token
@@ -35,8 +35,8 @@ from monitor.subscribers.organisations.escalations import take_token
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.web.middleware import PERMISSIONS
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs

@@ -30,8 +30,7 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications import announcements, digests, rounds
 from monitor.notifications.outbox import LEASE
-from monitor.notifications.push.channel import PUSH
-from monitor.notifications.push.keys import public_key, to_text
+from monitor.notifications.push.channel import PUSH, public_key, to_text
 from monitor.notifications.webhook.channel import WEBHOOK, secret_new
 from monitor.wording import regions
 

@@ -17,7 +17,7 @@ from detection.rules.motion import Figure
 from ingest.models import Product
 from monitor.maps.charts.query import PointName, SeriesQuery
 from monitor.maps.charts.selectors import NearPoint
-from monitor.maps.charts.traces import PeriodFit, Trace, fit_in
+from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.imaging.drawing import EARTH
@@ -25,7 +25,6 @@ from monitor.maps.map.series import changes_body, number, numbers, product_summa
 from monitor.wording.components import both_directions
 from monitor.wording.figures import cell_text, whole
 from monitor.wording.refusals import Refusal
-from monitor.wording.regions import Region
 
 NEAR_M = 250.0
 GEOPARQUET = "1.1.0"
@@ -56,13 +55,6 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
         "first": min(trace.product.dates[0] for trace in traces).isoformat(),
         "last": max(trace.product.dates[-1] for trace in traces).isoformat(),
     }
-
-
-def reference_body(reference: Region | None) -> dict[str, object] | None:
-    """Return the name and outline of a reference area for JSON; None if there is no area."""
-    if reference is None:
-        return None
-    return {"label": reference.label, "outline": reference.outline.__geo_interface__}
 
 
 def trace_row(trace: Trace, shown: PeriodFit) -> dict[str, object]:

@@ -6,12 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.views.decorators.http import require_safe
 
 from monitor.maps.charts import query
-from monitor.maps.charts.frames import frames_body
-from monitor.maps.charts.period_tiles import period_tile
-from monitor.maps.charts.profiles import profile_body
+from monitor.maps.charts.frames import frames_body, period_tile
 from monitor.maps.charts.rows import FORMATS, Row, chart_body, near_body, series_rows
 from monitor.maps.charts.selectors import bounded, nearest_points
-from monitor.maps.charts.traces import traces_of
+from monitor.maps.charts.traces import profile_body, traces_of
 from monitor.maps.map.layers import BY_NAME, PERIOD_FROM_ZOOM
 from monitor.maps.map.selectors import layer_products, points_tile, tile_fingerprint
 from monitor.maps.map.tile_geometry import VECTOR_TILE

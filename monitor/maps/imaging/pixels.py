@@ -1,14 +1,18 @@
-"""Pictures of two radar images in a common grey scale, and of their ratio. Pure: arrays in, PNG out."""
+"""Two radar images: pictures in a common grey scale and of their ratio; motion and coherence near an event. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
-from monitor.maps.imaging.drawing import Float32, paint, png
-from monitor.maps.imaging.evidence import smoothed
+from core.projections import transformer
+from ml.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
+from monitor.maps.imaging.drawing import Float32, paint, png, smoothed
 from monitor.wording.refusals import number_or_none
 
 MAX_PX = 1200  # longest side of a picture
@@ -25,6 +29,8 @@ RATIO_WORDS = (
     gettext_lazy("brighter in the second image"),
 )
 LARGEST = 9_999_999
+Floats = NDArray[np.float64]
+SIGMAS = 5.0
 
 
 class Stretch(NamedTuple):
@@ -102,3 +108,85 @@ def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
     if number is None:
         raise ValueError(f"{name} is no whole number: {text[:20]!r}")
     return number
+
+
+class NearMotion(NamedTuple):
+    """Motion near an event between two images, relative to stable ground."""
+
+    share: float  # share of the known cells that moved significantly
+    fastest_m: float | None  # 95th percentile of the motion of these cells; None if nothing moved significantly
+    sigma_m: float  # uncertainty of fastest_m
+    bearing_deg: float
+
+
+class NearCoherence(NamedTuple):
+    """Coherence of the known cells near an event, 0-1."""
+
+    median: float
+    lowest: float  # 5th percentile
+    sigma: float  # median uncertainty of a cell
+
+
+class Around(NamedTuple):
+    """Circle around an event: centre in degrees, radius in metres."""
+
+    longitude: float
+    latitude: float
+    radius_m: float
+
+
+def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
+    """Return the motion in a circle from a raster of offsets; None if it has no values or no stable ground there."""
+    near = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
+    if near is None:
+        return None
+    bands, x, y = near
+    nodes = Nodes(x, y, bands[0], bands[1], np.hypot(bands[2], bands[3]) / math.sqrt(2))
+    motion = ground_motion(nodes, raster.crs.to_epsg(), scale)
+    ground = stable_ground(motion, np.ones(x.size, dtype=bool))
+    if ground is None:
+        return None
+    own = against_stable(motion, ground)
+    length_m = np.hypot(own.east_m_day, own.north_m_day) * scale.days
+    sigma_m = own.sigma_m_day * scale.days
+    known, clear = np.isfinite(length_m), length_m > SIGMAS * sigma_m
+    if not clear.any():
+        return NearMotion(0.0, None, float(np.nanmedian(sigma_m)), 0.0)
+    fastest = float(np.percentile(length_m[clear], 95))
+    at = clear & (length_m >= 0.8 * fastest)
+    bearing = math.degrees(math.atan2(own.east_m_day[at].mean(), own.north_m_day[at].mean())) % 360
+    return NearMotion(float(clear.sum() / known.sum()), fastest, float(np.median(sigma_m[clear])), bearing)
+
+
+def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
+    """Return the coherence in a circle; None if the raster has no values there."""
+    near = _near(raster, around, ("coherence", "coherence_sigma"))
+    if near is None:
+        return None
+    values, sigma = near[0]
+    known = np.isfinite(values)
+    if not known.any():
+        return None
+    return NearCoherence(
+        float(np.median(values[known])),
+        float(np.percentile(values[known], 5)),
+        float(np.median(sigma[known])),
+    )
+
+
+def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:
+    """Return the values of bands in a circle, (bands, n), and the cells' x and y, m; None if outside the raster."""
+    centre = transformer(4326, raster.crs.to_wkt()).transform(around.longitude, around.latitude)
+    col, row = ~raster.transform @ centre
+    reach = around.radius_m / abs(raster.transform.a)
+    first_row, first_col = (max(0, math.floor(at - reach)) for at in (row, col))
+    last_row, last_col = min(raster.height, math.ceil(row + reach)), min(raster.width, math.ceil(col + reach))
+    if last_row <= first_row or last_col <= first_col:
+        return None
+    window = Window(first_col, first_row, last_col - first_col, last_row - first_row)
+    indexes = [raster.descriptions.index(name) + 1 for name in names]
+    bands = raster.read(indexes, window=window).astype(np.float64)
+    rows, cols = np.mgrid[first_row:last_row, first_col:last_col]
+    inside = np.hypot(rows + 0.5 - row, cols + 0.5 - col) <= reach
+    x, y = raster.transform @ (cols[inside] + 0.5, rows[inside] + 0.5)
+    return bands[:, inside], np.asarray(x), np.asarray(y)

@@ -136,16 +136,10 @@ def colour(token: str) -> Colour:
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
-def _style(css: str, styles: Mapping[str, Style]) -> Style:
-    name = css.split()[-1]
-    if name.startswith("tone--"):
-        token = name.replace("tone--", "kind-")
-        return Style(token, 2.0, token, 0.3)
-    return styles[name]
-
-
 def _shape(image: Image.Image, draw: ImageDraw.ImageDraw, shape: Shape, styles: Mapping[str, Style]) -> None:
-    style = _style(shape.css, styles)
+    name = shape.css.split()[-1]
+    tone = name.replace("tone--", "kind-")
+    style = styles[name] if tone == name else Style(tone, 2.0, tone, 0.3)
     lines = list(_lines(shape.d))
     areas = [points for points, closed in lines if closed and len(points) > 2] if style.fill else []
     if areas and style.share == 1:

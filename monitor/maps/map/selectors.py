@@ -1,6 +1,6 @@
 """Queries of the map's pages and tiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import cosh, log2, pi
 from typing import Any, TypedDict
@@ -217,7 +217,7 @@ def points_around(
 ) -> tuple[PointColumns, NDArray[np.float32]]:
     """Return about `most` points of a product in a box, degrees, and their rates against still ground, mm/yr."""
     points = product_points(product=product, area=geos(box_of(bounds)), most=most)
-    return points, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product))
+    return points, points.velocity_mm_yr - np.float32(_still_around(detection, product))
 
 
 def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Product, Spread] | None:
@@ -246,7 +246,15 @@ def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any
     return []
 
 
-def _still_mm_yr(detection: Detection, product: Product) -> float:
+def still_mm_yr(*, detections: Iterable[Detection]) -> float:
+    """Return the rate that the colours of an alert's map take for still ground, mm/yr: of the first with a product."""
+    for detection in detections:
+        if product := detection.scan.prediction.run.product:
+            return _still_around(detection, product)
+    return 0.0
+
+
+def _still_around(detection: Detection, product: Product) -> float:
     """Return the rate to subtract, mm/yr: of the ground around; of the run if that ground moves; 0 for wide regions."""
     if detection.extent != Extent.LOCAL:
         return 0.0

@@ -19,8 +19,7 @@ from ml.statistics.series import fit_series
 from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label
-from monitor.wording.families.changes import what_changed
-from monitor.wording.families.passes import provisional_sentence
+from monitor.wording.families.changes import provisional_sentence, what_changed
 from monitor.wording.images import data_set_name
 from monitor.wording.points import point_sentence
 

@@ -10,10 +10,9 @@ from ml.models import Prediction
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
-from monitor.maps.rasters.answers import tile_or_404, unless_held
+from monitor.maps.rasters.answers import ranged_file, tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import DAY, RasterSource, group_on, raster_sources, rasters_available
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, VELOCITY, RasterLayer
-from monitor.maps.rasters.ranges import ranged_file
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.brief import brief_of
+from monitor.notifications.base import brief_of
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.wording.refusals import Refusal

@@ -22,8 +22,11 @@ from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
-from monitor.subscribers.subscriptions.often import subscriptions_silent
-from monitor.subscribers.subscriptions.selectors import subscriptions_of, subscriptions_to_bulletin
+from monitor.subscribers.subscriptions.selectors import (
+    subscriptions_of,
+    subscriptions_silent,
+    subscriptions_to_bulletin,
+)
 from monitor.wording.cards.cards import AlertCard, KeptCards, alert_cards, version_of
 
 logger = logging.getLogger(__name__)

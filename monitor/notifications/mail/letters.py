@@ -22,11 +22,9 @@ from shapely.geometry import shape
 from core.errors import promised
 from detection.models import Alert, AlertTransition, FieldVisit
 from monitor.maps.imaging.plan_pictures import plan_png
-from monitor.maps.map.card_picture import card_png
-from monitor.maps.map.plans import mail_plan, outlines_plan
+from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models.bulletins import Bulletin
-from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
@@ -38,8 +36,7 @@ from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
-from monitor.wording.cards.cards import AlertCard, alert_card
-from monitor.wording.cards.steps import what_happened
+from monitor.wording.cards.cards import AlertCard, alert_card, what_happened
 from monitor.wording.figures import listed
 
 Kind = OutgoingMessage.Kind

@@ -1,11 +1,25 @@
-"""Web Push: one message is one encrypted POST to the push service of a browser (RFC 8030)."""
+"""Web Push: one message is one encrypted POST to the push service of a browser (RFC 8030).
+
+Push services know this site by its key (VAPID, RFC 8292); each message is encrypted for one browser (RFC 8291). A
+device takes messages under this key only: with another one, every device has to be added anew.
+"""
 
 import hashlib
 import json
+import secrets
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -13,8 +27,7 @@ from django.utils.translation import gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.brief import brief_of
-from monitor.notifications.push.keys import authorization, encrypt, from_text, public_key, to_text
+from monitor.notifications.base import brief_of
 from monitor.subscribers.accounts.sessions import browser_and_system
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
@@ -26,6 +39,86 @@ PUSH = "push"
 MAX_URL_LENGTH = 2000
 KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
 WORKS = gettext_noop("Messages of this site reach this device.")
+VALID_SECONDS = 12 * 3600  # of a day at most
+CURVE = ec.SECP256R1()
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of this curve, FIPS 186-5
+RECORD_BYTES = 4096
+LAST_RECORD = b"\x02"
+
+
+def key_make(*, path: Path) -> bool:
+    """Make a key, readable by its owner only. Return False if there is one."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(to_text((secrets.randbelow(ORDER - 1) + 1).to_bytes(32)))
+    return True
+
+
+def private_key(text: str) -> ec.EllipticCurvePrivateKey:
+    """Return the private key whose 32 bytes are given in base64url. Raises ValueError for any other text."""
+    raw = from_text(text)
+    if len(raw) != 32:
+        raise ValueError(f"a key has 32 bytes in base64url, and not {len(raw)}")
+    return ec.derive_private_key(int.from_bytes(raw), CURVE)
+
+
+def public_key(text: str) -> str:
+    """Return the public key for browsers, in base64url. text: the private key."""
+    return to_text(point(private_key(text)))
+
+
+def point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the public key that belongs to a private key, as an uncompressed point of 65 bytes."""
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def authorization(*, url: str, now: float) -> str:
+    """Return the Authorization header for a push service, signed and valid for a while. now: seconds since 1970."""
+    key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
+    claims = {
+        "aud": f"{service.scheme}://{service.netloc}",
+        "exp": int(now) + VALID_SECONDS,
+        "sub": settings.PUBLIC_URL,
+    }
+    signed = ".".join(to_text(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "ES256"}, claims))
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
+    return f"vapid t={signed}.{to_text(r.to_bytes(32) + s.to_bytes(32))}, k={to_text(point(key))}"
+
+
+def to_text(raw: bytes) -> str:
+    """Encode bytes as base64url without padding, as everything in Web Push is written."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def from_text(text: str) -> bytes:
+    """Decode base64url without padding. Raises ValueError."""
+    return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+
+
+def encrypt(
+    *,
+    plain: bytes,
+    browser: bytes,
+    secret: bytes,
+    salt: bytes | None = None,
+    sender: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key."""
+    # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
+    # given by tests alone.
+    salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)
+    shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, browser))
+    mixed = _derive(shared, secret, b"WebPush: info\0" + browser + point(sender), 32)
+    key = _derive(mixed, salt, b"Content-Encoding: aes128gcm\0", 16)
+    nonce = _derive(mixed, salt, b"Content-Encoding: nonce\0", 12)
+    head = salt + RECORD_BYTES.to_bytes(4) + len(point(sender)).to_bytes(1) + point(sender)
+    return head + AESGCM(key).encrypt(nonce, plain + LAST_RECORD, None)
+
+
+def _derive(material: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt, info).derive(material)
 
 
 class Channel(base.EndpointChannel):

@@ -24,8 +24,7 @@ from django.utils.translation import gettext_noop
 from core.errors import promised
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
-from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome, Refused
-from monitor.notifications.brief import brief_of
+from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome, Refused, brief_of
 from monitor.notifications.text.gateway import Gateway
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules

@@ -24,8 +24,7 @@ from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.subscribers.subscriptions.endpoints import labels_of
-from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title
-from monitor.wording.cards.steps import update_sentences
+from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title, update_sentences
 
 WEBHOOK = "webhook"
 PREFIX = "whsec_"  # of secrets

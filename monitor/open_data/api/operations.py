@@ -1,16 +1,21 @@
-"""The operations of /api/v1/. Each reads from the database and converts the result to an answer."""
+"""The operations of /api/v1/. Each reads rows of the database and converts them to an answer."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.contrib.gis.geos import GEOSGeometry
+from django.db.models import Model, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Path, Router
+from django.urls import reverse
+from ninja import Path, Router, Schema
 from ninja.params.functions import Query
 from pydantic.fields import FieldInfo
 
+from core.areas import bounds_of
 from detection import kinds
 from detection.lists import Order
+from detection.models import Alert, Detection
 from detection.rules import lifecycle
 from detection.rules import severity as severities
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
@@ -19,12 +24,17 @@ from ml.models import Run
 from ml.runs.ledgers import motions_current
 from monitor.maps.charts.here import here_body, look, position_of
 from monitor.maps.charts.selectors import bounded
-from monitor.maps.map.series import alert_body, point_body, point_find
-from monitor.maps.rasters.catalogue import rasters_available
-from monitor.open_data.api import rows, schemas
+from monitor.maps.map.series import alert_body, point_body, point_find, product_summary
+from monitor.maps.rasters.catalogue import raster_group, rasters_available
+from monitor.open_data.api import schemas
+from monitor.subscribers.organisations.escalations import Taken, alerts_taken
+from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.buildings import building_row
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry, update_sentences
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
+from monitor.wording.cards.looks import looks_at_alert, looks_body
 from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
+from monitor.wording.states import step_reason
 
 router = Router()
 MAX_ROWS = 200
@@ -36,6 +46,133 @@ BOX_PATTERN = r"^(-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3})?$"
 MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
 BAD = {400: schemas.Fault}
 MISSING = {400: schemas.Fault, 404: schemas.Fault}
+Row = TypeVar("Row", bound=Model)
+
+
+def page(
+    request: HttpRequest, rows: QuerySet[Row], limit: int, offset: int, make: Callable[[Row], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a page of rows, converted by `make`, with their total number and the address of the next page."""
+    return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
+
+
+def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of the alerts; the names of their places are looked up together."""
+    listed = list(alerts[offset : offset + limit])
+    counts, taken = _report_counts(listed), alerts_taken(alerts=listed)
+    items = [
+        alert_row(alert, card, counts[alert.pk], taken.get(alert.pk, []))
+        for alert, card in zip(listed, alert_cards(listed), strict=True)
+    ]
+    return _part(request, alerts, limit, offset, items)
+
+
+def _part(
+    request: HttpRequest, rows: QuerySet[Any], limit: int, offset: int, items: list[dict[str, Any]]
+) -> dict[str, Any]:
+    count, further = rows.count(), offset + limit
+    query = request.GET.copy()
+    query["offset"] = str(further)
+    following = f"{request.path}?{query.urlencode()}" if further < count else None
+    return {"count": count, "limit": limit, "offset": offset, "next": following, "items": items}
+
+
+def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
+    return Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
+
+
+def alert_row(alert: Alert, card: AlertCard, n_reports: int, taken: Sequence[Taken]) -> dict[str, Any]:
+    """Return an alert as an item of the list."""
+    motion = getattr(alert, "motion", None)  # read with the card
+    own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": n_reports}
+    own["taken_up"] = [one._asdict() for one in taken]
+    own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
+    return _filled(schemas.AlertOut, card, alert, **own)
+
+
+def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
+    """Return the fields of a schema: those in `own`, and each other one from the first source that has it."""
+    return {
+        name: own[name] if name in own else getattr(next(source for source in sources if hasattr(source, name)), name)
+        for name in schema.model_fields
+    }
+
+
+def alert_detail_row(alert: Alert) -> dict[str, Any]:
+    """Return an alert with its outline and history."""
+    card = alert_card(alert)
+    history = [
+        {
+            "at": step.created_at,
+            "from_state": step.from_state,
+            "to_state": step.to_state,
+            "reason": step_reason(step.reason),
+            "changes": step.update.changes if hasattr(step, "update") else [],
+            "sentences": update_sentences(step),
+        }
+        for step in alert.transitions.select_related("update", "alert")
+    ]
+    meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
+    taken = alerts_taken(alerts=[alert]).get(alert.pk, [])
+    row = alert_row(alert, card, _report_counts([alert])[alert.pk], taken)
+    looks = looks_at_alert(alert)
+    own = {"area": alert_geometry(alert), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
+    return row | meanings | own
+
+
+def detection_row(detection: Detection) -> dict[str, Any]:
+    """Return a detection, from its scan, prediction, run and model version."""
+    prediction = detection.scan.prediction
+    run = prediction.run
+    own = {
+        "prediction_id": prediction.pk,
+        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
+        "run_finished_at": run.finished_at,
+    }
+    return _filled(schemas.DetectionOut, detection, run.model_version, run, **own)
+
+
+def product_row(product: Product) -> dict[str, Any]:
+    """Return a velocity field."""
+    own = {
+        "superseded_by": product.superseded_by_id,
+        "first_date": product.dates[0],
+        "last_date": product.dates[-1],
+        "bbox": _box(product.footprint),
+    }
+    return _filled(schemas.ProductOut, product, **product_summary(product), **own)
+
+
+def station_row(station: Station) -> dict[str, Any]:
+    """Return a station with the period of its series."""
+    longitude, latitude = station.position.coords
+    own = {"longitude": longitude, "latitude": latitude, "url": reverse("station-detail", args=[station.pk])}
+    own |= {"first_date": station.dates[0], "last_date": station.dates[-1], "n_dates": len(station.dates)}
+    return _filled(schemas.StationOut, station, station.file, **own)
+
+
+def pair_row(pair: ScenePair) -> dict[str, Any]:
+    """Return a pair, from both scenes and its runs, which are read with the pairs and only if they are finished."""
+    reference, secondary = pair.reference, pair.secondary
+    own = {
+        "reference_at": reference.acquired_at,
+        "secondary_at": secondary.acquired_at,
+        "bbox": _box(pair.footprint),
+        "predictions": [_prediction_row(run, pair) for run in pair.runs.all()],
+    }
+    return _filled(schemas.PairOut, pair, reference, **own)
+
+
+def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
+    prediction, version = run.prediction, run.model_version
+    prediction.run, run.pair = run, pair  # known already: not to be read again
+    layer, group = raster_group(prediction) or (None, None)
+    url = reverse("prediction-raster", args=[prediction.pk])
+    return _filled(schemas.PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
+
+
+def _box(area: GEOSGeometry) -> list[float]:
+    return [round(edge, 6) for edge in bounds_of(area)]
 
 
 def _written(pattern: str, longest: int, description: str) -> FieldInfo:
@@ -81,20 +218,20 @@ def alerts(
     """Return alerts, the most important first unless sort says otherwise. Rejected ones come with state=rejected."""
     order = Order(choice("sort", sort, list(Order)) or Order.IMPORTANT)
     query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return rows.alert_page(request, alerts_requested(query, order), limit, offset)
+    return alert_page(request, alerts_requested(query, order), limit, offset)
 
 
 @_get("/alerts/{code}", schemas.AlertDetail, MISSING, "alerts", "One place")
 def alert(request: HttpRequest, code: str) -> Any:
     """Return an alert with its outline."""
-    return rows.alert_detail_row(alert_or_404(code))
+    return alert_detail_row(alert_or_404(code))
 
 
 @_get("/alerts/{code}/detections", schemas.DetectionPage, MISSING, "alerts", "The detections behind an alert")
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return detections, each one area in one run, the newest first."""
     detections = alert_or_404(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
-    return rows.page(request, detections, limit, offset, rows.detection_row)
+    return page(request, detections, limit, offset, detection_row)
 
 
 @_get("/alerts/{code}/series", schemas.AlertSeries, MISSING, "alerts", "How an area moved")
@@ -106,7 +243,7 @@ def alert_series(request: HttpRequest, code: str) -> Any:
 @_get("/products", schemas.ProductPage, BAD, "data", "Data sets: velocity fields")
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return velocity fields, the last loaded first."""
-    return rows.page(request, products(), limit, offset, rows.product_row)
+    return page(request, products(), limit, offset, product_row)
 
 
 @_get("/products/{product_id}", schemas.ProductOut, MISSING, "data", "One data set")
@@ -115,7 +252,7 @@ def product(request: HttpRequest, product_id: Id) -> Any:
     row = Product.objects.filter(pk=product_id).first()
     if row is None:
         raise Http404("There is no such product.")
-    return rows.product_row(row)
+    return product_row(row)
 
 
 @_get("/products/{product_id}/points/{pid}/series", schemas.PointSeries, MISSING, "data", "How a point moved")
@@ -132,7 +269,7 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
     """Return stations and levelling benchmarks, by name."""
     within = Q(position__intersects=area_of(bbox)) if bbox else Q()
     found = Station.objects.filter(within).select_related("file").defer("packed").order_by("code", "id")
-    return rows.page(request, found, limit, offset, rows.station_row)
+    return page(request, found, limit, offset, station_row)
 
 
 @_get("/buildings", schemas.BuildingPage, BAD, "data", "How buildings move")
@@ -140,7 +277,7 @@ def buildings(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: O
     """Return the buildings in a box whose motion points can tell, once for each data set."""
     within = Q(building__position__intersects=area_of(bbox)) if bbox else Q()
     with bounded():
-        return rows.page(request, motions_current().filter(within).order_by("pk"), limit, offset, building_row)
+        return page(request, motions_current().filter(within).order_by("pk"), limit, offset, building_row)
 
 
 @_get("/here", schemas.HereOut, MISSING, "data", "A house or street")
@@ -172,7 +309,7 @@ def pairs(
     if bbox:
         wanted &= Q(footprint__intersects=area_of(bbox))
     found = _pairs().filter(wanted).order_by("-secondary__acquired_at", "-id")
-    return rows.page(request, found, limit, offset, rows.pair_row)
+    return page(request, found, limit, offset, pair_row)
 
 
 @_get("/pairs/{pair_id}", schemas.PairOut, MISSING, "images", "One pair")
@@ -181,7 +318,7 @@ def pair(request: HttpRequest, pair_id: Id) -> Any:
     row = _pairs().filter(pk=pair_id).first()
     if row is None:
         raise Http404("There is no such pair.")
-    return rows.pair_row(row)
+    return pair_row(row)
 
 
 @_get("/rasters", list[schemas.RasterLayerOut], {}, "images", "Layers of images, as tiles")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from ninja import Schema
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator
 
 
 class Answer(Schema):
@@ -507,37 +507,16 @@ class Page(Answer):
     next: str | None = Field(description="address of the next part")
 
 
-class AlertPage(Page):
-    """Part of the list of alerts."""
-
-    items: list[AlertOut]
-
-
-class DetectionPage(Page):
-    """Part of the list of detections."""
-
-    items: list[DetectionOut]
+def _page_of(rows: type[Answer], words: str) -> type[Page]:
+    """Return the schema of a part of a list. words: what is listed."""
+    name = rows.__name__.replace("Out", "Page")
+    items: Any = list[rows]  # type: ignore[valid-type]  # made while the program runs
+    return create_model(name, __base__=Page, __doc__=f"Part of the list of {words}.", items=(items, ...))
 
 
-class ProductPage(Page):
-    """Part of the list of velocity fields."""
-
-    items: list[ProductOut]
-
-
-class StationPage(Page):
-    """Part of the list of stations."""
-
-    items: list[StationOut]
-
-
-class BuildingPage(Page):
-    """Part of the list of buildings."""
-
-    items: list[BuildingOut]
-
-
-class PairPage(Page):
-    """Part of the list of pairs."""
-
-    items: list[PairOut]
+AlertPage = _page_of(AlertOut, "alerts")
+DetectionPage = _page_of(DetectionOut, "detections")
+ProductPage = _page_of(ProductOut, "velocity fields")
+StationPage = _page_of(StationOut, "stations")
+BuildingPage = _page_of(BuildingOut, "buildings")
+PairPage = _page_of(PairOut, "pairs")

@@ -20,8 +20,7 @@ from core.text import plain_text
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.models.messages import CapMessage
-from monitor.wording.cards.cards import alert_card, alert_title
-from monitor.wording.cards.steps import update_sentences
+from monitor.wording.cards.cards import alert_card, alert_title, update_sentences
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.

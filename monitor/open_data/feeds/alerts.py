@@ -25,15 +25,20 @@ from detection.lists import Order
 from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from ml.runtime.code_version import code_version
-from monitor.models.bulletins import Bulletin
 from monitor.models.escalations import Escalation
-from monitor.models.messages import CapMessage
+from monitor.models.messages import Bulletin, CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.wording.cards import bulletins as words
-from monitor.wording.cards.cards import AlertCard, alert_cards, alert_feature, alert_title, cards_state
+from monitor.wording.cards.cards import (
+    AlertCard,
+    alert_cards,
+    alert_feature,
+    alert_title,
+    cards_state,
+    update_sentences,
+)
 from monitor.wording.cards.filters import alerts_requested
-from monitor.wording.cards.steps import update_sentences
 from monitor.wording.dates import day_words
 from monitor.wording.refusals import refusals_as_json, whole_number
 

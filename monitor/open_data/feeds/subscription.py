@@ -1,39 +1,53 @@
-"""Feeds of a subscription: its entries, and these as Atom, as an index of CAP messages, and as a calendar.
+"""Feeds of a subscription, as Atom, as an index of CAP messages and as a calendar; the next looks at a place as one.
 
 An entry has the steps of an alert that match the filters, by the rule that also decides about messages. If there are
 any, it also has later steps by which the alert was rejected, or merged into one with another code. The calendar
-(iCalendar, RFC 5545) has a period for each alert, and a day for each of its changes.
+(iCalendar, RFC 5545) has a period for each alert, and a day for each of its changes. The calendar of the next looks is
+public as the pages of its alerts and regions are.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
 from icalendar import Calendar, Event, vText
 
+from core.errors import promised
 from core.text import plain_text, plain_values
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
+from ml.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import cap_feed
 from monitor.open_data.feeds.alerts import alert_feed, entry_id
-from monitor.subscribers.subscriptions.rules import step_of, wants
-from monitor.subscribers.subscriptions.selectors import steps_in
-from monitor.wording.cards.cards import AlertCard, alert_cards, alert_title
-from monitor.wording.cards.steps import what_happened
+from monitor.subscribers.subscriptions.selectors import step_of, steps_in, wants
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_title, what_happened
+from monitor.wording.cards.filters import alert_or_404, region_or_404
+from monitor.wording.cards.looks import NextLook, looks_at_alert, looks_at_place
 
 YEARS = 2
 MAX_ALERTS = 100
 TAKEN_BACK = (State.REJECTED, State.MERGED)
 ASK_AGAIN = timedelta(hours=6)
 STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
+LASTS = timedelta(minutes=15)  # A pass takes seconds; its time is known to some minutes.
+LOOKS_KEPT_SECONDS = 3600
+FEED_KEPT_SECONDS = 300
 
 
 class Entry(NamedTuple):
@@ -167,3 +181,100 @@ def _event(about: str, card: AlertCard, changed: datetime) -> Event:
     event.add("geo", (card.latitude, card.longitude))
     event.add("url", settings.PUBLIC_URL + card.url)
     return event
+
+
+@require_safe
+@cache_control(public=True, max_age=LOOKS_KEPT_SECONDS)
+def alert_looks(request: HttpRequest, code: str) -> HttpResponse:
+    """Return the next looks at an alert."""
+    alert = alert_or_404(code)
+    card = alert_card(alert)
+    return _calendar(looks_at_alert(alert).ahead, card.place, card.url, entry_id(alert))
+
+
+@require_safe
+@cache_control(public=True, max_age=LOOKS_KEPT_SECONDS)
+def region_looks(request: HttpRequest, slug: str) -> HttpResponse:
+    """Return the next looks at a region."""
+    region = region_or_404(slug)
+    url = reverse("region-detail", args=[slug])
+    return _calendar(looks_at_place(region.outline).ahead, region.title, url, f"{settings.PUBLIC_URL}{url}")
+
+
+def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> HttpResponse:
+    """Return a calendar with an event for each look. about: what their identifiers are made of."""
+    calendar = calendar_named(_("%(site)s, looks from space: %(place)s") % {"site": settings.SITE.name, "place": place})
+    for one in looks:
+        at, event = one.look.at, PlainEvent()
+        day = f"{at:%Y-%m-%d}"
+        # The minute of a pass shifts a little with each image: it is no part of the identifier.
+        event.add("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, f"{about}/{one.look.platform[:2]}{one.look.track}/{day}")))
+        event.add("dtstamp", one.look.last_at)
+        event.add("dtstart", at if one.look.has_time else at.date())
+        if one.look.has_time:
+            event.add("dtend", at + LASTS)
+        event.add("summary", _("Look from space: %(place)s") % {"place": place})
+        event.add("description", " ".join(filter(None, [one.sentence, one.shows])))
+        event.add("location", place)
+        event.add("status", "CONFIRMED" if one.look.is_likely else "TENTATIVE")
+        event.add("class", "PUBLIC")
+        event.add("transp", "TRANSPARENT")
+        event.add("url", settings.PUBLIC_URL + url)
+        calendar.add_component(event)
+    response = HttpResponse(bytes(calendar.to_ical()), content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="looks.ics"'
+    return response
+
+
+Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
+
+
+def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
+    """Return a view that serves a feed in its reader's language, if it has changed; shared caches may not store it."""
+
+    @require_safe
+    @wraps(make)
+    def feed(request: HttpRequest, token: str) -> HttpResponseBase:
+        subscription = get_object_or_404(Subscription, feed_key=token)
+        if subscription.ended_at:
+            return _private(HttpResponse("This subscription has ended.\n", content_type="text/plain", status=410))
+        with translation.override(subscription.language):
+            entries = entries_of(subscription=subscription)
+            alerts = [entry.alert.pk for entry in entries]
+            issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
+            etag = _etag(request, subscription, entries, list(issued))
+            changed = [*(entry.changed for entry in entries), *issued.values()]
+            stamp = int(max(changed, default=promised(subscription.confirmed_at)).timestamp())
+            unchanged = get_conditional_response(request, etag=etag, last_modified=stamp)
+            response = unchanged or make(request, subscription, entries)
+        response["ETag"], response["Last-Modified"] = etag, http_date(stamp)
+        response["Content-Language"] = subscription.language
+        return _private(response)
+
+    return feed
+
+
+atom, cap = _private_feed(subscription_atom), _private_feed(subscription_cap)
+
+
+@_private_feed
+def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
+    """Return the feed as a calendar file (iCalendar)."""
+    body = calendar_of(subscription=subscription, entries=entries)
+    response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'
+    return response
+
+
+def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
+    """Return the ETag of an answer. messages: keys of the entries' CAP messages, which are issued after the steps."""
+    versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
+    reader = (subscription.language, subscription.title, subscription.time_zone)
+    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    response["Cache-Control"] = f"private, max-age={FEED_KEPT_SECONDS}"
+    response["X-Robots-Tag"] = "noindex"
+    return response

@@ -18,7 +18,7 @@ from ingest.models import Product, Station
 from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component
 from ingest.readers.stations.records import StationTechnique
-from monitor.open_data.api.rows import product_row
+from monitor.open_data.api.operations import product_row
 from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
 from monitor.open_data.standards.cql2 import Queryables
 from monitor.open_data.standards.queries import Filter, Query

@@ -18,7 +18,7 @@ from ml.models import Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.models.subscriptions import DEFAULT_CHANNEL
-from monitor.subscribers.subscriptions.often import is_held
+from monitor.subscribers.subscriptions.selectors import is_held
 
 State = OutgoingMessage.State
 KINDS: dict[str, type[Run | IngestJob | SceneDownload | PairOrder | OutgoingMessage | StepFailure]] = {

@@ -25,7 +25,7 @@ from core.http.faults import SourceError
 from core.storage import raster_folder
 from ingest.sources.configured import geocode, geocoder_kind
 from monitor import broker as brokers
-from monitor.maps.basemap.archive import fault_of
+from monitor.maps.basemap.views import fault_of
 from monitor.maps.map.place_search import geocoder_host
 from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.operations.health.condition import Wrong, condition, setup

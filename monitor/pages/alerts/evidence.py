@@ -29,24 +29,22 @@ from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves, rates_chart
-from monitor.maps.imaging.evidence import full_colour_mm_yr
+from monitor.maps.imaging.drawing import full_colour_mm_yr
 from monitor.maps.map import selectors
 from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
-from monitor.pages.alerts.pictures import Captioned, captions
-from monitor.pages.alerts.since import SinceBlock, since_block
+from monitor.pages.alerts.pictures import Captioned, SinceBlock, captions, since_block
 from monitor.pages.glaciers.views import glacier_link, series_table
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.wording.cards.buildings import town_words
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_feature, exposure_block, kin, step_row
 from monitor.wording.cards.looks import looks_at_alert
-from monitor.wording.cards.steps import kin, step_row
 from monitor.wording.cards.whereabouts import surroundings, with_surroundings
 from monitor.wording.components import colour_caption, component_label, direction
-from monitor.wording.families.passes import WHY, provisional_sentence
+from monitor.wording.families.changes import WHY, provisional_sentence
 from monitor.wording.families.voice import Evidence as EvidenceWords
 from monitor.wording.families.voice import Finding
 from monitor.wording.figures import area_label, figure, percent, whole
@@ -231,6 +229,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
+    colours = {"stretch": stretch, "still": selectors.still_mm_yr(detections=newest_first)}
     raster = evidence_raster([detection.scan.prediction for detection in detections])
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     over = motion_over_time(alert, card, detections)
@@ -243,7 +242,7 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     return AlertBlocks(
         card=card,
         alert_geojson=alert_feature(alert, card),
-        map_config=config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
+        map_config=config | {"colours": colours, "evidence_raster": raster},
         map_caption=raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
         measured=alert.is_measured,
         advice=card.voice.advice(alert.kind, alert.state),

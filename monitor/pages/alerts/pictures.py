@@ -1,41 +1,51 @@
-"""Pictures of a run's results at an alert and of the two images behind them, drawn on request."""
+"""Pictures of a run's results at an alert and of the two images behind them, and of what changed between releases."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
 from django.contrib.gis.geos import MultiPolygon as GeoArea
+from django.core.cache import cache
 from django.db.models.fields.files import FieldFile
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
+from rasterio.features import geometry_mask
+from rasterio.transform import from_bounds
 from shapely import box
 from shapely.geometry import MultiPolygon
 
-from core.areas import join_halves, polygons_of, zone_of
+from core.areas import bounds_of, join_halves, polygons_of, zone_of
 from core.errors import promised
-from core.geometry import project_geometry, to_degrees
+from core.geometry import project_geometry, to_degrees, web_mercator_of
 from core.pixel_grids import PixelGrid
 from core.projections import transformer
 from core.storage import stored_tiff
 from detection.kinds import Extent
-from detection.models import Detection
-from ingest.models import Product, ScenePair
+from detection.models import Alert, Detection
+from ingest.models import Product, ReleaseChange, ScenePair
+from ingest.products.comparison import Verdict
 from ingest.scenes.images import PairImages, read_scene
 from ml.runs.selectors import products_of
-from monitor.maps.imaging import evidence
+from monitor.maps.imaging import drawing
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
 from monitor.maps.map import selectors
-from monitor.maps.rasters.answers import GONE, ImageGone, etag_of
-from monitor.maps.rasters.catalogue import images_of
+from monitor.maps.map.config import map_at
+from monitor.maps.rasters.answers import GONE, ImageGone, etag_of, png_response
+from monitor.maps.rasters.catalogue import RasterSource, images_of, release_change_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.tiles import read_source
 from monitor.pages.pairs.pictures import gone_words, missing_images
 from monitor.wording.components import both_directions
 from monitor.wording.dates import day_words
 from monitor.wording.figures import figure
 from monitor.wording.images import data_set_name
+from monitor.wording.points import VerdictShare, release_words, since_sentence
 
 FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with attribution
 GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
@@ -44,6 +54,10 @@ SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MAX_PRODUCTS = 4  # products of a run whose points are drawn
 MAX_POINTS = 200_000  # points read for a picture of a wide region, about; it has a few thousand squares
 PAINT_VERSION = 6  # raise when pictures of the same figures look different
+LAYER = RASTER_LAYERS_BY_NAME["release-change"]
+BANDS = ("verdict", "velocity_change_mm_yr", "sigma_mm_yr")
+CELLS = 96  # along the longer side of the area
+KEPT_S = 24 * 3600
 
 
 class Captioned(NamedTuple):
@@ -72,7 +86,7 @@ def _of_pair(pair: ScenePair, layer: RasterLayer) -> Iterator[Captioned]:
     yield Captioned("result", _("What the computer measured: %(layer)s") % {"layer": layer.label}, layer.caption)
 
 
-def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _pair_picture(detection: Detection, name: str, frame: drawing.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     """Return the picture of `_of_pair` with this name as PNG. Raises ImageGone if a file is missing or damaged."""
     pair = detection.scan.prediction.run.its_pair
     try:
@@ -84,13 +98,13 @@ def _pair_picture(detection: Detection, name: str, frame: evidence.Frame, epsg: 
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
     if name == "difference":
-        return evidence.picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
+        return drawing.picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
     stretch = common_stretch(images)
     shown = decibels(images.reference if name == "before" else images.secondary)
-    return evidence.picture(shown, GREYS, *stretch, frame, outline)
+    return drawing.picture(shown, GREYS, *stretch, frame, outline)
 
 
-def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
+def _images(pair: ScenePair, frame: drawing.Frame, epsg: int) -> PairImages:
     """Read both images of a pair on the grid of a frame, as linear power."""
     west, _, east, north = frame.bounds_m
     rows, cols = frame.shape
@@ -99,7 +113,7 @@ def _images(pair: ScenePair, frame: evidence.Frame, epsg: int) -> PairImages:
     return PairImages(read_scene(pair.reference, grid), read_scene(pair.secondary, grid))
 
 
-def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: MultiPolygon) -> bytes:
+def _result(detection: Detection, frame: drawing.Frame, epsg: int, outline: MultiPolygon) -> bytes:
     prediction = detection.scan.prediction
     layer, images = LAYER_OF_TASK[prediction.run.model_version.task], images_of(prediction)
     with stored_tiff(prediction.raster) as raster:
@@ -108,9 +122,9 @@ def _result(detection: Detection, frame: evidence.Frame, epsg: int, outline: Mul
         if layer is ARROW_LAYER:
             drawn = arrows(raster, images, _bounds_deg(frame, epsg), MAX_ARROWS)
             project = transformer(4326, epsg).transform
-            pointers = [evidence.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
+            pointers = [drawing.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
-    return evidence.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
+    return drawing.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -142,13 +156,13 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "source": data_set_name(product.name),
         "negative": negative,
         "positive": positive,
-        "stretch": evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
+        "stretch": drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr)),
     }
     shown = (stated if _is_region(detection) else against_still) % figures
     yield Captioned(f"points-{number}", _("What was measured"), shown)
     if _is_region(detection):
         return
-    ring = figure(evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
+    ring = figure(drawing.fringe_mm_yr(promised(detection.peak_rate_mm_yr)))
     yield Captioned(
         f"rings-{number}",
         _("The same in rings"),
@@ -184,7 +198,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     if name == "score":
         return layer_png(SCORE, detection.scan.prediction.raster, detection.area)
     outline, epsg = _on_plane(detection.area)
-    frame = evidence.frame_of(outline)
+    frame = drawing.frame_of(outline)
     if detection.scan.prediction.run.product is None:
         return _pair_picture(detection, name, frame, epsg, outline)
     what, _dash, number = name.partition("-")
@@ -193,13 +207,13 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         detection=detection, product=product, bounds=_bounds_deg(frame, epsg), most=MAX_POINTS
     )
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    rates = evidence.points_on(frame, x, y, relative)
+    rates = drawing.points_on(frame, x, y, relative)
     if what == "points":
-        stretch = evidence.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
-        return evidence.picture(rates, evidence.RATE_STOPS, -stretch, stretch, frame, outline)
-    return evidence.picture(
-        evidence.wrapped(evidence.smoothed(rates), evidence.fringe_mm_yr(promised(detection.peak_rate_mm_yr))),
-        evidence.PHASE_STOPS,
+        stretch = drawing.full_colour_mm_yr(promised(detection.peak_rate_mm_yr))
+        return drawing.picture(rates, drawing.RATE_STOPS, -stretch, stretch, frame, outline)
+    return drawing.picture(
+        drawing.wrapped(drawing.smoothed(rates), drawing.fringe_mm_yr(promised(detection.peak_rate_mm_yr))),
+        drawing.PHASE_STOPS,
         0.0,
         1.0,
         frame,
@@ -210,13 +224,13 @@ def evidence_png(detection: Detection, name: str) -> bytes:
 def layer_png(layer: RasterLayer, file: FieldFile, area: GeoArea) -> bytes:
     """Return the picture of a layer's raster around an area. Raises ImageGone if the file is missing or damaged."""
     outline, epsg = _on_plane(area)
-    frame = evidence.frame_of(outline)
+    frame = drawing.frame_of(outline)
     try:
         with stored_tiff(file) as raster:
             values = window_values(raster, layer.bands, epsg, frame.bounds_m, frame.shape)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
         raise ImageGone(GONE) from fault
-    return evidence.picture(layer.value(values), layer.stops, layer.low, layer.high, frame, outline)
+    return drawing.picture(layer.value(values), layer.stops, layer.low, layer.high, frame, outline)
 
 
 def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
@@ -224,5 +238,88 @@ def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
     return polygons_of(project_geometry(geographic, 4326, epsg)), epsg
 
 
-def _bounds_deg(frame: evidence.Frame, epsg: int) -> Bounds:
+def _bounds_deg(frame: drawing.Frame, epsg: int) -> Bounds:
     return join_halves(to_degrees(box(*frame.bounds_m), epsg)).bounds
+
+
+class Since(NamedTuple):
+    """Comparison of the release in which a detection was made with the release before it. group: of the map's layer."""
+
+    detection: Detection
+    change: ReleaseChange
+    group: str
+
+
+@dataclass(frozen=True)
+class SinceBlock:
+    """What has changed since the release before: a sentence, the releases, and the picture of a detection."""
+
+    sentence: str
+    releases: str
+    caption: str | Promise
+    detection: int
+    map_url: str
+
+
+def since_release(detections: Sequence[Detection]) -> Since | None:
+    """Return the comparison of the first detection whose data have an earlier release; None without one."""
+    for detection in detections:
+        run = detection.scan.prediction.run
+        found = release_change_of(products=products_of(run=run)) if run.product_id else None
+        if found:
+            return Since(detection, *found)
+    return None
+
+
+def since_block(alert: Alert, detections: Sequence[Detection]) -> SinceBlock | None:
+    """Return what has changed since the release before; None where there is none."""
+    since = since_release(detections)
+    shares = since and _shares(alert, since.change)
+    if since is None or shares is None:
+        return None
+    newer, older = (
+        release_words(one.release, one.dates[0], one.dates[-1]) for one in (since.change.newer, since.change.older)
+    )
+    # Translators: two releases, each "2019–2023, version 1"
+    releases = _("%(newer)s, compared with %(older)s") % {"newer": newer, "older": older}
+    map_url = f"{reverse('map')}?raster={LAYER.name}&date={since.group}{map_at(*bounds_of(alert.area))}"
+    sentence = since_sentence(since.change.older.release, shares)
+    return SinceBlock(sentence, releases, LAYER.caption, since.detection.pk, map_url)
+
+
+def change_picture(request: HttpRequest, since: Since) -> HttpResponseBase:
+    """Answer with the picture of what has changed around a detection."""
+    change, area = since.change, since.detection.area
+    etag = etag_of("change", PAINT_VERSION, change.pk, change.updated_at, area.hexewkb)
+    return png_response(request, etag, lambda: layer_png(LAYER, change.raster, area))
+
+
+def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
+    """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
+    key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
+    # the cache holds JSON: numbers and lists
+    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, change).items()), KEPT_S) or []
+    return {Verdict(verdict): VerdictShare(*share) for verdict, share in rows} or None
+
+
+def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
+    area = web_mercator_of(join_halves(alert.area))
+    west, south, east, north = area.bounds
+    side = max(east - west, north - south) / CELLS
+    shape = max(1, round((north - south) / side)), max(1, round((east - west) / side))
+    values = read_source(
+        RasterSource(change.raster, ""), lambda dataset: window_values(dataset, BANDS, 3857, area.bounds, shape)
+    )
+    if values is None:
+        return {}
+    transform = from_bounds(*area.bounds, *reversed(shape))
+    verdict, moved, sigma = values[:, geometry_mask([area], shape, transform, invert=True, all_touched=True)]
+    n_known = int(np.isfinite(verdict).sum())
+    shares = {}
+    for one in Verdict:
+        inside = verdict == one
+        measured = inside & np.isfinite(moved)
+        figures = (float(np.median(band[measured])) if measured.any() else np.nan for band in (abs(moved), sigma))
+        if inside.any():
+            shares[one] = VerdictShare(inside.sum() / n_known, *figures)
+    return shares

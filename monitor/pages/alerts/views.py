@@ -8,14 +8,13 @@ from django.views.decorators.http import require_safe
 
 from detection.lists import Order, alert_counts
 from detection.selectors import detection_of
-from monitor.maps.map.card_picture import card_fingerprint, card_svg
+from monitor.maps.map.plans import card_fingerprint, card_svg
 from monitor.maps.map.series import alert_body
 from monitor.maps.rasters.answers import png_response, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page, alert_report
-from monitor.pages.alerts.pictures import captions, evidence_png, fingerprint
-from monitor.pages.alerts.since import change_picture, since_release
+from monitor.pages.alerts.pictures import captions, change_picture, evidence_png, fingerprint, since_release
 from monitor.web.guards import may_view_work
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404

@@ -18,7 +18,7 @@ from shapely.geometry import shape
 
 from monitor.maps.imaging.charts import curves, gauge_charts
 from monitor.maps.map.plans import outlines_plan
-from monitor.models.bulletins import Bulletin
+from monitor.models.messages import Bulletin
 from monitor.pages.bulletins import drafts
 from monitor.web.guards import account_in, may_view_work, operators_only
 from monitor.wording.cards import bulletins as words

@@ -21,12 +21,11 @@ from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.callbacks import Choice
-from monitor.pages.desk.compared import compare, cross, groups
+from monitor.pages.desk.compared import compare, cross, groups, up_and_east
 from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
 from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.strips import profile
-from monitor.pages.desk.upeast import up_and_east
-from monitor.web.places import Busy
+from monitor.web.request_limits import Busy
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 

@@ -35,7 +35,7 @@ from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from ml.runs import events
 from ml.runs.events import event_report
-from monitor.maps.imaging.event_figures import Around, near_coherence, near_motion
+from monitor.maps.imaging.pixels import Around, near_coherence, near_motion
 from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
 from monitor.pages.events import words

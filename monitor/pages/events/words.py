@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
+from monitor.maps.imaging.pixels import NearCoherence, NearMotion
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import count_words
 from monitor.wording.figures import alternatives, decimal, percent, percent_or_less, short, whole

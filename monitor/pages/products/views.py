@@ -1,46 +1,113 @@
-"""Views of the loaded data sets and their provenance."""
+"""Views of the loaded data sets and their provenance; filters and order of their list, read from the address."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import reduce
 from itertools import groupby
 from operator import attrgetter, or_
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, OrderBy, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_safe
 from shapely import from_wkb
 
-from core.areas import bounds_of
+from core.areas import bounds_of, box_of
 from core.errors import promised
+from core.geos import geos
 from ingest.formats.registry import TITLES
 from ingest.models import Product, ReleaseChange, Scene
-from ingest.products.selectors import products
+from ingest.products.selectors import last_date, products
 from ingest.stations.selectors import has_stations
 from ml.models import LivingSeries, Run
 from ml.runs.selectors import runs_of_products
 from monitor.maps.imaging.plans import Plan
 from monitor.maps.map.config import map_at
+from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
-from monitor.maps.rasters.answers import csv_response
-from monitor.maps.rasters.ranges import ranged_file
-from monitor.pages.products.choice import GROUND, data_chosen
+from monitor.maps.rasters.answers import csv_response, ranged_file
 from monitor.web.guards import may_view_work
-from monitor.wording.components import component_label
-from monitor.wording.families.passes import living_sentence
+from monitor.wording.components import COMPONENT_LABELS, component_label
+from monitor.wording.families.changes import living_sentence
 from monitor.wording.figures import cell_text, listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, piece, run_state
 from monitor.wording.points import change_sentences, release_name
 
 PER_PAGE = 25
+GROUND = ("source_format", "simulated", "track", "burst")  # the same for the scenes of one stack
+IMAGES = "images"
+KINDS = [*COMPONENT_LABELS.items(), (IMAGES, gettext_lazy("radar images"))]
+ORIGINS = [
+    ("real", pgettext_lazy("of data", "measured")),
+    ("simulated", pgettext_lazy("of data", "simulated")),
+]
+LATEST: OrderBy = last_date("dates").desc()
+ORDERS: dict[str, tuple[Any, tuple[str | OrderBy, ...]]] = {
+    "kind": (gettext_lazy("By kind and name"), ("component", "name", "pk")),
+    "latest": (gettext_lazy("Latest data first"), (LATEST, "-pk")),
+    "loaded": (gettext_lazy("Latest loaded first"), ("-loaded_at", "-pk")),
+    "points": (gettext_lazy("Most points first"), ("-n_points", "-pk")),
+}
+MIN_YEAR, MAX_YEAR = 1970, 2100
+
+
+class DataForm(forms.Form):
+    """Form of filters and order. All fields are optional; invalid values are reported and ignored."""
+
+    kind = forms.ChoiceField(choices=KINDS, required=False)
+    origin = forms.ChoiceField(choices=ORIGINS, required=False)
+    place = forms.CharField(max_length=LONGEST, required=False)
+    since = forms.IntegerField(min_value=MIN_YEAR, max_value=MAX_YEAR, required=False)
+    until = forms.IntegerField(min_value=MIN_YEAR, max_value=MAX_YEAR, required=False)
+    sort = forms.ChoiceField(choices=[(name, label) for name, (label, _order) in ORDERS.items()], required=False)
+
+    def clean_place(self) -> tuple[float, float, float, float] | None:
+        """Return the box (degrees) around the place that the text names, or None. Raises ValidationError."""
+        hits = place_search(self.cleaned_data["place"]).hits
+        if self.cleaned_data["place"] and not hits:
+            raise ValidationError(_("No place of this name was found."))
+        return hits[0].bounds if hits else None
+
+
+class DataChoice(NamedTuple):
+    """What the filters leave: velocity fields in order, and usable images. narrows: whether any filter is set."""
+
+    form: DataForm
+    fields: QuerySet[Product]
+    scenes: QuerySet[Scene]
+    narrows: bool
+
+
+def data_chosen(query: Mapping[str, str]) -> DataChoice:
+    """Read the filters of an address and apply them to velocity fields and images."""
+    form = DataForm(query)
+    form.is_valid()
+    wanted = form.cleaned_data
+    fields = Product.objects.annotate(last_day=last_date("dates")).order_by(*ORDERS[wanted.get("sort") or "kind"][1])
+    scenes = Scene.objects.ready()
+    if kind := wanted.get("kind"):
+        fields = fields.filter(component=kind)  # no velocity field has the kind of images
+        scenes = scenes if kind == IMAGES else scenes.none()
+    if origin := wanted.get("origin"):
+        is_simulated = origin == "simulated"
+        fields, scenes = fields.filter(simulated=is_simulated), scenes.filter(simulated=is_simulated)
+    if bounds := wanted.get("place"):
+        area = geos(box_of(bounds))
+        fields, scenes = fields.filter(footprint__intersects=area), scenes.filter(footprint__intersects=area)
+    if since := wanted.get("since"):
+        fields, scenes = fields.filter(last_day__gte=date(since, 1, 1)), scenes.filter(acquired_at__year__gte=since)
+    if until := wanted.get("until"):
+        fields, scenes = fields.filter(dates__0__lte=date(until, 12, 31)), scenes.filter(acquired_at__year__lte=until)
+    return DataChoice(form, fields, scenes, any(value for name, value in wanted.items() if name != "sort"))
 
 
 @require_safe

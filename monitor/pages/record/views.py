@@ -24,7 +24,7 @@ from ingest.models import SimulatedTruth
 from ml.models import LivingSeries
 from monitor.maps.rasters.answers import csv_response
 from monitor.wording.cards.cards import alert_cards
-from monitor.wording.families.passes import right_sentence
+from monitor.wording.families.changes import right_sentence
 from monitor.wording.figures import cell_text, whole
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 

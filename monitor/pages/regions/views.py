@@ -1,16 +1,22 @@
-"""Views of regions: the list, the page of one region, its printed report, and its widget for other sites."""
+"""Views of regions: the list, the page of one region, its report, its widget, and the form of its responsible office.
 
+What operators enter about the office outlasts a new file of regions.
+"""
+
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from csp.decorators import csp_replace
+from django import forms
 from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, Max, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -19,25 +25,28 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.reviews.audit import audit_write
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion, Product, Scene
 from ingest.products.selectors import last_date
+from ingest.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
-from monitor.wording import administrative as words
-from monitor.wording.administrative import level_label
+from monitor.web.guards import account_in, deciders_only
+from monitor.wording import regions as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching, region_or_404
 from monitor.wording.cards.looks import looks_at_place
+from monitor.wording.regions import level_label
 from monitor.wording.states import UNREVIEWED
 
 MAX_CARDS = 24
@@ -54,6 +63,7 @@ STATES = {  # headings of columns with numbers of places by state
 REGIONS_ON_A_PAGE = 100
 LONGEST = 100
 WIDGET_POLICY = {"frame-ancestors": ["*"], "script-src": ["'none'"], "form-action": ["'none'"]}
+FIELDS = ("name", "phone", "page")
 
 
 def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
@@ -194,3 +204,52 @@ def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the widget of a region, the only page that other sites may frame; it has no script, form or cookie."""
     context = region_page(region_or_404(slug), most=MAX_ON_WIDGET, numbered=True)
     return render(request, "pages/regions/embed.html", context)
+
+
+class ContactForm(forms.Form):
+    """Form for an office, its telephone number and its page; an empty form means that no office is known."""
+
+    name = forms.CharField(required=False, max_length=200)
+    phone = forms.CharField(required=False)
+    page = forms.CharField(required=False)
+
+    def clean_phone(self) -> str:
+        """Return the telephone number. Raises ValidationError."""
+        return self._matching("phone", PHONE, 40, _("Type a telephone number, such as +43 1 234 56."))
+
+    def clean_page(self) -> str:
+        """Return the address of the page. Raises ValidationError."""
+        return self._matching("page", PAGE, MAX_PAGE_LENGTH, _("Type an address that begins with https:// or http://."))
+
+    def _matching(self, name: str, pattern: re.Pattern[str], longest: int, fault: str) -> str:
+        text: str = self.cleaned_data[name]
+        if text and not (pattern.fullmatch(text) and len(text) <= longest):
+            raise forms.ValidationError(fault)
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        """Check that an office with a number or a page has a name."""
+        cleaned = super().clean() or {}
+        if not cleaned.get("name") and (cleaned.get("phone") or cleaned.get("page")):
+            self.add_error("name", _("Type the name of the office."))
+        return cleaned
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@deciders_only
+def region_contact(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show who is responsible in a region; on POST, change it, with an entry in the audit."""
+    region = region_or_404(slug)
+    now = {name: getattr(region, f"contact_{name}") for name in FIELDS}
+    form = ContactForm(request.POST if request.method == "POST" else None, initial=now)
+    if not form.is_valid():
+        status = 422 if form.is_bound else 200
+        return render(request, "pages/regions/contact.html", {"region": region, "form": form}, status=status)
+    given = {name: form.cleaned_data[name] for name in FIELDS}
+    before, after = (Contact(**one, region=region.name).line or "–" for one in (now, given))
+    with transaction.atomic():
+        values = {f"contact_{name}": value for name, value in given.items()}
+        AdministrativeRegion.objects.filter(pk=region.pk).update(**values, contact_by_hand=True)
+        detail = f"{region.name}: {before} → {after}"
+        audit_write(actor=account_in(request), action="contact", subject=f"region {region.slug}"[:40], detail=detail)
+    return redirect("region-detail", region.slug)

@@ -1,9 +1,12 @@
-"""List of cases: filters, waiting cases by urgency, recently reviewed ones, and targets of keyboard shortcuts."""
+"""List of cases: filters, waiting cases by urgency, recently reviewed ones, shortcuts; and the quality of reviews."""
+
+from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,22 +14,28 @@ from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment
+from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
 from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
+from detection.reviews.record import judgements
 from detection.rules.codes import encode
 from detection.rules.importance import DAYS_PER_STEP
 from detection.rules.lifecycle import State
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
 from monitor.pages.alerts.choice import KINDS, SEVERITIES, STATES
+from monitor.pages.record.views import record_of
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.dates import duration_words
+from monitor.wording.figures import whole
+from monitor.wording.states import VERDICT_FORMS
 
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
@@ -168,3 +177,47 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
         }
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
     ]
+
+
+if TYPE_CHECKING:
+    from detection.reviews.record import JudgedReview
+
+LOOKED_BACK = timedelta(days=365)
+
+
+def quality_context() -> dict[str, Any]:
+    """Return the context of the page on the quality of reviews."""
+    reviews = list(judgements())
+    return {
+        "agreement": [_agreement(one) for one in agreement()],
+        "parts": [part for part in (_part(reviews, simulated) for simulated in (False, True)) if part["anything"]],
+    }
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
+    # Translators: the ends of an interval
+    words = _("of 100 second opinions %(low)s to %(high)s would agree") % ends
+    return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": words}
+
+
+def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:
+    n_waiting, oldest = oldest_waiting(simulated=simulated)
+    times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
+    kinds = record_of(reviews, simulated=simulated)["groups"][0]
+    return {
+        "simulated": simulated,
+        "n_waiting": n_waiting,
+        "oldest": oldest,
+        "times": [
+            {
+                "severity": dict(SEVERITIES)[time.severity],
+                "decided": time.decided,
+                "median": duration_words(time.median.total_seconds()),
+                "nine_of_ten": duration_words(time.nine_of_ten.total_seconds()),
+            }
+            for time in times
+        ],
+        "kinds": kinds,
+        "anything": bool(n_waiting or times or kinds["rows"]),
+    }

@@ -32,11 +32,9 @@ from monitor.maps.map.config import map_config
 from monitor.maps.map.selectors import map_totals
 from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.bulletins.drafts import bulletins_unsigned
-from monitor.pages.reviews.evidence import case_evidence, proposal_panel
-from monitor.pages.reviews.quality import quality_context
-from monitor.pages.reviews.queue import QueueChoice, case_following, queue_context
+from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_of
+from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
 from monitor.pages.reviews.reports import report_rows
-from monitor.pages.reviews.trail import trail_of
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting

@@ -7,6 +7,8 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from ingest.formats.registry import TITLES
@@ -19,13 +21,25 @@ from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.config import map_at
-from monitor.pages.stations import words
 from monitor.wording.components import component_label
-from monitor.wording.figures import signed, whole
+from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
 
 MAX_PRODUCTS = 6  # on the page of a station
 AROUND_DEGREES = 0.02
+TECHNIQUES: dict[str, Any] = {"gnss": gettext_lazy("GNSS station"), "levelling": gettext_lazy("levelling benchmark")}
+MORE: dict[str, tuple[Any, Any]] = {  # component: words for a lower and for a higher rate than the station's
+    "los": (gettext_lazy("more away from the satellite"), gettext_lazy("more toward the satellite")),
+    "up": (gettext_lazy("more downward"), gettext_lazy("more upward")),
+    "east": (gettext_lazy("more to the west"), gettext_lazy("more to the east")),
+    "north": (gettext_lazy("more to the south"), gettext_lazy("more to the north")),
+}
+LEFT: dict[str, Any] = {
+    "points": gettext_lazy("hardly any points within 1.6 km"),
+    "period": gettext_lazy("less than two years in common"),
+    "dates": gettext_lazy("too few dates in common, or gaps that are too long"),
+    "direction": gettext_lazy("its direction is not measured, or not stated"),
+}
 
 
 @require_safe
@@ -52,9 +66,9 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
             for one in known
         ]
         context |= {
-            "sentence": words.agreement_sentence(found.n, found.bias_mm_yr, found.bias_sigma_mm_yr, loaded.component),
-            "scatter": words.scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
-            "zero": words.zero_sentence(loaded.reference == Reference.GNSS),
+            "sentence": agreement_sentence(found.n, found.bias_mm_yr, found.bias_sigma_mm_yr, loaded.component),
+            "scatter": scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
+            "zero": zero_sentence(loaded.reference == Reference.GNSS),
             "chart": scatter_chart(rates),
             "histogram": histogram_chart(spread_of([one.mm_yr for one in of_one_zero])),
         }
@@ -71,7 +85,7 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
     x, y = known.position.coords
     context = {
         "station": known,
-        "technique": words.TECHNIQUES[known.technique],
+        "technique": TECHNIQUES[known.technique],
         "format": TITLES.get(known.file.source_format, known.file.source_format),
         "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MAX_PRODUCTS]],
         "map_url": reverse("map")
@@ -97,8 +111,8 @@ def _row(one: Comparison) -> dict[str, Any]:
     row = {
         "code": one.station.code,
         "url": reverse("station-detail", args=[one.station.pk]),
-        "technique": words.TECHNIQUES[one.station.technique],
-        "left": words.LEFT[one.left] if one.left else "",
+        "technique": TECHNIQUES[one.station.technique],
+        "left": LEFT[one.left] if one.left else "",
     }
     if found := one.difference:
         row |= {
@@ -112,10 +126,10 @@ def _row(one: Comparison) -> dict[str, Any]:
 
 def _field(product: Product, station: Station) -> dict[str, Any]:
     one, curves = compared_with_curves(product=product, station=station)
-    said = str(words.LEFT[one.left]) if one.left else ""
+    said = str(LEFT[one.left]) if one.left else ""
     if found := one.difference:
         numbers = found.mm_yr, found.sigma_mm_yr, product.component, found.n_points, found.radius_m
-        said = words.difference_sentence(*numbers)
+        said = difference_sentence(*numbers)
     return {
         "name": data_set_name(product.name),
         "component": component_label(product.component),
@@ -130,3 +144,39 @@ def _chart(curves: Curves) -> dict[str, Any]:
     mean = dict(zip(curves.point_dates, curves.points_mm.tolist(), strict=True))
     days = sorted({*own, *mean})
     return series_chart(Curve(days, [own.get(day) for day in days], [mean.get(day) for day in days]))
+
+
+def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component: str) -> str:
+    """Return the mean difference between points and n stations in one sentence. sigma_mm_yr: of that mean."""
+    # Translators: %(number)s is "1.2 ± 0.4", %(way)s is "more upward"
+    words = ngettext(
+        "The points move %(number)s mm a year %(way)s than the one station here.",
+        "At %(n)s stations, the points move %(number)s mm a year %(way)s than the stations, on average.",
+        n,
+    )
+    way = MORE[component][bias_mm_yr > 0]
+    return words % {"n": whole(n), "number": with_uncertainty(bias_mm_yr, sigma_mm_yr), "way": way}
+
+
+def scatter_sentence(scatter_mm_yr: float, expected_mm_yr: float) -> str:
+    """Return how much stations scatter around the mean difference, and how much of it their errors explain."""
+    words = _("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
+    return words % {"scatter": decimal(scatter_mm_yr, 1), "expected": decimal(expected_mm_yr, 1)}
+
+
+def zero_sentence(tied: bool) -> str:
+    """Return what a common difference means. tied: whether the zero of the data set is that of stations."""
+    if tied:
+        return _("These data are tied to stations: a common difference is an error of one of the two.")
+    return _("These data count from a zero of their own: a common difference is that zero, not an error.")
+
+
+def difference_sentence(difference: float, sigma: float, component: str, n_points: int, radius_m: float) -> str:
+    """Return the difference at one station in a sentence, mm/yr."""
+    words = _("The points (%(n)s within %(metres)s metres) move %(number)s mm a year %(way)s than the station.")
+    return words % {
+        "n": whole(n_points),
+        "metres": whole(radius_m),
+        "number": with_uncertainty(difference, sigma),
+        "way": MORE[component][difference > 0],
+    }

@@ -24,11 +24,10 @@ from monitor.models.messages import Invitation
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.second_factor import sessions_end
 from monitor.subscribers.subscriptions import limits
-from monitor.web.accounts import sign_in
+from monitor.web.accounts import browser_remember, failure_count, refuse_while_paused, sign_in
 from monitor.web.guards import account_in, inviters_only, superusers_only
 from monitor.web.request_limits import network_of
 from monitor.web.secret_links import Wrong
-from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from detection.kinds import KIND_LABELS
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.places import SeveralField, WhereForm
-from monitor.subscribers.subscriptions.rules import WISH
+from monitor.subscribers.subscriptions.selectors import WISH
 
 SEVERITY_WORDS = [
     ("minor", gettext_lazy("Any motion")),

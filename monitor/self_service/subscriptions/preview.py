@@ -11,11 +11,8 @@ from detection.rules.lifecycle import State
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.notifications.digests import AUTOMATIC, HOLD, MANY_PLACES, Pace, last_moment, paces
-from monitor.subscribers.subscriptions.often import Quiet, quiet_ends
-from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
-from monitor.subscribers.subscriptions.selectors import steps_in
-from monitor.wording.cards.cards import alert_cards
-from monitor.wording.cards.steps import what_happened
+from monitor.subscribers.subscriptions.selectors import Quiet, Wanted, quiet_ends, step_of, steps_in, wants
+from monitor.wording.cards.cards import alert_cards, what_happened
 
 PREVIEW_YEARS = 2
 SHOWN = 20

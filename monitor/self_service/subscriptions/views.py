@@ -26,8 +26,7 @@ from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailFor
 from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, replay, rows_of
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.often import Quiet
-from monitor.subscribers.subscriptions.rules import Wanted
+from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
 from monitor.web.request_limits import network_of
 from monitor.wording import regions
 from monitor.wording.cards.filters import alert_or_404

@@ -24,9 +24,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
-from monitor.web.accounts import client_address, home_of
+from monitor.web.accounts import browser_remember, client_address, failure_count, home_of, refuse_while_paused
 from monitor.web.guards import FACTOR_MISSING
-from monitor.web.throttle import browser_remember, failure_count, refuse_while_paused
 
 logger = logging.getLogger(__name__)
 

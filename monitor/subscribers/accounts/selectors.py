@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import pgettext
 
 from monitor.models.messages import Invitation
-from monitor.web.roles import PUBLISH, REVIEW
+from monitor.web.guards import PUBLISH, REVIEW
 from monitor.web.secret_links import signed_link
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"

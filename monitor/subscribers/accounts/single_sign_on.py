@@ -26,8 +26,8 @@ from core.errors import promised
 from detection.reviews.audit import audit_write
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
+from monitor.web.guards import ADMINISTRATORS
 from monitor.web.identity.site_file import ROLES, OpenID
-from monitor.web.roles import ADMINISTRATORS
 
 logger = logging.getLogger(__name__)
 USUAL = timedelta(hours=1)  # life of a provider's token that states none

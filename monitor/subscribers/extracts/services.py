@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -31,8 +31,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
 from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
-from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
 from monitor.wording.figures import whole
@@ -169,13 +168,9 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
     if extract.confirmed_at:
         return
     claim = Claim(extract.size_bytes, mailbox_key(email=extract.email), network_key(ip=ip))
-    with room_held(store=EXTRACTS, claim=claim, delete=_make_way):
+    with room_held(store=EXTRACTS, claim=claim, delete=lambda rows: extracts_delete(extracts=rows)):
         unconfirmed = Extract.objects.filter(pk=extract.pk, confirmed_at=None)
         unconfirmed.update(confirmed_at=timezone.now(), mailbox=claim.mailbox, network=claim.network)
-
-
-def _make_way(extracts: QuerySet[Any]) -> None:
-    extracts_delete(extracts=extracts)
 
 
 def extract_downloaded(*, extract: Extract) -> None:

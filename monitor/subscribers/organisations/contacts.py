@@ -14,7 +14,7 @@ from monitor.subscribers.organisations.escalations import organisation_audit
 from monitor.subscribers.organisations.names import title_of
 from monitor.subscribers.organisations.services import alone, organisation_found, shared_add
 from monitor.subscribers.subscriptions.members import members, memberships_of
-from monitor.subscribers.subscriptions.rules import SEVERITIES
+from monitor.subscribers.subscriptions.selectors import SEVERITIES
 from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none

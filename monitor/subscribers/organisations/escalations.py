@@ -17,8 +17,7 @@ from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import limits
-from monitor.subscribers.subscriptions.rules import SEVERITIES
-from monitor.subscribers.subscriptions.selectors import living_at
+from monitor.subscribers.subscriptions.selectors import SEVERITIES, living_at
 from monitor.web.secret_links import signed_link
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence

@@ -14,15 +14,14 @@ from monitor.models.escalations import Contact
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
-from monitor.subscribers.quotas.holders import organisation_key
-from monitor.subscribers.quotas.services import Claim, room_held
+from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
 from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace
 from monitor.subscribers.subscriptions.endpoints import endpoints_exported
 from monitor.subscribers.subscriptions.members import invitations, members, memberships_of, owners
-from monitor.subscribers.subscriptions.rules import WISH
+from monitor.subscribers.subscriptions.selectors import WISH
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region

@@ -1,11 +1,16 @@
-"""Room for what visitors make the service keep: asked for before anything is stored, and made by deleting old files."""
+"""Room for what visitors make the service keep: asked for before anything is stored, and made by deleting old files.
+
+It counts against keyed hashes of mailboxes, organisations and networks, and nothing readable.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy
 
 from core.locks import Lock, hold_lock
@@ -18,6 +23,39 @@ WORDS = {
     "network": gettext_lazy("Your network already uses %(held)s of its %(most)s here; this needs %(size)s more."),
     "total": gettext_lazy("All visitors together already use %(held)s of %(most)s here; this needs %(size)s more."),
 }
+WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
+
+
+def mailbox_of(email: str) -> str:
+    """Return the same name for all spellings of a mailbox, without +tag and dots; only to count by."""
+    # Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
+    local = email.strip().lower().rpartition("@")[0]
+    return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"
+
+
+def domain_of(email: str) -> str:
+    """Return the domain of an address; two names of one provider are one domain."""
+    domain = email.strip().lower().rpartition("@")[2].rstrip(".")
+    return "gmail.com" if domain == "googlemail.com" else domain
+
+
+def mailbox_key(*, email: str) -> str:
+    """Return the keyed hash of the mailbox of an address."""
+    return _key(f"mailbox {mailbox_of(email)}")
+
+
+def organisation_key(*, organisation: int) -> str:
+    """Return the keyed hash of an organisation, which has a quota like that of a mailbox."""
+    return _key(f"organisation {organisation}")
+
+
+def network_key(*, ip: str) -> str:
+    """Return the keyed hash of the network of a visitor: of IPv6 the widest that one customer has."""
+    return _key(f"network {ip_network(ip).supernet(new_prefix=WIDE_NETWORK_BITS) if ':' in ip else ip}")
+
+
+def _key(who: str) -> str:
+    return salted_hmac("monitor.quotas", who, algorithm="sha256").hexdigest()
 
 
 class Claim(NamedTuple):

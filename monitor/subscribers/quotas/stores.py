@@ -20,10 +20,8 @@ from django.utils.translation import gettext_lazy
 
 from core.disk import database_room_bytes, work_room_bytes
 from detection.models import AuditEntry
-from monitor.models.bulletins import Bulletin
-from monitor.models.messages import CapMessage, Endpoint
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.messages import Bulletin, CapMessage, Endpoint
+from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Holding, Subscription
 
 DISK_SHARE = 0.5  # of the room that a disk would have without a store

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
 
 NEAR_M = 200

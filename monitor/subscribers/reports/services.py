@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from detection.reviews.audit import audit_write
 from monitor.models.messages import OutgoingMessage
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
-from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.models.operations import ResidentReport, UnconfirmedPhoto
+from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import PHOTOS
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.services import email_normal

@@ -25,7 +25,7 @@ from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.channels import channels_where, endpoint_rules
 from monitor.subscribers.subscriptions.members import owners
-from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
+from monitor.subscribers.subscriptions.selectors import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
 from monitor.web.outgoing import outward
 from monitor.wording.figures import whole

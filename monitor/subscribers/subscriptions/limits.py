@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
-from monitor.subscribers.quotas.holders import WIDE_NETWORK_BITS, domain_of, mailbox_of
+from monitor.subscribers.quotas.services import WIDE_NETWORK_BITS, domain_of, mailbox_of
 
 # Domains whose many mailboxes belong to many people.
 PUBLIC_DOMAINS = {

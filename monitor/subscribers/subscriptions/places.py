@@ -18,8 +18,8 @@ from ingest.models import AdministrativeRegion
 from monitor.maps.map.place_search import Hit, NumberField, place_search
 from monitor.subscribers.subscriptions import assets, given_files
 from monitor.wording import regions
-from monitor.wording.administrative import level_label
 from monitor.wording.refusals import Refusal
+from monitor.wording.regions import level_label
 
 DISTANCES = [
     ("200", gettext_lazy("Street (200 m)")),

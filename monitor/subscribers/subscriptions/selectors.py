@@ -1,16 +1,93 @@
-"""Queries of subscriptions. An organisation's own subscriptions bring no mails; the seats of its members do that."""
+"""Queries of subscriptions; their filters, which choose the steps of alerts to report; when their messages may come.
 
-from datetime import datetime, timedelta
+An organisation's own subscriptions bring no mails; the seats of its members do that. News and the preview use the same
+filters. Messages wait for the end of quiet hours, and of pauses, which end by themselves.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import LIVING, State
-from monitor.models.bulletins import Bulletin
+from detection.rules.severity import Severity
+from monitor.models.messages import Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
-from monitor.subscribers.subscriptions.rules import Wanted, step_of, wants
+from monitor.subscribers.subscriptions.channels import channels_where
+
+SEVERITIES = [step.value for step in Severity]  # from the lowest
+NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
+QUARTER = timedelta(days=91)
+RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # fields of no pause
+
+
+class Wanted(NamedTuple):
+    """Filter values, read from a subscription's row or chosen in a form; named like the fields of a subscription."""
+
+    kinds: list[str]
+    lowest_severity: str
+    unreviewed: bool
+    updates: bool = True
+    least_exposure: int = 0
+
+
+WISH = (*Wanted._fields, "frequency")  # fields of a subscription that its owner chooses
+
+
+class Step(NamedTuple):
+    """A step of an alert's life, with the fields that subscription filters use."""
+
+    kinds: frozenset[str]
+    severities: frozenset[str]
+    reviewed: bool
+    follow_up: bool
+    exposed: float | None  # people or buildings on it, the larger number; None: no layer says
+    news: bool
+
+
+def step_of(transition: AlertTransition) -> Step:
+    """Return a transition as filters use it. transition: read with its alert; what else is needed is read here."""
+    # A kind or severity before its change counts too, so that readers of the old one hear of the new one.
+    alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
+    known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
+    return Step(
+        kinds=frozenset({alert.kind, *_before(transition, "kind", "named")}),
+        severities=frozenset({alert.severity, *_before(transition, "severity")}),
+        reviewed=_is_reviewed(transition),
+        follow_up=not transition.changes_state or transition.to_state == State.FINISHED,
+        exposed=max(known, default=None),
+        news=transition.to_state in NEWS,
+    )
+
+
+def wants(wish: Wanted | Subscription, step: Step) -> bool:
+    """Return whether a step matches these filters; its position is not checked."""
+    return (
+        step.news
+        and not step.kinds.isdisjoint(wish.kinds)
+        and max(map(SEVERITIES.index, step.severities)) >= SEVERITIES.index(wish.lowest_severity)
+        and (wish.unreviewed or step.reviewed)
+        and (wish.updates or not step.follow_up)
+        and (step.exposed is None or step.exposed >= wish.least_exposure)
+    )
+
+
+def _before(transition: AlertTransition, *causes: str) -> list[str]:
+    """Return the previous values of an update's changes that have one of these causes; empty if there are none."""
+    update = getattr(transition, "update", None)
+    return [change["before"] for change in update.changes if change["cause"] in causes] if update else []
+
+
+def _is_reviewed(transition: AlertTransition) -> bool:
+    """Return whether a specialist confirmed the alert; for a finished one, whether one had confirmed or ended it."""
+    if transition.to_state == State.FINISHED:
+        return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
+    return transition.to_state == State.CONFIRMED
 
 
 def subscriptions_active() -> QuerySet[Subscription]:
@@ -59,3 +136,75 @@ def steps_in(*, region: GEOSGeometry, years: int) -> QuerySet[AlertTransition]:
 def records_begin() -> datetime | None:
     """Return when the first transition was written."""
     return AlertTransition.objects.order_by("created_at").values_list("created_at", flat=True).first()
+
+
+class Quiet(NamedTuple):
+    """Quiet hours, without messages: from `start` up to `end`, hours of the day (0-23) in the time zone `zone`."""
+
+    zone: str
+    start: int
+    end: int
+
+
+def is_quiet(hour: int, start: int, end: int) -> bool:
+    """Return whether an hour (0-23) lies between `start` and `end`, excluding `end`; 22 to 7 passes midnight."""
+    return start <= hour < end if start <= end else hour >= start or hour < end
+
+
+def quiet_ends(at: datetime, quiet: Quiet | None) -> datetime:
+    """Return the earliest time for a message from `at` on: `at` itself, or the end of the quiet hours around it."""
+    if quiet is None:
+        return at
+    local = at.astimezone(ZoneInfo(quiet.zone))
+    if not is_quiet(local.hour, quiet.start, quiet.end):
+        return at
+    whole_hour = local.replace(minute=0, second=0, microsecond=0)
+    return (whole_hour + timedelta(hours=(quiet.end - local.hour) % 24)).astimezone(UTC)
+
+
+def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
+    """Return the subscriptions whose readers do not have quiet hours now."""
+    return subscriptions.exclude(_asleep(now))
+
+
+def is_held(*, now: datetime) -> Q:
+    """Return the filter that selects queued messages which have to wait for the end of quiet hours."""
+    # They bring news or a sign of life to a subscription with quiet hours now, or would wake up its owner.
+    asleep = Subscription.objects.filter(_asleep(now))
+    news = Notification.objects.filter(message=OuterRef("pk"), withdrawn_at=None, subscription__in=asleep)
+    silent = asleep.filter(sign_of_life=True, channel=OuterRef("channel"))
+    sign = Q(kind=OutgoingMessage.Kind.SIGN) & Exists(silent.filter(email=OuterRef("address")))
+    wakes = Q(channel__in=channels_where(wakes=True)) & ~Q(kind=OutgoingMessage.Kind.CHECK)
+    return Q(Exists(news)) | sign | (wakes & Exists(asleep.filter(email=OuterRef("address"))))
+
+
+def _asleep(now: datetime) -> Q:
+    fields = ("time_zone", "quiet_from", "quiet_until")
+    kept = Subscription.objects.filter(quiet_from__isnull=False, quiet_until__isnull=False, ended_at=None)
+    asleep = Q(pk__in=[])
+    for zone, start, end in kept.order_by().values_list(*fields).distinct():
+        if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
+            asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
+    return asleep
+
+
+def subscriptions_resume_due(*, now: datetime | None = None) -> int:
+    """End the pauses whose day has come; return how many."""
+    due = Subscription.objects.filter(paused_until__lte=now or timezone.now())
+    return due.update(**RESUMED)
+
+
+def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
+    """Return active subscriptions that want a sign of life and have brought nothing for a quarter of a year."""
+    lately = Notification.objects.filter(
+        subscription=OuterRef("pk"),
+        message__state=OutgoingMessage.State.SENT,
+        message__sent_at__gt=now - QUARTER,
+    )
+    return subscriptions_active().filter(~Exists(lately), sign_of_life=True, confirmed_at__lt=now - QUARTER)
+
+
+def signs_due(*, now: datetime) -> QuerySet[Subscription]:
+    """Return silent subscriptions without a sign of life for a quarter of a year, except those with quiet hours now."""
+    silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
+    return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)

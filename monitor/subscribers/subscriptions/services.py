@@ -19,17 +19,14 @@ from core.geos import geos
 from detection.kinds import KIND_LABELS
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
-from monitor.models.operations import Extract, RequestCount
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import Extract, RequestCount, ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
-from monitor.subscribers.quotas.services import Claim, room_check, room_held
+from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
-from monitor.subscribers.subscriptions.often import RESUMED
-from monitor.subscribers.subscriptions.rules import WISH
+from monitor.subscribers.subscriptions.selectors import RESUMED, WISH
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole

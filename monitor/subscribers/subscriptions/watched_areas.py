@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from core.geos import geos
 from ingest.models import Product, Scene
 from ingest.sources.client.scene import coarse
-from monitor.maps.basemap.world import touches_land
+from monitor.maps.basemap.ground import touches_land
 from monitor.subscribers.subscriptions.selectors import subscriptions_active, subscriptions_shared
 
 WORLD = box(-180, -90, 180, 90)

@@ -1,4 +1,4 @@
-"""Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON features, lines of lists."""
+"""Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON, lists, and steps of a life."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,27 +6,29 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
-from django.utils.translation import get_language
+from django.utils.text import capfirst
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from detection.alerts.importance import terms_of
-from detection.kinds import Mark, row_of
-from detection.models import Alert, AlertExposure, AlertMotion
+from detection.kinds import Family, Mark, family, row_of
+from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
+from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
 from detection.rules.lifecycle import Source, State
 from detection.rules.motion import Figure, stated
-from detection.selectors import Tilt, steepest_tilts
+from detection.selectors import Tilt, alerts_related, steepest_tilts
 from ingest.context.selectors import Contact
 from ingest.models import ContextLayer
-from monitor.wording.administrative import contact_sentence
-from monitor.wording.cards.importance import why_words
 from monitor.wording.cards.whereabouts import alert_places
 from monitor.wording.dates import day_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
-from monitor.wording.families import FamilyVoice, voice_of
-from monitor.wording.families.passes import rests_on_passes
+from monitor.wording.families import FamilyVoice, voice, voice_of
+from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
-from monitor.wording.figures import area_label
-from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS
+from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
+from monitor.wording.regions import contact_sentence
+from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
+from monitor.wording.updates import change_sentences
 
 AS_STORED = ("code", "kind", "state", "severity", "importance", "component", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
@@ -47,6 +49,32 @@ PROPERTIES = (
     *(*BRIEF, "area_label", "rate_label", "exposure", "component", "extent", "sentences", "source"),
     *("longitude", "latitude"),
 )
+BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
+RELATION_WORDS = {  # of the alert itself, of the other one
+    "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
+    "split-from": (gettext_lazy("Split from another alert:"), gettext_lazy("A part of it is followed as an alert:")),
+}
+
+WHAT_HAPPENED = {
+    "first": gettext_lazy("A place in your region was flagged for the first time."),
+    "provisional": gettext_lazy("A second set of satellite data shows this place as well."),
+    "confirmed": gettext_lazy("A specialist has looked at this place and confirmed it."),
+    "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
+    "merged": gettext_lazy("This place is followed under another alert now."),
+}
+REPORTED = gettext_lazy("A specialist reported this place in your region.")
+LOOKED = gettext_lazy("A specialist has looked at this place.")
+MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
+SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
+BEHIND = {  # what stands behind everything that moves
+    AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
+    NO_MOTION: gettext_lazy("Ranked low: none of its rates is larger than its uncertainty."),
+}
+VALUED = {
+    1.0: gettext_lazy("something of value stands on it"),
+    2.0: gettext_lazy("much of value stands on it"),
+}
+SUDDEN = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
 
 
 @dataclass(frozen=True)
@@ -269,3 +297,84 @@ def alert_geometry(alert: Alert) -> dict[str, object]:
     """Return an alert's outline as a GeoJSON geometry, with coordinates rounded to about 10 cm."""
     rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
     return {"type": "MultiPolygon", "coordinates": rings}
+
+
+def step_row(step: AlertTransition) -> dict[str, Any]:
+    """Return a step as a row. from_label: empty for the first step, and for a step that kept the state."""
+    before, after = state_label(step.from_state), state_label(step.to_state)
+    from_label = before if step.changes_state else ""
+    label = after if from_label else capfirst(after)
+    return {
+        "at": step.created_at,
+        "from_label": from_label,
+        "to_label": label if step.changes_state else _("New figures"),
+        "by_whom": BY_WHOM.get(step.actor, step.actor),
+        "reason": step_reason(step.reason),
+        "changes": update_sentences(step),
+    }
+
+
+def update_sentences(step: AlertTransition) -> list[str]:
+    """Return sentences on the figures that changed with a step; empty if only the state changed."""
+    update: AlertUpdate | None = getattr(step, "update", None)
+    return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
+
+
+def kin(alert: Alert) -> list[dict[str, Any]]:
+    """Return a row for each alert related to this one by a merge or a split, in either direction."""
+    rows = []
+    for one in alerts_related(alert=alert):
+        own, others = RELATION_WORDS[one.relation]
+        other = one.other if one.alert_id == alert.pk else one.alert
+        words = own if one.alert_id == alert.pk else others
+        rows.append({"words": words, "code": other.code, "url": other.get_absolute_url(), "at": one.created_at})
+    return rows
+
+
+def what_happened(transition: AlertTransition) -> str:
+    """Return sentences on the meaning of a step, and on the changes of the figures since the last report."""
+    return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
+
+
+def _step_words(transition: AlertTransition) -> str:
+    if not transition.changes_state:
+        return ""
+    if not transition.from_state and transition.alert.source == Source.PERSON:
+        return str(REPORTED)
+    if transition.from_state == "finished" and not hasattr(transition, "review"):
+        return str(MOVES_AGAIN)
+    if transition.to_state == "first" and transition.from_state:
+        return str(SEEN_AGAIN)
+    if transition.to_state == "finished":
+        ended = voice(transition.alert.kind).ended
+        return f"{LOOKED} {ended}" if hasattr(transition, "review") else str(ended)
+    return str(WHAT_HAPPENED[transition.to_state])
+
+
+def why_words(alert: Alert, terms: Terms) -> str:
+    """Return why an alert stands where it does: 'Rank: worth 46 mm a year, faster of late.'; or ''."""
+    if terms.standing in BEHIND:
+        return str(BEHIND[terms.standing])
+    parts: list[Any] = [_size(alert, terms)] if alert.is_measured else []
+    if terms.trend:
+        parts.append(_("faster of late") if terms.trend > 0 else _("slower than before"))
+    parts += [words[step] for words, step in ((VALUED, terms.exposure), (SUDDEN, terms.kind)) if step in words]
+    if terms.judgement:
+        parts.append(_("raised by a specialist") if terms.judgement > 0 else _("lowered by a specialist"))
+    if terms.passes:
+        parts.append(_("seen in new passes alone"))
+    if not parts:
+        return ""
+    # Translators: %(reasons)s is a list: "worth 46 mm a year, faster of late and much of value stands on it"
+    return _("Rank: %(reasons)s.") % {"reasons": listed(parts)}
+
+
+def _size(alert: Alert, terms: Terms) -> str:
+    if family(alert.kind) is Family.SURFACE:
+        # Translators: %(area)s is "12 hectares"
+        return _("%(area)s of changed surface") % {"area": area_label(alert.area_m2)}
+    rate = mm_a_year(round_figure(terms.surely_mm_yr))
+    if terms.motion >= MAX_STEPS:
+        return _("worth more than %(rate)s") % {"rate": rate}
+    # Translators, here and above: %(rate)s is "46 mm a year"
+    return (_("worth %(rate)s") if terms.motion else _("worth less than %(rate)s")) % {"rate": rate}

@@ -7,9 +7,9 @@ from django.contrib.gis.geos import GEOSGeometry
 from detection.models import Alert, AlertCause
 from ingest.context.selectors import MAX_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
-from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.families.velocity import likely_causes
 from monitor.wording.places import place_name
+from monitor.wording.surroundings import JUDGED, because_sentences
 
 
 def alert_places(alerts: Sequence[Alert]) -> list[tuple[str, Contact | None]]:

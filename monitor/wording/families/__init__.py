@@ -1,8 +1,7 @@
 """Voices: for each family of alerts, an object that words its alerts for pages, mails and feeds; see `voice`."""
 
 from detection.kinds import Family, Kind, family
-from monitor.wording.families.motion import MotionVoice, SurgeVoice
-from monitor.wording.families.surface import SurfaceVoice
+from monitor.wording.families.motion import MotionVoice, SurfaceVoice, SurgeVoice
 from monitor.wording.families.velocity import VelocityVoice
 from monitor.wording.families.voice import AlertFigures, DrawnVoice, FamilyVoice
 

@@ -14,8 +14,16 @@ from ml.deformation.motion.series import Trend
 from ml.rasters.areas import SURE_SHARE
 from monitor.wording.components import component_label, direction, way_of
 from monitor.wording.dates import IN, period_words
-from monitor.wording.families.changes import EVENLY, change_sentences, rate_sentence, since_change, trend_label
-from monitor.wording.families.passes import passes_sentences, provisional, rests_on_passes
+from monitor.wording.families.changes import (
+    EVENLY,
+    change_sentences,
+    passes_sentences,
+    provisional,
+    rate_sentence,
+    rests_on_passes,
+    since_change,
+    trend_label,
+)
 from monitor.wording.families.voice import (
     AlertFigures,
     DetectionFigures,

@@ -14,7 +14,7 @@ from core.storage import raster_entries
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product, Scene
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from affine import Affine
 from pyproj import Transformer
 from shapely import box
 from shapely.geometry import mapping, shape
@@ -13,10 +14,12 @@ from core.geometry import project_geometry
 from core.geos import geos
 from ingest.context.services import context_load, layer_delete
 from ingest.models import Building, ContextLayer
+from ingest.products.selectors import points_batches
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.buildings import ledger_make, ledgers_due
+from ml.structures.footprints import candidates_of
 from ml.tasks import make_ledgers
 from monitor.wording.cards.buildings import building_words, town_words
 from tests.makers.generic import COMMERCIAL, csv_text
@@ -26,6 +29,7 @@ EPSG = 32633
 EAST, NORTH = 500_000.0, 5_540_000.0
 HALLS = [(0, 0, 60, 30), (140, 0, 200, 30), (280, 0, 340, 30)]  # metres; the middle one sinks by itself
 SINKING_MM_YR = -12.0
+GROUND_M, RISE, ROOF_M, GEOID_M = 300.0, 0.1, 12.0, 46.5  # elevation at x = 0 and its slope; heights begin elsewhere
 
 
 @pytest.fixture
@@ -37,6 +41,7 @@ def product(db, tmp_path):
         y.append(rng.uniform(south, north, 20))
         rate.append(np.full(20, SINKING_MM_YR if number == 1 else 0.0))
     x, y, rate = map(np.concatenate, (x, y, rate))
+    roofs = np.where(np.arange(x.size) < 80, 0.0, ROOF_M)
     place = Transformer.from_crs(EPSG, 4326, always_xy=True).transform(
         EAST + x + rng.normal(0, 8, x.size), NORTH + y + rng.normal(0, 8, x.size)
     )
@@ -44,6 +49,7 @@ def product(db, tmp_path):
         COMMERCIAL["id"]: [f"P{number}" for number in range(x.size)],
         COMMERCIAL["lon"]: place[0].round(7).tolist(),
         COMMERCIAL["lat"]: place[1].round(7).tolist(),
+        "HEIGHT": (GROUND_M + RISE * x + GEOID_M + roofs + rng.normal(0, 1.5, x.size)).round(2).tolist(),
         COMMERCIAL["velocity"]: (rate + rng.normal(0, 0.6, x.size)).round(2).tolist(),
         "D20200101": [0.0] * x.size,
         "D20250101": (5 * rate).round(2).tolist(),
@@ -89,6 +95,39 @@ def test_the_ledger_tells_the_hall_that_sinks_from_its_neighbours(product, footp
     for beside in (west, east):
         assert beside.rate_low < 0 < beside.rate_high
         assert beside.damage_low == 1
+
+
+def test_heights_above_loaded_elevation_tell_roofs_from_ground(product, footprints, make_dem, monkeypatch):
+    load(footprints)
+    asked = []
+    monkeypatch.setattr(
+        "ml.runs.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
+    )
+    ledger_make(product=product)
+    assert np.isnan(asked[-1]).all(), "no elevation is loaded"
+    grid = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)
+    slope = np.tile(GROUND_M + RISE * (10 * np.arange(120) - 295), (80, 1))
+    context_load(path=make_dem(slope, crs=f"EPSG:{EPSG}", transform=grid), kind=ContextKind.ELEVATION)
+    assert list(ledgers_due()) == [product], "it knows more now"
+    ledger_make(product=product)
+    everywhere = {"area": product.footprint, "with_series": False}
+    pids = [pid for batch in points_batches(product=product, **everywhere) for pid in batch.pids]
+    on_roof = np.array([int(pid.removeprefix("P")) >= 80 for pid in pids])
+    assert np.median(asked[-1][~on_roof]) == pytest.approx(0, abs=1.0)
+    assert np.median(asked[-1][on_roof]) == pytest.approx(ROOF_M, abs=1.0)
+
+
+def test_heights_that_disagree_with_the_elevation_are_not_used(product, footprints, make_dem, monkeypatch):
+    load(footprints)
+    asked = []
+    monkeypatch.setattr(
+        "ml.runs.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
+    )
+    grid = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)
+    other = np.random.default_rng(1).normal(GROUND_M, 40, (80, 120))
+    context_load(path=make_dem(other, crs=f"EPSG:{EPSG}", transform=grid), kind=ContextKind.ELEVATION)
+    ledger_make(product=product)
+    assert np.isnan(asked[-1]).all()
 
 
 def test_it_is_made_once_and_again_when_newer_footprints_come(product, footprints, tmp_path):

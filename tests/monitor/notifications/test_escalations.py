@@ -18,6 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from monitor.notifications.push.keys import public_key
 
 from detection.models import Alert, AlertExposure, AuditEntry
 from detection.rules.lifecycle import State
@@ -29,14 +30,13 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, escalations, rounds
 from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
-from monitor.notifications.push.keys import public_key
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take
 from monitor.subscribers.organisations.services import member_leave, organisation_exported
 from monitor.subscribers.subscriptions.members import manage_token_of
+from monitor.web.guards import OPERATORS
 from monitor.web.outgoing import outward
-from monitor.web.roles import OPERATORS
 from tests.makers.organisations import make_organisation, share
 from tests.makers.people import account
 from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET

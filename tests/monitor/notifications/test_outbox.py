@@ -13,7 +13,7 @@ from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from monitor import tasks
-from monitor.maps.map.card_picture import MAX_BYTES, card_png
+from monitor.maps.map.plans import MAX_BYTES, card_png
 from monitor.models.messages import Announcement, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import announcements, digests, rounds

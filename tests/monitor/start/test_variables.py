@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from ml.coherence import window_of
-from monitor.start import servers, variables
+from monitor.start import process, variables
 
 MAX_CHARACTERS = 200  # of an error
 LONG = "x" * 500
@@ -42,7 +42,7 @@ WRONG = [
     (
         "EMAIL_URL",
         "ftp://u:s3cret@h",
-        lambda: servers.mail_server(Path()),
+        lambda: process.mail_server(Path()),
         "EMAIL_URL is wrong (it may be secret); write",
     ),
 ]

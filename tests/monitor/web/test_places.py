@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResp
 from django.test import RequestFactory
 
 from monitor.gunicorn import threads
-from monitor.web import deadlines, in_hand, places
+from monitor.web import deadlines, in_hand, request_limits
 from monitor.web.deadlines import CLOCK, with_deadline
 from monitor.web.middleware import LimitRequests
 from tests.waiting import wait_until
@@ -21,9 +21,9 @@ HOLD = """
 import sys, time, django
 django.setup()
 from django.conf import settings
-from monitor.web import places
+from monitor.web import request_limits
 settings.PLACES_DIR = sys.argv[1]
-places.place_take("given files")
+request_limits.place_take("given files")
 print("held", flush=True)
 time.sleep(600)
 """
@@ -33,7 +33,7 @@ time.sleep(600)
 def given_files(settings, tmp_path, monkeypatch):
     """Ask for an address that is given a file; how many of its places are taken."""
     settings.PLACES_DIR = tmp_path / "places"
-    monkeypatch.setattr(places, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(request_limits, "WAIT_SECONDS", 0.0)
     boundary = {"boundary": "edge"}
 
     def ask(view):
@@ -48,8 +48,8 @@ def n_free() -> int:
     taken = []
     try:
         while True:
-            taken.append(places.place_take("given files"))
-    except places.Busy:
+            taken.append(request_limits.place_take("given files"))
+    except request_limits.Busy:
         return len(taken)
     finally:
         for give_back in taken:
@@ -106,13 +106,13 @@ def test_places_are_those_of_a_machine_and_come_back_when_a_process_is_killed(gi
 
 def test_however_many_kinds_are_asked_for_threads_are_left_for_pages(settings, tmp_path):
     settings.PLACES_DIR = tmp_path
-    others = [kind for kind in places.EACH_PROCESS if kind != "sign-in"]
-    taken = [places.place_take(kind) for kind in others[: threads - places.FOR_PAGES]]
-    with pytest.raises(places.Busy):
-        places.place_take("sign-in")
+    others = [kind for kind in request_limits.EACH_PROCESS if kind != "sign-in"]
+    taken = [request_limits.place_take(kind) for kind in others[: threads - request_limits.FOR_PAGES]]
+    with pytest.raises(request_limits.Busy):
+        request_limits.place_take("sign-in")
     for give_back in taken:
         give_back()
-    places.place_take("sign-in")()
+    request_limits.place_take("sign-in")()
 
 
 SECONDS = 0.25  # which floating point adds without an error

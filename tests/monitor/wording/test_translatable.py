@@ -10,8 +10,7 @@ from django.contrib.auth import get_user_model
 from detection.rules.motion import Figure
 from ml.runtime.methods import methods
 from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
-from monitor.maps.imaging.event_figures import NearCoherence, NearMotion
-from monitor.maps.imaging.pixels import RATIO_WORDS
+from monitor.maps.imaging.pixels import RATIO_WORDS, NearCoherence, NearMotion
 from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
 from monitor.maps.rasters.layers import RASTER_LAYERS
@@ -23,7 +22,7 @@ from monitor.pages.events.words import KIND_WORDS, LOOK_FOR, coherence_near, mot
 from monitor.pages.uploads import forms as uploads
 from monitor.self_service.subscriptions.forms import FREQUENCY_WORDS, SEVERITY_WORDS
 from monitor.subscribers.subscriptions.places import DISTANCES
-from monitor.wording import administrative, glaciers, images, regions, surroundings
+from monitor.wording import glaciers, images, regions, surroundings
 from monitor.wording.components import WAYS
 from monitor.wording.places import place_name
 from monitor.wording.refusals import Refusal
@@ -42,9 +41,9 @@ def whole(*texts: object) -> bool:
 
 @pytest.mark.parametrize(("n_moving", "n_unreviewed"), [(0, 0), (1, 0), (1, 1), (3, 0), (3, 2), (3, 3)])
 def test_regions(n_moving, n_unreviewed):
-    assert whole(*(administrative.moving_sentence("Westshore", n_moving, n_unreviewed, one) for one in (True, False)))
-    assert whole(administrative.year_sentence(2026, n_moving, n_unreviewed))
-    assert whole(administrative.measured_sentence(n_moving, DAY, LATER), *map(administrative.level_label, range(4)))
+    assert whole(*(regions.moving_sentence("Westshore", n_moving, n_unreviewed, one) for one in (True, False)))
+    assert whole(regions.year_sentence(2026, n_moving, n_unreviewed))
+    assert whole(regions.measured_sentence(n_moving, DAY, LATER), *map(regions.level_label, range(4)))
 
 
 @pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(WAYS, (-1, 1), (1, 2, 3))))

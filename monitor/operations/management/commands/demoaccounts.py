@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
 MARK = "Demo"  # first name by which the command recognises its own accounts

@@ -9,8 +9,7 @@ from django.db import DatabaseError
 from ingest.context.selectors import layer_states
 from monitor.operations.health.condition import examine
 from monitor.operations.health.conditions import CONDITIONS
-from monitor.operations.health.deployment import DEPLOYMENT
-from monitor.operations.health.sender import SENDER
+from monitor.operations.health.deployment import DEPLOYMENT, SENDER
 
 
 class Command(BaseCommand):

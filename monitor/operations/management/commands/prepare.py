@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from detection.alerts.importance import importances_recompute
-from monitor.notifications.push.keys import key_make
+from monitor.notifications.push.channel import key_make
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import migrations
 

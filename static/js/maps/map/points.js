@@ -16,19 +16,19 @@ function radiusOfPoint() {
 
 const edge = (pixels) => ["case", ["has", "side"], 0, pixels]; // cells touch each other
 
-/** The colour of a velocity: nine stops from -stretch to +stretch, the ends hold beyond. */
-export function velocityColour(stretch) {
-  const stops = RAMP.flatMap((name, i) => [((i - 4) / 4) * stretch, css(name)]);
+/** The colour of a velocity: nine stops within stretch of the velocity of still ground, the ends hold beyond. */
+export function velocityColour(stretch, still = 0) {
+  const stops = RAMP.flatMap((name, i) => [still + ((i - 4) / 4) * stretch, css(name)]);
   return ["interpolate", ["linear"], ["get", "v"], ...stops];
 }
 
 /**
  * Adds the points; period: {from, until} of their rates, or null; `before` is the layer that stays above them.
  * @param {LibraryObject} map
- * @param {{urls: any, layer: string, stretch: number, period?: object | null, before?: string}} look
+ * @param {{urls: any, layer: string, stretch: number, still?: number, period?: object | null, before?: string}} look
  */
-export function addPoints(map, { urls, layer, stretch, period = null, before }) {
-  let now = { layer, stretch, period };
+export function addPoints(map, { urls, layer, stretch, still, period = null, before }) {
+  let now = { layer, stretch, still, period };
   const tiles = () => {
     const url = now.period ? urls.period_tiles : urls.tiles;
     const days = Object.entries(now.period ?? {}).filter(([, day]) => day);
@@ -64,7 +64,7 @@ export function addPoints(map, { urls, layer, stretch, period = null, before }) 
   }
 
   const colour = () => {
-    map.setPaintProperty("points", "circle-color", velocityColour(now.stretch));
+    map.setPaintProperty("points", "circle-color", velocityColour(now.stretch, now.still));
     map.setPaintProperty("points", "circle-stroke-color", css("point-edge"));
     map.setPaintProperty("chosen-casing", "circle-stroke-color", css("alert-casing"));
     map.setPaintProperty("chosen", "circle-stroke-color", css("accent"));

@@ -26,13 +26,12 @@ async function drawMap() {
   await loaded(map);
   const ground = fillBasemap(map);
   await pause();
-  const stretch = config.stretch_mm_yr ?? 10;
   const image = config.evidence_raster;
   if (image) {
     addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
     if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
   } else if (config.default_layer) {
-    addPoints(map, { urls: config.urls, layer: config.default_layer, stretch });
+    addPoints(map, { urls: config.urls, layer: config.default_layer, ...config.colours });
   }
   await pause();
   addOutlines(map, area);

@@ -81,7 +81,7 @@ function drawCase(page, { config, area, rasters, outlines }) {
 }
 
 /** One layer under the outlines: points, or a result; returns what its colours mean. */
-function showLayer(value, { layers, urls, stretch_mm_yr: stretch }, rasters) {
+function showLayer(value, { layers, urls, colours, default_layer: own }, rasters) {
   const [kind, name] = value.split(":");
   image?.remove();
   arrows?.remove();
@@ -94,12 +94,12 @@ function showLayer(value, { layers, urls, stretch_mm_yr: stretch }, rasters) {
     return raster.caption;
   }
   if (kind !== "points") return "";
-  const shown = { layer: name, stretch };
+  const shown = { layer: name, stretch: colours.stretch, still: name === own ? colours.still : 0 };
   if (points) points.show(shown);
   else points = addPoints(map, { urls, ...shown, before: "alert-fill" });
   const layer = layers.find((one) => one.name === name);
   const words = gettext("Brown: %(down)s. Grey: still. Blue: %(up)s. Full colour at %(stretch)s mm a year.");
-  const figures = { down: layer.negative_word, up: layer.positive_word, stretch: formatNumber(stretch) };
+  const figures = { down: layer.negative_word, up: layer.positive_word, stretch: formatNumber(colours.stretch) };
   return interpolate(words, figures);
 }
 

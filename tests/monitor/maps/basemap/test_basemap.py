@@ -14,7 +14,7 @@ from shapely import Point, get_parts
 from shapely.geometry import shape
 
 from ingest.context.services import context_load
-from monitor.maps.basemap.archive import fault_of
+from monitor.maps.basemap.views import fault_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import base_map
 from tests.makers import basemaps

@@ -10,7 +10,7 @@ from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed.simulated import load_towns
 from ml.statistics.series import fit_rates, fit_series
-from monitor.maps.charts.period_tiles import MAX_FITTED
+from monitor.maps.charts.frames import MAX_FITTED
 from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from shapely.geometry import LineString, MultiPolygon, box
 from detection.kinds import KINDS
 from monitor.maps.imaging import plan_pictures as pictures
 from monitor.maps.imaging.charts import Curve, column_chart, rounded_steps, series_chart, zero_mm
-from monitor.maps.imaging.evidence import RATE_STOPS
+from monitor.maps.imaging.drawing import RATE_STOPS
 from monitor.maps.imaging.plans import FLATTEST, WIDTH, Mark, Name, Plan, drawn, frame_around, names_on, scale_of
 
 OUTLINE = box(7.0, 51.40, 7.05, 51.43)

@@ -23,11 +23,9 @@ from detection.rules.updates import Cause, Change
 from lab.samples.alerts import step, update
 from monitor import tasks
 from monitor.maps.map.plans import mail_plan
-from monitor.models.bulletins import Bulletin
 from monitor.models.escalations import Escalation, EscalationStep
-from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport
+from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
+from monitor.models.operations import Extract, ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
 from monitor.notifications.digests import Burst

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.folders import SITE_DIR
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.notifications.push.keys import encrypt, from_text, key_make, point, private_key, public_key, to_text
+from monitor.notifications.push.channel import encrypt, from_text, key_make, point, private_key, public_key, to_text
 from monitor.subscribers.subscriptions import endpoints
 from tests.monitor.notifications.sending import send, ways_of
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from monitor.models.operations import Alarm, SignOfLife
 from monitor.notifications.rounds import channel_pause, channel_resume
 from monitor.operations.health import alarms
+from monitor.operations.health.alarms import Watchman
 from monitor.operations.health.selectors import BEAT, queue_sign, sign_give
-from monitor.operations.health.watchman import Watchman
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def watchman(healthy, settings, monkeypatch):
     settings.ADMIN_EMAILS, settings.ALARM_AFTER_MINUTES = [ADDRESS], 15
-    monkeypatch.setattr("monitor.operations.health.watchman.connection.close", lambda: None)  # the test's own
+    monkeypatch.setattr("monitor.operations.health.alarms.connection.close", lambda: None)  # the test's own
     return Watchman(everything=True)
 
 
@@ -145,7 +145,7 @@ def test_a_database_that_is_gone_is_reported_without_it(watchman, clock, monkeyp
 
     watchman.round()
     with monkeypatch.context() as broken:
-        broken.setattr("monitor.operations.health.watchman.try_lock", gone)
+        broken.setattr("monitor.operations.health.alarms.try_lock", gone)
         Watchman(everything=False).round()
         for _ in range(4):
             watchman.round()

@@ -10,13 +10,13 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from detection.models import AuditEntry
 from monitor.models.operations import Alarm, SignOfLife
-from monitor.operations.health import watchman
+from monitor.operations.health import alarms
+from monitor.operations.health.alarms import Watchman
 from monitor.operations.health.schedule import Fault, missing_stages_restore, stage_faults
 from monitor.operations.health.selectors import BEAT
 from monitor.operations.health.views import metrics_text
-from monitor.operations.health.watchman import Watchman
 from monitor.schedule import BEAT_SCHEDULE
-from monitor.web.roles import ADMINISTRATORS
+from monitor.web.guards import ADMINISTRATORS
 from tests.makers.people import account, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,7 @@ def test_a_stage_is_switched_off_with_a_reason_that_the_audit_keeps(administrato
 def test_where_stages_cannot_be_put_back_everything_is_examined_all_the_same(healthy, monkeypatch, settings):
     settings.ALARM_AFTER_MINUTES = 0.0
     stage().delete()
-    monkeypatch.setattr(watchman, "missing_stages_restore", fails)
+    monkeypatch.setattr(alarms, "missing_stages_restore", fails)
     Watchman(everything=False)._examine()
     assert f"missing: {SEARCH}" in Alarm.objects.get(condition="schedule").sentence
 

@@ -11,7 +11,7 @@ from dns.flags import QR
 from dns.rcode import NXDOMAIN
 from dns.resolver import Resolver
 
-from monitor.operations.health import sender
+from monitor.operations.health import deployment
 from monitor.operations.health.conditions import CONDITIONS
 from tests.monitor.operations.health.conftest import doctor_asked
 
@@ -50,7 +50,7 @@ def names(monkeypatch, settings):
         asked.lifetime = 2.0 if None in rows.values() else 10.0  # browsers of other workers may hold both cores
         return asked
 
-    monkeypatch.setattr(sender, "resolver", resolver)
+    monkeypatch.setattr(deployment, "resolver", resolver)
     yield rows
     listener.sendto(b"", listener.getsockname())
     thread.join()
@@ -123,10 +123,10 @@ def test_a_return_address_elsewhere_makes_spf_useless(names, capsys, settings):
 
 
 def test_name_servers_are_asked_on_request_only(monkeypatch, capsys):
-    assert not {one.name for one in CONDITIONS} & {one.name for one in sender.SENDER}
+    assert not {one.name for one in CONDITIONS} & {one.name for one in deployment.SENDER}
     monkeypatch.setattr("builtins.__import__", _without_dns)
-    with pytest.raises(sender.Wrong, match=r"pip install '\.\[mail\]'"):
-        sender.resolver()
+    with pytest.raises(deployment.Wrong, match=r"pip install '\.\[mail\]'"):
+        deployment.resolver()
 
 
 def _without_dns(name, *more, imported=__import__):

@@ -17,7 +17,7 @@ from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.operations.jobs.kinds import ADVICE, GROUPS, KINDS
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.waiting import reread
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from detection.models import AuditEntry
 from ingest.models import Charge, PairOrder, StandingOrder
-from monitor.web.roles import OPERATORS, VIEWERS
+from monitor.web.guards import OPERATORS, VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.regions import make_region
 

@@ -12,8 +12,8 @@ from detection.kinds import Kind
 from detection.models import Alert
 from monitor.maps.imaging.plan_pictures import CardDrawing, colour
 from monitor.maps.imaging.plans import Shape
-from monitor.maps.map import card_picture
-from monitor.maps.map.card_picture import MAX_BYTES, card_png, card_svg
+from monitor.maps.map import plans
+from monitor.maps.map.plans import MAX_BYTES, card_png, card_svg
 from monitor.wording.families.voice import Headline
 
 pytestmark = pytest.mark.django_db
@@ -97,14 +97,14 @@ def test_the_table_sorts_by_its_headings_and_small_pictures_stand_by_kind(client
 def test_a_picture_leaves_out_as_much_as_its_limit_asks(monkeypatch, watched_region, most):
     parts = {"ground": 50_000, "points": 1_000, "outline": 500, "curve": 100}
     drawing = CardDrawing([Shape("sea", ""), Shape("building", "")], [Shape("ramp-0", "")], [Shape("area", "")])
-    monkeypatch.setattr(card_picture, "_drawing", lambda alert: drawing)
-    monkeypatch.setattr(card_picture, "MAX_BYTES", most)
+    monkeypatch.setattr(plans, "_drawing", lambda alert: drawing)
+    monkeypatch.setattr(plans, "MAX_BYTES", most)
 
     def draw(one: CardDrawing) -> bytes:
         shown = {"ground": len(one.ground) > 1, "points": one.points, "outline": one.above, "curve": True}
         return b"x" * sum(size for name, size in parts.items() if shown[name])
 
-    assert len(card_picture._kept(Alert.objects.first(), f"test-{most}", draw)) <= most
+    assert len(plans._kept(Alert.objects.first(), f"test-{most}", draw)) <= most
 
 
 def test_a_figure_without_an_arrow_says_that_the_ground_is_at_rest():

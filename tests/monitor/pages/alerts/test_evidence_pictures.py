@@ -16,7 +16,7 @@ from detection.selectors import detections_current
 from ingest.models import Scene
 from ingest.products.selectors import PointColumns
 from ml.models import Prediction
-from monitor.maps.imaging.evidence import frame_of, picture, points_on, smoothed
+from monitor.maps.imaging.drawing import frame_of, picture, points_on, smoothed
 from monitor.maps.map import selectors
 from monitor.pages.alerts.blocks import agreement_block, method_block
 from monitor.pages.alerts.evidence import how_likely

@@ -21,6 +21,7 @@ from detection.selectors import OF_PLACES, alerts_public, detections_shown, stee
 from ingest.context.services import layer_delete
 from ingest.models import ContextLayer, DisplacementSeries
 from ingest.readers.context.records import ContextKind
+from ml.models import Prediction
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
@@ -276,6 +277,17 @@ def test_the_map_of_an_alert_opens_on_points_that_measure_what_its_rate_is(clien
     assert opens(component="los") == "los"
     assert opens(component="east") == "east"
     assert opens(component="") == "los"
+
+
+def test_the_map_of_an_alert_takes_for_still_what_its_figures_are_compared_with(client, watched_region):
+    """In a field whose zero lies elsewhere, ground that moves by 5 mm a year had the colour of 15."""
+    alert = Alert.objects.filter(extent="local", rate_mm_yr__isnull=False)[0]
+    alert.detections.exclude(scan__prediction__run__product=None).update(reasons=[])
+    for prediction in Prediction.objects.all():
+        prediction.statistics["background_mm_yr"] = -7.5
+        prediction.save(update_fields=["statistics"])
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page)[1])["colours"]["still"] == -7.5
 
 
 def test_an_upgrade_counts_the_fast_places_of_the_alerts_that_there_are(watched_region):

@@ -25,8 +25,7 @@ from ml.simulation.files.egms import egms_name, write_egms_l2b
 from ml.simulation.files.nation import part_of
 from ml.simulation.ground.sources import RateChange
 from ml.tasks import search_trends
-from monitor.models.bulletins import Bulletin
-from monitor.models.messages import OutgoingMessage
+from monitor.models.messages import Bulletin, OutgoingMessage
 from monitor.notifications.announcements import bulletins_announce
 from monitor.notifications.rounds import messages_send
 from monitor.pages.bulletins.drafts import bulletins_draft

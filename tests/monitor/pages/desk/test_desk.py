@@ -23,7 +23,7 @@ from ingest.products.services import product_points_delete
 from lab.speed.simulated import load_towns
 from monitor.pages.desk import drawings, parts, samples, views
 from monitor.pages.desk.query import BY_NAME, TABS, View
-from monitor.web import places
+from monitor.web import request_limits
 
 pytestmark = pytest.mark.django_db
 MANY = 60_000
@@ -161,8 +161,8 @@ def test_the_second_answer_reads_no_points():
 
 
 def test_while_other_sheets_are_computed_a_visitor_is_told_and_nothing_piles_up(product, monkeypatch):
-    taken = [places.place_take("workbench") for _ in range(places.EACH_PROCESS["workbench"])]
-    monkeypatch.setattr(places, "WAIT_SECONDS", 0.01)
+    taken = [request_limits.place_take("workbench") for _ in range(request_limits.EACH_PROCESS["workbench"])]
+    monkeypatch.setattr(request_limits, "WAIT_SECONDS", 0.01)
     with CaptureQueriesContext(connection) as queries:
         answer = drawn(sheet_body(f"?on={product.pk}"))
     for give_back in taken:

@@ -19,8 +19,8 @@ from monitor.models.messages import OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.pages.reviews.visits import visits_remind
-from monitor.web.roles import OPERATORS
-from monitor.wording.cards.steps import what_happened
+from monitor.web.guards import OPERATORS
+from monitor.wording.cards.cards import what_happened
 from tests.makers.people import account, words
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from detection.reviews.agreement import agreement, second_look_record, time_to_r
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
 from ingest.models import SimulatedTruth
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.makers.pairs import make_dates
 from tests.makers.people import account, words
 from tests.makers.reviews import say

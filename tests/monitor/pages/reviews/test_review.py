@@ -17,7 +17,7 @@ from detection.models import Alert, AuditEntry, Claim, Review
 from detection.rules.verdicts import Verdict
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.notifications.announcements import transition_announce
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import PASSWORD, account, signed_in, words
 from tests.monitor.pages.reviews.test_quality import judge
 

@@ -9,7 +9,7 @@ from django.test import Client
 from detection.models import Alert, Proposal, SetByHand
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import second_person
-from monitor.web.roles import OPERATORS, PUBLISHERS, VIEWERS
+from monitor.web.guards import OPERATORS, PUBLISHERS, VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.reviews import edit
 from tests.monitor.pages.reviews.test_review import case, codes_listed

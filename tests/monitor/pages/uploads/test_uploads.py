@@ -14,7 +14,7 @@ from ingest.jobs.services import LEASE
 from ingest.models import IngestJob
 from ingest.products.services import product_load
 from monitor.pages.uploads import resumable as uploads
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import account, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from detection.models import AuditEntry
 from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.notifications.rounds import messages_send
 from monitor.subscribers.accounts import services
-from monitor.web.roles import ADMINISTRATORS, OPERATORS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.people import PASSWORD, account
 from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 

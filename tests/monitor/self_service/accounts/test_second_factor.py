@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from detection.models import AuditEntry
-from monitor.web.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, VIEWERS
 from tests.makers.people import PASSWORD, account
 from tests.monitor.self_service.accounts.people import code_of, is_signed_in, recovery_codes_of, sign_in, with_factor
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.subscribers.accounts.second_factor import factor_reset
 from monitor.subscribers.accounts.sessions import sessions_forget
-from monitor.web.roles import OPERATORS
+from monitor.web.guards import OPERATORS
 from tests.makers.people import PASSWORD, account
 from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 

@@ -19,8 +19,8 @@ from detection.models import AuditEntry
 from monitor.subscribers.accounts import sessions
 from monitor.subscribers.accounts.second_factor import LASTS_UNTIL
 from monitor.subscribers.accounts.single_sign_on import SHORTEST, _end_of, role_of
+from monitor.web.guards import OPERATORS
 from monitor.web.identity.site_file import OpenID, Site
-from monitor.web.roles import OPERATORS
 from tests.makers.people import account, words
 from tests.monitor.self_service.accounts.people import code_of, sign_in, with_factor
 from tests.waiting import HANG_SECONDS, reread

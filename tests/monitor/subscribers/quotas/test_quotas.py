@@ -16,13 +16,12 @@ from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
 from ml.runs.services import run_claim
-from monitor.models.operations import Extract
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Subscription
 from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.services import shared_add
 from monitor.subscribers.quotas import stores
-from monitor.subscribers.quotas.holders import mailbox_key, network_key
+from monitor.subscribers.quotas.services import mailbox_key, network_key
 from monitor.subscribers.quotas.stores import EXTRACTS, PHOTOS, PLACES, Quota, Store
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
 from monitor.subscribers.subscriptions import services as subscriptions

@@ -5,7 +5,7 @@ from django.apps import apps
 from django.db import models
 from django.test.utils import isolate_apps
 
-from monitor.models.reports import ResidentReport
+from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas import stores
 from tests.makers.reports import FORM

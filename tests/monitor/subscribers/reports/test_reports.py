@@ -14,14 +14,14 @@ from PIL import Image
 
 from detection.models import AuditEntry
 from monitor.models.messages import OutgoingMessage
-from monitor.models.reports import ResidentReport, UnconfirmedPhoto
+from monitor.models.operations import ResidentReport, UnconfirmedPhoto
 from monitor.notifications import rounds
 from monitor.operations.retention.services import prune
 from monitor.self_service import reports as pages
 from monitor.subscribers.reports.services import report_decide
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.given_files import MAX_BYTES_OF_PHOTO, PHOTO_PX
-from monitor.web.roles import VIEWERS
+from monitor.web.guards import VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.reports import CAMERA, FORM, SENDER, aged, make_report, photo
 

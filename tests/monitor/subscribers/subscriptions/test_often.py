@@ -11,8 +11,9 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import announcements, digests, rounds, selectors
-from monitor.subscribers.subscriptions import often, services, tokens
+from monitor.notifications import announcements, digests, rounds
+from monitor.notifications import selectors as outbox_selectors
+from monitor.subscribers.subscriptions import selectors, services, tokens
 from tests.makers.organisations import FORM
 from tests.waiting import reread
 
@@ -42,10 +43,10 @@ def test_a_mail_that_was_delayed_into_the_night_waits_for_the_morning(make_alert
     tasks.announce_transitions()
     digests.messages_gather(now=auckland(12))  # the resident's too, whatever hour it is in Auckland as this runs
     OutgoingMessage.objects.update(next_try_at=auckland(12))
-    assert [selectors.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
+    assert [outbox_selectors.messages_due(now=auckland(hour)).count() for hour in (21, 22, 23)] == [2, 1, 1]
     tomorrow = timedelta(days=1)
-    assert [selectors.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
-    held = OutgoingMessage.objects.filter(often.is_held(now=auckland(23)))
+    assert [outbox_selectors.messages_due(now=auckland(hour) + tomorrow).count() for hour in (6, 7)] == [1, 2]
+    held = OutgoingMessage.objects.filter(selectors.is_held(now=auckland(23)))
     assert [one.address for one in held] == ["resident@example.org"]  # and nobody is alarmed that it is late
 
 
@@ -64,9 +65,9 @@ def test_a_sign_of_life_that_was_delayed_waits_for_the_end_of_quiet_hours(make_s
     one = make_subscription(sign_of_life=True, confirmed_at=auckland(12) - timedelta(days=100), **NIGHT)
     assert digests.signs_of_life_queue(now=auckland(12)) == 1
     OutgoingMessage.objects.update(next_try_at=auckland(12))
-    assert [selectors.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
+    assert [outbox_selectors.messages_due(now=auckland(hour)).exists() for hour in (12, 22, 23)] == [True, False, False]
     make_subscription(one.email, sign_of_life=False, **NIGHT | {"quiet_from": 12})
-    assert selectors.messages_due(now=auckland(12)).exists()
+    assert outbox_selectors.messages_due(now=auckland(12)).exists()
 
 
 @pytest.mark.parametrize(
@@ -90,8 +91,8 @@ def test_a_pause_ends_by_itself_in_the_morning_of_its_day(make_subscription, cli
     ends = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Pacific/Auckland"))
     assert one.paused_until == ends
     assert "It goes on by itself on" in client.get(path).content.decode()
-    assert often.subscriptions_resume_due(now=ends - timedelta(minutes=1)) == 0
-    assert often.subscriptions_resume_due(now=ends) == 1
+    assert selectors.subscriptions_resume_due(now=ends - timedelta(minutes=1)) == 0
+    assert selectors.subscriptions_resume_due(now=ends) == 1
     assert (reread(one).paused_at, one.paused_until) == (None, None)
 
 

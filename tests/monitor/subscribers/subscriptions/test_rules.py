@@ -10,8 +10,7 @@ from detection.models import AlertExposure, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.self_service.subscriptions.preview import replay
 from monitor.subscribers.subscriptions import selectors
-from monitor.subscribers.subscriptions.often import Quiet
-from monitor.subscribers.subscriptions.rules import Wanted
+from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
 from tests.makers.organisations import FORM
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,6 @@ from ingest.products.comparison import Verdict
 from lab.samples import sentences as samples
 from ml.deformation.motion.series import Trend
 from monitor.pages.alerts.blocks import _answer, _counted, agreement_sentence
-from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days
 from monitor.wording.exposure import exposure_rows, exposure_sentence
@@ -33,6 +32,7 @@ from monitor.wording.points import (
     tilt_sentence,
 )
 from monitor.wording.states import PROPOSE_FORM, STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
+from monitor.wording.surroundings import JUDGED, because_sentences
 from tests.fixtures.language import left_over
 from tests.monitor.wording.families.test_voices import figures, motion, source, velocity
 
