@@ -37,7 +37,7 @@ from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
-from monitor.self_service import channels, extracts, organisations, reports
+from monitor.self_service import channels, extracts, lines, organisations, reports
 from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
@@ -53,6 +53,9 @@ of_organisation = [
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
     path("contacts/", organisations.organisation_contacts, name="organisation-contacts"),
     path("alerts/", organisations.organisation_alerts, name="organisation-alerts"),
+    path("lines/", lines.line_list, name="organisation-lines"),
+    path("lines/<int:line>/", lines.line_page, name="organisation-line"),
+    path("lines/<int:line>/<slug:name>.csv", lines.line_file, name="organisation-line-file"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
     path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]

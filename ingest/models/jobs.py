@@ -24,6 +24,7 @@ class StepFailure(models.Model):
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
         BUILDINGS = "buildings", "ledger of buildings"
+        LINES = "lines", "motion along a line"
         ORDERS = "orders", "search for passes of an order"
         EVENT_ORDERS = "eventorder", "search for passes of an event"
         PASSES = "passes", "new passes of a release"

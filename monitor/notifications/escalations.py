@@ -6,7 +6,7 @@ because its channels are paused, failing or gone, the next contact is asked at o
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -19,7 +19,7 @@ from ingest.jobs.steps import Step, attempt, rows_due
 from ingest.models import StepFailure
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
-from monitor.models.subscriptions import AccountLanguage, Organisation, Subscription
+from monitor.models.subscriptions import AccountLanguage, Membership, Organisation, Subscription
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.organisations.escalations import alerts_followed, escalations_open, organisation_audit
@@ -118,19 +118,27 @@ def _is_over(step: EscalationStep, row: Escalation, now: datetime) -> bool:
 
 def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[OutgoingMessage]:
     """Return the unsaved messages that ask a contact, by all channels that may reach it."""
-    working = Endpoint.objects.filter(ended_at=None, failing_since=None).exclude(verified_at=None)
     if contact.endpoint_id:
-        rooms = working.filter(pk=contact.endpoint_id)
+        rooms = endpoints_working().filter(pk=contact.endpoint_id)
         return [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in rooms]
-    member = promised(contact.member)
+    return messages_to_member(promised(contact.member), Kind.ASK, step.escalation_id, step=step)
+
+
+def endpoints_working() -> QuerySet[Endpoint]:
+    """Return the endpoints that take messages now."""
+    return Endpoint.objects.filter(ended_at=None, failing_since=None).exclude(verified_at=None)
+
+
+def messages_to_member(member: Membership, kind: str, about: object, **subject: Any) -> list[OutgoingMessage]:
+    """Return the unsaved messages to a member by mail and to devices, unless they pause all that they follow."""
     email = member.email
     held = list(subscriptions.subscriptions_of(email=email).filter(ended_at=None).defer("region"))
     if held and all(one.pause_reason == Subscription.PauseReason.OWNER for one in held):
         return []
-    messages = [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in working.filter(email=email)]
+    messages = [message_to(one, kind, about, **subject) for one in endpoints_working().filter(email=email)]
     if not held or any(one.paused_at is None for one in held):
         language = held[-1].language if held else member.language
-        messages.append(message_about(Kind.ASK, step.escalation_id, email, step=step, language=language))
+        messages.append(message_about(kind, about, email, language=language, **subject))
     return messages
 
 

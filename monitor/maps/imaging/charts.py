@@ -67,7 +67,7 @@ def series_chart(curve: Curve) -> dict[str, Any]:
     first, last = curve.dates[0], curve.dates[-1]
     days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
     named = years[:: math.ceil(len(years) / MAX_YEARS) or 1]
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
 
     def x(day: date) -> float:
         return round(left + (width - left - RIGHT) * (day - first).days / days, 1)
@@ -84,8 +84,8 @@ def series_chart(curve: Curve) -> dict[str, Any]:
         "first": first.isoformat(),
         "last": last.isoformat(),
         "dots": "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
-        "line": _path(places(curve.line)) if curve.line else "",
-        "band": f"{_path(band)}Z" if band else "",
+        "line": path_of(places(curve.line)) if curve.line else "",
+        "band": f"{path_of(band)}Z" if band else "",
         "changes": [x(day) for day in curve.changes if first <= day <= last],
         "x_ticks": [{"at": x(date(year, 1, 1)), "label": f"{year}"} for year in named],
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
@@ -194,7 +194,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     base = HEIGHT - BOTTOM
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
     columns = []
     for number, (label, total, new) in enumerate(counts):
         left, width = round(LEFT + pitch * (number + GAP / 2), 1), round(pitch * (1 - GAP), 1)
@@ -211,7 +211,7 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
     steps = rounded_steps(min(limits), max(limits))
     base = SIDE - BOTTOM - TOP  # the axis has a name below
-    across, up = _axis(steps, LEFT, SIDE - RIGHT), _axis(steps, base, TOP)
+    across, up = axis(steps, LEFT, SIDE - RIGHT), axis(steps, base, TOP)
     bars = "".join(
         f"M{across(x - dx):g} {up(y):g}H{across(x + dx):g}M{across(x):g} {up(y - dy):g}V{up(y + dy):g}"
         for x, dx, y, dy in rows
@@ -253,7 +253,7 @@ def histogram_chart(spread: Spread, size: tuple[int, int, int] = SQUARE) -> dict
     limits, counts = spread.limits, spread.counts
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
     base, pitch = height - BOTTOM, (width - left - RIGHT) / len(counts)
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
     named = range(0, len(limits), math.ceil(len(limits) / MAX_LIMITS))
     return {
         "width": width,
@@ -317,10 +317,11 @@ def rounded_steps(low: float, high: float, n: int = TICKS) -> list[float]:
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
 
 
-def _axis(steps: Sequence[float], start: float, end: float) -> Callable[[float], float]:
+def axis(steps: Sequence[float], start: float, end: float) -> Callable[[float], float]:
     """Return the function from a value to its position on an axis that runs from its first step to its last."""
     return lambda value: round(start + (end - start) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
 
 
-def _path(places: Sequence[tuple[float, float]]) -> str:
+def path_of(places: Sequence[tuple[float, float]]) -> str:
+    """Return a path through places; empty for none."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""

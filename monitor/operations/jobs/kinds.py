@@ -60,6 +60,7 @@ _STEPS = {
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
     StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
     StepFailure.Step.BUILDINGS: gettext_lazy("Ledger of buildings"),
+    StepFailure.Step.LINES: gettext_lazy("Motion along a line"),
     StepFailure.Step.PASSES: gettext_lazy("New passes over a data set"),
     StepFailure.Step.BENDS: gettext_lazy("Alerts from new passes"),
     StepFailure.Step.RELEASE: gettext_lazy("Alerts from new passes that a release covers"),

@@ -18,7 +18,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from monitor.notifications.push.keys import public_key
 
 from detection.models import Alert, AlertExposure, AuditEntry
 from detection.rules.lifecycle import State
@@ -30,6 +29,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, escalations, rounds
 from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
+from monitor.notifications.push.channel import public_key
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take
