@@ -199,7 +199,8 @@ function figures(point, measured) {
   const years = (seconds(point.dates.at(-1)) - seconds(point.dates[0])) / (365.25 * 86400);
   const change = measured.length > 1 ? point.velocity_mm_yr * years : null;
   const unit = h("small", {}, std === null ? alone : interpolate(around, { std: margin(std / per) }));
-  const sum = change !== null && (std === null ? signed(change, 0) : `${signed(change, 0)} ± ${margin(std * years, 0)}`);
+  const beside = std === null ? "" : ` ± ${margin(std * years, 0)}`;
+  const sum = change !== null && `${signed(change, 0)}${beside}`;
   const since = () => interpolate(gettext("mm since %(date)s"), { date: date(point.dates[0]) });
   return h(
     "dl",
