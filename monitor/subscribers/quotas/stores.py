@@ -128,7 +128,7 @@ PLACES = Store(
 LINES = Store(
     rows=Line,
     parts=(LineReading,),
-    quota=lambda: Quota(mailbox=10 * MIB, network=10 * MIB, total=1024 * MIB),
+    quota=lambda: Quota(mailbox=10 * MIB, network=20 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Remove a line that you no longer need, or give one with fewer corners."),
     room=database_room_bytes,
     counted=Q(),
