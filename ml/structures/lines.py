@@ -2,7 +2,8 @@
 
 A line breaks where one side moves against the other within a few metres. At each station a ramp that joins two levels
 is fitted to the points before and after it, beside a level and a slope that both sides share. Its score is the ramp's
-height by its standard deviation as the line's own quiet stations show it, because near points share errors.
+height by its standard deviation as the line's own quiet stations show it, because near points share errors. Where the
+score is high, the station is then chosen by likelihood, and the ground may recover on one side, as behind a bridge.
 """
 
 from collections.abc import Iterator
@@ -29,10 +30,12 @@ PROFILE_M, PROFILE_REACH = 25.0, 3.0  # standard deviation of the weights of a p
 RIDGE = 1e-4  # per mm²: what a coefficient without points is held to 0 with
 HALF_NORMAL_MEDIAN = 0.6745
 MIN_WEIGHT = 2.0  # expected points of the line on each side
-MIN_SCORE = 3.4  # Chosen on validation routes with MIN_HEIGHT_MM: one false break in 100 km a year.
+MIN_SCORE = 3.2  # Chosen on validation routes with MIN_HEIGHT_MM: one false break in 100 km a year.
 MIN_HEIGHT_MM = 10.0  # 2 mm/m over the narrowest ramp
+PLACING_M, AROUND_M = 300.0, 160.0  # points that place a break, and the stations they may place it at
+FADES_M = (100.0, 300.0)  # within which the ground has recovered by two thirds
 SHARPNESS = 0.5  # share of the log-likelihood that counts for the station: near points share errors (validation)
-APART_M = 150.0  # Nearer ones are one break.
+APART_M, SAME_M = 150.0, 100.0  # Nearer ones are one break, before they are placed and after that.
 
 
 class Along(NamedTuple):
@@ -96,33 +99,63 @@ def breaks_of(
     """
     known = np.isfinite(value) & np.isfinite(sigma)
     points = Along(along.point[known], along.station_m[known], along.on_line[known])
+    value, sigma = value[known], sigma[known]
     middles = np.arange(STATION_M / 2, length_m, STATION_M)
-    blocks = [
-        _fits(points, value[known], sigma[known], middles[at : at + BLOCK]) for at in range(0, middles.size, BLOCK)
-    ]
-    station_m, score, height, width_m = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    blocks = [_scan(points, value, sigma, middles[at : at + BLOCK]) for at in range(0, middles.size, BLOCK)]
+    station_m, score, height = (np.concatenate(part) for part in zip(*blocks, strict=True))
     if not station_m.size:
         return []
     score /= max(1.0, float(np.median(score)) / HALF_NORMAL_MEDIAN)
     score = np.where(np.abs(height) >= min_height, score, 0.0)
-    return sorted(_break(station_m, score, height, width_m, place) for place in _peaks(station_m, score))
+    found: list[Break] = []
+    for place in _peaks(station_m, score):
+        new = _placed(points, value, sigma, float(station_m[place]), float(score[place]))
+        if abs(new.height) >= min_height and all(abs(new.station_m - one.station_m) > SAME_M for one in found):
+            found.append(new)
+    return sorted(found)
 
 
-def _break(station_m: Float64, score: Float64, height: Float64, width_m: Float64, place: int) -> Break:
-    """Return the break whose score is the highest at a place: its mean station, and the ends of its 90 % interval."""
-    near = np.flatnonzero(np.abs(station_m - station_m[place]) <= APART_M)
-    weight = np.exp(SHARPNESS * (score[near] ** 2 - score[place] ** 2) / 2)
+def _placed(points: Along, value: Float64, sigma: Float64, near_m: float, score: float) -> Break:
+    """Return the likeliest break near a station: its mean station, and the ends of its 90 % interval.
+
+    All stations are compared by the same points, and the ground may recover behind the break or before it.
+    """
+    window = slice(*np.searchsorted(points.station_m, [near_m - PLACING_M, near_m + PLACING_M]))
+    station_m = near_m + np.arange(-AROUND_M, AROUND_M + STATION_M, STATION_M)
+    station_m = station_m[(station_m > points.station_m[0]) & (station_m < points.station_m[-1])]
+    away_m = points.station_m[window] - station_m[:, np.newaxis]
+    shape = away_m.shape
+    prior, rates, variance = (
+        np.broadcast_to(part[window], shape) for part in (points.on_line, value, np.square(sigma))
+    )
+    level = [np.ones(shape), np.broadcast_to((points.station_m[window] - near_m) / PLACING_M, shape)]
+    given = prior, np.ones(shape, dtype=np.bool_), rates, variance
+    gain, heights, widths_m = _fits(level, away_m, FADES_M, given)
+    best, place = np.unravel_index(int(gain.argmax()), gain.shape)
+    weight = np.exp(SHARPNESS * (gain - gain.max())).sum(axis=0)
     weight /= weight.sum()
     low, high = np.searchsorted(np.cumsum(weight), [0.05, 0.95])
+    height = float(heights[best, place])
     return Break(
-        float(weight @ station_m[near]),
-        float(station_m[near[low]] - STATION_M / 2),
-        float(station_m[near[high]] + STATION_M / 2),
-        float(height[place]),
-        float(abs(height[place]) / score[place]),
-        float(width_m[place]),
-        float(score[place]),
+        float(weight @ station_m),
+        float(station_m[low] - STATION_M / 2),
+        float(station_m[high] + STATION_M / 2),
+        height,
+        abs(height) / score,
+        float(widths_m[best]),
+        score,
     )
+
+
+def _ramps(away_m: Float64, fades_m: tuple[float, ...]) -> Iterator[tuple[float, Float64]]:
+    """Yield widths and shapes of breaks at distances from a station: ramps that last, or fade out on either side."""
+    for width_m in WIDTHS_M:
+        yield width_m, np.clip(away_m / width_m, -0.5, 0.5)
+        for fade_m in fades_m:
+            for side in (1, -1):
+                ahead_m = side * away_m
+                fading = np.exp(-np.maximum(ahead_m, 0) / fade_m)
+                yield width_m, side * (np.clip(ahead_m / width_m, -0.5, 0.5) + 0.5) * fading
 
 
 def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64) -> Profile:
@@ -153,27 +186,40 @@ def _windows(points: Along, middle_m: Float64, half_m: float) -> tuple[Index, ND
     return np.where(inside, first[:, np.newaxis] + columns, 0), inside
 
 
-def _fits(
-    points: Along, value: Float64, sigma: Float64, middle_m: Float64
-) -> tuple[Float64, Float64, Float64, Float64]:
-    """Return the stations tested (n,), and the score, height and width of the most likely ramp at each."""
+def _scan(points: Along, value: Float64, sigma: Float64, middle_m: Float64) -> tuple[Float64, Float64, Float64]:
+    """Return the stations tested (n,), and the score and height of the likeliest ramp that lasts at each."""
     rows, inside = _windows(points, middle_m, WINDOW_M)
-    away = (points.station_m[rows] - middle_m[:, np.newaxis]) / WINDOW_M
+    away_m = points.station_m[rows] - middle_m[:, np.newaxis]
     prior = np.where(inside, points.on_line[rows], 0.0)
-    tested = np.minimum((prior * (away < 0)).sum(axis=1), (prior * (away > 0)).sum(axis=1)) >= MIN_WEIGHT
-    rows, inside, away, prior, middle_m = (part[tested] for part in (rows, inside, away, prior, middle_m))
+    tested = np.minimum((prior * (away_m < 0)).sum(axis=1), (prior * (away_m > 0)).sum(axis=1)) >= MIN_WEIGHT
+    rows, inside, away_m, prior, middle_m = (part[tested] for part in (rows, inside, away_m, prior, middle_m))
     if not middle_m.size:
-        return middle_m, middle_m, middle_m, middle_m
-    rates, variance = value[rows], sigma[rows] ** 2
-    level = [np.ones_like(away), away]
-    still, _ = _mixture(np.stack(level, axis=-1), prior, inside, rates, variance)
-    ramps = [np.clip(away * WINDOW_M / width, -0.5, 0.5) for width in WIDTHS_M]
-    fits = [_mixture(np.stack([*level, ramp], axis=-1), prior, inside, rates, variance) for ramp in ramps]
-    gain = np.stack([likely - still for likely, _ in fits])
-    best = gain.argmax(axis=0)
-    every = np.arange(middle_m.size)
-    height = np.stack([motion[:, 2] for _, motion in fits])[best, every]
-    return middle_m, np.sqrt(np.maximum(2 * gain[best, every], 0)), height, np.asarray(WIDTHS_M)[best]
+        return middle_m, middle_m, middle_m
+    gain, height, _ = _fits(
+        [np.ones_like(away_m), away_m / WINDOW_M], away_m, (), (prior, inside, value[rows], sigma[rows] ** 2)
+    )
+    best, every = gain.argmax(axis=0), np.arange(middle_m.size)
+    return middle_m, np.sqrt(np.maximum(2 * gain[best, every], 0)), height[best, every]
+
+
+def _fits(
+    level: list[Float64],
+    away_m: Float64,
+    fades_m: tuple[float, ...],
+    given: tuple[Float64, NDArray[np.bool_], Float64, Float64],
+) -> tuple[Float64, Float64, Float64]:
+    """Return gain in log-likelihood over the unbroken line and height, (shapes, n), and the shapes' widths in metres.
+
+    level: terms of the unbroken line, (n, points) each. given: what `_mixture` takes after its terms.
+    """
+    still, _ = _mixture(np.stack(level, axis=-1), *given)
+    widths_m, gains, heights = [], [], []
+    for width_m, ramp in _ramps(away_m, fades_m):
+        likely, motion = _mixture(np.stack([*level, ramp], axis=-1), *given)
+        widths_m.append(width_m)
+        gains.append(likely - still)
+        heights.append(motion[:, 2])
+    return np.stack(gains), np.stack(heights), np.array(widths_m)
 
 
 def _mixture(
