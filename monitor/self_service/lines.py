@@ -16,8 +16,8 @@ from core.errors import promised
 from detection.rules.motion import Figure
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
-from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.models.lines import Line, LineReading
 from monitor.models.subscriptions import Membership

@@ -26,9 +26,8 @@ from ingest.products.selectors import AreaSeries
 from ingest.readers.records import Component
 from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
-from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row
-from monitor.maps.charts.selectors import PointsIn, points_within, products_over
+from monitor.maps.charts.selectors import Period, PointsIn, points_within, products_over
 from monitor.maps.charts.traces import PeriodFit, Trace, by_direction, fit_in, of_area, reference_of
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE

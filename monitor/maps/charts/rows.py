@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from core.areas import centre_of
 from detection.rules.motion import Figure
 from ingest.models import Product
-from monitor.maps.charts.query import PointName, SeriesQuery
-from monitor.maps.charts.selectors import NearPoint
+from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.imaging.charts import zero_mm

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from core.geos import geos
 from ingest.models import Product
 from ml.statistics.profile import Bins, bin_values, piece_of
-from monitor.maps.charts.query import Line, line_query
-from monitor.maps.charts.selectors import PointsIn, points_in
+from monitor.maps.charts.selectors import Line, PointsIn, line_query, points_in
 from monitor.maps.charts.traces import AVERAGED, bins_of, highest_of, over_points, places_along
 from monitor.maps.charts.words import profile_sentence
 from monitor.pages.desk import drawings, parts, samples, words

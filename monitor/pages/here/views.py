@@ -16,10 +16,9 @@ from django.views.decorators.http import require_safe
 
 from monitor.maps.charts.here import Here, PlaceTrack, look, position_of, track_curves
 from monitor.maps.charts.selectors import bounded
-from monitor.maps.map.config import map_config
 from monitor.maps.map.place_search import place_search
 from monitor.maps.map.plans import place_plan
-from monitor.maps.map.selectors import map_totals
+from monitor.maps.map.selectors import map_config, map_totals
 from monitor.wording.components import colour_caption, component_label
 from monitor.wording.figures import mm_a_year, signed
 from monitor.wording.images import data_set_name

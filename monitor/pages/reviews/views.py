@@ -28,8 +28,7 @@ from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
-from monitor.maps.map.config import map_config
-from monitor.maps.map.selectors import map_totals
+from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.bulletins.drafts import bulletins_unsigned
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_of

@@ -20,7 +20,7 @@ from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_cur
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
-from monitor.maps.map.config import map_at
+from monitor.maps.map.selectors import map_at
 from monitor.wording.components import component_label
 from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
