@@ -19,7 +19,6 @@ from monitor.open_data.feeds import subscription as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
-from monitor.operations.jobs import orders
 from monitor.operations.jobs import views as jobs
 from monitor.pages.alerts import views as alerts
 from monitor.pages.bulletins import views as bulletins
@@ -209,9 +208,9 @@ urlpatterns = [
     path("review/<str:code>/visit/", reviews.review_visit, name="review-visit"),
     path("review/<str:code>/assign/", reviews.review_assign, name="review-assign"),
     path("jobs/", jobs.job_list, name="job-list"),
-    path("jobs/orders/", orders.order_list, name="order-list"),
-    path("jobs/orders/add/", orders.order_edit, name="order-add"),
-    path("jobs/orders/<int:order>/", orders.order_edit, name="order-edit"),
+    path("jobs/orders/", jobs.order_list, name="order-list"),
+    path("jobs/orders/add/", jobs.order_edit, name="order-add"),
+    path("jobs/orders/<int:order>/", jobs.order_edit, name="order-edit"),
     path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_change, {"verb": "retry"}, name="job-retry"),
     path("jobs/<str:kind>/<int:pk>/cancel/", jobs.job_change, {"verb": "cancel"}, name="job-cancel"),
     path("uploads/", uploads.uploads, name="uploads"),

@@ -26,6 +26,7 @@ from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component
 from ml.deformation.filters.still import assumption
+from ml.deformation.motion.series import WITHIN_90
 from ml.deformation.places.causes import causes_for, name_cause
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
@@ -39,7 +40,6 @@ from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
 
 Task = ModelVersion.Task
-WITHIN_90 = 1.645  # standard deviations
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
 MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
 

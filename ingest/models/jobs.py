@@ -19,6 +19,8 @@ class StepFailure(models.Model):
         FOLLOW = "follow", "series of a glacier"
         COMPARE = "compare", "comparison of methods"
         ANNOUNCE = "announce", "messages about an alert"
+        ASK = "ask", "questions of an organisation"
+        ESCALATE = "escalate", "next question about an alert"
         CAP = "cap", "CAP message about an alert"
         TRENDS = "trends", "search for changes of trend"
         BUILDINGS = "buildings", "ledger of buildings"

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0016_lines'),
+        ('ingest', '0016_steps'),
         ('monitor', '0005_escalations'),
     ]
 

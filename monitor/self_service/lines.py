@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from core.errors import promised
-from detection.rules.motion import SHOWN_SIGMAS
+from detection.rules.motion import Figure
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
-from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.models.lines import Line, LineReading
 from monitor.models.subscriptions import Membership
@@ -178,7 +178,11 @@ def _stations_m(line: Line, reading: LineReading) -> list[float]:
 def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
     """Return figures, charts and table of a reading."""
     stations_m, breaks = _stations_m(line, reading), list(reading.breaks.all())
-    rates, sigmas = reading.rate_mm_yr, reading.sigma_mm_yr
+    between = reading.product.dates[0], reading.product.dates[-1]
+    rates = [
+        None if rate is None else Figure(rate, sigma, *between, along="up", against="local")
+        for rate, sigma in zip(reading.rate_mm_yr, reading.sigma_mm_yr, strict=True)
+    ]
     first_m, last_m = _ends_m(line)
     ends_km = (first_m / 1000, last_m / 1000)
     at_km = [(line.first_station_m + one.station_m) / 1000 for one in breaks if one.is_beyond]
@@ -186,17 +190,15 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
     packed = bytes(reading.strip)
     size = 2 * n_dates
     cells = [packed[at : at + size] for at in range(0, len(packed), size)] if n_dates else []
-    known = any(rate is not None for rate in rates)
-    margins = [None if sigma is None else SHOWN_SIGMAS * sigma for sigma in sigmas]
     return {
         "reading": reading,
         "reading_name": _name(reading),
         "breaks": [break_words(line, one) for one in breaks],
         "n_beyond": len(at_km),
-        "fastest": fastest_words(stations_m, rates, sigmas),
-        "unknown": unknown_words(rates, line.length_m),
+        "fastest": fastest_words(stations_m, rates),
+        "unknown": unknown_words(reading.rate_mm_yr, line.length_m),
         "strip": strip_chart(unpack_series(cells, n_dates), reading.dates, ends_km, at_km) if cells else None,
-        "profile": rate_profile([at / 1000 for at in stations_m], rates, margins, ends_km, at_km) if known else None,
+        "profile": rate_profile([at / 1000 for at in stations_m], rates, ends_km, at_km) if any(rates) else None,
     }
 
 

@@ -130,10 +130,10 @@ def _above_ground_m(
     A product's heights may begin anywhere, mostly at the ellipsoid: points away from all buildings stand on the ground.
     """
     unknown = np.full(height_m.shape, np.nan)
+    if product.simulated or not np.isfinite(height_m).any():
+        return unknown
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "elevation.tif"
-        if product.simulated or not np.isfinite(height_m).any():
-            return unknown
         if not elevation_over(area=area, epsg=product.metric_epsg, posting_m=ELEVATION_POSTING_M, path=path):
             return unknown
         with rasterio.open(path) as raster:

@@ -9,9 +9,10 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from ml.deformation.motion.series import WITHIN_90
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
-from monitor.wording.figures import WITHIN_90, short, whole
+from monitor.wording.figures import short, whole
 from monitor.wording.images import data_set_name
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing
@@ -227,19 +228,29 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     }
 
 
-def histogram_chart(
-    values: Sequence[float], size: tuple[int, int, int] = SQUARE, n_columns: int = TICKS
-) -> dict[str, Any]:
-    """Return a histogram: columns of counts between rounded limits, and the ticks of both axes.
+class Spread(NamedTuple):
+    """How values are spread: counts between rounded limits, and the quartiles between which half of them lie."""
 
-    Args:
-        values: at least one.
-        size: width, height and left margin, units of the drawing.
-        n_columns: about how many columns there are.
+    limits: list[float]
+    counts: list[int]
+    low: float
+    high: float
+
+
+def spread_of(values: Sequence[float] | NDArray[np.floating], n_columns: int = TICKS) -> Spread:
+    """Return the spread of at least one value, in about `n_columns` columns."""
+    limits = rounded_steps(float(min(values)), float(max(values)), n_columns)
+    counts = np.histogram(np.clip(values, limits[0], limits[-1]), limits)[0].tolist()
+    return Spread(limits, counts, *np.quantile(values, (0.25, 0.75)).tolist())
+
+
+def histogram_chart(spread: Spread, size: tuple[int, int, int] = SQUARE) -> dict[str, Any]:
+    """Return a histogram: columns of counts, and the ticks of both axes.
+
+    size: width, height and left margin, units of the drawing.
     """
     width, height, left = size
-    limits = rounded_steps(min(values), max(values), n_columns)
-    counts = np.histogram(np.clip(values, limits[0], limits[-1]), limits)[0].tolist()
+    limits, counts = spread.limits, spread.counts
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
     base, pitch = height - BOTTOM, (width - left - RIGHT) / len(counts)
     y = axis(steps, base, TOP)
@@ -267,33 +278,32 @@ def histogram_chart(
     }
 
 
-def rates_chart(product: Any, rates_mm_yr: NDArray[np.floating], full_mm_yr: float) -> dict[str, Any]:
+def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any]:
     """Return a histogram of the rates of points in the colours of the map, its caption, and the rows of its table.
 
     Args:
         product: data set of the points.
-        rates_mm_yr: rate of each point, (n,), against still ground.
+        rates: of the points against still ground, mm/yr.
         full_mm_yr: rate at which a map shows the full colour.
     """
     negative, positive = both_directions(product.component)
-    chart = histogram_chart(rates_mm_yr.tolist(), SMALL, RATE_COLUMNS)
+    chart = histogram_chart(rates, SMALL)
     for column in chart["columns"]:
         column["colour"] = RAMP[ramp_step((column["low"] + column["high"]) / 2, full_mm_yr)]
     # Translators: %(negative)s is "sinking", %(positive)s is "rising"
     caption = _("Number of points (%(n)s) by speed in mm a year (left: %(negative)s; right: %(positive)s), %(source)s.")
-    low, high = (short(round(value, 1)) for value in np.quantile(rates_mm_yr, (0.25, 0.75)).tolist())
     # Translators: %(low)s and %(high)s are speeds with their signs, such as "−9.1"
     spread = _("Half of these points lie between %(low)s and %(high)s mm a year.")
     return {
         "chart": chart,
         "caption": caption
         % {
-            "n": whole(len(rates_mm_yr)),
+            "n": whole(sum(rates.counts)),
             "negative": negative,
             "positive": positive,
             "source": data_set_name(product.name),
         },
-        "sentence": spread % {"low": low, "high": high},
+        "sentence": spread % {"low": short(round(rates.low, 1)), "high": short(round(rates.high, 1))},
         "rows": [(short(one["low"]), short(one["high"]), whole(one["n"])) for one in chart["columns"]],
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.rules.motion import Figure
 from monitor.maps.imaging.charts import BOTTOM, RIGHT, TOP, axis, path_of, rounded_steps
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.figures import short
@@ -58,25 +59,23 @@ def strip_chart(
 
 def rate_profile(
     stations_km: Sequence[float],
-    rates: Sequence[float | None],
-    margins: Sequence[float | None],
+    rates: Sequence[Figure | None],
     ends_km: tuple[float, float],
     breaks_km: Sequence[float],
 ) -> dict[str, Any]:
-    """Return a chart of rates along a line with a band of ± margins, broken where unknown.
+    """Return a chart of rates along a line with a band of their uncertainty, broken where unknown.
 
     Lists are by station; at least one rate is known.
     """
-    rows = list(zip(stations_km, rates, margins, strict=True))
-    known = [(rate, margin) for rate, margin in zip(rates, margins, strict=True) if rate is not None and margin]
+    known = [(rate.value, rate.margin or 0.0) for rate in rates if rate]
     low, high = (min(rate - margin for rate, margin in known), max(rate + margin for rate, margin in known))
     steps = rounded_steps(min(0.0, low), max(0.0, high))
     frame = _frame(PROFILE_HEIGHT, ends_km, breaks_km)
     y, x = axis(steps, frame["base"], TOP), _along(ends_km)
     line, band = "", ""
-    for is_known, part in groupby(rows, key=lambda row: row[1] is not None):
-        if is_known:
-            places = [(x(at), rate or 0.0, margin or 0.0) for at, rate, margin in part]
+    for _is_known, part in groupby(zip(stations_km, rates, strict=True), key=lambda row: row[1] is not None):
+        places = [(x(at), rate.value, rate.margin or 0.0) for at, rate in part if rate]
+        if places:
             line += path_of([(px, y(rate)) for px, rate, _margin in places])
             upper = [(px, y(rate + margin)) for px, rate, margin in places]
             band += path_of([*upper, *((px, y(rate - margin)) for px, rate, margin in reversed(places))]) + "Z"

@@ -55,6 +55,8 @@ _STEPS = {
     StepFailure.Step.FOLLOW: gettext_lazy("Series of a glacier"),
     StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
     StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
+    StepFailure.Step.ASK: gettext_lazy("Questions of an organisation about alerts"),
+    StepFailure.Step.ESCALATE: gettext_lazy("Next question about an alert"),
     StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
     StepFailure.Step.TRENDS: gettext_lazy("Search for changes of trend"),
     StepFailure.Step.BUILDINGS: gettext_lazy("Ledger of buildings"),

@@ -12,10 +12,10 @@ from shapely import from_wkb
 
 from ingest.models import Product
 from ingest.products.encoding import pack_int16
+from ml.deformation.motion.series import WITHIN_90
 from ml.runs.structures.lines import LineMotion, fields_along, motion_along
 from ml.structures.lines import WIDTHS_M, Break
 from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
-from monitor.wording.figures import WITHIN_90
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
 MAX_MM = 3000.0  # of a strip, so that it fits 16 bits

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from detection.rules.motion import SHOWN_SIGMAS, surely_moves
+from detection.rules.motion import SHOWN_SIGMAS, Figure
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, listed, percent, rate_and_margin, signed, whole
 
@@ -57,22 +57,20 @@ def notice_sentence(line: Any, rows: Iterable[Any]) -> str:
     return ngettext("New break at %(places)s.", "New breaks, at %(places)s.", len(found)) % {"places": places}
 
 
-def fastest_words(stations_m: Sequence[float], rates: Sequence[float | None], sigmas: Sequence[float | None]) -> str:
-    """Return a sentence on the station that moves fastest; lists by station, mm a year, None where unknown."""
-    known = [one for one in zip(stations_m, rates, sigmas, strict=True) if one[1] is not None]
+def fastest_words(stations_m: Sequence[float], rates: Sequence[Figure | None]) -> str:
+    """Return a sentence on the station that moves fastest. rates: by station, None where unknown."""
+    known = [(station, rate) for station, rate in zip(stations_m, rates, strict=True) if rate is not None]
     if not known:
         return _("The points here cannot say how this line moves.")
-    moving = [
-        (station, rate, sigma) for station, rate, sigma in known if rate is not None and surely_moves(rate, sigma)
-    ]
+    moving = [(station, rate) for station, rate in known if rate.surely_moves]
     if not moving:
         return _("No station moves by more than its uncertainty.")
-    station, rate, sigma = max(moving, key=lambda one: abs(one[1]))
+    station, rate = max(moving, key=lambda one: abs(one[1].value))
     # Translators: "Fastest at km 12.4: sinking, 6.2 mm a year (± 2.1)."
     return _("Fastest at %(place)s: %(direction)s, %(rate)s.") % {
         "place": station_words(station),
-        "direction": direction("up", rate),
-        "rate": rate_and_margin(rate, sigma),
+        "direction": direction("up", rate.value),
+        "rate": rate_and_margin(rate.value, rate.sigma),
     }
 
 
