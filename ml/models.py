@@ -226,7 +226,7 @@ class TrendSearch(models.Model):
 
 
 class BuildingLedger(models.Model):
-    """How the buildings on a product's ground move, computed once for each product by `ml.runs.buildings`."""
+    """How the buildings on a product's ground move, computed once for each product by `ml.runs.structures`."""
 
     product = models.OneToOneField(Product, models.CASCADE, related_name="buildings")
     n_buildings = models.PositiveIntegerField(help_text="with a footprint, where the product has points")

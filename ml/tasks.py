@@ -116,7 +116,7 @@ def search_trends() -> None:
 @stage
 def make_ledgers() -> None:
     """Compute the ledger of buildings of one velocity field."""
-    from ml.runs import buildings  # shapely and scipy, only in a worker
+    from ml.runs.structures import buildings  # shapely and scipy, only in a worker
 
     if disk_full():
         return

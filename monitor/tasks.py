@@ -16,7 +16,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
 from ml.runs import catalogues
-from monitor.notifications import announcements, digests, escalations, rounds, selectors
+from monitor.notifications import announcements, digests, escalations, lines, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
 from monitor.operations.health.alarms import Watchman
@@ -68,6 +68,22 @@ def seal_evidence() -> None:
 def draft_bulletins() -> None:
     """Add what was searched for changes of trend to the draft of a bulletin."""
     drafts.bulletins_draft()
+
+
+@stage
+def read_lines() -> None:
+    """Read how one line of an organisation moves, and where it breaks."""
+    from monitor.subscribers.organisations import line_readings  # shapely and scipy, only in a worker
+
+    for line in rows_due(Step.LINES, line_readings.lines_due())[:1]:
+        with attempt(Step.LINES, line):
+            line_readings.line_read(line=line)
+
+
+@stage
+def announce_breaks() -> None:
+    """Queue the messages of every new break of a line."""
+    lines.breaks_announce()
 
 
 @stage

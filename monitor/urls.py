@@ -19,7 +19,6 @@ from monitor.open_data.feeds import subscription as subscription_feeds
 from monitor.open_data.standards import map_services, tilejson
 from monitor.open_data.standards import views as standards
 from monitor.operations.health import views as health
-from monitor.operations.jobs import orders
 from monitor.operations.jobs import views as jobs
 from monitor.pages.alerts import views as alerts
 from monitor.pages.bulletins import views as bulletins
@@ -37,7 +36,7 @@ from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
-from monitor.self_service import channels, extracts, organisations, reports
+from monitor.self_service import channels, extracts, lines, organisations, reports
 from monitor.self_service.accounts import views as account_pages
 from monitor.self_service.subscriptions import links as subscription_links
 from monitor.self_service.subscriptions import views as subscriptions
@@ -53,6 +52,9 @@ of_organisation = [
     path("ways/", organisations.organisation_ways, name="organisation-ways"),
     path("contacts/", organisations.organisation_contacts, name="organisation-contacts"),
     path("alerts/", organisations.organisation_alerts, name="organisation-alerts"),
+    path("lines/", lines.line_list, name="organisation-lines"),
+    path("lines/<int:line>/", lines.line_page, name="organisation-line"),
+    path("lines/<int:line>/<slug:name>.csv", lines.line_file, name="organisation-line-file"),
     path("export.json", organisations.organisation_export, name="organisation-export"),
     path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
@@ -207,9 +209,9 @@ urlpatterns = [
     path("review/<str:code>/visit/", reviews.review_visit, name="review-visit"),
     path("review/<str:code>/assign/", reviews.review_assign, name="review-assign"),
     path("jobs/", jobs.job_list, name="job-list"),
-    path("jobs/orders/", orders.order_list, name="order-list"),
-    path("jobs/orders/add/", orders.order_edit, name="order-add"),
-    path("jobs/orders/<int:order>/", orders.order_edit, name="order-edit"),
+    path("jobs/orders/", jobs.order_list, name="order-list"),
+    path("jobs/orders/add/", jobs.order_edit, name="order-add"),
+    path("jobs/orders/<int:order>/", jobs.order_edit, name="order-edit"),
     path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_change, {"verb": "retry"}, name="job-retry"),
     path("jobs/<str:kind>/<int:pk>/cancel/", jobs.job_change, {"verb": "cancel"}, name="job-cancel"),
     path("uploads/", uploads.uploads, name="uploads"),

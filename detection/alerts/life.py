@@ -17,6 +17,7 @@ from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
 from detection.rules import lifecycle, updates
 from detection.rules.lifecycle import Observation, Proof, SeriesMotion, State, ViewLife, may_become
+from detection.rules.motion import sigma_of
 from detection.rules.updates import Cause, Change, Figures, ViewFigures
 from detection.search.patches import CHANGE
 from detection.selectors import FOLLOWED_STATES, detections_current
@@ -24,7 +25,6 @@ from detection.tables.reviews import SetByHand
 from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
-WITHIN_90 = 1.645  # standard deviations
 PAIRS_TOGETHER = 3  # The median of the last pairs counts, so that one wrong pair is not reported.
 
 
@@ -244,7 +244,7 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
     main = max(newest, key=lambda detection: abs(promised(detection.peak_rate_mm_yr)))
     area_m2 = sum(detection.area_m2 for detection in newest)
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
-    sigma = None if low is None or high is None else abs(high - low) / 2 / WITHIN_90
+    sigma = None if low is None or high is None else sigma_of(low, high)
     rate_sigma = main.rate_sigma_mm_yr or 0.0
     rate = promised(main.rate_mm_yr)
     return ViewFigures(rate, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)

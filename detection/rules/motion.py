@@ -40,7 +40,7 @@ class Figure:
         along: Component: los, up, east or north; ground for motion along the ground.
         against: What it is compared with: around (the ground around), gnss, local (the stillest ground of a product) or
             image (the rest of an image).
-        ends: Measured 90 % interval, if any, perhaps asymmetric; signed, the end nearer to zero first.
+        ends: Measured 90 % interval, if any, perhaps asymmetric; signed.
     """
 
     value: float
@@ -67,7 +67,8 @@ class Figure:
     def likely(self) -> tuple[float, float] | None:
         """Return the 90 % interval of the magnitude, below 0 if the sign may differ; None if it is not known."""
         if self.ends is not None:
-            return copysign(1.0, self.value) * self.ends[0], copysign(1.0, self.value) * self.ends[1]
+            low, high = sorted(copysign(1.0, self.value) * end for end in self.ends)
+            return low, high
         if self.margin is None:
             return None
         half = WITHIN_90 / SHOWN_SIGMAS * self.margin
@@ -75,8 +76,14 @@ class Figure:
 
     @property
     def is_motion(self) -> bool:
-        """Return whether the value is at least as large as its stated uncertainty."""
-        return abs(self.value) >= (self.known_sigma if self.margin is None else self.margin)
+        """Return whether the value is at least as large as its stated uncertainty, and its sign is sure."""
+        sure = self.ends is None or min(self.likely or (0.0,)) > 0
+        return sure and abs(self.value) >= (self.known_sigma if self.margin is None else self.margin)
+
+    @property
+    def surely_moves(self) -> bool:
+        """Return whether a point, or the mean of points, moves: by STILL_MM_YR, and by more than its uncertainty."""
+        return abs(self.value) >= STILL_MM_YR and self.is_motion
 
     @property
     def is_still(self) -> bool:
@@ -138,11 +145,6 @@ class Stated:
         return tuple(dict.fromkeys(one for one in every if one is not None))
 
 
-def surely_moves(rate_mm_yr: float, sigma_mm_yr: float | None) -> bool:
-    """Return whether a point or the mean of points moves: by STILL_MM_YR, and by more than its stated uncertainty."""
-    return abs(rate_mm_yr) >= max(STILL_MM_YR, SHOWN_SIGMAS * (sigma_mm_yr or 0.0))
-
-
 def motion_of(alert: Any) -> MotionFigures | None:
     """Return an alert's motion if its series show a change of rate and move in the alert's direction, else None."""
     motion: MotionFigures | None = getattr(alert, "motion", None)
@@ -188,8 +190,7 @@ def _fastest(alert: Any, whole: Figure) -> Figure | None:
     if not is_known(peak):
         return None
     if is_known(low) and is_known(high):
-        sigma = abs(high - low) / 2 / WITHIN_90
-        return replace(whole, value=peak, sigma=sigma, part=Part.FASTEST, ends=(low, high))
+        return replace(whole, value=peak, sigma=sigma_of(low, high), part=Part.FASTEST, ends=(low, high))
     return replace(whole, value=peak, sigma=None, part=Part.FASTEST) if abs(peak) >= (whole.margin or 0.0) else None
 
 
@@ -201,6 +202,11 @@ def _speeds(alert: Any) -> Stated:
     peak = alert.peak_speed_m_day
     fastest = replace(whole, value=peak, part=Part.FASTEST) if is_known(peak) else None
     return Stated(whole, whole, None, fastest, None, 0)
+
+
+def sigma_of(low: float, high: float) -> float:
+    """Return the standard deviation that the ends of a 90 % interval stand for."""
+    return abs(high - low) / 2 / WITHIN_90
 
 
 def is_known(value: float | None) -> bool:

@@ -26,6 +26,7 @@ from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Component, Float32, Float64
 from ml.deformation.filters.still import assumption
+from ml.deformation.motion.series import WITHIN_90
 from ml.deformation.places.causes import causes_for
 from ml.deformation.places.measure import reach_m
 from ml.deformation.sealed.figures import Flagged, figures_of, measured_areas, reasons_of
@@ -39,7 +40,6 @@ from ml.runs.stored import StoredRaster, clusters_of, opened_bands, read_predict
 from ml.statistics.reasons import TrackReason
 
 Task = ModelVersion.Task
-WITHIN_90 = 1.645  # standard deviations
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
 MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
 

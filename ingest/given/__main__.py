@@ -6,10 +6,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.errors import FULL_DISK_ERRNOS, InputError
-from ingest.given import boundaries, pictures, sites
+from ingest.given import boundaries, lines, pictures, sites
 from ingest.jobs.confine import hide_process
 
-READERS: dict[str, Callable[..., bytes]] = {"boundary": boundaries.read, "sites": sites.read, "picture": pictures.read}
+READERS: dict[str, Callable[..., bytes]] = {
+    "boundary": boundaries.read,
+    "line": lines.read,
+    "picture": pictures.read,
+    "sites": sites.read,
+}
 
 
 def main(arguments: Sequence[str]) -> None:

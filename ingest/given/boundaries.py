@@ -16,6 +16,7 @@ MAX_UNPACKED_BYTES = 10 * 2**20
 MAX_FEATURES = 2000
 MAX_CORNERS = 20_000
 MAX_CORNERS_MENDED = 500
+GPX = ".gpx"
 NO_BOUNDARY = gettext_noop("it is not a boundary file")
 SIMPLIFY = gettext_noop("Simplify it first")
 
@@ -26,7 +27,10 @@ def read(path: Path) -> bytes:
     path: any name, because the type is recognised by the content; the file is renamed. Keys of the JSON: outline, a
     MultiPolygon in degrees as hexadecimal WKB; size_m2. Raises InputError.
     """
-    named = path.rename(path.with_name(f"boundary{_suffix(path)}"))
+    suffix = suffix_of(path)
+    if not suffix:
+        raise _no_boundary(path)
+    named = path.rename(path.with_name(f"boundary{suffix}"))
     with unpack(named, most_bytes=MAX_UNPACKED_BYTES) as layer:
         if layer.suffix.lower() not in layers.SUFFIXES:
             raise _no_boundary(path)
@@ -40,8 +44,8 @@ def _no_boundary(path: Path) -> InputError:
     return InputError(path, NO_BOUNDARY, gettext_noop("Choose GeoJSON, KML, a GeoPackage, or a zip with a shapefile"))
 
 
-def _suffix(path: Path) -> str:
-    """Return the suffix of a file's true type, recognised by its first bytes. Raises InputError."""
+def suffix_of(path: Path) -> str:
+    """Return the suffix of a file's true type by its first bytes, empty if unknown. Raises InputError."""
     with path.open("rb") as stream:
         first = stream.read(1000)
     if first.startswith(layers.SQLITE):
@@ -52,9 +56,9 @@ def _suffix(path: Path) -> str:
         remedy = gettext_noop("Zip its parts (.shp, .dbf, .prj) and choose the zip")
         raise InputError(path, gettext_noop("it is only one part of a shapefile"), remedy)
     begins = first.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if begins not in {b"{", b"<"}:
-        raise _no_boundary(path)
-    return ".geojson" if begins == b"{" else layers.KML
+    if begins == b"<":
+        return GPX if b"<gpx" in first else layers.KML
+    return ".geojson" if begins == b"{" else ""
 
 
 def _union_polygons(layer: Path) -> BaseGeometry:

@@ -43,8 +43,8 @@ def read(path: Path, radius_m: float) -> bytes:
     joined, the outline of all; faults, each [row, text to translate, its values]. Outlines are MultiPolygons in degrees
     as hexadecimal WKB. If there are faults, there are no sites. Raises InputError if the whole table cannot be used.
     """
-    rows = _rows(path)
-    columns = _columns(path, next(rows, []))
+    rows = table_rows(path)
+    columns = columns_of(path, next(rows, []))
     sites: list[tuple[str, float, float, float]] = []
     outlines: list[MultiPolygon] = []
     faults: list[tuple[int, str, dict[str, str | int]]] = []
@@ -54,7 +54,7 @@ def read(path: Path, radius_m: float) -> bytes:
             continue
         n_rows += 1
         try:
-            site = _site(path, row, columns, radius_m)
+            site = site_of(path, row, columns, radius_m)
             outlines.append(disc(*site[1:], CORNERS))
         except InputError as fault:
             faults.append((number, fault.words[0], fault.values))
@@ -75,7 +75,8 @@ def read(path: Path, radius_m: float) -> bytes:
     return json.dumps({"sites": drawn, "joined": joined, "faults": []}, allow_nan=False).encode()
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
+def table_rows(path: Path) -> Iterator[list[str]]:
+    """Yield the rows of a text table, its header first. Raises InputError."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
@@ -92,7 +93,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
         raise InputError(path, problem, gettext_noop("Export it as CSV again"), fault=str(fault)[:100]) from fault
 
 
-def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
+def columns_of(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Return role -> position of its column in the header. Raises InputError if latitude or longitude has none."""
     keys = [search_key(cell) for cell in header]
     found = {
@@ -108,7 +109,9 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _site(path: Path, row: Sequence[str], columns: dict[str, int], radius_m: float) -> tuple[str, float, float, float]:
+def site_of(
+    path: Path, row: Sequence[str], columns: dict[str, int], radius_m: float
+) -> tuple[str, float, float, float]:
     """Return (name, longitude, latitude, radius_m) of a row. Raises InputError whose problem is a whole sentence."""
 
     def cell(role: str) -> str:

@@ -10,9 +10,9 @@ from detection.search.classify import Evidence, classify
 from ingest.models import Product
 from lab.replay.places import square
 from lab.replay.scenario import Event, Found, Measure
+from ml.deformation.motion.series import WITHIN_90
 
 PEAK = 1.2  # times the median
-WITHIN_90 = 1.645  # standard deviations
 COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
 
 

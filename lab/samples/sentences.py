@@ -7,6 +7,7 @@ from django.template.loader import get_template
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
+from detection.rules.motion import Figure
 from detection.rules.updates import Cause, Change
 from lab.samples import alerts as made
 from ml.deformation.motion.series import Trend
@@ -180,8 +181,8 @@ def _updates() -> list[Row]:
 def _places() -> list[Row]:
     period = (date(2020, 1, 3), LAST_LOOK)
     return [
-        ("one point, moving", point_sentence("los", -12.0, 0.5, *period)),
-        ("one point, still", point_sentence("up", -0.6, 0.4, *period)),
+        ("one point, moving", point_sentence(Figure(-12.0, 0.5, *period, along="los"))),
+        ("one point, still", point_sentence(Figure(-0.6, 0.4, *period, along="up"))),
         ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), Scope.REGION)),
         ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), Scope.REGION)),
         ("simulated data", get_template("notifications/mail/alert.txt").render({"simulated": True}).splitlines()[0]),

@@ -1,3 +1,3 @@
 """Tables of the application, imported here so that Django finds them."""
 
-from monitor.models import escalations, messages, operations, subscriptions  # noqa: F401
+from monitor.models import escalations, lines, messages, operations, subscriptions  # noqa: F401

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from detection.models import AlertTransition
 from ml.models import TrendSearch
 from monitor.models.escalations import EscalationStep
+from monitor.models.lines import LineNotice
 from monitor.models.operations import Extract, ResidentReport
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Membership, Subscription, language_of_request
 from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
@@ -130,6 +131,7 @@ class OutgoingMessage(models.Model):
         VISITS = "visits", gettext_lazy("Reminder of visits on site")
         REPORT = "report", gettext_lazy("Link to confirm a report")
         ASK = "ask", gettext_lazy("Question who takes up an alert")
+        LINE = "line", gettext_lazy("New break of a line")
 
     class State(models.TextChoices):
         QUEUED = "queued", gettext_lazy("waiting")
@@ -146,7 +148,7 @@ class OutgoingMessage(models.Model):
     subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
-    membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="the one to accept")
+    membership = models.ForeignKey(Membership, models.CASCADE, null=True, help_text="to accept, or that of the reader")
     extract = models.ForeignKey(Extract, models.CASCADE, null=True, help_text="the one that the link opens")
     account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     bulletin = models.ForeignKey(Bulletin, models.CASCADE, null=True, help_text="the one that was signed")
@@ -154,6 +156,7 @@ class OutgoingMessage(models.Model):
     step = models.ForeignKey(
         EscalationStep, models.CASCADE, null=True, related_name="messages", help_text="which asks who takes up an alert"
     )
+    notice = models.ForeignKey(LineNotice, models.CASCADE, null=True, help_text="of new breaks of a line")
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, null=True, help_text="where it goes, or which it is about")
     about = models.CharField(max_length=60, blank=True, help_text="name of an organisation that is gone")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

@@ -15,11 +15,14 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from core.errors import promised
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
+from monitor.subscribers.subscriptions.tokens import member_token
 from monitor.web.outgoing import outward
 from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
+from monitor.wording.cards.lines import notice_sentence
 
 MAX_TITLE_LENGTH, MAX_SENTENCE_LENGTH = 160, 400  # letters
 
@@ -164,6 +167,14 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
     return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
 
 
+def line_path(message: OutgoingMessage) -> str:
+    """Return the address of the line of a notice; for chat rooms, which have no link of their own, where to get one."""
+    line, member = promised(message.notice).line, message.membership
+    if member is None:
+        return reverse("subscribe")
+    return reverse("organisation-line", args=[member_token(member.pk), line.organisation_id, line.pk])
+
+
 class Brief(NamedTuple):
     """Message in words of its reader's language. path: of the page about it; about: the alert's code, or the kind."""
 
@@ -180,6 +191,9 @@ def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief
             alert = message.step.escalation.alert
             title, said = alert_title(cards(alert)), _("Who takes this up?")
             path, about = take_path(message.step), alert.code
+        elif message.notice:
+            title, about = message.notice.line.name, message.kind
+            said, path = notice_sentence(message.notice.line, message.notice.breaks.all()), line_path(message)
         elif message.transition is None:
             is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
             more = _("More has changed in your regions.")

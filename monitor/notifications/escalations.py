@@ -4,19 +4,22 @@ Each step and its messages are one transaction. A contact's time begins when a m
 because its channels are paused, failing or gone, the next contact is asked at once; after the last one, the operators.
 """
 
-import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from core.errors import promised
 from detection.rules.lifecycle import LIVING
+from ingest.jobs.steps import Step, attempt, rows_due
+from ingest.models import StepFailure
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
-from monitor.models.subscriptions import AccountLanguage, Organisation, Subscription
+from monitor.models.subscriptions import AccountLanguage, Membership, Organisation, Subscription
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.organisations.escalations import alerts_followed, escalations_open, organisation_audit
@@ -25,12 +28,11 @@ from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.endpoints import message_to
 from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
 
-logger = logging.getLogger(__name__)
-
 MAX_ASKED = 50  # alerts that one organisation is asked about in a day, the most important first
 MAX_TRIES = 3  # A message that was refused so often has not reached its contact; the outbox tries on.
 SYSTEM = "automatic"
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+Row = TypeVar("Row", bound=Model)
 
 
 def escalations_follow() -> None:
@@ -38,18 +40,18 @@ def escalations_follow() -> None:
     now = timezone.now()
     over = ~Q(alert__state__in=LIVING) | Q(taken_at=None, organisation__asks_from="")
     Escalation.objects.filter(over, closed_at=None).update(closed_at=now)
-    for organisation in Organisation.objects.exclude(asks_from=""):
-        try:
-            _ask_about_new(organisation, now)
-        except Exception:
-            logger.exception("%s cannot be asked", organisation)
+    asking = Organisation.objects.exclude(asks_from="")
+    _for_each(Step.ASK, asking, lambda one: _ask_about_new(one, now))
     waiting = escalations_open().filter(taken_at=None).exclude(steps__to_operators=True)
-    for pk in waiting.values_list("pk", flat=True):
-        try:
-            while _ask_next(pk, now):
-                pass
-        except Exception:
-            logger.exception("escalation %s stands still", pk)
+    _for_each(Step.ESCALATE, waiting, lambda one: _ask_on(one.pk, now))
+
+
+def _for_each(step: StepFailure.Step, pending: QuerySet[Row], work: Callable[[Row], None]) -> None:
+    """Work on the rows that are due; a failure is recorded, and forgotten when the row succeeds."""
+    for row in rows_due(step, pending):
+        with attempt(step, row):
+            work(row)
+            StepFailure.objects.filter(step=step, subject_id=row.pk).delete()
 
 
 def _ask_about_new(organisation: Organisation, now: datetime) -> None:
@@ -69,6 +71,12 @@ def _ask_about_new(organisation: Organisation, now: datetime) -> None:
             Escalation.objects.create(alert=alert, organisation=mine, severity=alert.severity)
             organisation_audit(organisation=mine, action="alert unclaimed", subject=alert.code, actor=SYSTEM)
             room -= 1
+
+
+def _ask_on(pk: int, now: datetime) -> None:
+    """Ask the next contact, and the one after it if no message can reach that one now."""
+    while _ask_next(pk, now):
+        pass
 
 
 def _ask_next(pk: int, now: datetime) -> bool:
@@ -110,19 +118,27 @@ def _is_over(step: EscalationStep, row: Escalation, now: datetime) -> bool:
 
 def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[OutgoingMessage]:
     """Return the unsaved messages that ask a contact, by all channels that may reach it."""
-    working = Endpoint.objects.filter(ended_at=None, failing_since=None).exclude(verified_at=None)
     if contact.endpoint_id:
-        rooms = working.filter(pk=contact.endpoint_id)
+        rooms = endpoints_working().filter(pk=contact.endpoint_id)
         return [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in rooms]
-    member = promised(contact.member)
+    return messages_to_member(promised(contact.member), Kind.ASK, step.escalation_id, step=step)
+
+
+def endpoints_working() -> QuerySet[Endpoint]:
+    """Return the endpoints that take messages now."""
+    return Endpoint.objects.filter(ended_at=None, failing_since=None).exclude(verified_at=None)
+
+
+def messages_to_member(member: Membership, kind: str, about: object, **subject: Any) -> list[OutgoingMessage]:
+    """Return the unsaved messages to a member by mail and to devices, unless they pause all that they follow."""
     email = member.email
     held = list(subscriptions.subscriptions_of(email=email).filter(ended_at=None).defer("region"))
     if held and all(one.pause_reason == Subscription.PauseReason.OWNER for one in held):
         return []
-    messages = [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in working.filter(email=email)]
+    messages = [message_to(one, kind, about, **subject) for one in endpoints_working().filter(email=email)]
     if not held or any(one.paused_at is None for one in held):
         language = held[-1].language if held else member.language
-        messages.append(message_about(Kind.ASK, step.escalation_id, email, step=step, language=language))
+        messages.append(message_about(kind, about, email, language=language, **subject))
     return messages
 
 

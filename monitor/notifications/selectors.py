@@ -12,7 +12,16 @@ from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_a
 
 State = OutgoingMessage.State
 # What letters are about.
-ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "step__escalation__alert")
+ABOUT = (
+    "invitation",
+    "extract",
+    "account",
+    "endpoint",
+    "bulletin",
+    "report",
+    "step__escalation__alert",
+    "notice__line",
+)
 
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
@@ -53,5 +62,6 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
         messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
         .select_related("subscription", "transition__alert", "transition__update", *ABOUT)
         .defer("subscription__region", "transition__alert__area", "report__photo", "step__escalation__alert__area")
+        .defer("notice__line__geometry")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

@@ -41,7 +41,7 @@ READ = {
     r"/charts/|/here/|/alerts/[^/]+/series\.json|/glaciers/[^/]+/series\.csv": "charts",
     r"/sign-on/": "sign-in",  # waits for another host
     r"/stations/|/products/\d+/stations/": "charts",
-    r"/bulletins/\d+/|/subscriptions/[^/]+/organisations/\d+/buildings\.csv": "reports",
+    r"/bulletins/\d+/|/subscriptions/[^/]+/organisations/\d+/(buildings\.csv|lines/\d+/)": "reports",
     r"/alerts/[^/]+/report/|/regions/[^/]+/report/|/record/alerts\.csv|/products/\d+/refused\.csv": "reports",
 }
 POSTED = {

@@ -1,14 +1,15 @@
 """Exposure in words: buildings and how they move, roads, railways and people in an area. Pure. None: unknown."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from core.errors import promised
 from detection.rules.importance import MODERATE_TILT_MM_M_YR
+from detection.rules.motion import Figure
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, figure, length_words, likely_words, listed, mm_a_year, signed, whole
 
@@ -129,35 +130,30 @@ def _figure(value: float | None, words: Callable[[float], str], least: float) ->
 
 
 def building_sentences(
-    component: str,
-    rate_mm_yr: tuple[float, float, float],
-    deviation_mm_yr: tuple[float, float, float],
+    rate: Figure,
+    deviation: Figure,
     tilt_mm_m_yr: tuple[float, float, float] | None,
     damage: tuple[int, int, int],
-    since: date,
 ) -> list[str]:
-    """Return sentences on one building. Each figure: median, and the ends of its 90 % interval.
+    """Return sentences on one building. deviation: of its rate from that of the ground around, mm/yr.
 
-    deviation_mm_yr: against the ground around; tilt_mm_m_yr: None: points cannot tell; damage: class 1 to 4.
+    tilt_mm_m_yr, damage (class 1 to 4): median and the ends of the 90 % interval; None: points cannot tell.
     """
-    rate, low, high = rate_mm_yr
-    figures = {"low": figure(low), "high": figure(high)}
-    if low <= 0 <= high:
+    low, high = sorted(promised(rate.ends))
+    if not rate.is_motion:
         # Translators: %(low)s and %(high)s are rates with their signs, such as "−1.2" and "0.8"
         first = _("Whether the building here moves is not clear: %(low)s to %(high)s mm a year, in 90 of 100 cases.")
         first %= {"low": signed(low), "high": signed(high)}
     else:
-        ends = sorted((abs(low), abs(high)))
         # Translators: %(rate)s is "6.1 mm a year", %(way)s is "sinking" or "away from the satellite"
         first = _("The building here moves by %(rate)s (%(way)s), in 90 of 100 cases by %(low)s to %(high)s.")
-        figures = {"low": figure(ends[0]), "high": figure(ends[1])}
-        first %= {"rate": mm_a_year(figure(rate)), "way": direction(component, rate), **figures}
-    own, own_low, own_high = deviation_mm_yr
-    if own_low <= 0 <= own_high:
+        figures = {name: figure(one) for name, one in zip(("low", "high"), promised(rate.likely), strict=True)}
+        first %= {"rate": mm_a_year(figure(rate.value)), "way": direction(rate.along, rate.value), **figures}
+    if not deviation.is_motion:
         second = _("It moves as the ground around it does, as far as the points can tell.")
     else:
         second = _("Compared with the ground around it: %(rate)s (%(way)s).")
-        second %= {"rate": mm_a_year(figure(own)), "way": direction(component, own)}
+        second %= {"rate": mm_a_year(figure(deviation.value)), "way": direction(deviation.along, deviation.value)}
     if tilt_mm_m_yr is None:
         third = _("Too few points are on it to tell a tilt.")
     else:
@@ -166,7 +162,7 @@ def building_sentences(
     likely, least, most = damage
     # Translators: %(damage)s is "slight", or "negligible to moderate"
     last = _("By published limits of settlement and tilt, damage since %(year)s would be %(damage)s.")
-    return [first, second, third, last % {"year": since.year, "damage": _range_words(likely, least, most)}]
+    return [first, second, third, last % {"year": rate.since.year, "damage": _range_words(likely, least, most)}]
 
 
 def town_sentences(n_buildings: int, of_class: Mapping[int, int]) -> list[str]:

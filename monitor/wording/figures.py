@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from detection.rules.motion import SHOWN_SIGMAS, Figure
+from ml.deformation.motion.series import WITHIN_90
 
-WITHIN_90 = 1.645  # standard deviations
 # Translators: %(number)s is "14" or "3.1 ± 0.2"
 UNITS = {
     "mm a year": gettext_lazy("%(number)s mm a year"),
@@ -72,9 +72,13 @@ def round_figure(value: float) -> str:
     return decimal(abs(value), 0 if abs(value) >= 3 else 1)
 
 
-def signed(rate: float) -> str:
-    """Format a rate with its sign: '−6.2', '+0.4'."""
-    return f"{'−' if rate < 0 else '+'}{figure(rate)}"
+def signed(value: float, digits: int | None = None, *, sigma: float | None = None) -> str:
+    """Format a number with its sign: '−6.2', '+0.4 ± 0.2'; a dash if it is not finite. digits: else as in `figure`."""
+    if not math.isfinite(value):
+        return "–"
+    rounded = round(value, 1 if digits is None else digits)
+    text = with_uncertainty(value, sigma) if digits is None else decimal(abs(value), digits)
+    return f"{'−' if rounded < 0 else '+' if rounded > 0 else ''}{text}"
 
 
 def in_unit(number: str, unit: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.rules.motion import surely_moves
+from detection.rules.motion import Figure
 from ingest.products.comparison import Verdict
 from monitor.wording.components import direction, way
 from monitor.wording.dates import day_words, month_words, period_words
@@ -49,16 +49,16 @@ SINCE_WORDS = {  # with the name of the older release, and without
 }
 
 
-def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
-    """Return one sentence on the motion of a single measurement point."""
-    when = period_words(first, last)
-    if not surely_moves(rate_mm_yr, std_mm_yr):
+def point_sentence(rate: Figure) -> str:
+    """Return one sentence on the motion of a single measurement point, mm/yr."""
+    when = period_words(rate.since, rate.until)
+    if not rate.surely_moves:
         # Translators: %(when)s is "between 2020 and 2024", %(rate)s is "0.6 mm a year"
         still = _("This point moved very little %(when)s: %(rate)s, too little to be sure of.")
-        return still % {"when": when, "rate": mm_a_year(figure(rate_mm_yr))}
-    unit, factor = ("m a year", 1000.0) if abs(rate_mm_yr) >= FAST_MM_YR else ("mm a year", 1.0)
-    rate = rate_words(rate_mm_yr / factor, None if std_mm_yr is None else std_mm_yr / factor, unit)
-    return str(way(component, rate_mm_yr).point % {"rate": rate, "when": when})
+        return still % {"when": when, "rate": mm_a_year(figure(rate.value))}
+    unit, factor = ("m a year", 1000.0) if abs(rate.value) >= FAST_MM_YR else ("mm a year", 1.0)
+    words = rate_words(rate.value / factor, None if rate.sigma is None else rate.sigma / factor, unit)
+    return str(way(rate.along, rate.value).point % {"rate": words, "when": when})
 
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,10 +3,13 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from django.urls import get_resolver
+from django.urls import get_resolver, reverse
 
 from detection.models import Alert
 from ingest.models import Product
+from monitor.subscribers.subscriptions import tokens
+from tests.makers.lines import load_points, make_line, read
+from tests.makers.organisations import make_organisation
 from tests.makers.regions import make_region
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,12 +29,19 @@ def _is_page(address: str) -> bool:
 
 
 @pytest.mark.long
-def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region):
+def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region, make_subscription, tmp_path):
     pages = pages_without_arguments()
     assert {"/", "/alerts/", "/about/", "/subscribe/", "/login/"} <= set(pages)
     alert, region = Alert.objects.order_by("pk")[0].get_absolute_url(), make_region("Mid Isle", simulated=True).slug
     pages += [alert, f"{alert}report/", f"/products/{Product.objects.order_by('pk')[0].pk}/"]
     pages += [f"/regions/{region}/", f"/regions/{region}/report/", f"/embed/regions/{region}/"]
+    make_subscription("owner@example.org")
+    (owner,) = make_organisation("owner@example.org")
+    load_points(tmp_path)
+    line = make_line(owner)
+    read(line)
+    here = [tokens.member_token(owner.pk), owner.organisation_id]
+    pages += [reverse("organisation-lines", args=here), reverse("organisation-line", args=[*here, line.pk])]
     axe, broken = Axe(), []
     page = open_page("desktop", reduced_motion="reduce")
     for address in pages:

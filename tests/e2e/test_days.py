@@ -17,11 +17,15 @@ from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
 from ml.__main__ import main as verify
 from monitor.subscribers.extracts.services import extracts_make
+from monitor.tasks import announce_breaks, read_lines
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.e2e.browsers import fits, link_in, sign_out, wait_for_map
 from tests.e2e.test_subscribe import deliver
+from tests.makers.lines import line_file, load_points
 from tests.makers.people import PASSWORD, account
 
+LABELLED = {"Name of the line": "Coal line", "Width in metres": "6", "Station at the beginning of the file, km": "11"}
+LABELLED |= {"Limit of differential settlement, mm per metre in a year": "0.5"}
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -74,6 +78,50 @@ def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_hous
     page.go_back()
     press(page, "Report to print")
     expect(page.locator("h1")).to_have_text("How the ground moves here")
+
+
+def test_the_owner_of_a_railway_gives_the_line_and_takes_home_the_kilometre_of_its_break(
+    open_page, live_server, settings, mail_server, tmp_path
+):
+    settings.PUBLIC_URL, page = live_server.url, open_page("desktop")
+    load_points(tmp_path)
+    page.goto("/")
+    press(page, "Subscribe", ".site-nav")
+    page.get_by_text("Coordinates").click()
+    page.get_by_label("Latitude, north positive").fill("50.012")
+    page.get_by_label("Longitude, east positive").fill("15.02")
+    page.get_by_label("Your e-mail address").fill("rail@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    deliver()
+    page.goto(link_in(mail_server.received[-1], "subscribe/confirm"))
+    page.get_by_role("button", name="Yes, send me these mails").click()
+    press(page, "My subscriptions", "main")
+    press(page, "Organisations", "main")
+    page.get_by_label("Its name").fill("Coal Railway")
+    page.get_by_role("button", name="Found it").click()
+    press(page, "Railways, dikes, pipes and roads", "main")
+    track = tmp_path / "rail.geojson"
+    track.write_bytes(line_file())
+    for name, value in LABELLED.items():
+        page.get_by_label(name).fill(value)
+    page.get_by_label("File of the line").set_input_files(track)
+    page.get_by_role("button", name="Add the line").click()
+    expect(page.get_by_role("status")).to_contain_text("Not read yet")
+    read_lines()
+    announce_breaks()
+    deliver()
+    assert "km 12.4" in mail_server.received[-1]["Subject"]
+    page.goto(link_in(mail_server.received[-1], "subscriptions"))
+    expect(page.locator(".lead")).to_contain_text("breaks beyond your limit at 1 place")
+    expect(page.get_by_role("img", name="Displacement by station and date")).to_be_visible()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("km 12.4")
+    assert fits(page)
+    for name, words in (("Breaks (CSV)", "12.4"), ("Profile (CSV)", "11.0125")):
+        with page.expect_download() as got:
+            page.get_by_role("link", name=name).click()
+        assert words in got.value.path().read_text()
+    press(page, "On the map", "main")
+    wait_for_map(page)
 
 
 def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(open_page, watched_region):

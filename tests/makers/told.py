@@ -13,7 +13,10 @@ from monitor.wording.components import WAYS, Way
 from monitor.wording.families.velocity import PARTS
 from monitor.wording.figures import figure, round_figure
 
-TEMPLATES = ("rate", "moved", "has_moved", "since_then", "now", "fastest", "moved_short", "has_moved_short")
+TEMPLATES = (
+    *("rate", "moved", "has_moved", "since_then", "now", "fastest", "moved_short", "has_moved_short"),
+    *("point", "line"),
+)
 NUMBER = r"(?P<number>\d[\d.,\u202f\u00a0 ]*)"
 WITH_MARGIN = re.compile(r"\d[\d.,]* ± \d[\d.,]*")
 LABEL_WITHIN = 60  # letters between a figure and what says which one it is
@@ -31,12 +34,8 @@ def faults_of(alert: Alert, card: AlertCard, text: str, language: str, own: bool
     with override(language):
         if told is not None:
             unsure = [one for one in told.figures if not one.is_motion]
-            sure = {words for one in told.figures if one.is_motion for words in _numbers(one)}
-            doubtful = {words for one in unsure for words in _numbers(one)} - sure
-            for template in _motion_templates():
-                for found in template.finditer(text):
-                    if found["number"].strip().rstrip(".,") in doubtful:
-                        yield f"no sure motion told as motion: {found[0]}"
+            sure = {words for one in told.figures if one.is_motion for words in numbers_of(one)}
+            yield from told_as_motion({words for one in unsure for words in numbers_of(one)} - sure, text)
             for way in {way for pair in WAYS.values() for way in pair} if not told.headline.is_motion else ():
                 if f"{way.arrow} {figure(told.headline.value)}" in text:
                     yield f"an arrow before {figure(told.headline.value)}"
@@ -52,7 +51,15 @@ def faults_of(alert: Alert, card: AlertCard, text: str, language: str, own: bool
                 yield f"likely, and evidence against it: {contrary}"
 
 
-def _numbers(one: Figure) -> set[str]:
+def told_as_motion(numbers: set[str], text: str) -> Iterator[str]:
+    """Yield where a text in the present language tells one of these numbers as motion."""
+    for template in _motion_templates():
+        for found in template.finditer(text):
+            if found["number"].strip().rstrip(".,") in numbers:
+                yield f"no sure motion told as motion: {found[0]}"
+
+
+def numbers_of(one: Figure) -> set[str]:
     return {figure(one.value), round_figure(one.value)} - {"0", "0.0", "0,0"}
 
 

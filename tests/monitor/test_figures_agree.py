@@ -6,24 +6,32 @@ Every sample is shown on every surface in four languages; real fields: `tests/mo
 import json
 import re
 from copy import copy
+from datetime import date
 
 import pytest
 from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.urls import reverse
 from django.utils.translation import override
 
 from detection.alerts.importance import importance_refresh
 from detection.models import Alert, AlertCause, AlertTransition
 from detection.rules.importance import MIN_MOVING
-from detection.rules.motion import stated
+from detection.rules.motion import Figure, sigma_of, stated
 from detection.rules.passes import Passes, as_json
-from ingest.models import Product
+from ingest.models import AdministrativeRegion, Product
 from lab.samples.sentences import samples
+from monitor.maps.charts.words import Line, chart_sentence, here_sentence, motion_at
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
 from monitor.pages.bulletins.drafts import _provisional
+from monitor.pages.regions.views import MAX_CARDS
 from monitor.wording.cards.cards import alert_cards, alert_title
-from tests.makers.told import faults_of, plain
+from monitor.wording.components import WAYS, direction
+from monitor.wording.exposure import building_sentences
+from monitor.wording.points import point_sentence
+from tests.makers.regions import make_region
+from tests.makers.told import faults_of, numbers_of, plain, told_as_motion
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -37,14 +45,14 @@ def walked(db) -> list[Alert]:
     """Store every sample as an alert of its own place, and further states of some."""
     product = None
     stored = []
-    further = [(f"{about}, {state}", one) for state in ("finished", "confirmed") for about, one in samples()[:2]]
-    states = {"finished": "finished", "confirmed": "confirmed"}
+    states = ("finished", "confirmed", "merged", "rejected")
+    further = [(f"{about}, {state}", one) for state in states for about, one in samples()[:2]]
     for number, (about, sample) in enumerate([*samples(), *further, *_passes()]):
         alert = copy(sample)
         x, y = -12 + STEP_DEG * number, 47.0
         square = Polygon.from_bbox((x, y, x + STEP_DEG / 2, y + STEP_DEG / 2))
         alert.area, alert.area_m2, alert.severity = MultiPolygon(square, srid=4326), 3.4e6, "moderate"
-        alert.state = next((state for name, state in states.items() if about.endswith(name)), "first")
+        alert.state = next((one for one in states if about.endswith(one)), "first")
         motion = getattr(alert, "motion", None)
         alert.save()
         if motion is not None:
@@ -67,6 +75,10 @@ def walked(db) -> list[Alert]:
         AlertTransition.objects.create(alert=alert, to_state=alert.state, reason="seen in a made field")
         importance_refresh(alert=alert)
         stored.append(reread(alert))
+    for number in range(0, len(stored), MAX_CARDS):
+        make_region(
+            f"Strip {number}", (-12 + STEP_DEG * number, 46.9, -12 + STEP_DEG * (number + MAX_CARDS - 0.1), 47.1)
+        )
     return stored
 
 
@@ -97,7 +109,9 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
         sign = "&" if "?" in path else "?"
         return who.get(f"{path}{sign}language={language}").content.decode()
 
+    regions = "".join(page(reverse("region-detail", args=[one.slug])) for one in AdministrativeRegion.objects.all())
     shared = {
+        "region": _pieces(regions, r'data-alert-code="(\w+)"'),
         "list": _pieces(page("/alerts/"), r'data-alert-code="(\w+)"'),
         "queue": _pieces(page("/review/", operator), r'data-case="(\w+)"'),
         "feed": _pieces(page("/alerts.atom"), r"/alerts/(\w+)/", "<entry>"),
@@ -115,6 +129,8 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
             url, step = alert.get_absolute_url(), alert.transitions.get()
             draft = letters.alert_draft(card=card, transition=step, unseen="")
             mail = letters.to_reader(draft, key="k", subscriptions=[reader])
+            news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
+            digest = letters.digest_to_reader(letters.digest_draft(places=news, draw=_undrawn), key="k", places=news)
             warning = message_issue(transition=step).xml.split(f"<language>{language}</language>")[1]
             own = {
                 "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
@@ -122,12 +138,18 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
                 "report": page(f"{url}report/"),
                 "mail": mail.body,
                 "mail as HTML": mail.alternatives[0][0],
+                "digest": digest.body,
+                "digest as HTML": digest.alternatives[0][0],
                 "warning": warning.split("</info>")[0],
             }
             texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
             for name, text in texts.items():
                 faults += [f"{name} of {alert}: {one}" for one in faults_of(alert, card, plain(text), language)]
     assert not faults, "\n".join(faults)
+
+
+def _undrawn(*_about: object) -> None:
+    """Draw nothing."""
 
 
 def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:
@@ -146,3 +168,21 @@ def test_rest_and_importance_follow_the_figure_that_is_shown(walked):
             assert card.severity == "minor", card.figure
             assert alert.importance < MIN_MOVING
         assert card.figures[0] == told.headline
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("component", WAYS)
+@pytest.mark.parametrize(
+    ("rate", "low", "high"), [(3.1, 0.4, 5.8), (-4.2, -7.0, -0.6), (-9.3, -9.9, -8.7), (1.3, 1, 1.6)]
+)
+def test_points_places_lines_and_buildings_are_told_by_the_rule_of_alerts(language, component, rate, low, high):
+    since, until = date(2020, 1, 3), date(2024, 1, 3)
+    told = Figure(rate, sigma_of(low, high), since, until, along=component, ends=(low, high))
+    with override(language):
+        house = building_sentences(told, told, None, (1, 1, 1))[:2]
+        texts = [point_sentence(told), here_sentence(told), chart_sentence([Line(told, 0)], since, until), *house]
+        moving = [bool([*told_as_motion(numbers_of(told), text)]) for text in texts[:3]]
+        way = direction(component, rate)
+        assert set(moving) == {told.surely_moves}
+        assert {way in text for text in house} == {told.is_motion}
+    assert (motion_at(told) == "moves") == told.surely_moves

@@ -22,7 +22,7 @@ LIMITED += ["/ogc/", "/places.json?q=x", "/record/alerts.csv", "/regions/none/re
 LIMITED += ["/rasters/1.tif", "/charts/near.json", "/here/", "/cap.atom", "/feeds/none/alerts.atom", "/ogc/wms"]
 LIMITED += ["/sign-on/none/login/", "/sign-on/none/login/callback/", "/ogc/wmts", "/products/1/stations/"]
 LIMITED += ["/stations/1/", "/bulletins/1/", "/bulletins/1/report/", "/bulletins.atom"]
-LIMITED += ["/extracts/none/file"]
+LIMITED += ["/extracts/none/file", "/subscriptions/none/organisations/1/lines/1/"]
 POSTED = ["/login/", "/password/forgotten/", "/accounts/join/", "/subscribe/", "/subscribe/preview.json"]
 POSTED += ["/extract/", "/extract/preview.json", "/reports/"]
 POSTED += ["/subscriptions/none/1/where/", "/subscriptions/none/organisations/1/add/", "/review/none/notes/"]

@@ -2,22 +2,29 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from django.contrib.gis.db.models import Extent
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils.translation import override
 
 from detection.alerts.importance import terms_of
 from detection.models import Alert
 from detection.selectors import steepest_tilts
+from lab.deformation import injected as mappings
 from monitor.wording.cards.cards import alert_cards
+from tests.makers.regions import make_region
 from tests.makers.told import faults_of, plain
 from tests.makers.watching import run_all, search_all
 
 pytestmark = [pytest.mark.realdata, pytest.mark.django_db]
+MAPPINGS = Path(mappings.__file__).parent / "mappings"
 FIELDS = {
     "maoxian_slope/Maoxian_SBAS.csv": {},
     "campi_flegrei_licsbas": {},
+    "offida_slope/clusters_offida.shp": {"mapping": MAPPINGS / "offida.toml"},
 }
 LANGUAGES = ("en", "de", "fr", "es")
 
@@ -30,6 +37,7 @@ def test_alerts_of_a_real_field_stand_in_order_and_say_what_their_figures_say(re
     alerts = {one.code: one for one in Alert.objects.select_related("motion", "exposure", "by_hand")}
     assert alerts
     tilts = steepest_tilts(alerts=[*alerts.values()])
+    region = make_region(bounds=tuple(Alert.objects.aggregate(all=Extent("area"))["all"]))
     features = json.loads(client.get("/alerts.geojson").content)["features"]
     scores = [terms_of(alerts[one["properties"]["code"]], tilts.get(one["id"])).score for one in features]
     assert all(before >= after for before, after in pairwise(scores))
@@ -38,7 +46,13 @@ def test_alerts_of_a_real_field_stand_in_order_and_say_what_their_figures_say(re
         with override(language):
             for alert, card in zip(alerts.values(), alert_cards(alerts.values()), strict=True):
                 inside = f"?lat={card.latitude}&lon={card.longitude}"
-                for path in (card.url, f"{card.url}report/", f"/here/{inside}", "/alerts/"):
+                for path in (
+                    card.url,
+                    f"{card.url}report/",
+                    f"/here/{inside}",
+                    "/alerts/",
+                    reverse("region-detail", args=[region.slug]),
+                ):
                     sign = "&" if "?" in path else "?"
                     page = client.get(f"{path}{sign}language={language}").content.decode()
                     told = faults_of(alert, card, plain(page), language, own="here" not in path)

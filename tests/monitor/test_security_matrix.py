@@ -21,6 +21,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from shapely import LineString
 
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
@@ -33,6 +34,7 @@ from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.organisations.contacts import contact_add
 from monitor.subscribers.organisations.escalations import take_token
+from monitor.subscribers.organisations.lines import line_add
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.tokens import feeds_open
@@ -42,6 +44,7 @@ from tests.makers import basemaps
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
 from tests.makers.bulletins import made_draft
+from tests.makers.lines import WISH as RAILWAY
 from tests.makers.organisations import make_organisation, share
 from tests.makers.regions import make_region
 from tests.makers.reports import make_report
@@ -75,6 +78,7 @@ def parameters() -> dict[str, object]:
     if new:
         sealed.file.save("made.zip", ContentFile(b"made"))
     made |= {"seal": sealed.seal[:16]}
+    made |= {"line": 0}
     made |= {"ident": "none", "language": "de", "version": "0123456789ab"}
     made |= {"uidb64": "MA", "object_id": "0", "app_label": "detection", "content_type_id": 1}
     return made | {"from_field": "id", "id": "0"} | dict.fromkeys(absent, 0)
@@ -91,6 +95,7 @@ SPECIAL: dict[str, dict[str, object]] = {
     "tilejson-raster": {"layer": "coherence"},
     **{f"ogc:{name}": {"name": "alerts"} for name in ("collection", "queryables", "items", "item")},
     **{f"stac:{name}": {"name": "predictions"} for name in ("collection", "queryables", "items", "item")},
+    "organisation-line-file": {"name": "profile"},
     "job-retry": {"kind": "files"},
     "job-cancel": {"kind": "files"},
 }
@@ -107,13 +112,15 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     old.refresh_from_db()
     owner, member = make_organisation(old.email, "member@example.org")
     place, ended = share(owner), share(owner, longitude=-11.0)
+    course, length_m = LineString([(-12.0, 47.0), (-11.9, 47.0)]), 7600.0
+    line = line_add(organisation=owner.organisation, course=course, length_m=length_m, **RAILWAY).pk
     asked = Escalation.objects.create(alert=Alert.objects.first(), organisation=owner.organisation, severity="strong")
     for contact in (owner, member):
         contact_add(organisation=owner.organisation, who=f"member-{contact.pk}", hours="1")
     steps = {
         one.member_id: EscalationStep.objects.create(escalation=asked, contact=one) for one in Contact.objects.all()
     }
-    subscriber = _of_person(tokens.manage_token(old.pk), old.pk, owner.organisation_id, place.pk)
+    subscriber = _of_person(tokens.manage_token(old.pk), old.pk, owner.organisation_id, place.pk, line)
     seat = place.seats.get(email=member.email)
     return {
         "subscriber link": subscriber
@@ -126,7 +133,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
             **{name: {"token": _extract_token(old.region)} for name in ("extract-page", "extract-file")},
             **{name: {"token": old.feed_key} for name in ("feed-atom", "feed-calendar", "feed-cap")},
         },
-        "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk)
+        "organisation member": _of_person(tokens.manage_token(seat.pk), seat.pk, owner.organisation_id, place.pk, line)
         | {
             "subscribe-stop": {"token": tokens.stop_token([ended.seats.get(email=member.email).pk])},
             "organisation-join": {"token": _join_token(owner, "second@example.org")},
@@ -135,17 +142,19 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     }
 
 
-def _of_person(token: str, subscription: int, organisation: int, place: int) -> dict[str, dict[str, object]]:
+def _of_person(token: str, subscription: int, organisation: int, place: int, line: int) -> dict[str, dict[str, object]]:
     pages = ("manage", "export", "news", "ways")
     here: dict[str, object] = {"token": token, "organisation": organisation}
     names = ("organisation-list", "organisation", "organisation-add", "organisation-export", "organisation-ways")
-    names += ("organisation-buildings",)
+    names += ("organisation-buildings", "organisation-lines")
     names += ("organisation-alerts", "organisation-contacts")
     return {
         **{f"subscription-{page}": {"token": token} for page in pages},
         **{f"subscription-{page}": {"token": token, "subscription": subscription} for page in ("where", "feeds")},
         **dict.fromkeys(names, here),
         "organisation-place": here | {"subscription": place},
+        "organisation-line": here | {"line": line},
+        "organisation-line-file": here | {"line": line},
     }
 
 

@@ -20,6 +20,7 @@ SEED = 0x5E771ED
 PEOPLE_IN_BUILDING = 4.5
 MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
 HOUSE_CORNERS_M = ((-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0))
+RAILWAY = (PIT, MINING_TOWN, CITY, VILLAGES[1].at)
 MAIN_PEOPLE = 1_500  # Main roads lead to places with so many people.
 
 
@@ -49,8 +50,7 @@ def write_roads(nation: Nation, path: Path) -> Path:
 
 def write_railway(nation: Nation, path: Path) -> Path:
     """Write the coal line: from the pit through the mining town to the city and its harbour."""
-    stops = [PIT, MINING_TOWN, CITY, VILLAGES[1].at]
-    return _write(path, [({"railway": "rail"}, _line(nation, stops))])
+    return _write(path, [({"railway": "rail"}, _line(nation, RAILWAY))])
 
 
 def write_population(nation: Nation, path: Path) -> Path:

@@ -18,8 +18,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.readers.records import Float32
 from ml.statistics.series import fit_rates
 from monitor.maps.charts import selectors
-from monitor.maps.charts.query import Period
-from monitor.maps.charts.selectors import PointsIn
+from monitor.maps.charts.selectors import Period, PointsIn
 from monitor.maps.map.layers import Layer
 from monitor.maps.map.selectors import SAMPLE_NOTE, WORLD_M, map_scale, points_in_tile
 from monitor.maps.map.tile_geometry import read_tile, tile_cursor

@@ -18,6 +18,7 @@ from core.areas import wrap_longitude
 from core.geos import geos
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
+from detection.rules.motion import Figure
 from detection.selectors import alerts_public
 from ingest.context.selectors import Contact
 from ingest.models import Product
@@ -25,9 +26,8 @@ from ingest.products.selectors import AreaSeries
 from ingest.readers.records import Component
 from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
-from monitor.maps.charts.query import Period
 from monitor.maps.charts.rows import trace_row
-from monitor.maps.charts.selectors import PointsIn, points_within, products_over
+from monitor.maps.charts.selectors import Period, PointsIn, points_within, products_over
 from monitor.maps.charts.traces import PeriodFit, Trace, by_direction, fit_in, of_area, reference_of
 from monitor.maps.imaging.charts import curves
 from monitor.maps.imaging.plans import KM_PER_DEGREE
@@ -58,11 +58,11 @@ class PlaceTrack(NamedTuple):
     points: list[PointsIn]
 
     @property
-    def rate(self) -> words.PlaceRate:
+    def rate(self) -> Figure:
         """Return the mean rate of the points."""
-        trace = self.trace
-        dates = trace.product.dates
-        return words.PlaceRate(trace.product.component, trace.stated_mm_yr, self.sigma_mm_yr, dates[0], dates[-1])
+        product, mm_yr = self.trace.product, self.trace.stated_mm_yr
+        first, last = product.dates[0], product.dates[-1]
+        return Figure(mm_yr, self.sigma_mm_yr, first, last, along=product.component, against="local")
 
     @property
     def changes(self) -> list[dict[str, object]]:
@@ -112,7 +112,7 @@ class Here(NamedTuple):
     @property
     def motion(self) -> str:
         """Return 'moves', 'still', 'unclear' or 'none'."""
-        return self.tracks[0].rate.motion if self.tracks else "none"
+        return words.motion_at(self.tracks[0].rate) if self.tracks else "none"
 
     @property
     def how_sure(self) -> list[str]:
@@ -129,8 +129,8 @@ class Here(NamedTuple):
         """Return sentences on the limits of the answer."""
         if not self.tracks:
             return [str(GAPS)]
-        component = self.tracks[0].rate.component
-        products = [track.trace.product for track in self.tracks if track.rate.component == component]
+        component = self.tracks[0].rate.along
+        products = [track.trace.product for track in self.tracks if track.rate.along == component]
         return [str(words.NOT_A_BUILDING), *limits_of_fields(component, products), str(GAPS)]
 
 
@@ -158,7 +158,7 @@ def look(longitude: float, latitude: float) -> Here:
     radius_m = _radius_m(longitude, latitude, products)
     found = points_within(products=products, longitude=longitude, latitude=latitude, radius_m=radius_m)
     tracks = [_track(parts, area) for parts in by_direction(found)]
-    tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.component), len(AHEAD)), -track.trace.n_points))
+    tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.along), len(AHEAD)), -track.trace.n_points))
     simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
     place = Point(longitude, latitude, srid=4326)
     name, contact = area_places([(place, simulated)])[0]
@@ -250,7 +250,7 @@ def here_body(here: Here) -> dict[str, object]:
     tracks = [
         trace_row(track.trace, track.fit)
         | {
-            "mean_mm_yr": number(track.rate.rate_mm_yr),
+            "mean_mm_yr": number(track.rate.value),
             "mean_sigma_mm_yr": number(track.sigma_mm_yr),
             "temporal_coherence": number(track.coherence),
         }

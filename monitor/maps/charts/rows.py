@@ -13,9 +13,9 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
 from core.areas import centre_of
+from detection.rules.motion import Figure
 from ingest.models import Product
-from monitor.maps.charts.query import PointName, SeriesQuery
-from monitor.maps.charts.selectors import NearPoint
+from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.imaging.charts import zero_mm
@@ -41,10 +41,11 @@ def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]
             _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
         )
     shown = [fit_in(trace, query.period) for trace in traces]
-    lines = [
-        Line(trace.product.component, one.rate_mm_yr, one.sigma_mm_yr, len(one.changes))
+    rates = [
+        Figure(one.rate_mm_yr, one.sigma_mm_yr, one.first, one.last, along=trace.product.component)
         for trace, one in zip(traces, shown, strict=True)
     ]
+    lines = list(map(Line, rates, (len(one.changes) for one in shown)))
     return {
         "sentence": chart_sentence(lines, min(one.first for one in shown), max(one.last for one in shown)),
         "traces": [trace_row(*pair) for pair in zip(traces, shown, strict=True)],

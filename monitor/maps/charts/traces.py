@@ -24,8 +24,7 @@ from ml.deformation.motion.series import DatedChange
 from ml.statistics.profile import Along, Bins, bin_values, positions_along_line
 from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
-from monitor.maps.charts.query import Period, PointName, ProfileQuery, SeriesQuery
-from monitor.maps.charts.selectors import PointsIn
+from monitor.maps.charts.selectors import Period, PointName, PointsIn, ProfileQuery, SeriesQuery
 from monitor.maps.charts.words import profile_sentence
 from monitor.maps.map.series import motion_of_series, number, numbers, point_find
 from monitor.wording.components import both_directions

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.http import require_safe
 
-from monitor.maps.charts import query
+from monitor.maps.charts import selectors
 from monitor.maps.charts.frames import frames_body, period_tile
 from monitor.maps.charts.rows import FORMATS, Row, chart_body, near_body, series_rows
 from monitor.maps.charts.selectors import bounded, nearest_points
@@ -25,7 +25,7 @@ CACHE = "public, max-age=300"
 def series(request: HttpRequest, form: str) -> HttpResponse:
     """Answer with a chart of series for ?point=PRODUCT/POINT (up to 6), &area=, &from=, &until=, &reference=."""
     _known(form)
-    asked = query.series_query(request.GET)
+    asked = selectors.series_query(request.GET)
     with bounded():
         traces, missing = traces_of(asked)
     body = chart_body(asked, traces, missing)
@@ -39,7 +39,7 @@ def series(request: HttpRequest, form: str) -> HttpResponse:
 def profile(request: HttpRequest, form: str) -> HttpResponse:
     """Answer with a profile for ?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
     _known(form)
-    asked = query.profile_query(request.GET)
+    asked = selectors.profile_query(request.GET)
     with bounded():
         body, rows = profile_body(asked)
     return _json(body) if form == "json" else _file(form, rows, "ground-motion-profile")
@@ -49,7 +49,7 @@ def profile(request: HttpRequest, form: str) -> HttpResponse:
 @refusals_as_json
 def near(request: HttpRequest) -> JsonResponse:
     """Answer with the nearest point of each component and track for ?at=longitude,latitude."""
-    longitude, latitude = query.position_query(request.GET)
+    longitude, latitude = selectors.position_query(request.GET)
     with bounded():
         found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
     return _json(near_body(longitude, latitude, found))
@@ -59,7 +59,7 @@ def near(request: HttpRequest) -> JsonResponse:
 @refusals_as_json
 def frames(request: HttpRequest) -> JsonResponse:
     """Answer with the displacement of points on each date for ?layer=&bbox=west,south,east,north."""
-    layer, view = query.view_query(request.GET)
+    layer, view = selectors.view_query(request.GET)
     with bounded():
         body = frames_body(layer, view)
     return _json(body)
@@ -70,7 +70,7 @@ def frames(request: HttpRequest) -> JsonResponse:
 def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a tile of points and their rates for ?from=&until=; below zoom 12, with their stated rates."""
     tile_or_404(z, x, y, layer in BY_NAME)
-    period = query.period_query(request.GET)
+    period = selectors.period_query(request.GET)
     products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     where = {"z": z, "x": x, "y": y}
     etag = tile_fingerprint(layer=BY_NAME[layer], products=products, period=f" {period.first} {period.last}", **where)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from detection.rules.motion import SHOWN_SIGMAS, surely_moves
+from detection.rules.motion import Figure
 from ml.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
@@ -32,23 +32,16 @@ RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes t
 
 
 class Line(NamedTuple):
-    """Rate of one line of a chart, mm/yr, with the sign of its component, and the number of its changes of motion."""
+    """Rate of one line of a chart, and the number of its changes of motion."""
 
-    component: str
-    rate_mm_yr: float
-    sigma_mm_yr: float | None
+    rate: Figure
     changes: int
-
-    @property
-    def moves(self) -> bool:
-        """Return whether the line surely moves."""
-        return surely_moves(self.rate_mm_yr, self.sigma_mm_yr)
 
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
     """Describe which lines moved, how fast the fastest is, and which changed speed between the first and last day."""
     period = {"first": month_words(first), "last": month_words(last)}
-    moving = [number for number, line in enumerate(lines, 1) if line.moves]
+    moving = [number for number, line in enumerate(lines, 1) if line.rate.surely_moves]
     if len(lines) == 1:
         opening = _line_moved(lines, 1, period)
     elif not moving:
@@ -56,18 +49,18 @@ def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
             "None of the %(number)s lines surely moved by %(rate)s mm a year or more between %(first)s and %(last)s."
         ) % {"number": len(lines), "rate": whole(STILL_MM_YR), **period}
     else:
-        fastest = max(moving, key=lambda number: abs(lines[number - 1].rate_mm_yr))
+        fastest = max(moving, key=lambda number: abs(lines[number - 1].rate.value))
         opening = f"{_how_many(len(moving), len(lines), fastest)} {_line_moved(lines, fastest, period)}"
     return f"{opening} {_changed([str(number) for number, line in enumerate(lines, 1) if line.changes])}"
 
 
 def _line_moved(lines: Sequence[Line], number: int, period: dict[str, str]) -> str:
-    line = lines[number - 1]
-    if not line.moves:
+    rate = lines[number - 1].rate
+    if not rate.surely_moves:
         still = _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.")
-        return still % {"number": number, "rate": figure(line.rate_mm_yr), **period}
-    rate = rate_words(line.rate_mm_yr, line.sigma_mm_yr)
-    return str(way(line.component, line.rate_mm_yr).line) % {"number": number, "rate": rate, **period}
+        return still % {"number": number, "rate": figure(rate.value), **period}
+    words = rate_words(rate.value, rate.sigma)
+    return str(way(rate.along, rate.value).line) % {"number": number, "rate": words, **period}
 
 
 def _how_many(moving: int, all_lines: int, fastest: int) -> str:
@@ -117,35 +110,25 @@ def profile_sentence(component: str, length_m: float, width_m: float, n_points: 
     return f"{opening} {where} {str(way(component, rate).there) % {'rate': figure(rate)}}"
 
 
-class PlaceRate(NamedTuple):
-    """Mean rate of the points around a place. sigma_mm_yr: of the mean, None if unknown; first, last: of the data."""
-
-    component: str
-    rate_mm_yr: float
-    sigma_mm_yr: float | None
-    first: date
-    last: date
-
-    @property
-    def motion(self) -> str:
-        """Return 'moves', 'still' or 'unclear': whether the rate exceeds STILL_MM_YR and two standard deviations."""
-        if surely_moves(self.rate_mm_yr, self.sigma_mm_yr):
-            return "moves"
-        return "still" if SHOWN_SIGMAS * (self.sigma_mm_yr or 0.0) <= STILL_MM_YR else "unclear"
+def motion_at(rate: Figure) -> str:
+    """Return 'moves', 'still' or 'unclear': whether a mean rate exceeds STILL_MM_YR and its uncertainty."""
+    if rate.surely_moves:
+        return "moves"
+    return "still" if (rate.margin or 0.0) <= STILL_MM_YR else "unclear"
 
 
-def here_sentence(rate: PlaceRate) -> str:
-    """Return one sentence of at most 20 words on the motion at a place, with two standard deviations."""
-    when, along = period_words(rate.first, rate.last), way(rate.component, rate.rate_mm_yr)
-    if rate.motion == "still":
-        bound = max(STILL_MM_YR, abs(rate.rate_mm_yr) + SHOWN_SIGMAS * (rate.sigma_mm_yr or 0.0))
+def here_sentence(rate: Figure) -> str:
+    """Return one sentence of at most 20 words on the mean rate of the points around a place, with its uncertainty."""
+    when, along, motion = period_words(rate.since, rate.until), way(rate.along, rate.value), motion_at(rate)
+    if motion == "still":
+        bound = max(STILL_MM_YR, abs(rate.value) + (rate.margin or 0.0))
         # Translators, here and below: %(margin)s is "2" or "2.4", %(when)s is "between 2020 and 2024"
         still = _("The ground here moved by at most %(margin)s mm a year, up or down, %(when)s.")
-        if rate.component == "los":
+        if rate.along == "los":
             still = _("Seen from the satellite, the ground here moved by at most %(margin)s mm a year %(when)s.")
         return still % {"margin": short(round(bound, 1)), "when": when}
-    words = rate_and_margin(rate.rate_mm_yr, rate.sigma_mm_yr)
-    if rate.motion == "unclear":
+    words = rate_and_margin(rate.value, rate.sigma)
+    if motion == "unclear":
         return unclear_sentence(words, when)
     return str((along.moved_short or along.moved) % {"rate": words, "when": when})
 
@@ -157,7 +140,7 @@ def no_points_sentence(radius_m: float) -> str:
 
 
 def sure_sentences(
-    rate: PlaceRate, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
+    rate: Figure, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
 ) -> list[str]:
     """Return sentences on certainty at a place: number of points, interval, scatter, coherence, reference.
 
@@ -171,12 +154,11 @@ def sure_sentences(
     lines = [counted]
     if n_points < enough:
         lines.append(_("So few points say little."))
-    if rate.sigma_mm_yr is None:
+    if rate.margin is None:
         lines.append(_("The uncertainty of their mean is not known."))
     else:
-        low, high = sorted(rate.rate_mm_yr + sign * SHOWN_SIGMAS * rate.sigma_mm_yr for sign in (-1, 1))
         interval = _("With a probability of 95 %%, their mean lies between %(low)s and %(high)s mm a year.")
-        lines.append(interval % {"low": signed(low), "high": signed(high)})
+        lines.append(interval % {"low": signed(rate.value - rate.margin), "high": signed(rate.value + rate.margin)})
     if n_points > 1:
         spread = _("Two thirds of them lie within %(scatter)s mm a year of their mean.")
         lines.append(spread % {"scatter": figure(scatter_mm_yr)})

@@ -9,9 +9,10 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
+from ml.deformation.motion.series import WITHIN_90
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
-from monitor.wording.figures import WITHIN_90, short, whole
+from monitor.wording.figures import short, whole
 from monitor.wording.images import data_set_name
 
 WIDTH, HEIGHT = 640, 220  # units of the drawing
@@ -66,7 +67,7 @@ def series_chart(curve: Curve) -> dict[str, Any]:
     first, last = curve.dates[0], curve.dates[-1]
     days, years = max(1, (last - first).days), range(first.year + 1, last.year + 1)
     named = years[:: math.ceil(len(years) / MAX_YEARS) or 1]
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
 
     def x(day: date) -> float:
         return round(left + (width - left - RIGHT) * (day - first).days / days, 1)
@@ -83,8 +84,8 @@ def series_chart(curve: Curve) -> dict[str, Any]:
         "first": first.isoformat(),
         "last": last.isoformat(),
         "dots": "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
-        "line": _path(places(curve.line)) if curve.line else "",
-        "band": f"{_path(band)}Z" if band else "",
+        "line": path_of(places(curve.line)) if curve.line else "",
+        "band": f"{path_of(band)}Z" if band else "",
         "changes": [x(day) for day in curve.changes if first <= day <= last],
         "x_ticks": [{"at": x(date(year, 1, 1)), "label": f"{year}"} for year in named],
         "y_ticks": [{"at": y(step), "label": short(step)} for step in steps],
@@ -193,7 +194,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
     steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     base = HEIGHT - BOTTOM
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
     columns = []
     for number, (label, total, new) in enumerate(counts):
         left, width = round(LEFT + pitch * (number + GAP / 2), 1), round(pitch * (1 - GAP), 1)
@@ -210,7 +211,7 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     limits = [value for x, dx, y, dy in rows for value in (x - dx, x + dx, y - dy, y + dy)]
     steps = rounded_steps(min(limits), max(limits))
     base = SIDE - BOTTOM - TOP  # the axis has a name below
-    across, up = _axis(steps, LEFT, SIDE - RIGHT), _axis(steps, base, TOP)
+    across, up = axis(steps, LEFT, SIDE - RIGHT), axis(steps, base, TOP)
     bars = "".join(
         f"M{across(x - dx):g} {up(y):g}H{across(x + dx):g}M{across(x):g} {up(y - dy):g}V{up(y + dy):g}"
         for x, dx, y, dy in rows
@@ -227,22 +228,32 @@ def scatter_chart(rows: Sequence[tuple[float, float, float, float]]) -> dict[str
     }
 
 
-def histogram_chart(
-    values: Sequence[float], size: tuple[int, int, int] = SQUARE, n_columns: int = TICKS
-) -> dict[str, Any]:
-    """Return a histogram: columns of counts between rounded limits, and the ticks of both axes.
+class Spread(NamedTuple):
+    """How values are spread: counts between rounded limits, and the quartiles between which half of them lie."""
 
-    Args:
-        values: at least one.
-        size: width, height and left margin, units of the drawing.
-        n_columns: about how many columns there are.
+    limits: list[float]
+    counts: list[int]
+    low: float
+    high: float
+
+
+def spread_of(values: Sequence[float] | NDArray[np.floating], n_columns: int = TICKS) -> Spread:
+    """Return the spread of at least one value, in about `n_columns` columns."""
+    limits = rounded_steps(float(min(values)), float(max(values)), n_columns)
+    counts = np.histogram(np.clip(values, limits[0], limits[-1]), limits)[0].tolist()
+    return Spread(limits, counts, *np.quantile(values, (0.25, 0.75)).tolist())
+
+
+def histogram_chart(spread: Spread, size: tuple[int, int, int] = SQUARE) -> dict[str, Any]:
+    """Return a histogram: columns of counts, and the ticks of both axes.
+
+    size: width, height and left margin, units of the drawing.
     """
     width, height, left = size
-    limits = rounded_steps(min(values), max(values), n_columns)
-    counts = np.histogram(np.clip(values, limits[0], limits[-1]), limits)[0].tolist()
+    limits, counts = spread.limits, spread.counts
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
     base, pitch = height - BOTTOM, (width - left - RIGHT) / len(counts)
-    y = _axis(steps, base, TOP)
+    y = axis(steps, base, TOP)
     named = range(0, len(limits), math.ceil(len(limits) / MAX_LIMITS))
     return {
         "width": width,
@@ -267,33 +278,32 @@ def histogram_chart(
     }
 
 
-def rates_chart(product: Any, rates_mm_yr: NDArray[np.floating], full_mm_yr: float) -> dict[str, Any]:
+def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any]:
     """Return a histogram of the rates of points in the colours of the map, its caption, and the rows of its table.
 
     Args:
         product: data set of the points.
-        rates_mm_yr: rate of each point, (n,), against still ground.
+        rates: of the points against still ground, mm/yr.
         full_mm_yr: rate at which a map shows the full colour.
     """
     negative, positive = both_directions(product.component)
-    chart = histogram_chart(rates_mm_yr.tolist(), SMALL, RATE_COLUMNS)
+    chart = histogram_chart(rates, SMALL)
     for column in chart["columns"]:
         column["colour"] = RAMP[ramp_step((column["low"] + column["high"]) / 2, full_mm_yr)]
     # Translators: %(negative)s is "sinking", %(positive)s is "rising"
     caption = _("Number of points (%(n)s) by speed in mm a year (left: %(negative)s; right: %(positive)s), %(source)s.")
-    low, high = (short(round(value, 1)) for value in np.quantile(rates_mm_yr, (0.25, 0.75)).tolist())
     # Translators: %(low)s and %(high)s are speeds with their signs, such as "−9.1"
     spread = _("Half of these points lie between %(low)s and %(high)s mm a year.")
     return {
         "chart": chart,
         "caption": caption
         % {
-            "n": whole(len(rates_mm_yr)),
+            "n": whole(sum(rates.counts)),
             "negative": negative,
             "positive": positive,
             "source": data_set_name(product.name),
         },
-        "sentence": spread % {"low": low, "high": high},
+        "sentence": spread % {"low": short(round(rates.low, 1)), "high": short(round(rates.high, 1))},
         "rows": [(short(one["low"]), short(one["high"]), whole(one["n"])) for one in chart["columns"]],
     }
 
@@ -307,10 +317,11 @@ def rounded_steps(low: float, high: float, n: int = TICKS) -> list[float]:
     return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
 
 
-def _axis(steps: Sequence[float], start: float, end: float) -> Callable[[float], float]:
+def axis(steps: Sequence[float], start: float, end: float) -> Callable[[float], float]:
     """Return the function from a value to its position on an axis that runs from its first step to its last."""
     return lambda value: round(start + (end - start) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
 
 
-def _path(places: Sequence[tuple[float, float]]) -> str:
+def path_of(places: Sequence[tuple[float, float]]) -> str:
+    """Return a path through places; empty for none."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""

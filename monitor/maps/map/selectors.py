@@ -1,19 +1,24 @@
-"""Queries of the map's pages and tiles."""
+"""Queries of the map's pages and tiles, and the configuration of the scripts that draw maps."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from math import cosh, log2, pi
 from typing import Any, TypedDict
 
 import numpy as np
+from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Q, Sum
+from django.utils.translation import get_language
 from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
 
-from core.areas import box_of, join_halves
+from core.areas import box_of, join_halves, wrap_longitude
+from core.errors import promised
 from core.geos import geos
-from detection.kinds import Extent
+from detection.kinds import FAMILIES, KINDS, Extent, Family
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.rules.passes import passes_of
@@ -28,8 +33,9 @@ from ingest.readers.records import Technique
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
+from monitor.maps.imaging.charts import RATE_COLUMNS, Spread, spread_of
 from monitor.maps.imaging.drawing import Bounds
-from monitor.maps.map.layers import LAYERS, Layer
+from monitor.maps.map.layers import LAYERS, PERIOD_FROM_ZOOM, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
 from monitor.maps.rasters.bounds import BoundsOf
@@ -42,6 +48,7 @@ LATTICES = 64, 32  # cells along a tile that shows means of all points, or of a 
 ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile at a zoom higher by this number
 STILL_SCATTER_MM_YR = 5.0  # scatter of still ground around a place; more means that other ground moves nearby
 MAX_RATES = 50_000  # points whose rates are drawn as a histogram, about
+KEPT_S = 24 * 3600
 TILE_VERSION = 3  # raise when tiles of the same products look different
 
 _POINTS_OF_TILE = """
@@ -85,6 +92,35 @@ _PYRAMID_TILE = f"""
         GROUP BY cell
     ) AS cells"""  # noqa: S608
 WORLD_M = 2 * 20037508.342789244
+URLS = {
+    "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
+    "my_house": "/reading/#my-house",
+    "here": "/here/",
+    "here_data": "/api/v1/here",
+    "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
+    "series": "/api/points/{product}/{pid}/series/",
+    "alerts": "/alerts.geojson",
+    "list": "/alerts/",
+    "rasters": "/rasters.json",
+    "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "places": "/places.json",
+    "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
+    "arrows": "/rasters/{group}/arrows.geojson",
+    "glacier": "/glaciers/{glacier}/",
+    "station": "/stations/{station}/",
+    "chart_series": "/charts/series.{form}",
+    "chart_profile": "/charts/profile.{form}",
+    "chart_near": "/charts/near.json",
+    "frames": "/charts/frames.json",
+    "desk": "/workbench/",
+}
+
+WORDED = (
+    "series",
+    "alerts",
+    "rasters",
+    "here_data",
+)  # public data whose texts are in the language that the address names
 
 
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
@@ -216,22 +252,30 @@ def points_around(
     return points, points.velocity_mm_yr - np.float32(_still_around(detection, product))
 
 
-def rates_inside(*, alert: Alert, detections: Iterable[Detection]) -> tuple[Product, NDArray[np.float32]] | None:
+def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Product, Spread] | None:
     """Return the first product of the detections with points in an alert, and their rates against still ground, mm/yr.
 
-    Of very many points it is an even sample.
+    The points, of very many an even sample, are read again when the alert or its detections have changed.
     """
+    shown = {number: one for number, one in enumerate(detections) if one.scan.prediction.run.product}
+    key = f"rates-{etag_of(alert.pk, alert.updated_at, *(one.pk for one in shown.values()))}"
+    found: list[Any] = promised(cache.get_or_set(key, lambda: _first_with_points(alert, shown), KEPT_S))
+    if not found:
+        return None
+    number, *spread = found
+    return promised(shown[number].scan.prediction.run.product), Spread(*spread)
+
+
+def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any]:
+    """Return the number of the first detection with points in an alert, and the `Spread` of their rates, if any."""
     outline = from_wkb(bytes(alert.area.wkb))
-    for detection in detections:
-        product = detection.scan.prediction.run.product
-        if product is None:
-            continue
-        bounds = join_halves(outline).bounds
+    for number, detection in shown.items():
+        product, bounds = promised(detection.scan.prediction.run.product), join_halves(outline).bounds
         points, rates = points_around(detection=detection, product=product, bounds=bounds, most=MAX_RATES)
         inside = rates[contains_xy(outline, points.longitude, points.latitude) & np.isfinite(rates)]
         if inside.size:
-            return product, inside
-    return None
+            return [number, *spread_of(inside, RATE_COLUMNS)]
+    return []
 
 
 def still_mm_yr(*, detections: Iterable[Detection]) -> float:
@@ -256,3 +300,37 @@ def _newest_release(product: Product) -> Product:
     while product.superseded_by is not None:
         product = product.superseded_by
     return product
+
+
+def urls() -> dict[str, str]:
+    """Return the address templates of a map's data, in the active language."""
+    language = get_language()
+    if language == settings.LANGUAGE_CODE:
+        return URLS
+    return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
+
+
+def map_config(bounds: Sequence[float] | None, component: str = "", direction: str = "") -> dict[str, object]:
+    """Return the configuration of one map; it opens on a layer of the component, if possible of the same direction.
+
+    bounds: west, south, east, north in degrees; direction: of the passes whose layer is preferred.
+    """
+    layers = layers_available()
+    opens = sorted(layers, key=lambda one: (one.component != component, one.direction != direction))
+    return {
+        "layers": [layer.as_dict() for layer in layers],
+        "default_layer": opens[0].name if opens else None,
+        "bounds": bounds,
+        "urls": urls(),
+        "period_from_zoom": PERIOD_FROM_ZOOM,
+        "kinds_of_points": FAMILIES[Family.VELOCITY],
+        "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},
+        "basemap_style_url": settings.BASEMAP_STYLE_URL,
+    }
+
+
+def map_at(west: float, south: float, east: float, north: float) -> str:
+    """Return the URL fragment that opens the map on a box (degrees) that fills about half of a desktop map's width."""
+    east += 360 if east < west else 0  # across 180 degrees
+    zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
+    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{wrap_longitude((west + east) / 2):.4f}"

@@ -8,6 +8,7 @@ from django.urls import reverse
 from numpy.typing import NDArray
 
 from detection.models import Alert
+from detection.rules.motion import Figure
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
 from ingest.readers.records import Technique
@@ -39,6 +40,8 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     fit = fit_series(dates, displacement) if dates else None
     motion = motion_of_series(product, dates, displacement) if dates else None
     negative, positive = both_directions(product.component)
+    first, last = product.dates[0], product.dates[-1]
+    rate = Figure(point.velocity_mm_yr, point.velocity_std_mm_yr, first, last, along=product.component, against="local")
     added = provisional_of_point(point=point)
     return {
         "product": product_summary(product),
@@ -47,9 +50,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         "latitude": round(point.position.y, 6),
         **{name: number(getattr(point, name)) for name in FIGURES},
         **{name: number(getattr(point, name), 4) for name in ("los_east", "los_north", "los_up")},
-        "sentence": point_sentence(
-            product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
-        ),
+        "sentence": point_sentence(rate),
         "dates": [day.isoformat() for day in dates],
         "displacement_mm": numbers(displacement, 2),
         "provisional": added and provisional_body(added.dates, added.values_mm[0], added.sigma_mm[0]),

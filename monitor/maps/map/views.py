@@ -15,10 +15,10 @@ from ingest.products.selectors import point_series
 from ml.runs.provisional import provisional_of_point
 from ml.runtime.code_version import code_version
 from monitor.maps.map import selectors
-from monitor.maps.map.config import map_config
 from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_available, truth_overlay
 from monitor.maps.map.layers import BY_NAME
 from monitor.maps.map.place_search import geocoder_host, place_search
+from monitor.maps.map.selectors import map_config
 from monitor.maps.map.series import numbers, point_body, point_find
 from monitor.maps.map.tile_geometry import VECTOR_TILE
 from monitor.maps.rasters.answers import csv_response, tile_or_404, unless_held

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
 from django.utils.formats import date_format
@@ -20,6 +20,7 @@ from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
+from ingest.readers.records import Component, Technique
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.bounds import BoundsOf
@@ -29,6 +30,7 @@ from monitor.maps.rasters.layers import (
     RASTER_LAYERS,
     RASTER_LAYERS_BY_NAME,
     RELEASES,
+    VELOCITY,
     RasterLayer,
 )
 from monitor.wording.dates import month_words
@@ -59,19 +61,23 @@ class RasterGroup(NamedTuple):
 
 
 class RasterSource(NamedTuple):
-    """One file in the storage "rasters". grid: grid and dates of its pair of images; None if it has no pair."""
+    """One file in the storage "rasters", or one velocity field.
 
-    file: FieldFile
+    grid: grid and dates of its pair of images; None if it has no pair.
+    """
+
+    file: FieldFile | None
     fingerprint: str
     grid: InputGrid | None = None
+    product: Product | None = None
 
 
-def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """Return the layers that have rasters, each with its groups of rasters, the oldest first."""
+def rasters_available(layers: Iterable[RasterLayer] = RASTER_LAYERS) -> list[tuple[RasterLayer, list[RasterGroup]]]:
+    """Return those of the layers that have rasters, each with its groups of rasters, the oldest first."""
     # One query for scenes; for products and for pairs, one query per statistic that their layers need.
     of_products, of_pairs = cache(_groups_of_products), cache(_groups_of_pairs)
-    layers = [(layer, _groups(layer, of_products, of_pairs)) for layer in RASTER_LAYERS]
-    return [(layer, dates) for layer, dates in layers if dates]
+    listed = [(layer, _groups(layer, of_products, of_pairs)) for layer in layers]
+    return [(layer, dates) for layer, dates in listed if dates]
 
 
 def groups_by_day(groups: Iterable[RasterGroup]) -> dict[str, RasterGroup]:
@@ -96,6 +102,8 @@ def _groups(
     """Return a layer's groups of rasters, the oldest first. of_products, of_pairs: what finds them by a statistic."""
     if layer.task == OF_PRODUCTS:
         return of_products(layer.needs)
+    if layer.task == VELOCITY:
+        return _by_year(_velocity_fields(), "")
     if layer.task == RELEASES:
         return _groups_of_releases()
     return of_pairs(layer.needs).get(layer.task, []) if layer.task else _groups_of_scenes()
@@ -106,6 +114,8 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     box = geos(box_of(bounds))
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
+    if layer.task == VELOCITY:
+        return _fields_of_year(group, box)
     if layer.task == RELEASES:
         return _sources_of_releases(group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -190,17 +200,30 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
 
 
 def _groups_of_products(needs: str) -> list[RasterGroup]:
-    """Group products by the year of their last date, as the tracks of one release end days apart."""
+    found = _succeeded(needs).filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
+    return _by_year(found, "run__product__")
+
+
+def _velocity_fields() -> QuerySet[Product]:
+    """Return the current velocity fields that the layer "velocity" shows: along the line of sight, else up and down."""
+    current = Product.objects.current().filter(technique=Technique.INSAR)
+    los = current.filter(component=Component.LOS)
+    return current.filter(Q(component=Component.LOS) | Q(component=Component.UP) & ~Exists(los))
+
+
+def _by_year(found: QuerySet[Any], product: str) -> list[RasterGroup]:
+    """Group products by the year of their last date, as the tracks of one release end days apart.
+
+    product: path from a row to its product.
+    """
     rows = (
-        _succeeded(needs)
-        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
-        .annotate(last=last_date("run__product__dates"))
+        found.annotate(last=last_date(f"{product}dates"))
         .values(year=ExtractYear("last"))
         .annotate(
             last_day=Max("last"),
-            n=Count("run__product", distinct=True),
-            bounds=BoundsOf("run__product__footprint"),
-            made_up=BoolOr("run__product__simulated"),
+            n=Count(f"{product}id", distinct=True),
+            bounds=BoundsOf(f"{product}footprint"),
+            made_up=BoolOr(f"{product}simulated"),
         )
         .order_by("year")
     )
@@ -276,17 +299,26 @@ def _group(key: str, label: str, day: date, row: Mapping[str, Any]) -> RasterGro
 
 
 def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    year = _YEAR.fullmatch(group)
-    if year is None or not int(year[1]):
+    predictions = _of_year(newest_of_products(layer.needs), "run__product__", group, box)
+    if predictions is None:
         return None
-    predictions = (
-        newest_of_products(layer.needs)
-        .annotate(last=last_date("run__product__dates"))
-        .filter(last__year=int(year[1]), run__product__footprint__intersects=box)
-    )
     return [
         RasterSource(prediction.raster, f"{prediction.pk} {prediction.raster_sha256}") for prediction in predictions
     ]
+
+
+def _fields_of_year(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
+    fields = _of_year(_velocity_fields().order_by("id"), "", group, box)
+    return fields if fields is None else [RasterSource(None, str(one.pk), product=one) for one in fields]
+
+
+def _of_year(found: QuerySet[Any], product: str, group: str, box: GEOSGeometry) -> QuerySet[Any] | None:
+    """Return the rows whose product ends in a group's year and may overlap a box; None for an invalid group."""
+    year = _YEAR.fullmatch(group)
+    if year is None or not int(year[1]):
+        return None
+    dated: QuerySet[Any] = found.annotate(last=last_date(f"{product}dates"))
+    return dated.filter(last__year=int(year[1]), **{f"{product}footprint__intersects": box})
 
 
 def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | None:

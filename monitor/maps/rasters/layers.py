@@ -13,7 +13,8 @@ from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels
 
 Task = ModelVersion.Task
-RELEASES = "releases"  # in place of a task: two releases of a product compared
+# In place of a task: two releases of a product compared, and the rates of velocity fields themselves.
+RELEASES, VELOCITY = "releases", "velocity"
 
 
 class RasterLayer(NamedTuple):
@@ -21,7 +22,7 @@ class RasterLayer(NamedTuple):
 
     name: str
     label: Promise
-    task: str  # the kind of prediction shown, empty for radar images, RELEASES for compared releases
+    task: str  # the kind of prediction shown, empty for radar images, or RELEASES or VELOCITY
     bands: tuple[str, ...]
     low: float
     high: float
@@ -54,6 +55,27 @@ def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
 
 
 RASTER_LAYERS = (
+    RasterLayer(
+        "velocity",
+        _("Velocity"),
+        VELOCITY,
+        (),
+        -10,
+        10,
+        ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478"),
+        (
+            pgettext_lazy("legend", "away, or down"),
+            pgettext_lazy("legend", "at rest"),
+            pgettext_lazy("legend", "nearer, or up"),
+        ),
+        _(
+            "How fast the measurement points move along the satellite's line of sight, or up and down if no data set "
+            "has the former."
+        ),
+        _("Each cell shows the mean of its points in the newest data sets that end in the same year."),
+        _("Red-brown: away from the satellite, or down. Blue: toward it, or up. Grey: little motion."),
+        unit=pgettext_lazy("unit", "mm a year"),
+    ),
     RasterLayer(
         "probability",
         _("Likelihood of motion"),

@@ -9,12 +9,14 @@ import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from core.errors import promised
 from core.storage import stored_tiff
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
 from monitor.maps.rasters.answers import etag_of
 from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.layers import RasterLayer
+from monitor.maps.rasters.velocity import velocity_values
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -37,6 +39,8 @@ def picture_png(
     bounds: in units of the system `epsg`; shape: (rows, cols).
     """
     shown: Float32 | None = None
+    if fields := [source.product for source in sources if source.product]:
+        return rasters.paint(velocity_values(fields, epsg, bounds, shape), layer.stops, layer.low, layer.high)
     for source in sources:
         values = read_source(source, lambda dataset: rasters.window_values(dataset, layer.bands, epsg, bounds, shape))
         if values is None:
@@ -67,9 +71,10 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
     """Open a raster and return the result of `work`; None if the file is missing or damaged. Raises StorageFailed."""
     # A missing file leaves a hole in the map; after a temporary failure, browsers would cache that hole.
+    file = promised(source.file)
     try:
-        with stored_tiff(source.file) as dataset:
+        with stored_tiff(file) as dataset:
             return work(dataset)
     except (FileNotFoundError, RasterioError, ValueError) as fault:
-        logger.warning("raster %s cannot be shown: %s", source.file.name, fault)
+        logger.warning("raster %s cannot be shown: %s", file.name, fault)
         return None

@@ -12,7 +12,7 @@ from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.rasters import tiles as raster_tiles
 from monitor.maps.rasters.answers import ranged_file, tile_or_404, unless_held
 from monitor.maps.rasters.catalogue import DAY, RasterSource, group_on, raster_sources, rasters_available
-from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, VELOCITY, RasterLayer
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters
@@ -22,9 +22,11 @@ CACHE = "public, max-age=300"
 
 @require_safe
 def catalogue(request: HttpRequest) -> JsonResponse:
-    """Answer with the layers that have rasters, with their dates and legends, as JSON."""
+    """Answer with the layers under the points of the map, with their dates and legends, as JSON."""
+    shown = (layer for layer in RASTER_LAYERS if layer.task != VELOCITY)  # the map draws the points themselves
     layers = [
-        layer.as_dict() | {"groups": [group.as_dict() for group in groups]} for layer, groups in rasters_available()
+        layer.as_dict() | {"groups": [group.as_dict() for group in groups]}
+        for layer, groups in rasters_available(shown)
     ]
     return JsonResponse({"min_zoom": MIN_ZOOM, "layers": layers}, headers={"Cache-Control": "public, max-age=30"})
 

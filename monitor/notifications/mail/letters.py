@@ -26,6 +26,7 @@ from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
+from monitor.notifications.base import line_path
 from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
@@ -37,7 +38,10 @@ from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
 from monitor.wording.cards.cards import AlertCard, alert_card, what_happened
+from monitor.wording.cards.lines import MAX_NAMED, break_words
+from monitor.wording.dates import period_words
 from monitor.wording.figures import listed
+from monitor.wording.images import data_set_name
 
 Kind = OutgoingMessage.Kind
 BURST_WORDS = {
@@ -190,6 +194,25 @@ def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     return _mail("ask", message, context)
 
 
+def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail that reports the new breaks of a line to one member of its organisation."""
+    line = promised(message.notice).line
+    rows = list(promised(message.notice).breaks.select_related("reading__product"))
+    products = [row.reading.product for row in rows if row.reading]
+    sources = [f"{data_set_name(one.name)}, {period_words(one.dates[0], one.dates[-1])}" for one in products]
+    context = {
+        "line": line,
+        "organisation": line.organisation.name,
+        "breaks": [break_words(line, row) for row in rows[:MAX_NAMED]],
+        "n_breaks": len(rows),
+        "n_more": max(0, len(rows) - MAX_NAMED),
+        "sources": list(dict.fromkeys(sources)),
+        "line_url": settings.PUBLIC_URL + line_path(message),
+        "simulated": any(one.simulated for one in products),
+    }
+    return _mail("line", message, context)
+
+
 LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # letters for which their message is enough
     Kind.CONFIRM: confirm_mail,
     Kind.LINK: link_mail,
@@ -202,6 +225,7 @@ LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # l
     Kind.RESET: password_mail,
     Kind.REPORT: report_mail,
     Kind.ASK: ask_mail,
+    Kind.LINE: line_mail,
 }
 
 

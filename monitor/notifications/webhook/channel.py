@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 
 from core.areas import bounds_of
 from detection.models import Alert
+from monitor.models.lines import LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.organisations.escalations import take_path
@@ -78,6 +79,10 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
             asked = {"title": alert_title(card), "take_url": settings.PUBLIC_URL + take_path(message.step)}
             facts = {"language": message.language, **asked, "alert": _facts(message.step.escalation.alert, card)}
             return {"type": "alert.unclaimed", "timestamp": message.created_at.isoformat(), "data": facts}
+        if message.notice:
+            breaks = [_break_facts(one) for one in message.notice.breaks.all()]
+            told = {"language": message.language, "line": message.notice.line.name, "breaks": breaks}
+            return {"type": "line.breaks", "timestamp": message.created_at.isoformat(), "data": told}
         if message.transition is None:
             data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
             return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
@@ -96,6 +101,12 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
                 "alert": _facts(step.alert, card),
             },
         }
+
+
+def _break_facts(one: LineBreak) -> dict[str, float]:
+    first_m, names = one.line.first_station_m, ("station_m", "from_m", "to_m")
+    stations = {name: first_m + getattr(one, name) for name in names}
+    return stations | {name: getattr(one, name) for name in ("height_mm_yr", "sigma_mm_yr", "width_m")}
 
 
 def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from monitor.maps.rasters.catalogue import (
     raster_sources,
     rasters_available,
 )
-from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, RasterLayer
+from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, VELOCITY, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
 from monitor.open_data.standards.queries import DAY_OR_RFC_3339
@@ -86,7 +86,7 @@ def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
         right = east if west <= east else east + 360  # a box of a system has its smaller values first
         x, y = web_mercator(np.array([west, right]), np.array([max(south, -85.06), min(north, 85.06)]))
         title = f"{layer.label} ({simulated})" if any(group.simulated for group in groups) else str(layer.label)
-        kind = _("Points") if layer.task in (OF_PRODUCTS, RELEASES) else _("Pairs of radar images")
+        kind = _("Points") if layer.task in (OF_PRODUCTS, RELEASES, VELOCITY) else _("Pairs of radar images")
         above = kind if layer.task else _("Radar images")
         box = {"degrees": degrees, "right": right, "m": (x[0], y[0], x[1], y[1])}
         listed.append({"layer": layer, "above": above, "title": title, "days": [*groups_by_day(groups)], **box})

@@ -19,6 +19,9 @@ from monitor.operations.health.site_checks import database, database_role
 from monitor.operations.health.work_checks import backup_exists
 from monitor.web.guards import MAIL_FILES_BACKEND
 
+if TYPE_CHECKING:
+    from dns.resolver import Resolver
+
 MIN_KEY = 50
 # since 0.5.0: what they set is fixed now, or part of another setting
 REMOVED = """
@@ -37,6 +40,10 @@ WATCH_STABLE_SECONDS WEBHOOKS_AT_ONCE WEBHOOK_SECONDS WEB_STATEMENT_TIMEOUT_SECO
 """
 NO_SETTINGS_ANY_MORE = REMOVED.split()
 NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".example")
+ANSWER_SECONDS = 5.0
+MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
+LOOKUP = re.compile(r"[+?~-]?(include|a|mx|ptr|exists)([:/]|$)|redirect=")
+MIN_RSA_BYTES = 160  # of 1024 bits, as it is published
 
 
 def _is_public(host: str) -> bool:
@@ -147,15 +154,6 @@ def framework() -> str:
 
 _SETTINGS = (address, hosts, https, proxies, secret_key, mail_server, sender, debug, demo, removed_settings, framework)
 DEPLOYMENT = (*_SETTINGS, database, database_role, backup_exists)
-
-
-if TYPE_CHECKING:
-    from dns.resolver import Resolver
-
-ANSWER_SECONDS = 5.0
-MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
-LOOKUP = re.compile(r"[+?~-]?(include|a|mx|ptr|exists)([:/]|$)|redirect=")
-MIN_RSA_BYTES = 160  # of 1024 bits, as it is published
 
 
 def _domain(address: str) -> str:

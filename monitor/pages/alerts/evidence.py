@@ -31,8 +31,8 @@ from monitor.maps.charts.selectors import points_exist
 from monitor.maps.imaging.charts import curves, rates_chart
 from monitor.maps.imaging.drawing import full_colour_mm_yr
 from monitor.maps.map import selectors
-from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan
+from monitor.maps.map.selectors import map_config
 from monitor.maps.rasters.catalogue import evidence_raster
 from monitor.pages.alerts import blocks
 from monitor.pages.alerts.pictures import Captioned, SinceBlock, captions, since_block

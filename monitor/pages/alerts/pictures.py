@@ -35,7 +35,7 @@ from monitor.maps.imaging import drawing
 from monitor.maps.imaging.drawing import Bounds, arrows, window_values
 from monitor.maps.imaging.pixels import RATIO_DB, RATIO_STOPS, common_stretch, decibels, ratio_db
 from monitor.maps.map import selectors
-from monitor.maps.map.config import map_at
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import GONE, ImageGone, etag_of, png_response
 from monitor.maps.rasters.catalogue import RasterSource, images_of, release_change_of
 from monitor.maps.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS_BY_NAME, RasterLayer

@@ -88,10 +88,15 @@ def bulletins_draft() -> None:
             _draft(simulated, awaiting=coming.filter(simulated=simulated).exists())
 
 
+def bulletins_unsigned() -> QuerySet[Bulletin]:
+    """Return the drafts that wait for the operators."""
+    return Bulletin.objects.filter(signed_at=None)
+
+
 def searches_undrafted(*, simulated: bool) -> QuerySet[TrendSearch]:
     """Return the current searches that are in no bulletin, and the outdated ones that are in the draft."""
     current = _current(simulated)
-    drafted = Bulletin.objects.filter(simulated=simulated, signed_at=None).values("searches")
+    drafted = bulletins_unsigned().filter(simulated=simulated).values("searches")
     outdated = TrendSearch.objects.filter(pk__in=drafted).exclude(pk__in=current.values("pk"))
     return (current.filter(bulletins=None, n_clusters__gt=0) | outdated).distinct()
 
@@ -105,7 +110,7 @@ def _current(simulated: bool) -> QuerySet[TrendSearch]:
 @transaction.atomic
 def _draft(simulated: bool, awaiting: bool) -> None:
     """Write the draft. Without current searches, delete it, unless the site is `awaiting` the search of newer data."""
-    known = Bulletin.objects.select_for_update().filter(simulated=simulated, signed_at=None).first()
+    known = bulletins_unsigned().select_for_update().filter(simulated=simulated).first()
     draft = known or Bulletin(simulated=simulated)
     wanted = Q(bulletins=None, n_clusters__gt=0) | (Q(bulletins=known) if known else Q(pk=None))
     searches = list(_current(simulated).filter(wanted).select_related("product").distinct())
@@ -128,7 +133,7 @@ def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], a
     texts: slug of a region, or "introduction": text; expected: `version_of` the draft that the operator saw.
     """
     with transaction.atomic():
-        draft = Bulletin.objects.select_for_update().filter(pk=bulletin.pk, signed_at=None).first()
+        draft = bulletins_unsigned().select_for_update().filter(pk=bulletin.pk).first()
         if draft is None or version_of(draft) != expected:
             return False
         clean = {name: plain_text(text).strip()[:MAX_TEXT_LENGTH] for name, text in texts.items()}

@@ -31,7 +31,7 @@ from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
-from monitor.wording.figures import percent, whole
+from monitor.wording.figures import percent, signed, whole
 
 MAX_POINTS = 40_000  # of each track
 MAX_SERIES = 500
@@ -158,10 +158,10 @@ def _differences_table(found: Difference) -> Component:
         [_("Cells covered by both"), whole(change.size)],
         [_("Cells of the first alone"), whole(found.n_only_first)],
         [_("Cells of the second alone"), whole(found.n_only_second)],
-        [_("Median difference, mm/year"), words.signed(found.median_mm_yr, 2)],
+        [_("Median difference, mm/year"), signed(found.median_mm_yr, 2)],
         [_("Scatter around it, %(unit)s") % {"unit": BY_NAME["velocity"].unit}, words.number(found.spread_mm_yr)],
-        [_("5 % of the differences are below, mm/year"), words.signed(float(low), 2)],
-        [_("5 % of the differences are above, mm/year"), words.signed(float(high), 2)],
+        [_("5 % of the differences are below, mm/year"), signed(float(low), 2)],
+        [_("5 % of the differences are above, mm/year"), signed(float(high), 2)],
         [_("Beyond two standard deviations"), beyond],
         [_("Correlation (Pearson)"), words.number(found.correlation)],
     ]
@@ -193,8 +193,8 @@ def groups(view: View, product: Product) -> list[Component]:
             name,
             whole(one.members.size),
             percent(one.members.size / n_used),
-            words.signed(float(np.median(places[one.members, 2]))),
-            words.signed(float(one.median_mm[-1] - one.median_mm[0])),
+            signed(float(np.median(places[one.members, 2])), 1),
+            signed(float(one.median_mm[-1] - one.median_mm[0]), 1),
         ]
         for name, one in named
     ]
@@ -260,8 +260,8 @@ def up_and_east(view: View, product: Product) -> list[Component]:
     unit, side = str(BY_NAME["velocity"].unit), whole(cells.posting_m)
     text = _("The median cell moves %(up)s mm a year up and %(east)s mm a year east.")
     middle = {
-        "up": words.signed(float(np.median(found.up_mm_yr))),
-        "east": words.signed(float(np.median(found.east_mm_yr))),
+        "up": signed(float(np.median(found.up_mm_yr)), 1),
+        "east": signed(float(np.median(found.east_mm_yr)), 1),
     }
     said = _("%(cells)s cells of %(side)s m that both tracks see; northward motion is assumed to be zero.")
     maps = {

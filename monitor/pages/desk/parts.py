@@ -18,7 +18,7 @@ from ml.statistics.relations import Ninths, Relation, ninths
 from monitor.pages.desk import drawings, words
 from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks
-from monitor.wording.figures import whole
+from monitor.wording.figures import signed, whole
 
 MAX_DATES = 60  # rows of a table of series, about
 MAX_LISTED = 20  # points at each end of a list
@@ -94,7 +94,7 @@ def values_map(
 
     def cells(inside: NDArray[np.bool_]) -> list[str]:
         own = values[inside]
-        return [whole(own.size), *(words.signed(float(one)) for one in np.percentile(own, shares))]
+        return [whole(own.size), *(signed(float(one), 1) for one in np.percentile(own, shares))]
 
     numbers = ground_table(sheet, caption % {"unit": BY_NAME["velocity"].unit}, ground, head, cells)
     return ground_map(name, heading, sentences(said, words.where(PARTS, ground.medians(values))), numbers)
@@ -154,7 +154,7 @@ def series_table(dates: Sequence[date], named: Sequence[tuple[str, NDArray[Any]]
     step = -(-len(dates) // MAX_DATES)
     shown = sorted({*range(0, len(dates), step), len(dates) - 1})
     rows = [
-        [date_format(dates[at], "SHORT_DATE_FORMAT"), *(words.signed(float(values[at])) for _name, values in named)]
+        [date_format(dates[at], "SHORT_DATE_FORMAT"), *(signed(float(values[at]), 1) for _name, values in named)]
         for at in shown
     ]
     caption = ngettext("The series, mm", "The series, mm: one row for %(step)s dates", step) % {"step": whole(step)}
@@ -201,7 +201,7 @@ def points_listed(marks: Marks) -> Component:
             "label": text
             % {
                 "point": marks.pid[at],
-                "velocity": words.signed(float(marks.velocity_mm_yr[at])),
+                "velocity": signed(float(marks.velocity_mm_yr[at]), 1),
                 "latitude": words.number(float(marks.latitude[at]), 4),
                 "longitude": words.number(float(marks.longitude[at]), 4),
             },

@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from core.areas import MAX_KM2, bounds_of
 from core.geos import geos
 from ingest.models import Product
-from monitor.maps.charts.query import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
-from monitor.maps.map.config import map_at
+from monitor.maps.charts.selectors import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.layers import Layer
+from monitor.maps.map.selectors import map_at
 from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_number
 
 USUAL = ("coherence", "velocity")

@@ -26,7 +26,7 @@ from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, m
 from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.strips import profile
 from monitor.web.request_limits import Busy
-from monitor.wording.figures import whole
+from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 
 VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
@@ -247,7 +247,7 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     if choice.pids:
         said = _("%(shown)s of the %(all)s points chosen.") % {"shown": whole(len(named)), "all": whole(choice.n)}
     moved = [(pid, _moved(series)) for pid, series in named]
-    rows = [[pid, *map(words.signed, figures)] for pid, figures in moved]
+    rows = [[pid, *(signed(one, 1) for one in figures)] for pid, figures in moved]
     bands = []
     if len(named) > MAX_LINES:
         middle = _("Median of %(number)s points") % {"number": whole(len(named))}

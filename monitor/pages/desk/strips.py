@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from core.geos import geos
 from ingest.models import Product
 from ml.statistics.profile import Bins, bin_values, piece_of
-from monitor.maps.charts.query import Line, line_query
-from monitor.maps.charts.selectors import PointsIn, points_in
+from monitor.maps.charts.selectors import Line, PointsIn, line_query, points_in
 from monitor.maps.charts.traces import AVERAGED, bins_of, highest_of, over_points, places_along
 from monitor.maps.charts.words import profile_sentence
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.query import BY_NAME, View
 from monitor.pages.desk.samples import Marks
+from monitor.wording.figures import signed
 from monitor.wording.regions import around_line
 
 MAPPED = (
@@ -80,7 +80,7 @@ def _speeds(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) 
         [
             _("%(low)s to %(high)s") % {"low": words.number(edges[i], 2), "high": words.number(edges[i + 1], 2)},
             words.number(usual.n_points[i], 0),
-            *(words.signed(float(values[i])) for values in (usual.low, usual.median, usual.high)),
+            *(signed(float(values[i]), 1) for values in (usual.low, usual.median, usual.high)),
         ]
         for i in range(usual.median.size)
     ]
@@ -110,7 +110,7 @@ def _times(found: PointsIn, distance_m: NDArray[Any], usual: Bins, line: Line) -
         moved[one] -= first.mean() if first.size else np.nan
     at = [int(day) for day in np.linspace(0, len(dates) - 1, DAYS_IN_TABLE)]
     rows = [
-        [words.number(usual.distance_m[one] / 1000, 2), *(words.signed(float(moved[one, day])) for day in at)]
+        [words.number(usual.distance_m[one] / 1000, 2), *(signed(float(moved[one, day]), 1) for day in at)]
         for one in range(n_bins)
     ]
     head = [_("Distance, km"), *(date_format(dates[day], "SHORT_DATE_FORMAT") for day in at)]

@@ -15,7 +15,7 @@ from ml.statistics.relations import Relation
 from monitor.pages.desk.differences import Difference
 from monitor.pages.desk.query import Attribute
 from monitor.wording.components import both_directions, component_label
-from monitor.wording.figures import decimal, percent, whole
+from monitor.wording.figures import decimal, percent, signed, whole
 from monitor.wording.images import data_set_name
 
 STRONG, WEAK = 0.7, 0.3  # limits of a correlation for the words used
@@ -59,7 +59,7 @@ def middle_half(values: NDArray[Any]) -> str:
     """Describe the interquartile range of velocities, mm/yr."""
     low, high = np.percentile(values, [25, 75])
     text = _("Half of the points move at %(low)s to %(high)s mm a year.")
-    return text % {"low": signed(float(low)), "high": signed(float(high))}
+    return text % {"low": signed(float(low), 1), "high": signed(float(high), 1)}
 
 
 def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
@@ -68,14 +68,15 @@ def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
     if not share:
         return ""
     text = _("The outer bars hold the %(share)s beyond, from %(low)s to %(high)s.")
-    return text % {"share": percent(share, 1), "low": signed(float(values.min())), "high": signed(float(values.max()))}
+    ends = {"low": signed(float(values.min()), 1), "high": signed(float(values.max()), 1)}
+    return text % {"share": percent(share, 1), **ends}
 
 
 def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:
     """State how many points lie beyond an axis and are drawn at its ends; empty if there are none."""
     count = int(((values < low) | (values > high)).sum())
     text = _("%(count)s points beyond the axis are drawn at its ends, from %(low)s to %(high)s.")
-    shown = {"count": whole(count), "low": signed(float(values.min())), "high": signed(float(values.max()))}
+    shown = {"count": whole(count), "low": signed(float(values.min()), 1), "high": signed(float(values.max()), 1)}
     return text % shown if count else ""
 
 
@@ -96,8 +97,8 @@ def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
     low, high = min(medians, key=lambda at: medians[at]), max(medians, key=lambda at: medians[at])
     # Translators: %(lowest)s and %(highest)s are parts of the ground: "north-west", "in the middle"
     text = _("Lowest median: %(low)s mm a year (%(lowest)s). Highest: %(high)s mm a year (%(highest)s).")
-    shown = {"low": signed(medians[low]), "lowest": parts[low], "high": signed(medians[high]), "highest": parts[high]}
-    return text % shown
+    rates = {"low": signed(medians[low], 1), "high": signed(medians[high], 1)}
+    return text % {**rates, "lowest": parts[low], "highest": parts[high]}
 
 
 def ends(named: Sequence[tuple[str, float]]) -> str:
@@ -115,7 +116,7 @@ def moved_most(named: Sequence[tuple[str, float]]) -> str:
         return ""
     name, change = max(known, key=lambda one: abs(one[1]))
     text = _("Moved farthest, from the first to the last date: %(name)s, %(change)s mm.")
-    return text % {"name": name, "change": signed(change)}
+    return text % {"name": name, "change": signed(change, 1)}
 
 
 def related(found: Relation) -> str:
@@ -140,7 +141,7 @@ def compared(found: Difference) -> str:
     """Describe the median difference between two data sets and its scatter."""
     first = _("The second minus the first is %(median)s mm a year in the middle, on %(cells)s cells covered by both.")
     second = _("Two thirds of the cells lie within %(spread)s mm a year of that.")
-    middle = {"median": signed(found.median_mm_yr), "cells": whole(found.column.size)}
+    middle = {"median": signed(found.median_mm_yr, 1), "cells": whole(found.column.size)}
     return f"{first % middle} {second % {'spread': decimal(found.spread_mm_yr, 1)}}"
 
 
@@ -169,14 +170,6 @@ def views(first: Product, second: Product) -> str:
     return _("The two cover the same period: a difference is one of processing, of reference or of noise.")
 
 
-def signed(value: float, digits: int = 1) -> str:
-    """Format a number with its sign; a dash if it is not finite."""
-    return number(value, digits, plus="+")
-
-
-def number(value: float, digits: int = 2, plus: str = "") -> str:
-    """Format a number; a dash if it is not finite. plus: sign of positive numbers."""
-    if not math.isfinite(value):
-        return "–"
-    rounded = round(value, digits)
-    return f"{'−' if rounded < 0 else plus if rounded > 0 else ''}{decimal(abs(rounded), digits)}"
+def number(value: float, digits: int = 2) -> str:
+    """Format a number, without a plus; a dash if it is not finite."""
+    return signed(value, digits).removeprefix("+")

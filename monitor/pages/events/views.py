@@ -36,8 +36,8 @@ from ml.offsets.motion import PixelScale
 from ml.runs import events
 from ml.runs.events import event_report
 from monitor.maps.imaging.pixels import Around, near_coherence, near_motion
-from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import NumberField, PlaceForm
+from monitor.maps.map.selectors import map_at
 from monitor.pages.events import words
 from monitor.pages.pairs.rows import run_rows
 from monitor.web.guards import account_in, may_view_work, operators_only

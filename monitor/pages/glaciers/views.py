@@ -23,7 +23,7 @@ from detection.models import GlacierMotion
 from detection.selectors import alerts_public
 from ingest.models import Glacier
 from monitor.maps.imaging.charts import middles
-from monitor.maps.map.config import map_at
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.wording import glaciers as words

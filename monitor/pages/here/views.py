@@ -16,12 +16,11 @@ from django.views.decorators.http import require_safe
 
 from monitor.maps.charts.here import Here, PlaceTrack, look, position_of, track_curves
 from monitor.maps.charts.selectors import bounded
-from monitor.maps.map.config import map_config
 from monitor.maps.map.place_search import place_search
 from monitor.maps.map.plans import place_plan
-from monitor.maps.map.selectors import map_totals
+from monitor.maps.map.selectors import map_config, map_totals
 from monitor.wording.components import colour_caption, component_label
-from monitor.wording.figures import mm_a_year, with_uncertainty
+from monitor.wording.figures import mm_a_year, signed
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 
@@ -77,27 +76,26 @@ def here_context(here: Here) -> dict[str, Any]:
         "simulated": here.simulated,
         "printed_on": timezone.now(),
     }
-    config = map_config(None, here.tracks[0].rate.component if here.tracks else "")
+    config = map_config(None, here.tracks[0].rate.along if here.tracks else "")
     config["here"] = [here.longitude, here.latitude]
     if here.tracks:
         main = here.tracks[0]
         names = ("longitude", "latitude", "velocity_mm_yr")
         x, y, rates = (np.concatenate([getattr(part, name) for part in main.points]) for name in names)
         plan, full = place_plan(here.longitude, here.latitude, here.radius_m, (x, y, rates), here.simulated)
-        context |= {"plan": plan, "plan_caption": colour_caption(main.rate.component, full)}
+        context |= {"plan": plan, "plan_caption": colour_caption(main.rate.along, full)}
         config["stretch_mm_yr"] = full
     return context | {"map_config": config}
 
 
 def _track_row(track: PlaceTrack) -> dict[str, Any]:
-    product, rate = track.trace.product, track.rate
-    sign = "−" if rate.rate_mm_yr < 0 else "+"
+    product = track.trace.product
     return {
         "name": data_set_name(product.name),
         "component": component_label(product.component),
         "track": product.track,
         "n_points": track.trace.n_points,
-        "rate": mm_a_year(f"{sign}{with_uncertainty(rate.rate_mm_yr, rate.sigma_mm_yr)}"),
+        "rate": mm_a_year(signed(track.rate.value, sigma=track.rate.sigma)),
         "first": product.dates[0],
         "last": product.dates[-1],
         "changes": [change["sentence"] for change in track.changes],

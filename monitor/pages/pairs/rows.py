@@ -17,7 +17,7 @@ from detection.models import Alert
 from ingest.formats.registry import TITLES
 from ingest.models import Scene, ScenePair
 from ml.models import Run
-from monitor.maps.map.config import map_at
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.catalogue import day_label, raster_group
 from monitor.maps.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
 from monitor.wording import images as words

@@ -31,9 +31,9 @@ from ingest.stations.selectors import has_stations
 from ml.models import LivingSeries, Run
 from ml.runs.selectors import runs_of_products
 from monitor.maps.imaging.plans import Plan
-from monitor.maps.map.config import map_at
 from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
+from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response, ranged_file
 from monitor.web.guards import may_view_work
 from monitor.wording.components import COMPONENT_LABELS, component_label

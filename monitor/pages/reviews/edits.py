@@ -32,9 +32,8 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
-from monitor.maps.map.config import map_config
 from monitor.maps.map.plans import alert_plan
-from monitor.maps.map.selectors import map_totals
+from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.reviews.visits import files_of, key_of
 from monitor.web.guards import account_in, reviewers_only
 from monitor.wording.cards.cards import alert_card, alert_cards

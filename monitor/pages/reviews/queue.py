@@ -37,6 +37,9 @@ from monitor.wording.dates import duration_words
 from monitor.wording.figures import whole
 from monitor.wording.states import VERDICT_FORMS
 
+if TYPE_CHECKING:
+    from detection.reviews.record import JudgedReview
+
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
 VISITS = [("due", pgettext_lazy("cases", "visit due")), ("planned", pgettext_lazy("cases", "visit planned for later"))]
@@ -48,6 +51,7 @@ CHOICES = {name: {value for value, _ in values} for name, values in (
 REVIEWED_LATELY = 12
 STEP_S = 86_400 * DAYS_PER_STEP  # A shorter wait does not count in the order.
 PER_PAGE = 40  # rows of the list; keyboard shortcuts also reach the cases beyond them
+LOOKED_BACK = timedelta(days=365)
 
 
 class QueueChoice:
@@ -177,12 +181,6 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
         }
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
     ]
-
-
-if TYPE_CHECKING:
-    from detection.reviews.record import JudgedReview
-
-LOOKED_BACK = timedelta(days=365)
 
 
 def quality_context() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import promised
 from detection.models import Alert
-from monitor.maps.map.config import map_at
+from monitor.maps.map.selectors import map_at
 from monitor.models.operations import ResidentReport
 from monitor.subscribers.reports.selectors import alerts_near_reports, reports_confirmed, reports_waiting
 from monitor.subscribers.reports.services import MAX_REASON_LENGTH, report_decide

@@ -1,20 +1,20 @@
 """Operators' page of who has what: alerts that nobody has taken up, and what organisations say in public."""
 
-from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from detection.models import Alert
-from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.contacts import public_name_trust
 from monitor.subscribers.organisations.escalations import (
     alert_return,
     alert_take,
+    alerts_of_operators,
     alerts_unclaimed,
     escalations_of_operators,
     escalations_open,
+    escalations_shown,
+    organisations_asking,
 )
 from monitor.web.guards import account_in, deciders_only
 from monitor.wording.cards.cards import alert_cards
@@ -34,17 +34,13 @@ def review_taken(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(reverse("review-taken"))
         except Refusal as fault:
             refusal = fault.error
-    rows = escalations_open().select_related("organisation", "alert").prefetch_related("steps")
-    asked = Q(pk__in=escalations_of_operators().values("alert"))
-    listed = Alert.objects.filter(asked | Q(pk__in=alerts_unclaimed().values("pk"))).order_by("-importance", "id")
-    waiting = Prefetch("escalations", rows.filter(taken_at=None), to_attr="asked")
-    alerts = list(listed.prefetch_related(waiting)[:MAX_LISTED])
+    alerts = list(alerts_of_operators()[:MAX_LISTED])
     context = {
         "unclaimed": list(zip(alerts, alert_cards(alerts), strict=True)),
         "n_unclaimed": alerts_unclaimed().count(),
-        "n_asked": Alert.objects.filter(asked).count(),
-        "by_operators": rows.filter(by_operators=True),
-        "organisations": Organisation.objects.exclude(asks_from="", public_name=""),
+        "n_asked": escalations_of_operators().values("alert").distinct().count(),
+        "by_operators": escalations_shown().filter(by_operators=True),
+        "organisations": organisations_asking(),
         "refusal": refusal,
     }
     return render(request, "pages/reviews/taken.html", context, status=422 if refusal else 200)
@@ -54,7 +50,7 @@ def _act(request: HttpRequest) -> None:
     """Carry out the form of a row; ignore an unknown one. Raises Refusal."""
     pk, deed = number_or_none(request.POST.get("about", "")) or 0, request.POST.get("deed", "")
     actor = account_in(request).get_username()
-    organisation = Organisation.objects.filter(pk=pk).first()
+    organisation = organisations_asking().filter(pk=pk).first()
     if organisation and deed in ("trust", "no-trust"):
         shown = request.POST.get("shown", "")
         public_name_trust(organisation=organisation, trusted=deed == "trust", actor=actor, shown=shown)

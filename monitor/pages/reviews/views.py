@@ -28,10 +28,9 @@ from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from detection.selectors import alert_by_code
-from monitor.maps.map.config import map_config
-from monitor.maps.map.selectors import map_totals
-from monitor.models.messages import Bulletin
+from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.alerts.evidence import alert_blocks
+from monitor.pages.bulletins.drafts import bulletins_unsigned
 from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_of
 from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
 from monitor.pages.reviews.reports import report_rows
@@ -54,7 +53,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
     if may_review(request.user):
         context["n_reports"] = reports_waiting().count()
-        context["drafts"] = Bulletin.objects.filter(signed_at=None).only("last_day", "simulated")
+        context["drafts"] = bulletins_unsigned().only("last_day", "simulated")
     return render(request, "pages/reviews/queue.html", context)
 
 

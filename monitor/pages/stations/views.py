@@ -19,10 +19,10 @@ from ingest.stations.selectors import stations_in
 from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
 from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
-from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart
-from monitor.maps.map.config import map_at
+from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
+from monitor.maps.map.selectors import map_at
 from monitor.wording.components import component_label
-from monitor.wording.figures import decimal, whole, with_uncertainty
+from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
 
 MAX_PRODUCTS = 6  # on the page of a station
@@ -70,7 +70,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
             "scatter": scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
             "zero": zero_sentence(loaded.reference == Reference.GNSS),
             "chart": scatter_chart(rates),
-            "histogram": histogram_chart([one.mm_yr for one in of_one_zero]),
+            "histogram": histogram_chart(spread_of([one.mm_yr for one in of_one_zero])),
         }
     return render(request, "pages/stations/product.html", context)
 
@@ -117,9 +117,9 @@ def _row(one: Comparison) -> dict[str, Any]:
     if found := one.difference:
         row |= {
             "points": f"{whole(found.n_points)} · {whole(found.radius_m)} m",
-            "station": signed(*found.station),
-            "around": signed(*found.points),
-            "difference": signed(found.mm_yr, found.sigma_mm_yr),
+            "station": signed(found.station[0], sigma=found.station[1]),
+            "around": signed(found.points[0], sigma=found.points[1]),
+            "difference": signed(found.mm_yr, sigma=found.sigma_mm_yr),
         }
     return row
 
@@ -144,11 +144,6 @@ def _chart(curves: Curves) -> dict[str, Any]:
     mean = dict(zip(curves.point_dates, curves.points_mm.tolist(), strict=True))
     days = sorted({*own, *mean})
     return series_chart(Curve(days, [own.get(day) for day in days], [mean.get(day) for day in days]))
-
-
-def signed(rate_mm_yr: float, sigma_mm_yr: float) -> str:
-    """Return a rate with its sign: '−8.2 ± 0.6', two standard deviations."""
-    return f"{'−' if rate_mm_yr < 0 else '+'}{with_uncertainty(rate_mm_yr, sigma_mm_yr)}"
 
 
 def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component: str) -> str:

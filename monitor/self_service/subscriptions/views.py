@@ -18,8 +18,7 @@ from core.areas import MAX_RADIUS_M, area_of, simple_border
 from core.geos import geos
 from detection.kinds import KIND_LABELS, Kind
 from ingest.context.regions import region_by_name, region_by_slug
-from monitor.maps.map.config import urls
-from monitor.maps.map.selectors import map_totals
+from monitor.maps.map.selectors import map_totals, urls
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -60,6 +60,23 @@ def escalations_open() -> QuerySet[Escalation]:
 def escalations_of_operators() -> QuerySet[Escalation]:
     """Return the escalations that have come to the operators of the service and that nobody has taken up."""
     return escalations_open().filter(taken_at=None, steps__to_operators=True)
+
+
+def escalations_shown() -> QuerySet[Escalation]:
+    """Return the open escalations with all that a page shows of them."""
+    return escalations_open().select_related("organisation", "alert").prefetch_related("steps")
+
+
+def alerts_of_operators() -> QuerySet[Alert]:
+    """Return the alerts that operators are asked about or nobody has, each with its open escalations as `asked`."""
+    theirs = Q(pk__in=escalations_of_operators().values("alert")) | Q(pk__in=alerts_unclaimed().values("pk"))
+    waiting = Prefetch("escalations", escalations_shown().filter(taken_at=None), to_attr="asked")
+    return Alert.objects.filter(theirs).order_by("-importance", "id").prefetch_related(waiting)
+
+
+def organisations_asking() -> QuerySet[Organisation]:
+    """Return the organisations that ask who takes up an alert, or that have a name in public."""
+    return Organisation.objects.exclude(asks_from="", public_name="")
 
 
 def alerts_unclaimed() -> QuerySet[Alert]:

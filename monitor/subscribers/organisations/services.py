@@ -1,5 +1,6 @@
 """Services of organisations: founding, joining, leaving, ownership, dissolving; watched places and members' seats."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,7 @@ MAX_SHARED = 20
 MAX_OWNED = 3
 MAX_INVITATIONS = 20  # of one organisation in a day
 FOLLOWED = ("region", "label", "n_assets", *WISH)
+LINE_EXPORTED = ("name", "kind", "created_at", "length_m", "half_width_m", "first_station_m", "limit_mm_m_yr")
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
 
@@ -230,6 +232,15 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
         "alerts": [
             {"alert": one.alert.code, "severity": one.severity, "asked": one.created_at, "taken_up": one.taken_at}
             for one in organisation.escalations.select_related("alert").defer("alert__area")
+        ],
+        "lines": [
+            {
+                **{name: getattr(line, name) for name in LINE_EXPORTED},
+                "course": json.loads(line.geometry.json),
+                "breaks": list(line.breaks.values("station_m", "height_mm_yr", "sigma_mm_yr", "width_m", "is_beyond")),
+                "notices": list(line.notices.values_list("created_at", flat=True)),
+            }
+            for line in organisation.lines.all()
         ],
     }
 

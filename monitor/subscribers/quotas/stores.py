@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from core.disk import database_room_bytes, work_room_bytes
 from detection.models import AuditEntry
+from monitor.models.lines import Line, LineReading
 from monitor.models.messages import Bulletin, CapMessage, Endpoint
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Asset, Holding, Subscription
@@ -124,4 +125,12 @@ PLACES = Store(
     counted=Q(shared=None),  # the seats of an organisation's members are copies without sites
     free_bytes=16_384,  # a region has 500 corners at most
 )
-STORES = (EXTRACTS, PHOTOS, PLACES)
+LINES = Store(
+    rows=Line,
+    parts=(LineReading,),
+    quota=lambda: Quota(mailbox=10 * MIB, network=20 * MIB, total=1024 * MIB),
+    remedy=gettext_lazy("Remove a line that you no longer need, or give one with fewer corners."),
+    room=database_room_bytes,
+    counted=Q(),
+)
+STORES = (EXTRACTS, PHOTOS, PLACES, LINES)

@@ -1,11 +1,11 @@
-"""Files that visitors upload: boundaries, lists of sites, and photos; a confined process reads them."""
+"""Files that visitors upload: boundaries, lines, lists of sites, and photos; a confined process reads them."""
 
 import json
 from pathlib import Path
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from shapely import MultiPolygon, from_wkb
+from shapely import LineString, MultiPolygon, from_wkb
 
 from core.errors import InputError, one_line
 from ingest.jobs.given import NotRead, read_given
@@ -26,6 +26,16 @@ def boundary(*, content: bytes, name: str) -> regions.Region:
     check_size(len(content), MAX_BYTES, name)
     read = json.loads(_read("boundary", content, name))
     return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
+
+
+def line(*, content: bytes, name: str) -> tuple[LineString, float]:
+    """Return the line of a file, in degrees, and its length in metres. name: for messages only. Raises Refusal."""
+    check_size(len(content), MAX_BYTES, name)
+    read = json.loads(_read("line", content, name))
+    course = from_wkb(read["line"])
+    if not isinstance(course, LineString):
+        raise TypeError(f"a LineString was expected, not a {type(course).__name__}")
+    return course, float(read["length_m"])
 
 
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:

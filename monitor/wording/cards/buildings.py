@@ -1,10 +1,12 @@
 """Rows of buildings' motions as sentences, and as answers of the API."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
 
+from detection.rules.motion import Figure, sigma_of
 from ml.models import BuildingMotion
 from ml.runs.ledgers import buildings_at, town_in
 from monitor.wording.exposure import CANNOT_SAY, METHOD, building_sentences, town_sentences
@@ -26,15 +28,24 @@ def building_words(*, longitude: float, latitude: float) -> list[str]:
 
 def motion_sentences(motion: BuildingMotion) -> list[str]:
     """Return what a building's points say of it."""
-    product = motion.ledger.product
+    rate, deviation = figures_of(motion)
     return building_sentences(
-        product.component,
-        (motion.rate_mm_yr, motion.rate_low, motion.rate_high),
-        (motion.deviation_mm_yr, motion.deviation_low, motion.deviation_high),
+        rate,
+        deviation,
         None if motion.tilt_mm_m_yr is None else (motion.tilt_mm_m_yr, motion.tilt_low or 0.0, motion.tilt_high or 0.0),
         (motion.damage, motion.damage_low, motion.damage_high),
-        product.dates[0],
     )
+
+
+def figures_of(motion: BuildingMotion) -> tuple[Figure, Figure]:
+    """Return a building's rate, and how much it differs from that of the ground around, with their 90 % intervals."""
+    product = motion.ledger.product
+    ends = (motion.rate_low, motion.rate_high), (motion.deviation_low, motion.deviation_high)
+    rate, deviation = (
+        Figure(value, sigma_of(*both), product.dates[0], product.dates[-1], along=product.component, ends=both)
+        for value, both in zip((motion.rate_mm_yr, motion.deviation_mm_yr), ends, strict=True)
+    )
+    return replace(rate, against="local"), deviation
 
 
 def town_words(*, area: GEOSGeometry, simulated: bool) -> list[str]:

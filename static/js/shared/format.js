@@ -16,6 +16,9 @@ export function signed(value, digits = 1) {
 
 const isNought = (value, digits) => Number(Math.abs(value).toFixed(digits)) === 0;
 
+/** Standard deviation → the margin that is stated with a value, two of them, never "0.0". */
+export const margin = (sigma, digits = 1) => fixed(Math.max(10 ** -digits, 2 * sigma), digits);
+
 const HEMISPHERES = {
   lat: [gettext("%(degrees)s° N"), gettext("%(degrees)s° S")],
   lon: [gettext("%(degrees)s° E"), gettext("%(degrees)s° W")],

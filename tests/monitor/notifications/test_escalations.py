@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from detection.models import Alert, AlertExposure, AuditEntry
 from detection.rules.lifecycle import State
+from ingest.models import StepFailure
 from monitor import tasks
 from monitor.models.escalations import Escalation, EscalationStep
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
@@ -27,6 +29,8 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import base, escalations, rounds
 from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
+from monitor.notifications.push.channel import public_key
+from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take
 from monitor.subscribers.organisations.services import member_leave, organisation_exported
@@ -35,8 +39,10 @@ from monitor.web.guards import OPERATORS
 from monitor.web.outgoing import outward
 from tests.makers.organisations import make_organisation, share
 from tests.makers.people import account
+from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
 
 pytestmark = pytest.mark.django_db
+FAULT = "A fault in this program (RuntimeError: made to fail)."
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 ASK = OutgoingMessage.Kind.ASK
 
@@ -321,12 +327,44 @@ def test_more_alerts_at_the_places_take_no_more_queries(works, make_alert, clien
     assert len(of_three) <= len(of_one)
 
 
+def test_what_fails_for_one_organisation_is_recorded_and_tried_again_and_the_others_go_on(
+    works, clock, make_subscription, make_alert, monkeypatch
+):
+    make_subscription("other@example.org", longitude=-13.0)
+    (other,) = make_organisation("other@example.org", name="Other Works")
+    share(other)
+    contacts.contact_add(organisation=other.organisation, who=f"member-{other.pk}", hours="6")
+    contacts.asking_set(organisation=other.organisation, severity="strong", public_name="")
+    make_alert(severity="strong")
+    audit, faulty = escalations.organisation_audit, []
+
+    def fails(*, organisation, action, **more) -> None:
+        if organisation.pk == works.pk and action in faulty:
+            raise RuntimeError("made to fail")
+        audit(organisation=organisation, action=action, **more)
+
+    monkeypatch.setattr(escalations, "organisation_audit", fails)
+    for action, step, about in (("alert unclaimed", "ask", works.pk), ("contact asked", "escalate", None)):
+        faulty.append(action)
+        assert "owner@example.org" not in ask_and_send()
+        failure = StepFailure.objects.get()
+        assert (failure.step, failure.error, failure.state) == (step, FAULT, "queued")
+        assert failure.subject_id == (about or works.escalations.get().pk)
+        faulty.clear()
+        clock.wait(minutes=30)
+    assert "other@example.org" in [one.address for one in OutgoingMessage.objects.filter(kind=ASK)]
+    assert "owner@example.org" in ask_and_send()
+    assert not StepFailure.objects.exists()
+
+
 class Killed(BaseException):
     """Kills the worker's process at this point."""
 
 
 DAYS, DRAIN_DAYS, TICK = 100, 8, timedelta(hours=6)
 MAIL_AWAY, ALL_AWAY = (20, 23), (60, 62)  # days: the mail server; every process of this service
+AWAY = {"push.example.org": (30, 34), "hooks.example.org": (40, 44)}  # days: the other servers, in turn
+GONE_AT = 70.0  # day from which on a device is gone for ever
 HOURS = 6
 SLACK = timedelta(days=1)  # for what waits for its next try, beside the outages
 
@@ -339,6 +377,7 @@ class World:
         self.random = random.Random(64)
         self.dead = {"dead0@example.org", "dead1@example.org"}
         self.letters: list = []
+        self.posted: Counter[str] = Counter()  # messages that arrived, by server
         self.n_killed = 0
         self.answers: list[tuple[datetime, int]] = []  # when somebody presses, of which escalation
 
@@ -372,9 +411,15 @@ class World:
         self.letters.append(letter)
         self.maybe_kill(0.02)  # after the mail has gone: it goes again with the same Message-ID
 
-    # The chat server.
-    def post(self, **request) -> SimpleNamespace:
+    # The servers of chats, devices and webhooks.
+    def post(self, url: str, **request) -> SimpleNamespace:
+        host = urlsplit(url).hostname
+        if self.is_away(AWAY.get(host, (0, 0))):
+            raise outward.Unreachable("away")
+        if host == "push.example.org" and self.day >= GONE_AT:
+            return SimpleNamespace(status=410, reason="Gone", retry_after=None)
         ok = self.random.random() < 0.7
+        self.posted[host] += ok
         return SimpleNamespace(status=200 if ok else 503, reason="", retry_after=None)
 
     def morning(self) -> None:
@@ -412,7 +457,7 @@ class World:
 
 
 def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twice(
-    clock, make_subscription, make_alert, monkeypatch
+    clock, make_subscription, make_alert, monkeypatch, push_key
 ):
     for number, longitude in enumerate((-12.0, -12.5)):
         make_subscription(f"owner{number}@example.org", longitude=-13.0)
@@ -426,6 +471,12 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
             keys={"preset": "mattermost"},
             verified_at=clock.now,
         )
+        keys = {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}
+        device = {"channel": "push", "email": f"anna{number}@example.org", "keys": keys}
+        hook = {"channel": "webhook", "email": f"ben{number}@example.org", "keys": {"secret": secret_new()}}
+        for host, values in (("push", device), ("hooks", hook)):
+            url = f"https://{host}.example.org/{number}"
+            Endpoint.objects.create(url=url, verified_at=clock.now, language="en", **values)
         chain = [f"member-{others[0].pk}", f"member-{owner.pk}", f"endpoint-{room.pk}", f"member-{others[1].pk}"]
         for who in (*chain, f"member-{others[2].pk}"):
             contacts.contact_add(organisation=owner.organisation, who=who, hours=str(HOURS))
@@ -456,6 +507,7 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
     of_mails = asked.filter(channel="mail", state="sent").count()
     assert len({letter.extra_headers["Message-ID"] for letter in world.letters}) >= of_mails > 100
     assert world.n_killed > 20
+    assert min(world.posted[host] for host in ("chat.example.org", *AWAY)) > 5, world.posted
     assert Escalation.objects.count() > 60
 
     strong = Alert.objects.filter(state=State.FIRST, severity="strong")
@@ -471,4 +523,5 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
         assert steps[-1].created_at - row.created_at < longest
         for step, following in pairwise(steps):  # nobody's time was cut short
             sent = [one.sent_at for one in step.messages.all() if one.state == "sent"]
-            assert all(at > following.created_at or at + timedelta(hours=HOURS) <= following.created_at for at in sent)
+            reached = min((at for at in sent if at < following.created_at), default=None)  # by its first message
+            assert reached is None or reached + timedelta(hours=HOURS) <= following.created_at

@@ -5,13 +5,17 @@ from datetime import date
 import pytest
 from django.utils import translation
 
+from detection.rules.motion import Figure, sigma_of
 from monitor.wording.exposure import building_sentences, town_sentences
 
-SINCE = date(2020, 1, 3)
+SINCE, UNTIL = date(2020, 1, 3), date(2024, 1, 3)
 
 
 def sentences(rate=(-6.0, -8.0, -4.0), deviation=(-5.0, -7.0, -3.0), tilt=None, damage=(2, 2, 2)):
-    return building_sentences("los", rate, deviation, tilt, damage, SINCE)
+    figures = [
+        Figure(value, sigma_of(*ends), SINCE, UNTIL, along="los", ends=(*ends,)) for value, *ends in (rate, deviation)
+    ]
+    return building_sentences(*figures, tilt, damage)
 
 
 def test_what_moves_is_told_with_its_interval_and_its_way():

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from django.contrib.auth import get_user_model
 
+from detection.rules.motion import Figure
 from ml.runtime.methods import methods
 from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
 from monitor.maps.imaging.pixels import RATIO_WORDS, NearCoherence, NearMotion
@@ -47,7 +48,10 @@ def test_regions(n_moving, n_unreviewed):
 
 @pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(WAYS, (-1, 1), (1, 2, 3))))
 def test_charts_and_profiles(component, sign, n_lines):
-    moves, still = Line(component, 12.0 * sign, 0.5, 1), Line(component, 0.3, None, 0)
+    moves, still = (
+        Line(Figure(rate, sigma, DAY, LATER, along=component), changes)
+        for rate, sigma, changes in ((12.0 * sign, 0.5, 1), (0.3, None, 0))
+    )
     assert whole(chart_sentence([moves] * n_lines, DAY, LATER), chart_sentence([still] * n_lines, DAY, LATER))
     assert whole(chart_sentence([moves, *[still] * n_lines], DAY, LATER))
     for peak in ((0.0, 12.0 * sign), (600.0, 12.0 * sign), (0.0, 0.1)):

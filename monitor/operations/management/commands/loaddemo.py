@@ -27,6 +27,7 @@ from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
 from monitor.subscribers.organisations.contacts import demo_organisation_make
+from monitor.subscribers.organisations.lines import demo_line_make
 from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS, VILLAGE_RADIUS_M, demo_subscription_make
 from monitor.web.guards import mails_are_shown
 from monitor.wording.regions import circle
@@ -94,6 +95,7 @@ class Command(BaseCommand):
             demo_subscription_make(email=VILLAGE_ADDRESS, place=place, radius_m=VILLAGE_RADIUS_M)
             municipality = f"Municipality of {passes.SINKING.name}"
             demo_organisation_make(name=municipality, region=circle(*place, VILLAGE_RADIUS_M))
+            demo_line_make(corners=nation_files.geographic(nation.region.terrain.frame, settled.RAILWAY))
         with self._timed("interferograms written and loaded"):
             for path in passes.write_passes(nation, folder / "passes"):
                 arrival_load(path=path)

@@ -1,6 +1,6 @@
 // What can be taken away from a chart, and its figures as a table.
 import { element as h } from "gmm/dom";
-import { date, fixed, signed } from "gmm/format";
+import { date, margin, signed } from "gmm/format";
 import { copyButton } from "gmm/panel";
 import { gettext, interpolate } from "gmm/words";
 
@@ -73,6 +73,5 @@ export function valuesTable(traces) {
   return foldedTable(gettext("The figures as a table"), gettext("Displacement by date and line"), heads, rows);
 }
 
-/** "+3.2 ± 0.4": two standard deviations. */
-export const rateText = (rate, sigma) =>
-  sigma === null ? signed(rate) : `${signed(rate)} ± ${fixed(Math.max(0.1, 2 * sigma))}`;
+/** "+3.2 ± 0.4" */
+export const rateText = (rate, sigma) => (sigma === null ? signed(rate) : `${signed(rate)} ± ${margin(sigma)}`);

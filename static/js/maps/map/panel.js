@@ -1,6 +1,6 @@
 // The panel beside the map: what is known about one point or one alert. Each has a loading, an empty and an error form.
 import { element as h, jsonOf } from "gmm/dom";
-import { date, fixed, position, seconds, signed } from "gmm/format";
+import { date, fixed, margin, position, seconds, signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const AROUND_DEG = 0.001; // around the middle of an alert, in a list of its surroundings
@@ -198,19 +198,15 @@ function figures(point, measured) {
   // the speed times the years: a difference of two single measurements would be mostly scatter
   const years = (seconds(point.dates.at(-1)) - seconds(point.dates[0])) / (365.25 * 86400);
   const change = measured.length > 1 ? point.velocity_mm_yr * years : null;
-  const unit = h("small", {}, std === null ? alone : interpolate(around, { std: fixed(std / per) }));
+  const unit = h("small", {}, std === null ? alone : interpolate(around, { std: margin(std / per) }));
+  const beside = std === null ? "" : ` ± ${margin(std * years, 0)}`;
+  const sum = change !== null && `${signed(change, 0)}${beside}`;
   const since = () => interpolate(gettext("mm since %(date)s"), { date: date(point.dates[0]) });
   return h(
     "dl",
     { class: "figures" },
     h("div", {}, h("dt", {}, gettext("Speed")), h("dd", {}, `${signed(point.velocity_mm_yr / per)} `, unit)),
-    change !== null &&
-      h(
-        "div",
-        {},
-        h("dt", {}, gettext("Total change")),
-        h("dd", {}, `${signed(change, 0)} `, h("small", {}, since())),
-      ),
+    sum && h("div", {}, h("dt", {}, gettext("Total change")), h("dd", {}, `${sum} `, h("small", {}, since()))),
   );
 }
 
@@ -283,11 +279,11 @@ function howSure(point, count) {
     "The speed comes from %(n)s passes of the satellite.",
     count,
   );
-  const likely = gettext("It is likely (2 out of 3) within ±%(mm)s mm per year of the value shown.");
+  const likely = gettext("It is very likely (19 out of 20) within ±%(mm)s mm per year of the value shown.");
   const uncertainty =
     point.velocity_std_mm_yr === null
       ? gettext("The data set gives no uncertainty for it.")
-      : interpolate(likely, { mm: fixed(point.velocity_std_mm_yr) });
+      : interpolate(likely, { mm: margin(point.velocity_std_mm_yr) });
   const relative = gettext("It is relative to a reference area that is taken to be still.");
   const spot = gettext("The point stands for a spot of some metres, and its position is uncertain by as much.");
   const coherence = gettext("%(coherence)s (0: useless, 1: perfect)");

@@ -1,7 +1,7 @@
 // Rasters on a map: tiles of one layer and one date, and arrows of fast motion.
 import { boxInView } from "gmm/basemap";
 import { css, onTheme } from "gmm/dom";
-import { fixed } from "gmm/format";
+import { fixed, margin } from "gmm/format";
 import { gettext, interpolate } from "gmm/words";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
@@ -153,11 +153,10 @@ export function addArrows(
   };
 }
 
-/** "2.4 ± 0.3 m a day toward the north-east": two standard deviations, never "± 0". */
+/** "2.4 ± 0.3 m a day toward the north-east" */
 export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: bearing }) {
   const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
-  const margin = Math.max(2 * sigma, 10 ** -digits);
-  const figures = { speed: fixed(speed, digits), margin: fixed(margin, digits) };
+  const figures = { speed: fixed(speed, digits), margin: margin(sigma, digits) };
   return interpolate(TOWARD[Math.round(bearing / 45) % 8], figures);
 }
 

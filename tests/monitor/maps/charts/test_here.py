@@ -10,12 +10,13 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 from pyproj import Geod, Transformer
 
+from detection.rules.motion import Figure
 from ingest.context.services import context_load
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from monitor.maps.charts import here
-from monitor.maps.charts.words import PlaceRate, here_sentence, sure_sentences
+from monitor.maps.charts.words import here_sentence, sure_sentences
 from tests.makers.egms import DATES
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,7 @@ def test_the_smallest_circle_with_enough_points_is_chosen_and_vertical_motion_go
     assert here.look(*dense).radius_m == 50
     assert here.look(*sparse).radius_m in (100, 200)
     known = here.look(*north)
-    assert [track.rate.component for track in known.tracks] == ["up", "los"]
+    assert [track.rate.along for track in known.tracks] == ["up", "los"]
 
 
 @pytest.mark.parametrize(
@@ -174,9 +175,9 @@ def test_across_the_date_line_points_on_both_sides_count(client, make_egms):
 )
 def test_one_sentence_says_how_much_and_how_sure(rate, sigma, words):
     first, last = date(2020, 1, 3), date(2024, 1, 3)
-    assert here_sentence(PlaceRate("up", rate, sigma, first, last)) == words
+    assert here_sentence(Figure(rate, sigma, first, last, along="up")) == words
     for component in ("los", "up", "east", "north"):
-        assert len(here_sentence(PlaceRate(component, rate, sigma, first, last)).replace("± ", "±").split()) <= 20
+        assert len(here_sentence(Figure(rate, sigma, first, last, along=component)).replace("± ", "±").split()) <= 20
 
 
 def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_nothing(client, country, alert):
@@ -209,6 +210,6 @@ def test_a_name_is_answered_on_the_page_and_others_of_that_name_are_offered(clie
 
 
 def test_cells_that_are_means_of_many_points_are_not_called_few():
-    rate = PlaceRate("up", -19.0, 0.5, date(2019, 1, 1), date(2023, 12, 1))
+    rate = Figure(-19.0, 0.5, date(2019, 1, 1), date(2023, 12, 1), along="up")
     assert "So few points say little." in sure_sentences(rate, 4, 100.0, 0.4, None, enough=8)
     assert "So few points say little." not in sure_sentences(rate, 4, 100.0, 0.4, None, enough=3)

@@ -155,6 +155,7 @@ def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
             Kind.ASK,
             about(person.email, step=EscalationStep(pk=2, escalation=asking, to_operators=True)),
         ),
+        "line": (Kind.LINE, about(one.email, notice=_notice(), membership=invited)),
         "dissolved": (Kind.DISSOLVED, about(one.email, about=water.name)),
         "report": (Kind.REPORT, about(person.email, report=report)),
         **{
@@ -170,6 +171,19 @@ def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
         },
         "password": (Kind.RESET, about(person.email, account=User(pk=1, username="anna"))),
     }
+
+
+def _notice() -> SimpleNamespace:
+    """A notice of more breaks of a line than a mail names."""
+    line = SimpleNamespace(pk=1, organisation_id=1, name="Coal line", first_station_m=0.0, limit_mm_m_yr=0.5)
+    line.organisation = Organisation(name="Aldwick Railways")
+    days = [date(2020, 1, 1), date(2025, 1, 1)]
+    product = SimpleNamespace(name="EGMS L2b, track 117", dates=days, simulated=True)
+    figures = {"height_mm_yr": -30.2, "sigma_mm_yr": 2.1, "width_m": 15.0, "is_beyond": True}
+    figures["reading"] = SimpleNamespace(product=product)
+    breaks = [SimpleNamespace(from_m=1000 * n + 400, to_m=1000 * n + 700, **figures) for n in range(12)]
+    manager = SimpleNamespace(select_related=lambda *names: breaks, all=lambda: breaks)
+    return SimpleNamespace(line=line, breaks=manager)
 
 
 @pytest.fixture

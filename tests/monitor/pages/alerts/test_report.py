@@ -267,7 +267,7 @@ def test_nested_outlines_have_a_key_on_the_map_of_their_alert(client, watched_re
 
 def test_the_map_of_an_alert_opens_on_points_that_measure_what_its_rate_is(client, make_alert, monkeypatch):
     """Where tracks are loaded, too, the map of what a vertical product shows had not one point on it."""
-    monkeypatch.setattr("monitor.maps.map.config.layers_available", lambda: list(LAYERS))
+    monkeypatch.setattr("monitor.maps.map.selectors.layers_available", lambda: list(LAYERS))
 
     def opens(**figures) -> str:
         page = client.get(make_alert(**figures).get_absolute_url()).content.decode()

@@ -22,7 +22,7 @@ from monitor.subscribers.extracts import formats, services
 from monitor.subscribers.organisations.services import shared_add
 from monitor.subscribers.quotas import stores
 from monitor.subscribers.quotas.services import mailbox_key, network_key
-from monitor.subscribers.quotas.stores import EXTRACTS, PHOTOS, PLACES, Quota, Store
+from monitor.subscribers.quotas.stores import EXTRACTS, LINES, PHOTOS, PLACES, Quota, Store
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
@@ -382,4 +382,4 @@ def test_only_keyed_hashes_name_a_network_or_a_mailbox(settings):
     assert (len(key), "192.0.2.1" in key) == (64, False)
     settings.SECRET_KEY = "another"
     assert network_key(ip="192.0.2.1") != key
-    assert set(stores.STORES) == {EXTRACTS, PHOTOS, PLACES}
+    assert set(stores.STORES) == {EXTRACTS, LINES, PHOTOS, PLACES}

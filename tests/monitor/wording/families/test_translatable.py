@@ -8,6 +8,7 @@ from django.utils import translation
 
 from detection.kinds import KINDS, Kind
 from detection.rules.lifecycle import State
+from detection.rules.motion import Figure
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS
 from ingest.products.comparison import Verdict
@@ -78,7 +79,7 @@ def test_every_way_of_moving_and_changing(component, trend, sign):
     changes = [{"kind": kind, "size": sign * 7.0, **days} for kind in ("rate", "curve", "step", "unwrapping")]
     assert whole(own.sentence(alert), own.label(alert), own.brief(alert), own.trend(alert))
     assert whole(*(text for row in change_rows(component, {"changes": changes}) for text in row.values() if text))
-    assert whole(point_sentence(component, 6.0 * sign, 0.5, *PERIOD), point_sentence(component, sign, 0.5, *PERIOD))
+    assert whole(*(point_sentence(Figure(rate * sign, 0.5, *PERIOD, along=component)) for rate in (6.0, 1.0)))
     assert whole(component_label(component), *both_directions(component), colour_caption(component, 10))
 
 

@@ -11,6 +11,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from numpy.typing import NDArray
 from rasterio.transform import rowcol
 
 from core.areas import box_around
@@ -78,6 +79,12 @@ def ledger_make(*, product: Product) -> BuildingLedger:
     return ledger
 
 
+def vertical_share(product: Product, los_up: NDArray[np.float64]) -> float:
+    """Return how much of vertical motion a product shows: less than all along the line of sight. los_up: of points."""
+    # Settlement and tilt are taken for vertical.
+    return float(np.nanmean(los_up)) if product.component == Component.LOS and np.isfinite(los_up).any() else 1.0
+
+
 def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[BuildingMotion]:
     """Yield the motion of the buildings of a tile of which points can say the rate; count all of them."""
     product = ledger.product
@@ -99,8 +106,7 @@ def _tile(ledger: BuildingLedger, west: float, south: float) -> Iterator[Buildin
         lambda degrees: np.column_stack(to_metres(*degrees.T)),
     )
     sigma, los_up, height_m = (values[:, VALUES.index(name)] for name in ("velocity_std_mm_yr", "los_up", "height_m"))
-    # Settlement and tilt are taken for vertical: along the line of sight, less of them is seen.
-    seen = float(np.nanmean(los_up)) if product.component == Component.LOS and np.isfinite(los_up).any() else 1.0
+    seen = vertical_share(product, los_up)
     footprints = footprints_of(polygons)
     motion = ledger_of(
         footprints,

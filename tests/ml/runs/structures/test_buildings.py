@@ -18,7 +18,7 @@ from ingest.products.selectors import points_batches
 from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
-from ml.runs.buildings import ledger_make, ledgers_due
+from ml.runs.structures.buildings import ledger_make, ledgers_due
 from ml.structures.footprints import candidates_of
 from ml.tasks import make_ledgers
 from monitor.wording.cards.buildings import building_words, town_words
@@ -101,7 +101,7 @@ def test_heights_above_loaded_elevation_tell_roofs_from_ground(product, footprin
     load(footprints)
     asked = []
     monkeypatch.setattr(
-        "ml.runs.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
+        "ml.runs.structures.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
     )
     ledger_make(product=product)
     assert np.isnan(asked[-1]).all(), "no elevation is loaded"
@@ -121,7 +121,7 @@ def test_heights_that_disagree_with_the_elevation_are_not_used(product, footprin
     load(footprints)
     asked = []
     monkeypatch.setattr(
-        "ml.runs.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
+        "ml.runs.structures.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
     )
     grid = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)
     other = np.random.default_rng(1).normal(GROUND_M, 40, (80, 120))

@@ -1,0 +1,213 @@
+"""Pages of an organisation's lines: a list with a form to add one, and the page of each with its charts and tables."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from core.errors import promised
+from detection.rules.motion import Figure
+from ingest.products.encoding import unpack_series
+from monitor.maps.imaging.lines import rate_profile, strip_chart
+from monitor.maps.map.place_search import NumberField
+from monitor.maps.map.selectors import map_at
+from monitor.maps.rasters.answers import csv_response
+from monitor.models.lines import Line, LineReading
+from monitor.models.subscriptions import Membership
+from monitor.self_service.organisations import member_of
+from monitor.self_service.subscriptions.links import private_page
+from monitor.subscribers.organisations import lines
+from monitor.subscribers.subscriptions import given_files
+from monitor.web.secret_links import Expired
+from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words
+from monitor.wording.dates import period_words
+from monitor.wording.figures import cell_text
+from monitor.wording.images import data_set_name
+from monitor.wording.refusals import Refusal, number_or_none
+
+DEFAULTS = {"kind": Line.Kind.RAIL, "width_m": 6, "first_km": 0, "limit_mm_m_yr": 2}
+
+
+class LineForm(forms.Form):
+    """Form of what an owner knows of a line."""
+
+    name = forms.CharField(max_length=80, label=gettext_lazy("Name of the line"))
+    kind = forms.ChoiceField(choices=Line.Kind.choices, label=gettext_lazy("What it is"))
+    width_m = NumberField(min_value=1, max_value=100, label=gettext_lazy("Width in metres"))
+    first_km = NumberField(
+        min_value=-10_000, max_value=10_000, label=gettext_lazy("Station at the beginning of the file, km")
+    )
+    limit_mm_m_yr = NumberField(
+        min_value=0.1, max_value=50, label=gettext_lazy("Limit of differential settlement, mm per metre in a year")
+    )
+
+    @property
+    def wish(self) -> dict[str, Any]:
+        """Return the cleaned values as columns of a line."""
+        given = self.cleaned_data
+        return {
+            **{name: given[name] for name in ("name", "kind", "limit_mm_m_yr")},
+            "half_width_m": given["width_m"] / 2,
+            "first_station_m": 1000 * given["first_km"],
+        }
+
+
+class NewLineForm(LineForm):
+    """Form of a new line, with its file."""
+
+    file = forms.FileField(label=gettext_lazy("File of the line"))
+
+
+@private_page
+def line_list(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
+    """List an organisation's lines; its owners add one by a file."""
+    mine = member_of(token, organisation, as_owner=request.method == "POST")
+    form = NewLineForm(request.POST, request.FILES) if request.method == "POST" else NewLineForm(initial=DEFAULTS)
+    if form.is_bound and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            given_files.check_size(file.size, given_files.MAX_BYTES, file.name)
+            course, length_m = given_files.line(content=file.read(), name=file.name)
+            added = lines.line_add(organisation=mine.organisation, course=course, length_m=length_m, **form.wish)
+            return redirect("organisation-line", token=token, organisation=organisation, line=added.pk)
+        except Refusal as refusal:
+            form.add_error("file", refusal.error)
+    beyond = Count("readings__breaks", filter=Q(readings__breaks__is_beyond=True), distinct=True)
+    counted = lines.lines_of(organisation=mine.organisation).annotate(
+        n_beyond=beyond, n_readings=Count("readings", distinct=True)
+    )
+    context = {"token": token, "mine": mine, "organisation": mine.organisation, "form": form, "lines": counted}
+    return render(request, "self_service/lines/list.html", context, status=422 if form.is_bound else 200)
+
+
+@private_page
+def line_page(request: HttpRequest, token: str, organisation: int, line: int) -> HttpResponse:
+    """Show how a line moves and where it breaks; its owners change or remove it."""
+    mine = member_of(token, organisation)
+    shown = _line_of(mine, line)
+    form = LineForm(request.POST if request.method == "POST" else None, initial=_initial(shown))
+    if request.method == "POST":
+        if not mine.is_owner:
+            raise PermissionDenied
+        try:
+            if request.POST.get("deed") == "remove":
+                lines.line_remove(line=shown)
+                return redirect("organisation-lines", token=token, organisation=organisation)
+            if form.is_valid():
+                lines.line_change(line=shown, **form.wish)
+                return redirect(request.path)
+        except Refusal as refusal:
+            form.add_error(None, refusal.error)
+    readings = list(
+        shown.readings.select_related("product").annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
+    )
+    reading = _chosen(readings, request.GET.get("reading", ""))
+    context = {
+        "token": token,
+        "mine": mine,
+        "organisation": mine.organisation,
+        "line": shown,
+        "form": form,
+        "ends": [station_words(station) for station in _ends_m(shown)],
+        "map_url": reverse("map") + map_at(*shown.geometry.extent),
+        "readings": [(one, _name(one)) for one in readings],
+        "simulated": bool(reading and reading.product.simulated),
+        **(_shown(shown, reading) if reading else {}),
+    }
+    return render(request, "self_service/lines/line.html", context, status=422 if form.errors else 200)
+
+
+@private_page
+@require_GET
+def line_file(request: HttpRequest, token: str, organisation: int, line: int, name: str) -> HttpResponse:
+    """Export the profile of every reading of a line, or its breaks, as a table."""
+    shown = _line_of(member_of(token, organisation), line)
+    rows = {"profile": _profile_rows, "breaks": _break_rows}.get(name)
+    if rows is None:
+        raise Http404
+    return csv_response(f"line-{name}", rows(shown))
+
+
+def _line_of(mine: Membership, pk: int) -> Line:
+    line = mine.organisation.lines.filter(pk=pk).select_related("organisation").first()
+    if line is None:
+        raise Expired("it was removed")
+    return line
+
+
+def _initial(line: Line) -> dict[str, Any]:
+    own = {name: getattr(line, name) for name in ("name", "kind", "limit_mm_m_yr")}
+    return own | {"width_m": 2 * line.half_width_m, "first_km": line.first_station_m / 1000}
+
+
+def _chosen(readings: Sequence[LineReading], wanted: str) -> LineReading | None:
+    """Return the reading of a given key, else the one that knows most stations."""
+    by_key = {one.pk: one for one in readings}
+    best = max(readings, key=lambda one: sum(rate is not None for rate in one.rate_mm_yr), default=None)
+    return by_key.get(number_or_none(wanted) or 0, best)
+
+
+def _name(reading: LineReading) -> str:
+    product = reading.product
+    return f"{data_set_name(product.name)}, {period_words(product.dates[0], product.dates[-1])}"
+
+
+def _ends_m(line: Line) -> tuple[float, float]:
+    return line.first_station_m, line.first_station_m + line.length_m
+
+
+def _stations_m(line: Line, reading: LineReading) -> list[float]:
+    return [line.first_station_m + (at + 0.5) * reading.step_m for at in range(len(reading.rate_mm_yr))]
+
+
+def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
+    """Return figures, charts and table of a reading."""
+    stations_m, breaks = _stations_m(line, reading), list(reading.breaks.all())
+    between = reading.product.dates[0], reading.product.dates[-1]
+    rates = [
+        None if rate is None else Figure(rate, sigma, *between, along="up", against="local")
+        for rate, sigma in zip(reading.rate_mm_yr, reading.sigma_mm_yr, strict=True)
+    ]
+    first_m, last_m = _ends_m(line)
+    ends_km = (first_m / 1000, last_m / 1000)
+    at_km = [(line.first_station_m + one.station_m) / 1000 for one in breaks if one.is_beyond]
+    n_dates = len(reading.dates)
+    packed = bytes(reading.strip)
+    size = 2 * n_dates
+    cells = [packed[at : at + size] for at in range(0, len(packed), size)] if n_dates else []
+    return {
+        "reading": reading,
+        "reading_name": _name(reading),
+        "breaks": [break_words(line, one) for one in breaks],
+        "n_beyond": len(at_km),
+        "fastest": fastest_words(stations_m, rates),
+        "unknown": unknown_words(reading.rate_mm_yr, line.length_m),
+        "strip": strip_chart(unpack_series(cells, n_dates), reading.dates, ends_km, at_km) if cells else None,
+        "profile": rate_profile([at / 1000 for at in stations_m], rates, ends_km, at_km) if any(rates) else None,
+    }
+
+
+def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
+    yield "data set", "station_km", "rate_mm_yr", "sigma_mm_yr", "slope_mm_m_yr", "curvature_mm_m2_yr"
+    for reading in line.readings.select_related("product"):
+        name, columns = cell_text(data_set_name(reading.product.name)), _stations_m(line, reading)
+        values = (reading.rate_mm_yr, reading.sigma_mm_yr, reading.slope_mm_m_yr, reading.curvature_mm_m2_yr)
+        for station_m, *row in zip(columns, *values, strict=True):
+            yield name, round(station_m / 1000, 4), *row
+
+
+def _break_rows(line: Line) -> Iterator[Sequence[object]]:
+    names = ("station_m", "from_m", "to_m")
+    yield "data set", "station_km", "from_km", "to_km", "height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "is_beyond"
+    for row in line.breaks.exclude(reading=None).select_related("reading__product"):
+        stations = [round((line.first_station_m + getattr(row, name)) / 1000, 4) for name in names]
+        ratio = round(abs(row.height_mm_yr) / row.width_m, 3)
+        name = cell_text(data_set_name(promised(row.reading).product.name))
+        yield name, *stations, row.height_mm_yr, row.sigma_mm_yr, row.width_m, ratio, row.is_beyond

@@ -1,0 +1,100 @@
+"""Readings of lines: how each line moves in each current data set that meets it, and where it breaks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from numpy.typing import NDArray
+from shapely import from_wkb
+
+from ingest.models import Product
+from ingest.products.encoding import pack_int16
+from ml.deformation.motion.series import WITHIN_90
+from ml.runs.structures.lines import LineMotion, fields_along, motion_along
+from ml.structures.lines import APART_M, WIDTHS_M, Break
+from monitor.models.lines import Line, LineBreak, LineReading
+
+RATE_DIGITS, CURVATURE_DIGITS = 3, 6
+MAX_MM = 3000.0  # of a strip, so that it fits 16 bits
+
+
+def lines_due() -> QuerySet[Line]:
+    """Return lines that were changed, or that a newer field meets, since they were last read."""
+    made = LineReading.objects.filter(
+        line=OuterRef(OuterRef("pk")), product=OuterRef("pk"), made_at__gte=OuterRef(OuterRef("changed_at"))
+    )
+    fields = fields_along().filter(~Exists(made), footprint__intersects=OuterRef("geometry"))
+    return Line.objects.filter(Exists(fields)).order_by("pk")
+
+
+def line_read(*, line: Line) -> None:
+    """Read a line in every current field that meets it and in which it was not read since it was changed."""
+    made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=line.changed_at)
+    for product in fields_along().filter(~Exists(made), footprint__intersects=line.geometry).order_by("pk"):
+        motion = motion_along(
+            product=product,
+            line=from_wkb(bytes(line.geometry.wkb)),  # type: ignore[arg-type]  # of a LineString
+            length_m=line.length_m,
+            half_width_m=line.half_width_m,
+            min_height=line.limit_mm_m_yr * min(WIDTHS_M),
+        )
+        _keep(line, product, motion)
+
+
+@transaction.atomic
+def _keep(line: Line, product: Product, motion: LineMotion) -> None:
+    """Store a reading in place of an earlier one, and of those in releases before, unless the line was changed."""
+    now = timezone.now()
+    if not Line.objects.select_for_update().filter(pk=line.pk, changed_at=line.changed_at).exists():
+        return
+    line.readings.filter(product=product).delete()
+    line.readings.exclude(product__superseded_by=None).delete()
+    profile = motion.profile
+    reading = LineReading.objects.create(
+        line=line,
+        product=product,
+        made_at=now,
+        n_points=motion.n_points,
+        step_m=2 * float(profile.station_m[0]),
+        rate_mm_yr=_known(profile.mean),
+        sigma_mm_yr=_known(profile.sigma),
+        slope_mm_m_yr=_known(profile.slope),
+        curvature_mm_m2_yr=_known(profile.curvature, CURVATURE_DIGITS),
+        dates=motion.dates,
+        strip=pack_int16(np.clip(motion.strip, -MAX_MM, MAX_MM)).tobytes(),
+    )
+    line.breaks.filter(reading=None, notice=None).delete()
+    reported = list(line.breaks.exclude(notice=None).values_list("station_m", "notice"))
+    rows = [_break(line, reading, found, reported) for found in motion.breaks]
+    LineBreak.objects.bulk_create(rows)
+    again = [one.pk for one in line.breaks.filter(reading=None) if any(_is_same(one.station_m, row) for row in rows)]
+    LineBreak.objects.filter(pk__in=again).delete()
+
+
+def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tuple[float, Any]]) -> LineBreak:
+    """Return the row of a break. reported: station and notice of each break that members know already."""
+    row = LineBreak(
+        line=line,
+        reading=reading,
+        station_m=round(found.station_m, 1),
+        from_m=round(found.from_m, 1),
+        to_m=round(found.to_m, 1),
+        height_mm_yr=round(found.height, 2),
+        sigma_mm_yr=round(found.sigma, 2),
+        width_m=found.width_m,
+        is_beyond=(abs(found.height) - WITHIN_90 * found.sigma) / found.width_m > line.limit_mm_m_yr,
+    )
+    if row.is_beyond:
+        row.notice_id = next((notice for station_m, notice in reported if _is_same(station_m, row)), None)
+    return row
+
+
+def _is_same(station_m: float, row: LineBreak) -> bool:
+    return abs(station_m - row.station_m) <= APART_M
+
+
+def _known(values: NDArray[np.float64], digits: int = RATE_DIGITS) -> list[float | None]:
+    return [round(value, digits) if np.isfinite(value) else None for value in values.tolist()]

@@ -1,0 +1,89 @@
+"""Lines of an organisation: added by its owners, changed and removed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import shapely
+from django.contrib.gis.geos import LineString
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pyproj import Geod
+
+from core.errors import one_line
+from monitor.models.lines import Line
+from monitor.models.subscriptions import Organisation
+from monitor.subscribers.organisations.escalations import organisation_audit
+from monitor.subscribers.organisations.services import alone
+from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
+from monitor.subscribers.quotas.stores import LINES
+from monitor.subscribers.subscriptions import limits
+from monitor.subscribers.subscriptions.members import memberships_of
+from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS
+from monitor.wording.figures import whole
+from monitor.wording.refusals import Refusal
+
+EARTH = Geod(ellps="WGS84")
+MAX_LINES = 20
+MAX_CHANGES = 50  # of lines of one organisation in a day; each makes their readings due
+CORNER_BYTES = 16
+READINGS_BYTES = (
+    400_000  # of all readings of a line, about: two directions of 2,000 stations, and of 400 cells by 60 dates
+)
+
+
+def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
+    """Return the lines of an organisation by name."""
+    return organisation.lines.defer("geometry")
+
+
+def line_add(*, organisation: Organisation, course: shapely.LineString, length_m: float, **wish: Any) -> Line:
+    """Add a line. course: degrees; wish: name, kind, half_width_m, first_station_m, limit_mm_m_yr. Raises Refusal."""
+    size_bytes = len(course.coords) * CORNER_BYTES + READINGS_BYTES
+    mailbox = organisation_key(organisation=organisation.pk)
+    with alone(organisation) as mine:
+        if mine.lines.count() >= MAX_LINES:
+            raise Refusal(_("An organisation has %(number)s lines at most.") % {"number": whole(MAX_LINES)})
+        _count(mine, "line added", wish["name"])
+        with room_held(store=LINES, claim=Claim(size_bytes, mailbox)):
+            return Line.objects.create(
+                organisation=mine,
+                geometry=LineString(list(course.coords), srid=4326),
+                length_m=length_m,
+                changed_at=timezone.now(),
+                size_bytes=size_bytes,
+                mailbox=mailbox,
+                **wish | {"name": one_line(wish["name"])},
+            )
+
+
+def line_change(*, line: Line, **wish: Any) -> None:
+    """Change what is known of a line; its readings are made again. wish: as for `line_add`. Raises Refusal."""
+    with alone(line.organisation) as mine:
+        _count(mine, "line changed", wish["name"])
+        mine.lines.filter(pk=line.pk).update(changed_at=timezone.now(), **wish | {"name": one_line(wish["name"])})
+
+
+def line_remove(*, line: Line) -> None:
+    """Remove a line with its readings, breaks and waiting notices. Raises Refusal."""
+    with alone(line.organisation) as mine:
+        organisation_audit(organisation=mine, action="line removed", after=line.name)
+        mine.lines.filter(pk=line.pk).delete()
+
+
+def demo_line_make(*, corners: Sequence[tuple[float, float]]) -> None:
+    """Make the railway of the demo's organisation, which crosses the mine. corners: longitude and latitude of each."""
+    mine = memberships_of(email=VILLAGE_ADDRESS).first()
+    if mine is None or mine.organisation.lines.exists():
+        return
+    course = shapely.LineString(corners)
+    wish = {"name": "Coal line", "kind": Line.Kind.RAIL, "half_width_m": 5.0, "first_station_m": 0.0}
+    length_m = EARTH.geometry_length(course)
+    line_add(organisation=mine.organisation, course=course, length_m=length_m, limit_mm_m_yr=0.2, **wish)
+
+
+def _count(organisation: Organisation, action: str, name: str) -> None:
+    """Add a change of a line to the audit log. Raises Refusal beyond the daily limit."""
+    if not limits.allowed_for_organisation(organisation=organisation.pk, most=MAX_CHANGES, what="lines"):
+        raise Refusal(_("Daily limit reached. Try again tomorrow."))
+    organisation_audit(organisation=organisation, action=action, after=name)

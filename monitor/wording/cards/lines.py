@@ -1,0 +1,92 @@
+"""Lines in words: stations such as km 12.4, breaks with their figures, and what cannot be said."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from detection.rules.motion import SHOWN_SIGMAS, Figure
+from monitor.wording.components import direction
+from monitor.wording.figures import decimal, listed, percent, rate_and_margin, signed, whole
+
+MAX_NAMED = 10  # breaks in a message
+FINE_M = 200.0  # Shorter places are named to ten metres.
+
+
+class BreakWords(NamedTuple):
+    """Break of a line in words. place: 'km 12.4–12.7'; rate: '+8 ± 3'; ratio: '0.5 ± 0.2', mm a year per metre."""
+
+    place: str
+    rate: str
+    width: str
+    ratio: str
+    is_beyond: bool
+
+
+def station_words(station_m: float, digits: int = 1) -> str:
+    """Return a station: 'km 12.4'."""
+    # Translators: a place along a railway, dike, pipe or road: "km 12.4", "km 12.4–12.7"
+    return _("km %(station)s") % {"station": _kilometres(station_m, digits)}
+
+
+def stretch_words(from_m: float, to_m: float) -> str:
+    """Return a stretch of a line: 'km 12.4–12.7', 'km 12.43–12.51' if it is short."""
+    digits = 2 if to_m - from_m < FINE_M else 1
+    first, last = _kilometres(from_m, digits), _kilometres(to_m, digits)
+    return _("km %(station)s") % {"station": f"{first} – {last}" if "−" in first + last else f"{first}–{last}"}
+
+
+def break_words(line: Any, row: Any) -> BreakWords:
+    """Return a break in words. line, row: with the columns of Line and LineBreak."""
+    margin = SHOWN_SIGMAS * row.sigma_mm_yr
+    ratio = abs(row.height_mm_yr) / row.width_m
+    return BreakWords(
+        stretch_words(row.from_m + line.first_station_m, row.to_m + line.first_station_m),
+        f"{signed(row.height_mm_yr)} ± {decimal(margin, 0 if abs(row.height_mm_yr) >= 10 else 1)}",
+        whole(row.width_m),
+        f"{decimal(ratio, 2)} ± {decimal(margin / row.width_m, 2)}",
+        row.is_beyond,
+    )
+
+
+def notice_sentence(line: Any, rows: Iterable[Any]) -> str:
+    """Return a sentence on the new breaks of a line: 'New break at km 12.4–12.7.'. rows: as for `break_words`."""
+    found = [break_words(line, row) for row in rows]
+    places = listed(list(dict.fromkeys(one.place for one in found))[:MAX_NAMED])
+    return ngettext("New break at %(places)s.", "New breaks, at %(places)s.", len(found)) % {"places": places}
+
+
+def fastest_words(stations_m: Sequence[float], rates: Sequence[Figure | None]) -> str:
+    """Return a sentence on the station that moves fastest. rates: by station, None where unknown."""
+    known = [(station, rate) for station, rate in zip(stations_m, rates, strict=True) if rate is not None]
+    if not known:
+        return _("The points here cannot say how this line moves.")
+    moving = [(station, rate) for station, rate in known if rate.surely_moves]
+    if not moving:
+        return _("No station moves by more than its uncertainty.")
+    station, rate = max(moving, key=lambda one: abs(one[1].value))
+    # Translators: "Fastest at km 12.4: sinking, 6.2 mm a year (± 2.1)."
+    return _("Fastest at %(place)s: %(direction)s, %(rate)s.") % {
+        "place": station_words(station),
+        "direction": direction("up", rate.value),
+        "rate": rate_and_margin(rate.value, rate.sigma),
+    }
+
+
+def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
+    """Return a sentence on the stations of which nothing can be said. rates: None where unknown."""
+    n, of = sum(rate is None for rate in rates), len(rates)
+    if not n:
+        return _("Points lie at every station.")
+    sentence = ngettext(
+        "At %(n)s of %(all)s station (%(share)s, about %(km)s km) no point lies near enough to say anything.",
+        "At %(n)s of %(all)s stations (%(share)s, about %(km)s km) no point lies near enough to say anything.",
+        of,
+    )
+    km = decimal(n / of * length_m / 1000, 1)
+    return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": km}
+
+
+def _kilometres(station_m: float, digits: int) -> str:
+    return decimal(station_m / 1000 + 0.0, digits).replace("-", "−")
