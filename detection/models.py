@@ -20,7 +20,7 @@ from detection.rules.codes import encode
 from detection.rules.lifecycle import Source, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
-from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SurgeSeries
+from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SealedEvidence, SurgeSeries
 from detection.tables.reviews import (
     AlertEdit,
     Assignment,
@@ -47,6 +47,7 @@ __all__ = [  # These tables are defined in other modules.
     "FieldVisit",
     "Proposal",
     "ReviewBatch",
+    "SealedEvidence",
     "SecondLook",
     "SetByHand",
     "SurgeSeries",

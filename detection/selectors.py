@@ -9,7 +9,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
-from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
+from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan, SealedEvidence
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
 from detection.rules.verdicts import Verdict
@@ -110,6 +110,14 @@ def detections_shown(*, alert: Alert) -> list[Detection]:
     """Return the current detections of an alert; if there are none, the last one."""
     current = list(detections_current(alert=alert))
     return current or list(alert.detections.select_related(*WITH_RUN).order_by(f"-{RUN}__finished_at", "-pk")[:1])
+
+
+def evidence_of(*, alert: Alert) -> SealedEvidence | None:
+    """Return the sealed evidence of an alert, or why there is none; the last package if no run shows the alert now."""
+    newest = alert.sealed.first()
+    if newest and newest.why == SealedEvidence.Why.PAST:
+        return alert.sealed.exclude(file="").first() or newest
+    return newest
 
 
 def scans_beside(*, alert: Alert) -> list[Scan]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "deformation": Command("ml.deformation.command", "areas that move, out of a velocity field"),
     "coherence": Command("ml.coherence.command", "coherence of two radar images, and its change"),
     "offsets": Command("ml.offsets.command", "offsets between two radar images"),
+    "verify": Command("ml.deformation.sealed.command", "whether an alert's sealed evidence is what it was"),
     "inspect": Command("ingest.formats.inspect_command", "what files are taken for, and what stands in them"),
     "simulate": Command("lab.simulate_command", "simulated data with their truth"),
     "train": Command("lab.train_command", "train a model on simulated data"),

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from shapely import Polygon, from_wkb
 
+from detection.alerts import sealed
 from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 SEND_SECONDS = 60.0  # then the next task continues
 RETENTION_SECONDS = 600.0
+SEALED_AT_ONCE = 50  # alerts, about a second each; other tasks of the worker come between two rounds
 
 
 @stage
@@ -45,6 +47,21 @@ def announce_transitions() -> None:
 def ask_who_takes_up() -> None:
     """Ask the contacts of organisations who takes up an alert, one after the other, and at last the operators."""
     escalations.escalations_follow()
+
+
+@stage
+def seal_evidence() -> None:
+    """Seal the evidence of every new or changed alert; stamp packages where the site names a time-stamp service."""
+    for alert in rows_due(Step.SEAL, sealed.alerts_unsealed())[:SEALED_AT_ONCE]:
+        with attempt(Step.SEAL, alert):
+            sealed.evidence_seal(alert=alert)
+    if not settings.SITE.time_stamps:
+        return
+    from ingest.sources.configured import time_stamp  # HTTP clients are imported only where a service is asked
+
+    for row in rows_due(Step.STAMP, sealed.packages_unstamped())[:SEALED_AT_ONCE]:
+        with attempt(Step.STAMP, row):
+            sealed.evidence_stamp(row=row, ask=time_stamp)
 
 
 @stage

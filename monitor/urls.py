@@ -78,6 +78,7 @@ urlpatterns = [
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/card.svg", alerts.alert_card, name="alert-card"),
+    path("alerts/<str:code>/evidence-<slug:seal>.zip", alerts.alert_evidence, name="alert-evidence"),
     path("alerts/<str:code>/looks.ics", subscription_feeds.alert_looks, name="alert-looks"),
     path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),

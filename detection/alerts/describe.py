@@ -22,6 +22,7 @@ from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidenc
 from ingest.context.exposure import exposed_in, nearby
 from ingest.models import Product, ScenePair
 from ml.deformation.places.context import OTHER, Surroundings, weigh
+from ml.deformation.sealed.figures import main_of
 from ml.models import Run
 from ml.runs.selectors import products_of
 
@@ -178,10 +179,8 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
 
 def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     products = [detection.scan.prediction.run.its_product for detection in detections]
-    main, main_product = max(
-        zip(detections, products, strict=True),
-        key=lambda pair: (_weight(pair[1]), abs(promised(pair[0].peak_rate_mm_yr))),
-    )
+    at = main_of([(p.component, promised(d.peak_rate_mm_yr)) for d, p in zip(detections, products, strict=True)])
+    main = detections[at]
     evidence = [item for d, p in zip(detections, products, strict=True) for item in _evidence(d, p)]
     weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
     return {
@@ -193,7 +192,7 @@ def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> d
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "n_fast_places": count_fast_places(main.places, promised(main.rate_mm_yr)),
-        "component": main_product.component,
+        "component": products[at].component,
         "extent": main.extent,
         "reference": main.reference,
     }
@@ -221,8 +220,3 @@ _FIGURES_OF = {Family.VELOCITY: _velocity_figures, Family.SURFACE: _surface_figu
 
 def _copy_figures(main: Detection) -> dict[str, Any]:
     return {"kind": main.kind, **{name: getattr(main, name) for name in FIGURES_OF_PAIRS}}
-
-
-def _weight(product: Product) -> int:
-    """Return the rank of a product's component for the choice of main figures: up 2, line of sight 1, others 0."""
-    return {"up": 2, "los": 1}.get(product.component, 0)

@@ -24,20 +24,20 @@ from detection.selectors import offsets_of, shorter_pairs_cover
 from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
-from ingest.readers.records import Component
+from ingest.readers.records import Component, Float32, Float64
 from ml.deformation.filters.still import assumption
 from ml.deformation.motion.series import WITHIN_90
-from ml.deformation.places.causes import causes_for, name_cause
-from ml.deformation.places.measure import measure, reach_m
+from ml.deformation.places.causes import causes_for
+from ml.deformation.places.measure import reach_m
+from ml.deformation.sealed.figures import Flagged, figures_of, measured_areas, reasons_of
 from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
-from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
-from ml.rasters.line_of_sight import line_of_sight_at
+from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, to_geographic
+from ml.rasters.line_of_sight import LineOfSight, line_of_sight_at
 from ml.runs.selectors import products_of
 from ml.runs.stored import StoredRaster, clusters_of, opened_bands, read_prediction
-from ml.statistics.reasons import track_reason
-from ml.statistics.series import fit_series
+from ml.statistics.reasons import TrackReason
 
 Task = ModelVersion.Task
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
@@ -54,6 +54,16 @@ class Search(NamedTuple):
     thresholds: Any
     find: Callable[[Prediction, StoredRaster, Any], list[Detection]]
     by_parts: bool = False
+
+
+class PointColumns(NamedTuple):
+    """Points of a product as `SortedPoints` takes them, (n,): metres, mm/yr."""
+
+    x: Float64
+    y: Float64
+    velocity_mm_yr: Float32
+    height_m: Float32
+    line_of_sight: LineOfSight | None
 
 
 class ProductPoints(NamedTuple):
@@ -88,8 +98,9 @@ def _search_cluster(
 ) -> list[Detection]:
     detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
-    flagged = areas_in(raster.bands, raster.transform, thresholds)
-    for flagged_area in flagged:
+    areas = areas_in(raster.bands, raster.transform, thresholds)
+    flagged = Flagged(areas, raster.bands, raster.transform, raster.epsg)
+    for number, flagged_area in enumerate(areas):
         place = to_django(to_geographic(flagged_area.polygon, raster.epsg))
         if not place.intersects(prediction.run.its_product.footprint):
             continue
@@ -98,16 +109,10 @@ def _search_cluster(
         views = [
             ProductPoints(product, points)
             for product in products
-            if (points := _points_around(product, flagged_area, raster.epsg)).x.size
+            if (points := points_in(product, ground_around(flagged_area), raster.epsg)).x.size
         ]
-        tracks = [view.points for view in views]
-        drawn = measure(flagged_area, tracks, statistics["background_mm_yr"], flagged)
-        detections += [
-            _area_detection(
-                statistics, name_cause(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg
-            )
-            for area in drawn
-        ]
+        drawn = measured_areas(number, flagged, [view.points for view in views], statistics, causes)
+        detections += [_area_detection(statistics, area, views, raster.epsg) for area in drawn]
     return detections
 
 
@@ -140,25 +145,18 @@ def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[P
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
     outline = to_geographic(area.polygon, epsg)
     place = to_django(outline)
-    product, strongest = views[area.track].product, area.places[0].peak if area.places else None
-    area_m2 = area_of(outline) if "window" in statistics else area.area_m2  # The plane of far clusters changes sizes.
-    ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
-    reasons = [_reason(view, area.polygon, place) for view in ordered]
+    product = views[area.track].product
+    series = ingest_selectors.area_series(product=product, area=place)
+    figures = figures_of(area, outline, epsg, statistics, (series.dates, series.mean_mm) if series else None)
+    shown = reasons_of(area, [view.points for view in views], [view.product.direction for view in views])
+    reasons = [_reason(views[number].product, reason, place) for number, reason in shown.items()]
     reasons[0] |= _assumption(statistics)
     return Detection(
-        kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area_m2, area.kinds)),
-        class_shares={name: round(share, 4) for name, share in area.kinds.items()},
+        kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, figures["area_m2"], area.kinds)),
         reasons=reasons,
-        score=area.score,
-        rate_mm_yr=area.rate_mm_yr,
-        peak_rate_mm_yr=area.peak_rate_mm_yr,
-        peak_low_mm_yr=strongest.low if strongest else None,
-        peak_high_mm_yr=strongest.high if strongest else None,
-        rate_sigma_mm_yr=_rate_sigma(area.rate_sigma_mm_yr or statistics["rate_sigma_mm_yr"], product, place),
         area=place,
-        area_m2=area_m2,
         n_points=_points_within([view.product for view in views], place),
-        places=[place_as_dict(area_place, epsg) for area_place in area.places],
+        **figures,
     )
 
 
@@ -220,13 +218,18 @@ def _patch_detection(patch: Patch, epsg: int) -> Detection:
     )
 
 
-def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
-    """Return the product's points in an area (metres, epsg) and its surroundings."""
-    return points_in(product, area.polygon.envelope.buffer(reach_m(area)).envelope, epsg)
+def ground_around(area: Area) -> BaseGeometry:
+    """Return the box of an area and its surroundings, whose points measure it."""
+    return area.polygon.envelope.buffer(reach_m(area)).envelope
 
 
 def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints:
     """Return the product's points in the box around some ground (metres, epsg), as the detector used them."""
+    return SortedPoints(*columns_in(product, ground, epsg))
+
+
+def columns_in(product: Product, ground: BaseGeometry, epsg: int) -> PointColumns:
+    """Return the arguments of SortedPoints for `points_in`, in the order of the points' ids."""
     box = to_django(to_geographic(polygons_of(ground.envelope), epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
@@ -238,17 +241,15 @@ def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints
         velocity = velocity - reader.summary(points.longitude, points.latitude).step_mm_yr
     direction = product.direction if product.component == Component.LOS else ""
     middle = ground.centroid
-    return SortedPoints(x, y, velocity, points.height_m, line_of_sight_at(direction, epsg, middle.x, middle.y))
+    return PointColumns(x, y, velocity, points.height_m, line_of_sight_at(direction, epsg, middle.x, middle.y))
 
 
 def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(view: ProductPoints, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
-    """Compare a product's points in an area with those around it; return figures, and whether they show motion."""
-    product, points = view
-    reason = track_reason(product.direction, polygons_of(polygon), points.x, points.y, points.velocity_mm_yr)
+def _reason(product: Product, reason: TrackReason, place: MultiPolygon) -> dict[str, Any]:
+    """Return for JSON how a product's points show an area's motion, with what their series show."""
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
     return reason.as_dict() | seen_by | _series_evidence(product, place)
 
@@ -265,13 +266,6 @@ def _series_evidence(product: Product, place: MultiPolygon) -> dict[str, Any]:
         return {}
     _, series = ingest_selectors.series_within(product=product, area=place, most=MAX_SERIES)
     return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
-
-
-def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
-    """Return a rate's standard deviation, mm/yr: `between` (over the ground) and the mean series' own in quadrature."""
-    series = ingest_selectors.area_series(product=product, area=place)
-    fit = fit_series(series.dates, series.mean_mm) if series else None
-    return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)
 
 
 def to_django(geometry: BaseGeometry) -> MultiPolygon:

@@ -2,6 +2,7 @@
 
 from django.contrib.gis.db import models
 
+from core.storage import raster_storage
 from ingest.models import Glacier
 
 MERGED_INTO, SPLIT_FROM = "merged-into", "split-from"
@@ -81,3 +82,33 @@ class AlertMethods(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {', '.join(look['method'] for look in self.looks)}"
+
+
+class SealedEvidence(models.Model):
+    """Package by which everybody can compute the figures of an alert again, or the reason why there is none.
+
+    One row for each set of figures; rows are kept, because a paper copy may name an earlier seal.
+    """
+
+    class Why(models.TextChoices):
+        BY_HAND = "by-hand", "people set the figures"
+        PAST = "past", "the latest run does not show it"
+        POINTS = "points", "points were deleted"
+        OTHER_CODE = "code", "an earlier version of the code computed it"
+        LARGE = "large", "too large"
+
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="sealed")
+    basis = models.CharField(max_length=64, help_text="hash of what it states")
+    why = models.CharField(max_length=10, blank=True, choices=Why.choices, help_text="empty where there is a file")
+    file = models.FileField(storage=raster_storage, max_length=200, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    seal = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the manifest")
+    stamped_at = models.DateTimeField(null=True, help_text="by the time-stamp service; null: not yet, or none is set")
+    checked_at = models.DateTimeField(help_text="when the alert was last seen to have these figures")
+
+    class Meta:
+        ordering = ["-checked_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["alert", "basis"], name="sealed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {self.seal[:16] or self.get_why_display()}"

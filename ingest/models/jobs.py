@@ -31,6 +31,8 @@ class StepFailure(models.Model):
         BENDS = "bends", "alerts from new passes"
         RELEASE = "release", "alerts from new passes that a release covers"
         REPLACE = "replace", "provisional values that a release replaces"
+        SEAL = "seal", "sealed evidence of an alert"
+        STAMP = "stamp", "time stamp of sealed evidence"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

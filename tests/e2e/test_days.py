@@ -1,18 +1,21 @@
-"""A day of a mayor, a geologist, a GIS department and an administrator: from the front page, by clicking only."""
+"""A day of a mayor, a geologist, a GIS department, an administrator and an insurer: from the front page, by clicks."""
 
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from detection.alerts.sealed import evidence_seal
 from detection.models import Alert
 from ingest.context.services import context_load
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
 from ingest.readers.context.records import ContextKind
+from ml.__main__ import main as verify
 from monitor.subscribers.extracts.services import extracts_make
 from monitor.tasks import announce_breaks, read_lines
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
@@ -226,3 +229,50 @@ def test_an_administrator_adds_data_and_invites_somebody_who_comes_and_is_sent_a
     other.reload()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     product_delete(product=Product.objects.get())
+
+
+def list_of_sites(page: Page, path: Path) -> None:
+    """Choose a table of sites, each with the ground of its neighbourhood."""
+    page.get_by_text("Sites", exact=True).click()
+    page.locator("#sites").set_input_files(path)
+    page.locator("[name=unreviewed]").check()
+
+
+def test_an_insurer_watches_a_portfolio_and_checks_the_sealed_evidence_of_an_alert(
+    page, live_server, settings, mail_server, watched_region, tmp_path, capsys
+):
+    settings.PUBLIC_URL = live_server.url
+    alert = Alert.objects.filter(kind="subsidence", extent="local").order_by("peak_rate_mm_yr").first()
+    sealed = evidence_seal(alert=alert)
+    table, middle = tmp_path / "portfolio.csv", alert.area.centroid
+    table.write_text(
+        f"name,latitude,longitude\nMill Lane 4,{middle.y},{middle.x}\nFar away,{middle.y + 1},{middle.x}\n"
+    )
+    page.goto("/")
+    press(page, "Subscribe", ".site-nav")
+    list_of_sites(page, table)
+    page.get_by_label("Your e-mail address").fill("insurer@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
+    deliver()
+    page.goto(link_in(mail_server.received[-1], "subscribe/confirm"))
+    page.get_by_role("button", name="Yes, send me these mails").click()
+    press(page, "My subscriptions", "main")
+    press(page, "Organisations")
+    page.get_by_label("Its name").fill("Westland Insurance")
+    page.get_by_role("button", name="Found it").click()
+    press(page, "Add a place for all")
+    list_of_sites(page, table)
+    page.get_by_role("button", name="Save").click()
+    with page.expect_download() as got:
+        page.get_by_role("link", name="How the buildings at our sites move").click()
+    assert "Mill Lane 4" in got.value.path().read_text()
+    press(page, "Alerts at your places")
+    press(page, re.compile("Sinking ground"), "main")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Evidence to check").click()
+    assert got.value.suggested_filename == f"{alert.code}.zip"
+    assert verify(["verify", str(got.value.path()), "--seal", sealed.seal[:16]]) == 0
+    assert capsys.readouterr().out.endswith("verified\n")
+    press(page, "Report to print")
+    assert " ".join(sealed.seal[at : at + 4] for at in range(0, 16, 4)) in page.locator("main").inner_text()

@@ -20,6 +20,7 @@ from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from shapely import LineString
 
 from detection.models import Alert
@@ -72,6 +73,11 @@ def parameters() -> dict[str, object]:
     made |= {"slug": "westshore", "form": "json", "token": "nonsense", "name": "0123456789abcdef", "source": "points"}
     standing = {"name": "made", "processor": "ARIA", "outline": product.footprint}
     made |= {"order": StandingOrder.objects.get_or_create(**standing)[0].pk}
+    about = {"basis": "made", "seal": "5ea1" * 16, "size_bytes": 4, "checked_at": timezone.now()}
+    sealed, new = Alert.objects.first().sealed.get_or_create(defaults=about)
+    if new:
+        sealed.file.save("made.zip", ContentFile(b"made"))
+    made |= {"seal": sealed.seal[:16]}
     made |= {"line": 0}
     made |= {"ident": "none", "language": "de", "version": "0123456789ab"}
     made |= {"uidb64": "MA", "object_id": "0", "app_label": "detection", "content_type_id": 1}

@@ -27,6 +27,7 @@ from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.series import alert_body, point_body, point_find, product_summary
 from monitor.maps.rasters.catalogue import raster_group, rasters_available
 from monitor.open_data.api import schemas
+from monitor.pages.alerts.blocks import sealed_block
 from monitor.subscribers.organisations.escalations import Taken, alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.buildings import building_row
@@ -117,6 +118,7 @@ def alert_detail_row(alert: Alert) -> dict[str, Any]:
     row = alert_row(alert, card, _report_counts([alert])[alert.pk], taken)
     looks = looks_at_alert(alert)
     own = {"area": alert_geometry(alert), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
+    own["evidence"] = _filled(schemas.EvidenceOut, sealed_block(alert))
     return row | meanings | own
 
 

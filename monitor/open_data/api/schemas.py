@@ -201,6 +201,16 @@ class LookOut(Answer):
     shows: str
 
 
+class EvidenceOut(Answer):
+    """Package from which `ground-motion verify` computes the alert's figures again, or why there is none."""
+
+    url: str = Field(description="empty if there is none")
+    size_bytes: int
+    seal: str = Field(description="SHA-256 of the package's manifest, in hexadecimal")
+    stamped_at: datetime | None = Field(description="time stamp of the manifest (RFC 3161); null: none")
+    why: str = Field(description="why there is none, in a sentence; empty if there is one")
+
+
 class AlertDetail(AlertOut):
     """One alert with its outline, EPSG:4326, and its history."""
 
@@ -210,6 +220,7 @@ class AlertDetail(AlertOut):
     history: list[Step] = Field(description="the first step first")
     looks: list[LookOut] = Field(description="next looks from space, the earliest first")
     looked: str = Field(description="what the last look did not show; empty if it was news or there was none")
+    evidence: EvidenceOut
 
 
 class DetectionOut(Figures):

@@ -65,6 +65,8 @@ _STEPS = {
     StepFailure.Step.BENDS: gettext_lazy("Alerts from new passes"),
     StepFailure.Step.RELEASE: gettext_lazy("Alerts from new passes that a release covers"),
     StepFailure.Step.REPLACE: gettext_lazy("Provisional values that a release replaces"),
+    StepFailure.Step.SEAL: gettext_lazy("Sealed evidence of an alert"),
+    StepFailure.Step.STAMP: gettext_lazy("Time stamp of sealed evidence"),
     StepFailure.Step.ORDERS: gettext_lazy("Search for passes over an order"),
     StepFailure.Step.EVENT_ORDERS: gettext_lazy("Search for passes over an event"),
 }

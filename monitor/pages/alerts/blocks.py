@@ -4,20 +4,21 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from shapely import from_wkb
 from shapely.geometry import shape
 
 from core.areas import area_of
 from detection.kinds import Extent, Family, Kind, family
-from detection.models import Alert, AlertMethods, AlertMotion, Detection, SurgeSeries
-from detection.selectors import scans_beside
+from detection.models import Alert, AlertMethods, AlertMotion, Detection, SealedEvidence, SurgeSeries
+from detection.selectors import evidence_of, scans_beside
 from ml.models import Prediction
 from monitor.maps.imaging.charts import zero_mm
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
@@ -29,6 +30,15 @@ from monitor.wording.points import tilt_sentence
 
 MAX_ROWS = 8  # rows of the table of places
 MIN_CHANGED = 0.1  # share of an outline; smaller changes of it are not drawn
+SEAL_DIGITS = 16  # of the seal, as pages and addresses state it
+Why = SealedEvidence.Why
+WHY_UNSEALED = {
+    Why.BY_HAND: gettext_lazy("People set its figures, so that no evidence can be sealed."),
+    Why.PAST: gettext_lazy("The latest run does not show it, so that no evidence can be sealed."),
+    Why.POINTS: gettext_lazy("Its points were deleted, so that no evidence can be sealed."),
+    Why.OTHER_CODE: gettext_lazy("An earlier version of the program computed it, so that no evidence can be sealed."),
+    Why.LARGE: gettext_lazy("Its data are too large to be sealed."),
+}
 LEVELS = ("half", "core")  # outlines inside the alert's own
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
 SURE, HINT = 0.99, 0.1  # a method's scores above which a place is flagged clearly, and above which there is a hint
@@ -65,6 +75,19 @@ class Provenance:
     thresholds: list[tuple[str, Any]]
     series: str
     model_cards: list[str]
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Sealed evidence of an alert; without a file only `why`, a sentence. digits: the first of the seal, in groups."""
+
+    why: str
+    url: str = ""
+    name: str = ""
+    size_bytes: int = 0
+    seal: str = ""
+    digits: str = ""
+    stamped_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +168,27 @@ def provenance(detection: Detection) -> Provenance:
         thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
         series=_series(series) if series else "",
         model_cards=[f"docs/models/{name}.md" for name in (card, *(["surges"] if surge else []))],
+    )
+
+
+def sealed_block(alert: Alert) -> Sealed:
+    """Return the evidence by which everybody can compute an alert's figures again, or why there is none."""
+    sealed = evidence_of(alert=alert)
+    if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL:
+        return Sealed(_("Only local alerts of velocity fields have sealed evidence."))
+    if sealed is None:
+        return Sealed(_("Its evidence is not sealed yet."))
+    if sealed.why:
+        return Sealed(str(WHY_UNSEALED[Why(sealed.why)]))
+    digits = sealed.seal[:SEAL_DIGITS]
+    return Sealed(
+        "",
+        reverse("alert-evidence", args=[alert.code, digits]),
+        f"{alert.code}.zip",
+        sealed.size_bytes,
+        sealed.seal,
+        " ".join(digits[at : at + 4] for at in range(0, SEAL_DIGITS, 4)),
+        sealed.stamped_at,
     )
 
 

@@ -188,6 +188,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     around = surroundings(alert, with_missing) | exposure_block(alert) | {"has_points": points_exist(area=alert.area)}
     around["town"] = town_words(area=alert.area, simulated=alert.simulated)
     around["taken"] = alerts_taken(alerts=[alert]).get(alert.pk, [])
+    around["sealed"] = blocks.sealed_block(alert)
     around["first_outline"] = blocks.first_outline(alert)
     return vars(alert_blocks(alert)) | around | {"reviews": reviews, "looks": looks_at_alert(alert)}
 

@@ -10,8 +10,9 @@ from detection.lists import Order, alert_counts
 from detection.selectors import detection_of
 from monitor.maps.map.plans import card_fingerprint, card_svg
 from monitor.maps.map.series import alert_body
-from monitor.maps.rasters.answers import png_response, unless_held
+from monitor.maps.rasters.answers import png_response, ranged_file, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence
+from monitor.pages.alerts.blocks import SEAL_DIGITS
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page, alert_report
 from monitor.pages.alerts.pictures import captions, change_picture, evidence_png, fingerprint, since_release
@@ -90,6 +91,16 @@ def alert_card(request: HttpRequest, code: str) -> HttpResponseBase:
     alert = alert_or_404(code)
     etag = card_fingerprint(alert)
     return unless_held(request, etag, lambda: card_svg(alert), "image/svg+xml", "public, max-age=300")
+
+
+@require_safe
+def alert_evidence(request: HttpRequest, code: str, seal: str) -> HttpResponseBase:
+    """Answer with the sealed evidence whose seal begins so: of the alert as it stands, or as a paper copy names it."""
+    sealed = alert_or_404(code).sealed.exclude(file="").filter(seal__startswith=seal).first()
+    if sealed is None or len(seal) < SEAL_DIGITS:
+        raise Http404("There is no such evidence of this alert.")
+    content = f"{sealed.seal}-{sealed.stamped_at}"
+    return ranged_file(request, sealed.file, content, sealed.size_bytes, f"{code}.zip", "application/zip")
 
 
 @require_safe

@@ -70,6 +70,7 @@ class Site:
     accessibility: Mapping[str, str] = field(default_factory=dict)
     security_contact: tuple[str, ...] = ()
     stolen_passwords: Path | None = None
+    time_stamps: str = ""
     openid: OpenID | None = None
 
 
@@ -156,12 +157,13 @@ def _readers(folder: Path) -> dict[str, Callable[[Any], Any]]:
         "accessibility": _page,
         "security_contact": _several,
         "stolen_passwords": lambda value: folder / _line(value),
+        "time_stamps": lambda value: _address(value, "write the address of the service with https://"),
     }
 
 
 def _openid_readers(folder: Path) -> dict[str, Callable[[Any], Any]]:
     return {
-        "issuer": _issuer,
+        "issuer": lambda value: _address(value, "write the issuer's address with https://, without /.well-known/"),
         "client_id": _line,
         "secret_file": lambda value: _secret(folder / _line(value)),
         "claim": _line,
@@ -227,7 +229,7 @@ def logo_type(content: bytes) -> str | None:
     return LOGO_TYPES.get(content.lstrip()[:4])
 
 
-def _issuer(value: Any) -> str:
+def _address(value: Any, remedy: str) -> str:
     line = _line(value)
     try:
         address = urlsplit(line)
@@ -235,7 +237,7 @@ def _issuer(value: Any) -> str:
         address = urlsplit("")
     local = address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1")
     if not address.hostname or not (address.scheme == "https" or local) or address.query or address.fragment:
-        raise NotAllowed("write the issuer's address with https://, without /.well-known/")
+        raise NotAllowed(remedy)
     return line.rstrip("/")
 
 

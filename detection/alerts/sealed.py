@@ -1,0 +1,268 @@
+"""Sealed evidence of alerts: a package of inputs and figures, made only if the figures follow from the inputs again."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from numpy.typing import NDArray
+from shapely import from_wkb, unary_union
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from core.areas import polygons_of
+from core.geometry import project_geometry
+from core.storage import delete_files, raster_put
+from detection.alerts.describe import data_span
+from detection.by_hand import columns_set_by_hand
+from detection.kinds import FAMILIES, Extent, Family
+from detection.models import Alert, Detection, SealedEvidence
+from detection.search.areas import PointColumns, columns_in, ground_around
+from detection.selectors import FOLLOWED_STATES, detections_current
+from ingest.models import Product
+from ingest.products.selectors import area_series
+from ml.deformation.sealed.figures import Flagged
+from ml.deformation.sealed.measurement import COLUMNS, OF_MAIN, Measurement, alert_figures
+from ml.deformation.sealed.package import MAX_BYTES, files_of, manifest_of, opened, packed, seal_of
+from ml.deformation.sealed.stamp import request_of, stamped_at
+from ml.deformation.sealed.versions import versions
+from ml.rasters.areas import AreaThresholds, areas_in, to_geographic
+from ml.runs.selectors import products_of
+from ml.runs.stored import Part, StoredRaster, opened_bands
+from ml.statistics.reasons import TrackReason
+
+FORMAT = 1
+Why = SealedEvidence.Why
+FIGURES = (*OF_MAIN, "score", "area_m2", "class_shares", "places")
+OF_REASON = ("product", *TrackReason._fields)
+OF_CLUSTER = ("background_mm_yr", "rate_sigma_mm_yr", "window")
+FIRST_M = 2_000.0  # So far around an outline the raster is read at first.
+MAX_TRIED = 5  # flagged areas for each outline
+
+
+class Unsealable(Exception):
+    """Figures of an alert that do not follow from inputs that are still stored; `why` says why not."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def alerts_unsealed() -> QuerySet[Alert]:
+    """Return followed local alerts of velocity fields whose evidence was not sealed since they last changed."""
+    sealed = SealedEvidence.objects.filter(alert=OuterRef("pk"), checked_at__gte=OuterRef("updated_at"))
+    alerts = Alert.objects.filter(
+        state__in=FOLLOWED_STATES, kind__in=FAMILIES[Family.VELOCITY], extent=Extent.LOCAL, rate_mm_yr__isnull=False
+    )
+    return alerts.exclude(Exists(sealed)).order_by("id")
+
+
+def packages_unstamped() -> QuerySet[SealedEvidence]:
+    """Return the packages without a time stamp, the newest first."""
+    return SealedEvidence.objects.exclude(file="").filter(stamped_at=None).select_related("alert").order_by("-id")
+
+
+def evidence_seal(*, alert: Alert) -> SealedEvidence:
+    """Seal the evidence of an alert as it stands, or record why that is impossible; once for each state of it."""
+    begun, current = timezone.now(), list(detections_current(alert=alert))
+    basis = _basis(alert, current)
+    kept = SealedEvidence.objects.filter(alert=alert, basis=basis)
+    if not kept.update(checked_at=begun):
+        row = SealedEvidence(alert=alert, basis=basis, checked_at=begun)
+        try:
+            files = _files(alert, current)
+            row.seal = seal_of(manifest_of(files))
+            _store(row, packed(files))
+        except Unsealable as fault:
+            row.why = fault.why
+            row.save()
+    return kept.get()
+
+
+def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
+    """Store a package anew with the answer of a time-stamp service. Raises BadStamp if it is of something else.
+
+    ask: returns the answer of the service to a request.
+    """
+    with row.file.open() as stored:
+        package = opened(stored.read())
+    answer = ask(request_of(package.manifest))
+    row.stamped_at = stamped_at(answer, package.manifest)
+    with transaction.atomic():
+        delete_files([row.file])
+        _store(row, packed(package.files, answer))
+
+
+def _store(row: SealedEvidence, archive: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"evidence-{row.alert.code}-{row.seal[:16]}.zip"
+        path.write_bytes(archive)
+        row.size_bytes = len(archive)
+        with raster_put(path) as name:
+            row.file = name
+            row.save()
+
+
+def _basis(alert: Alert, current: Sequence[Detection]) -> str:
+    """Return a hash of everything that a package states, so that an unchanged alert keeps its package."""
+    figures = [str(getattr(alert, name)) for name in (*OF_MAIN, "area_m2", "first_motion", "last_motion")]
+    made_from = [f"{FORMAT}", *(str(detection.pk) for detection in current), *figures]
+    return hashlib.sha256(" ".join(made_from).encode()).hexdigest()
+
+
+def _files(alert: Alert, current: Sequence[Detection]) -> dict[str, bytes]:
+    """Return the files of an alert's package. Raises Unsealable."""
+    if not current:
+        raise Unsealable(Why.PAST)
+    measured = [_measured(detection) for detection in current]
+    if sum(inputs.raster.nbytes + sum(points.nbytes for points in inputs.points) for inputs, _ in measured) > MAX_BYTES:
+        raise Unsealable(Why.LARGE)
+    figures = alert_figures([(inputs.facts, stated) for inputs, stated in measured])
+    if figures != {name: _json(getattr(alert, name)) for name in figures}:
+        raise Unsealable(Why.BY_HAND if columns_set_by_hand(alert) else Why.OTHER_CODE)
+    stated = {"format": FORMAT, "code": alert.code, "kind": alert.kind, "made_with": versions(), "figures": figures}
+    return files_of(stated, measured)
+
+
+def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
+    """Return the inputs of a detection and its stored figures, which follow from them. Raises Unsealable."""
+    products = products_of(run=detection.scan.prediction.run)
+    if any(product.points_deleted_at for product in products):
+        raise Unsealable(Why.POINTS)
+    stated = _stated(detection)
+    for inputs in _candidates(detection, products):
+        flagged, tracks = inputs.flagged(), inputs.tracks()
+        for part, area in enumerate(inputs.areas(flagged, tracks)):
+            outline = to_geographic(area.polygon, flagged.epsg)
+            if _json(mapping(outline)) != stated["outline"]:
+                continue
+            names = [track["product"] for track in inputs.facts["tracks"]]
+            product = next(product for product in products if product.name == names[area.track])
+            series = area_series(product=product, area=detection.area)
+            facts = {**inputs.facts, "part": part}
+            if series:
+                facts["series_dates"] = [day.isoformat() for day in series.dates]
+                inputs = inputs._replace(series=series.mean_mm)
+            inputs = inputs._replace(facts=facts)
+            if _json(inputs.figures(area, outline, tracks)) == stated:
+                return inputs, stated
+    raise Unsealable(Why.OTHER_CODE)
+
+
+def _stated(detection: Detection) -> dict[str, Any]:
+    """Return what a package states of a detection, by its row."""
+    figures = {name: getattr(detection, name) for name in FIGURES}
+    reasons = [{name: reason.get(name) for name in OF_REASON} for reason in detection.reasons]
+    outline = mapping(polygons_of(from_wkb(bytes(detection.area.wkb))))
+    return dict(_json({**figures, "outline": outline, "tracks": reasons}))
+
+
+def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[Measurement]:
+    """Yield the inputs of the flagged areas that a detection may come from, the likeliest first."""
+    prediction, run = detection.scan.prediction, detection.scan.prediction.run
+    thresholds = AreaThresholds(**detection.scan.thresholds)
+    with opened_bands(prediction) as raster:
+        shown = polygons_of(project_geometry(from_wkb(bytes(detection.area.wkb)), 4326, raster.epsg))
+        for cluster in prediction.statistics.get("clusters", [prediction.statistics]):
+            for rank in range(MAX_TRIED):
+                near = _flagged_near(raster, cluster.get("window", (0, 0, *raster.shape)), shown, rank, thresholds)
+                if near is None:
+                    break
+                number, flagged = near
+                ground = ground_around(flagged.areas[number])
+                columns = {product: columns_in(product, ground, raster.epsg) for product in products}
+                views = {product: points for product, points in columns.items() if points.x.size}
+                facts = {
+                    "epsg": raster.epsg,
+                    "transform": [*flagged.transform[:6]],
+                    "bands": [*flagged.bands],
+                    "thresholds": thresholds._asdict(),
+                    "statistics": {name: cluster[name] for name in OF_CLUSTER if name in cluster},
+                    "method": str(run.model_version),
+                    "weights_sha256": run.model_version.weights_sha256,
+                    "component": run.its_product.component,
+                    "dates": [day.isoformat() for day in data_span(detection)],
+                    "tracks": [_track(product, points) for product, points in views.items()],
+                    "flagged": number,
+                    "part": 0,
+                    "series_dates": [],
+                }
+                points = [_as_rows(points) for points in views.values()]
+                yield Measurement(facts, np.stack([*flagged.bands.values()]), points, np.empty(0, np.float32))
+
+
+def _flagged_near(
+    raster: StoredRaster, part: Part, shown: BaseGeometry, rank: int, thresholds: AreaThresholds
+) -> tuple[int, Flagged] | None:
+    """Read a raster around the flagged area of a rank by its nearness to an outline; None if there are not so many.
+
+    The window holds all of the flagged areas that count in the measurement, and so much around them that they are
+    flagged in the window as in the whole raster.
+
+    Args:
+        raster: An open raster.
+        part: The part of it that is one cluster of points.
+        shown: The outline, in the system of the raster.
+        rank: 0 for the nearest.
+        thresholds: Of the search.
+    """
+    top, left, rows, cols = part
+    cluster = raster.transform @ Affine.translation(left, top)
+    ground = shown.buffer(FIRST_M).envelope
+    while True:
+        west, south, east, north = ground.bounds
+        (first_col, first_row), (last_col, last_row) = ~cluster @ (west, north), ~cluster @ (east, south)
+        row, col = max(0, floor(first_row)), max(0, floor(first_col))
+        last_row, last_col = min(rows, ceil(last_row)), min(cols, ceil(last_col))
+        if last_row <= row or last_col <= col:
+            return None
+        window = slice(top + row, top + last_row), slice(left + col, left + last_col)
+        bands = {name: band[window] for name, band in raster.bands.items()}
+        transform = cluster @ Affine.translation(col, row)
+        areas = areas_in(bands, transform, thresholds)
+        if len(areas) <= rank:
+            return None
+        number = sorted(range(len(areas)), key=lambda at: _apart(areas[at].polygon, shown))[rank]
+        around = ground_around(areas[number])
+        counting = [around, *(area.polygon for area in areas if area.polygon.intersects(around))]
+        needed = unary_union([each.envelope for each in counting]).envelope.buffer(2 * thresholds.joined_m).envelope
+        if ground.contains(needed) or (row, col, last_row, last_col) == (0, 0, rows, cols):
+            return number, Flagged(areas, bands, transform, raster.epsg)
+        ground = unary_union([ground, needed]).envelope
+
+
+def _apart(polygon: BaseGeometry, shown: BaseGeometry) -> tuple[float, float]:
+    return -polygon.intersection(shown).area, polygon.distance(shown)
+
+
+def _track(product: Product, points: PointColumns) -> dict[str, Any]:
+    """Return what a package says of a track, and where its data are from."""
+    texts = ("source_format", "component", "direction", "file_name", "file_sha256", "attribution", "licence", "release")
+    return {
+        "product": product.name,
+        **{name: getattr(product, name) for name in texts},
+        "track": product.track,
+        "dates": [product.dates[0].isoformat(), product.dates[-1].isoformat()],
+        "line_of_sight": [*points.line_of_sight] if points.line_of_sight else None,
+    }
+
+
+def _as_rows(points: PointColumns) -> NDArray[np.void]:
+    columns = {name: getattr(points, name) for name in COLUMNS}
+    rows = np.empty(points.x.size, [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
+
+
+def _json(value: Any) -> Any:
+    """Return a value as it is read back from JSON, dates as texts."""
+    return json.loads(json.dumps(value, default=str))

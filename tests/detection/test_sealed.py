@@ -1,0 +1,109 @@
+"""Alerts of velocity fields get a package whose figures follow from its inputs, or the reason why there is none."""
+
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from core.http.faults import SearchFailed
+from detection.alerts import sealed
+from detection.models import Alert, Detection, SealedEvidence
+from detection.tables.reviews import SetByHand
+from ingest.models import Product, StepFailure
+from ml.__main__ import main
+from ml.deformation.sealed.package import opened
+from monitor import tasks
+from monitor.web.identity.site_file import Site
+from tests.makers.timestamps import Authority
+from tests.makers.watching import run_all, search_all, watch
+
+pytestmark = pytest.mark.django_db
+Why = SealedEvidence.Why
+
+
+@pytest.fixture
+def two_tracks(filled_once, simulated_tracks):
+    """Two tracks of the same ground watched, one after the other."""
+    filled_once("two tracks sealed", lambda: (watch(simulated_tracks[0]), watch(simulated_tracks[1])))
+
+
+def package_of(alert):
+    with SealedEvidence.objects.filter(alert=alert).first().file.open() as stored:
+        return stored.read()
+
+
+def test_the_package_of_every_alert_is_verified_and_states_its_figures(two_tracks, tmp_path, capsys):
+    tasks.seal_evidence()
+    local = Alert.objects.filter(extent="local")
+    assert (StepFailure.objects.count(), SealedEvidence.objects.filter(why="").count()) == (0, local.count())
+    assert local.count() >= 3
+    for alert in local:
+        path = tmp_path / f"{alert.code}.zip"
+        path.write_bytes(package_of(alert))
+        assert main(["verify", str(path)]) == 0, capsys.readouterr().out
+        assert f"alert: rate_mm_yr: {alert.rate_mm_yr} same" in capsys.readouterr().out
+        stated = opened(path.read_bytes()).stated
+        assert stated["figures"]["area_m2"] == alert.area_m2
+        tracks = [track for each in stated["measurements"] for track in each["facts"]["tracks"]]
+        assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
+
+
+def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
+    watch(simulated_tracks[0], method="matched-filter")
+    for track in simulated_tracks[1:2]:
+        watch(track, method="model")
+    run_all("model", "deformation")
+    search_all()
+    tasks.seal_evidence()
+    assert not SealedEvidence.objects.exclude(why="").exists()
+    assert SealedEvidence.objects.exists()
+
+
+def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(two_tracks):
+    alert = Alert.objects.filter(extent="local").first()
+    first = sealed.evidence_seal(alert=alert)
+    alert.save()
+    assert alert in sealed.alerts_unsealed()
+    assert sealed.evidence_seal(alert=alert).file == first.file
+    assert alert not in sealed.alerts_unsealed()
+    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=alert.rate_mm_yr - 1)
+    alert.refresh_from_db()
+    assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE
+    assert SealedEvidence.objects.filter(alert=alert).count() == 2
+
+
+def test_what_cannot_be_computed_again_says_why(two_tracks):
+    alert = Alert.objects.filter(extent="local").first()
+    SetByHand.objects.create(alert=alert, area=alert.area)
+    Alert.objects.filter(pk=alert.pk).update(area_m2=1.0)
+    alert.refresh_from_db()
+    assert sealed.evidence_seal(alert=alert).why == Why.BY_HAND
+    Detection.objects.filter(alert=alert).update(score=0.123)
+    Alert.objects.filter(pk=alert.pk).update(area_m2=2.0)
+    alert.refresh_from_db()
+    assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE
+    Product.objects.update(points_deleted_at=timezone.now())
+    Alert.objects.filter(pk=alert.pk).update(area_m2=3.0)
+    alert.refresh_from_db()
+    assert sealed.evidence_seal(alert=alert).why == Why.POINTS
+
+
+def test_a_stamp_comes_later_where_the_service_fails(two_tracks, settings, monkeypatch, tmp_path):
+    authority = Authority(tmp_path)
+    settings.SITE = replace(Site(), time_stamps="https://stamps.example.org/tsr")
+
+    def away(request):
+        raise SearchFailed("It does not answer.")
+
+    monkeypatch.setattr("ingest.sources.configured.time_stamp", away)
+    tasks.seal_evidence()
+    packages = SealedEvidence.objects.filter(why="")
+    assert packages.filter(stamped_at=None).count() == packages.count() == StepFailure.objects.count()
+    StepFailure.objects.update(next_try_at=None)
+    monkeypatch.setattr("ingest.sources.configured.time_stamp", authority.answer)
+    before = packages.first()
+    tasks.seal_evidence()
+    assert not packages.filter(stamped_at=None).exists()
+    assert packages.get(pk=before.pk).seal == before.seal
+    package = opened(package_of(before.alert))
+    assert authority.verifies(package.manifest, package.stamp)

@@ -1,0 +1,61 @@
+"""The page, the report and the API of an alert lead to its sealed evidence, or say why there is none."""
+
+import zipfile
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+
+from detection.alerts.sealed import evidence_seal
+from detection.models import Alert, SealedEvidence
+from monitor.pages.alerts.blocks import WHY_UNSEALED
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alert(watched_region):
+    return Alert.objects.filter(kind="subsidence", extent="local").order_by("peak_rate_mm_yr").first()
+
+
+def test_evidence_is_downloaded_from_the_page_and_named_by_its_seal_on_paper(client, alert):
+    sealed = evidence_seal(alert=alert)
+    address = f"{alert.get_absolute_url()}evidence-{sealed.seal[:16]}.zip"
+    page, paper = (client.get(f"{alert.get_absolute_url()}{part}").content.decode() for part in ("", "report/"))
+    assert (page.count(address), address in paper) == (2, True)
+    shown = " ".join(sealed.seal[at : at + 4] for at in range(0, 16, 4))
+    assert shown in page
+    assert shown in paper
+    answer = client.get(address)
+    assert answer["Content-Disposition"] == f'attachment; filename="{alert.code}.zip"'
+    with zipfile.ZipFile(BytesIO(b"".join(answer) if answer.streaming else answer.content)) as package:
+        assert "manifest.json" in package.namelist()
+    assert client.get(address, headers={"range": "bytes=0-3"}).status_code == 206
+    told = client.get(f"/api/v1/alerts/{alert.code}").json()["evidence"]
+    assert (told["url"], told["seal"], told["size_bytes"], told["why"]) == (address, sealed.seal, sealed.size_bytes, "")
+
+
+def test_an_earlier_seal_still_leads_to_its_package(client, alert):
+    first = evidence_seal(alert=alert)
+    SealedEvidence.objects.create(alert=alert, basis="later", why="code", checked_at=timezone.now())
+    assert client.head(f"{alert.get_absolute_url()}evidence-{first.seal[:16]}.zip").status_code == 200
+    other = Alert.objects.exclude(pk=alert.pk).first()
+    for wrong in (
+        f"{alert.get_absolute_url()}evidence-{first.seal[:8]}.zip",
+        f"{alert.get_absolute_url()}evidence-{'0' * 16}.zip",
+        f"{other.get_absolute_url()}evidence-{first.seal[:16]}.zip",
+    ):
+        assert client.get(wrong).status_code == 404
+
+
+@pytest.mark.parametrize("why", [*SealedEvidence.Why])
+def test_the_page_says_why_there_is_no_package(client, alert, why):
+    SealedEvidence.objects.create(alert=alert, basis="made", why=why, checked_at=timezone.now())
+    assert str(WHY_UNSEALED[why]) in client.get(alert.get_absolute_url()).content.decode()
+
+
+def test_an_alert_of_another_kind_says_that_it_has_none(client, alert):
+    assert "Its evidence is not sealed yet." in client.get(alert.get_absolute_url()).content.decode()
+    Alert.objects.filter(pk=alert.pk).update(extent="region", reference="local")
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "Only local alerts of velocity fields have sealed evidence." in page
