@@ -172,7 +172,8 @@ def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64)
         terms = np.stack([np.ones_like(away), away, away**2], axis=-1)
         motion = _weighted(terms, weight, value[rows])
         trusted = (inside * along.on_line[rows]).sum(axis=1) >= MIN_WEIGHT
-        deviation = 1 / np.sqrt(weight.sum(axis=1) + RIDGE)
+        # Near points share errors, so that many are no more certain than one of them.
+        deviation = np.sqrt((weight.sum(axis=1) + RIDGE) / (np.square(weight).sum(axis=1) + RIDGE**2))
         scaled = [motion[:, 0], deviation, motion[:, 1] / PROFILE_M, 2 * motion[:, 2] / PROFILE_M**2]
         parts.append(np.where(trusted, np.stack(scaled), np.nan))
     return Profile(station_m, *np.concatenate(parts, axis=1))

@@ -24,10 +24,10 @@ MAX_HEADER_BYTES = 10_000
 NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
 TIME = (1980, 1, 1, 0, 0, 0)  # The earliest that an archive can state.
 INSTRUCTIONS = """\
-Check this file offline: pip install ground-motion-monitor, then: ground-motion verify FILE.zip
-Diese Datei lässt sich offline prüfen: pip install ground-motion-monitor, dann: ground-motion verify DATEI.zip
-Ce fichier se vérifie hors ligne : pip install ground-motion-monitor, puis : ground-motion verify FICHIER.zip
-Este archivo se comprueba sin conexión: pip install ground-motion-monitor, y luego: ground-motion verify ARCHIVO.zip
+Check this file offline, with the command line that belongs to Ground Motion Monitor: ground-motion verify FILE.zip
+Diese Datei prüft offline die Befehlszeile, die zu Ground Motion Monitor gehört: ground-motion verify DATEI.zip
+Ce fichier se vérifie hors ligne, par la ligne de commande de Ground Motion Monitor : ground-motion verify FICHIER.zip
+Este archivo se comprueba sin conexión con el programa de Ground Motion Monitor: ground-motion verify ARCHIVO.zip
 """
 
 

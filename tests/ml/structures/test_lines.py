@@ -75,6 +75,7 @@ def test_a_profile_has_the_slope_and_curvature_of_the_ground_and_gaps():
     assert profile.slope[0] == pytest.approx(0.03, abs=0.003)
     assert profile.curvature[0] == pytest.approx(2e-5, abs=1e-5)
     assert np.isnan(profile.mean[1])
+    assert profile.sigma[0] >= sigma.min(), "near points share errors: many are no more certain than one"
 
 
 def test_steps_of_a_drawn_route_are_found():
