@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Count, Exists, F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
 from django.utils.formats import date_format
@@ -20,12 +20,13 @@ from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
-from ingest.readers.records import Component, Technique
+from ingest.readers.records import Technique
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.bounds import BoundsOf
 from monitor.maps.rasters.layers import (
     ARROW_LAYER,
+    FIELDS,
     LAYER_OF_TASK,
     RASTER_LAYERS,
     RASTER_LAYERS_BY_NAME,
@@ -103,7 +104,7 @@ def _groups(
     if layer.task == OF_PRODUCTS:
         return of_products(layer.needs)
     if layer.task == VELOCITY:
-        return _by_year(_velocity_fields(), "")
+        return _by_year(_velocity_fields(layer), "")
     if layer.task == RELEASES:
         return _groups_of_releases()
     return of_pairs(layer.needs).get(layer.task, []) if layer.task else _groups_of_scenes()
@@ -115,7 +116,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
     if layer.task == VELOCITY:
-        return _fields_of_year(group, box)
+        return _fields_of_year(layer, group, box)
     if layer.task == RELEASES:
         return _sources_of_releases(group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -204,11 +205,11 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
     return _by_year(found, "run__product__")
 
 
-def _velocity_fields() -> QuerySet[Product]:
-    """Return the current velocity fields that the layer "velocity" shows: along the line of sight, else up and down."""
-    current = Product.objects.current().filter(technique=Technique.INSAR)
-    los = current.filter(component=Component.LOS)
-    return current.filter(Q(component=Component.LOS) | Q(component=Component.UP) & ~Exists(los))
+def _velocity_fields(layer: RasterLayer) -> QuerySet[Product]:
+    """Return the current velocity fields that a layer shows."""
+    component, direction = FIELDS[layer.name]
+    current = Product.objects.current().filter(technique=Technique.INSAR, component=component)
+    return current if direction is None else current.filter(direction=direction)
 
 
 def _by_year(found: QuerySet[Any], product: str) -> list[RasterGroup]:
@@ -307,8 +308,8 @@ def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> l
     ]
 
 
-def _fields_of_year(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    fields = _of_year(_velocity_fields().order_by("id"), "", group, box)
+def _fields_of_year(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
+    fields = _of_year(_velocity_fields(layer).order_by("id"), "", group, box)
     return fields if fields is None else [RasterSource(None, str(one.pk), product=one) for one in fields]
 
 
