@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 from pyproj import Transformer
 
@@ -152,6 +154,17 @@ def test_without_time_the_newest_date_is_drawn_and_said(client, pair_predictions
         client.get("/ogc/wmts", GET_TILE | {"LAYER": "speed", "TIME": time}).content for time in ("", "2021-12-25")
     ]
     assert tiled[0] == tiled[1]
+
+
+@pytest.mark.parametrize(("layer", "named"), [("coherence", 10), ("velocity", 4)])
+def test_a_copy_of_a_date_is_checked_without_a_look_at_other_dates(client, pair_predictions, product, layer, named):
+    (day,) = {one["groups"][0]["date"] for one in client.get("/api/v1/rasters").json() if one["name"] == layer}
+    asked = ASKED | {"BBOX": box(*tile_bounds_m(*TILE)), "LAYERS": layer, "TIME": day}
+    held = client.get("/ogc/wms", asked)["ETag"]
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get("/ogc/wms", asked, HTTP_IF_NONE_MATCH=held).status_code == 304
+    assert len(queries) == 2
+    assert all(day[:named] in query["sql"] for query in queries), queries.captured_queries
 
 
 def test_of_pairs_that_end_on_one_day_time_chooses_the_shortest(client, pair_predictions):
