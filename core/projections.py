@@ -4,9 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 
 SEMI_MAJOR_M = 6_378_137.0  # The ellipsoid is WGS 84.
+EARTH = Geod(ellps="WGS84")
 LAEA = "step {} proj=laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000 ellps=GRS80"
 RADIANS = "step proj=unitconvert xy_in={} xy_out={}"
 # PROJ's choice for EPSG:3035 at every position, which PROJ needs 60 ms to find in each new thread.

@@ -10,10 +10,11 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
-from pyproj import Geod
 from shapely import LineString, get_coordinates, get_parts, to_wkb
 
 from core.errors import InputError, UnusableData, gettext_noop
+from core.geometry import METRES_PER_DEGREE, longitude_near
+from core.projections import EARTH
 from ingest.given.boundaries import GPX, MAX_UNPACKED_BYTES, SIMPLIFY, suffix_of
 from ingest.given.sites import columns_of, site_of, table_rows
 from ingest.vectors import layers
@@ -25,8 +26,6 @@ LINES = ROADS._replace(key="")
 MAX_PIECES, MAX_CORNERS = 2000, 20_000
 MIN_LENGTH_M, MAX_LENGTH_M = 100.0, 500_000.0
 JOIN_M = 5.0  # Pieces whose ends are so near each other are one line.
-METRES_PER_DEGREE = 111_195.0
-EARTH = Geod(ellps="WGS84")
 POINTS, PARTS = {"trkpt", "rtept"}, {"trkseg", "rte"}
 DEGREES = gettext_noop("Write latitude and longitude in degrees, like 46.99")
 
@@ -50,7 +49,11 @@ def read(path: Path) -> bytes:
                 raise InputError(path, problem, SIMPLIFY, pieces=MAX_PIECES, corners=MAX_CORNERS)
         if not pieces:
             raise InputError(path, gettext_noop("it contains no line"), gettext_noop("Choose a file with one line"))
-        line = LineString(_joined(path, pieces))
+        corners = _joined(path, pieces)
+        if np.abs(corners[:, 0]).max() > 180 or np.abs(np.diff(corners[:, 0])).max() > 180:
+            problem = gettext_noop("its line crosses longitude 180°")
+            raise InputError(path, problem, gettext_noop("Give what lies on each side as a line of its own"))
+        line = LineString(corners)
     length_m = EARTH.geometry_length(line)
     if not MIN_LENGTH_M <= length_m <= MAX_LENGTH_M:
         problem = gettext_noop("its line is %(length)s km long")
@@ -134,5 +137,6 @@ def _joined(path: Path, pieces: list[Corners]) -> Corners:
 
 def _gaps_m(end: Corners, ends: NDArray[np.float64], left: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the distances (pieces, 2) in metres from an end of the line to both ends of each piece that is left."""
-    away = (ends - end) * METRES_PER_DEGREE * np.array([np.cos(np.radians(end[1])), 1.0])
-    return np.where(left[:, np.newaxis], np.hypot(away[..., 0], away[..., 1]), np.inf)
+    east_m = (longitude_near(ends[..., 0], end[0]) - end[0]) * METRES_PER_DEGREE * np.cos(np.radians(end[1]))
+    north_m = (ends[..., 1] - end[1]) * METRES_PER_DEGREE
+    return np.where(left[:, np.newaxis], np.hypot(east_m, north_m), np.inf)

@@ -15,7 +15,7 @@ from celery import Task, shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from core.failures import cause_of, next_step, reason_of
+from core.failures import cause_of, delay, next_step, reason_of
 from core.locks import Lock, short_text_key, try_lock
 from ingest.models import StepFailure
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 Step, State = StepFailure.Step, StepFailure.State
 Row = TypeVar("Row", bound=Model)
+NEVER_GIVEN_UP = (Step.ASK, Step.ESCALATE)  # Somebody waits to be asked, whatever fails.
 
 
 def rows_due(step: StepFailure.Step, pending: QuerySet[Row]) -> QuerySet[Row]:
@@ -31,13 +32,16 @@ def rows_due(step: StepFailure.Step, pending: QuerySet[Row]) -> QuerySet[Row]:
     if not failures.exists():
         return pending
     failures.exclude(subject_id__in=pending.order_by().values("pk")).delete()
-    now_due = Q(state=State.QUEUED) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
+    now_due = Q(state=State.QUEUED, next_try_at=None) | Q(next_try_at__lte=timezone.now())
     return pending.exclude(pk__in=failures.exclude(now_due).values("subject_id"))
 
 
 @contextmanager
 def attempt(step: StepFailure.Step, row: Model) -> Iterator[None]:
-    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on."""
+    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on.
+
+    A step of NEVER_GIVEN_UP is tried on after it is marked as failed, which operators see.
+    """
     try:
         yield
     except Exception as fault:
@@ -45,9 +49,12 @@ def attempt(step: StepFailure.Step, row: Model) -> Iterator[None]:
         about = {"subject": str(row)[:200]}
         failure, _ = StepFailure.objects.get_or_create(step=step, subject_id=row.pk, defaults=about)
         cause = cause_of(fault)
-        following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=timezone.now())
+        now = timezone.now()
+        following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=now)
         failure.state = State.QUEUED if following.next_try_at else State.FAILED
         failure.faults, failure.next_try_at = following
+        if step in NEVER_GIVEN_UP:
+            failure.next_try_at = now + delay(cause, failure.faults)
         failure.cause, failure.error = cause, reason_of(fault)
         failure.save()
 

@@ -1,5 +1,7 @@
 """Tables of lines: a rail, dike, pipe or road of an organisation, how it moves in each data set, where it breaks."""
 
+from collections.abc import Iterable
+
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
@@ -7,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from ingest.models import Product
 from monitor.models.subscriptions import Holding, Organisation
 
-SAME_PLACE_M = 150.0  # Breaks so near each other are one place.
+SAME_PLACE_M = 100.0  # Breaks so near each other are one place, as for `ml.structures.lines`, which needs scipy.
 
 
 class Line(Holding):
@@ -80,14 +82,8 @@ class LineNotice(models.Model):
         return f"notice {self.pk} of line {self.line_id}"
 
     def places(self) -> "list[LineBreak]":
-        """Return its breaks by station; of those that several data sets have at a place, the surest one."""
-        kept: list[LineBreak] = []
-        for row in self.breaks.select_related("reading__product"):
-            if kept and row.station_m - kept[-1].station_m <= SAME_PLACE_M:
-                kept[-1] = max(kept[-1], row, key=lambda one: abs(one.height_mm_yr) / one.sigma_mm_yr)
-            else:
-                kept.append(row)
-        return kept
+        """Return its breaks that lie beyond the limit, as `places_of` does."""
+        return places_of(self.breaks.filter(is_beyond=True).select_related("reading__product"))
 
 
 BREAK_FIGURES = ("height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "mm_m_yr_sigma")
@@ -120,3 +116,14 @@ class LineBreak(models.Model):
 
     def __str__(self) -> str:
         return f"break at {self.station_m:.0f} m of line {self.line_id}"
+
+
+def places_of(rows: Iterable[LineBreak]) -> list[LineBreak]:
+    """Return breaks of a line by station; of those that several data sets have at a place, the surest. rows: sorted."""
+    kept: list[LineBreak] = []
+    for row in rows:
+        if kept and row.station_m - kept[-1].station_m <= SAME_PLACE_M:
+            kept[-1] = max(kept[-1], row, key=lambda one: abs(one.height_mm_yr) / one.sigma_mm_yr)
+        else:
+            kept.append(row)
+    return kept

@@ -16,6 +16,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from core.errors import promised
+from monitor.models.lines import LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
@@ -167,12 +168,14 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
     return Never(reason) if answer.status in gone_by else Refused(reason, answer.retry_after)
 
 
-def line_path(message: OutgoingMessage) -> str:
-    """Return the address of the line of a notice; for chat rooms, which have no link of their own, where to get one."""
+def line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
+    """Return where places of a notice are shown; for chat rooms, which have no link of their own, where to get one."""
     line, member = promised(message.notice).line, message.membership
     if member is None:
         return reverse("subscribe")
-    return reverse("organisation-line", args=[member_token(member.pk), line.organisation_id, line.pk])
+    path = reverse("organisation-line", args=[member_token(member.pk), line.organisation_id, line.pk])
+    shown = next((one.reading_id for one in places if one.reading_id), None)
+    return f"{path}?reading={shown}" if shown else path
 
 
 class Brief(NamedTuple):
@@ -193,7 +196,8 @@ def brief_of(message: OutgoingMessage, cards: KeptCards, *, works: str) -> Brief
             path, about = take_path(message.step), alert.code
         elif message.notice:
             title, about = message.notice.line.name, message.kind
-            said, path = notice_sentence(message.notice.line, message.notice.places()), line_path(message)
+            places = message.notice.places()
+            said, path = notice_sentence(message.notice.line, places), line_path(message, places)
         elif message.transition is None:
             is_summary = message.kind == OutgoingMessage.Kind.SUMMARY
             more = _("More has changed in your regions.")

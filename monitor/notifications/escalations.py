@@ -48,10 +48,13 @@ def escalations_follow() -> None:
 
 def _for_each(step: StepFailure.Step, pending: QuerySet[Row], work: Callable[[Row], None]) -> None:
     """Work on the rows that are due; a failure is recorded, and forgotten when the row succeeds."""
-    for row in rows_due(step, pending):
+    due = rows_due(step, pending)
+    failed = set(StepFailure.objects.filter(step=step).values_list("subject_id", flat=True))
+    for row in due:
         with attempt(step, row):
             work(row)
-            StepFailure.objects.filter(step=step, subject_id=row.pk).delete()
+            if row.pk in failed:
+                StepFailure.objects.filter(step=step, subject_id=row.pk).delete()
 
 
 def _ask_about_new(organisation: Organisation, now: datetime) -> None:

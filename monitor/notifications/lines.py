@@ -3,7 +3,7 @@
 import logging
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from monitor.models.lines import Line, LineBreak, LineNotice
 from monitor.models.messages import OutgoingMessage
@@ -25,7 +25,7 @@ def breaks_announce() -> None:
 
 
 def _new_breaks() -> QuerySet[LineBreak]:
-    return LineBreak.objects.filter(is_beyond=True, notice=None).exclude(reading=None)
+    return LineBreak.objects.filter(is_beyond=True, notice=None, reading__made_at__gte=F("line__changed_at"))
 
 
 @transaction.atomic

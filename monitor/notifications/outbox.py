@@ -228,6 +228,8 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
     if message.step:
         return escalations_open().filter(pk=message.step.escalation_id, taken_at=None).exists()
+    if message.notice and not message.notice.breaks.filter(is_beyond=True).exists():
+        return False
     if message.kind == Kind.LINE and message.membership:
         return message.membership.wants_mails and message.membership.left_at is None
     if message.kind in OPEN_UNTIL:

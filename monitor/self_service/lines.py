@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,7 +19,7 @@ from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
-from monitor.models.lines import BREAK_FIGURES, Line, LineReading
+from monitor.models.lines import BREAK_FIGURES, Line, LineBreak, LineReading, places_of
 from monitor.models.subscriptions import Membership
 from monitor.self_service.organisations import member_of
 from monitor.self_service.subscriptions.links import private_page
@@ -32,6 +32,7 @@ from monitor.wording.figures import cell_text
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal, number_or_none
 
+DRAWN = ("rate_mm_yr", "sigma_mm_yr", "strip")  # of the one reading that a page shows
 DEFAULTS = {"kind": Line.Kind.RAIL, "width_m": 6, "first_km": 0, "limit_mm_m_yr": 2}
 
 
@@ -79,15 +80,17 @@ def line_list(request: HttpRequest, token: str, organisation: int) -> HttpRespon
             return redirect("organisation-line", token=token, organisation=organisation, line=added.pk)
         except Refusal as refusal:
             form.add_error("file", refusal.error)
-    counts: dict[int, int] = {}
-    for reading in _counted(LineReading.objects.filter(line__organisation=mine.organisation)):
-        counts[reading.line_id] = max(reading.n_beyond, counts.get(reading.line_id, 0))
+    beyond: dict[int, list[LineBreak]] = {}
+    for row in LineBreak.objects.filter(line__organisation=mine.organisation, is_beyond=True).exclude(reading=None):
+        beyond.setdefault(row.line_id, []).append(row)
+    rows = lines.lines_of(organisation=mine.organisation)
+    rows = rows.annotate(is_read=Exists(LineReading.objects.filter(line=OuterRef("pk"))))
     context = {
         "token": token,
         "mine": mine,
         "organisation": mine.organisation,
         "form": form,
-        "lines": [(line, counts.get(line.pk)) for line in lines.lines_of(organisation=mine.organisation)],
+        "lines": [(line, len(places_of(beyond.get(line.pk, ()))) if line.is_read else None) for line in rows],
     }
     return render(request, "self_service/lines/list.html", context, status=422 if form.is_bound else 200)
 
@@ -110,8 +113,11 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
                 return redirect(request.path)
         except Refusal as refusal:
             form.add_error(None, refusal.error)
-    readings = list(_counted(shown.readings.select_related("product")))
-    reading = _chosen(readings, request.GET.get("reading", ""))
+    readings = _readings(shown)
+    wanted = number_or_none(request.GET.get("reading", ""))
+    reading = next((one for one in readings if one.pk == wanted), readings[0] if readings else None)
+    if reading:
+        reading.refresh_from_db(fields=DRAWN)
     context = {
         "token": token,
         "mine": mine,
@@ -121,6 +127,7 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
         "ends": [station_words(station) for station in _ends_m(shown)],
         "map_url": reverse("map") + map_at(*shown.geometry.extent),
         "others": [(one, _name(one)) for one in readings if one != reading],
+        "n_beyond": len(places_of(shown.breaks.filter(is_beyond=True).exclude(reading=None))),
         "simulated": bool(reading and reading.product.simulated),
         **(_shown(shown, reading) if reading else {}),
     }
@@ -145,21 +152,20 @@ def _line_of(mine: Membership, pk: int) -> Line:
     return line
 
 
-def _counted(readings: QuerySet[LineReading]) -> QuerySet[Any]:
-    """Return readings with `n_beyond`, the number of their breaks beyond the limit."""
-    return readings.annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
+def _readings(line: Line) -> list[LineReading]:
+    """Return a line's readings, without what is drawn, with `n_beyond`, the number of their breaks beyond the limit.
+
+    Those with breaks come first, then those that know most stations.
+    """
+    known = Func("rate_mm_yr", template="cardinality(array_remove(%(expressions)s, NULL))", output_field=IntegerField())
+    counted = line.readings.annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
+    rows = counted.order_by(F("n_beyond").desc(), known.desc(), "pk").select_related("product")
+    return list(rows.defer("slope_mm_m_yr", "curvature_mm_m2_yr", *DRAWN))
 
 
 def _initial(line: Line) -> dict[str, Any]:
     own = {name: getattr(line, name) for name in ("name", "kind", "limit_mm_m_yr")}
     return own | {"width_m": 2 * line.half_width_m, "first_km": line.first_station_m / 1000}
-
-
-def _chosen(readings: Sequence[LineReading], wanted: str) -> LineReading | None:
-    """Return the reading of a given key, else the one that knows most stations."""
-    by_key = {one.pk: one for one in readings}
-    best = max(readings, key=lambda one: sum(rate is not None for rate in one.rate_mm_yr), default=None)
-    return by_key.get(number_or_none(wanted) or 0, best)
 
 
 def _name(reading: LineReading) -> str:
@@ -194,7 +200,6 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
         "reading": reading,
         "reading_name": _name(reading),
         "breaks": [break_words(line, one) for one in breaks],
-        "n_beyond": len(at_km),
         "fastest": fastest_words(stations_m, rates),
         "unknown": unknown_words(reading.rate_mm_yr, line.length_m),
         "strip": strip_chart(unpack_series(cells, n_dates), reading.dates, ends_km, at_km) if cells else None,
@@ -204,7 +209,7 @@ def _shown(line: Line, reading: LineReading) -> dict[str, Any]:
 
 def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
     yield "data set", "station_km", "rate_mm_yr", "sigma_mm_yr", "slope_mm_m_yr", "curvature_mm_m2_yr"
-    for reading in line.readings.select_related("product"):
+    for reading in line.readings.select_related("product").defer("strip"):
         name, columns = cell_text(data_set_name(reading.product.name)), _stations_m(line, reading)
         values = (reading.rate_mm_yr, reading.sigma_mm_yr, reading.slope_mm_m_yr, reading.curvature_mm_m2_yr)
         for station_m, *row in zip(columns, *values, strict=True):

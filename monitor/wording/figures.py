@@ -56,6 +56,13 @@ def listed(parts: Sequence[str]) -> str:
     return _joined(parts, _("%(others)s and %(last)s"))
 
 
+def listed_few(parts: Sequence[str], most: int) -> str:
+    """Return a list in words of at most so many, and how many there are beside them: 'a, b and 3 more'."""
+    more = len(parts) - most
+    rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
+    return listed([*parts[:most], *rest])
+
+
 def alternatives(parts: Sequence[str]) -> str:
     """Return alternatives in words: 'a', 'a or b', 'a, b or c'."""
     # Translators: the end of a list; %(others)s is "a", or "a, b"

@@ -8,12 +8,12 @@ import numpy as np
 import shapely
 from django.db.models import QuerySet
 from numpy.typing import NDArray
-from shapely import LineString
+from shapely import LineString, get_coordinates
 from shapely.ops import substring
 
 from core.geometry import project_geometry, to_degrees
 from core.geos import geos
-from core.projections import transformer
+from core.projections import EARTH, transformer
 from ingest.models import Product
 from ingest.products.selectors import VALUES, PointBatch, points_batches
 from ingest.readers.records import Component, Float32
@@ -84,7 +84,7 @@ def motion_along(
     Args:
         product: of `fields_along`.
         line: in degrees.
-        length_m: of the line on the ground, to which stations are scaled.
+        length_m: of the line on the ground.
         half_width_m: of the structure.
         min_height: of a break, mm a year.
     """
@@ -94,9 +94,12 @@ def motion_along(
     points = _Points(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     x_m, y_m = points.place_m.T
     along = points_along(course, x_m, y_m, half_width_m)
-    along = along._replace(station_m=along.station_m * length_m / course.length)
+    along = along._replace(station_m=_on_ground_m(along.station_m, line, course))
     los_up, sigma = (points.values[along.point, VALUES.index(name)] for name in ("los_up", "velocity_std_mm_yr"))
-    share = vertical_share(product, los_up)
+    # A wide swath looks at 29° at one end and 46° at the other, which one mean would take for a slope of the line.
+    share = np.full(along.point.size, vertical_share(product, los_up))
+    if product.component == Component.LOS:
+        share = np.where(los_up > 0, los_up, share)
     rate = points.values[along.point, VALUES.index("velocity_mm_yr")] / share
     sigma = np.where(sigma > 0, sigma, UNSTATED_MM_YR) / share
     step_m = max(STATION_M, length_m / MAX_STATIONS)
@@ -104,10 +107,18 @@ def motion_along(
     return LineMotion(
         _enclosed(moving, profile_of(moving, rate, sigma, np.arange(step_m / 2, length_m, step_m))),
         breaks_of(along, rate, sigma, length_m, min_height),
-        _strip(moving, points.series[along.point] / np.float32(share), length_m),
+        _strip(moving, points.series[along.point] / share[:, np.newaxis], length_m),
         [product.dates[place] for place in shown],
         along.point.size,
     )
+
+
+def _on_ground_m(station_m: Float64, line: LineString, course: LineString) -> Float64:
+    """Return stations on the ground of those on a plane, whose scale changes along the line. line: in degrees."""
+    on_ground = EARTH.line_lengths(*get_coordinates(line).T)
+    on_plane = np.hypot(*np.diff(get_coordinates(course), axis=0).T)
+    plane_m, ground_m = (np.concatenate([[0.0], np.cumsum(part)]) for part in (on_plane, on_ground))
+    return np.asarray(np.interp(station_m, plane_m, ground_m), dtype=np.float64)
 
 
 def _pieces(product: Product, course: LineString, shown: NDArray[np.int_]) -> Iterator[_Points]:
@@ -141,8 +152,17 @@ def _enclosed(along: Along, profile: Profile) -> Profile:
     return Profile(profile.station_m, *(np.where(is_known, values, np.nan) for values in profile[1:]))
 
 
-def _strip(along: Along, series_mm: Float32, length_m: float) -> Float32:
-    """Return the mean displacement of the line in cells along it, mm, (cells, dates), from zero at the first dates."""
+def _strip(along: Along, series_mm: NDArray[np.floating], length_m: float) -> Float32:
+    """Return the mean displacement of the line in cells along it, mm, (cells, dates), NaN where unknown.
+
+    Each point counts from its own mean at the first dates, so that a point with gaps moves no cell by its level; those
+    that have none of these dates are left out.
+    """
+    n_first = max(1, round(FIRST_SHARE * series_mm.shape[1]))
+    first = np.isfinite(series_mm[:, :n_first])
+    n_known = first.sum(axis=1, keepdims=True)
+    zero = np.where(first, series_mm[:, :n_first], 0).sum(axis=1, keepdims=True) / np.maximum(n_known, 1)
+    series_mm = np.where(n_known > 0, series_mm - zero, np.nan)
     n_cells = min(MAX_CELLS, int(np.ceil(length_m / STATION_M)))
     cell = np.minimum((along.station_m / length_m * n_cells).astype(int), n_cells - 1)
     known = np.isfinite(series_mm)
@@ -150,8 +170,4 @@ def _strip(along: Along, series_mm: Float32, length_m: float) -> Float32:
     total, weights = np.zeros((n_cells, series_mm.shape[1])), np.zeros((n_cells, series_mm.shape[1]))
     np.add.at(total, cell, weight * np.where(known, series_mm, 0))
     np.add.at(weights, cell, weight)
-    mean = np.where(weights > 0, total / np.maximum(weights, 1e-9), np.nan)
-    n_first = max(1, round(FIRST_SHARE * mean.shape[1]))
-    first = np.isfinite(mean[:, :n_first])
-    zero = np.where(first, mean[:, :n_first], 0).sum(axis=1) / np.maximum(first.sum(axis=1), 1)
-    return np.asarray(mean - zero[:, np.newaxis], dtype=np.float32)
+    return np.where(weights > 0, total / np.maximum(weights, 1e-9), np.nan).astype(np.float32)

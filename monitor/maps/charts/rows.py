@@ -13,13 +13,13 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
 from core.areas import centre_of
+from core.projections import EARTH
 from detection.rules.motion import Figure
 from ingest.models import Product
 from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
 from monitor.maps.charts.words import Line, chart_sentence
 from monitor.maps.imaging.charts import zero_mm
-from monitor.maps.imaging.drawing import EARTH
 from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
 from monitor.wording.figures import cell_text, whole

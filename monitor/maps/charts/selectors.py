@@ -22,14 +22,14 @@ from shapely import Point as Spot
 
 from core.areas import MAX_VERTICES, area_of, split_at_date_line, wrap_longitude
 from core.geos import geos
-from core.projections import transformer
+from core.projections import EARTH, transformer
 from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
 from ingest.readers.records import Float32, Float64
-from monitor.maps.imaging.drawing import EARTH, HALF_WORLD_M
+from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions
 from monitor.wording.figures import decimal, whole

@@ -13,7 +13,6 @@ import rasterio
 import scipy
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pyproj import Geod
 from rasterio.io import DatasetReader
 from rasterio.transform import from_bounds
 from rasterio.vrt import WarpedVRT
@@ -21,7 +20,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from shapely.geometry import MultiPolygon
 
-from core.projections import transformer
+from core.projections import EARTH, transformer
 from monitor.maps.imaging.plan_pictures import FONT, png_of
 
 Float32 = NDArray[np.float32]
@@ -31,7 +30,6 @@ TILE_PIXELS = 256
 LEGEND_PX, LEGEND_BAR_PX = (270, 138), (24, 128)
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
 ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
-EARTH = Geod(ellps="WGS84")
 SIDE_PX = 480  # longer side of a picture
 CELLS = 96  # along the longer side of a picture of points; few, so that gaps between points stay small
 AROUND = 0.75  # margin on each side of the outline, as a share of its longer side

@@ -59,8 +59,13 @@ def velocity_values(products: Sequence[Product], epsg: int, bounds: Bounds, shap
 
     bounds: in units of the system `epsg`, 3857 or 4326; their x may be beyond 180 degrees.
     """
-    across, down = _pixels(epsg, bounds, shape)
-    level = _level(products, across, down)
+    west, south, east, north = bounds
+    x = west + (np.arange(shape[1]) + 0.5) * (east - west) / shape[1]
+    y = north - (np.arange(shape[0]) + 0.5) * (north - south) / shape[0]
+    across, down = _on_map(epsg, x, y)
+    edges = _on_map(epsg, np.array([west, east]), np.array([north, south]))
+    pixel = max(float(np.ptp(edge)) / n for edge, n in zip(edges, shape[::-1], strict=True))
+    level = _level(products, pixel, float(edges[1].mean()))
     while True:
         side = CELLS * 2**level
         column, row = (np.floor(places * side).astype(int) for places in (across, np.clip(down, 0, 1 - 1e-12)))
@@ -79,21 +84,20 @@ def velocity_values(products: Sequence[Product], epsg: int, bounds: Bounds, shap
     return means[np.ix_(row - cells.top, column - cells.left)]
 
 
-def _pixels(epsg: int, bounds: Bounds, shape: tuple[int, int]) -> tuple[Float64, Float64]:
-    """Return where columns and rows of pixels lie on the web map, as shares of the world from its north-west corner."""
-    west, south, east, north = bounds
-    x = west + (np.arange(shape[1]) + 0.5) * (east - west) / shape[1]
-    y = north - (np.arange(shape[0]) + 0.5) * (north - south) / shape[0]
+def _on_map(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+    """Return where coordinates lie on the web map, as shares of the world from its north-west corner."""
     if epsg == 4326:
         x = x / 180 * HALF_WORLD_M
         y = web_mercator(np.zeros_like(y), np.clip(y, -85.06, 85.06))[1]
     return (x / HALF_WORLD_M + 1) / 2, (1 - y / HALF_WORLD_M) / 2
 
 
-def _level(products: Sequence[Product], across: Float64, down: Float64) -> int:
-    """Return the zoom whose cells are at least CELL_PX pixels and POSTINGS postings wide."""
-    pixel = max(float(np.ptp(places)) / max(places.size - 1, 1) for places in (across, down))
-    scale = cosh(pi * (1 - 2 * float(down.mean())))  # by which the web map enlarges lengths
+def _level(products: Sequence[Product], pixel: float, middle: float) -> int:
+    """Return the zoom whose cells are at least CELL_PX pixels and POSTINGS postings wide.
+
+    pixel, middle: side of a pixel, and the picture's middle from the north, as shares of the web map.
+    """
+    scale = cosh(pi * (1 - 2 * middle))  # by which the web map enlarges lengths
     posting = max(product.posting_m or 0.0 for product in products) * scale / (2 * HALF_WORLD_M)
     widest = max(CELL_PX * pixel, POSTINGS * posting, 2.0**-DEEPEST_ZOOM / CELLS)
     return max(0, floor(-log2(CELLS * widest)))

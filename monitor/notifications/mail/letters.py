@@ -207,7 +207,7 @@ def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
         "n_breaks": len(rows),
         "n_more": max(0, len(rows) - MAX_NAMED),
         "sources": list(dict.fromkeys(sources)),
-        "line_url": settings.PUBLIC_URL + line_path(message),
+        "line_url": settings.PUBLIC_URL + line_path(message, rows),
         "simulated": any(one.simulated for one in products),
     }
     return _mail("line", message, context)

@@ -80,8 +80,9 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
             facts = {"language": message.language, **asked, "alert": _facts(message.step.escalation.alert, card)}
             return {"type": "alert.unclaimed", "timestamp": message.created_at.isoformat(), "data": facts}
         if message.notice:
-            breaks = [_break_facts(one) for one in message.notice.places()]
-            told = {"language": message.language, "line": message.notice.line.name, "breaks": breaks}
+            line = message.notice.line
+            breaks = [_break_facts(one, line.first_station_m) for one in message.notice.places()]
+            told = {"language": message.language, "line": line.name, "breaks": breaks}
             return {"type": "line.breaks", "timestamp": message.created_at.isoformat(), "data": told}
         if message.transition is None:
             data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
@@ -103,9 +104,8 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
         }
 
 
-def _break_facts(one: LineBreak) -> dict[str, float]:
-    first_m, names = one.line.first_station_m, ("station_m", "from_m", "to_m")
-    stations = {name: first_m + getattr(one, name) for name in names}
+def _break_facts(one: LineBreak, first_m: float) -> dict[str, float]:
+    stations = {name: first_m + getattr(one, name) for name in ("station_m", "from_m", "to_m")}
     return stations | {name: getattr(one, name) for name in BREAK_FIGURES}
 
 

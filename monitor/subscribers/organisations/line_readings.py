@@ -16,6 +16,7 @@ from ml.deformation.motion.series import WITHIN_90
 from ml.runs.structures.lines import LineMotion, fields_along, motion_along
 from ml.structures.lines import WIDTHS_M, Break
 from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
+from monitor.subscribers.organisations.lines import line_bytes
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
 MAX_MM = 3000.0  # of a strip, so that it fits 16 bits
@@ -70,18 +71,25 @@ def _keep(line: Line, product: Product, motion: LineMotion) -> None:
     reported = list(line.breaks.exclude(notice=None).values_list("station_m", "notice"))
     rows = [_break(line, reading, found, reported) for found in motion.breaks]
     LineBreak.objects.bulk_create(rows)
-    again = [one.pk for one in line.breaks.filter(reading=None) if any(_is_same(one.station_m, row) for row in rows)]
-    LineBreak.objects.filter(pk__in=again).delete()
+    known_m = [row.station_m for row in rows if row.notice_id]
+    for lost in line.breaks.filter(reading=None):
+        if any(abs(lost.station_m - station_m) <= SAME_PLACE_M for station_m in known_m):
+            lost.delete()
+    line.size_bytes = line_bytes(n_corners=line.geometry.num_points, n_readings=line.readings.count())
+    line.save(update_fields=["size_bytes"])
 
 
 def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tuple[float, Any]]) -> LineBreak:
     """Return the row of a break. reported: station and notice of each break that members know already."""
-    row = LineBreak(
+    # One that is within the limit for now stays known, too, so that it is no news when it is beyond it again.
+    notice_id = next((one for station_m, one in reported if abs(station_m - found.station_m) <= SAME_PLACE_M), None)
+    return LineBreak(
         line=line,
         reading=reading,
+        notice_id=notice_id,
         station_m=round(found.station_m, 1),
-        from_m=round(found.from_m, 1),
-        to_m=round(found.to_m, 1),
+        from_m=round(max(0.0, found.from_m), 1),
+        to_m=round(min(line.length_m, found.to_m), 1),
         height_mm_yr=round(found.height, 2),
         sigma_mm_yr=round(found.sigma, 2),
         width_m=found.width_m,
@@ -89,13 +97,6 @@ def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tu
         mm_m_yr_sigma=round(found.ratio_sigma, 3),
         is_beyond=found.ratio - WITHIN_90 * found.ratio_sigma > line.limit_mm_m_yr,
     )
-    if row.is_beyond:
-        row.notice_id = next((notice for station_m, notice in reported if _is_same(station_m, row)), None)
-    return row
-
-
-def _is_same(station_m: float, row: LineBreak) -> bool:
-    return abs(station_m - row.station_m) <= SAME_PLACE_M
 
 
 def _known(values: NDArray[np.float64], digits: int = RATE_DIGITS) -> list[float | None]:

@@ -8,10 +8,10 @@ from django.contrib.gis.geos import LineString
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from pyproj import Geod
 from shapely.ops import substring
 
 from core.errors import one_line
+from core.projections import EARTH
 from monitor.models.lines import Line
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.escalations import organisation_audit
@@ -24,14 +24,12 @@ from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-EARTH = Geod(ellps="WGS84")
 DEMO_PART = (0.73, 1.0)  # of the railway, through the city that sinks
 MAX_LINES = 20
 MAX_CHANGES = 50  # of lines of one organisation in a day; each makes their readings due
 CORNER_BYTES = 16
-READINGS_BYTES = (
-    400_000  # of all readings of a line, about: two directions of 2,000 stations, and of 400 cells by 60 dates
-)
+READING_BYTES, RESERVED_READINGS = 120_000, 3  # of one: four lists of 2,000 stations, and 400 cells by 60 dates
+READ_WITH = ("half_width_m", "limit_mm_m_yr")  # of a line; its name, kind and stations change no reading
 
 
 def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
@@ -41,7 +39,7 @@ def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
 
 def line_add(*, organisation: Organisation, course: shapely.LineString, length_m: float, **wish: Any) -> Line:
     """Add a line. course: degrees; wish: name, kind, half_width_m, first_station_m, limit_mm_m_yr. Raises Refusal."""
-    size_bytes = len(course.coords) * CORNER_BYTES + READINGS_BYTES
+    size_bytes = line_bytes(n_corners=len(course.coords), n_readings=0)
     mailbox = organisation_key(organisation=organisation.pk)
     with alone(organisation) as mine:
         if mine.lines.count() >= MAX_LINES:
@@ -59,11 +57,22 @@ def line_add(*, organisation: Organisation, course: shapely.LineString, length_m
             )
 
 
+def line_bytes(*, n_corners: int, n_readings: int) -> int:
+    """Return the bytes that a line counts for: at least with RESERVED_READINGS, which it is going to have."""
+    return n_corners * CORNER_BYTES + max(RESERVED_READINGS, n_readings) * READING_BYTES
+
+
 def line_change(*, line: Line, **wish: Any) -> None:
-    """Change what is known of a line; its readings are made again. wish: as for `line_add`. Raises Refusal."""
+    """Change what is known of a line; its readings are made again if they need it. wish: as for `line_add`.
+
+    Raises Refusal.
+    """
     with alone(line.organisation) as mine:
         _count(mine, "line changed", wish["name"])
-        mine.lines.filter(pk=line.pk).update(changed_at=timezone.now(), **wish | {"name": one_line(wish["name"])})
+        changed = mine.lines.filter(pk=line.pk)
+        if not changed.filter(**{name: wish[name] for name in READ_WITH}).exists():
+            wish["changed_at"] = timezone.now()
+        changed.update(**wish | {"name": one_line(wish["name"])})
 
 
 def line_remove(*, line: Line) -> None:

@@ -14,7 +14,7 @@ from detection.rules.lifecycle import State
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Asset, Organisation, Subscription
 from monitor.subscribers.subscriptions.selectors import living_at
-from monitor.wording.figures import listed, whole
+from monitor.wording.figures import listed_few, whole
 
 MAX_NAMED = 10
 
@@ -87,7 +87,7 @@ def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
         "%(n)s of your %(all)s sites lie in moving ground: %(names)s.",
         n,
     )
-    return sentence % {"n": whole(n), "all": whole(of), "names": _named(names)}
+    return sentence % {"n": whole(n), "all": whole(of), "names": listed_few(names, MAX_NAMED)}
 
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
@@ -120,11 +120,5 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
             len(names),
         )
         figures = {"n": whole(len(names)), "all": whole(lists[subscription].n_assets)}
-        sentences.append(sentence % {**figures, "names": _named([names[pk] for pk in sorted(names)])})
+        sentences.append(sentence % {**figures, "names": listed_few([names[pk] for pk in sorted(names)], MAX_NAMED)})
     return sentences
-
-
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - MAX_NAMED
-    rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
-    return listed([*names[:MAX_NAMED], *rest])

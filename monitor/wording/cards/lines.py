@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from detection.rules.motion import SHOWN_SIGMAS, Figure
 from monitor.wording.components import direction
-from monitor.wording.figures import decimal, listed, percent, rate_and_margin, signed, whole
+from monitor.wording.figures import decimal, listed_few, percent, rate_and_margin, signed, whole
 
 MAX_NAMED = 10  # breaks in a message
 FINE_M = 200.0  # Shorter places are named to ten metres.
@@ -52,7 +52,7 @@ def break_words(line: Any, row: Any) -> BreakWords:
 def notice_sentence(line: Any, rows: Iterable[Any]) -> str:
     """Return a sentence on the new breaks of a line: 'New break at km 12.4–12.7.'. rows: as for `break_words`."""
     found = [break_words(line, row) for row in rows]
-    places = listed(list(dict.fromkeys(one.place for one in found))[:MAX_NAMED])
+    places = listed_few(list(dict.fromkeys(one.place for one in found)), MAX_NAMED)
     return ngettext("New break at %(places)s.", "New breaks, at %(places)s.", len(found)) % {"places": places}
 
 

@@ -357,6 +357,29 @@ def test_what_fails_for_one_organisation_is_recorded_and_tried_again_and_the_oth
     assert not StepFailure.objects.exists()
 
 
+def test_what_fails_for_a_day_is_shown_and_still_tried_and_asks_when_it_works_again(
+    works, clock, make_alert, monkeypatch
+):
+    make_alert(severity="strong")
+    with monkeypatch.context() as patched:
+
+        def fails(**_more) -> None:
+            raise RuntimeError("made to fail")
+
+        patched.setattr(escalations, "organisation_audit", fails)
+        for _ in range(24):
+            assert ask_and_send() == []
+            clock.wait(hours=1)
+        failure = StepFailure.objects.get()
+        assert (failure.state, failure.error) == ("failed", FAULT)
+        assert failure.next_try_at <= clock.now
+    assert ask_and_send() == ["owner@example.org"]
+    assert not StepFailure.objects.exists()
+    with CaptureQueriesContext(connection) as queries:
+        tasks.ask_who_takes_up()
+    assert not any(query["sql"].startswith("DELETE") for query in queries)
+
+
 class Killed(BaseException):
     """Kills the worker's process at this point."""
 

@@ -4,8 +4,11 @@ import json
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from ml.deformation.motion.series import WITHIN_90
 from monitor import tasks
 from monitor.models.lines import Line, LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
@@ -14,6 +17,7 @@ from monitor.notifications.base import brief_of
 from monitor.notifications.webhook.channel import payload
 from monitor.subscribers.organisations import lines, services
 from monitor.wording.cards.cards import KeptCards
+from monitor.wording.cards.lines import notice_sentence
 from tests.makers.lines import STEP_M, WISH, load_points, make_line, read
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +53,7 @@ def test_members_who_want_mails_hear_once_with_kilometre_figures_period_and_link
 
 def test_the_same_break_in_another_reading_is_no_news_and_another_one_is(line, three, tmp_path):
     assert len(told()) == 3
-    lines.line_change(line=line, **WISH)
+    lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 0.6})
     read(line)
     assert told() == []
     load_points(tmp_path, step_mm_yr=-33.0)  # another data set
@@ -100,4 +104,45 @@ def test_rooms_and_devices_hear_of_it_too(line, three):
     of_member = brief_of(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
     assert of_member.title == "Coal line"
     assert "New break at km 12.4" in of_member.sentence
-    assert of_member.path.endswith(f"/lines/{line.pk}/")
+    assert of_member.path.endswith(f"/lines/{line.pk}/?reading={line.readings.get().pk}")
+
+
+def test_a_break_that_wavers_about_the_limit_is_told_once(line, three):
+    assert len(told()) == 3
+    found = line.breaks.get()
+    ratio = (abs(found.height_mm_yr) - WITHIN_90 * found.sigma_mm_yr) / found.width_m
+    for limit in (1.05 * ratio, 0.95 * ratio, 1.05 * ratio, 0.95 * ratio):
+        lines.line_change(line=line, **WISH | {"limit_mm_m_yr": limit})
+        read(line)
+        assert line.breaks.get().is_beyond == (limit < ratio)
+        assert told() == []
+
+
+def test_a_mail_about_a_break_that_is_beyond_no_more_is_not_sent(line):
+    tasks.announce_breaks()
+    line.breaks.update(is_beyond=False)
+    rounds.messages_send()
+    assert mail.outbox == []
+    assert not OutgoingMessage.objects.exclude(state="withdrawn").exists()
+
+
+def test_breaks_by_a_limit_that_was_changed_wait_for_the_new_reading(line):
+    lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 20.0})
+    assert told() == []
+    read(line)
+    assert told() == []
+
+
+def test_many_breaks_take_no_more_queries_and_those_that_are_not_named_are_counted(line, three):
+    figures = {"height_mm_yr": 20.0, "sigma_mm_yr": 2.0, "width_m": 15.0, "is_beyond": True}
+    reading = line.readings.get()
+    for at in range(0, 1200, 110):
+        LineBreak.objects.create(line=line, reading=reading, station_m=at, from_m=at, to_m=at + 20, **figures)
+    room = {"channel": "webhook", "url": "https://hooks.example.org/in", "keys": {}, "verified_at": timezone.now()}
+    Endpoint.objects.create(organisation=three[0].organisation, **room)
+    tasks.announce_breaks()
+    to_room = OutgoingMessage.objects.select_related("notice__line").get(channel="webhook")
+    with CaptureQueriesContext(connection) as queries:
+        assert len(payload(to_room, KeptCards())["data"]["breaks"]) == 12
+    assert len(queries) == 1
+    assert " and 2 more." in notice_sentence(line, to_room.notice.places())

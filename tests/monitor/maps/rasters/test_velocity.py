@@ -90,3 +90,8 @@ def test_a_picture_reads_no_more_rows_than_its_cells_need(field, monkeypatch, sh
 
 def test_a_place_without_points_is_empty(field):
     assert not np.isfinite(velocity_values([field], 3857, (0.0, 0.0, 1e4, 1e4), (64, 64))).any()
+
+
+def test_a_picture_of_one_pixel_has_the_mean_of_many_points_and_not_of_its_middle(field):
+    assert np.isnan(velocity_values([field], 3857, around(), (255, 255))[127, 127])
+    assert -20 < velocity_values([field], 3857, around(), (1, 1))[0, 0] < 5

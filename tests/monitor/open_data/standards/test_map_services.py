@@ -156,7 +156,7 @@ def test_without_time_the_newest_date_is_drawn_and_said(client, pair_predictions
     assert tiled[0] == tiled[1]
 
 
-@pytest.mark.parametrize(("layer", "named"), [("coherence", 10), ("velocity", 4)])
+@pytest.mark.parametrize(("layer", "named"), [("coherence", 10), ("velocity-ascending", 4)])
 def test_a_copy_of_a_date_is_checked_without_a_look_at_other_dates(client, pair_predictions, product, layer, named):
     (day,) = {one["groups"][0]["date"] for one in client.get("/api/v1/rasters").json() if one["name"] == layer}
     asked = ASKED | {"BBOX": box(*tile_bounds_m(*TILE)), "LAYERS": layer, "TIME": day}

@@ -7,13 +7,16 @@ import json
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from shapely import LineString, get_coordinates
 from shapely.geometry import shape
 
 from detection.models import AuditEntry
-from monitor.models.lines import Line, LineBreak, LineReading
-from monitor.subscribers.organisations import lines, services
+from ml.structures.lines import SAME_M, Break
+from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
+from monitor.subscribers.organisations import line_readings, lines, services
 from monitor.subscribers.organisations.line_readings import lines_due
 from monitor.subscribers.subscriptions import given_files, tokens
 from monitor.wording.cards.lines import stretch_words
@@ -82,7 +85,7 @@ def test_pieces_that_join_are_one_line_in_the_direction_of_the_first():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (line_file((0, 1000), (1200, 2000)), r"do not join \(a gap of 199 m\)"),
+        (line_file((0, 1000), (1200, 2000)), r"do not join \(a gap of 200 m\)"),
         (line_file((0, 50)), "its line is 0.05 km long"),
         (b'{"type": "Point", "coordinates": [0, 0]}', "contains no line"),
         (b"latitude;longitude\n50;15\nnorth;15\n", "row 3 is no corner"),
@@ -99,6 +102,74 @@ def test_what_is_no_line_is_refused_with_file_value_and_remedy(content, message)
         given_files.line(content=content, name="rail.geojson")
     assert "rail.geojson" in refusal.value.error
     assert len(refusal.value.error) <= 200
+
+
+@pytest.mark.parametrize("pieces", [[[178, 180], [-180, -179]], [[178, -179]], [[179, 180.005]]])
+def test_a_line_across_180_degrees_is_refused_with_the_reason(pieces):
+    pieces = [[(longitude, -17.0) for longitude in piece] for piece in pieces]
+    content = json.dumps({"type": "MultiLineString", "coordinates": pieces}).encode()
+    with pytest.raises(Refusal, match="crosses longitude 180"):
+        given_files.line(content=content, name="rail.geojson")
+
+
+def test_one_distance_tells_breaks_apart_in_a_data_set_and_between_them():
+    assert SAME_PLACE_M == SAME_M
+
+
+def test_a_line_counts_for_all_its_readings(three, tmp_path):
+    line = make_line(three[0])
+    reserved = line.size_bytes
+    for step_mm_yr in (-30.0, -31.0, -32.0, -33.0):
+        load_points(tmp_path, step_mm_yr=step_mm_yr)
+    read(line)
+    assert line.readings.count() == 4
+    assert line.size_bytes == reserved + lines.READING_BYTES
+
+
+def test_a_name_or_a_first_station_makes_no_reading_again(three, tmp_path):
+    load_points(tmp_path)
+    line = make_line(three[0])
+    read(line)
+    lines.line_change(line=line, **WISH | {"name": "Harbour line", "kind": "road", "first_station_m": 0.0})
+    assert not lines_due().exists()
+    lines.line_change(line=line, **WISH | {"half_width_m": 4.0})
+    assert lines_due().exists()
+
+
+def test_a_break_at_an_end_lies_on_the_line(three, tmp_path):
+    load_points(tmp_path)
+    line = make_line(three[0])
+    read(line)
+    found = Break(2.0, -8.0, LENGTH_M + 7, -30.0, 1.0, 5.0, 30.0)
+    row = line_readings._break(line, line.readings.get(), found, [])
+    assert (row.from_m, row.to_m) == (0, LENGTH_M)
+
+
+def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_sets(three, client, tmp_path):
+    owner = three[0]
+    load_points(tmp_path, step_mm_yr=0.0, gap_m=(2900, 2910))
+    breaks = load_points(tmp_path)
+    line = make_line(owner)
+    read(line)
+    page = address(owner, "organisation-line", line.pk)
+    shown = client.get(page)
+    assert shown.context["reading"].product == breaks
+    assert shown.context["n_beyond"] == 1
+    other = line.readings.exclude(product=breaks).get()
+    of_other = client.get(f"{page}?reading={other.pk}")
+    assert of_other.context["reading"] == other
+    assert "breaks beyond your limit at 1 place" in of_other.content.decode()
+    load_points(tmp_path, step_mm_yr=-33.0)
+    read(line)
+    assert line.breaks.filter(is_beyond=True).count() == 2
+    assert client.get(page).context["n_beyond"] == 1
+    with CaptureQueriesContext(connection) as queries:
+        assert "1 break beyond the limit" in client.get(address(owner, "organisation-lines")).content.decode()
+    assert not any('"strip"' in query["sql"] or "rate_mm_yr" in query["sql"] for query in queries)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(page)
+    assert sum('"strip"' in query["sql"] for query in queries) == 1
+    assert not any("curvature" in query["sql"] for query in queries)
 
 
 def test_a_step_is_found_at_its_station_with_its_height(three, tmp_path):
