@@ -39,7 +39,7 @@ def test_members_who_want_mails_hear_once_with_kilometre_figures_period_and_link
     services.mails_set(membership=three[1], wanted=False)
     assert told() == ["ben@example.org", "owner@example.org"]
     letter = mail.outbox[0]
-    assert letter.subject.startswith("New break of Coal line: km 12.4")
+    assert letter.subject.startswith("Uneven settlement of Coal line: km 12.4")
     for words in ("limit of 0.5 mm per metre in a year", "mm a year over about", "±", "between 2020 and 2025"):
         assert words in letter.body
     link = next(word for word in letter.body.split() if "/lines/" in word)
@@ -91,5 +91,5 @@ def test_rooms_and_devices_hear_of_it_too(line, three):
     assert brief_of(to_room, KeptCards(), works="").path == "/subscribe/"
     of_member = brief_of(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
     assert of_member.title == "Coal line"
-    assert "New break at km 12.4" in of_member.sentence
+    assert "New step in the motion at km 12.4" in of_member.sentence
     assert of_member.path.endswith(f"/lines/{line.pk}/")

@@ -162,14 +162,14 @@ def test_an_owner_adds_a_line_and_members_see_it(three, client, tmp_path):
     line = Line.objects.get()
     assert answer.url.endswith(f"/lines/{line.pk}/")
     assert (line.half_width_m, line.first_station_m, line.limit_mm_m_yr) == (3, 11_000, 0.5)
-    assert "Not read yet" in client.get(answer.url).content.decode()
+    assert "No result yet" in client.get(answer.url).content.decode()
     read(line)
     page = client.get(address(anna, "organisation-line", line.pk)).content.decode()
-    assert "breaks beyond your limit at 1 place" in page
+    assert "beyond your limit, at 1 place" in page
     assert "km 12.4" in page
     assert 'class="strip"' in page
     assert "Remove the line" not in page
-    assert "1 break beyond the limit" in client.get(address(anna, "organisation-lines")).content.decode()
+    assert "1 step beyond the limit" in client.get(address(anna, "organisation-lines")).content.decode()
     assert client.post(address(anna, "organisation-lines"), upload()).status_code == 403
     assert client.post(address(anna, "organisation-line", line.pk), {"deed": "remove"}).status_code == 403
     rows = {
