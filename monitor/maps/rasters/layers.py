@@ -69,8 +69,8 @@ RASTER_LAYERS = (
             pgettext_lazy("legend", "nearer, or up"),
         ),
         _(
-            "How fast the measurement points move along the satellite's line of sight, or up and down if no data set "
-            "has the former."
+            "How fast the measurement points move along the satellite's line of sight. If no data set has that: how "
+            "fast they sink or rise."
         ),
         _("Each cell shows the mean of its points in the newest data sets that end in the same year."),
         _("Red-brown: away from the satellite, or down. Blue: toward it, or up. Grey: little motion."),
