@@ -1,6 +1,6 @@
-"""Interface and registration of channels, the only one that the outbox uses; the brief form of a message for channels.
+"""Interface of channels, their registration, and the brief form of a message.
 
-Devices, chat rooms and text messages show a title and a sentence.
+The outbox uses no other interface. Devices, chat rooms and text messages show the brief form: a title and a sentence.
 """
 
 import textwrap
@@ -168,7 +168,7 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
 
 
 def line_path(message: OutgoingMessage) -> str:
-    """Return the address of the line of a notice; for chat rooms, which have no link of their own, where to get one."""
+    """Return the path of the page of a notice's line; for a chat room, which has no member, that of subscriptions."""
     line, member = promised(message.notice).line, message.membership
     if member is None:
         return reverse("subscribe")

@@ -18,7 +18,7 @@ from ml.structures.lines import WIDTHS_M, Break
 from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
-MAX_MM = 3000.0  # of a strip, so that it fits 16 bits
+MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bits.
 
 
 def lines_due() -> QuerySet[Line]:

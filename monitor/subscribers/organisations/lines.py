@@ -25,13 +25,12 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 EARTH = Geod(ellps="WGS84")
-DEMO_PART = (0.73, 1.0)  # of the railway, through the city that sinks
+DEMO_PART = (0.73, 1.0)  # The demo shows this part of the railway, which runs through the city that sinks.
 MAX_LINES = 20
-MAX_CHANGES = 50  # of lines of one organisation in a day; each makes their readings due
+MAX_CHANGES = 50  # An organisation may change its lines so often in a day: after each they are read again.
 CORNER_BYTES = 16
-READINGS_BYTES = (
-    400_000  # of all readings of a line, about: two directions of 2,000 stations, and of 400 cells by 60 dates
-)
+# All readings of a line take about so much: two directions of 2,000 stations, and of 400 cells by 60 dates.
+READINGS_BYTES = 400_000
 
 
 def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
