@@ -92,6 +92,8 @@ class Migration(migrations.Migration):
                 ('height_mm_yr', models.FloatField(help_text="rate after the break minus rate before it, up positive; 'after' is toward higher stations")),
                 ('sigma_mm_yr', models.FloatField()),
                 ('width_m', models.FloatField()),
+                ('mm_m_yr', models.FloatField(help_text='height by width without its sign, weighed over all widths')),
+                ('mm_m_yr_sigma', models.FloatField(help_text='its standard deviation')),
                 ('is_beyond', models.BooleanField(help_text="its 90 % interval lies beyond the owner's limit")),
                 ('line', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='breaks', to='monitor.line')),
                 ('notice', models.ForeignKey(help_text='the notice that reported this break, or an earlier one at the same place', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='breaks', to='monitor.linenotice')),

@@ -90,6 +90,9 @@ class LineNotice(models.Model):
         return kept
 
 
+BREAK_FIGURES = ("height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "mm_m_yr_sigma")
+
+
 class LineBreak(models.Model):
     """Place where one side of a line moves against the other. Those that were reported outlive their reading."""
 
@@ -110,6 +113,8 @@ class LineBreak(models.Model):
     )
     sigma_mm_yr = models.FloatField()
     width_m = models.FloatField()
+    mm_m_yr = models.FloatField(help_text="height by width without its sign, weighed over all widths")
+    mm_m_yr_sigma = models.FloatField(help_text="its standard deviation")
     is_beyond = models.BooleanField(help_text="its 90 % interval lies beyond the owner's limit")
 
     class Meta:

@@ -19,7 +19,7 @@ from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
-from monitor.models.lines import Line, LineReading
+from monitor.models.lines import BREAK_FIGURES, Line, LineReading
 from monitor.models.subscriptions import Membership
 from monitor.self_service.organisations import member_of
 from monitor.self_service.subscriptions.links import private_page
@@ -213,9 +213,8 @@ def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
 
 def _break_rows(line: Line) -> Iterator[Sequence[object]]:
     names = ("station_m", "from_m", "to_m")
-    yield "data set", "station_km", "from_km", "to_km", "height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "is_beyond"
+    yield ("data set", "station_km", "from_km", "to_km", *BREAK_FIGURES, "is_beyond")
     for row in line.breaks.exclude(reading=None).select_related("reading__product"):
         stations = [round((line.first_station_m + getattr(row, name)) / 1000, 4) for name in names]
-        ratio = round(abs(row.height_mm_yr) / row.width_m, 3)
         name = cell_text(data_set_name(promised(row.reading).product.name))
-        yield name, *stations, row.height_mm_yr, row.sigma_mm_yr, row.width_m, ratio, row.is_beyond
+        yield (name, *stations, *(getattr(row, figure) for figure in BREAK_FIGURES), row.is_beyond)

@@ -85,7 +85,9 @@ def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tu
         height_mm_yr=round(found.height, 2),
         sigma_mm_yr=round(found.sigma, 2),
         width_m=found.width_m,
-        is_beyond=(abs(found.height) - WITHIN_90 * found.sigma) / found.width_m > line.limit_mm_m_yr,
+        mm_m_yr=round(found.ratio, 3),
+        mm_m_yr_sigma=round(found.ratio_sigma, 3),
+        is_beyond=found.ratio - WITHIN_90 * found.ratio_sigma > line.limit_mm_m_yr,
     )
     if row.is_beyond:
         row.notice_id = next((notice for station_m, notice in reported if _is_same(station_m, row)), None)

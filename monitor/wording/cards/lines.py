@@ -46,14 +46,13 @@ def stretch_words(from_m: float, to_m: float) -> str:
 def break_words(line: Any, row: Any) -> BreakWords:
     """Return a break in words. line, row: with the columns of Line and LineBreak."""
     margin = SHOWN_SIGMAS * row.sigma_mm_yr
-    ratio = abs(row.height_mm_yr) / row.width_m
     return BreakWords(
         stretch_words(row.from_m + line.first_station_m, row.to_m + line.first_station_m),
         f"{signed(row.height_mm_yr)} ± {decimal(margin, 0 if abs(row.height_mm_yr) >= 10 else 1)}",
         whole(row.width_m),
-        f"{decimal(ratio, 2)} ± {decimal(margin / row.width_m, 2)}",
+        f"{decimal(row.mm_m_yr, 2)} ± {decimal(SHOWN_SIGMAS * row.mm_m_yr_sigma, 2)}",
         row.is_beyond,
-        ratio > line.limit_mm_m_yr,
+        row.mm_m_yr > line.limit_mm_m_yr,
     )
 
 

@@ -56,7 +56,15 @@ def test_the_same_break_in_another_reading_is_no_news_and_another_one_is(line, t
     read(line)
     assert line.breaks.filter(is_beyond=True).count() == 2
     assert told() == []
-    figures = {"from_m": 400, "to_m": 500, "height_mm_yr": 20.0, "sigma_mm_yr": 2.0, "width_m": 15.0}
+    figures = {
+        "from_m": 400,
+        "to_m": 500,
+        "height_mm_yr": 20.0,
+        "sigma_mm_yr": 2.0,
+        "width_m": 15.0,
+        "mm_m_yr": 1.3,
+        "mm_m_yr_sigma": 0.1,
+    }
     LineBreak.objects.create(
         line=line, reading=line.readings.first(), station_m=STEP_M - 1000, is_beyond=True, **figures
     )
