@@ -43,7 +43,7 @@ class LineForm(forms.Form):
     kind = forms.ChoiceField(choices=Line.Kind.choices, label=gettext_lazy("What it is"))
     width_m = NumberField(min_value=1, max_value=100, label=gettext_lazy("Width in metres"))
     first_km = NumberField(
-        min_value=-10_000, max_value=10_000, label=gettext_lazy("Station at the beginning of the file, km")
+        min_value=-10_000, max_value=10_000, label=gettext_lazy("Kilometre at which the line begins")
     )
     limit_mm_m_yr = NumberField(
         min_value=0.1, max_value=50, label=gettext_lazy("Limit of differential settlement, mm per metre in a year")

@@ -19,7 +19,7 @@ from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
 from monitor.subscribers.organisations.lines import line_bytes
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
-MAX_MM = 3000.0  # of a strip, so that it fits 16 bits
+MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bits.
 
 
 def lines_due() -> QuerySet[Line]:
