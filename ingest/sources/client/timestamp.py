@@ -20,7 +20,10 @@ def ask(*, url: str, request: bytes, allowed: AllowList) -> bytes:
     ends_at, read = time.monotonic() + MAX_SECONDS, bytearray()
     with guard(requests.Session(), allowed) as session:
         try:
-            with session.post(url, data=request, headers=REQUEST, timeout=TIMEOUT_SECONDS, stream=True) as answer:
+            # A redirect is refused as well, because its body would be read without a limit.
+            with session.post(
+                url, data=request, headers=REQUEST, timeout=TIMEOUT_SECONDS, stream=True, allow_redirects=False
+            ) as answer:
                 if answer.status_code != 200:
                     raise SearchFailed(f"The time-stamp service answers {answer.status_code}.")
                 for byte in answer.iter_content(1):  # More at once would wait for all of them.
