@@ -59,7 +59,7 @@ class InputError(UnusableData):
     values: replace the %(names)s in problem and remedy. words: (problem, remedy) with these names, for translation.
     """
 
-    def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | int) -> None:
+    def __init__(self, path: str | PathLike[str], problem: str, remedy: str, **values: str | float) -> None:
         self.words, self.values = (problem, remedy), values
         if values:
             shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}

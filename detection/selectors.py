@@ -1,5 +1,6 @@
 """Selectors of alerts and detections."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
@@ -15,6 +16,7 @@ from detection.rules.lifecycle import LIVING, State
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ingest.models import Product, Scene, ScenePair
+from ml.deformation.sealed import FORMAT, OF_MAIN
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.selectors import predictions_finished
 
@@ -23,6 +25,7 @@ RUN = "scan__prediction__run"
 WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__secondary", f"{RUN}__model_version")
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
+SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "simulated")
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
@@ -112,12 +115,17 @@ def detections_shown(*, alert: Alert) -> list[Detection]:
     return current or list(alert.detections.select_related(*WITH_RUN).order_by(f"-{RUN}__finished_at", "-pk")[:1])
 
 
-def evidence_of(*, alert: Alert) -> SealedEvidence | None:
-    """Return the sealed evidence of an alert, or why there is none; the last package if no run shows the alert now."""
-    newest = alert.sealed.first()
-    if newest and newest.why == SealedEvidence.Why.PAST:
-        return alert.sealed.exclude(file="").first() or newest
-    return newest
+def evidence_of(*, alert: Alert) -> tuple[SealedEvidence | None, SealedEvidence | None]:
+    """Return (sealed evidence of an alert as it stands, or why there is none; its last package, if there is one)."""
+    basis = evidence_basis(alert=alert, current=detections_current(alert=alert))
+    return alert.sealed.filter(basis=basis).exclude(file="", why="").first(), alert.sealed.exclude(file="").first()
+
+
+def evidence_basis(*, alert: Alert, current: Iterable[Detection]) -> str:
+    """Return a hash of everything that a package states, so that an unchanged alert keeps its package."""
+    figures = [str(getattr(alert, name)) for name in SEALED_OF_ALERT]
+    made_from = [f"{FORMAT}", *(str(detection.pk) for detection in current), *figures]
+    return hashlib.sha256(" ".join(made_from).encode()).hexdigest()
 
 
 def scans_beside(*, alert: Alert) -> list[Scan]:

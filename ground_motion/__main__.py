@@ -25,7 +25,7 @@ def main() -> int | None:
     if name in COMMANDS:
         return run_method([name, *arguments], prog="ground-motion")
     if find_spec("django") is None:
-        print(f"'{name}' is a command of the service: pip install 'ground-motion-monitor[service]'.", file=sys.stderr)
+        print(f"'{name}' is a command of the service: pip install '.[service]'.", file=sys.stderr)
         return 2
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -10,17 +10,22 @@ from typing import NamedTuple
 
 
 class Command(NamedTuple):
-    """A command: the module with its `add_arguments` and `run`, and one line of help."""
+    """A command: the module with its `add_arguments` and `run`, and one line of help.
+
+    one_thread: compute with one thread, as the service does, because more of them round in another order.
+    """
 
     module: str
     help: str
+    one_thread: bool = False
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 COMMANDS = {
     "deformation": Command("ml.deformation.command", "areas that move, out of a velocity field"),
     "coherence": Command("ml.coherence.command", "coherence of two radar images, and its change"),
     "offsets": Command("ml.offsets.command", "offsets between two radar images"),
-    "verify": Command("ml.deformation.sealed.command", "whether an alert's sealed evidence is what it was"),
+    "verify": Command("ml.deformation.sealed.command", "whether an alert's sealed evidence is what it was", True),
     "inspect": Command("ingest.formats.inspect_command", "what files are taken for, and what stands in them"),
     "simulate": Command("lab.simulate_command", "simulated data with their truth"),
     "train": Command("lab.train_command", "train a model on simulated data"),
@@ -40,6 +45,8 @@ def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
         for name, command in COMMANDS.items():
             child = commands.add_parser(name, help=command.help)
             if given[:1] == [name]:
+                if command.one_thread:
+                    os.environ.update(ONE_THREAD)  # Libraries read this once, when they are imported.
                 module = _import(name, command.module)
                 module.add_arguments(child)
                 child.set_defaults(run=module.run)

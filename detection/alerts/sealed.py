@@ -1,9 +1,9 @@
 """Sealed evidence of alerts: a package of inputs and figures, made only if the figures follow from the inputs again."""
 
-import hashlib
-import json
+import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,27 @@ from detection.by_hand import columns_set_by_hand
 from detection.kinds import FAMILIES, Extent, Family
 from detection.models import Alert, Detection, SealedEvidence
 from detection.search.areas import PointColumns, columns_in, ground_around
-from detection.selectors import FOLLOWED_STATES, detections_current
+from detection.selectors import FOLLOWED_STATES, detections_current, evidence_basis
 from ingest.models import Product
 from ingest.products.selectors import area_series
+from ml.deformation.sealed import FORMAT
 from ml.deformation.sealed.figures import Flagged
-from ml.deformation.sealed.measurement import COLUMNS, OF_MAIN, Measurement, alert_figures
-from ml.deformation.sealed.package import MAX_BYTES, files_of, manifest_of, opened, packed, seal_of
-from ml.deformation.sealed.stamp import request_of, stamped_at
+from ml.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
+from ml.deformation.sealed.package import MAX_BYTES, files_of, opened, packed, plain
+from ml.deformation.sealed.stamp import BadStamp, request_of, stamped_at
 from ml.deformation.sealed.versions import versions
 from ml.rasters.areas import AreaThresholds, areas_in, to_geographic
 from ml.runs.selectors import products_of
 from ml.runs.stored import Part, StoredRaster, opened_bands
 from ml.statistics.reasons import TrackReason
 
-FORMAT = 1
 Why = SealedEvidence.Why
-FIGURES = (*OF_MAIN, "score", "area_m2", "class_shares", "places")
 OF_REASON = ("product", *TrackReason._fields)
 OF_CLUSTER = ("background_mm_yr", "rate_sigma_mm_yr", "window")
-FIRST_M = 2_000.0  # So far around an outline the raster is read at first.
-MAX_TRIED = 5  # flagged areas for each outline
+FIRST_M = 2_000.0  # The raster is first read this far around an outline.
+MAX_TRIED = 5  # This many flagged areas are tried for an outline.
+MAX_STAMP_BYTES = 100_000  # A package leaves room for its time stamp.
+MAX_CLOCK = timedelta(minutes=10)  # A time stamp may state a time this far from now.
 
 
 class Unsealable(Exception):
@@ -72,15 +73,20 @@ def packages_unstamped() -> QuerySet[SealedEvidence]:
 
 def evidence_seal(*, alert: Alert) -> SealedEvidence:
     """Seal the evidence of an alert as it stands, or record why that is impossible; once for each state of it."""
-    begun, current = timezone.now(), list(detections_current(alert=alert))
-    basis = _basis(alert, current)
+    begun = timezone.now()  # What changes while figures are read is newer than this, and read another time.
+    alert.refresh_from_db()
+    current = list(detections_current(alert=alert))
+    basis = evidence_basis(alert=alert, current=current)
     kept = SealedEvidence.objects.filter(alert=alert, basis=basis)
-    if not kept.update(checked_at=begun):
-        row = SealedEvidence(alert=alert, basis=basis, checked_at=begun)
+    if not kept.exclude(file="", why="").update(checked_at=begun):
+        row = kept.first() or SealedEvidence(alert=alert, basis=basis)  # Retention may have deleted its file.
+        row.checked_at, row.stamped_at = begun, None
         try:
-            files = _files(alert, current)
-            row.seal = seal_of(manifest_of(files))
-            _store(row, packed(files))
+            archive = packed(_files(alert, current))
+            if len(archive) > MAX_BYTES - MAX_STAMP_BYTES:
+                raise Unsealable(Why.LARGE)
+            row.seal = opened(archive).seal
+            _store(row, archive)
         except Unsealable as fault:
             row.why = fault.why
             row.save()
@@ -88,14 +94,19 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
 
 
 def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
-    """Store a package anew with the answer of a time-stamp service. Raises BadStamp if it is of something else.
+    """Store a package anew with the answer of a time-stamp service.
+
+    Raises BadStamp if the answer is no stamp of this package.
 
     ask: returns the answer of the service to a request.
     """
     with row.file.open() as stored:
         package = opened(stored.read())
-    answer = ask(request_of(package.manifest))
-    row.stamped_at = stamped_at(answer, package.manifest)
+    nonce = secrets.randbits(63)
+    answer = ask(request_of(package.manifest, nonce))
+    row.stamped_at = stamped_at(answer, package.manifest, nonce)
+    if abs(row.stamped_at - timezone.now()) > MAX_CLOCK:
+        raise BadStamp(f"The time stamp states another time than now: {row.stamped_at:%Y-%m-%d %H:%M:%S} UTC.")
     with transaction.atomic():
         delete_files([row.file])
         _store(row, packed(package.files, answer))
@@ -111,13 +122,6 @@ def _store(row: SealedEvidence, archive: bytes) -> None:
             row.save()
 
 
-def _basis(alert: Alert, current: Sequence[Detection]) -> str:
-    """Return a hash of everything that a package states, so that an unchanged alert keeps its package."""
-    figures = [str(getattr(alert, name)) for name in (*OF_MAIN, "area_m2", "first_motion", "last_motion")]
-    made_from = [f"{FORMAT}", *(str(detection.pk) for detection in current), *figures]
-    return hashlib.sha256(" ".join(made_from).encode()).hexdigest()
-
-
 def _files(alert: Alert, current: Sequence[Detection]) -> dict[str, bytes]:
     """Return the files of an alert's package. Raises Unsealable."""
     if not current:
@@ -126,10 +130,12 @@ def _files(alert: Alert, current: Sequence[Detection]) -> dict[str, bytes]:
     if sum(inputs.raster.nbytes + sum(points.nbytes for points in inputs.points) for inputs, _ in measured) > MAX_BYTES:
         raise Unsealable(Why.LARGE)
     figures = alert_figures([(inputs.facts, stated) for inputs, stated in measured])
-    if figures != {name: _json(getattr(alert, name)) for name in figures}:
-        raise Unsealable(Why.BY_HAND if columns_set_by_hand(alert) else Why.OTHER_CODE)
-    stated = {"format": FORMAT, "code": alert.code, "kind": alert.kind, "made_with": versions(), "figures": figures}
-    return files_of(stated, measured)
+    other = {name for name in figures if figures[name] != plain(getattr(alert, name))}
+    if other:
+        by_hand = columns_set_by_hand(alert)
+        raise Unsealable(Why.BY_HAND if by_hand and by_hand.area and other == {"area_m2"} else Why.OTHER_CODE)
+    of_alert = {name: getattr(alert, name) for name in ("code", "kind", "simulated")}
+    return files_of({"format": FORMAT, **of_alert, "made_with": versions(), "figures": figures}, measured)
 
 
 def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
@@ -137,12 +143,12 @@ def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
     products = products_of(run=detection.scan.prediction.run)
     if any(product.points_deleted_at for product in products):
         raise Unsealable(Why.POINTS)
-    stated = _stated(detection)
+    shown = plain(mapping(polygons_of(from_wkb(bytes(detection.area.wkb)))))
     for inputs in _candidates(detection, products):
         flagged, tracks = inputs.flagged(), inputs.tracks()
         for part, area in enumerate(inputs.areas(flagged, tracks)):
             outline = to_geographic(area.polygon, flagged.epsg)
-            if _json(mapping(outline)) != stated["outline"]:
+            if plain(mapping(outline)) != shown:
                 continue
             names = [track["product"] for track in inputs.facts["tracks"]]
             product = next(product for product in products if product.name == names[area.track])
@@ -152,17 +158,16 @@ def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
                 facts["series_dates"] = [day.isoformat() for day in series.dates]
                 inputs = inputs._replace(series=series.mean_mm)
             inputs = inputs._replace(facts=facts)
-            if _json(inputs.figures(area, outline, tracks)) == stated:
-                return inputs, stated
+            computed = plain(inputs.figures(area, outline, tracks))
+            if computed == _stated(detection, {"outline": shown}, computed):
+                return inputs, computed
     raise Unsealable(Why.OTHER_CODE)
 
 
-def _stated(detection: Detection) -> dict[str, Any]:
-    """Return what a package states of a detection, by its row."""
-    figures = {name: getattr(detection, name) for name in FIGURES}
-    reasons = [{name: reason.get(name) for name in OF_REASON} for reason in detection.reasons]
-    outline = mapping(polygons_of(from_wkb(bytes(detection.area.wkb))))
-    return dict(_json({**figures, "outline": outline, "tracks": reasons}))
+def _stated(detection: Detection, shown: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return figures of a detection by their names, as its row has them. shown: those that were read already."""
+    known = {**shown, "tracks": [{name: reason.get(name) for name in OF_REASON} for reason in detection.reasons]}
+    return {name: known[name] if name in known else plain(getattr(detection, name)) for name in names}
 
 
 def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[Measurement]:
@@ -202,7 +207,7 @@ def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[M
 def _flagged_near(
     raster: StoredRaster, part: Part, shown: BaseGeometry, rank: int, thresholds: AreaThresholds
 ) -> tuple[int, Flagged] | None:
-    """Read a raster around the flagged area of a rank by its nearness to an outline; None if there are not so many.
+    """Read the raster around the flagged area that is the rank-th nearest to an outline; None if there are fewer.
 
     The window holds all of the flagged areas that count in the measurement, and so much around them that they are
     flagged in the window as in the whole raster.
@@ -212,7 +217,7 @@ def _flagged_near(
         part: The part of it that is one cluster of points.
         shown: The outline, in the system of the raster.
         rank: 0 for the nearest.
-        thresholds: Of the search.
+        thresholds: Thresholds of the search.
     """
     top, left, rows, cols = part
     cluster = raster.transform @ Affine.translation(left, top)
@@ -230,7 +235,7 @@ def _flagged_near(
         areas = areas_in(bands, transform, thresholds)
         if len(areas) <= rank:
             return None
-        number = sorted(range(len(areas)), key=lambda at: _apart(areas[at].polygon, shown))[rank]
+        number = sorted(range(len(areas)), key=lambda at: _farness(areas[at].polygon, shown))[rank]
         around = ground_around(areas[number])
         counting = [around, *(area.polygon for area in areas if area.polygon.intersects(around))]
         needed = unary_union([each.envelope for each in counting]).envelope.buffer(2 * thresholds.joined_m).envelope
@@ -239,7 +244,7 @@ def _flagged_near(
         ground = unary_union([ground, needed]).envelope
 
 
-def _apart(polygon: BaseGeometry, shown: BaseGeometry) -> tuple[float, float]:
+def _farness(polygon: BaseGeometry, shown: BaseGeometry) -> tuple[float, float]:
     return -polygon.intersection(shown).area, polygon.distance(shown)
 
 
@@ -261,8 +266,3 @@ def _as_rows(points: PointColumns) -> NDArray[np.void]:
     for name, column in columns.items():
         rows[name] = column
     return rows
-
-
-def _json(value: Any) -> Any:
-    """Return a value as it is read back from JSON, dates as texts."""
-    return json.loads(json.dumps(value, default=str))

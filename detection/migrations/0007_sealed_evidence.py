@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('basis', models.CharField(help_text='hash of what it states', max_length=64)),
-                ('why', models.CharField(blank=True, choices=[('by-hand', 'people set the figures'), ('past', 'the latest run does not show it'), ('points', 'points were deleted'), ('code', 'an earlier version of the code computed it'), ('large', 'too large')], help_text='empty where there is a file', max_length=10)),
+                ('why', models.CharField(blank=True, choices=[('by-hand', 'people set the figures'), ('past', 'the latest run does not show it'), ('points', 'points were deleted'), ('code', 'the present code computes other figures'), ('large', 'too large')], help_text='empty where there is a file', max_length=10)),
                 ('file', models.FileField(blank=True, max_length=200, storage=core.storage.raster_storage, upload_to='')),
                 ('size_bytes', models.PositiveBigIntegerField(default=0)),
                 ('seal', models.CharField(blank=True, help_text='SHA-256 of the manifest', max_length=64)),

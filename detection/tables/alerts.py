@@ -94,7 +94,7 @@ class SealedEvidence(models.Model):
         BY_HAND = "by-hand", "people set the figures"
         PAST = "past", "the latest run does not show it"
         POINTS = "points", "points were deleted"
-        OTHER_CODE = "code", "an earlier version of the code computed it"
+        OTHER_CODE = "code", "the present code computes other figures"
         LARGE = "large", "too large"
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="sealed")

@@ -57,8 +57,8 @@ def read(path: Path) -> bytes:
     length_m = EARTH.geometry_length(line)
     if not MIN_LENGTH_M <= length_m <= MAX_LENGTH_M:
         problem = gettext_noop("its line is %(length)s km long")
-        remedy = gettext_noop("Give a line of 0.1 to 500 km, or a longer one in parts")
-        raise InputError(path, problem, remedy, length=f"{length_m / 1000:.2f}")
+        remedy = gettext_noop("Upload a line of 0.1 to 500 km, or a longer one in parts")
+        raise InputError(path, problem, remedy, length=round(length_m / 1000, 2))
     return json.dumps({"line": to_wkb(line, hex=True), "length_m": length_m}, allow_nan=False).encode()
 
 
@@ -95,7 +95,7 @@ def _tracks(path: Path) -> Iterator[Corners]:
 def _on_earth(path: Path, corners: list[tuple[float, float]]) -> Corners:
     degrees = np.array(corners, dtype=np.float64)
     if not (np.abs(degrees) <= (180, 90)).all():  # NaN is refused, too.
-        raise InputError(path, gettext_noop("a corner of it is no place on Earth"), DEGREES)
+        raise InputError(path, gettext_noop("one of its corners is not a place on Earth"), DEGREES)
     return degrees
 
 
@@ -111,7 +111,7 @@ def _corners_of_table(path: Path) -> Corners:
         except (InputError, UnusableData) as fault:
             raise InputError(path, gettext_noop("row %(row)s is no corner"), DEGREES, row=number) from fault
     if len(corners) < 2:
-        problem = gettext_noop("it has fewer than two rows")
+        problem = gettext_noop("it has fewer than two corners")
         raise InputError(path, problem, gettext_noop("Add one row for each corner"))
     return _on_earth(path, corners)
 

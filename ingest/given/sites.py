@@ -47,7 +47,7 @@ def read(path: Path, radius_m: float) -> bytes:
     columns = columns_of(path, next(rows, []))
     sites: list[tuple[str, float, float, float]] = []
     outlines: list[MultiPolygon] = []
-    faults: list[tuple[int, str, dict[str, str | int]]] = []
+    faults: list[tuple[int, str, dict[str, str | float]]] = []
     n_rows = 0
     for number, row in enumerate(islice(rows, MAX_ROWS + 1), start=2):
         if not any(cell.strip() for cell in row):

@@ -27,8 +27,11 @@ BLOCK = 1000  # stations that are worked on at once
 BESIDE_SIGMA = 1.5  # mm of a year by which ground beside the line departs from its own level and slope
 STRAY_SHARE, STRAY_SIGMA = 0.02, 20.0  # points of several bounces, and their spread in mm
 PROFILE_M, PROFILE_REACH = 25.0, 3.0  # standard deviation of the weights of a profile, and how many of it they reach
+MAX_HELD = 2.0  # A station is known if the parabola scatters there by less than so many variances of a point.
 RIDGE = 1e-4  # per mm²: what a coefficient without points is held to 0 with
 HALF_NORMAL_MEDIAN = 0.6745
+MIN_QUIET = 20  # Fewer stations away from the highest score do not tell how the line scatters.
+MAX_SIGMAS2 = 1000.0  # Beyond so many squared standard deviations a point is no less likely.
 MIN_WEIGHT = 2.0  # expected points of the line on each side
 MIN_SCORE = 3.2  # Chosen on validation routes with MIN_HEIGHT_MM: one false break in 100 km a year.
 MIN_HEIGHT_MM = 10.0  # 2 mm/m over the narrowest ramp
@@ -60,7 +63,12 @@ class Profile(NamedTuple):
 
 
 class Break(NamedTuple):
-    """Place where a line breaks, and its 90 % interval (from_m, to_m). height: far side less near."""
+    """Place where a line breaks, and its 90 % interval (from_m, to_m).
+
+    height: motion after it minus motion before it, in the unit of the values; sigma: standard deviation of height.
+    width_m: of the likeliest ramp. ratio: height by width without its sign, in the values' unit per metre, as all
+    widths have it by their likelihood; ratio_sigma: its standard deviation.
+    """
 
     station_m: float
     from_m: float
@@ -69,6 +77,8 @@ class Break(NamedTuple):
     sigma: float
     width_m: float
     score: float
+    ratio: float
+    ratio_sigma: float
 
 
 def points_along(line: shapely.LineString, x_m: Float64, y_m: Float64, half_width_m: float) -> Along:
@@ -105,7 +115,9 @@ def breaks_of(
     station_m, score, height = (np.concatenate(part) for part in zip(*blocks, strict=True))
     if not station_m.size:
         return []
-    score /= max(1.0, float(np.median(score)) / HALF_NORMAL_MEDIAN)
+    quiet = score[np.abs(station_m - station_m[score.argmax()]) > 2 * WINDOW_M]
+    if quiet.size >= MIN_QUIET:
+        score /= max(1.0, float(np.median(quiet)) / HALF_NORMAL_MEDIAN)
     score = np.where(np.abs(height) >= min_height, score, 0.0)
     found: list[Break] = []
     for place in _peaks(station_m, score):
@@ -132,18 +144,25 @@ def _placed(points: Along, value: Float64, sigma: Float64, near_m: float, score:
     given = prior, np.ones(shape, dtype=np.bool_), rates, variance
     gain, heights, widths_m = _fits(level, away_m, FADES_M, given)
     best, place = np.unravel_index(int(gain.argmax()), gain.shape)
-    weight = np.exp(SHARPNESS * (gain - gain.max())).sum(axis=0)
-    weight /= weight.sum()
+    likely = np.exp(SHARPNESS * (gain - gain.max()))
+    likely /= likely.sum()
+    weight = likely.sum(axis=0)
     low, high = np.searchsorted(np.cumsum(weight), [0.05, 0.95])
     height = float(heights[best, place])
+    sigma_of_height = abs(height) / score
+    ratios = np.abs(heights) / widths_m[:, np.newaxis]
+    ratio = float((likely * ratios).sum())
+    spread = (likely * ((ratios - ratio) ** 2 + (sigma_of_height / widths_m[:, np.newaxis]) ** 2)).sum()
     return Break(
         float(weight @ station_m),
         float(station_m[low] - STATION_M / 2),
         float(station_m[high] + STATION_M / 2),
         height,
-        abs(height) / score,
+        sigma_of_height,
         float(widths_m[best]),
         score,
+        ratio,
+        float(np.sqrt(spread)),
     )
 
 
@@ -158,10 +177,28 @@ def _ramps(away_m: Float64, fades_m: tuple[float, ...]) -> Iterator[tuple[float,
                 yield width_m, side * (np.clip(ahead_m / width_m, -0.5, 0.5) + 0.5) * fading
 
 
+def by_motion(along: Along, value: Float64, sigma: Float64) -> Along:
+    """Return points with the probability that they are on the line after their motion is known, too.
+
+    value, sigma: (n,) of the points of `along`, without NaN. Ground beside the line may rest while the line moves.
+    """
+    parts = [np.empty(0)]
+    for at in range(0, along.station_m.size, BLOCK):
+        own = np.arange(at, min(at + BLOCK, along.station_m.size))
+        rows, inside = _windows(along, along.station_m[own], PROFILE_REACH * PROFILE_M)
+        away = (along.station_m[rows] - along.station_m[own, np.newaxis]) / PROFILE_M
+        prior = np.where(inside, along.on_line[rows], 0.0)
+        terms = np.stack([np.ones_like(away), away], axis=-1)
+        *_, likely = _mixture(terms, prior, inside, value[rows], sigma[rows] ** 2)
+        parts.append((likely * (inside & (rows == own[:, np.newaxis]))).sum(axis=1))
+    return along._replace(on_line=np.concatenate(parts))
+
+
 def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64) -> Profile:
     """Return the motion of a line at stations (n,): the parabola through the points around each, those near it first.
 
-    value, sigma: (points,), as for `breaks_of`, without NaN.
+    value, sigma: as for `by_motion`. The standard deviation is at least that of a point, because near points share
+    errors; a station where the parabola is held by few points, as in a gap, is unknown.
     """
     parts = []
     for at in range(0, station_m.size, BLOCK):
@@ -169,13 +206,18 @@ def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64)
         rows, inside = _windows(along, middle_m, PROFILE_REACH * PROFILE_M)
         away = (along.station_m[rows] - middle_m[:, np.newaxis]) / PROFILE_M
         weight = inside * along.on_line[rows] * np.exp(-0.5 * away**2) / sigma[rows] ** 2
+        total = weight.sum(axis=1) + RIDGE
+        centre = (weight * value[rows]).sum(axis=1) / total
+        of_point = (weight * sigma[rows] ** 2).sum(axis=1) / total
         terms = np.stack([np.ones_like(away), away, away**2], axis=-1)
-        motion = _weighted(terms, weight, value[rows])
-        trusted = (inside * along.on_line[rows]).sum(axis=1) >= MIN_WEIGHT
-        # Near points share errors, so that many are no more certain than one of them.
-        deviation = np.sqrt((weight.sum(axis=1) + RIDGE) / (np.square(weight).sum(axis=1) + RIDGE**2))
-        scaled = [motion[:, 0], deviation, motion[:, 1] / PROFILE_M, 2 * motion[:, 2] / PROFILE_M**2]
-        parts.append(np.where(trusted, np.stack(scaled), np.nan))
+        normal = (terms * weight[..., np.newaxis]).transpose(0, 2, 1) @ terms + RIDGE * np.eye(3)
+        motion = _weighted(terms, weight, value[rows] - centre[:, np.newaxis])
+        held = np.linalg.inv(normal)[:, 0, 0]
+        known = (inside * along.on_line[rows]).sum(axis=1) >= MIN_WEIGHT
+        known &= held <= MAX_HELD * of_point
+        deviation = np.sqrt(of_point + held)
+        scaled = [centre + motion[:, 0], deviation, motion[:, 1] / PROFILE_M, 2 * motion[:, 2] / PROFILE_M**2]
+        parts.append(np.where(known, np.stack(scaled), np.nan))
     return Profile(station_m, *np.concatenate(parts, axis=1))
 
 
@@ -213,10 +255,10 @@ def _fits(
 
     level: terms of the unbroken line, (n, points) each. given: what `_mixture` takes after its terms.
     """
-    still, _ = _mixture(np.stack(level, axis=-1), *given)
+    still, *_ = _mixture(np.stack(level, axis=-1), *given)
     widths_m, gains, heights = [], [], []
     for width_m, ramp in _ramps(away_m, fades_m):
-        likely, motion = _mixture(np.stack([*level, ramp], axis=-1), *given)
+        likely, motion, _ = _mixture(np.stack([*level, ramp], axis=-1), *given)
         widths_m.append(width_m)
         gains.append(likely - still)
         heights.append(motion[:, 2])
@@ -225,11 +267,12 @@ def _fits(
 
 def _mixture(
     terms: Float64, prior: Float64, inside: NDArray[np.bool_], value: Float64, variance: Float64
-) -> tuple[Float64, Float64]:
-    """Return the log-likelihood (n,) and the line's coefficients (n, terms) that fit the points of each window best.
+) -> tuple[Float64, Float64, Float64]:
+    """Return the log-likelihood (n,), coefficients of the line (n, terms), and which points are on it (n, points).
 
-    A point lies on the line (terms: (n, points, terms)), beside it, where the ground has a level and a slope of its
-    own, or it is a stray; `prior`: (n, points), of the first. Expectation and maximisation, begun at the prior.
+    They fit the points of each window best; the last is the probability once their motion is known. A point lies on the
+    line (terms: (n, points, terms)), beside it, where the ground has a level and a slope of its own, or it is a stray;
+    `prior`: (n, points), of the first. Expectation and maximisation, begun at the prior.
     """
     beside = terms[..., :2]
     shares = np.stack([prior * (1 - STRAY_SHARE), (1 - prior) * (1 - STRAY_SHARE), np.full_like(prior, STRAY_SHARE)])
@@ -242,10 +285,10 @@ def _mixture(
         line = _weighted(terms, likely[0] / variances[0], value)
         expected = np.stack([(terms @ line[..., np.newaxis])[..., 0], still])
         residual = value - np.concatenate([expected, np.broadcast_to(middle, value.shape)[np.newaxis]])
-        density = shares * np.exp(-0.5 * residual**2 / variances) / np.sqrt(variances)
+        density = shares * np.exp(-0.5 * np.minimum(residual**2 / variances, MAX_SIGMAS2)) / np.sqrt(variances)
         total = density.sum(axis=0)
         likely = density / total * inside
-    return np.asarray((np.log(total) * inside).sum(axis=1)), line
+    return np.asarray((np.log(total) * inside).sum(axis=1)), line, likely[0]
 
 
 def _weighted(terms: Float64, weight: Float64, value: Float64) -> Float64:

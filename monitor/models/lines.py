@@ -29,7 +29,7 @@ class Line(Holding):
     half_width_m = models.FloatField()
     first_station_m = models.FloatField(default=0, help_text="of its first corner; may be negative")
     limit_mm_m_yr = models.FloatField(
-        help_text="differential settlement in a year, per metre: beyond it, a break counts"
+        help_text="largest differential settlement per metre and year that the owner accepts"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(help_text="readings that are older are made again")
@@ -47,13 +47,13 @@ class Line(Holding):
 
 
 class LineReading(models.Model):
-    """Motion of a line in one product, taken for vertical, up positive. Lists are by station, null where unknown."""
+    """Motion of a line in one product, assumed vertical, up positive. Lists are by station, null where unknown."""
 
     line = models.ForeignKey(Line, models.CASCADE, related_name="readings")
     product = models.ForeignKey(Product, models.CASCADE, related_name="line_readings")
     made_at = models.DateTimeField()
     n_points = models.PositiveIntegerField(help_text="near the line")
-    step_m = models.FloatField(help_text="between stations; the first is half a step behind the line's first corner")
+    step_m = models.FloatField(help_text="between stations; the first is half a step after the line's first corner")
     rate_mm_yr = ArrayField(models.FloatField(null=True))
     sigma_mm_yr = ArrayField(models.FloatField(null=True))
     slope_mm_m_yr = ArrayField(models.FloatField(null=True), help_text="growth of the rate along the line")
@@ -86,6 +86,9 @@ class LineNotice(models.Model):
         return places_of(self.breaks.filter(is_beyond=True).select_related("reading__product"))
 
 
+BREAK_FIGURES = ("height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "mm_m_yr_sigma")
+
+
 class LineBreak(models.Model):
     """Place where one side of a line moves against the other. Those that were reported outlive their reading."""
 
@@ -96,14 +99,18 @@ class LineBreak(models.Model):
         models.CASCADE,
         null=True,
         related_name="breaks",
-        help_text="that reported it, or one before it here",
+        help_text="the notice that reported this break, or an earlier one at the same place",
     )
     station_m = models.FloatField(help_text="from the line's first corner, as from_m and to_m, its 90 % interval")
     from_m = models.FloatField()
     to_m = models.FloatField()
-    height_mm_yr = models.FloatField(help_text="far side less near, of a year")
+    height_mm_yr = models.FloatField(
+        help_text="rate after the break minus rate before it, up positive; 'after' is toward higher stations"
+    )
     sigma_mm_yr = models.FloatField()
     width_m = models.FloatField()
+    mm_m_yr = models.FloatField(help_text="height by width without its sign, weighed over all widths")
+    mm_m_yr_sigma = models.FloatField(help_text="its standard deviation")
     is_beyond = models.BooleanField(help_text="its 90 % interval lies beyond the owner's limit")
 
     class Meta:

@@ -131,7 +131,7 @@ class OutgoingMessage(models.Model):
         VISITS = "visits", gettext_lazy("Reminder of visits on site")
         REPORT = "report", gettext_lazy("Link to confirm a report")
         ASK = "ask", gettext_lazy("Question who takes up an alert")
-        LINE = "line", gettext_lazy("New break of a line")
+        LINE = "line", gettext_lazy("New step in the motion of a line")
 
     class State(models.TextChoices):
         QUEUED = "queued", gettext_lazy("waiting")

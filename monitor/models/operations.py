@@ -1,6 +1,7 @@
 """Tables of the running service, and of what visitors ask of it and report: extracts of areas, residents' reports.
 
-Of a report the mail address is kept only until confirmation; the others count requests, signs of life and alarms.
+The other tables count requests, and keep signs of life and alarms. The mail address of a resident's report is kept
+only until it is confirmed.
 """
 
 from django.conf import settings

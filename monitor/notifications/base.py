@@ -1,6 +1,6 @@
-"""Interface and registration of channels, the only one that the outbox uses; the brief form of a message for channels.
+"""Interface of channels, their registration, and the brief form of a message.
 
-Devices, chat rooms and text messages show a title and a sentence.
+The outbox uses no other interface. Devices, chat rooms and text messages show the brief form: a title and a sentence.
 """
 
 import textwrap
@@ -169,7 +169,7 @@ def deliver(*, url: str, body: bytes, headers: dict[str, str], seconds: float, g
 
 
 def line_path(message: OutgoingMessage, places: Sequence[LineBreak]) -> str:
-    """Return where places of a notice are shown; for chat rooms, which have no link of their own, where to get one."""
+    """Return the path at which places of a notice are shown; for a chat room, which has no member, of subscriptions."""
     line, member = promised(message.notice).line, message.membership
     if member is None:
         return reverse("subscribe")

@@ -19,7 +19,7 @@ from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
-from monitor.models.lines import Line, LineBreak, LineReading, places_of
+from monitor.models.lines import BREAK_FIGURES, Line, LineBreak, LineReading, places_of
 from monitor.models.subscriptions import Membership
 from monitor.self_service.organisations import member_of
 from monitor.self_service.subscriptions.links import private_page
@@ -43,7 +43,7 @@ class LineForm(forms.Form):
     kind = forms.ChoiceField(choices=Line.Kind.choices, label=gettext_lazy("What it is"))
     width_m = NumberField(min_value=1, max_value=100, label=gettext_lazy("Width in metres"))
     first_km = NumberField(
-        min_value=-10_000, max_value=10_000, label=gettext_lazy("Station at the beginning of the file, km")
+        min_value=-10_000, max_value=10_000, label=gettext_lazy("Kilometre at which the line begins")
     )
     limit_mm_m_yr = NumberField(
         min_value=0.1, max_value=50, label=gettext_lazy("Limit of differential settlement, mm per metre in a year")
@@ -218,9 +218,8 @@ def _profile_rows(line: Line) -> Iterator[Sequence[object]]:
 
 def _break_rows(line: Line) -> Iterator[Sequence[object]]:
     names = ("station_m", "from_m", "to_m")
-    yield "data set", "station_km", "from_km", "to_km", "height_mm_yr", "sigma_mm_yr", "width_m", "mm_m_yr", "is_beyond"
+    yield ("data set", "station_km", "from_km", "to_km", *BREAK_FIGURES, "is_beyond")
     for row in line.breaks.exclude(reading=None).select_related("reading__product"):
         stations = [round((line.first_station_m + getattr(row, name)) / 1000, 4) for name in names]
-        ratio = round(abs(row.height_mm_yr) / row.width_m, 3)
         name = cell_text(data_set_name(promised(row.reading).product.name))
-        yield name, *stations, row.height_mm_yr, row.sigma_mm_yr, row.width_m, ratio, row.is_beyond
+        yield (name, *stations, *(getattr(row, figure) for figure in BREAK_FIGURES), row.is_beyond)

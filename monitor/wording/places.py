@@ -98,11 +98,10 @@ def _largest_parts() -> dict[str, Bounds]:
 
 @lru_cache(maxsize=1)
 def _countries() -> tuple[list[str], STRtree]:
-    world = json.loads(WORLD.read_text())
-    arcs = atlas_arcs(world)
+    objects, arcs = read_atlas()
     names: list[str] = []
     shapes: list[BaseGeometry] = []
-    for country in world["objects"]["countries"]["geometries"]:
+    for country in objects["countries"]["geometries"]:
         outer = [rings[0] for rings in atlas_rings(country, arcs) if len(rings[0]) >= 4]
         names += [country["properties"]["name"]] * len(outer)
         parts = [Polygon(ring) for ring in outer]
@@ -112,15 +111,21 @@ def _countries() -> tuple[list[str], STRtree]:
     return names, STRtree(shapes)
 
 
-def atlas_arcs(world: dict[str, Any]) -> list[Line]:
-    """Return the arcs of the offline basemap, the lines of which its outlines consist, degrees."""
-    # TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
-    scale, translate = world["transform"]["scale"], world["transform"]["translate"]
-    return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
+def read_atlas() -> tuple[dict[str, Any], list[Line]]:
+    """Return the objects of the offline basemap, and the arcs, the lines of which their outlines consist, degrees."""
+    # TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2). The steps are nearly
+    # all of the file. As lists of Python's numbers they would take 60 MB and most of the time.
+    before, _, after = WORLD.read_text().rpartition('"arcs":[[[')
+    chains, _, after = after.partition("]]],")
+    world = json.loads(before + after)
+    steps = np.fromstring(chains.replace("[", "").replace("]", ""), sep=",").reshape(-1, 2)
+    ends = np.cumsum([chain.count("],[") + 1 for chain in chains.split("]],[[")])
+    scale, origin = world["transform"]["scale"], world["transform"]["translate"]
+    return world["objects"], [np.cumsum(arc, axis=0) * scale + origin for arc in np.split(steps, ends[:-1])]
 
 
 def atlas_rings(country: dict[str, Any], arcs: list[Line]) -> list[list[Line]]:
-    """Return the rings of a country, polygon by polygon, the outer one first. arcs: as from `atlas_arcs`."""
+    """Return the rings of a country, polygon by polygon, the outer one first. arcs: as from `read_atlas`."""
     parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
     return [[_joined([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]) for ring in part] for part in parts]
 

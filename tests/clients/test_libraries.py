@@ -116,14 +116,25 @@ def test_owslib_gets_a_map_in_every_system(live_server, pair_predictions, system
 
 def test_owslib_gets_the_velocities_that_end_on_a_day(live_server, product):
     service = WebMapService(f"{live_server.url}/ogc/wms", version="1.3.0")
-    layer, last = service["velocity"], product.dates[-1].isoformat()
+    layer, last = service["velocity-ascending"], product.dates[-1].isoformat()
     assert layer.timepositions == [last]
     bounds = next(edges for edges in layer.crs_list if edges[4] == "EPSG:3857")[:4]
-    asked = {"layers": ["velocity"], "srs": "EPSG:3857", "size": (200, 160), "format": "image/png", "transparent": True}
+    asked = {
+        "layers": ["velocity-ascending"],
+        "srs": "EPSG:3857",
+        "size": (200, 160),
+        "format": "image/png",
+        "transparent": True,
+    }
     assert is_drawn(service.getmap(**asked, bbox=bounds, time=last).read())
     tiles = WebMapTileService(f"{live_server.url}/ogc/wmts")
     x, y = tile_at(*product.footprint.centroid.coords, 12)
-    wanted = {"layer": "velocity", "Time": last, "tilematrixset": "GoogleMapsCompatible", "format": "image/png"}
+    wanted = {
+        "layer": "velocity-ascending",
+        "Time": last,
+        "tilematrixset": "GoogleMapsCompatible",
+        "format": "image/png",
+    }
     assert is_drawn(tiles.gettile(**wanted, tilematrix="12", row=y, column=x).read())
 
 

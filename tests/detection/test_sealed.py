@@ -1,6 +1,7 @@
 """Alerts of velocity fields get a package whose figures follow from its inputs, or the reason why there is none."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -12,6 +13,7 @@ from detection.tables.reviews import SetByHand
 from ingest.models import Product, StepFailure
 from ml.__main__ import main
 from ml.deformation.sealed.package import opened
+from ml.deformation.sealed.stamp import BadStamp, request_of
 from monitor import tasks
 from monitor.web.identity.site_file import Site
 from tests.makers.timestamps import Authority
@@ -40,8 +42,11 @@ def test_the_package_of_every_alert_is_verified_and_states_its_figures(two_track
     for alert in local:
         path = tmp_path / f"{alert.code}.zip"
         path.write_bytes(package_of(alert))
-        assert main(["verify", str(path)]) == 0, capsys.readouterr().out
-        assert f"alert: rate_mm_yr: {alert.rate_mm_yr} same" in capsys.readouterr().out
+        seal = SealedEvidence.objects.get(alert=alert).seal
+        assert main(["verify", str(path), "--seal", seal]) == 0, capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert f"alert: rate_mm_yr: {alert.rate_mm_yr} same" in said
+        assert "(simulated: not a real place)" in said
         stated = opened(path.read_bytes()).stated
         assert stated["figures"]["area_m2"] == alert.area_m2
         tracks = [track for each in stated["measurements"] for track in each["facts"]["tracks"]]
@@ -61,30 +66,33 @@ def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
 
 def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(two_tracks):
     alert = Alert.objects.filter(extent="local").first()
-    first = sealed.evidence_seal(alert=alert)
+    rate, first = alert.rate_mm_yr, sealed.evidence_seal(alert=alert)
     alert.save()
     assert alert in sealed.alerts_unsealed()
     assert sealed.evidence_seal(alert=alert).file == first.file
     assert alert not in sealed.alerts_unsealed()
-    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=alert.rate_mm_yr - 1)
-    alert.refresh_from_db()
-    assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE
+    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=rate - 1)
+    assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE  # the row counts, not what was read earlier
     assert SealedEvidence.objects.filter(alert=alert).count() == 2
+    first.file.delete()  # as retention does
+    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=rate)
+    assert sealed.evidence_seal(alert=alert).seal == first.seal
+    Alert.objects.filter(pk=alert.pk).update(kind="uplift")
+    assert opened(package_of(sealed.evidence_seal(alert=alert).alert)).stated["kind"] == "uplift"
 
 
 def test_what_cannot_be_computed_again_says_why(two_tracks):
     alert = Alert.objects.filter(extent="local").first()
     SetByHand.objects.create(alert=alert, area=alert.area)
     Alert.objects.filter(pk=alert.pk).update(area_m2=1.0)
-    alert.refresh_from_db()
     assert sealed.evidence_seal(alert=alert).why == Why.BY_HAND
+    Alert.objects.filter(pk=alert.pk).update(rate_mm_yr=-99.0)
+    assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE  # people set the outline only
     Detection.objects.filter(alert=alert).update(score=0.123)
     Alert.objects.filter(pk=alert.pk).update(area_m2=2.0)
-    alert.refresh_from_db()
     assert sealed.evidence_seal(alert=alert).why == Why.OTHER_CODE
     Product.objects.update(points_deleted_at=timezone.now())
     Alert.objects.filter(pk=alert.pk).update(area_m2=3.0)
-    alert.refresh_from_db()
     assert sealed.evidence_seal(alert=alert).why == Why.POINTS
 
 
@@ -107,3 +115,21 @@ def test_a_stamp_comes_later_where_the_service_fails(two_tracks, settings, monke
     assert packages.get(pk=before.pk).seal == before.seal
     package = opened(package_of(before.alert))
     assert authority.verifies(package.manifest, package.stamp)
+
+
+def test_a_stamp_of_another_time_or_request_is_refused(two_tracks, tmp_path, monkeypatch):
+    row = sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first())
+    authority = Authority(tmp_path)
+    monkeypatch.setattr(sealed, "MAX_CLOCK", timedelta(0))
+    with pytest.raises(BadStamp, match="another time"):
+        sealed.evidence_stamp(row=row, ask=authority.answer)
+    with pytest.raises(BadStamp, match="another request"):
+        sealed.evidence_stamp(
+            row=row, ask=lambda _: authority.answer(request_of(opened(package_of(row.alert)).manifest, 7))
+        )
+    assert SealedEvidence.objects.get(pk=row.pk).stamped_at is None
+
+
+def test_a_package_too_large_to_be_opened_is_not_sealed(two_tracks, monkeypatch):
+    monkeypatch.setattr(sealed, "MAX_STAMP_BYTES", sealed.MAX_BYTES)
+    assert sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first()).why == Why.LARGE

@@ -24,7 +24,7 @@ from tests.e2e.test_subscribe import deliver
 from tests.makers.lines import line_file, load_points
 from tests.makers.people import PASSWORD, account
 
-LABELLED = {"Name of the line": "Coal line", "Width in metres": "6", "Station at the beginning of the file, km": "11"}
+LABELLED = {"Name of the line": "Coal line", "Width in metres": "6", "Kilometre at which the line begins": "11"}
 LABELLED |= {"Limit of differential settlement, mm per metre in a year": "0.5"}
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -106,17 +106,17 @@ def test_the_owner_of_a_railway_gives_the_line_and_takes_home_the_kilometre_of_i
         page.get_by_label(name).fill(value)
     page.get_by_label("File of the line").set_input_files(track)
     page.get_by_role("button", name="Add the line").click()
-    expect(page.get_by_role("status")).to_contain_text("Not read yet")
+    expect(page.get_by_role("status")).to_contain_text("No result yet")
     read_lines()
     announce_breaks()
     deliver()
     assert "km 12.4" in mail_server.received[-1]["Subject"]
     page.goto(link_in(mail_server.received[-1], "subscriptions"))
-    expect(page.locator(".lead")).to_contain_text("breaks beyond your limit at 1 place")
-    expect(page.get_by_role("img", name="Displacement by station and date")).to_be_visible()
+    expect(page.locator(".lead")).to_contain_text("beyond your limit, at 1 place")
+    expect(page.get_by_role("img", name="Displacement by kilometre and date")).to_be_visible()
     expect(page.get_by_role("row").nth(1)).to_contain_text("km 12.4")
     assert fits(page)
-    for name, words in (("Breaks (CSV)", "12.4"), ("Profile (CSV)", "11.0125")):
+    for name, words in (("Steps (CSV)", "12.4"), ("Profile (CSV)", "11.0125")):
         with page.expect_download() as got:
             page.get_by_role("link", name=name).click()
         assert words in got.value.path().read_text()

@@ -17,6 +17,14 @@ from tests.makers.people import account
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('visits-')).length)"
 
+IS_KEPT = "(path) => caches.match(path).then(Boolean)"
+AGE = """async ([path, days]) => {
+    const name = (await caches.keys()).find((name) => name.startsWith("visits-"));
+    const [cache, date] = [await caches.open(name), new Date(Date.now() - days * 86400000).toUTCString()];
+    const page = await (await cache.match(path)).text();
+    await cache.put(path, new Response(page, { headers: { "content-type": "text/html; charset=utf-8", date } }));
+}"""
+
 
 @pytest.fixture
 def visited(make_alert, operator) -> Alert:
@@ -86,6 +94,38 @@ def test_what_is_refused_stays_on_the_device_and_can_become_a_private_note(phone
     phone.get_by_role("button", name="Send as a private note instead").click()
     expect(phone.locator("#waiting li")).to_have_count(0)
     assert CaseNote.objects.get().text == "Nobody was there before me."
+
+
+def test_a_kept_case_is_forgotten_after_thirty_days_but_never_what_was_written(phone, visited):
+    page = f"/review/{visited.code}/visit/"
+    keep(phone, visited)
+    phone.evaluate(AGE, [page, 29])
+    phone.reload()
+    expect(phone.locator("#kept-state")).to_contain_text("is kept on this device")
+    expect(phone.locator("#unsent")).to_be_hidden()
+    phone.evaluate(AGE, [page, 31])
+    phone.goto(f"/review/{visited.code}/")
+    phone.wait_for_function(f"async (path) => !(await ({IS_KEPT})(path))", arg=page)
+    phone.goto(page)
+    phone.get_by_role("button", name="Keep on this device").click()
+    expect(phone.locator("#kept-state")).to_contain_text("is kept on this device")
+    phone.context.set_offline(True)
+    phone.reload()
+    write(phone, "The house leans.")
+    expect(phone.locator("#waiting li")).to_have_count(1)
+    phone.evaluate(AGE, [page, 31])
+    phone.reload()
+    expect(phone.locator("#kept-state")).to_contain_text("is removed once what you wrote is sent")
+    visit_report(visit=FieldVisit.objects.get(), by=account("ben", OPERATORS), result="nothing")
+    phone.goto("about:blank")
+    phone.context.set_offline(False)
+    phone.goto(f"/review/{visited.code}/")
+    phone.get_by_role("link", name="Not sent yet").click()
+    phone.get_by_role("button", name="Send as a private note instead").click()
+    expect(phone.locator("#waiting li")).to_have_count(0)
+    expect(phone.locator("#unsent")).to_be_hidden()
+    assert CaseNote.objects.get().text == "The house leans."
+    assert not phone.evaluate(IS_KEPT, page)
 
 
 def test_signing_out_and_another_person_remove_what_was_kept(phone, visited):

@@ -214,7 +214,7 @@ def test_a_map_service_draws_both_sides_of_180(client, pair, system, box):
 
 def test_velocities_are_drawn_on_both_sides_of_180(client, product):
     for pixels in (32, 256):
-        half = {"CRS": "CRS:84", "LAYERS": "velocity", "WIDTH": pixels, "HEIGHT": pixels}
+        half = {"CRS": "CRS:84", "LAYERS": "velocity-los", "WIDTH": pixels, "HEIGHT": pixels}
         answer = client.get("/ogc/wms", ASKED | half | {"BBOX": "179.994,-16.806,180.006,-16.794"})
         opacity = np.array(Image.open(BytesIO(answer.content)).convert("RGBA"))[..., 3]
         assert (opacity[:, : pixels // 2] > 0).mean() > 0.1

@@ -92,7 +92,7 @@ def test_its_program_says_what_the_service_needs(library, tmp_path):
     assert "deformation" in helped.stdout, helped.stderr
     refused = called(library / "ground-motion", "ingest", "points.csv", cwd=tmp_path)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
-    assert "ground-motion-monitor[service]" in refused.stderr
+    assert "pip install '.[service]'" in refused.stderr
 
 
 def test_a_pair_becomes_a_picture_in_ten_lines(library, tmp_path):

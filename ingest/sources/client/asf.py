@@ -99,7 +99,7 @@ def _granules(wanted: dict[str, Any], allowed: AllowList, host: str) -> Iterator
     try:
         import asf_search
     except ImportError as fault:
-        raise NotInstalled("Searching ASF needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
+        raise NotInstalled("Searching ASF needs the extra: pip install '.[acquire]'.") from fault
     asf_search.REPORT_ERRORS = False  # otherwise the library reports every fault to ASF, outside of our session
     session = _session(asf_search.ASFSession, allowed, host)
     options = asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session)

@@ -47,7 +47,7 @@ class Processor:
         try:
             import hyp3_sdk
         except ImportError as fault:
-            raise NotInstalled("Orders need the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
+            raise NotInstalled("Orders need the extra: pip install '.[acquire]'.") from fault
         # Without a token the library signs in by a session of its own, which is not guarded. An empty token prevents
         # this sign-in. Our session, which adds the credentials of each host, then replaces the library's session.
         self._hyp3 = hyp3_sdk.HyP3(url, token="")

@@ -40,7 +40,7 @@ def search(
         import pystac_client
         from pystac_client.stac_api_io import StacApiIO
     except ImportError as fault:
-        raise NotInstalled("A STAC catalogue needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
+        raise NotInstalled("A STAC catalogue needs the extra: pip install '.[acquire]'.") from fault
     allowed.check(url)
     way = _guard(StacApiIO, allowed, credentials)
     try:

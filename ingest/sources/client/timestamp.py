@@ -1,5 +1,7 @@
 """Client of time-stamp services by HTTP (RFC 3161, section 3.4)."""
 
+import time
+
 import requests
 
 from core.http.allow_list import AllowList
@@ -7,6 +9,7 @@ from core.http.faults import SearchFailed
 from core.http.transport import guard
 
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
+MAX_SECONDS = 60.0  # for a whole answer
 MAX_BYTES = 100_000
 REQUEST = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 
@@ -14,11 +17,18 @@ REQUEST = {"Content-Type": "application/timestamp-query", "Accept": "application
 def ask(*, url: str, request: bytes, allowed: AllowList) -> bytes:
     """Return the answer (DER) of the service at an address to a request. Raises SourceError."""
     allowed.check(url)
-    with guard(requests.Session(), allowed, answers=True) as session:
+    ends_at, read = time.monotonic() + MAX_SECONDS, bytearray()
+    with guard(requests.Session(), allowed) as session:
         try:
-            answer = session.post(url, data=request, headers=REQUEST, timeout=TIMEOUT_SECONDS)
+            with session.post(url, data=request, headers=REQUEST, timeout=TIMEOUT_SECONDS, stream=True) as answer:
+                if answer.status_code != 200:
+                    raise SearchFailed(f"The time-stamp service answers {answer.status_code}.")
+                for byte in answer.iter_content(1):  # More at once would wait for all of them.
+                    read += byte
+                    if len(read) > MAX_BYTES or time.monotonic() > ends_at:
+                        raise SearchFailed(
+                            f"The time-stamp service answers too slowly, or more than {MAX_BYTES:,} bytes."
+                        )
         except requests.RequestException as fault:
             raise SearchFailed(f"The time-stamp service does not answer ({type(fault).__name__}).") from fault
-    if answer.status_code != 200 or len(answer.content) > MAX_BYTES:
-        raise SearchFailed(f"The time-stamp service answers {answer.status_code} with {len(answer.content):,} bytes.")
-    return answer.content
+    return bytes(read)

@@ -1,7 +1,7 @@
 """`ground-motion verify`: compute an alert's figures from its sealed evidence again, and find every altered byte."""
 
 import argparse
-import json
+import re
 from collections.abc import Iterator
 from math import inf, isfinite
 from pathlib import Path
@@ -9,31 +9,42 @@ from typing import Any
 
 from core.errors import InputError, printable
 from ml.deformation.sealed.measurement import alert_figures
-from ml.deformation.sealed.package import MAX_BYTES, Altered, Package, opened
+from ml.deformation.sealed.package import MAX_BYTES, Altered, Package, opened, plain
 from ml.deformation.sealed.stamp import BadStamp, stamped_at
 from ml.deformation.sealed.versions import versions
 
 MAX_ROUNDING = 1e-9  # Figures of another processor or other versions may differ by this share.
+UNDECIDED = 3  # Exit status where another version may compute other figures.
+SEAL = re.compile(r"[0-9a-f]{16,64}")
 LONG = ("outline", "places", "tracks")  # Figures that a line cannot show.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `ground-motion verify`."""
     parser.add_argument("package", type=Path, metavar="FILE.zip", help="sealed evidence, from the page of an alert")
-    parser.add_argument("--seal", help="what a page, a report or a paper copy states: the first digits or all of them")
+    parser.add_argument(
+        "--seal", help="the seal that a page, report or paper copy states: its first 16 digits or all 64"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check a package and print a line for each figure. Return 0 if everything is as sealed, else 1."""
+    """Check a package and print a line for each figure.
+
+    Return 0 if everything is as sealed, UNDECIDED if other versions may be the reason why figures differ, else 1.
+    """
+    seal = None if args.seal is None else "".join(args.seal.split()).lower()
+    if seal is not None and not SEAL.fullmatch(seal):
+        raise InputError("--seal", "is no seal", "Give its first 16 hexadecimal digits or all 64")
     try:
         if args.package.stat().st_size > MAX_BYTES:
             raise Altered(f"The file is larger than {MAX_BYTES >> 20} MB.")
         package = opened(args.package.read_bytes())
-        if args.seal and not package.seal.startswith(args.seal.replace(" ", "").lower()):
+        if seal is not None and not package.seal.startswith(seal):
             raise Altered(f"It is another package: its seal is {package.seal}.")
         time = stamped_at(package.stamp, package.manifest) if package.stamp else None
-        made, here = package.stated.get("made_with"), versions()
-        worst = max(_report(*line, 0.0 if made == here else MAX_ROUNDING) for line in lines_of(package))
+        made, here = package.stated["made_with"], versions()
+        rounding = 0.0 if made == here else MAX_ROUNDING
+        worst = max(_report(*line, rounding) for line in lines_of(package))
     except OSError as fault:
         raise InputError(args.package, f"cannot be read: {fault.strerror}", "Check the path") from fault
     except (Altered, BadStamp) as fault:
@@ -42,24 +53,41 @@ def run(args: argparse.Namespace) -> int:
         return 1
     if made != here and worst:
         print(f"made with {printable(made)}, computed with {here}")
-    if worst > (0.0 if made == here else MAX_ROUNDING):
+    if worst > rounding and made != here:
+        print(f"cannot be decided here: made with {printable(made)}; install the same versions or ask the service")
+        return UNDECIDED
+    if worst > rounding:
         print("NOT verified: the figures are not those of the inputs")
         return 1
-    print(f"seal {package.seal}")
+    _say(package)
     if time:
-        print(f"stamped at {time:%Y-%m-%d %H:%M:%S} UTC; by whom:")
+        print(f"a stamp that is not checked here states {time:%Y-%m-%d %H:%M:%S} UTC.")
+        print("To check who signed, unpack the file and run:")
         print("  openssl ts -verify -data manifest.json -in manifest.tsr -CAfile AUTHORITY.pem")
-    print("verified, but for rounding: another processor or other versions" if worst else "verified")
+    but = ", but for rounding: another processor or other versions" if worst else ""
+    if seal is None:
+        only = "Whether this is what the service sealed, only the seal says: compare it with the alert's page"
+        print(f"The figures follow from the inputs{but}. {only}: {package.seal}")
+    else:
+        print(f"seal {package.seal}")
+        print(f"verified{but}")
     return 0
+
+
+def _say(package: Package) -> None:
+    """Print what a package is of, and what it takes as given."""
+    simulated = " (simulated: not a real place)" if package.stated["simulated"] else ""
+    print(printable(f"alert {package.stated['code']}, {package.stated['kind']}{simulated}"))
+    print("taken as given: raster of the method, mean series, statistics, dates and sources")
 
 
 def lines_of(package: Package) -> Iterator[tuple[str, Any, Any]]:
     """Yield (figure, as stated, as computed) of every figure. Raises Altered if the inputs give no figures."""
     try:
         stated = [each["figures"] for each in package.stated["measurements"]]
-        computed = [_plain(measurement.recomputed()) for measurement in package.measurements]
+        computed = [plain(measurement.recomputed()) for measurement in package.measurements]
         facts = [measurement.facts for measurement in package.measurements]
-        pairs = [("alert", package.stated["figures"], _plain(alert_figures(list(zip(facts, computed, strict=True)))))]
+        pairs = [("alert", package.stated["figures"], plain(alert_figures(list(zip(facts, computed, strict=True)))))]
         pairs += [
             (f"measurement {number}", *both) for number, both in enumerate(zip(stated, computed, strict=True), start=1)
         ]
@@ -71,7 +99,10 @@ def lines_of(package: Package) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _report(label: str, stated: Any, computed: Any, rounding: float) -> float:
-    """Print one figure; return by how much it differs. rounding: relative differences up to this are the machine's."""
+    """Print one figure; return by how much it differs.
+
+    rounding: Relative differences up to this are put down to another processor or version.
+    """
     apart = _apart(stated, computed)
     shown = "" if label.rpartition(" ")[2] in LONG else f" {stated}"
     other = f" BUT {computed}" if shown else " BUT not as computed"
@@ -92,8 +123,3 @@ def _apart(stated: Any, computed: Any) -> float:
         apart = abs(stated - computed) / max(abs(stated), abs(computed))
         return apart if isfinite(apart) else inf
     return inf
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as it is read back from JSON: lists for tuples."""
-    return json.loads(json.dumps(value))

@@ -13,12 +13,13 @@ from shapely.geometry import mapping, shape
 from core.areas import area_of
 from ml.deformation.gridding.points import Float32
 from ml.deformation.places.causes import causes_for
+from ml.deformation.sealed import OF_MAIN
 from ml.deformation.sealed.figures import Flagged, figures_of, main_of, measured_areas, reasons_of
 from ml.rasters.areas import Area, AreaThresholds, SortedPoints, areas_in, to_geographic
 from ml.rasters.line_of_sight import LineOfSight
 
 COLUMNS = ("x", "y", "velocity_mm_yr", "height_m")
-OF_MAIN = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr")
+MIN_JOINED_CELLS = 100  # Patches so many cells apart may be one area, also in a smaller raster.
 
 
 class Measurement(NamedTuple):
@@ -39,10 +40,14 @@ class Measurement(NamedTuple):
     series: Float32
 
     def flagged(self) -> Flagged:
-        """Return what the raster flags."""
+        """Return what the raster flags. Raises ValueError for thresholds that would compute for hours."""
         bands = dict(zip(self.facts["bands"], self.raster, strict=True))
         transform = Affine(*self.facts["transform"])
-        areas = areas_in(bands, transform, AreaThresholds(**self.facts["thresholds"]))
+        thresholds = AreaThresholds(**self.facts["thresholds"])
+        most_m = max(MIN_JOINED_CELLS, *self.raster.shape[1:]) * transform.a
+        if not 0 <= thresholds.joined_m <= most_m:
+            raise ValueError(f"patches {thresholds.joined_m} m apart in a raster of {most_m} m")
+        areas = areas_in(bands, transform, thresholds)
         return Flagged(areas, bands, transform, self.facts["epsg"])
 
     def tracks(self) -> list[SortedPoints]:

@@ -1,4 +1,4 @@
-"""A package: an archive that is the same to the bit whenever it is made, so that an altered byte anywhere shows.
+"""A package: an archive that is always the same to the bit: altered bytes show, if the seal is known from elsewhere.
 
 Nothing in it is compressed. The manifest has the SHA-256 of every file; its own SHA-256 is the seal. A time stamp
 (RFC 3161) of the manifest may follow it, and is the only file that the manifest does not list.
@@ -19,15 +19,23 @@ from numpy.typing import NDArray
 from ml.deformation.sealed.measurement import Measurement
 
 MANIFEST, STAMP, FACTS, README = "manifest.json", "manifest.tsr", "alert.json", "README.txt"
-MAX_BYTES, MAX_FILES = 512 * 2**20, 200
+STATED = ("format", "code", "kind", "simulated", "made_with", "figures")  # Of the alert, in this order.
+MAX_BYTES, MAX_FILES = 128 * 2**20, 200
 MAX_HEADER_BYTES = 10_000
 NAME = re.compile(r"[a-zA-Z0-9-]{1,40}\.(json|npy|tsr|txt)")
 TIME = (1980, 1, 1, 0, 0, 0)  # The earliest that an archive can state.
 INSTRUCTIONS = """\
-Check this file offline, with the command line that belongs to Ground Motion Monitor: ground-motion verify FILE.zip
-Diese Datei prüft offline die Befehlszeile, die zu Ground Motion Monitor gehört: ground-motion verify DATEI.zip
-Ce fichier se vérifie hors ligne, par la ligne de commande de Ground Motion Monitor : ground-motion verify FICHIER.zip
-Este archivo se comprueba sin conexión con el programa de Ground Motion Monitor: ground-motion verify ARCHIVO.zip
+Check this file offline, with the command line that belongs to Ground Motion Monitor:
+ground-motion verify FILE.zip --seal "SEAL ON THE PAGE OR PAPER"
+
+Diese Datei prüft offline die Befehlszeile, die zu Ground Motion Monitor gehört:
+ground-motion verify DATEI.zip --seal "SIEGEL AUF SEITE ODER PAPIER"
+
+Ce fichier se vérifie hors ligne, par la ligne de commande de Ground Motion Monitor :
+ground-motion verify FICHIER.zip --seal "SCEAU SUR LA PAGE OU LE PAPIER"
+
+Este archivo se comprueba sin conexión con el programa de Ground Motion Monitor:
+ground-motion verify ARCHIVO.zip --seal "SELLO EN LA PÁGINA O EL PAPEL"
 """
 
 
@@ -95,8 +103,8 @@ def opened(archive: bytes) -> Package:
     """Read an archive, and check that it is to the bit what its files make. Raises Altered."""
     files = _entries(archive)
     stamp, manifest = files.pop(STAMP, b""), files.pop(MANIFEST, b"")
-    if manifest != (made := manifest_of(files)):
-        raise Altered(f"The files are not those of the manifest: {', '.join(_differing(manifest, made))}.")
+    if manifest != (listed := manifest_of(files)):
+        raise Altered(f"The files are not those of the manifest: {', '.join(_differing(manifest, listed))}.")
     if archive != packed(files, stamp):
         raise Altered("The archive holds bytes that belong to none of its files.")
     try:
@@ -110,8 +118,12 @@ def opened(archive: bytes) -> Package:
             )
             for number, each in enumerate(stated["measurements"], start=1)
         ]
-    except (KeyError, TypeError, ValueError, RecursionError) as fault:
+        figures = [each["figures"] for each in stated["measurements"]]
+        made = files_of({name: stated[name] for name in STATED}, list(zip(measurements, figures, strict=True)))
+    except Exception as fault:  # JSON and headers of arrays that somebody made up can fail in many ways.
         raise Altered(f"The files are not those of a package: {fault!r}") from fault
+    if files != made:
+        raise Altered("The files are not written as a package writes them.")
     return Package(files, stated, measurements, manifest, stamp)
 
 
@@ -142,6 +154,11 @@ def _differing(stated: bytes, made: bytes) -> list[str]:
         return sorted(name for name in {*before, *now} if before.get(name) != now.get(name)) or [MANIFEST]
     except (AttributeError, ValueError, TypeError, RecursionError):
         return [MANIFEST]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as it is read back from JSON: lists for tuples, texts for dates."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def _as_json(value: Any) -> bytes:

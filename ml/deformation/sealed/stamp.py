@@ -18,14 +18,20 @@ class BadStamp(ValueError):
     """An answer that is no time stamp of a manifest; the text says why."""
 
 
-def request_of(manifest: bytes) -> bytes:
-    """Return the request (TimeStampReq, DER) for a stamp of a manifest, with the certificate of the signer."""
+def request_of(manifest: bytes, nonce: int) -> bytes:
+    """Return the request (TimeStampReq, DER) for a stamp of a manifest, with the certificate of the signer.
+
+    nonce: 0 to 2^64 - 1, by which the answer belongs to this request.
+    """
     imprint = SHA256 + _part(OCTETS, hashlib.sha256(manifest).digest())
-    return _part(SEQUENCE, _part(INTEGER, b"\x01") + _part(SEQUENCE, imprint) + b"\x01\x01\xff")
+    return _part(SEQUENCE, _part(INTEGER, b"\x01") + _part(SEQUENCE, imprint) + _nonce(nonce) + b"\x01\x01\xff")
 
 
-def stamped_at(answer: bytes, manifest: bytes) -> datetime:
-    """Return the time that an answer (TimeStampResp, DER) states for a manifest, UTC. Raises BadStamp."""
+def stamped_at(answer: bytes, manifest: bytes, nonce: int | None = None) -> datetime:
+    """Return the time that an answer (TimeStampResp, DER) states for a manifest, UTC. Raises BadStamp.
+
+    nonce: of the request; None if it is not known.
+    """
     try:
         ((_, response),) = _parts(answer)
         (_, status), *token = _parts(response)
@@ -37,11 +43,13 @@ def stamped_at(answer: bytes, manifest: bytes) -> datetime:
         (_, kind), (_, octets) = _parts(enclosed)
         ((_, stamped),) = _parts(octets)
         ((_, facts),) = _parts(stamped)
-        _, _, (_, imprint), _, (tag, time), *_ = _parts(facts)
+        _, _, (_, imprint), _, (tag, time), *more = _parts(facts)
         if (signed, kind, tag) != (SIGNED_DATA, TST_INFO, TIME):
             raise BadStamp("The time stamp is of another kind than RFC 3161's.")
         if imprint != SHA256 + _part(OCTETS, hashlib.sha256(manifest).digest()):
             raise BadStamp("The time stamp is of another manifest.")
+        if nonce is not None and _parts(_nonce(nonce))[0] not in more:
+            raise BadStamp("The time stamp answers another request.")
         return datetime.strptime(time.decode("ascii").partition(".")[0].rstrip("Z"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except (IndexError, ValueError) as fault:
         raise fault if isinstance(fault, BadStamp) else BadStamp("The time stamp cannot be read.") from fault
@@ -62,6 +70,10 @@ def _parts(der: bytes) -> list[tuple[int, bytes]]:
         parts.append((tag, der[at : at + length]))
         at += length
     return parts
+
+
+def _nonce(nonce: int) -> bytes:
+    return _part(INTEGER, nonce.to_bytes(nonce.bit_length() // 8 + 1, "big"))
 
 
 def _part(tag: int, content: bytes) -> bytes:

@@ -25,8 +25,13 @@ def versions() -> dict[str, str]:
 
 
 def arithmetic() -> str:
-    """Return a hash of the bits of a computation: linear algebra rounds in another order on another processor."""
+    """Return a hash of the bits of a computation, by the routines of the figures whose bits may differ.
+
+    Linear algebra rounds in another order on another processor, and with another number of threads: `verify` and the
+    services compute with one (OMP_NUM_THREADS=1).
+    """
     matrix = np.random.default_rng(0).standard_normal((300, 300))
     whole = matrix @ matrix.T + 300 * np.eye(300)
     solved = [np.linalg.cholesky(whole), np.linalg.solve(whole, matrix), scipy.linalg.cholesky(whole, lower=True)]
+    solved += [*np.linalg.eigh(whole), np.linalg.pinv(matrix[:, :20])]
     return hashlib.sha256(b"".join(part.tobytes() for part in (whole, np.exp(matrix), *solved))).hexdigest()[:16]

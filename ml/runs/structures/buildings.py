@@ -80,8 +80,10 @@ def ledger_make(*, product: Product) -> BuildingLedger:
 
 
 def vertical_share(product: Product, los_up: NDArray[np.float64]) -> float:
-    """Return how much of vertical motion a product shows: less than all along the line of sight. los_up: of points."""
-    # Settlement and tilt are taken for vertical.
+    """Return the share of vertical motion that a product shows, which is below 1 along the line of sight.
+
+    Settlement and tilt are assumed to be vertical. los_up: (n,), up components of the points' lines of sight.
+    """
     return float(np.nanmean(los_up)) if product.component == Component.LOS and np.isfinite(los_up).any() else 1.0
 
 
@@ -127,7 +129,16 @@ def _above_ground_m(
 ) -> Float64:
     """Return the heights (n,) of points above the ground, m: NaN without elevation, or if both do not agree.
 
-    A product's heights may begin anywhere, mostly at the ellipsoid: points away from all buildings stand on the ground.
+    A product's heights have a zero of their own, mostly the ellipsoid. Points away from all buildings lie on the ground
+    and give it.
+
+    Args:
+        product: that the points belong to.
+        area: over which elevation is read, degrees.
+        footprints: of the buildings, in the product's metric system.
+        x_m: (n,), east coordinates of the points in that system, m.
+        y_m: (n,), north coordinates, m.
+        height_m: (n,), heights as the product states them, m, NaN where unknown.
     """
     unknown = np.full(height_m.shape, np.nan)
     if product.simulated or not np.isfinite(height_m).any():

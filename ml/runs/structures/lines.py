@@ -28,6 +28,7 @@ from ml.structures.lines import (
     Float64,
     Profile,
     breaks_of,
+    by_motion,
     points_along,
     profile_of,
 )
@@ -102,10 +103,11 @@ def motion_along(
     rate = points.values[along.point, VALUES.index("velocity_mm_yr")] / share
     sigma = np.where(sigma > 0, sigma, UNSTATED_MM_YR) / share
     step_m = max(STATION_M, length_m / MAX_STATIONS)
+    moving = by_motion(along, rate, sigma)
     return LineMotion(
-        _enclosed(along, profile_of(along, rate, sigma, np.arange(step_m / 2, length_m, step_m))),
+        _enclosed(moving, profile_of(moving, rate, sigma, np.arange(step_m / 2, length_m, step_m))),
         breaks_of(along, rate, sigma, length_m, min_height),
-        _strip(along, points.series[along.point] / share[:, np.newaxis], length_m),
+        _strip(moving, points.series[along.point] / share[:, np.newaxis], length_m),
         [product.dates[place] for place in shown],
         along.point.size,
     )

@@ -1,11 +1,9 @@
 """Tiles of the base map: vector tiles of loaded ground and of the atlas (Natural Earth, 1 : 10 million), heights."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from math import cos, radians
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +17,12 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.models import ContextLayer, ElevationTile
 from ingest.readers.context.records import ContextKind
+from monitor.maps.basemap import vector_tiles
 from monitor.maps.imaging import drawing
 from monitor.maps.map.tile_geometry import BOUNDS, MERCATOR_DEGREES, drawn, parameters, read_tile, tile_box
 from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.tiles import read_source
-from monitor.wording.places import WORLD, Line, atlas_arcs, atlas_rings
+from monitor.wording.places import Line, atlas_rings, read_atlas
 
 KINDS = (
     ContextKind.REGIONS,
@@ -45,19 +44,6 @@ FINEST_WORLD_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the at
 UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
 MIN_CORNERS = 4  # of a ring, the first one counted twice
 TURNS = (-360.0, 0.0, 360.0)
-
-_SHAPES = """(SELECT ST_AsMVT(rows, '{layer}', 4096, 'geometry') FROM (
-    SELECT ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(shape, 4326), 3857), tile, 4096, 64) AS geometry
-    FROM unnest(%({layer})s::bytea[]) AS shape, bounds) AS rows)"""
-_NAMES = """(SELECT ST_AsMVT(rows, 'countries', 4096, 'geometry') FROM (
-    SELECT name, size, ST_AsMVTGeom(ST_Transform(ST_GeomFromWKB(shape, 4326), 3857), tile, 4096, 64) AS geometry
-    FROM unnest(%(countries)s::bytea[], %(names)s::text[], %(sizes)s::float4[]) AS row (shape, name, size), bounds
-    ) AS rows)"""
-_TILE = (
-    "WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) SELECT "
-    + " || ".join(_SHAPES.format(layer=layer) for layer in ("land", "borders", "coast"))
-    + f" || {_NAMES}"
-)
 
 
 class GroundLayer(NamedTuple):
@@ -177,13 +163,13 @@ class World(NamedTuple):
 def world_tile(*, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layers land, borders, coast and countries (points: name, size)."""
     world, box = _world(), tile_box(z, x, y).extent
-    values: dict[str, object] = {"z": z, "x": x, "y": y}
-    for layer in ("land", "borders", "coast"):
-        values[layer] = _within(getattr(world, layer), box, 360 / 2**z / UNITS)
-    named = [int(index) for index in world.countries.query(shapely.box(*box))]
-    values["countries"] = list(shapely.to_wkb(world.countries.geometries[named]))
-    values |= {"names": [world.names[i] for i in named], "sizes": [world.sizes[i] for i in named]}
-    return read_tile(_TILE, values)
+    layers = [
+        vector_tiles.layer(layer, z, x, y, _within(getattr(world, layer), box, 360 / 2**z / UNITS))
+        for layer in ("land", "borders", "coast")
+    ]
+    named = world.countries.query(shapely.box(*box))
+    words = {"name": [world.names[i] for i in named], "size": [world.sizes[i] for i in named]}
+    return b"".join([*layers, vector_tiles.layer("countries", z, x, y, world.countries.geometries[named], **words)])
 
 
 def touches_land(shape: BaseGeometry) -> bool:
@@ -191,31 +177,32 @@ def touches_land(shape: BaseGeometry) -> bool:
     return len(_world().land.query(shape, predicate="intersects")) > 0
 
 
-def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> list[bytes]:
+def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> vector_tiles.Shapes:
     shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
     shapes = shapely.simplify(shapes, fine)
-    return list(shapely.to_wkb(shapes[~shapely.is_empty(shapes)]))
+    return shapes[~shapely.is_empty(shapes)]
 
 
 @lru_cache(maxsize=1)
 def _world() -> World:
-    atlas = json.loads(WORLD.read_text())
-    arcs, countries = atlas_arcs(atlas), atlas["objects"]["countries"]["geometries"]
-    land = [part for atla in atlas["objects"]["land"]["geometries"] for part in _polygons(atla, arcs)]
+    objects, arcs = read_atlas()
+    countries = objects["countries"]["geometries"]
+    land = [part for one in objects["land"]["geometries"] for part in _polygons(one, arcs)]
     users = defaultdict(set)
     for number, country in enumerate(countries):
         for arc in _arcs_of(country["arcs"]) if "arcs" in country else ():
             users[max(arc, ~arc)].add(number)
     lines = {arc: line for arc in users if (line := LineString(_unwrapped(arcs[arc]))).is_valid}
-    parts = [(one["properties"]["name"], _polygons(one, arcs)) for one in countries if "id" in one]
-    labels = [(name, max(polygons, key=_size)) for name, polygons in parts if polygons]
+    parts = ((one["properties"]["name"], _polygons(one, arcs)) for one in countries if "id" in one)
+    labels = [(name, polygons[_sizes(polygons).argmax()]) for name, polygons in parts if polygons]
+    largest = [part for _, part in labels]
     return World(
         _tree(land),
         _tree(line for arc, line in lines.items() if len(users[arc]) > 1),
         _tree(line for arc, line in lines.items() if len(users[arc]) == 1),
-        STRtree([Point((part.centroid.x + 180.0) % 360.0 - 180.0, part.centroid.y) for _, part in labels]),
+        STRtree([Point((part.centroid.x + 180.0) % 360.0 - 180.0, part.centroid.y) for part in largest]),
         [name for name, _ in labels],
-        [_size(part) for _, part in labels],
+        _sizes(largest).tolist(),
     )
 
 
@@ -240,17 +227,21 @@ def _flat(ring: Line) -> Line:
 
 def _unwrapped(line: Line) -> Line:
     """Continue longitudes past 180°, where the atlas, made for a globe, jumps back to -180°."""
+    if np.abs(np.diff(line[:, 0])).max() < 180:  # of nearly all, and far sooner known than unwrapped
+        return line
     return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
 
 
 def _tree(shapes: Iterable[BaseGeometry]) -> STRtree:
     """Return an index of the shapes, split at 180° and cut to the extent of the web map."""
-    valid = [shape if shape.is_valid else shape.buffer(0) for shape in shapes]
-    turned = np.array([translate(shape, turn) for shape in valid for turn in TURNS])
+    valid = np.array([shape if shape.is_valid else shape.buffer(0) for shape in shapes])
+    west, south, east, north = shapely.bounds(valid).T
+    beyond = (west <= -180.0) | (east >= 180.0) | (south < -MERCATOR_DEGREES) | (north > MERCATOR_DEGREES)
+    turned = np.array([translate(shape, turn) for shape in valid[beyond] for turn in TURNS])
     flat = shapely.clip_by_rect(turned, -180.0, -MERCATOR_DEGREES, 180.0, MERCATOR_DEGREES)
-    parts = shapely.get_parts(flat[~shapely.is_empty(flat)])
-    return STRtree(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(np.array(valid)).max()])
+    parts = shapely.get_parts(np.concatenate([valid[~beyond], flat[~shapely.is_empty(flat)]]))
+    return STRtree(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(valid).max()])
 
 
-def _size(part: shapely.Polygon) -> float:
-    return float(part.area * cos(radians(part.centroid.y)))
+def _sizes(parts: list[shapely.Polygon]) -> NDArray[np.float64]:
+    return np.asarray(shapely.area(parts) * np.cos(np.radians(shapely.get_y(shapely.centroid(parts)))))

@@ -278,10 +278,14 @@ def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any
     return []
 
 
-def still_mm_yr(*, detections: Iterable[Detection]) -> float:
-    """Return the rate that the colours of an alert's map take for still ground, mm/yr: of the first with a product."""
+def still_mm_yr(*, detections: Iterable[Detection], component: str, direction: str) -> float:
+    """Return the rate that the colours of an alert's map take for still ground, mm/yr.
+
+    It is that of the first detection in a product of the component shown, and of the direction unless that is empty.
+    """
     for detection in detections:
-        if product := detection.scan.prediction.run.product:
+        product = detection.scan.prediction.run.product
+        if product and product.component == component and direction in ("", product.direction):
             return _still_around(detection, product)
     return 0.0
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Count, Exists, F, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
 from django.utils.formats import date_format
@@ -20,12 +20,13 @@ from core.errors import promised
 from core.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
-from ingest.readers.records import Component, Technique
+from ingest.readers.records import Technique
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.bounds import BoundsOf
 from monitor.maps.rasters.layers import (
     ARROW_LAYER,
+    FIELDS,
     LAYER_OF_TASK,
     RASTER_LAYERS,
     RASTER_LAYERS_BY_NAME,
@@ -90,7 +91,8 @@ def groups_by_day(groups: Iterable[RasterGroup]) -> dict[str, RasterGroup]:
 
 def group_on(*, layer: RasterLayer, day: str = "") -> RasterGroup | None:
     """Return a layer's group of a day in ISO 8601, or its newest; None if it has none."""
-    groups = groups_by_day(_groups(layer, _groups_of_products, _groups_of_pairs))
+    on = _day(day) if day else None
+    groups = groups_by_day(_groups(layer, partial(_groups_of_products, on=on), partial(_groups_of_pairs, on=on), on))
     return groups.get(day or max(groups, default=""))
 
 
@@ -98,15 +100,23 @@ def _groups(
     layer: RasterLayer,
     of_products: Callable[[str], list[RasterGroup]],
     of_pairs: Callable[[str], dict[str, list[RasterGroup]]],
+    on: date | None = None,
 ) -> list[RasterGroup]:
-    """Return a layer's groups of rasters, the oldest first. of_products, of_pairs: what finds them by a statistic."""
+    """Return a layer's groups of rasters, the oldest first.
+
+    Args:
+        layer: whose groups are returned
+        of_products: finds groups of products by a statistic
+        of_pairs: finds groups of pairs by a statistic, for all tasks
+        on: only the rows that may be in a group of this day are counted, which takes far less time; None: all
+    """
     if layer.task == OF_PRODUCTS:
         return of_products(layer.needs)
     if layer.task == VELOCITY:
-        return _by_year(_velocity_fields(), "")
+        return _by_year(_velocity_fields(layer), "", on)
     if layer.task == RELEASES:
-        return _groups_of_releases()
-    return of_pairs(layer.needs).get(layer.task, []) if layer.task else _groups_of_scenes()
+        return _groups_of_releases(on)
+    return of_pairs(layer.needs).get(layer.task, []) if layer.task else _groups_of_scenes(on)
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
@@ -115,7 +125,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     if layer.task == ModelVersion.Task.DEFORMATION:
         return _sources_of_products(layer, group, box)
     if layer.task == VELOCITY:
-        return _fields_of_year(group, box)
+        return _fields_of_year(layer, group, box)
     if layer.task == RELEASES:
         return _sources_of_releases(group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -175,7 +185,7 @@ def newest_of_products(needs: str) -> QuerySet[Prediction]:
     return newest.filter(run__model_version__task=OF_PRODUCTS)
 
 
-def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
+def _groups_of_pairs(needs: str, on: date | None = None) -> dict[str, list[RasterGroup]]:
     rows = (
         _succeeded(needs)
         .filter(run__pair__isnull=False)
@@ -184,6 +194,7 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
             last=TruncDate("run__pair__secondary__acquired_at"),
             days=F("run__pair__temporal_baseline_days"),
         )
+        .filter(**{"last": on} if on else {})
         .annotate(
             first=Min(TruncDate("run__pair__reference__acquired_at")),
             n=Count("run__pair", distinct=True),
@@ -199,25 +210,26 @@ def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     return by_task
 
 
-def _groups_of_products(needs: str) -> list[RasterGroup]:
+def _groups_of_products(needs: str, on: date | None = None) -> list[RasterGroup]:
     found = _succeeded(needs).filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS)
-    return _by_year(found, "run__product__")
+    return _by_year(found, "run__product__", on)
 
 
-def _velocity_fields() -> QuerySet[Product]:
-    """Return the current velocity fields that the layer "velocity" shows: along the line of sight, else up and down."""
-    current = Product.objects.current().filter(technique=Technique.INSAR)
-    los = current.filter(component=Component.LOS)
-    return current.filter(Q(component=Component.LOS) | Q(component=Component.UP) & ~Exists(los))
+def _velocity_fields(layer: RasterLayer) -> QuerySet[Product]:
+    """Return the current velocity fields that a layer shows."""
+    component, direction = FIELDS[layer.name]
+    current = Product.objects.current().filter(technique=Technique.INSAR, component=component)
+    return current if direction is None else current.filter(direction=direction)
 
 
-def _by_year(found: QuerySet[Any], product: str) -> list[RasterGroup]:
+def _by_year(found: QuerySet[Any], product: str, on: date | None) -> list[RasterGroup]:
     """Group products by the year of their last date, as the tracks of one release end days apart.
 
-    product: path from a row to its product.
+    product: path from a row to its product; on: only the year of this day, or None for all.
     """
     rows = (
         found.annotate(last=last_date(f"{product}dates"))
+        .filter(**{"last__year": on.year} if on else {})
         .values(year=ExtractYear("last"))
         .annotate(
             last_day=Max("last"),
@@ -249,10 +261,11 @@ def release_change_of(*, products: Sequence[Product]) -> tuple[ReleaseChange, st
     return None if change is None else (change, f"{change.older.dates[-1]:%Y}-{change.newer.dates[-1]:%Y}")
 
 
-def _groups_of_releases() -> list[RasterGroup]:
+def _groups_of_releases(on: date | None) -> list[RasterGroup]:
     """Group comparisons by the years in which both releases end, because tracks of one release end days apart."""
     rows = (
         _compared()
+        .filter(**{"last__year": on.year} if on else {})
         .values(older_year=ExtractYear("older_last"), year=ExtractYear("last"))
         .annotate(
             last_day=Max("last"),
@@ -284,10 +297,11 @@ def _groups_of_releases() -> list[RasterGroup]:
     ]
 
 
-def _groups_of_scenes() -> list[RasterGroup]:
+def _groups_of_scenes(on: date | None) -> list[RasterGroup]:
     rows = (
         Scene.objects.exclude(raster="")
         .values(day=TruncDate("acquired_at"))
+        .filter(**{"day": on} if on else {})
         .annotate(n=Count("id"), bounds=BoundsOf("footprint"), made_up=BoolOr("simulated"))
         .order_by("day")
     )
@@ -307,8 +321,8 @@ def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> l
     ]
 
 
-def _fields_of_year(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    fields = _of_year(_velocity_fields().order_by("id"), "", group, box)
+def _fields_of_year(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
+    fields = _of_year(_velocity_fields(layer).order_by("id"), "", group, box)
     return fields if fields is None else [RasterSource(None, str(one.pk), product=one) for one in fields]
 
 

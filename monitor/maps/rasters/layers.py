@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from ingest.readers.records import Component, Direction
 from ml.models import ModelVersion
 from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels
@@ -54,28 +55,47 @@ def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
     return (offsets - shift) * np.float32(images.posting_m / images.days)
 
 
-RASTER_LAYERS = (
-    RasterLayer(
-        "velocity",
-        _("Velocity"),
-        VELOCITY,
-        (),
-        -10,
-        10,
-        ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478"),
-        (
-            pgettext_lazy("legend", "away, or down"),
+_LOS = RasterLayer(
+    "velocity-los",
+    _("Velocity, direction of flight not known"),
+    VELOCITY,
+    (),
+    -10,
+    10,
+    ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478"),
+    (pgettext_lazy("legend", "away"), pgettext_lazy("legend", "at rest"), pgettext_lazy("legend", "nearer")),
+    _("How fast the measurement points move along the satellite's line of sight."),
+    _("Each cell shows the mean of its points in the newest data sets that end in the same year."),
+    _("Red-brown: away from the satellite. Blue: toward it. Grey: little motion."),
+    unit=pgettext_lazy("unit", "mm a year"),
+)
+_VELOCITIES = (
+    _LOS._replace(name="velocity-ascending", label=_("Velocity, ascending")),
+    _LOS._replace(name="velocity-descending", label=_("Velocity, descending")),
+    _LOS,
+    _LOS._replace(
+        name="velocity-vertical",
+        label=_("Vertical velocity"),
+        words=(
+            pgettext_lazy("legend", "sinking"),
             pgettext_lazy("legend", "at rest"),
-            pgettext_lazy("legend", "nearer, or up"),
+            pgettext_lazy("legend", "rising"),
         ),
-        _(
-            "How fast the measurement points move along the satellite's line of sight, or up and down if no data set "
-            "has the former."
-        ),
-        _("Each cell shows the mean of its points in the newest data sets that end in the same year."),
-        _("Red-brown: away from the satellite, or down. Blue: toward it, or up. Grey: little motion."),
-        unit=pgettext_lazy("unit", "mm a year"),
+        description=_("How fast the measurement points sink or rise."),
+        caption=_("Red-brown: sinking. Blue: rising. Grey: little motion."),
     ),
+)
+# Component and direction of flight of the fields of each layer, None: any. Seen from the two sides, motion to the east
+# has opposite signs, so that rates of both have no mean.
+FIELDS = {
+    "velocity-ascending": (Component.LOS, Direction.ASCENDING),
+    "velocity-descending": (Component.LOS, Direction.DESCENDING),
+    "velocity-los": (Component.LOS, Direction.UNKNOWN),
+    "velocity-vertical": (Component.UP, None),
+}
+
+RASTER_LAYERS = (
+    *_VELOCITIES,
     RasterLayer(
         "probability",
         _("Likelihood of motion"),

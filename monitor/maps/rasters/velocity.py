@@ -20,10 +20,10 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM, TABLE
 from ingest.readers.records import Float64
 from monitor.maps.imaging.drawing import HALF_WORLD_M, Bounds, Float32
 
-CELL_PX = 4  # least side of a cell, as on the map
-POSTINGS = 1.5  # least side of a cell of gridded products, so that few cells are empty
-PER_CELL, MAX_POINTS = 16, 2**18  # points that are averaged: so many per cell, and in all
-DEEPEST_ZOOM = 16  # whose cells are 5 m wide at the equator: points are not known better
+CELL_PX = 4  # A cell is at least so wide, as on the map.
+POSTINGS = 1.5  # A cell of a gridded product is at least so many postings wide, so that few are empty.
+PER_CELL, MAX_POINTS = 16, 2**18  # At most so many points are averaged, per cell and in all.
+DEEPEST_ZOOM = 16  # Its cells are 5 m wide at the equator; no point's position is known better.
 _STORED = f"""
     SELECT tile_x * {CELLS} + cell %% {CELLS}, tile_y * {CELLS} + cell / {CELLS}, sum(velocity_mm_yr * n), sum(n)
     FROM {TABLE} WHERE z = %(level)s AND product_id = ANY(%(products)s)
@@ -93,7 +93,7 @@ def _on_map(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
 
 
 def _level(products: Sequence[Product], pixel: float, middle: float) -> int:
-    """Return the zoom whose cells are at least CELL_PX pixels and POSTINGS postings wide.
+    """Return the deepest zoom whose cells are at least CELL_PX pixels and POSTINGS postings wide.
 
     pixel, middle: side of a pixel, and the picture's middle from the north, as shares of the web map.
     """

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 
 from core.areas import bounds_of
 from detection.models import Alert
-from monitor.models.lines import LineBreak
+from monitor.models.lines import BREAK_FIGURES, LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.organisations.escalations import take_path
@@ -106,7 +106,7 @@ def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
 
 def _break_facts(one: LineBreak, first_m: float) -> dict[str, float]:
     stations = {name: first_m + getattr(one, name) for name in ("station_m", "from_m", "to_m")}
-    return stations | {name: getattr(one, name) for name in ("height_mm_yr", "sigma_mm_yr", "width_m")}
+    return stations | {name: getattr(one, name) for name in BREAK_FIGURES}
 
 
 def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:

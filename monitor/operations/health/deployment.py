@@ -1,6 +1,7 @@
 """Conditions of a public site: settings, the role in the database, and the sender's domain.
 
-`manage.py doctor --deploy` examines the former; `--dns` the latter: SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489).
+`manage.py doctor --deploy` examines settings and role. `--dns` examines the sender's domain: SPF (RFC 7208), DKIM
+(RFC 6376) and DMARC (RFC 7489).
 """
 
 import base64

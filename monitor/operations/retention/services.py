@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from django.conf import settings
 from django.core.files.storage import storages
 from django.db import transaction
-from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Window
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
@@ -24,7 +24,7 @@ from core.locks import Lock, try_lock
 from core.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
 from core.storage.inputs import input_delete, input_store
 from detection.glaciers.selectors import predictions_unmeasured
-from detection.models import Detection, GlacierSample
+from detection.models import Detection, GlacierSample, SealedEvidence
 from detection.rules.lifecycle import State as AlertState
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.parts import product_bytes
@@ -43,6 +43,7 @@ UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING,
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
 ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
 NAMES_AT_ONCE = 1000
+KEEP_STAMPED_DAYS = 2 * 365
 logger = logging.getLogger(__name__)
 BATCH = 500
 IMAGE_DELETED = "Its image was deleted because it is older than this service keeps images (KEEP_SCENE_DAYS)."
@@ -112,6 +113,16 @@ def downloads_over() -> QuerySet[SceneDownload]:
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
     old = SceneDownload.objects.filter(created_at__lt=since, acquired_at__lt=since)
     return old.exclude(state__in=UNSETTLED_DOWNLOADS).filter(stored_path="").order_by("id")
+
+
+def packages_over() -> QuerySet[SealedEvidence]:
+    """Return packages of earlier figures, except those whose time stamp is younger than KEEP_STAMPED_DAYS.
+
+    The last package of an alert stays, even if the points that it holds were deleted: nothing else shows its figures.
+    """
+    packages = SealedEvidence.objects.exclude(file="")
+    last = packages.filter(alert=OuterRef("alert")).values("pk")[:1]
+    return packages.exclude(pk=Subquery(last)).exclude(stamped_at__gte=_before(KEEP_STAMPED_DAYS))
 
 
 def orphans() -> Iterator[tuple[str, int]]:
@@ -212,6 +223,23 @@ def _prediction_delete(row: Prediction) -> bool:
         return True
 
 
+def _packages() -> Iterator[Over]:
+    for row in _one_by_one(packages_over()):
+        yield Over(row.size_bytes, partial(_package_delete, row.pk))
+
+
+def _package_delete(pk: int) -> bool:
+    """Delete the file of a package, but keep its row, which states its seal. Return False if it is now needed."""
+    with transaction.atomic():
+        row = packages_over().select_for_update().filter(pk=pk).first()
+        if row is None:
+            return False
+        delete_files([row.file])
+        row.file = ""
+        row.save(update_fields=["file"])
+        return True
+
+
 def _images() -> Iterator[Over]:
     for row in _one_by_one(images_over()):
         yield Over(_size(row.raster), partial(scene_image_delete, scene=row, reason=IMAGE_DELETED))
@@ -289,6 +317,11 @@ KINDS = (
         "results of image pairs and old releases",
         "older than KEEP_PREDICTION_RASTERS_DAYS; no alert, glacier or event needs them",
         _predictions,
+    ),
+    Kind(
+        "packages of sealed evidence",
+        "of earlier figures, and not stamped in the last two years; their seals are kept",
+        _packages,
     ),
     Kind("radar images", "older than KEEP_SCENE_DAYS, and not of the newest KEEP_SCENES of their track", _images),
     Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(pairs_over)),

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -30,14 +32,16 @@ from monitor.wording.points import tilt_sentence
 
 MAX_ROWS = 8  # rows of the table of places
 MIN_CHANGED = 0.1  # share of an outline; smaller changes of it are not drawn
-SEAL_DIGITS = 16  # of the seal, as pages and addresses state it
+SEAL_DIGITS = 16  # Pages and addresses state this many digits of the seal.
 Why = SealedEvidence.Why
 WHY_UNSEALED = {
-    Why.BY_HAND: gettext_lazy("People set its figures, so that no evidence can be sealed."),
-    Why.PAST: gettext_lazy("The latest run does not show it, so that no evidence can be sealed."),
-    Why.POINTS: gettext_lazy("Its points were deleted, so that no evidence can be sealed."),
-    Why.OTHER_CODE: gettext_lazy("An earlier version of the program computed it, so that no evidence can be sealed."),
-    Why.LARGE: gettext_lazy("Its data are too large to be sealed."),
+    Why.BY_HAND: gettext_lazy("People set the figures of this alert, so its evidence cannot be sealed."),
+    Why.PAST: gettext_lazy("The latest run does not show this alert, so its evidence cannot be sealed."),
+    Why.POINTS: gettext_lazy("The points of this alert were deleted, so its evidence cannot be sealed."),
+    Why.OTHER_CODE: gettext_lazy(
+        "The present program does not compute the same figures, so the evidence of this alert cannot be sealed."
+    ),
+    Why.LARGE: gettext_lazy("The data of this alert are too large to be sealed."),
 }
 LEVELS = ("half", "core")  # outlines inside the alert's own
 OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods with a model card of their own
@@ -79,10 +83,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Sealed:
-    """Sealed evidence of an alert; without a file only `why`, a sentence. digits: the first of the seal, in groups."""
+    """Sealed evidence of an alert. digits: the first of the seal, in groups; address: to print.
+
+    why: why there is none of its present figures, in sentences; with a file, that is of earlier figures.
+    """
 
     why: str
     url: str = ""
+    address: str = ""
     name: str = ""
     size_bytes: int = 0
     seal: str = ""
@@ -173,17 +181,24 @@ def provenance(detection: Detection) -> Provenance:
 
 def sealed_block(alert: Alert) -> Sealed:
     """Return the evidence by which everybody can compute an alert's figures again, or why there is none."""
-    sealed = evidence_of(alert=alert)
     if family(alert.kind) is not Family.VELOCITY or alert.extent != Extent.LOCAL:
-        return Sealed(_("Only local alerts of velocity fields have sealed evidence."))
+        return Sealed(_("There is sealed evidence only for alerts of one place that rest on a velocity field."))
+    now, last = evidence_of(alert=alert)
+    why = "" if now else _("The evidence of this alert is not sealed yet.")
+    if now and now.why:
+        why = str(WHY_UNSEALED[Why(now.why)])
+    sealed = last if why else now
     if sealed is None:
-        return Sealed(_("Its evidence is not sealed yet."))
-    if sealed.why:
-        return Sealed(str(WHY_UNSEALED[Why(sealed.why)]))
+        return Sealed(why)
+    if why:
+        day = date_format(timezone.localtime(sealed.checked_at), "DATE_FORMAT")
+        why = _("This package is of earlier figures, sealed %(day)s.") % {"day": day} + f" {why}"
     digits = sealed.seal[:SEAL_DIGITS]
+    url = reverse("alert-evidence", args=[alert.code, digits])
     return Sealed(
-        "",
-        reverse("alert-evidence", args=[alert.code, digits]),
+        why,
+        url,
+        f"{settings.PUBLIC_URL}{url}",
         f"{alert.code}.zip",
         sealed.size_bytes,
         sealed.seal,

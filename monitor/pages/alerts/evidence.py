@@ -230,13 +230,14 @@ def alert_blocks(alert: Alert) -> AlertBlocks:
     newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
-    colours = {"stretch": stretch, "still": selectors.still_mm_yr(detections=newest_first)}
     raster = evidence_raster([detection.scan.prediction for detection in detections])
     has_truth = alert.simulated and alert.is_measured and truth_is_loaded()
     over = motion_over_time(alert, card, detections)
     motion, series, speeds, drawn = over.motion, over.series, over.speeds, over.curves
     of_curve = motion.product.direction if motion else ""  # of two tracks, the one whose curve is drawn
     config = map_config(bounds_of(alert.area), alert.component, of_curve)
+    shown = {"component": alert.component, "direction": of_curve}
+    colours = {"stretch": stretch, "still": selectors.still_mm_yr(detections=newest_first, **shown)}
     words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
     inside = None if drawn or not alert.is_measured else selectors.rates_inside(alert=alert, detections=newest_first)
     computed, after = card.cause_is_computed, alert.coherence_after

@@ -19,7 +19,7 @@ from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
 from monitor.subscribers.organisations.lines import line_bytes
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
-MAX_MM = 3000.0  # of a strip, so that it fits 16 bits
+MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bits.
 
 
 def lines_due() -> QuerySet[Line]:
@@ -93,7 +93,9 @@ def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tu
         height_mm_yr=round(found.height, 2),
         sigma_mm_yr=round(found.sigma, 2),
         width_m=found.width_m,
-        is_beyond=(abs(found.height) - WITHIN_90 * found.sigma) / found.width_m > line.limit_mm_m_yr,
+        mm_m_yr=round(found.ratio, 3),
+        mm_m_yr_sigma=round(found.ratio_sigma, 3),
+        is_beyond=found.ratio - WITHIN_90 * found.ratio_sigma > line.limit_mm_m_yr,
     )
 
 

@@ -24,12 +24,13 @@ from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
-DEMO_PART = (0.73, 1.0)  # of the railway, through the city that sinks
+DEMO_PART = (0.73, 1.0)  # The demo shows this part of the railway, which runs through the city that sinks.
 MAX_LINES = 20
-MAX_CHANGES = 50  # of lines of one organisation in a day; each makes their readings due
+MAX_CHANGES = 50  # An organisation may change its lines so often in a day: after each they are read again.
 CORNER_BYTES = 16
-READING_BYTES, RESERVED_READINGS = 120_000, 3  # of one: four lists of 2,000 stations, and 400 cells by 60 dates
-READ_WITH = ("half_width_m", "limit_mm_m_yr")  # of a line; its name, kind and stations change no reading
+# A reading takes about so much: four lists of 2,000 stations, and 400 cells by 60 dates. Three are reserved at first.
+READING_BYTES, RESERVED_READINGS = 120_000, 3
+READ_WITH = ("half_width_m", "limit_mm_m_yr")  # A line's name, kind and first station change no reading.
 
 
 def lines_of(*, organisation: Organisation) -> QuerySet[Line]:

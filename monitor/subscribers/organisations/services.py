@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.errors import one_line, promised
 from monitor.models.escalations import Contact
+from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
@@ -237,7 +238,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
             {
                 **{name: getattr(line, name) for name in LINE_EXPORTED},
                 "course": json.loads(line.geometry.json),
-                "breaks": list(line.breaks.values("station_m", "height_mm_yr", "sigma_mm_yr", "width_m", "is_beyond")),
+                "breaks": list(line.breaks.values("station_m", *BREAK_FIGURES, "is_beyond")),
                 "notices": list(line.notices.values_list("created_at", flat=True)),
             }
             for line in organisation.lines.all()

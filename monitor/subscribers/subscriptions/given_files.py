@@ -11,7 +11,7 @@ from core.errors import InputError, one_line
 from ingest.jobs.given import NotRead, read_given
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
-from monitor.wording.figures import whole
+from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal
 
 MAX_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
@@ -84,12 +84,19 @@ def _read(reader: str, content: bytes, name: str, **options: float) -> bytes:
         )
         raise Refusal(refusal % {"file": file}) from fault
     except InputError as fault:
-        values = {name: whole(one) if isinstance(one, int) else one for name, one in fault.values.items()}
+        values = {name: _shown(value) for name, value in fault.values.items()}
         problem, remedy = (_(words) % values if values else _(words) for words in fault.words)
         refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
         folder = str(Path(fault.path).parent)  # a temporary folder, which must not be shown
         shown = {"file": file, "problem": one_line(problem.replace(folder, "")), "remedy": remedy}
         raise Refusal(refusal % shown) from fault
+
+
+def _shown(value: str | float) -> str:
+    """Return a value of a message as readers of the page's language write it."""
+    if isinstance(value, float):
+        return decimal(value, 2)
+    return whole(value) if isinstance(value, int) else value
 
 
 def _area(wkb: str) -> MultiPolygon:

@@ -1,4 +1,4 @@
-"""Lines in words: stations such as km 12.4, breaks with their figures, and what cannot be said."""
+"""Lines in words: name stations (km 12.4) and breaks with their figures, and say what the points cannot tell."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -7,21 +7,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from detection.rules.motion import SHOWN_SIGMAS, Figure
+from ml.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, listed_few, percent, rate_and_margin, signed, whole
 
-MAX_NAMED = 10  # breaks in a message
+MAX_NAMED = 10  # A message names at most so many breaks.
 FINE_M = 200.0  # Shorter places are named to ten metres.
 
 
 class BreakWords(NamedTuple):
-    """Break of a line in words. place: 'km 12.4–12.7'; rate: '+8 ± 3'; ratio: '0.5 ± 0.2', mm a year per metre."""
+    """Break of a line in words, compared with the owner's limit.
+
+    place: 'km 12.4–12.7'. rate: '+8 ± 3', mm a year; width: '20', m; ratio: '0.5 ± 0.2', mm a year per metre.
+    is_beyond: its 90 % interval is; may_be_beyond: its value is.
+    """
 
     place: str
     rate: str
     width: str
     ratio: str
     is_beyond: bool
+    may_be_beyond: bool
 
 
 def station_words(station_m: float, digits: int = 1) -> str:
@@ -40,21 +46,22 @@ def stretch_words(from_m: float, to_m: float) -> str:
 def break_words(line: Any, row: Any) -> BreakWords:
     """Return a break in words. line, row: with the columns of Line and LineBreak."""
     margin = SHOWN_SIGMAS * row.sigma_mm_yr
-    ratio = abs(row.height_mm_yr) / row.width_m
     return BreakWords(
         stretch_words(row.from_m + line.first_station_m, row.to_m + line.first_station_m),
         f"{signed(row.height_mm_yr)} ± {decimal(margin, 0 if abs(row.height_mm_yr) >= 10 else 1)}",
         whole(row.width_m),
-        f"{decimal(ratio, 2)} ± {decimal(margin / row.width_m, 2)}",
+        f"{decimal(row.mm_m_yr, 2)} ± {decimal(SHOWN_SIGMAS * row.mm_m_yr_sigma, 2)}",
         row.is_beyond,
+        row.mm_m_yr > line.limit_mm_m_yr,
     )
 
 
 def notice_sentence(line: Any, rows: Iterable[Any]) -> str:
-    """Return a sentence on the new breaks of a line: 'New break at km 12.4–12.7.'. rows: as for `break_words`."""
+    """Return a sentence on new breaks: 'New step in the motion at km 12.4–12.7.'. rows: as for `break_words`."""
     found = [break_words(line, row) for row in rows]
     places = listed_few(list(dict.fromkeys(one.place for one in found)), MAX_NAMED)
-    return ngettext("New break at %(places)s.", "New breaks, at %(places)s.", len(found)) % {"places": places}
+    sentence = ngettext("New step in the motion at %(places)s.", "New steps in the motion, at %(places)s.", len(found))
+    return sentence % {"places": places}
 
 
 def fastest_words(stations_m: Sequence[float], rates: Sequence[Figure | None]) -> str:
@@ -64,7 +71,8 @@ def fastest_words(stations_m: Sequence[float], rates: Sequence[Figure | None]) -
         return _("The points here cannot say how this line moves.")
     moving = [(station, rate) for station, rate in known if rate.surely_moves]
     if not moving:
-        return _("No station moves by more than its uncertainty.")
+        sentence = _("Nowhere does the line surely move by %(rate)s mm a year or more.")
+        return sentence % {"rate": whole(STILL_MM_YR)}
     station, rate = max(moving, key=lambda one: abs(one[1].value))
     # Translators: "Fastest at km 12.4: sinking, 6.2 mm a year (± 2.1)."
     return _("Fastest at %(place)s: %(direction)s, %(rate)s.") % {
@@ -78,11 +86,10 @@ def unknown_words(rates: Sequence[float | None], length_m: float) -> str:
     """Return a sentence on the stations of which nothing can be said. rates: None where unknown."""
     n, of = sum(rate is None for rate in rates), len(rates)
     if not n:
-        return _("Points lie at every station.")
-    sentence = ngettext(
-        "At %(n)s of %(all)s station (%(share)s, about %(km)s km) no point lies near enough to say anything.",
-        "At %(n)s of %(all)s stations (%(share)s, about %(km)s km) no point lies near enough to say anything.",
-        of,
+        return _("There are enough points all along the line.")
+    sentence = _(
+        "At %(n)s of %(all)s places along the line (%(share)s, about %(km)s km) too few points lie near to say "
+        "anything."
     )
     km = decimal(n / of * length_m / 1000, 1)
     return sentence % {"n": whole(n), "all": whole(of), "share": percent(n / of), "km": km}

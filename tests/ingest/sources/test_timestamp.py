@@ -32,15 +32,20 @@ def address():
         thread.join()
 
 
-def test_a_request_is_answered_by_a_listed_host_only(address):
+def test_a_request_is_answered_by_a_listed_host_only(address, monkeypatch):
     allowed = AllowList.parse([address])
     assert ask(url=f"{address}/tsr", request=b"request", allowed=allowed) == b"answer"
     with pytest.raises(SearchFailed, match="400"):
         ask(url=f"{address}/tsr", request=b"else", allowed=allowed)
+    for limit in ("MAX_BYTES", "MAX_SECONDS"):
+        monkeypatch.setattr(f"ingest.sources.client.timestamp.{limit}", 0)
+        with pytest.raises(SearchFailed, match="too slowly"):
+            ask(url=f"{address}/tsr", request=b"request", allowed=allowed)
+        monkeypatch.undo()
     with pytest.raises(HostRefused):
         ask(url=f"{address}/tsr", request=b"request", allowed=AllowList.parse([]))
 
 
-def test_a_service_that_is_away_is_told():
+def test_a_service_that_does_not_answer_is_reported():
     with pytest.raises(SearchFailed, match="does not answer"):
         ask(url="http://127.0.0.1:9/tsr", request=b"request", allowed=AllowList.parse(["http://127.0.0.1:9"]))

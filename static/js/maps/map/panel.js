@@ -279,7 +279,7 @@ function howSure(point, count) {
     "The speed comes from %(n)s passes of the satellite.",
     count,
   );
-  const likely = gettext("It is very likely (19 out of 20) within ±%(mm)s mm per year of the value shown.");
+  const likely = gettext("The true speed is very likely (19 out of 20) within ±%(mm)s mm per year of the value shown.");
   const uncertainty =
     point.velocity_std_mm_yr === null
       ? gettext("The data set gives no uncertainty for it.")

@@ -4,7 +4,7 @@
 import { element } from "gmm/dom";
 import { gettext } from "gmm/words";
 
-const { mine, waiting } = /** @type {any} */ (window).kept ?? {};
+const { mine, waiting, isOld, tidy } = /** @type {any} */ (window).kept ?? {};
 const form = document.querySelector(".visit form");
 const part = (id) => document.getElementById(id);
 const [state, keep, forget, list] = [part("kept-state"), part("keep"), part("forget"), part("waiting")];
@@ -124,14 +124,16 @@ const isMine = (page) => `visits-${page.getElementById("kept-by")?.dataset.accou
 // ---- what is shown ----
 
 async function show() {
-  const isKept = (await caches.has(mine)) && Boolean(await (await caches.open(mine)).match(here));
+  await tidy();
+  const page = (await caches.has(mine)) ? await (await caches.open(mine)).match(here) : null;
   const notes = await all();
-  forget.hidden = !isKept;
+  forget.hidden = !page;
   state.textContent = [
     told,
-    isKept
+    page
       ? gettext("This page is kept on this device and opens without a network.")
       : gettext("Keep this page before you leave: it then opens, and takes notes and photos, without a network."),
+    isOld(page) && gettext("It is older than 30 days, and is removed once what you wrote is sent."),
   ]
     .filter(Boolean)
     .join(" ");

@@ -59,9 +59,13 @@ def made_measurement(seed=3):
 def sealed(measurement, figures=None, **made):
     """Return the archive of a measurement with its own figures, or with those given."""
     figures = json.loads(json.dumps(figures or measurement.recomputed()))
-    stated = {"format": 1, "code": "BES7", "made_with": versions() | made}
-    stated["figures"] = alert_figures([(measurement.facts, figures)])
-    return package.packed(package.files_of(stated, [(measurement, figures)]))
+    return package.packed(package.files_of(stated_of(measurement, figures, **made), [(measurement, figures)]))
+
+
+def stated_of(measurement, figures, **made):
+    """Return what a package of one measurement states of its alert."""
+    stated = {"format": 1, "code": "BES7", "kind": "subsidence", "simulated": True, "made_with": versions() | made}
+    return stated | {"figures": alert_figures([(measurement.facts, figures)])}
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +91,25 @@ def test_a_package_is_verified_and_says_its_seal_and_figures(archive, verify):
     assert said.splitlines()[-2:] == [f"seal {seal}", "verified"]
     assert "alert: rate_mm_yr: -" in said
     assert "BUT" not in said
+    assert "alert BES7, subsidence (simulated: not a real place)" in said
     code, said = verify(archive, "--seal", "0" * 16)
     assert (code, f"its seal is {seal}" in said) == (1, True)
+
+
+def test_without_the_seal_nothing_is_called_verified(archive, verify):
+    code, said = verify(archive)
+    assert (code, "verified" in said, said.splitlines()[-1].endswith(f"page: {package.opened(archive).seal}")) == (
+        0,
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize("seal", ["", " ", "0123", "0" * 15, "0" * 65, "g" * 16])
+def test_a_seal_that_is_none_is_refused(archive, tmp_path, capsys, seal):
+    (tmp_path / "BES7.zip").write_bytes(archive)
+    assert main(["verify", str(tmp_path / "BES7.zip"), "--seal", seal]) == 2
+    assert "16 hexadecimal digits" in capsys.readouterr().err
 
 
 def test_a_package_made_twice_is_the_same_to_the_bit(archive):
@@ -98,7 +119,7 @@ def test_a_package_made_twice_is_the_same_to_the_bit(archive):
 def test_every_altered_byte_of_a_package_is_found():
     small = made_measurement()
     small = small._replace(points=[small.points[0][:4]], raster=small.raster[:, :2, :2], series=small.series[:0])
-    archive = package.packed(package.files_of({"code": "BES7"}, [(small, {})]), b"stamp")
+    archive = package.packed(package.files_of(dict.fromkeys(package.STATED), [(small, {})]), b"stamp")
     assert package.opened(archive).stamp == b"stamp"
     unseen = []
     for at in range(len(archive)):
@@ -167,18 +188,41 @@ def test_an_altered_figure_with_a_new_manifest_is_found(verify):
 def test_figures_of_another_processor_are_told_and_may_differ_by_rounding_only(verify):
     true = made_measurement()
     figures = true.recomputed()
-    for factor, expected, last in ((1 + 1e-13, 0, "verified, but for rounding"), (1 + 1e-7, 1, "NOT verified")):
+    for factor, expected, last in (
+        (1 + 1e-13, 0, "The figures follow from the inputs, but for rounding"),
+        (1 + 1e-7, 3, "cannot be decided"),
+    ):
         other = figures | {"peak_rate_mm_yr": figures["peak_rate_mm_yr"] * factor}
         code, said = verify(sealed(true, other, arithmetic="another"))
         assert (code, said.splitlines()[-1].startswith(last)) == (expected, True)
         assert "made with {" in said
 
 
+def test_alert_json_is_read_as_it_was_written(archive, verify):
+    files = package.opened(archive).files
+    for before, after in (
+        (b' "figures"', b' "figures": {"rate_mm_yr": -99},\n "figures"'),
+        (b' "kind"', b' "note": 1,\n "kind"'),
+    ):
+        forged = files[package.FACTS].replace(before, after, 1)
+        code, said = verify(package.packed(files | {package.FACTS: forged}))
+        assert (code, "not written as a package writes" in said) == (1, True)
+    assert verify(package.packed(files | {"2-more.txt": b"more"}))[0] == 1
+
+
 @pytest.mark.parametrize(
     "facts",
-    [{"flagged": 7}, {"transform": [0] * 6}, {"bands": []}, {"thresholds": {"enter": "x"}}, {"tracks": 3}, {"epsg": 1}],
+    [
+        {"flagged": 7},
+        {"transform": [0] * 6},
+        {"bands": []},
+        {"thresholds": {"enter": "x"}},
+        {"thresholds": {"joined_m": 1e10}},
+        {"tracks": 3},
+        {"epsg": 1},
+    ],
 )
-def test_inputs_that_give_no_figures_are_told(facts, verify):
+def test_inputs_that_give_no_figures_are_reported(facts, verify):
     true = made_measurement()
     archive = sealed(true._replace(facts=true.facts | facts), true.recomputed()) if facts != {"tracks": 3} else b"PK"
     code, said = verify(archive)
@@ -189,7 +233,13 @@ def test_an_array_that_promises_more_than_it_holds_is_refused(archive, verify):
     with zipfile.ZipFile(BytesIO(archive)) as given:
         files = {name: given.read(name) for name in given.namelist() if name != package.MANIFEST}
     whole = files["1-raster.npy"]
-    for before, after in ((b"(4, 24, 24)", b"(9999,9999)"), (b"'<f4'", b"'|O4'"), (b"\x01\x00", b"\x09\x00")):
+    for before, after in (
+        (b"(4, 24, 24)", b"(9999,9999)"),
+        (b"(4, 24, 24)", b"(4, 24, 24'"),
+        (b"(4, 24, 24)", b"(10**9*9,1)"),
+        (b"'<f4'", b"'|O4'"),
+        (b"\x01\x00", b"\x09\x00"),
+    ):
         assert before in whole
         code, said = verify(package.packed(files | {"1-raster.npy": whole.replace(before, after, 1)}))
         assert (code, "not those of a package" in said) == (1, True)
@@ -202,12 +252,15 @@ def test_a_missing_file_is_bad_input(capsys):
 
 def test_a_stamp_is_of_its_manifest_and_every_other_answer_is_refused(archive, verify, tmp_path):
     authority, manifest = Authority(tmp_path), package.opened(archive).manifest
-    stamp = authority.answer(request_of(manifest))
+    stamp = authority.answer(request_of(manifest, 2**63))
+    assert stamped_at(stamp, manifest, 2**63) == stamped_at(stamp, manifest)
+    with pytest.raises(BadStamp, match="another request"):
+        stamped_at(stamp, manifest, 5)
     assert abs(stamped_at(stamp, manifest) - datetime.now(UTC)) < timedelta(minutes=5)
     assert authority.verifies(manifest, stamp)
     code, said = verify(package.packed(package.opened(archive).files, stamp))
-    assert (code, "stamped at 20" in said) == (0, True)
-    refused = authority.answer(request_of(manifest)[:-3])
-    for other in (authority.answer(request_of(b"another")), refused, b"", b"x", stamp[:-1], stamp + b"x", stamp[9:]):
+    assert (code, "a stamp that is not checked here states 20" in said) == (0, True)
+    refused = authority.answer(request_of(manifest, 1)[:-3])
+    for other in (authority.answer(request_of(b"another", 1)), refused, b"", b"x", stamp[:-1], stamp + b"x", stamp[9:]):
         with pytest.raises(BadStamp):
             stamped_at(other, manifest)

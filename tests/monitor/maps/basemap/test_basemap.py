@@ -10,10 +10,11 @@ import rasterio
 from affine import Affine
 from PIL import Image
 from pmtiles.reader import Reader
-from shapely import Point, get_parts
+from shapely import Point, get_coordinates, get_parts
 from shapely.geometry import shape
 
 from ingest.context.services import context_load
+from monitor.maps.basemap.ground import world_tile
 from monitor.maps.basemap.views import fault_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import base_map
@@ -201,6 +202,20 @@ def test_the_world_has_coasts_borders_and_names(client):
     europe, _ = world_at(client, 8.5, 47.4, 4)
     assert {"Switzerland", "Germany"} <= {one["properties"]["name"] for one in europe["countries"]["features"]}
     assert set(europe) == {"land", "borders", "coast", "countries"}
+
+
+def test_a_tile_of_the_world_asks_the_database_nothing_and_fits_the_format(client, django_assert_num_queries):
+    world_tile.cache_clear()
+    with django_assert_num_queries(0):
+        layers, _ = world_at(client, 8.5, 47.4, 5)
+    assert {(layer["version"], layer["extent"]) for layer in layers.values()} == {(2, 4096)}
+    corners = np.concatenate([get_coordinates(shape(one["geometry"])) for one in layers["land"]["features"]])
+    assert corners.min() >= -64
+    assert corners.max() <= 4096 + 64
+    assert all(shape(one["geometry"]).is_valid for one in layers["land"]["features"])
+    country = next(one for one in layers["countries"]["features"] if one["properties"]["name"] == "Switzerland")
+    assert country["properties"]["size"] == pytest.approx(3.3, abs=0.4)
+    assert country["geometry"]["type"] == "Point"
 
 
 def test_no_line_crosses_the_whole_map(client):

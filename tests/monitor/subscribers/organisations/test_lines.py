@@ -89,10 +89,10 @@ def test_pieces_that_join_are_one_line_in_the_direction_of_the_first():
         (line_file((0, 50)), "its line is 0.05 km long"),
         (b'{"type": "Point", "coordinates": [0, 0]}', "contains no line"),
         (b"latitude;longitude\n50;15\nnorth;15\n", "row 3 is no corner"),
-        (b"latitude;longitude\n50;15\n", "fewer than two rows"),
+        (b"latitude;longitude\n50;15\n", "fewer than two corners"),
         (b"easting;northing\n50;15\n", "no column “latitude”"),
         (gpx([("15", "50"), ("15", "north")]), "cannot be read as GPX"),
-        (gpx([("15", "50"), ("15", "91")]), "no place on Earth"),
+        (gpx([("15", "50"), ("15", "91")]), "not a place on Earth"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text table"),
         (line_file(*[(0, 3000)] * 2001), "more than 2,000 pieces or 20,000 corners"),
     ],
@@ -233,14 +233,14 @@ def test_an_owner_adds_a_line_and_members_see_it(three, client, tmp_path):
     line = Line.objects.get()
     assert answer.url.endswith(f"/lines/{line.pk}/")
     assert (line.half_width_m, line.first_station_m, line.limit_mm_m_yr) == (3, 11_000, 0.5)
-    assert "Not read yet" in client.get(answer.url).content.decode()
+    assert "No result yet" in client.get(answer.url).content.decode()
     read(line)
     page = client.get(address(anna, "organisation-line", line.pk)).content.decode()
-    assert "breaks beyond your limit at 1 place" in page
+    assert "beyond your limit, at 1 place" in page
     assert "km 12.4" in page
     assert 'class="strip"' in page
     assert "Remove the line" not in page
-    assert "1 break beyond the limit" in client.get(address(anna, "organisation-lines")).content.decode()
+    assert "1 step beyond the limit" in client.get(address(anna, "organisation-lines")).content.decode()
     assert client.post(address(anna, "organisation-lines"), upload()).status_code == 403
     assert client.post(address(anna, "organisation-line", line.pk), {"deed": "remove"}).status_code == 403
     rows = {
