@@ -164,7 +164,7 @@ def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_se
     assert line.breaks.filter(is_beyond=True).count() == 2
     assert client.get(page).context["n_beyond"] == 1
     with CaptureQueriesContext(connection) as queries:
-        assert "1 break beyond the limit" in client.get(address(owner, "organisation-lines")).content.decode()
+        assert "1 step beyond the limit" in client.get(address(owner, "organisation-lines")).content.decode()
     assert not any('"strip"' in query["sql"] or "rate_mm_yr" in query["sql"] for query in queries)
     with CaptureQueriesContext(connection) as queries:
         client.get(page)
