@@ -181,7 +181,7 @@ def _notice() -> SimpleNamespace:
     product = SimpleNamespace(name="EGMS L2b, track 117", dates=days, simulated=True)
     figures = {"height_mm_yr": -30.2, "sigma_mm_yr": 2.1, "width_m": 15.0, "is_beyond": True}
     figures |= {"mm_m_yr": 2.0, "mm_m_yr_sigma": 0.1}
-    figures["reading"] = SimpleNamespace(product=product)
+    figures |= {"reading": SimpleNamespace(product=product), "reading_id": 1}
     breaks = [SimpleNamespace(from_m=1000 * n + 400, to_m=1000 * n + 700, **figures) for n in range(12)]
     return SimpleNamespace(line=line, places=lambda: breaks)
 

@@ -140,7 +140,7 @@ def test_a_break_at_an_end_lies_on_the_line(three, tmp_path):
     load_points(tmp_path)
     line = make_line(three[0])
     read(line)
-    found = Break(2.0, -8.0, LENGTH_M + 7, -30.0, 1.0, 5.0, 30.0)
+    found = Break(2.0, -8.0, LENGTH_M + 7, -30.0, 1.0, 5.0, 30.0, 6.0, 0.2)
     row = line_readings._break(line, line.readings.get(), found, [])
     assert (row.from_m, row.to_m) == (0, LENGTH_M)
 
@@ -158,13 +158,13 @@ def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_se
     other = line.readings.exclude(product=breaks).get()
     of_other = client.get(f"{page}?reading={other.pk}")
     assert of_other.context["reading"] == other
-    assert "breaks beyond your limit at 1 place" in of_other.content.decode()
+    assert "beyond your limit, at 1 place" in of_other.content.decode()
     load_points(tmp_path, step_mm_yr=-33.0)
     read(line)
     assert line.breaks.filter(is_beyond=True).count() == 2
     assert client.get(page).context["n_beyond"] == 1
     with CaptureQueriesContext(connection) as queries:
-        assert "1 break beyond the limit" in client.get(address(owner, "organisation-lines")).content.decode()
+        assert "1 step beyond the limit" in client.get(address(owner, "organisation-lines")).content.decode()
     assert not any('"strip"' in query["sql"] or "rate_mm_yr" in query["sql"] for query in queries)
     with CaptureQueriesContext(connection) as queries:
         client.get(page)
