@@ -309,6 +309,7 @@ def _name(node: ast.expr) -> str:
 
 
 GIVEN = {"sites": ("a.csv", {"radius_m": 100.0}), "boundary": ("a.geojson", {}), "picture": ("a.geojson", {})}
+GIVEN["line"] = ("a.geojson", {})
 
 
 @pytest.mark.parametrize("name", GIVEN_READERS)
