@@ -2,10 +2,11 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import mapbox_vector_tile
 import numpy as np
 import shapely
 from django.contrib.gis.geos import Polygon
@@ -17,7 +18,6 @@ from shapely.geometry.base import BaseGeometry
 
 from ingest.models import ContextLayer, ElevationTile
 from ingest.readers.context.records import ContextKind
-from monitor.maps.basemap import vector_tiles
 from monitor.maps.imaging import drawing
 from monitor.maps.map.tile_geometry import BOUNDS, MERCATOR_DEGREES, drawn, parameters, read_tile, tile_box
 from monitor.maps.rasters.catalogue import RasterSource
@@ -44,6 +44,7 @@ FINEST_WORLD_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the at
 UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
 MIN_CORNERS = 4  # of a ring, the first one counted twice
 TURNS = (-360.0, 0.0, 360.0)
+EXTENT, BUFFER = 4096, 64  # units of a tile's side, and how far shapes go on beyond it
 
 
 class GroundLayer(NamedTuple):
@@ -164,12 +165,43 @@ def world_tile(*, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layers land, borders, coast and countries (points: name, size)."""
     world, box = _world(), tile_box(z, x, y).extent
     layers = [
-        vector_tiles.layer(layer, z, x, y, _within(getattr(world, layer), box, 360 / 2**z / UNITS))
+        _layer(layer, z, x, y, _within(getattr(world, layer), box, 360 / 2**z / UNITS))
         for layer in ("land", "borders", "coast")
     ]
     named = world.countries.query(shapely.box(*box))
     words = {"name": [world.names[i] for i in named], "size": [world.sizes[i] for i in named]}
-    return b"".join([*layers, vector_tiles.layer("countries", z, x, y, world.countries.geometries[named], **words)])
+    return b"".join([*layers, _layer("countries", z, x, y, world.countries.geometries[named], **words)])
+
+
+def _layer(
+    name: str, z: int, x: int, y: int, shapes: NDArray[np.object_], /, **columns: Sequence[str] | Sequence[float]
+) -> bytes:
+    """Return a layer of a tile; empty if no shape is in it.
+
+    Args:
+        name: Name of the layer.
+        z: Zoom of the tile.
+        x: Its column.
+        y: Its row.
+        shapes: Points, lines or polygons (EPSG:4326), not beyond the latitudes of the web map.
+        columns: By their names, a text or a number for each of the shapes.
+    """
+
+    def projected(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+        across = degrees[:, 0] / 360 + 0.5
+        down = 0.5 - np.arcsinh(np.tan(np.radians(degrees[:, 1]))) / (2 * np.pi)
+        return np.column_stack([across * 2**z - x, down * 2**z - y]) * float(EXTENT)
+
+    cut = shapely.clip_by_rect(shapely.transform(shapes, projected), *[-BUFFER] * 2, *[EXTENT + BUFFER] * 2)
+    parts, rows = shapely.get_parts(shapely.set_precision(cut, 1.0), return_index=True)
+    whole = shapely.get_dimensions(parts) == shapely.get_dimensions(shapes)[rows]  # no remains of a collapse
+    features = [
+        {"geometry": part, "properties": {key: column[row] for key, column in columns.items()}}
+        for part, row in zip(parts[whole], rows[whole], strict=True)
+        if not part.is_empty
+    ]
+    options = {"y_coord_down": True, "extents": EXTENT}
+    return mapbox_vector_tile.encode({"name": name, "features": features}, default_options=options) if features else b""
 
 
 def touches_land(shape: BaseGeometry) -> bool:
@@ -177,7 +209,7 @@ def touches_land(shape: BaseGeometry) -> bool:
     return len(_world().land.query(shape, predicate="intersects")) > 0
 
 
-def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> vector_tiles.Shapes:
+def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> NDArray[np.object_]:
     shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
     shapes = shapely.simplify(shapes, fine)
     return shapes[~shapely.is_empty(shapes)]
