@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ml.structures import SAME_M
 from ml.structures.footprints import GEOLOCATION_M
 
 Float64 = NDArray[np.float64]
@@ -38,7 +39,7 @@ MIN_HEIGHT_MM = 10.0  # 2 mm/m over the narrowest ramp
 PLACING_M, AROUND_M = 300.0, 160.0  # points that place a break, and the stations they may place it at
 FADES_M = (100.0, 300.0)  # within which the ground has recovered by two thirds
 SHARPNESS = 0.5  # share of the log-likelihood that counts for the station: near points share errors (validation)
-APART_M, SAME_M = 150.0, 100.0  # Nearer ones are one break, before they are placed and after that.
+APART_M = 150.0  # Nearer scores are one break, before it is placed.
 
 
 class Along(NamedTuple):
@@ -177,7 +178,7 @@ def _ramps(away_m: Float64, fades_m: tuple[float, ...]) -> Iterator[tuple[float,
                 yield width_m, side * (np.clip(ahead_m / width_m, -0.5, 0.5) + 0.5) * fading
 
 
-def by_motion(along: Along, value: Float64, sigma: Float64) -> Along:
+def weigh_by_motion(along: Along, value: Float64, sigma: Float64) -> Along:
     """Return points with the probability that they are on the line after their motion is known, too.
 
     value, sigma: (n,) of the points of `along`, without NaN. Ground beside the line may rest while the line moves.
@@ -197,8 +198,8 @@ def by_motion(along: Along, value: Float64, sigma: Float64) -> Along:
 def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64) -> Profile:
     """Return the motion of a line at stations (n,): the parabola through the points around each, those near it first.
 
-    value, sigma: as for `by_motion`. The standard deviation is at least that of a point, because near points share
-    errors; a station where the parabola is held by few points, as in a gap, is unknown.
+    value, sigma: as for `weigh_by_motion`. The standard deviation is at least that of a point, because near points
+    share errors; a station where the parabola is held by few points, as in a gap, is unknown.
     """
     parts = []
     for at in range(0, station_m.size, BLOCK):
@@ -210,8 +211,7 @@ def profile_of(along: Along, value: Float64, sigma: Float64, station_m: Float64)
         centre = (weight * value[rows]).sum(axis=1) / total
         of_point = (weight * sigma[rows] ** 2).sum(axis=1) / total
         terms = np.stack([np.ones_like(away), away, away**2], axis=-1)
-        normal = (terms * weight[..., np.newaxis]).transpose(0, 2, 1) @ terms + RIDGE * np.eye(3)
-        motion = _weighted(terms, weight, value[rows] - centre[:, np.newaxis])
+        motion, normal = _weighted(terms, weight, value[rows] - centre[:, np.newaxis])
         held = np.linalg.inv(normal)[:, 0, 0]
         known = (inside * along.on_line[rows]).sum(axis=1) >= MIN_WEIGHT
         known &= held <= MAX_HELD * of_point
@@ -279,10 +279,10 @@ def _mixture(
     middle = np.median(value, axis=1, keepdims=True)
     likely = shares * inside
     variances = np.stack([variance, variance + BESIDE_SIGMA**2, np.full_like(variance, STRAY_SIGMA**2)])
-    ground = _weighted(beside, inside * (1 - prior) ** 2 / variances[1], value)
+    ground, _ = _weighted(beside, inside * (1 - prior) ** 2 / variances[1], value)
     still = (beside @ ground[..., np.newaxis])[..., 0]
     for _ in range(ROUNDS):
-        line = _weighted(terms, likely[0] / variances[0], value)
+        line, _ = _weighted(terms, likely[0] / variances[0], value)
         expected = np.stack([(terms @ line[..., np.newaxis])[..., 0], still])
         residual = value - np.concatenate([expected, np.broadcast_to(middle, value.shape)[np.newaxis]])
         density = shares * np.exp(-0.5 * np.minimum(residual**2 / variances, MAX_SIGMAS2)) / np.sqrt(variances)
@@ -291,11 +291,14 @@ def _mixture(
     return np.asarray((np.log(total) * inside).sum(axis=1)), line, likely[0]
 
 
-def _weighted(terms: Float64, weight: Float64, value: Float64) -> Float64:
-    """Return the coefficients (n, terms) of weighted least squares in each window; 0 where it has no points."""
+def _weighted(terms: Float64, weight: Float64, value: Float64) -> tuple[Float64, Float64]:
+    """Return the coefficients (n, terms) of weighted least squares in each window, and its normal matrix.
+
+    A window without points has coefficients of 0.
+    """
     weighted = (terms * weight[..., np.newaxis]).transpose(0, 2, 1)
     normal = weighted @ terms + RIDGE * np.eye(terms.shape[-1])
-    return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0])
+    return np.asarray(np.linalg.solve(normal, weighted @ value[..., np.newaxis])[..., 0]), normal
 
 
 def _peaks(station_m: Float64, score: Float64) -> Iterator[int]:

@@ -7,9 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
 
 from ingest.models import Product
+from ml.structures import SAME_M
 from monitor.models.subscriptions import Holding, Organisation
-
-SAME_PLACE_M = 100.0  # Breaks so near each other are one place, as for `ml.structures.lines`, which needs scipy.
 
 
 class Line(Holding):
@@ -124,7 +123,7 @@ def places_of(rows: Iterable[LineBreak]) -> list[LineBreak]:
     """Return breaks of a line by station; of those that several data sets have at a place, the surest. rows: sorted."""
     kept: list[LineBreak] = []
     for row in rows:
-        if kept and row.station_m - kept[-1].station_m <= SAME_PLACE_M:
+        if kept and row.station_m - kept[-1].station_m <= SAME_M:
             kept[-1] = max(kept[-1], row, key=lambda one: abs(one.height_mm_yr) / one.sigma_mm_yr)
         else:
             kept.append(row)

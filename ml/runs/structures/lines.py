@@ -28,9 +28,9 @@ from ml.structures.lines import (
     Float64,
     Profile,
     breaks_of,
-    by_motion,
     points_along,
     profile_of,
+    weigh_by_motion,
 )
 
 PIECE_M = 10_000.0  # of the line whose points are read at once
@@ -103,7 +103,7 @@ def motion_along(
     rate = points.values[along.point, VALUES.index("velocity_mm_yr")] / share
     sigma = np.where(sigma > 0, sigma, UNSTATED_MM_YR) / share
     step_m = max(STATION_M, length_m / MAX_STATIONS)
-    moving = by_motion(along, rate, sigma)
+    moving = weigh_by_motion(along, rate, sigma)
     return LineMotion(
         _enclosed(moving, profile_of(moving, rate, sigma, np.arange(step_m / 2, length_m, step_m))),
         breaks_of(along, rate, sigma, length_m, min_height),

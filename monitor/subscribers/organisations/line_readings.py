@@ -14,8 +14,9 @@ from ingest.models import Product
 from ingest.products.encoding import pack_int16
 from ml.deformation.motion.series import WITHIN_90
 from ml.runs.structures.lines import LineMotion, fields_along, motion_along
+from ml.structures import SAME_M
 from ml.structures.lines import WIDTHS_M, Break
-from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
+from monitor.models.lines import Line, LineBreak, LineReading
 from monitor.subscribers.organisations.lines import line_bytes
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
@@ -73,7 +74,7 @@ def _keep(line: Line, product: Product, motion: LineMotion) -> None:
     LineBreak.objects.bulk_create(rows)
     known_m = [row.station_m for row in rows if row.notice_id]
     for lost in line.breaks.filter(reading=None):
-        if any(abs(lost.station_m - station_m) <= SAME_PLACE_M for station_m in known_m):
+        if any(abs(lost.station_m - station_m) <= SAME_M for station_m in known_m):
             lost.delete()
     line.size_bytes = line_bytes(n_corners=line.geometry.num_points, n_readings=line.readings.count())
     line.save(update_fields=["size_bytes"])
@@ -82,7 +83,7 @@ def _keep(line: Line, product: Product, motion: LineMotion) -> None:
 def _break(line: Line, reading: LineReading, found: Break, reported: Sequence[tuple[float, Any]]) -> LineBreak:
     """Return the row of a break. reported: station and notice of each break that members know already."""
     # One that is within the limit for now stays known, too, so that it is no news when it is beyond it again.
-    notice_id = next((one for station_m, one in reported if abs(station_m - found.station_m) <= SAME_PLACE_M), None)
+    notice_id = next((one for station_m, one in reported if abs(station_m - found.station_m) <= SAME_M), None)
     return LineBreak(
         line=line,
         reading=reading,

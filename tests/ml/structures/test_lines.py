@@ -6,7 +6,7 @@ import shapely
 
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.routes import draw_route
-from ml.structures.lines import breaks_of, by_motion, points_along, profile_of
+from ml.structures.lines import breaks_of, points_along, profile_of, weigh_by_motion
 
 LINE = shapely.LineString([(0, 0), (3000, 0)])
 
@@ -106,7 +106,7 @@ def test_ground_that_rests_beside_the_line_does_not_slow_it_down():
     value = np.where(np.arange(300) < 150, -20.0, 0.0) + rng.normal(0, 1.5, 300)
     along = points_along(shapely.LineString([(0, 0), (2000, 0)]), x, y, 3.0)
     value, sigma = value[along.point], np.full(along.point.size, 1.5)
-    profile = profile_of(by_motion(along, value, sigma), value, sigma, np.arange(12.5, 2000, 25))
+    profile = profile_of(weigh_by_motion(along, value, sigma), value, sigma, np.arange(12.5, 2000, 25))
     assert np.nanmedian(profile.mean) == pytest.approx(-20, abs=1)
     assert np.nanmedian(profile_of(along, value, sigma, profile.station_m).mean) > -15, "without their motion"
 

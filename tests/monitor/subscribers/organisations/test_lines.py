@@ -14,8 +14,8 @@ from shapely import LineString, get_coordinates
 from shapely.geometry import shape
 
 from detection.models import AuditEntry
-from ml.structures.lines import SAME_M, Break
-from monitor.models.lines import SAME_PLACE_M, Line, LineBreak, LineReading
+from ml.structures.lines import Break
+from monitor.models.lines import Line, LineBreak, LineReading
 from monitor.subscribers.organisations import line_readings, lines, services
 from monitor.subscribers.organisations.line_readings import lines_due
 from monitor.subscribers.subscriptions import given_files, tokens
@@ -110,10 +110,6 @@ def test_a_line_across_180_degrees_is_refused_with_the_reason(pieces):
     content = json.dumps({"type": "MultiLineString", "coordinates": pieces}).encode()
     with pytest.raises(Refusal, match="crosses longitude 180"):
         given_files.line(content=content, name="rail.geojson")
-
-
-def test_one_distance_tells_breaks_apart_in_a_data_set_and_between_them():
-    assert SAME_PLACE_M == SAME_M
 
 
 def test_a_line_counts_for_all_its_readings(three, tmp_path):
