@@ -244,23 +244,23 @@ def test_an_event_comes_first_and_then_the_oldest(pair):
 
 
 WORKER = """
-import os, sys, time, django
+import sys, time, django
 django.setup()
 from functools import partial
 from ml.runs import joining, services
 from ml.coherence import infer
 from ml.models import PieceClaim, Run
 from ml.rasters.pieces import Pieces
-number, what = int(sys.argv[1]), sys.argv[2]
+number, what, other = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 infer.compute_tiles = partial(infer.compute_tiles, core=12)
 made = []
 each = Pieces.each
 
 def slowly(self, stage, items, work, *how):
     def of(item):
-        if stage == "tiles" and what == "hold" and not made:  # another one has a piece in hand before the first is made
+        if stage == "tiles" and what == "hold" and not made:  # the other has made two and has a third in hand before
             made.append(1)
-            while not any(one.piece.startswith("tiles") for one in PieceClaim.objects.exclude(worker__contains=mine)):
+            while PieceClaim.objects.filter(worker__contains=f":{other}:", piece__startswith="tiles").count() < 3:
                 time.sleep(0.05)
         if stage == "tiles" and what == "hang" and len(made) == 2:
             print("hanging", flush=True)
@@ -269,7 +269,7 @@ def slowly(self, stage, items, work, *how):
         return work(item)
     each(self, stage, items, of, *how)
 
-Pieces.each, mine = slowly, f":{os.getpid()}:"
+Pieces.each = slowly
 if what == "hold":
     services.run_execute(run_id=number)
 while what != "hold" and not Run.objects.filter(pk=number, state="succeeded").exists():
@@ -310,19 +310,20 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
         "TEST_SETTINGS": '{"RUN_BEAT_SECONDS": 1}',
     }
 
-    def worker(what: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-c", WORKER, str(run.pk), what]
+    def worker(what: str, other: int = 0) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-c", WORKER, str(run.pk), what, str(other)]
         own = environment | {"WORK_DIR": f"{settings.WORK_DIR}-{what}"}
         return subprocess.Popen(command, env=own, stdout=subprocess.PIPE)
 
-    with worker("hang") as dies, worker("hold") as holds, worker("help") as helps:
+    with worker("hang") as dies, worker("hold", dies.pid) as holds:
         assert dies.stdout.readline() == b"hanging\n"
         dies.kill()
         dies.wait()
         assert Run.objects.get(pk=run.pk).state == Run.State.RUNNING
         in_hand = PieceClaim.objects.filter(worker__contains=f":{dies.pid}:")
         assert in_hand.update(until=timezone.now() - timedelta(seconds=1)) == 3  # two made, one in hand
-        assert holds.wait(HANG_SECONDS) == helps.wait(HANG_SECONDS) == 0
+        with worker("help") as helps:
+            assert holds.wait(HANG_SECONDS) == helps.wait(HANG_SECONDS) == 0
     assert content() == expected
     assert [*storages["pieces"].entries()] == []
     assert PieceClaim.objects.count() == 0
