@@ -37,12 +37,12 @@ from ml.deformation.sealed.stamp import BadStamp, request_of, stamped_at
 from ml.deformation.sealed.versions import versions
 from ml.rasters.areas import AreaThresholds, areas_in, to_geographic
 from ml.runs.selectors import products_of
-from ml.runs.stored import Part, StoredRaster, opened_bands
+from ml.runs.stored import Part, StoredRaster, background_mm_yr, opened_bands
 from ml.statistics.reasons import TrackReason
 
 Why = SealedEvidence.Why
 OF_REASON = ("product", *TrackReason._fields)
-OF_CLUSTER = ("background_mm_yr", "rate_sigma_mm_yr", "window")
+OF_CLUSTER = ("rate_sigma_mm_yr", "window")
 FIRST_M = 2_000.0  # The raster is first read this far around an outline.
 MAX_TRIED = 5  # This many flagged areas are tried for an outline.
 MAX_STAMP_BYTES = 100_000  # A package leaves room for its time stamp.
@@ -195,7 +195,10 @@ def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[M
                     "weights_sha256": run.model_version.weights_sha256,
                     "component": run.its_product.component,
                     "dates": [day.isoformat() for day in data_span(detection)],
-                    "tracks": [_track(product, points) for product, points in views.items()],
+                    "tracks": [
+                        _track(product, points) | {"background_mm_yr": background_mm_yr(cluster, product)}
+                        for product, points in views.items()
+                    ],
                     "flagged": number,
                     "part": 0,
                     "series_dates": [],

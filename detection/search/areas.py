@@ -36,7 +36,7 @@ from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, to_geographic
 from ml.rasters.line_of_sight import LineOfSight, line_of_sight_at
 from ml.runs.selectors import products_of
-from ml.runs.stored import StoredRaster, clusters_of, opened_bands, read_prediction
+from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_bands, read_prediction
 from ml.statistics.reasons import TrackReason
 
 Task = ModelVersion.Task
@@ -111,7 +111,8 @@ def _search_cluster(
             for product in products
             if (points := points_in(product, ground_around(flagged_area), raster.epsg)).x.size
         ]
-        drawn = measured_areas(number, flagged, [view.points for view in views], statistics, causes)
+        backgrounds = [background_mm_yr(statistics, view.product) for view in views]
+        drawn = measured_areas(number, flagged, [view.points for view in views], backgrounds, causes)
         detections += [_area_detection(statistics, area, views, raster.epsg) for area in drawn]
     return detections
 

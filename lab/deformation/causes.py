@@ -138,7 +138,7 @@ def _of_view(
     bands = result.bands()
     flagged = areas_in(bands, result.transform)
     for one in flagged:
-        for area in measure(one, held, result.maps.background_mm_yr, flagged):
+        for area in measure(one, held, result.maps.backgrounds_mm_yr, flagged):
             kind = true_kind(tile, tracks, area)
             if area.places and kind is not None:
                 features = features_of(area, *core_and_rim(area, bands, result.transform), held)

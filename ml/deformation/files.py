@@ -145,7 +145,8 @@ def _feature_of_place(
     """Return one place of an area as a feature; its outline is ground that moves at half of the peak or more."""
     measured = place_as_dict(place, result.epsg)
     inside = [points.rates_within(place.half) for points in tracks.values()]
-    rates: list[float] = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
+    against = zip(inside, result.maps.backgrounds_mm_yr, strict=True)
+    rates = [float(np.median(rates)) - background_mm_yr for rates, background_mm_yr in against if rates.size]
     fastest: float = max(rates, key=abs, default=place.peak.value)
     return {
         "type": "Feature",

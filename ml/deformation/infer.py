@@ -1,6 +1,7 @@
 """Common interface of all detectors: points in, maps on a grid out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from types import EllipsisType
 from typing import Any, NamedTuple
 
@@ -67,13 +68,15 @@ class DeformationResult(NamedTuple):
         """Return the units, one for each band."""
         return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
-    def statistics(self) -> dict[str, float]:
-        """Return the summary figures stored beside the raster."""
+    def statistics(self, tracks: Iterable[str]) -> dict[str, Any]:
+        """Return the summary figures stored beside the raster. tracks: their names, in the order of their points."""
         probability = np.nan_to_num(self.maps.probability)
         smallest = self.smallest_rate_mm_yr
         limit = None if smallest is None else smallest[np.isfinite(smallest)]
         return {
-            "background_mm_yr": round(self.maps.background_mm_yr, 3),
+            "backgrounds_mm_yr": dict(
+                zip(tracks, (round(rate, 3) for rate in self.maps.backgrounds_mm_yr), strict=True)
+            ),
             "rate_sigma_mm_yr": round(self.maps.rate_sigma_mm_yr, 3),
             "cells_known": int(np.isfinite(self.maps.probability).sum()),
             "cells_moving": int((probability >= 0.5).sum()),
@@ -129,7 +132,7 @@ class Look(NamedTuple):
 
     shares: of KINDS, (kinds, rows, cols); rate_mm_yr: of each cell's neighbourhood against the place's background
     (`ml.deformation.filters.background`); smallest_rate_mm_yr: NaN where nothing is detectable; still: level of still
-    ground of each track against that; zero_mm_yr: median background of the first track.
+    ground of each track against that; zeros_mm_yr: median background of each track.
     """
 
     evidence: EvidenceTerms
@@ -137,7 +140,7 @@ class Look(NamedTuple):
     rate_mm_yr: NDArray[np.float32]
     smallest_rate_mm_yr: NDArray[np.float32]
     still: list[StillGround]
-    zero_mm_yr: float
+    zeros_mm_yr: list[float]
     sigma_mm_yr: float
     transform: Affine
 
@@ -151,7 +154,7 @@ def look(
 ) -> Look:
     """Collect the evidence of the noise covariance and the network on all cells covered by any track."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
-    tracks, zero, spread = against_backgrounds(tracks)
+    tracks, zeros, spread = against_backgrounds(tracks)
     grids = [grid_robust(points, cell_m) for points in tracks]
     bowls = best_bowls(tracks, device, pieces=pieces, near=[grid.near for grid in grids])
     grids = [grid._replace(near=None) for grid in grids]
@@ -183,7 +186,7 @@ def look(
         rate,
         np.where(limit < HIGHEST_MM_YR, limit, np.float32(np.nan)),
         still,
-        zero,
+        zeros,
         sigma_mm_yr,
         transform,
     )
@@ -201,8 +204,8 @@ def decide_with_network(
     seen, settings = look(tracks, network, device, config, pieces), network.card.settings
     undone = all(track.cycles_undone for track in tracks)
     probability = logistic(log_odds(seen.evidence, settings, len(tracks), config.decision, undone))
-    zero = seen.zero_mm_yr + seen.still[0].rate_mm_yr
-    maps = split_by_sign(probability, seen.rate_mm_yr, zero, seen.sigma_mm_yr)
+    stands = [zero + still.rate_mm_yr for zero, still in zip(seen.zeros_mm_yr, seen.still, strict=True)]
+    maps = split_by_sign(probability, seen.rate_mm_yr, stands, seen.sigma_mm_yr)
     return DeformationResult(
         maps,
         seen.transform,
@@ -222,21 +225,25 @@ class Mosaic(NamedTuple):
     statistics: dict[str, Any]
 
 
-def make_mosaic(clusters: Sequence[DeformationResult]) -> Mosaic:
-    """Put the results of clusters in one plane on one grid, of which only their windows are stored."""
+def make_mosaic(clusters: Sequence[DeformationResult], tracks: Sequence[Sequence[str]]) -> Mosaic:
+    """Put the results of clusters in one plane on one grid, of which only their windows are stored.
+
+    tracks: names of the tracks of each cluster, in the order of their points.
+    """
     first = clusters[0]
+    figures = [cluster.statistics(names) for cluster, names in zip(clusters, tracks, strict=True)]
     if len(clusters) == 1:
-        return Mosaic(first.bands(), first.transform, first.statistics())
+        return Mosaic(first.bands(), first.transform, figures[0])
     (transform, shape, boxes), held, at = _common_grid(clusters), Pieces(), {}
     for number, (cluster, (rows, cols)) in enumerate(zip(clusters, boxes, strict=True)):
         held.store.put(f"cluster@{number}", cluster.bands())
         at[str(number)] = Window(rows.start, cols.start, *cluster.maps.probability.shape)
     parts: list[dict[str, Any]] = [
-        {**cluster.statistics(), "window": list(window)} for cluster, window in zip(clusters, at.values(), strict=True)
+        {**summary, "window": list(window)} for summary, window in zip(figures, at.values(), strict=True)
     ]
     summed = {name: sum(part[name] for part in parts) for name in ("cells_known", "cells_moving")}
     highest = {name: max(part[name] for part in parts) for name in ("rate_sigma_mm_yr", "highest_probability")}
-    statistics = first.statistics() | summed | highest | {"clusters": parts}
+    statistics = figures[0] | summed | highest | {"clusters": parts}
     return Mosaic(PieceBands(held, "cluster", shape, list(first.bands()), at), transform, statistics)
 
 
@@ -252,7 +259,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     drawn = [
         name_cause(part._replace(region=number), bands, result.transform, held, causes)
         for number, area in enumerate(flagged, 1)
-        for part in measure(area, held, result.maps.background_mm_yr, flagged)
+        for part in measure(area, held, result.maps.backgrounds_mm_yr, flagged)
     ]
     counted = [(area, count_within(area.polygon, held)) for area in drawn]
     return sorted(counted, key=lambda pair: (-abs(pair[0].peak_rate_mm_yr), -pair[0].area_m2))
@@ -272,8 +279,9 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
         better = ~(result.maps.probability <= stands) & ~(np.isnan(result.maps.probability) & np.isfinite(stands))
         for target, source in zip(merged, result.maps[:4], strict=True):
             target[window][better] = source[better]
-    loudest = max((result.maps for result in results), key=lambda maps: maps.rate_sigma_mm_yr)
-    maps = loudest._replace(probability=merged[0], subsidence=merged[1], uplift=merged[2], rate_mm_yr=merged[3])
+    loudest = max(result.maps.rate_sigma_mm_yr for result in results)
+    backgrounds = tuple(chain.from_iterable(result.maps.backgrounds_mm_yr for result in results))
+    maps = DeformationMaps(*merged, backgrounds, loudest)
     return DeformationResult(maps, transform, results[0].epsg)
 
 

@@ -79,7 +79,7 @@ def overwrapped_cnn(grid: RobustGrid, config: OverwrappedConfig, device: torch.d
     score, rate = score_track(ready(network, device), grid, device, tuple(card.settings["gains"]), config)
     probability = logistic(np.nan_to_num(score, nan=UNSEEN) - card.settings["score_at_half"])
     noise = max(cell_noise(grid.velocity_mm_yr), 0.1)
-    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, still_rate_of(grid), noise)
+    return split_by_sign(np.where(np.isnan(score), 0, probability), rate, [still_rate_of(grid)], noise)
 
 
 def score_track(

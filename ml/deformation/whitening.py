@@ -47,7 +47,7 @@ def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> 
     rate = local_rate(grid.velocity_mm_yr - np.float32(background), grid.n_points, grid.cell_m, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (np.sign(rate) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
-    return split_by_sign(probability, rate, background, sigma)
+    return split_by_sign(probability, rate, [background], sigma)
 
 
 def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> Iterator[Float32]:

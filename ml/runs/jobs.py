@@ -62,21 +62,19 @@ def deformation(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     tracks = [(product, cloud), *seen]
     planes = pieces.once(STATIONS, lambda: _planes(run, [source for source, _ in tracks], cloud.epsg))
     places = [parts for parts in cluster_tracks([points for _, points in tracks]) if parts[0].x.size] or [[cloud]]
-    results, regions = [], []
+    results, names, regions = [], [], []
     for number, parts in enumerate(places):
-        clouds = [points for points in parts if points.x.size]
+        held = [(source, points) for (source, _), points in zip(tracks, parts, strict=False) if points.x.size]
+        clouds = [points for _, points in held]
         result = deformation_infer.detect_tracks(
             clouds, run.model_version.method, device, pieces=pieces.pieces_of_part(number)
         )
         reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
-        own, *others = (
-            _track(source, points, planes.get(str(source.pk)))
-            for (source, _), points in zip(tracks, parts, strict=False)
-            if points.x.size
-        )
+        own, *others = (_track(source, points, planes.get(str(source.pk))) for source, points in held)
         regions += [region.feature(result.epsg) for region in confirmed_regions(own, others, reported)]
         results.append(result)
-    whole = deformation_infer.make_mosaic(results)
+        names.append([str(source.pk) for source, _ in held])
+    whole = deformation_infer.make_mosaic(results, names)
     statistics = {} if corrected is None else {"points_corrected": corrected}
     hashes = [product.file_sha256, *(companion.file_sha256 for companion, _ in seen)]
     tags = {

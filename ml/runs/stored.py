@@ -13,6 +13,7 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from core.storage import stored_tiff
+from ingest.models import Product
 from ml.models import Prediction
 
 Part = tuple[int, int, int, int]  # first row and column, number of rows and columns
@@ -99,6 +100,13 @@ def clusters_of(
         row, col, rows, cols = cluster.get("window", (0, 0, *raster.shape))
         bands = {name: band[row : row + rows, col : col + cols] for name, band in raster.bands.items()}
         yield StoredRaster(bands, raster.transform @ Affine.translation(col, row), raster.epsg), cluster
+
+
+def background_mm_yr(statistics: Mapping[str, Any], product: Product) -> float:
+    """Return the rate of still ground in one of the products that a run saw, mm/yr. statistics: of a cluster."""
+    # Predictions of earlier releases state one rate, that of the run's own product.
+    backgrounds: Mapping[str, float] = statistics.get("backgrounds_mm_yr", {})
+    return float(backgrounds.get(str(product.pk), statistics.get("background_mm_yr", 0.0)))
 
 
 def _warp(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:

@@ -51,7 +51,7 @@ def moving(still):
 def flag(tile, mask, rate_mm_yr=-10.0):
     """A detector's result that is sure of exactly the cells of a mask."""
     rate = np.full((SIDE, SIDE), rate_mm_yr, dtype=np.float32)
-    return DeformationResult(split_by_sign(mask.astype(np.float32), rate, 0.0, 1.0), tile.transform, 3035)
+    return DeformationResult(split_by_sign(mask.astype(np.float32), rate, [0.0], 1.0), tile.transform, 3035)
 
 
 def first_view(tile) -> tuple[list, Truth]:
@@ -179,7 +179,7 @@ def test_an_area_whose_kind_is_not_sure_is_counted_apart(moving):
 
 def test_a_result_that_begins_inside_the_tile_is_put_where_it_belongs(moving):
     rate = np.full((10, 10), -5.0, dtype=np.float32)
-    maps = split_by_sign(np.ones((10, 10)), rate, 0.0, 1.0)
+    maps = split_by_sign(np.ones((10, 10)), rate, [0.0], 1.0)
     shifted = DeformationResult(maps, moving.transform @ Affine.translation(20, 30), 3035)
     bands = on_tile(shifted, moving)
     known = np.argwhere(np.isfinite(bands["probability"]))

@@ -88,7 +88,7 @@ def test_a_raised_threshold_flags_what_the_method_itself_flags_with_that_thresho
 
 def made_view(logit: np.ndarray, rate: np.ndarray) -> View:
     result = DeformationResult(
-        split_by_sign(1 / (1 + np.exp(-logit)), rate.astype(np.float32), 0.0, 1.0),
+        split_by_sign(1 / (1 + np.exp(-logit)), rate.astype(np.float32), [0.0], 1.0),
         Affine(100, 0, 0, 0, -100, 100.0 * len(logit)),
         32633,
     )

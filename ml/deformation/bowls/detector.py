@@ -66,10 +66,11 @@ def least_squares(
 
     Returns the maps, their transform, and the smallest share of still ground of any track (`still_ground`).
     """
-    tracks, zero, _ = against_backgrounds(tracks)
+    tracks, zeros, _ = against_backgrounds(tracks)
     bowls = best_bowls(tracks, device)
     rate, still, sigma_mm_yr = local_motion(bowls, config)
     moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (rate * bowls.amplitude_mm_yr > 0)
     probability = np.where(moves, logistic((bowls.score - config.score_at_half) / config.score_width), 0)
-    maps = split_by_sign(probability, rate, zero + still[0].rate_mm_yr, sigma_mm_yr)
+    stands = [zero + ground.rate_mm_yr for zero, ground in zip(zeros, still, strict=True)]
+    maps = split_by_sign(probability, rate, stands, sigma_mm_yr)
     return maps, bowls.transform, min(track.share for track in still)

@@ -74,16 +74,16 @@ def background_of(points: PointCloud) -> Background:
     return Background(wide, cells.transform, left) if left < MAX_SPREAD_MM_YR else nothing
 
 
-def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], float, float]:
+def against_backgrounds(tracks: Sequence[PointCloud]) -> tuple[list[PointCloud], list[float], float]:
     """Subtract the background from each track's rates.
 
-    Returns the tracks, the median background of the first one, and the largest spread of any, mm/yr.
+    Returns the tracks, the median background of each, and the largest spread of any, mm/yr.
     """
     found = [background_of(points) for points in tracks]
     around = [background.at(points.x, points.y) for background, points in zip(found, tracks, strict=True)]
     pairs = zip(tracks, around, strict=True)
     flat = [points._replace(velocity_mm_yr=points.velocity_mm_yr - rate) for points, rate in pairs]
-    return flat, float(np.median(around[0])), max(background.spread_mm_yr for background in found)
+    return flat, [float(np.median(rate)) for rate in around], max(background.spread_mm_yr for background in found)
 
 
 def _local_planes(values: Float64, weight: NDArray[np.float64], sigma_cells: float) -> Float64:

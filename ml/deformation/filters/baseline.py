@@ -4,6 +4,7 @@ Two more are in `hotspots`; all of them are run by `classical`. The matched filt
 must beat; docs/models/matched-filter.md gives its results and constants. Nothing here imports torch.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,14 +21,15 @@ class DeformationMaps(NamedTuple):
     """Maps of a detector on a grid: (rows, cols) float32, NaN where unknown.
 
     probability that the ground moves against its surroundings, split into away (subsidence) and toward (uplift) by the
-    sign of the product; rate_mm_yr: local rate minus the background; background_mm_yr: rate that counts as still.
+    sign of the product; rate_mm_yr: local rate minus the background; backgrounds_mm_yr: rate that counts as still, of
+    each track.
     """
 
     probability: Float32
     subsidence: Float32
     uplift: Float32
     rate_mm_yr: Float32
-    background_mm_yr: float
+    backgrounds_mm_yr: tuple[float, ...]
     rate_sigma_mm_yr: float
 
 
@@ -58,7 +60,7 @@ def threshold(grid: RobustGrid, config: ThresholdConfig) -> DeformationMaps:
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.rate_mm_yr / 2)
     rate = grid.velocity_mm_yr - np.float32(background)
     probability = logistic((np.abs(rate) - config.rate_mm_yr) / config.width_mm_yr)
-    return split_by_sign(probability, rate, background, sigma)
+    return split_by_sign(probability, rate, [background], sigma)
 
 
 def matched_filter(grid: RobustGrid, config: MatchedFilterConfig) -> DeformationMaps:
@@ -91,7 +93,7 @@ def matched_filter(grid: RobustGrid, config: MatchedFilterConfig) -> Deformation
     local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # No measurement is near.
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
     probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
-    return split_by_sign(probability, local, background, local_sigma)
+    return split_by_sign(probability, local, [background], local_sigma)
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
@@ -181,11 +183,13 @@ def logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return p
 
 
-def split_by_sign(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:
-    """Split a detector's probability by the sign of its rate; unknown where the rate is NaN."""
+def split_by_sign(
+    probability: NDArray[np.floating], rate: Float32, backgrounds: Iterable[float], sigma: float
+) -> DeformationMaps:
+    """Split a detector's probability by the sign of its rate; unknown where the rate is NaN. backgrounds: by track."""
     unknown = np.isnan(rate)
     p = np.where(unknown, np.nan, probability).astype(np.float32)
     away = np.where(rate < 0, p, 0).astype(np.float32)
     toward = np.where(rate > 0, p, 0).astype(np.float32)
     away[unknown], toward[unknown] = np.nan, np.nan
-    return DeformationMaps(p, away, toward, rate.astype(np.float32), background, sigma)
+    return DeformationMaps(p, away, toward, rate.astype(np.float32), tuple(backgrounds), sigma)

@@ -66,7 +66,7 @@ def active_areas(points: PointCloud, grid: RobustGrid, config: AdaConfig) -> Def
     rate = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
     rate[away * grid.cell_m > REACH_M] = np.nan
     probability = np.where(score > 0, logistic((score - config.quality_at_half) / config.quality_width), 0)
-    return split_by_sign(probability, rate, background, sigma)
+    return split_by_sign(probability, rate, [background], sigma)
 
 
 def _quality(points: PointCloud, z: Float64, config: AdaConfig) -> Float64:
@@ -109,4 +109,4 @@ def getis_ord(grid: RobustGrid, config: GetisOrdConfig) -> DeformationMaps:
     rate = np.where(weights > 0, total / np.maximum(weights, 1) - background, np.nan).astype(np.float32)
     rate[ndimage.distance_transform_edt(~known) * grid.cell_m > REACH_M] = np.nan
     probability = np.where(np.sign(z) == np.sign(rate), logistic((np.abs(z) - config.z_at_half) / config.z_width), 0)
-    return split_by_sign(probability, rate, background, sigma)
+    return split_by_sign(probability, rate, [background], sigma)

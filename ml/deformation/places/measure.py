@@ -60,7 +60,7 @@ def reach_m(area: Area) -> float:
 
 
 def measure(
-    area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float, others: Sequence[Area] = ()
+    area: Area, tracks: Sequence[SortedPoints], backgrounds_mm_yr: Sequence[float], others: Sequence[Area] = ()
 ) -> list[Area]:
     """Redraw an area, with its places, by the track in which it moves fastest; several areas if its pieces lie apart.
 
@@ -69,12 +69,15 @@ def measure(
     Args:
         area: The area.
         tracks: Points in the area's projected system.
-        background_mm_yr: Rate of the whole product, used if no points are around.
+        backgrounds_mm_yr: Rate of still ground in each track, used if too few points are around.
         others: Flagged areas, whose ground belongs to no background.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
     ring = _ring(area, others)
-    seen = {number: _view(area, track, ring, background_mm_yr, sign) for number, track in enumerate(tracks)}
+    seen = {
+        number: _view(area, track, ring, background_mm_yr, sign)
+        for number, (track, background_mm_yr) in enumerate(zip(tracks, backgrounds_mm_yr, strict=True))
+    }
     views = {number: view for number, view in seen.items() if view}
     if not views:
         return [area]

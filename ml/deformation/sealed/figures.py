@@ -35,7 +35,7 @@ def measured_areas(
     number: int,
     flagged: Flagged,
     tracks: Sequence[SortedPoints],
-    statistics: Mapping[str, Any],
+    backgrounds_mm_yr: Sequence[float],
     causes: Causes | None,
 ) -> list[Area]:
     """Redraw a flagged area by its points, measure the parts of it, and name their causes.
@@ -44,10 +44,10 @@ def measured_areas(
         number: Place of the area in flagged.areas; the others belong to no background.
         flagged: What the raster flags.
         tracks: Points in and around the area, in the system of the raster.
-        statistics: Of the raster's cluster of points (`ml.deformation.infer`).
+        backgrounds_mm_yr: Rate of still ground in each track, used if too few points are around.
         causes: Coefficients of the network that made the raster, if there are any.
     """
-    areas = measure(flagged.areas[number], tracks, statistics["background_mm_yr"], flagged.areas)
+    areas = measure(flagged.areas[number], tracks, backgrounds_mm_yr, flagged.areas)
     return [name_cause(area, flagged.bands, flagged.transform, tracks, causes) for area in areas]
 
 

@@ -27,8 +27,8 @@ class Measurement(NamedTuple):
 
     Args:
         facts: epsg, transform, bands (names), thresholds, statistics, weights_sha256, component, dates (first and last
-            of the data), tracks (product, direction, line_of_sight, and where each is from), flagged (place of the area
-            among those that the raster flags), part (place among its redrawn parts), series_dates.
+            of the data), tracks (product, direction, line_of_sight, background_mm_yr, and where each is from), flagged
+            (place of the area among those that the raster flags), part (place among its redrawn parts), series_dates.
         raster: (bands, rows, cols), NaN unknown.
         points: For each track (n,), with COLUMNS as fields, in the order in which the service read them.
         series: Mean displacement on series_dates, mm; empty without one.
@@ -61,7 +61,8 @@ class Measurement(NamedTuple):
     def areas(self, flagged: Flagged, tracks: Sequence[SortedPoints]) -> list[Area]:
         """Return the redrawn and measured parts of the flagged area."""
         causes = causes_for(self.facts["weights_sha256"])
-        return measured_areas(self.facts["flagged"], flagged, tracks, self.facts["statistics"], causes)
+        backgrounds_mm_yr = [track["background_mm_yr"] for track in self.facts["tracks"]]
+        return measured_areas(self.facts["flagged"], flagged, tracks, backgrounds_mm_yr, causes)
 
     def figures(self, area: Area, outline: MultiPolygon, tracks: Sequence[SortedPoints]) -> dict[str, Any]:
         """Return what a package states of a part. outline: of it, in degrees."""

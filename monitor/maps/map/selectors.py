@@ -33,6 +33,7 @@ from ingest.readers.records import Technique
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of
+from ml.runs.stored import background_mm_yr
 from monitor.maps.imaging.charts import RATE_COLUMNS, Spread, spread_of
 from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, PERIOD_FROM_ZOOM, Layer
@@ -297,7 +298,7 @@ def _still_around(detection: Detection, product: Product) -> float:
     for reason in detection.reasons:
         if reason.get("product") == product.name and (reason.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
             return float(reason["around_mm_yr"])
-    return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
+    return background_mm_yr(detection.scan.prediction.statistics, product)
 
 
 def _newest_release(product: Product) -> Product:

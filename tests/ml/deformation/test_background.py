@@ -74,6 +74,6 @@ def test_cells_count_and_not_points():
     city = rng.uniform(58_000, 62_000, (20_000, 2))
     x, y = np.concatenate([X, city[:, 0]]), np.concatenate([Y, city[:, 1]])
     rate = np.concatenate([np.zeros(X.size), np.full(20_000, -6.0)]).astype(np.float32)
-    (flat,), zero, _ = against_backgrounds([PointCloud(x, y, rate, 32633)])
+    (flat,), (zero,), _ = against_backgrounds([PointCloud(x, y, rate, 32633)])
     assert zero == pytest.approx(0, abs=0.1)
     assert np.median(flat.velocity_mm_yr[X.size :]) == pytest.approx(-6, abs=0.3)

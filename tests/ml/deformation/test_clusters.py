@@ -163,13 +163,13 @@ def test_a_track_of_two_keeps_its_place_in_each_cluster():
 def result(x: float, y: float, probability: float) -> DeformationResult:
     """30 x 30 cells of 100 m, their corner at x, y."""
     plane = np.full((30, 30), np.float32(probability))
-    maps = DeformationMaps(plane, plane, plane, -plane, probability, 0.5)
+    maps = DeformationMaps(plane, plane, plane, -plane, (probability,), 0.5)
     return DeformationResult(maps, rasterio.Affine(100, 0, x, 0, -100, y), 32633)
 
 
 def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_path):
     made = [result(500 * KM, 5_000 * KM, 0.75), result(800 * KM, 4_900 * KM, 0.25)]
-    whole = make_mosaic(made)
+    whole = make_mosaic(made, [["track"], ["track"]])
     assert whole.bands.shape == (1030, 3030)
     stored = RasterResult(whole.bands, made[0].units(), whole.transform, 32633, {}, whole.statistics)
     write_result(tmp_path / "p.tif", stored, {})
@@ -180,13 +180,13 @@ def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_pa
     for one, (part, figures) in zip(made, clusters_of(read, whole.statistics), strict=True):
         assert part.transform == one.transform
         np.testing.assert_array_equal(part.bands["probability"], one.maps.probability)
-        assert figures["background_mm_yr"] == one.maps.background_mm_yr
+        assert figures["backgrounds_mm_yr"] == {"track": one.maps.backgrounds_mm_yr[0]}
     assert whole.statistics["cells_known"] == 1800
     assert whole.statistics["highest_probability"] == 0.75
 
 
 def test_one_cluster_is_stored_as_before():
     made = result(500 * KM, 5_000 * KM, 0.75)
-    whole = make_mosaic([made])
-    assert whole.statistics == made.statistics()
+    whole = make_mosaic([made], [["track"]])
+    assert whole.statistics == made.statistics(["track"])
     assert whole.transform == made.transform

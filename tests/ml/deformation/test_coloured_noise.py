@@ -108,7 +108,7 @@ def test_rates_count_from_still_ground_and_not_from_the_products_zero():
     points = with_bowl(field(10), -6.0, 800.0 / np.sqrt(2))
     moved = points._replace(velocity_mm_yr=points.velocity_mm_yr + np.float32(3))
     result = detect_tracks([moved], "gls")
-    assert result.maps.background_mm_yr == pytest.approx(3.0, abs=0.3)
+    assert result.maps.backgrounds_mm_yr[0] == pytest.approx(3.0, abs=0.3)
     assert result.still_share > 0.6
     ((area, _),) = flagged_areas(result, [moved])
     assert area.peak_rate_mm_yr == pytest.approx(-6.0, abs=1.0)

@@ -33,7 +33,7 @@ def flagged(polygon: Polygon, rate_mm_yr: float) -> Area:
 
 
 def measured(points: PointCloud, area: Area) -> list[Area]:
-    return measure(area, [SortedPoints(*points[:3])], 0.0)
+    return measure(area, [SortedPoints(*points[:3])], [0.0])
 
 
 def nested_bowl(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -54,8 +54,19 @@ def test_a_slide_beside_faster_ones_is_measured_against_still_ground():
     points = cloud(x, y, np.select(slides, (-9.0, -40.0)), 1.0)
     slow = flagged(Point(0, 0).buffer(300), -9.0)
     fast = flagged(box(-2500, -2500, 2500, 2500).difference(box(-2500, -700, 700, 700)), -40.0)
-    (area,) = measure(slow, [SortedPoints(*points[:3])], 0.0, [slow, fast])
+    (area,) = measure(slow, [SortedPoints(*points[:3])], [0.0], [slow, fast])
     assert area.peak_rate_mm_yr == pytest.approx(-9.0, abs=2.0)
+
+
+def test_where_nothing_lies_around_a_track_is_held_against_its_own_still_ground():
+    """Two tracks see the same bowl; the zero of one of them lies 4 mm a year off."""
+    x, y = on_cells(85, 2500)
+    bowl = -12.0 * np.exp(-((np.hypot(x, y) / 500) ** 4))
+    tracks = [cloud(x, y, bowl, 0.5), cloud(x, y, bowl - 4.0, 0.5)]
+    for zeros, given in (([0.0, -4.0], tracks), ([-4.0, 0.0], tracks[::-1])):
+        held = [SortedPoints(*points[:3]) for points in given]
+        (area,) = measure(flagged(Point(0, 0).buffer(2500), -8.0), held, zeros)
+        assert area.peak_rate_mm_yr == pytest.approx(-12.0, abs=1.5)
 
 
 def test_a_core_inside_a_wide_bowl_is_found_and_the_outline_leaves_the_slow_rim_to_the_surroundings():

@@ -19,6 +19,7 @@ from tests.makers.timestamps import Authority
 
 CELL_M, SIDE = 100.0, 24
 WEST, NORTH = 500_000.0, 5_400_000.0
+SIGHT = [-0.6, -0.13, 0.79]
 POINTS = [(name, kind) for name, kind in zip(COLUMNS, ("<f8", "<f8", "<f4", "<f4"), strict=True)]
 
 
@@ -40,11 +41,11 @@ def made_measurement(seed=3):
         "transform": [*Affine(CELL_M, 0, WEST, 0, -CELL_M, NORTH)[:6]],
         "bands": ["probability", "subsidence", "uplift", "rate_mm_yr"],
         "thresholds": DEFAULT_THRESHOLDS._asdict(),
-        "statistics": {"background_mm_yr": 0.0, "rate_sigma_mm_yr": 0.7},
+        "statistics": {"rate_sigma_mm_yr": 0.7},
         "weights_sha256": "",
         "component": "los",
         "dates": ["2020-01-03", "2021-12-29"],
-        "tracks": [{"product": "made", "direction": "ascending", "line_of_sight": [-0.6, -0.13, 0.79]}],
+        "tracks": [{"product": "made", "direction": "ascending", "line_of_sight": SIGHT, "background_mm_yr": 0.0}],
         "flagged": 0,
         "part": 0,
         "series_dates": [f"20{20 + at // 12}-{at % 12 + 1:02}-03" for at in range(24)],

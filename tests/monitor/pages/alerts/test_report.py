@@ -284,7 +284,7 @@ def test_the_map_of_an_alert_takes_for_still_what_its_figures_are_compared_with(
     alert = Alert.objects.filter(extent="local", rate_mm_yr__isnull=False)[0]
     alert.detections.exclude(scan__prediction__run__product=None).update(reasons=[])
     for prediction in Prediction.objects.all():
-        prediction.statistics["background_mm_yr"] = -7.5
+        prediction.statistics["backgrounds_mm_yr"] = dict.fromkeys(prediction.statistics["backgrounds_mm_yr"], -7.5)
         prediction.save(update_fields=["statistics"])
     page = client.get(alert.get_absolute_url()).content.decode()
     assert json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page)[1])["colours"]["still"] == -7.5

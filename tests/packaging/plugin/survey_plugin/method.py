@@ -34,4 +34,4 @@ def detect(tracks, config, device, pieces):
     grid = grid_robust(tracks[0])
     rate = grid.velocity_mm_yr
     probability = (np.abs(rate) > config.limit_mm_yr).astype(np.float32)
-    return DeformationResult(split_by_sign(probability, rate, 0.0, 1.0), grid.transform, grid.epsg)
+    return DeformationResult(split_by_sign(probability, rate, [0.0 for _ in tracks], 1.0), grid.transform, grid.epsg)
