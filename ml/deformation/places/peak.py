@@ -71,6 +71,8 @@ def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
     fields = []
     for count, (vectors, middle, spread) in zip(counts, fits, strict=True):
         if count:
-            draws = middle[:, None] + spread[:, None] * rng.standard_normal((middle.size, count))
+            # Drawn by cell and turned: which vectors a processor finds for near eigenvalues then does not matter.
+            noise = vectors.T @ rng.standard_normal((middle.size, count))
+            draws = middle[:, None] + spread[:, None] * noise
             fields.append(cells.sigma_mm_yr[:, None] * (vectors @ draws))
     return np.concatenate(fields, axis=1)

@@ -8,6 +8,7 @@ from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks, flagged_areas
 from ml.deformation.places.measure import measure
 from ml.deformation.places.outlines import peaks_of
+from ml.deformation.places.peak import Cells, field_draws
 from ml.deformation.places.surface import drop_spikes, rate_surface
 from ml.rasters.areas import Area, SortedPoints
 
@@ -67,6 +68,22 @@ def test_where_nothing_lies_around_a_track_is_held_against_its_own_still_ground(
         held = [SortedPoints(*points[:3]) for points in given]
         (area,) = measure(flagged(Point(0, 0).buffer(2500), -8.0), held, zeros)
         assert area.peak_rate_mm_yr == pytest.approx(-12.0, abs=1.5)
+
+
+def test_a_peak_does_not_depend_on_which_eigenvectors_a_processor_finds(monkeypatch):
+    """Cells on a regular grid have equal eigenvalues, whose vectors may be turned: peaks differed by 0.5 %."""
+    x, y = on_cells(100, 900)
+    rate = -10.0 * np.exp(-((np.hypot(x, y) / 450) ** 2)) + np.random.default_rng(1).normal(0, 1, x.size)
+    cells = Cells(x, y, rate, np.full(x.size, 0.7))
+    here = field_draws(cells, 500.0, -1.0)
+    found = np.linalg.eigh
+
+    def turned(matrix):
+        values, vectors = found(matrix)
+        return values, vectors * np.where(np.arange(values.size) % 2, -1.0, 1.0)
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    np.testing.assert_allclose(field_draws(cells, 500.0, -1.0), here, rtol=1e-9)
 
 
 def test_a_core_inside_a_wide_bowl_is_found_and_the_outline_leaves_the_slow_rim_to_the_surroundings():
