@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry.base import BaseGeometry
 
@@ -163,11 +164,13 @@ def _level(view: TrackSurface) -> float:
 
 
 def _pieces(view: TrackSurface, level: float) -> list[BoolMap]:
-    """Return the largest piece, and distant ones that are significantly above the level."""
+    """Return the largest piece, and distant ones that are significantly above the level. Each patch has points."""
     gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
-    largest, *others = pieces(view.height >= level, gap)
+    moves = view.height >= level
+    measured = ndimage.binary_propagation(moves & view.surface.measured, mask=moves)
     sure = view.height - SINGLE_PIECE_SIGMAS * view.surface.sigma_mm_yr
-    return [largest, *(piece for piece in others if sure[piece].max() >= level)]
+    found = enumerate(pieces(measured, gap))
+    return [piece for number, piece in found if number == 0 or sure[piece].max() >= level]
 
 
 def _redrawn(area: Area, view: TrackSurface, piece: BoolMap, level: float, sign: float) -> Area:

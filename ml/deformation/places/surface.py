@@ -47,11 +47,12 @@ class Samples(NamedTuple):
 class Surface(NamedTuple):
     """Nodes (rows, cols), row 0 in the north. rate_mm_yr: NaN out of reach of all points.
 
-    sigma_mm_yr: standard error; it grows with the distance from the nearest point.
+    sigma_mm_yr: standard error; it grows with the distance from the nearest point; measured: nodes with points.
     """
 
     rate_mm_yr: Float64
     sigma_mm_yr: Float64
+    measured: NDArray[np.bool_]
     transform: Affine
 
     @property
@@ -128,7 +129,7 @@ def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) ->
     away, reach = ndimage.distance_transform_edt(count == 0) * cell, max(REACH_M, 1.5 * samples.spacing_m)
     rate[away > reach] = np.nan
     extrapolated = samples.noise_mm_yr * away / reach
-    return Surface(rate, np.hypot(sigma, extrapolated), Affine(cell, 0, west, 0, -cell, north))
+    return Surface(rate, np.hypot(sigma, extrapolated), count > 0, Affine(cell, 0, west, 0, -cell, north))
 
 
 def _widest_that_agrees(total: Float64, count: Float64, noise_mm_yr: float) -> tuple[Float64, Float64]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shapely import Point, Polygon, box, contains_xy
+from shapely import Point, Polygon, box, contains_xy, get_parts
 
 from ml.deformation.gridding.points import PointCloud
 from ml.deformation.infer import detect_tracks, flagged_areas
@@ -68,6 +68,18 @@ def test_where_nothing_lies_around_a_track_is_held_against_its_own_still_ground(
         held = [SortedPoints(*points[:3]) for points in given]
         (area,) = measure(flagged(Point(0, 0).buffer(2500), -8.0), held, zeros)
         assert area.peak_rate_mm_yr == pytest.approx(-12.0, abs=1.5)
+
+
+def test_no_patch_without_points_is_drawn_as_moving():
+    """Weak motion on scattered points: extrapolated rates drew rectangles on ground that nothing measured."""
+    alone = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        x, y = rng.uniform(-1500, 1500, (2, 300))
+        rate = -7.0 * np.exp(-((np.hypot(x, y) / 300) ** 2)) + rng.normal(0, 2.5, x.size)
+        for area in measured(cloud(x, y, rate, 0.0, 90.0), flagged(Point(0, 0).buffer(1400), -4.0)):
+            alone += sum(not contains_xy(part, x + WEST, y + SOUTH).any() for part in get_parts(area.moving))
+    assert alone == 0
 
 
 def test_a_peak_does_not_depend_on_which_eigenvectors_a_processor_finds(monkeypatch):
