@@ -135,7 +135,7 @@ def network_of(request: HttpRequest) -> str:
     # Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     trusted = settings.PROXIES
-    visitor = hops[-trusted] if trusted and len(hops) >= trusted else request.META.get("REMOTE_ADDR", "")
+    visitor: str = hops[-trusted] if trusted and len(hops) >= trusted else request.META.get("REMOTE_ADDR", "")
     try:
         address = ip_address(visitor)
     except ValueError:

@@ -125,13 +125,13 @@ class Composer:
                 sites=sites,
                 draw=partial(picture_of, make=letters.card_part),
             )
-        to = {"key": message.key, "subscriptions": subscriptions}
+        to: dict[str, Any] = {"key": message.key, "subscriptions": subscriptions}
         transition = promised(message.transition)
         alert, card = transition.alert, self._cards(transition.alert)
         if kind == Kind.CORRECTION:
             return letters.correction_mail(**to, card=card, transition=transition)
-        more = {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
-        return letters.alert_mail(**to, card=card, transition=transition, sites=sites, **more)
+        to |= {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
+        return letters.alert_mail(**to, card=card, transition=transition, sites=sites)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""
