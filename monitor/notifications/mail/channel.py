@@ -39,7 +39,8 @@ class Channel(base.Channel):
         try:
             if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
                 self.server.close()
-            if self.server.open() and not LEASE.prolong(message):  # to connect may take longer than the lease
+            self.server.open()
+            if not LEASE.prolong(message):  # to draw pictures and to connect may take longer than the lease
                 return Later("Another sender has taken the message.")
             self.server.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as fault:
