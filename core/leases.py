@@ -90,10 +90,7 @@ class Lease(Generic[Row]):
         return self.model._default_manager.filter(pk=row.pk, state=self.running, attempts=row.attempts)
 
     def claim(self, waiting: QuerySet[Row], **values: Any) -> bool:
-        """Claim the one row of `waiting` for this worker; return False if another worker has it.
-
-        Only `monitor.notifications.outbox` claims rows itself.
-        """
+        """Claim the one row of `waiting` for this worker; return False if another worker has it."""
         taken = {"state": self.running, "attempts": F("attempts") + 1, "lease_until": Now() + self.duration}
         return waiting.update(**taken, **values) == 1
 

@@ -16,7 +16,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
 from ml.runs import catalogues
-from monitor.notifications import announcements, digests, escalations, lines, rounds, selectors
+from monitor.notifications import announcements, digests, escalations, rounds, selectors
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
 from monitor.operations.health.alarms import Watchman
@@ -83,7 +83,7 @@ def read_lines() -> None:
 @stage
 def announce_breaks() -> None:
     """Queue the messages of every new break of a line."""
-    lines.breaks_announce()
+    announcements.breaks_announce()
 
 
 @stage

@@ -14,8 +14,11 @@ address, or begins with http://, shows that a private address is intended, and i
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -151,3 +154,19 @@ def is_public(address: str) -> bool:
         elif ip not in GLOBAL_UNICAST:
             return False
     return not any(ip in network for network in NOT_PUBLIC)
+
+
+def addresses_of(host: str, port: int, seconds: float | None = None) -> list[str]:
+    """Return the addresses of a host. Raises TimeoutError, and gaierror or UnicodeError if the host is not known."""
+    # A lookup has no time limit of its own, so it runs in a thread that is abandoned when time is up.
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.set_result(list(dict.fromkeys(str(row[4][0]) for row in rows)))
+        except Exception as fault:
+            found.set_exception(fault)
+
+    Thread(target=look_up, name="lookup", daemon=True).start()
+    return found.result(timeout=seconds)

@@ -14,10 +14,8 @@ itself, not by an entry for all hosts below another.
 
 import socket
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from contextlib import suppress
 from io import BytesIO
-from threading import Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -30,7 +28,7 @@ from urllib3.exceptions import ConnectTimeoutError, InvalidHeader, NameResolutio
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
-from core.http.allow_list import AllowList, Entry, is_public, origin
+from core.http.allow_list import AllowList, Entry, addresses_of, is_public, origin
 from core.http.faults import ArchiveAway, HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
@@ -181,10 +179,9 @@ def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> soc
     raise NewConnectionError(connection, f"{host} cannot be reached: {last.strerror or last}") from last
 
 
-def _addresses(entry: Entry, host: str, port: int) -> list[str]:
+def _addresses(entry: Entry, host: str, port: int, seconds: float | None = None) -> list[str]:
     """Return the addresses of a host. Raises HostRefused for a private one, gaierror or UnicodeError without any."""
-    resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(row[4][0]) for row in resolved))
+    addresses = addresses_of(host.strip("[]"), port, seconds)
     for address in addresses:
         if not (entry.private or is_public(address)):
             raise HostRefused(f"{host} leads to {address}, which is no public address. It is not contacted.")
@@ -193,17 +190,8 @@ def _addresses(entry: Entry, host: str, port: int) -> list[str]:
 
 def _addresses_if_known(entry: Entry, host: str, port: int) -> list[str]:
     """Return the addresses of a host; none if it cannot be resolved in time. Raises HostRefused for a private one."""
-    found: Future[list[str]] = Future()
-
-    def look_up() -> None:
-        try:
-            found.set_result(_addresses(entry, host, port))
-        except Exception as fault:
-            found.set_exception(fault)
-
-    Thread(target=look_up, name="lookup", daemon=True).start()
     try:
-        return found.result(timeout=LOOKUP_SECONDS)
+        return _addresses(entry, host, port, LOOKUP_SECONDS)
     except (OSError, UnicodeError):  # A TimeoutError is an OSError, too.
         return []
 

@@ -126,9 +126,9 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
 
 
 def points_batches(
-    *, product: Product, area: GEOSGeometry, with_series: bool = True, after: str = "", at_once: int = 20_000
+    *, product: Product, area: GEOSGeometry, with_series: bool = True, at_once: int = 20_000
 ) -> Iterator[PointBatch]:
-    """Yield batches of a product's points in an area (EPSG:4326) behind a point id; only the last batch is not full.
+    """Yield batches of a product's points in an area (EPSG:4326); only the last batch is not full.
 
     with_series: False leaves out the series and their dates. One query is read in parts, inside a transaction.
     """
@@ -138,13 +138,13 @@ def points_batches(
     sql = f"""
         SELECT p.pid, ST_X(p.position), ST_Y(p.position), {columns}, {packed}
         FROM {POINTS} p {join}
-        WHERE p.product_id = %s AND p.pid > %s
+        WHERE p.product_id = %s
           AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
         ORDER BY p.pid"""  # noqa: S608
     absent = np.full(n_dates, MISSING_INT16).tobytes()
     with transaction.atomic(), connection.cursor() as plain, connection.chunked_cursor() as cursor:
         plain.execute("SET LOCAL cursor_tuple_fraction = 1")  # All rows are read, so that the fastest end counts.
-        cursor.execute(sql, [product.pk, after, bytes(area.ewkb)])
+        cursor.execute(sql, [product.pk, bytes(area.ewkb)])
         full = True
         while full:
             rows = cursor.fetchmany(at_once)

@@ -118,49 +118,36 @@ def _warn_of_database(what: str) -> None:
     connection.close()
 
 
-def store_of(name: int | str, key: str, joined: bool = False) -> Store:
-    """Return the store of pieces of a run or, with a name that is no number, of other work.
-
-    It is in the object store if one is configured for pieces, else a local folder.
-    """
+def store_of(run_id: int, key: str, joined: bool = False) -> Store:
+    """Return the store of pieces of a run: in the object store if one is configured for pieces, else a local folder."""
     if (objects := _objects()) is None:
-        return Folder(folder_of(name), key, joined)
+        return Folder(_folder_of(run_id), key, joined)
     if not joined:
-        there = [entry.name for entry in objects.entries(f"{name}/")]
+        there = [entry.name for entry in objects.entries(f"{run_id}/")]
         objects.delete_all(path for path in there if path.split("/")[1] != key)
-    return Objects(objects, f"{name}/{key}")
+    return Objects(objects, f"{run_id}/{key}")
 
 
 def pieces_delete(run_id: int) -> None:
     """Delete the pieces and claims of a run that has ended."""
     PieceClaim.objects.filter(run=run_id).delete()
-    store_delete(run_id)
-
-
-def store_delete(name: int | str) -> None:
-    """Delete the pieces of a run or of other work."""
-    shutil.rmtree(folder_of(name), ignore_errors=True)
+    shutil.rmtree(_folder_of(run_id), ignore_errors=True)
     if (objects := _objects()) is not None:
-        objects.delete_all(entry.name for entry in objects.entries(f"{name}/"))
-
-
-def store_names() -> set[str]:
-    """Return the names of all stores with pieces: the folders here, and those in the object store."""
-    objects, here = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("*")}
-    return here if objects is None else here | set(objects.listdir("")[0])
+        objects.delete_all(entry.name for entry in objects.entries(f"{run_id}/"))
 
 
 def pieces_prune() -> None:
     """Delete the remaining pieces of all runs that have ended."""
-    numbers = {int(name) for name in store_names() if name.isdigit()}
+    objects, names = _objects(), {path.name for path in Path(settings.WORK_DIR).glob("*")}
+    names |= set(objects.listdir("")[0]) if objects else set()
+    numbers = {int(name) for name in names if name.isdigit()}
     unsettled = Run.objects.filter(pk__in=numbers, state__in=Run.UNSETTLED).values_list("pk", flat=True)
     for number in numbers - set(unsettled):
         pieces_delete(number)
 
 
-def folder_of(name: int | str) -> Path:
-    """Return the local folder of a run or of other work, which `store_delete` deletes with the pieces."""
-    return Path(settings.WORK_DIR) / str(name)
+def _folder_of(run_id: int) -> Path:
+    return Path(settings.WORK_DIR) / str(run_id)
 
 
 def _objects() -> "ObjectStorage | None":

@@ -1,23 +1,33 @@
-"""Announcement of alerts' transitions: choose the readers of each and queue their messages, without sending them."""
+"""Announcement of news, which queues messages without sending them: steps of alerts, bulletins, breaks of lines.
 
+Each break beyond its owner's limit is reported once to each member of the organisation.
+"""
+
+import logging
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from core.locks import Lock, hold_lock
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from ingest.jobs.steps import Step, attempt, rows_due
+from monitor.models.lines import Line, LineBreak, LineNotice
 from monitor.models.messages import Announcement, Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import selectors
 from monitor.notifications.digests import BATCH, messages_gather
+from monitor.notifications.escalations import endpoints_working, messages_to_member
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
+from monitor.subscribers.subscriptions.endpoints import message_to
+from monitor.subscribers.subscriptions.members import members
 from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin
+
+logger = logging.getLogger(__name__)
 
 
 def transitions_announce() -> None:
@@ -116,3 +126,36 @@ def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> N
     OutgoingMessage.objects.filter(
         state=OutgoingMessage.State.QUEUED, transition__alert=news.alert_id, transition__lt=news.pk
     ).exclude(pk__in=still_needed).update(state=OutgoingMessage.State.WITHDRAWN)
+
+
+def breaks_announce() -> None:
+    """Queue the messages of the new breaks of each line; a fault delays no other line."""
+    for pk in Line.objects.filter(Exists(_new_breaks().filter(line=OuterRef("pk")))).values_list("pk", flat=True):
+        try:
+            _announce(pk)
+        except Exception:
+            logger.exception("the breaks of line %s cannot be reported", pk)
+
+
+def _new_breaks() -> QuerySet[LineBreak]:
+    return LineBreak.objects.filter(is_beyond=True, notice=None, reading__made_at__gte=F("line__changed_at"))
+
+
+@transaction.atomic
+def _announce(pk: int) -> None:
+    """Queue one message about the new breaks of a line to each member, chat room and webhook of its organisation."""
+    line = (
+        Line.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("organisation")
+        .filter(pk=pk)
+        .first()
+    )
+    if line is None or not _new_breaks().filter(line=line).exists():
+        return
+    notice = LineNotice.objects.create(line=line)
+    _new_breaks().filter(line=line).update(notice=notice)
+    rooms = endpoints_working().filter(organisation=line.organisation)
+    messages = [message_to(one, OutgoingMessage.Kind.LINE, notice.pk, notice=notice) for one in rooms]
+    for member in members(organisation=line.organisation).filter(wants_mails=True):
+        messages += messages_to_member(member, OutgoingMessage.Kind.LINE, notice.pk, notice=notice, membership=member)
+    OutgoingMessage.objects.bulk_create(messages)

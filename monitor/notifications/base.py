@@ -21,7 +21,7 @@ from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.subscribers.organisations.escalations import take_path
 from monitor.subscribers.subscriptions.channels import EndpointRules, channel_class
 from monitor.subscribers.subscriptions.tokens import member_token
-from monitor.web.outgoing import outward
+from monitor.web import outward
 from monitor.wording.cards.cards import KeptCards, alert_title, what_happened
 from monitor.wording.cards.lines import notice_sentence
 

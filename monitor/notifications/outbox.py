@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -46,18 +46,6 @@ LEASE = Lease(
     cancelled=State.WITHDRAWN,
     duration=timedelta(minutes=5),
 )
-# What the lease does, for each message that is sent: as plain statements they take a third of the time
-_CLAIM = """
-    UPDATE monitor_outgoingmessage
-    SET state = %s, attempts = attempts + 1, lease_until = statement_timestamp() + %s
-    WHERE id = %s AND state = %s AND attempts = %s AND next_try_at = %s
-        AND set_config('synchronous_commit', 'off', true) = 'off'"""
-_IS_HELD = """
-    SELECT FROM monitor_outgoingmessage
-    WHERE id = %s AND state = %s AND attempts = %s AND lease_until > statement_timestamp() + %s"""
-_MARK_SENT = """
-    UPDATE monitor_outgoingmessage SET state = %s, lease_until = NULL, sent_at = %s, error = ''
-    WHERE id = %s AND state = %s AND attempts = %s"""
 
 
 def message_key(kind: str, about: object, address: str) -> str:
@@ -72,30 +60,11 @@ def message_about(kind: str, about: object, address: str, **more: Any) -> Outgoi
 
 def message_claim(*, message: OutgoingMessage) -> bool:
     """Claim a message for this sender; False if another sender was quicker, or it was withdrawn or put off."""
-    # The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
-    # Only the mark that it was sent has to last, and committing that one writes this one as well.
-    claim: list[Any] = [State.SENDING, LEASE.duration]
-    claim += [message.pk, message.state, message.attempts, message.next_try_at]  # as they were read
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, claim)
-        claimed = bool(cursor.rowcount)
+    as_read = {name: getattr(message, name) for name in ("pk", "state", "attempts", "next_try_at")}
+    claimed = LEASE.claim(OutgoingMessage.objects.filter(**as_read))
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
     return claimed
-
-
-def message_is_held(*, message: OutgoingMessage, seconds: float) -> bool:
-    """Return whether this sender's lease of a message lasts `seconds` more; until then no other sender takes it."""
-    with connection.cursor() as cursor:
-        held: list[Any] = [message.pk, State.SENDING, message.attempts, timedelta(seconds=seconds)]
-        cursor.execute(_IS_HELD, held)
-        return bool(cursor.rowcount)
-
-
-def message_mark_sent(*, message: OutgoingMessage) -> None:
-    """Mark a message as sent, unless this sender has lost its lease."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_SENT, [State.SENT, timezone.now(), message.pk, State.SENDING, message.attempts])
 
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
@@ -124,7 +93,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
     elif message.server:
         endpoint_settle(message=message, endpoint=message.server, outcome=outcome)
     elif isinstance(outcome, Delivered):
-        message_mark_sent(message=message)
+        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
         if any(item.subscription.bounces for item in message.news):
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Refused):
@@ -136,7 +105,7 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
 def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Delivered | Refused | Never) -> None:
     """Record the outcome of a message to an endpoint; a failure delays only messages to the same endpoint."""
     if isinstance(outcome, Delivered):
-        message_mark_sent(message=message)
+        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
         endpoints.endpoint_answered(endpoint=endpoint, checked=message.kind == Kind.CHECK)
         return
     logger.warning("%s was not taken: %s", message, outcome.reason)

@@ -131,17 +131,11 @@ def _limit(connection: Any, **kwargs: Any) -> None:
 
 
 def network_of(request: HttpRequest) -> str:
-    """Return the network that a request comes from."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
-
-
-def visitor_network(*, remote_address: str, forwarded_for: str) -> str:
     """Return the address of a visitor; for IPv6 the network, because one customer has all its addresses."""
     # Behind n proxies of ours it is the n-th address from the right in X-Forwarded-For; others can be made up.
-    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     trusted = settings.PROXIES
-    visitor = hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+    visitor: str = hops[-trusted] if trusted and len(hops) >= trusted else request.META.get("REMOTE_ADDR", "")
     try:
         address = ip_address(visitor)
     except ValueError:

@@ -156,9 +156,8 @@ def test_a_digest_of_ten_alerts_takes_four_screens_of_a_phone(open_page, make_al
             for alert, card in zip(alerts, alert_cards(alerts), strict=True)
         ]
         places = [RegionNews(make_subscription(), news, "")]
-        mail = letters.digest_to_reader(
-            letters.digest_draft(places=places, draw=letters.card_part), key="k", places=places
-        )
+        to = {"key": "k", "subscriptions": [places[0].subscription]}
+        mail = letters.digest_mail(**to, places=places, draw=letters.card_part)
     html = mail.alternatives[0].content
     assert html.count("cid:") >= len(alerts)
     page = open_page("phone")

@@ -127,10 +127,10 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
     with override(language):
         for alert, card in zip(walked, alert_cards(walked), strict=True):
             url, step = alert.get_absolute_url(), alert.transitions.get()
-            draft = letters.alert_draft(card=card, transition=step, unseen="")
-            mail = letters.to_reader(draft, key="k", subscriptions=[reader])
+            to = {"key": "k", "subscriptions": [reader]}
+            mail = letters.alert_mail(**to, card=card, transition=step, unseen="")
             news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
-            digest = letters.digest_to_reader(letters.digest_draft(places=news, draw=_undrawn), key="k", places=news)
+            digest = letters.digest_mail(**to, places=news, draw=_undrawn)
             warning = message_issue(transition=step).xml.split(f"<language>{language}</language>")[1]
             own = {
                 "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),

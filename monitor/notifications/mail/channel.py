@@ -4,7 +4,6 @@ import logging
 import smtplib
 from collections.abc import Sequence
 
-from django.conf import settings
 from django.core.mail import get_connection
 
 from monitor.models.messages import OutgoingMessage
@@ -12,7 +11,7 @@ from monitor.notifications import base
 from monitor.notifications.base import Delivered, Later, Never, Outcome, Refused
 from monitor.notifications.mail.compose import Composer
 from monitor.notifications.mail.returns import NO_SUCH_ADDRESS
-from monitor.notifications.outbox import message_is_held
+from monitor.notifications.outbox import LEASE
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +40,8 @@ class Channel(base.Channel):
             if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
                 self.server.close()
             self.server.open()
-            if not message_is_held(message=message, seconds=3 * settings.EMAIL_TIMEOUT):
-                return Later("The lease of the message ended before it could be sent.")
+            if not LEASE.prolong(message):  # to draw pictures and to connect may take longer than the lease
+                return Later("Another sender has taken the message.")
             self.server.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as fault:
             code, answer = next(iter(fault.recipients.values()))

@@ -2,10 +2,11 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from email.mime.image import MIMEImage
 from functools import partial
 from threading import Lock
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -20,18 +21,34 @@ from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
-from monitor.notifications.mail.drafts import Draft, Kept
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.selectors import (
     subscriptions_of,
     subscriptions_silent,
     subscriptions_to_bulletin,
 )
-from monitor.wording.cards.cards import AlertCard, KeptCards, alert_cards, version_of
+from monitor.wording.cards.cards import AlertCard, KeptCards, alert_cards
 
 logger = logging.getLogger(__name__)
 Kind = OutgoingMessage.Kind
 DIGESTS = {Kind.DIGEST, Kind.SUMMARY}
+Made = TypeVar("Made")
+MAX_KEPT = 256  # pictures of some 15 kB, or sentences
+
+
+class Kept(dict[Hashable, Any]):
+    """Cache of pictures and words by the values that they depend on; the oldest are dropped."""
+
+    def get_or_make(self, about: Hashable, make: Callable[[], Made]) -> Made:
+        """Return the value kept for the key `about`; make and keep it if it is missing."""
+        if about not in self:
+            while len(self) >= MAX_KEPT:
+                del self[next(iter(self))]
+            self[about] = make()
+        kept: Made = self[about]
+        return kept
+
+
 _pictures = Kept()
 _drawing = Lock()
 
@@ -48,12 +65,11 @@ def picture_of(alert: Alert, card: AlertCard, make: Callable[[Alert, AlertCard],
 
 
 class Composer:
-    """Callable that makes the mails of a round; texts about an alert are written once per language, for all readers."""
+    """Callable that makes the mails of a round; what is said of an alert is read once per language, for all readers."""
 
     def __init__(self) -> None:
         self._cards = KeptCards()
         self._unseen, self._bursts = Kept(), Kept()
-        self._drafts = Kept()
         self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
@@ -101,39 +117,21 @@ class Composer:
         subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
-            return self._digest(message, subscriptions, sites)
-        draft = self._alert_draft(kind, promised(message.transition), sites)
-        return letters.to_reader(draft, key=message.key, subscriptions=subscriptions)
-
-    def _alert_draft(self, kind: str, transition: AlertTransition, sites: list[str]) -> Draft:
-        alert = transition.alert
-
-        def make() -> Draft:
-            card = self._cards(alert)
-            if kind == Kind.CORRECTION:
-                return letters.correction_draft(card=card, transition=transition)
-            unseen, picture = self.unseen_around(alert), picture_of(alert, card, letters.map_part)
-            return letters.alert_draft(card=card, transition=transition, sites=sites, unseen=unseen, picture=picture)
-
-        about = (kind, transition.pk, *version_of(alert), timezone.get_current_timezone_name(), *sites)
-        return self._drafts.get_or_make(about, make)
-
-    def _digest(
-        self, message: OutgoingMessage, subscriptions: list[Subscription], sites: list[str]
-    ) -> EmailMultiAlternatives:
-        places, burst = self._places(message.news), self._burst(message.news)
-        about = tuple(
-            (place.unseen, tuple(step.pk for step in news.steps), news.also, news.card.state, news.card.updated)
-            for place in places
-            for news in place.items
-        )
-        draft = self._drafts.get_or_make(
-            (about, burst, *sites, translation.get_language(), timezone.get_current_timezone_name()),
-            lambda: letters.digest_draft(
-                places=places, burst=burst, sites=sites, draw=partial(picture_of, make=letters.card_part)
-            ),
-        )
-        return letters.digest_to_reader(draft, key=message.key, places=places, readers=subscriptions)
+            return letters.digest_mail(
+                key=message.key,
+                subscriptions=subscriptions,
+                places=self._places(message.news),
+                burst=self._burst(message.news),
+                sites=sites,
+                draw=partial(picture_of, make=letters.card_part),
+            )
+        to: dict[str, Any] = {"key": message.key, "subscriptions": subscriptions}
+        transition = promised(message.transition)
+        alert, card = transition.alert, self._cards(transition.alert)
+        if kind == Kind.CORRECTION:
+            return letters.correction_mail(**to, card=card, transition=transition)
+        to |= {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
+        return letters.alert_mail(**to, card=card, transition=transition, sites=sites)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""

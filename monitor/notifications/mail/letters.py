@@ -14,7 +14,6 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
@@ -28,7 +27,6 @@ from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import line_path
 from monitor.notifications.digests import MANY_PLACES, Burst
-from monitor.notifications.mail.drafts import Draft, blank
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.organisations.escalations import take_path
@@ -55,6 +53,12 @@ BURST_WORDS = {
 }
 SHOWN_OF_MANY = 5  # places of a region, in a summary
 Drawer = Callable[[Alert, AlertCard], MIMEImage | None]
+
+
+class Related(EmailMultiAlternatives):
+    """Mail whose HTML shows what is attached."""
+
+    mixed_subtype = "related"
 
 
 class AlertNews(NamedTuple):
@@ -128,7 +132,7 @@ def test_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return a test mail, which states what the subscription reports and when."""
     subscription = promised(message.subscription)
     context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
-    return to_reader(_draft("test", context), key=message.key, subscriptions=[subscription])
+    return to_reader("test", context, key=message.key, subscriptions=[subscription])
 
 
 def ended_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
@@ -232,7 +236,7 @@ LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # l
 def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
     """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
     places = [(subscription.label, visibility_sentence(subscription.region)) for subscription in subscriptions]
-    return to_reader(_draft("sign", {"places": places}), key=key, subscriptions=subscriptions)
+    return to_reader("sign", {"places": places}, key=key, subscriptions=subscriptions)
 
 
 def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
@@ -259,41 +263,47 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
         "map_cid": _cid(picture),
         "names": names,
     }
-    return to_reader(_draft("bulletin", context, [picture]), key=key, subscriptions=subscriptions)
+    return to_reader("bulletin", context, [picture], key=key, subscriptions=subscriptions)
 
 
-def alert_draft(
+def alert_mail(
     *,
+    key: str,
+    subscriptions: Sequence[Subscription],
     card: AlertCard,
     transition: AlertTransition,
     unseen: str,
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
-) -> Draft:
-    """Return the draft of a mail about what is new about one alert; `to_reader` makes it a mail."""
+) -> EmailMultiAlternatives:
+    """Return the mail about what is new about one alert."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **_of_alert(card, transition)}
-    return _draft("alert", context, [picture])
+    return to_reader("alert", context, [picture], key=key, subscriptions=subscriptions)
 
 
-def correction_draft(*, card: AlertCard, transition: AlertTransition) -> Draft:
-    """Return the draft of a mail that corrects an earlier one."""
-    return _draft("correction", _of_alert(card, transition))
+def correction_mail(
+    *, key: str, subscriptions: Sequence[Subscription], card: AlertCard, transition: AlertTransition
+) -> EmailMultiAlternatives:
+    """Return the mail that corrects an earlier one."""
+    return to_reader("correction", _of_alert(card, transition), key=key, subscriptions=subscriptions)
 
 
-def digest_draft(
+def digest_mail(
     *,
+    key: str,
+    subscriptions: Sequence[Subscription],
     places: Sequence[RegionNews],
     burst: Burst | None = None,
     sites: Sequence[str] = (),
     draw: Drawer,
-) -> Draft:
-    """Return the draft of a digest of news by region; many places become a summary that links to all of them."""
-    # draw: returns the `card_part` of an alert, or None.
+) -> EmailMultiAlternatives:
+    """Return the digest of news by region; many places become a summary that links to all of them."""
+    # subscriptions: all that caused it, even without a region in it. draw: returns an alert's `card_part`, or None.
     cards = {news.card.code: news.card for place in places for news in place.items}
     many = len(cards) > MANY_PLACES
-    parts = [_part(blank(f"place{n}"), place, many, draw) for n, place in enumerate(places)]
+    parts = [_part(place, many, draw) for place in places]
     context = {
         "sites": sites,
         "places": parts,
@@ -301,43 +311,36 @@ def digest_draft(
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
         "burst": BURST_WORDS[burst] if many and burst else "",
-        "news_url": blank("news") if many else "",
+        "news_url": absolute("subscription-news", tokens.manage_token(subscriptions[0].pk)) if many else "",
     }
-    return _draft("digest", context, [item.picture for part in parts for item in part.items])
+    pictures = [item.picture for part in parts for item in part.items]
+    return to_reader("digest", context, pictures, key=key, subscriptions=subscriptions)
 
 
 def to_reader(
-    draft: Draft, *, key: str, subscriptions: Sequence[Subscription], words: dict[str, str] | None = None
+    name: str,
+    context: dict[str, Any],
+    pictures: Sequence[MIMEImage | None] = (),
+    *,
+    key: str,
+    subscriptions: Sequence[Subscription],
 ) -> EmailMultiAlternatives:
-    """Return a draft as the mail to one reader. words: texts for blanks other than labels, stop and manage, by name."""
-    # subscriptions: those that brought it; it names them, and one click ends them all (RFC 8058).
+    """Return a mail that ends with the subscriptions which brought it; one click ends them all (RFC 8058)."""
     stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(subscription.pk for subscription in subscriptions)))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    words = (words or {}) | {
+    context |= {
         "labels": listed(list(dict.fromkeys(map(_label, subscriptions)))),
-        "stop": stop_url,
-        "manage": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
+        "stop_url": stop_url,
+        "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
     }
-    return draft.mail(to=subscriptions[0].email, headers=_headers(key) | headers, words=words)
+    return _rendered(name, context, pictures, to=subscriptions[0].email, headers=_headers(key) | headers)
 
 
-def digest_to_reader(
-    draft: Draft, *, key: str, places: Sequence[RegionNews], readers: Sequence[Subscription] = ()
-) -> EmailMultiAlternatives:
-    """Return a digest as the mail to one reader. readers: all subscriptions that caused it, even without a section."""
-    subscriptions = list(readers) or [place.subscription for place in places]
-    words = {f"place{n}": capfirst(place.subscription.label) for n, place in enumerate(places)}
-    words["news"] = absolute("subscription-news", tokens.manage_token(subscriptions[0].pk))
-    return to_reader(draft, key=key, subscriptions=subscriptions, words=words)
-
-
-def _part(label: str, place: RegionNews, many: bool, draw: Drawer) -> Part:
-    kinds = Counter(news.card.kind_label for news in place.items)
+def _part(place: RegionNews, many: bool, draw: Drawer) -> Part:
+    kinds = Counter(news.card.kind_label for news in place.items).most_common() if many else []
     items = sorted(place.items, key=lambda news: -news.card.importance)
-    shown = items[:SHOWN_OF_MANY] if many else items
-    return Part(
-        label, place.unseen, len(items), kinds.most_common() if many else [], [_item(news, draw) for news in shown]
-    )
+    shown = [_item(news, draw) for news in (items[:SHOWN_OF_MANY] if many else items)]
+    return Part(place.subscription.label, place.unseen, len(items), kinds, shown)
 
 
 def _item(news: AlertNews, draw: Drawer) -> Item:
@@ -402,20 +405,28 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
     }
 
 
-def _draft(name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | None] = (), signed: bool = True) -> Draft:
-    """Return a draft rendered from its templates. signed: it ends with its subscriptions and a link to end them."""
-    if signed:
-        context |= {"labels": blank("labels"), "stop_url": blank("stop"), "manage_url": blank("manage")}
+def _mail(name: str, message: OutgoingMessage, context: dict[str, Any]) -> EmailMultiAlternatives:
+    return _rendered(name, context, to=message.address, headers=_headers(message.key))
+
+
+def _rendered(
+    name: str,
+    context: dict[str, Any],
+    pictures: Sequence[MIMEImage | None] = (),
+    *,
+    to: str,
+    headers: dict[str, str],
+) -> EmailMultiAlternatives:
+    """Return a mail made from its templates."""
     context["site_url"] = settings.PUBLIC_URL
     subject, text, html = (
         get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
     )
-    shown = [picture for picture in pictures if picture]
-    return Draft(subject=" ".join(subject.split()), text=text.strip() + "\n", html=html, pictures=shown)
-
-
-def _mail(name: str, message: OutgoingMessage, context: dict[str, Any]) -> EmailMultiAlternatives:
-    return _draft(name, context, signed=False).mail(to=message.address, headers=_headers(message.key), words={})
+    mail = Related(" ".join(subject.split()), text.strip() + "\n", to=[to], headers=headers)
+    mail.attach_alternative(html, "text/html")
+    for picture in filter(None, pictures):
+        mail.attach(picture)
+    return mail
 
 
 def _headers(key: str) -> dict[str, str]:

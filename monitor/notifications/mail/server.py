@@ -14,7 +14,7 @@ from typing import Any
 from django.core.mail.backends import smtp
 
 from core.errors import promised
-from monitor.web.outgoing.deadlines import Deadline
+from monitor.web.outward import Deadline
 
 QUIT_SECONDS = 5.0
 

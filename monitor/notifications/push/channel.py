@@ -31,7 +31,7 @@ from monitor.notifications.base import brief_of
 from monitor.subscribers.accounts.sessions import browser_and_system
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
-from monitor.web.outgoing import outward
+from monitor.web import outward
 from monitor.wording.cards.cards import KeptCards
 from monitor.wording.refusals import Refusal
 

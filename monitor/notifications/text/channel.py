@@ -28,7 +28,7 @@ from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome,
 from monitor.notifications.text.gateway import Gateway
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
-from monitor.web.outgoing import outward
+from monitor.web import outward
 from monitor.wording.cards.cards import KeptCards
 from monitor.wording.refusals import Refusal
 

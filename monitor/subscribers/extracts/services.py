@@ -1,11 +1,11 @@
-"""Extracts of areas: requested, confirmed, made by a worker piece by piece, and deleted after some days."""
+"""Extracts of areas: requested, confirmed, made by a worker, and deleted after some days."""
 
 import logging
-import re
 import secrets
+import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +25,11 @@ from core.leases import NO_FAULT, Lease, Overtaken, heartbeat
 from core.storage import delete_files, raster_put
 from ingest.models import MeasurementPoint, Product
 from ml.runs.provisional import provisional_days
-from ml.runs.sharing import folder_of, store_delete, store_names, store_of
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
-from monitor.subscribers.extracts.layers import AT_ONCE, layers_made
+from monitor.subscribers.extracts.layers import layers_of
 from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
@@ -44,8 +43,7 @@ CONFIRM_FOR, KEEP = timedelta(days=2), timedelta(days=7)
 COUNTED = 3  # times the limit: of areas with more points, the number is estimated
 MAX_BYTES = 2**30
 MAX_WORK = timedelta(minutes=30)  # of all attempts together
-COPIES = 3  # of an extract on the disk while it is made: pieces, the file, and the file in the storage
-PIECES = "extract-"  # begins the names of stores
+COPIES = 2  # of an extract on the disk while it is made: the file, and the file in the storage
 FAILED = ":failed"  # ends the key of the mail that says so
 extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
 LEASE = Lease(
@@ -80,9 +78,8 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
     n_points = round(sum(product.n_points * shares[product.pk] for product in products))
     contents = Contents({})
     if n_points <= COUNTED * kind.most_points:
-        inside = MeasurementPoint.objects.filter(product__in=list(shares), tile_point__intersects=area)
         with bounded():
-            contents = Contents(dict(inside.order_by().values_list("product_id").annotate(n=Count("pid"))))
+            contents = Contents(_points_in(area, shares))
         n_points = contents.n_points
         if not n_points:
             raise Refusal(_("No measurement point lies in this area. Choose a larger one, or another place."))
@@ -100,6 +97,12 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         _check_series(contents, n_dates, kind)
     layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
     return contents._replace(size_bytes=reserved_bytes(layers))
+
+
+def _points_in(area: GEOSGeometry, products: Iterable[int]) -> dict[int, int]:
+    """Count the points of data sets in an area, by the data set's key."""
+    inside = MeasurementPoint.objects.filter(product__in=[*products], tile_point__intersects=area)
+    return dict(inside.order_by().values_list("product_id").annotate(n=Count("pid")))
 
 
 def _n_days(product: Product) -> int:
@@ -195,7 +198,6 @@ def extracts_make() -> None:
     now = timezone.now()
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
     extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
-    _pieces_prune()
     LEASE.return_expired(error="The worker that wrote it ended before it was done.")
     for extract in Extract.objects.filter(state=State.FAILED).exclude(outgoingmessage__key__endswith=FAILED):
         about = {"extract": extract, "language": extract.language}
@@ -206,7 +208,7 @@ def extracts_make() -> None:
 
 
 def extract_make(*, extract_id: int) -> None:
-    """Claim an extract and write its file, from the pieces of an earlier worker on. Raises the fault that ends it."""
+    """Claim an extract and write its file. Raises the fault that ends it."""
     written = Extract.objects.filter(pk=extract_id).exclude(file="")
     if LEASE.keep(written, State.SUCCEEDED, points_done=F("n_points")):
         return
@@ -229,9 +231,9 @@ def extract_make(*, extract_id: int) -> None:
 
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS):
-            store = store_of(_pieces_of(extract), f"{AT_ONCE}")
-            _finish(extract, list(layers_made(extract=extract, store=store, report=report)))
-        store_delete(_pieces_of(extract))
+            there = Product.objects.filter(pk__in=extract.products, points_deleted_at=None).values_list("pk", flat=True)
+            n_points = _points_in(extract.area, there)
+            _finish(extract, layers_of(extract=extract, n_points=n_points, report=report))
     except Overtaken:
         logger.warning("%s was taken over by another worker", extract)
     except Exception as fault:
@@ -241,9 +243,9 @@ def extract_make(*, extract_id: int) -> None:
 
 def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
     """Write the file, store it, end the lease and queue the mail. Raises Overtaken."""
-    kind, own = KINDS[extract.file_format], folder_of(_pieces_of(extract))
+    kind, own = KINDS[extract.file_format], _folder_of(extract)
     own.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=own) as folder:  # what a killed worker leaves there goes with the pieces
+    with tempfile.TemporaryDirectory(dir=own) as folder:  # what a killed worker leaves there goes with the extract
         path = Path(folder) / f"extract-{extract.pk}-{secrets.token_hex(8)}{kind.suffix}"
         kind.write(path, layers, extract.size_bytes)
         size_bytes = path.stat().st_size
@@ -254,15 +256,17 @@ def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
                 raise Overtaken
             about = {"extract": extract, "language": extract.language}
             OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}:ready", extract.email, **about)
+    shutil.rmtree(own, ignore_errors=True)
 
 
 def extracts_delete(*, extracts: QuerySet[Extract]) -> None:
-    """Delete extracts with their files, pieces and mails."""
+    """Delete extracts with their files and mails."""
     for extract in extracts:
+        own = _folder_of(extract)
         with transaction.atomic():
             delete_files([extract.file])
             extract.delete()
-        store_delete(_pieces_of(extract))
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
@@ -275,13 +279,6 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
     return LEASE.cancel(extracts, by=by, finished_at=timezone.now())
 
 
-def _pieces_prune() -> None:
-    """Delete pieces that no unfinished extract needs: a worker may store one just after its extract was deleted."""
-    stored = {int(name.removeprefix(PIECES)) for name in store_names() if re.fullmatch(rf"{PIECES}\d+", name)}
-    needed = Extract.objects.filter(pk__in=stored, state__in=Extract.UNSETTLED)
-    for pk in stored.difference(needed.values_list("pk", flat=True)):
-        store_delete(f"{PIECES}{pk}")
-
-
-def _pieces_of(extract: Extract) -> str:
-    return f"{PIECES}{extract.pk}"
+def _folder_of(extract: Extract) -> Path:
+    """Return the folder in which the file of an extract is written."""
+    return Path(settings.WORK_DIR) / f"extract-{extract.pk}"

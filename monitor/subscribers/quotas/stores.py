@@ -1,46 +1,27 @@
 """List of all that visitors make the service keep: how many bytes it may take, and what is deleted first.
 
-Every database table of the site that can hold much is named here: in STORES with its quotas; in BOUNDED with what
-limits it otherwise; or, if no visitor fills it, in STAFF.
+tests/makers/stores.py names the other tables that can hold much, with what limits them.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
-from axes.models import AccessAttempt
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from core.disk import database_room_bytes, work_room_bytes
-from detection.models import AuditEntry
-from monitor.models.lines import Line, LineReading
-from monitor.models.messages import Bulletin, CapMessage, Endpoint
+from monitor.models.lines import Line
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
-from monitor.models.subscriptions import Asset, Holding, Subscription
+from monitor.models.subscriptions import Holding, Subscription
 
 DISK_SHARE = 0.5  # of the room that a disk would have without a store
 MIN_OFFERED = timedelta(days=1)  # A file is kept at least so long for its first download.
 DOWNLOAD = timedelta(hours=1)  # A file is kept at least so long after a download has begun.
 MIB = 2**20
-BOUNDED: dict[type[Model], str] = {
-    Endpoint: "keys of fixed length and an address of 2,000 letters; few for each mailbox and organisation",
-    Session: "written at a sign-in only, which has limits; cleared when it ends",
-    AccessAttempt: "1,024 letters of each request; wrong passwords are limited for each address and name",
-    UserSession: "the first letters of the name of an account's browser; deleted with the session",
-    AuditEntry: "few words for each press of an organisation's member; limited in a day",
-    Authenticator: "keys of fixed length; accounts are made by invitation",
-}
-STAFF: dict[type[Model], str] = {
-    Bulletin: "drafted by the service, one at a time, and signed by operators",
-    CapMessage: "issued by the service, one for each step of an alert",
-}
 
 
 class Quota(NamedTuple):
@@ -56,7 +37,6 @@ class Store(NamedTuple):
 
     Args:
         rows: the table whose `size_bytes` are counted.
-        parts: further tables whose content is counted there.
         quota: returns the limits.
         remedy: what a visitor can do when there is no room.
         room: returns the bytes that its disk has left; None if unknown.
@@ -68,7 +48,6 @@ class Store(NamedTuple):
     """
 
     rows: type[Holding]
-    parts: tuple[type[Model], ...]
     quota: Callable[[], Quota]
     remedy: Promise
     room: Callable[[], int | None]
@@ -95,7 +74,6 @@ def _extracts_first_to_go(rows: QuerySet[Extract]) -> QuerySet[Extract]:
 
 EXTRACTS = Store(
     rows=Extract,
-    parts=(),
     quota=_extract_quota,
     remedy=gettext_lazy("Delete a file that you have, choose a smaller area or no series, or try again tomorrow."),
     room=work_room_bytes,
@@ -109,7 +87,6 @@ EXTRACTS = Store(
 )
 PHOTOS = Store(
     rows=ResidentReport,
-    parts=(UnconfirmedPhoto,),
     quota=lambda: Quota(mailbox=20 * MIB, network=100 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Send the report without the photo, or try again in a few days."),
     room=database_room_bytes,
@@ -118,7 +95,6 @@ PHOTOS = Store(
 )
 PLACES = Store(
     rows=Subscription,
-    parts=(Asset,),
     quota=lambda: Quota(mailbox=30 * MIB, network=60 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Give a shorter list of sites, or end a subscription that you no longer need."),
     room=database_room_bytes,
@@ -127,7 +103,6 @@ PLACES = Store(
 )
 LINES = Store(
     rows=Line,
-    parts=(LineReading,),
     quota=lambda: Quota(mailbox=10 * MIB, network=20 * MIB, total=1024 * MIB),
     remedy=gettext_lazy("Remove a line that you no longer need, or give one with fewer corners."),
     room=database_room_bytes,

@@ -27,7 +27,7 @@ from monitor.subscribers.subscriptions.channels import channels_where, endpoint_
 from monitor.subscribers.subscriptions.members import owners
 from monitor.subscribers.subscriptions.selectors import Wanted, step_of, wants
 from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
-from monitor.web.outgoing import outward
+from monitor.web import outward
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 

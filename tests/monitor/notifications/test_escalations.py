@@ -35,8 +35,8 @@ from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take
 from monitor.subscribers.organisations.services import member_leave, organisation_exported
 from monitor.subscribers.subscriptions.members import manage_token_of
+from monitor.web import outward
 from monitor.web.guards import OPERATORS
-from monitor.web.outgoing import outward
 from tests.makers.organisations import make_organisation, share
 from tests.makers.people import account
 from tests.monitor.notifications.push.test_push import BROWSER_KEY, SECRET

@@ -21,7 +21,7 @@ from monitor.notifications.webhook.channel import BOTH_FOR, secret_new, secret_r
 from monitor.notifications.webhook.receiver import is_genuine
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.web.outgoing import outward
+from monitor.web import outward
 from tests.monitor.notifications.sending import send, ways_of
 from tests.waiting import HANG_SECONDS, reread
 

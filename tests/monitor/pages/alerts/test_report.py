@@ -244,8 +244,8 @@ def test_mails_and_warnings_say_the_fastest(make_alert, make_subscription):
     card, first = alert_card(alert), alert.transitions.get()
     assert LABEL in alert_title(card)
     assert card.figure == "↓ 75 ± 12 mm a year in the fastest part between 2020 and 2024; 9.0 ± 4.0 on average"
-    draft = letters.alert_draft(card=card, picture=letters.map_part(alert, card), transition=first, unseen="")
-    mail = letters.to_reader(draft, key="k", subscriptions=[make_subscription()])
+    to = {"key": "k", "subscriptions": [make_subscription()]}
+    mail = letters.alert_mail(**to, card=card, picture=letters.map_part(alert, card), transition=first, unseen="")
     assert card.figure in mail.body
     assert LABEL in message_issue(transition=first).headline
 

@@ -22,7 +22,7 @@ HANGING = """
 import sys, time, django
 django.setup()
 from monitor.subscribers.extracts import services
-services.layers_made = lambda **_: time.sleep(3600)
+services.layers_of = lambda **_: time.sleep(3600)
 services.extract_make(extract_id=int(sys.argv[1]))
 """
 

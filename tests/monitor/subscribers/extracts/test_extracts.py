@@ -1,4 +1,4 @@
-"""Points of an area as a file: asked for, confirmed by mail, written in pieces, fetched, and deleted."""
+"""Points of an area as a file: asked for, confirmed by mail, written, fetched, and deleted."""
 
 import csv
 import io
@@ -18,7 +18,6 @@ from core.errors import UnusableData
 from core.storage import raster_storage
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
-from ml.runs.sharing import store_names, store_of
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.notifications.rounds import messages_send
@@ -109,33 +108,6 @@ def test_tables_keep_dates_as_columns_and_say_what_they_hold(client, product):
     assert (about["first_date"], about["simulated"]) == (f"{product.dates[0]}", "no")
 
 
-def test_a_worker_goes_on_where_a_dead_one_was(client, product, monkeypatch):
-    monkeypatch.setattr(layers, "AT_ONCE", 5)
-    extract, read = asked(client, product), []
-    services.extract_confirm(extract=extract, ip=IP)
-
-    def dies(n_points: int) -> None:
-        raise SystemExit
-
-    store = store_of(f"extract-{extract.pk}", f"{services.AT_ONCE}")
-    with pytest.raises(SystemExit):
-        list(layers.layers_made(extract=extract, store=store, report=dies))
-    assert len(store.names()) == 1
-
-    def batches(**options):
-        read.append(options["after"])
-        return points_batches(**options)
-
-    points_batches = layers.points_batches
-    monkeypatch.setattr(layers, "points_batches", batches)
-    services.extracts_make()
-    extract.refresh_from_db()
-    pids = sorted(MeasurementPoint.objects.filter(product=product).values_list("pid", flat=True))
-    assert read == [pids[4]]
-    assert (extract.state, extract.points_done) == ("succeeded", 12)
-    assert not store_names()
-
-
 def test_an_extract_put_back_by_hand_keeps_its_file_and_its_one_mail(client, product):
     extract = made(client, product)
     before = content(client, extract)
@@ -160,13 +132,19 @@ def test_a_file_that_would_lack_points_is_not_made(client, product):
     assert list(keys) == [f"extract:{extract.pk}", f"extract:{extract.pk}:failed"]  # once, and never that it is ready
 
 
-def test_pieces_that_a_worker_stored_after_the_deletion_go(client, product):
-    extract, kept = asked(client, product), asked(client, product, email="other@example.org")
-    for one in (extract, kept):
-        store_of(f"extract-{one.pk}", f"{services.AT_ONCE}").put("1@000000", {"position": np.zeros((1, 2))})
-    Extract.objects.filter(pk=extract.pk).delete()
-    services.extracts_make()
-    assert store_names() == {f"extract-{kept.pk}"}
+def test_points_that_go_while_a_file_is_written_end_it(client, product, monkeypatch):
+    extract, counted = asked(client, product), services._points_in
+    services.extract_confirm(extract=extract, ip=IP)
+
+    def counted_before(area, products):
+        found = counted(area, products)
+        MeasurementPoint.objects.filter(product=product).first().delete()
+        return found
+
+    monkeypatch.setattr(services, "_points_in", counted_before)
+    with pytest.raises(UnusableData, match="Ask for the area again"):
+        services.extracts_make()
+    assert (reread(extract).state, extract.file.name) == ("failed", "")
 
 
 def test_a_lease_that_ran_out_is_taken_up_again_and_a_cancelled_one_is_not(client, product):

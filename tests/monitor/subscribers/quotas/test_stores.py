@@ -8,6 +8,7 @@ from django.test.utils import isolate_apps
 from monitor.models.operations import ResidentReport
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas import stores
+from tests.makers import stores as made
 from tests.makers.reports import FORM
 from tests.makers.stores import unlisted
 
@@ -31,9 +32,9 @@ def test_every_row_that_counts_bytes_has_its_quota():
     for store in stores.STORES:
         quota = store.quota()
         assert 0 < quota.mailbox < quota.network < quota.total
-        assert set(store.unsaved) <= {store.rows, *store.parts}
-    assert all(stores.BOUNDED.values())
-    assert all(stores.STAFF.values())
+    unsaved = {model for store in stores.STORES for model in store.unsaved}
+    assert unsaved <= made.of_visitors()
+    assert all((made.BOUNDED | made.STAFF).values())
 
 
 @pytest.mark.django_db
@@ -41,6 +42,6 @@ def test_a_table_that_a_visitor_fills_is_found_by_the_request_whatever_the_table
     assert client.post("/reports/", FORM).status_code == 302
     known = tuple(one for one in stores.STORES if one.rows is not ResidentReport)
     monkeypatch.setattr(stores, "STORES", known)
-    monkeypatch.setattr(stores, "STAFF", stores.STAFF | {ResidentReport: "said to be filled by operators"})
+    monkeypatch.setattr(made, "STAFF", made.STAFF | {ResidentReport: "said to be filled by operators"})
     with pytest.raises(AssertionError, match=r"/reports/ fills \['monitor.ResidentReport'\].*give it a quota"):
         client.post("/reports/", FORM)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail, signing
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from core.areas import area_of
@@ -20,7 +20,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds
 from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.web.request_limits import visitor_network
+from monitor.web.request_limits import network_of
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 from tests.makers.organisations import FORM
@@ -178,11 +178,15 @@ def test_a_mailbox_that_takes_every_name_of_its_domain_is_not_flooded(client, se
     assert (domains.count("victim.example"), domains.count("googlemail.com")) == (5, 8)
 
 
+def network_from(address: str, forwarded_for: str = "") -> str:
+    return network_of(RequestFactory().get("/", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded_for))
+
+
 def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):
     settings.MAIL_LIMIT_OVERALL = 100
 
     def ask(address: str) -> bool:
-        return limits.allowed_for_connection(ip=visitor_network(remote_address=address, forwarded_for=""))
+        return limits.allowed_for_connection(ip=network_from(address))
 
     answers = [ask(f"2001:db8:1:{n:x}::{m}") for n in range(100) for m in (1, 2)]
     assert answers.count(True) == 10
@@ -192,7 +196,7 @@ def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):
 
 def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     def who(header, address="10.0.0.1"):
-        return visitor_network(remote_address=address, forwarded_for=header)
+        return network_from(address, header)
 
     assert who("", "::ffff:192.0.2.7") == "192.0.2.7" != who("", "::ffff:192.0.2.8")
     assert who("198.51.100.1, 203.0.113.9") == "10.0.0.1"

@@ -1,8 +1,10 @@
-"""POST over HTTPS to an address that a person gave: resolved once, checked to be public, not redirected."""
+"""Conversations that end in time, and a POST to an address that a person gave: checked to be public, not redirected."""
 
 import http.client
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -12,12 +14,60 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from core.http.allow_list import is_public
-from monitor.web.outgoing.deadlines import Deadline
+from core.http.allow_list import addresses_of, is_public
 
 LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
 MAX_HEAD_BYTES = 16 * 1024
 USER_AGENT = "ground-motion-monitor"
+TLS_RECORD_BYTES = 16 * 1024
+
+
+class Deadline:
+    """Moment, `seconds` from now, at which a conversation ends, however slowly the other side answers.
+
+    Then all methods but `limit` raise TimeoutError. A socket's own timeout starts anew with every byte received. Before
+    each step, the socket's timeout is therefore set to the time left. This also holds under TLS, because the ssl module
+    applies a timeout to a whole handshake, a whole `recv` or a whole record written, however many packets these take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.ends = time.monotonic() + seconds
+
+    def left_seconds(self) -> float:
+        """Return the time left."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("No answer came in time.")
+        return left
+
+    def limit(self, connection: socket.socket) -> None:
+        """Set a socket's timeout to the time left, at least one millisecond."""
+        connection.settimeout(max(self.ends - time.monotonic(), 0.001))
+
+    def receive(self, connection: socket.socket, most_bytes: int) -> bytes:
+        """Return the next bytes, at most `most_bytes`; b"" if the other side has closed the connection."""
+        connection.settimeout(self.left_seconds())
+        return connection.recv(most_bytes)
+
+    def send(self, connection: socket.socket, data: bytes) -> None:
+        """Send all of `data`."""
+        for start in range(0, len(data), TLS_RECORD_BYTES):
+            connection.settimeout(self.left_seconds())
+            connection.sendall(data[start : start + TLS_RECORD_BYTES])
+
+    def connect(self, host: str, port: int, check: Callable[[str], object] = lambda address: None) -> socket.socket:
+        """Resolve a host name once and connect to one of its addresses. Raises OSError if none accepts."""
+        # check: called with every address before the first is contacted; may raise.
+        addresses = addresses_of(host, port, self.left_seconds())
+        for address in addresses:
+            check(address)
+        fault = OSError("The name has no address.")
+        for tried, address in enumerate(addresses):
+            try:
+                return socket.create_connection((address, port), self.left_seconds() / (len(addresses) - tried))
+            except OSError as refused:
+                fault = refused
+        raise fault
 
 
 class Answer(NamedTuple):
@@ -51,7 +101,7 @@ def leads_out(url: str) -> bool:
     # True if no resolver answers, which says nothing about the address.
     parts = urlsplit(url)
     try:
-        addresses = Deadline(LOOKUP_SECONDS).addresses(parts.hostname or "", _port(parts))
+        addresses = addresses_of(parts.hostname or "", _port(parts), LOOKUP_SECONDS)
     except socket.gaierror as fault:
         return fault.errno == socket.EAI_AGAIN
     except TimeoutError:
