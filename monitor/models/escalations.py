@@ -25,9 +25,6 @@ class Contact(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"contact {self.pk} of organisation {self.organisation_id}"
-
 
 class Escalation(models.Model):
     """Question to an organisation who takes up an alert. If the severity grows, a new row asks again."""
@@ -52,9 +49,6 @@ class Escalation(models.Model):
             )
         ]
 
-    def __str__(self) -> str:
-        return f"escalation {self.pk} of {self.alert.code}"
-
 
 class EscalationStep(models.Model):
     """One contact, or at last the operators, asked who takes up an alert. Nobody is asked twice in an escalation."""
@@ -73,6 +67,3 @@ class EscalationStep(models.Model):
                 fields=["escalation"], condition=models.Q(to_operators=True), name="operators_asked_once"
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"step {self.pk} of escalation {self.escalation_id}"

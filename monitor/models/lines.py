@@ -41,9 +41,6 @@ class Line(Holding):
             )
         ]
 
-    def __str__(self) -> str:
-        return f"line {self.pk} of organisation {self.organisation_id}"
-
 
 class LineReading(models.Model):
     """Motion of a line in one product, assumed vertical, up positive. Lists are by station, null where unknown."""
@@ -64,9 +61,6 @@ class LineReading(models.Model):
         ordering = ["-made_at", "id"]
         constraints = [models.UniqueConstraint(fields=["line", "product"], name="one_reading_per_product")]
 
-    def __str__(self) -> str:
-        return f"reading {self.pk} of line {self.line_id}"
-
 
 class LineNotice(models.Model):
     """Notice to an organisation's members that a line has new breaks beyond their limit."""
@@ -76,9 +70,6 @@ class LineNotice(models.Model):
 
     class Meta:
         ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"notice {self.pk} of line {self.line_id}"
 
     def places(self) -> "list[LineBreak]":
         """Return its breaks that lie beyond the limit, as `places_of` does."""

@@ -42,9 +42,6 @@ class Bulletin(models.Model):
             )
         ]
 
-    def __str__(self) -> str:
-        return f"bulletin {self.pk}"
-
 
 class Endpoint(models.Model):
     """Address of somebody's program or browser; it gets only test messages until it has accepted one."""
@@ -81,9 +78,6 @@ class Endpoint(models.Model):
             models.UniqueConstraint(fields=["channel", "organisation", "url"], name="one_endpoint_per_organisation"),
         ]
 
-    def __str__(self) -> str:
-        return f"endpoint {self.pk} ({self.channel})"
-
 
 class Invitation(models.Model):
     """Invitation of an address to make an account with a role. Its link is signed when the mail is written."""
@@ -103,9 +97,6 @@ class Invitation(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"invitation {self.pk} as {self.role}"
 
 
 class OutgoingMessage(models.Model):
@@ -225,9 +216,6 @@ class Notification(models.Model):
             )
         ]
 
-    def __str__(self) -> str:
-        return f"transition {self.transition_id} for subscription {self.subscription_id}"
-
 
 class ChannelPause(models.Model):
     """Pause of a channel that accepts no messages. One message is tried at intervals until delivery works again."""
@@ -248,9 +236,6 @@ class Announcement(models.Model):
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.n_notifications} notifications of transition {self.transition_id}"
 
 
 class CapMessage(models.Model):

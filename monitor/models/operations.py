@@ -24,9 +24,6 @@ class RequestCount(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["who", "day"], name="one_count_a_day")]
 
-    def __str__(self) -> str:
-        return f"{self.n_requests} on {self.day}"
-
 
 class Extract(Holding):
     """File with the points of an area and their series, made for one address after that address has confirmed."""
@@ -71,9 +68,6 @@ class Extract(Holding):
 
     class Meta:
         ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"extract {self.pk}"
 
 
 class SignOfLife(models.Model):
@@ -154,6 +148,3 @@ class UnconfirmedPhoto(models.Model):
 
     class Meta:
         default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"photo of report {self.report_id}"

@@ -36,9 +36,6 @@ class AccountLanguage(models.Model):
     account = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reads")
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
 
-    def __str__(self) -> str:
-        return f"account {self.account_id} reads {self.language}"
-
 
 class Organisation(models.Model):
     """Organisation: several people who follow the same places."""
@@ -55,9 +52,6 @@ class Organisation(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
-
-    def __str__(self) -> str:
-        return f"organisation {self.pk}"
 
 
 class Membership(models.Model):
@@ -81,9 +75,6 @@ class Membership(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [models.UniqueConstraint(fields=["organisation", "email"], name="one_membership_per_address")]
-
-    def __str__(self) -> str:
-        return f"membership {self.pk} of organisation {self.organisation_id}"
 
     @property
     def is_owner(self) -> bool:
@@ -156,9 +147,6 @@ class Subscription(Holding):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"subscription {self.pk}"
-
     @property
     def title(self) -> str:
         """Return the name under which its owner knows the subscription."""
@@ -182,6 +170,3 @@ class Asset(models.Model):
 
     class Meta:
         ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"site {self.pk} of subscription {self.subscription_id}"
