@@ -20,9 +20,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -206,26 +207,18 @@ def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/regions/embed.html", context)
 
 
+def _matching(pattern: re.Pattern[str], longest: int, fault: Promise) -> forms.RegexField:
+    faults = {"invalid": fault, "max_length": fault}
+    whole = rf"\A{pattern.pattern}\Z"
+    return forms.RegexField(whole, max_length=longest, strip=True, required=False, error_messages=faults)
+
+
 class ContactForm(forms.Form):
     """Form for an office, its telephone number and its page; an empty form means that no office is known."""
 
     name = forms.CharField(required=False, max_length=200)
-    phone = forms.CharField(required=False)
-    page = forms.CharField(required=False)
-
-    def clean_phone(self) -> str:
-        """Return the telephone number. Raises ValidationError."""
-        return self._matching("phone", PHONE, 40, _("Type a telephone number, such as +43 1 234 56."))
-
-    def clean_page(self) -> str:
-        """Return the address of the page. Raises ValidationError."""
-        return self._matching("page", PAGE, MAX_PAGE_LENGTH, _("Type an address that begins with https:// or http://."))
-
-    def _matching(self, name: str, pattern: re.Pattern[str], longest: int, fault: str) -> str:
-        text: str = self.cleaned_data[name]
-        if text and not (pattern.fullmatch(text) and len(text) <= longest):
-            raise forms.ValidationError(fault)
-        return text
+    phone = _matching(PHONE, 40, gettext_lazy("Type a telephone number, such as +43 1 234 56."))
+    page = _matching(PAGE, MAX_PAGE_LENGTH, gettext_lazy("Type an address that begins with https:// or http://."))
 
     def clean(self) -> dict[str, Any]:
         """Check that an office with a number or a page has a name."""
