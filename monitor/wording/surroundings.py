@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from detection.kinds import KIND_OF_CLASS, KINDS
 from monitor.wording.dates import day_words
-from monitor.wording.figures import length_words, listed, whole
+from monitor.wording.figures import length_words, listed_few, whole
 from monitor.wording.places import toward
 
 FLAT_DEG = 2.0
@@ -104,7 +104,7 @@ def mine_sentence(names: Sequence[str]) -> str:
         sentence = ngettext(
             "It touches the known outline of a mine.", "It touches the known outline of %(number)s mines.", len(names)
         )
-    return sentence % {"number": whole(len(names)), "names": _first_ones(known)}
+    return sentence % {"number": whole(len(names)), "names": listed_few(known, MAX_LISTED)}
 
 
 def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
@@ -181,15 +181,7 @@ def missing_sentence(kinds: Sequence[str]) -> str:
         return ""
     # Translators: a list of kinds of data; the command stays as it is
     sentence = _("Not loaded: %(kinds)s (manage.py loadcontext).")
-    return sentence % {"kinds": _first_ones([str(KIND_WORDS[kind]) for kind in kinds])}
-
-
-def _first_ones(parts: Sequence[str]) -> str:
-    more = len(parts) - MAX_LISTED
-    if more < 2:
-        return listed(parts)
-    # Translators: the end of a list of names
-    return listed([*parts[:MAX_LISTED], ngettext("%(number)s more", "%(number)s more", more) % {"number": whole(more)}])
+    return sentence % {"kinds": listed_few([str(KIND_WORDS[kind]) for kind in kinds], MAX_LISTED)}
 
 
 def because_sentences(

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +25,7 @@ from ml.models import Prediction
 from monitor.maps.imaging.charts import zero_mm
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near
 from monitor.wording.components import both_directions, component_label, direction
+from monitor.wording.dates import month_words
 from monitor.wording.families.changes import change_rows, season_sentence
 from monitor.wording.figures import area_label, figure, mm_a_year, percent, whole
 from monitor.wording.images import data_set_name, method_name
@@ -168,13 +169,15 @@ def provenance(detection: Detection) -> Provenance:
     card = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
     # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
     run_version = _("%(version)s, code %(code)s, on %(device)s")
+    n_pairs = len(series.predictions) if series else 0
+    pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n_pairs)
     return Provenance(
         prediction,
         method=_("search of wide areas, without learning") if region else method_name(version.task, version.method),
         run_version=run_version % {"version": version, "code": run.code_version, "device": run.device},
         weights_sha256="" if region else version.weights_sha256,
         thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
-        series=_series(series) if series else "",
+        series=pairs % {"n": n_pairs, "glacier": series.glacier} if series else "",
         model_cards=[f"docs/models/{name}.md" for name in (card, *(["surges"] if surge else []))],
     )
 
@@ -205,12 +208,6 @@ def sealed_block(alert: Alert) -> Sealed:
         " ".join(digits[at : at + 4] for at in range(0, SEAL_DIGITS, 4)),
         sealed.stamped_at,
     )
-
-
-def _series(series: SurgeSeries) -> str:
-    n = len(series.predictions)
-    pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n)
-    return pairs % {"n": n, "glacier": series.glacier}
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> Told | None:
@@ -267,14 +264,10 @@ def reports_block(alert: Alert) -> Told | None:
         "%(n)s reports of residents within %(near)s m since %(month)s.",
         len(reports),
     )
-    counts = {"n": whole(len(reports)), "near": whole(NEAR_M), "month": _month(reports[0].seen_on)}
-    by_month = Counter((_month(report.seen_on), report.get_kind_display()) for report in reports)
+    counts = {"n": whole(len(reports)), "near": whole(NEAR_M), "month": month_words(reports[0].seen_on)}
+    by_month = Counter((month_words(report.seen_on), report.get_kind_display()) for report in reports)
     rows = [{"month": month, "kind": kind, "n": n} for (month, kind), n in by_month.items()]
     return Told(sentence % counts, rows)
-
-
-def _month(day: date) -> str:
-    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def agreement_block(alert: Alert, detections: Sequence[Detection]) -> Told | None:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from core.areas import wrap_longitude
 from ingest.formats.registry import TITLES
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
@@ -215,11 +216,12 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     in_mm = _("The rates run from %(low)s to %(high)s mm a year; half of them are below %(middle)s.")
     points = int(part["points"])
     remarks = [*part["changes"], *(f"{count:,} rows left out: {reason}." for reason, count in part["left_out"])]
-    corner = [(longitude_label(_wrapped(lon)), latitude_label(lat)) for lon, lat in ((west, north), (east, south))]
+    ends = (west, north), (east, south)
+    corner = [(longitude_label(wrap_longitude(lon)), latitude_label(lat)) for lon, lat in ends]
     counts, bars = part["map"], part["histogram"]["counts"]
     return {
         "points": ngettext("%(number)s point", "%(number)s points", points) % {"number": whole(points)},
-        "country": country_near(_wrapped((west + east) / 2), (south + north) / 2),
+        "country": country_near(wrap_longitude((west + east) / 2), (south + north) / 2),
         "corners": corner,
         "values": (in_mm if part["values_in"] else in_file) % values,
         "remarks": [str(remark) for remark in remarks[:MAX_REMARKS]],
@@ -232,10 +234,6 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
         "low": short(float(part["histogram"]["edges"][0])),
         "high": short(float(part["histogram"]["edges"][-1])),
     }
-
-
-def _wrapped(longitude: float) -> float:
-    return longitude - 360 * round(longitude / 360)
 
 
 def _height(west: float, south: float, east: float, north: float) -> int:
