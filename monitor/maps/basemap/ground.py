@@ -176,16 +176,7 @@ def world_tile(*, z: int, x: int, y: int) -> bytes:
 def _layer(
     name: str, z: int, x: int, y: int, shapes: NDArray[np.object_], /, **columns: Sequence[str] | Sequence[float]
 ) -> bytes:
-    """Return a layer of a tile; empty if no shape is in it.
-
-    Args:
-        name: Name of the layer.
-        z: Zoom of the tile.
-        x: Its column.
-        y: Its row.
-        shapes: Points, lines or polygons (EPSG:4326), not beyond the latitudes of the web map.
-        columns: By their names, a text or a number for each of the shapes.
-    """
+    """Return a layer of a tile; empty if no shape is in it. columns: a text or a number for each shape (EPSG:4326)."""
 
     def projected(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
         across = degrees[:, 0] / 360 + 0.5

@@ -27,7 +27,7 @@ class Overlay:
     table: str
     columns: dict[str, str]
     far: str
-    near: str
+    near: str = ""  # as `far`
     where: str = "true"
 
 
@@ -37,7 +37,6 @@ OVERLAYS = (
         _("Borders of regions"),
         "administrativeregion",
         {"name": "name", "level": "level"},
-        "outline",
         "outline",
     ),
     Overlay(
@@ -56,14 +55,12 @@ OVERLAYS = (
         "landslide",
         {"name": "landslide_type", "day": "to_char(happened_on, 'YYYY-MM-DD')", "accuracy_m": "accuracy_m"},
         "position",
-        "position",
     ),
     Overlay(
         "stations",
         _("Stations and benchmarks"),
         "station",
         {"name": "code", "technique": "technique", "page": "id::text"},
-        "position",
         "position",
     ),
 )
@@ -94,7 +91,7 @@ def truth_overlay() -> Overlay | None:
 def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
     """Return a vector tile of an overlay with the layer 'context', simplified to the resolution of the tile."""
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
-    geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
+    geometry = overlay.near if z >= ZOOM_OF_OUTLINES and overlay.near else overlay.far
     indexed = f"{geometry} && clip"
     if geometry.startswith("coalesce"):  # only the columns have an index, the expression has none
         indexed = "(outline && clip OR (outline IS NULL AND position && clip))"

@@ -1,6 +1,6 @@
 """Views of bulletins: the archive, one bulletin on screen and on paper, and the form in which a draft is signed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -50,21 +50,16 @@ def bulletin_context(bulletin: Bulletin) -> dict[str, Any]:
 def _region(bulletin: Bulletin, region: words.RegionWords, with_plan: bool) -> dict[str, Any]:
     outlines = [(place.number, place.place["kind"], shape(place.place["outline"])) for place in region.places]
     title = _("Changes of speed in %(region)s") % {"region": region.name}
-    return {
-        "words": region,
-        "plan": outlines_plan(title, outlines, bulletin.simulated) if with_plan else None,
-        "places": [(place, _curve(place), _gauges(place.place)) for place in region.places],
-    }
-
-
-def _curve(place: words.PlaceWords) -> dict[str, Any]:
-    source = SimpleNamespace(component=place.place["component"], name=place.place["source"])
-    return curves(SimpleNamespace(fit=place.place["fit"], product=source), (), ())[0]
-
-
-def _gauges(place: Mapping[str, Any]) -> list[dict[str, Any]]:
-    first, *_rest, last = map(date.fromisoformat, place["fit"]["dates"])
-    return gauge_charts(place["gauges"], (first, last), date.fromisoformat(place["changed_on"]))
+    places = []
+    for words_of_place in region.places:
+        place = words_of_place.place
+        first, *_rest, last = map(date.fromisoformat, place["fit"]["dates"])
+        product = SimpleNamespace(component=place["component"], name=place["source"])
+        curve = curves(SimpleNamespace(fit=place["fit"], product=product), (), ())[0]
+        gauges = gauge_charts(place["gauges"], (first, last), date.fromisoformat(place["changed_on"]))
+        places.append((words_of_place, curve, gauges))
+    plan = outlines_plan(title, outlines, bulletin.simulated) if with_plan else None
+    return {"words": region, "plan": plan, "places": places}
 
 
 def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:

@@ -30,7 +30,6 @@ from ingest.products.selectors import last_date, products
 from ingest.stations.selectors import has_stations
 from ml.models import LivingSeries, Run
 from ml.runs.selectors import runs_of_products
-from monitor.maps.imaging.plans import Plan
 from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
 from monitor.maps.map.selectors import map_at
@@ -121,6 +120,8 @@ def product_list(request: HttpRequest) -> HttpResponse:
     rows = _product_rows([key for key in page if isinstance(key, int)], may_view_work(request.user))
     images = _stacks(choice.scenes, [key for key in page if not isinstance(key, int)])
     drawn = [row["row"] for row in rows] + [stack["scenes"][0] for stack in images]
+    shapes = [from_wkb(bytes(promised(data.footprint).wkb)) for data in drawn]
+    is_simulated = all(data.simulated for data in drawn)
     context = {
         "choice": choice,
         "page": page,
@@ -128,7 +129,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "older": [row for row in rows if row["superseded_by"]],
         "n_older": len(older),
         "stacks": images,
-        "plan": _plan(drawn) if drawn else None,
+        "plan": footprints_plan(_("Where these data lie"), shapes, is_simulated) if drawn else None,
     }
     return render(request, "pages/products/list.html", context)
 
@@ -174,11 +175,6 @@ def _stacks(scenes: QuerySet[Scene], keys: Sequence[tuple[Any, ...]]) -> list[di
     wanted = reduce(or_, (Q(**dict(zip(GROUND, key, strict=True))) for key in keys))
     found = scenes.filter(wanted).order_by(*GROUND, "acquired_at", "polarisation")
     return [_stack(list(stack)) for _key, stack in groupby(found, key=attrgetter(*GROUND))]
-
-
-def _plan(drawn: Sequence[Product | Scene]) -> Plan:
-    shapes = [from_wkb(bytes(promised(data.footprint).wkb)) for data in drawn]
-    return footprints_plan(_("Where these data lie"), shapes, all(data.simulated for data in drawn))
 
 
 def _stack(scenes: list[Scene]) -> dict[str, Any]:
