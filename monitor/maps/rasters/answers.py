@@ -101,14 +101,7 @@ def ranged_file(
 ) -> HttpResponseBase:
     """Answer with a stored file or a byte range of it. Raises Http404, StorageFailed.
 
-    Args:
-        request: what was asked
-        file: the stored file
-        content: its hash, or a name that no other content ever has
-        n_bytes: its size as it was recorded when it was stored; None if it was not
-        name: under which a browser saves it
-        content_type: the header Content-Type
-        cache: the header Cache-Control
+    content: its hash, or a name that no other content ever has; n_bytes: its size on record, None without one.
     """
     if not file.name:
         raise Http404("There is no such file.")

@@ -104,11 +104,7 @@ def _groups(
 ) -> list[RasterGroup]:
     """Return a layer's groups of rasters, the oldest first.
 
-    Args:
-        layer: whose groups are returned
-        of_products: finds groups of products by a statistic
-        of_pairs: finds groups of pairs by a statistic, for all tasks
-        on: only the rows that may be in a group of this day are counted, which takes far less time; None: all
+    of_products, of_pairs: find groups by a statistic; on: count only what may be of this day, which is far faster.
     """
     if layer.task == OF_PRODUCTS:
         return of_products(layer.needs)

@@ -20,7 +20,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -207,7 +206,7 @@ def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/regions/embed.html", context)
 
 
-def _matching(pattern: re.Pattern[str], longest: int, fault: Promise) -> forms.RegexField:
+def _matching(pattern: re.Pattern[str], longest: int, fault: Any) -> forms.RegexField:
     faults = {"invalid": fault, "max_length": fault}
     whole = rf"\A{pattern.pattern}\Z"
     return forms.RegexField(whole, max_length=longest, strip=True, required=False, error_messages=faults)
