@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import rasterio
+import scipy  # Parts of scipy load when they are used.
 from affine import Affine
 from django.contrib.gis.geos import GEOSGeometry
 from pyproj import CRS, Geod, Proj, Transformer
@@ -17,7 +18,6 @@ from rasterio.errors import RasterioError
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
-from scipy.interpolate import RectBivariateSpline
 
 from core.storage import stored_tiff
 from ingest.models import ElevationTile
@@ -113,7 +113,10 @@ def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: 
     stretch = np.sqrt(np.asarray(factors.areal_scale)).reshape(_NODES, _NODES)
     turn = np.unwrap(np.asarray(factors.meridian_convergence).reshape(_NODES, _NODES), period=360)
     col = np.arange(shape[1]) + 0.5
-    stretch, turn = (RectBivariateSpline(mesh_row, mesh_col, mesh, kx=1, ky=1)(row, col) for mesh in (stretch, turn))
+    stretch, turn = (
+        scipy.interpolate.RectBivariateSpline(mesh_row, mesh_col, mesh, kx=1, ky=1)(row, col)
+        for mesh in (stretch, turn)
+    )
     return stretch, turn
 
 

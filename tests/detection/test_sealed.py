@@ -23,18 +23,12 @@ pytestmark = pytest.mark.django_db
 Why = SealedEvidence.Why
 
 
-@pytest.fixture
-def two_tracks(filled_once, simulated_tracks):
-    """Two tracks of the same ground watched, one after the other."""
-    filled_once("two tracks sealed", lambda: (watch(simulated_tracks[0]), watch(simulated_tracks[1])))
-
-
 def package_of(alert):
     with SealedEvidence.objects.filter(alert=alert).first().file.open() as stored:
         return stored.read()
 
 
-def test_the_package_of_every_alert_is_verified_and_states_its_figures(two_tracks, tmp_path, capsys):
+def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in_turn, tmp_path, capsys):
     tasks.seal_evidence()
     local = Alert.objects.filter(extent="local")
     assert (StepFailure.objects.count(), SealedEvidence.objects.filter(why="").count()) == (0, local.count())
@@ -64,7 +58,7 @@ def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
     assert SealedEvidence.objects.exists()
 
 
-def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(two_tracks):
+def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(tracks_in_turn):
     alert = Alert.objects.filter(extent="local").first()
     rate, first = alert.rate_mm_yr, sealed.evidence_seal(alert=alert)
     alert.save()
@@ -81,7 +75,7 @@ def test_an_unchanged_alert_keeps_its_package_and_a_changed_one_gets_another(two
     assert opened(package_of(sealed.evidence_seal(alert=alert).alert)).stated["kind"] == "uplift"
 
 
-def test_what_cannot_be_computed_again_says_why(two_tracks):
+def test_what_cannot_be_computed_again_says_why(tracks_in_turn):
     alert = Alert.objects.filter(extent="local").first()
     SetByHand.objects.create(alert=alert, area=alert.area)
     Alert.objects.filter(pk=alert.pk).update(area_m2=1.0)
@@ -96,7 +90,7 @@ def test_what_cannot_be_computed_again_says_why(two_tracks):
     assert sealed.evidence_seal(alert=alert).why == Why.POINTS
 
 
-def test_a_stamp_comes_later_where_the_service_fails(two_tracks, settings, monkeypatch, tmp_path):
+def test_a_stamp_comes_later_where_the_service_fails(tracks_in_turn, settings, monkeypatch, tmp_path):
     authority = Authority(tmp_path)
     settings.SITE = replace(Site(), time_stamps="https://stamps.example.org/tsr")
 
@@ -117,7 +111,7 @@ def test_a_stamp_comes_later_where_the_service_fails(two_tracks, settings, monke
     assert authority.verifies(package.manifest, package.stamp)
 
 
-def test_a_stamp_of_another_time_or_request_is_refused(two_tracks, tmp_path, monkeypatch):
+def test_a_stamp_of_another_time_or_request_is_refused(tracks_in_turn, tmp_path, monkeypatch):
     row = sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first())
     authority = Authority(tmp_path)
     monkeypatch.setattr(sealed, "MAX_CLOCK", timedelta(0))
@@ -130,6 +124,6 @@ def test_a_stamp_of_another_time_or_request_is_refused(two_tracks, tmp_path, mon
     assert SealedEvidence.objects.get(pk=row.pk).stamped_at is None
 
 
-def test_a_package_too_large_to_be_opened_is_not_sealed(two_tracks, monkeypatch):
+def test_a_package_too_large_to_be_opened_is_not_sealed(tracks_in_turn, monkeypatch):
     monkeypatch.setattr(sealed, "MAX_STAMP_BYTES", sealed.MAX_BYTES)
     assert sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first()).why == Why.LARGE

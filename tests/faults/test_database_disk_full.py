@@ -16,7 +16,7 @@ from tests.fixtures.storage import small_file_system
 from tests.makers.geotiff import write
 
 ROOT = Path(__file__).resolve().parents[2]
-SIDE = 600  # pixels: 360,000 points take 92 MB
+SIDE = 400  # pixels: 160,000 points take 41 MB
 MB = 10**6
 ATTEMPT = """
 import json, os, sys
@@ -90,10 +90,10 @@ def test_nothing_stays_of_a_load_that_the_disk_has_no_room_for_and_it_is_done_on
         return json.loads(run("shell", "--verbosity", "0", "-c", ATTEMPT, **changed))
 
     run("shell", "--verbosity", "0", "-c", QUEUE.format(path=path))
-    state, error, *left = attempt(50 * MB, DATABASE_DISK_PATH="/")  # it looks at another disk, and cannot know
+    state, error, *left = attempt(30 * MB, DATABASE_DISK_PATH="/")  # it looks at another disk, and cannot know
     assert (state, *left) == ("queued", 0, 0, [])
     assert "The disk of the database is full: free space" in error
-    state, error, *left = attempt(50 * MB)
+    state, error, *left = attempt(30 * MB)
     assert (state, *left) == ("queued", 0, 0, [])
     assert "make room on its disk" in error
     state, error, *left = attempt(200 * MB)

@@ -198,7 +198,9 @@ def _seen(kind: str, number: int) -> gains.Seen:
     return gains.Seen(kind, odds, rate, 0 * heart + 99, still if not bowl else heart, heart if bowl else None, "uplift")
 
 
-def test_numbers_of_gains_are_compared_at_equal_false_alarms():
+def test_numbers_of_gains_are_compared_at_equal_false_alarms(monkeypatch):
+    monkeypatch.setattr(gains, "THRESHOLDS", np.append(np.arange(-1.0, 4.0, 0.5), 50.0))
+    monkeypatch.setattr(gains, "ROUNDS", 100)
     seen = [_seen(kind, number) for number in range(30) for kind in (*gains.KINDS, *gains.TABLE)]
     figures = gains.by_gains(seen)
     for of in figures.values():
@@ -206,7 +208,9 @@ def test_numbers_of_gains_are_compared_at_equal_false_alarms():
     one, *_, most = figures.values()
     assert one["bowls, more than by one gain"] == [0, 0, 0]
     assert most["bowls"][0] < one["bowls"][0] == 1
-    useless = [view._replace(odds=view.odds + 20) for view in seen]  # Only the last threshold lets nothing through.
+    useless = [
+        view._replace(odds=view.odds + 20) for view in seen[:30]
+    ]  # Only the last threshold lets nothing through.
     assert all(of["bowls"] == [0, 0, 0] for of in gains.by_gains(useless).values())
 
 

@@ -13,6 +13,7 @@ from affine import Affine
 from hatchling.builders.wheel import WheelBuilder
 
 from tests.makers.geotiff import write
+from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_DIRECT, MAX_PACKAGES = 15, 40
@@ -51,15 +52,18 @@ def write_pair(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> Path:
     """The folder of programs of a new environment in which the wheel was installed without extras."""
-    folder = tmp_path_factory.mktemp("library")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    programs = folder / "venv/bin"
-    command = [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet", "--no-compile"]
-    if url := os.environ.get("TORCH_INDEX_URL", "").strip():
-        command += ["--extra-index-url", url]
-    subprocess.run([*command, wheel, f"torch=={metadata.version('torch')}"], check=True)
-    return programs
+
+    def make(folder: Path) -> str:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+        (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+        programs = folder / "venv/bin"
+        command = [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet", "--no-compile"]
+        if url := os.environ.get("TORCH_INDEX_URL", "").strip():
+            command += ["--extra-index-url", url]
+        subprocess.run([*command, wheel, f"torch=={metadata.version('torch')}"], check=True)
+        return str(programs)
+
+    return Path(once_per_run(tmp_path_factory, "library", make))
 
 
 def called(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

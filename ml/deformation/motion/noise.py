@@ -7,8 +7,8 @@ second part is Markov, so its inverse is tridiagonal, and products with the inve
 from typing import NamedTuple
 
 import numpy as np
+import scipy  # Parts of scipy load when they are used.
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpttrf, dpttrs
 
 Float64 = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Whitening:
                 curves *= bands.diagonal
                 curves[:, :-1] += bands.beside * rows[:, 1:]
                 curves[:, 1:] += bands.beside * rows[:, :-1]
-                dpttrs(bands.pivots, bands.below, curves.T, overwrite_b=True)
+                scipy.linalg.lapack.dpttrs(bands.pivots, bands.below, curves.T, overwrite_b=True)
         return result
 
 
@@ -74,6 +74,6 @@ def _bands(days: Float64, model: NoiseModel) -> _Bands | None:
     diagonal[:-1] += kept**2 / fresh
     diagonal[1:] += kept**2 / fresh
     diagonal, beside = diagonal / model.share, -kept / fresh / model.share
-    pivots, below, _ = dpttrf(1 + (1 - model.share) * diagonal, (1 - model.share) * beside)
+    pivots, below, _ = scipy.linalg.lapack.dpttrf(1 + (1 - model.share) * diagonal, (1 - model.share) * beside)
     log_determinant = np.log(pivots).sum() + days.size * np.log(model.share) + np.log(fresh).sum()
     return _Bands(diagonal, beside, pivots, below, float(log_determinant))

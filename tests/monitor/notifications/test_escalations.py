@@ -384,7 +384,7 @@ class Killed(BaseException):
     """Kills the worker's process at this point."""
 
 
-DAYS, DRAIN_DAYS, TICK = 100, 8, timedelta(hours=6)
+DAYS, DRAIN_DAYS, TICK = 100, 8, timedelta(hours=12)
 MAIL_AWAY, ALL_AWAY = (20, 23), (60, 62)  # days: the mail server; every process of this service
 AWAY = {"push.example.org": (30, 34), "hooks.example.org": (40, 44)}  # days: the other servers, in turn
 GONE_AT = 70.0  # day from which on a device is gone for ever

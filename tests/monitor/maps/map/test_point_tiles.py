@@ -6,7 +6,7 @@ import mapbox_vector_tile
 import pytest
 from django.db import connection
 
-from ingest.models import MeasurementPoint
+from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.services import product_delete
 from lab.speed.simulated import load_towns
@@ -33,8 +33,9 @@ def inside(features: list) -> set[str]:
 
 
 @pytest.fixture
-def towns(db):
-    return load_towns(points=MANY)
+def towns(filled_once) -> Product:
+    filled_once("towns", lambda: load_towns(points=MANY))
+    return Product.objects.get()
 
 
 def test_a_dense_tile_holds_a_sample_and_says_of_how_many(client, towns):
