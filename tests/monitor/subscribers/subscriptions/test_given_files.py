@@ -132,6 +132,17 @@ def test_what_other_programs_write_is_read_as_it_is_meant(tmp_path):
         assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3), name
 
 
+def test_neighbours_that_overlap_a_little_are_joined_however_many_corners_they_have():
+    def side(x: float, sign: int) -> list:
+        return [[x + sign * 1e-6 * (n % 7), 46.98 + 0.04 * n / 2000] for n in range(2001)]
+
+    west = [*side(-12.0, 1), [-12.02, 47.02], [-12.02, 46.98]]
+    east = [*side(-12.0, -1), [-11.98, 47.02], [-11.98, 46.98]]
+    halves = [{"type": "Polygon", "coordinates": [[*half, half[0]]]} for half in (west, east)]
+    region = boundary(content=geojson(*halves), name="halves.geojson")
+    assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3)
+
+
 def test_an_outline_that_reaches_beyond_the_pole_by_rounding_has_an_area():
     cap = [[-10, 89], [10, 89], [10, 90.000000001], [-10, 90.000000001], [-10, 89]]
     assert area_of(
@@ -212,6 +223,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b"PK\x03\x04" + b"\0" * 50, "zip file is damaged"),
         (zipped(a_geojson=geojson(), b_geojson=geojson()), "2 layers where one is expected"),
         (zipped(points_csv=b"name,lat,lon"), "is not a boundary file"),
+        (zipped(), "0 layers where one is expected"),
         (zipped(big_geojson=b" " * 20_000_000), "would unpack to"),
         (zipped(**{".._.._etc_geojson": geojson()}), "layers where one"),
     ],
