@@ -91,6 +91,7 @@ def test_pieces_that_join_are_one_line_in_the_direction_of_the_first():
         (b"latitude;longitude\n50;15\nnorth;15\n", "row 3 is no corner"),
         (b"latitude;longitude\n50;15\n", "fewer than two corners"),
         (b"easting;northing\n50;15\n", "no column “latitude”"),
+        (";".join(f"column {n} of many" for n in range(90)).encode(), "no column “latitude”.*…. Add a column"),
         (gpx([("15", "50"), ("15", "north")]), "cannot be read as GPX"),
         (gpx([("15", "50"), ("15", "91")]), "not a place on Earth"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text table"),
