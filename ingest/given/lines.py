@@ -16,7 +16,7 @@ from core.errors import InputError, UnusableData, gettext_noop
 from core.geometry import METRES_PER_DEGREE, longitude_near
 from core.projections import EARTH
 from ingest.given.boundaries import GPX, MAX_UNPACKED_BYTES, SIMPLIFY, suffix_of
-from ingest.given.sites import columns_of, site_of, table_rows
+from ingest.given.sites import read_table, site_of
 from ingest.vectors import layers
 from ingest.vectors.features import ROADS, read_features
 from ingest.vectors.packages import unpack
@@ -101,11 +101,9 @@ def _on_earth(path: Path, corners: list[tuple[float, float]]) -> Corners:
 
 def _corners_of_table(path: Path) -> Corners:
     """Return the corners of a table with a row for each, in their order. Raises InputError."""
-    rows = table_rows(path)
-    columns, corners = columns_of(path, next(rows, [])), []
-    for number, row in enumerate(islice(rows, MAX_CORNERS + 1), start=2):
-        if not any(cell.strip() for cell in row):
-            continue
+    columns, rows = read_table(path)
+    corners = []
+    for number, row in islice(rows, MAX_CORNERS + 1):
         try:
             corners.append(site_of(path, row, columns, 0.0)[1:3])
         except (InputError, UnusableData) as fault:
