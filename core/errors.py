@@ -38,6 +38,15 @@ def short(text: str) -> str:
     return LONG_WORD.sub(lambda word: f"{word[0][:14]}…{word[0][-17:]}", text)
 
 
+def shortened(problem: str, beside: int) -> str:
+    """Return a problem as one line that can be read at once. beside: letters of what else the refusal says.
+
+    The problem may quote the file, which may hold anything of any length.
+    """
+    room, line = max(MIN_PROBLEM, MAX_REFUSAL - beside), one_line(problem)
+    return one_line(line if len(line) <= room else short(line), room)
+
+
 class UnusableData(ValueError):
     """Error for data that a method cannot process; the text gives the reason."""
 
@@ -64,10 +73,7 @@ class InputError(UnusableData):
         if values:
             shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in values.items()}
             problem, remedy = problem % shown, remedy % shown
-        # The problem may quote the file, which may hold anything of any length.
-        room = max(MIN_PROBLEM, MAX_REFUSAL - len(remedy) - len(". ."))
-        problem = one_line(problem)
-        self.problem = one_line(problem if len(problem) <= room else short(problem), room)
+        self.problem = shortened(problem, len(remedy) + len(". ."))
         self.path, self.remedy = str(path), remedy
         super().__init__(f"{printable(path)}: {self.problem}. {remedy}.")
 

@@ -4,19 +4,20 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
-from shapely import LineString, get_coordinates, get_parts, to_wkb
+from shapely import LineString, Point, STRtree, get_coordinates, get_parts, linestrings, to_wkb
 
 from core.errors import InputError, UnusableData, gettext_noop
 from core.geometry import METRES_PER_DEGREE, longitude_near
 from core.projections import EARTH
 from ingest.given.boundaries import GPX, MAX_UNPACKED_BYTES, SIMPLIFY, suffix_of
-from ingest.given.sites import columns_of, site_of, table_rows
+from ingest.given.sites import read_table, site_of
 from ingest.vectors import layers
 from ingest.vectors.features import ROADS, read_features
 from ingest.vectors.packages import unpack
@@ -26,6 +27,9 @@ LINES = ROADS._replace(key="")
 MAX_PIECES, MAX_CORNERS = 2000, 20_000
 MIN_LENGTH_M, MAX_LENGTH_M = 100.0, 500_000.0
 JOIN_M = 5.0  # Pieces whose ends are so near each other are one line.
+# A line with another part of itself so near, along a quarter of its length, is two tracks or both directions of one.
+# Serpentines have less. In short lines "near" is less, so that the ends of a ring do not count.
+BESIDE_M, BESIDE_OF_LENGTH, SAMPLES, MAX_DOUBLE = 25.0, 1 / 40, 200, 0.25
 POINTS, PARTS = {"trkpt", "rtept"}, {"trkseg", "rte"}
 DEGREES = gettext_noop("Write latitude and longitude in degrees, like 46.99")
 
@@ -59,6 +63,9 @@ def read(path: Path) -> bytes:
         problem = gettext_noop("its line is %(length)s km long")
         remedy = gettext_noop("Upload a line of 0.1 to 500 km, or a longer one in parts")
         raise InputError(path, problem, remedy, length=round(length_m / 1000, 2))
+    if _is_double(corners):
+        problem = gettext_noop("its line runs back beside itself, as two tracks do")
+        raise InputError(path, problem, gettext_noop("Give one of the tracks, in one direction"))
     return json.dumps({"line": to_wkb(line, hex=True), "length_m": length_m}, allow_nan=False).encode()
 
 
@@ -101,11 +108,9 @@ def _on_earth(path: Path, corners: list[tuple[float, float]]) -> Corners:
 
 def _corners_of_table(path: Path) -> Corners:
     """Return the corners of a table with a row for each, in their order. Raises InputError."""
-    rows = table_rows(path)
-    columns, corners = columns_of(path, next(rows, [])), []
-    for number, row in enumerate(islice(rows, MAX_CORNERS + 1), start=2):
-        if not any(cell.strip() for cell in row):
-            continue
+    columns, rows = read_table(path)
+    corners = []
+    for number, row in islice(rows, MAX_CORNERS + 1):
         try:
             corners.append(site_of(path, row, columns, 0.0)[1:3])
         except (InputError, UnusableData) as fault:
@@ -133,6 +138,23 @@ def _joined(path: Path, pieces: list[Corners]) -> Corners:
         course.insert(len(course) if side == 0 else 0, corners)
         left[piece] = False
     return np.concatenate(course)
+
+
+def _is_double(corners: Corners) -> bool:
+    """Return whether much of a line, corners in degrees (n, 2), has another part of the line beside it."""
+    scale = METRES_PER_DEGREE * np.array([np.cos(np.radians(corners[:, 1].mean())), 1.0])
+    course = np.concatenate([corners[:1], corners[1:][(np.diff(corners, axis=0) != 0).any(axis=1)]]) * scale
+    at_m = np.concatenate([[0.0], np.hypot(*np.diff(course, axis=0).T).cumsum()])
+    beside_m = min(BESIDE_M, BESIDE_OF_LENGTH * at_m[-1])
+    bend_m = 4 * beside_m  # A part of the line that is no farther along belongs to the same bend.
+    pairs: Any = linestrings(np.stack([course[:-1], course[1:]], axis=1))
+    sides = STRtree(pairs)
+    double = 0
+    for sample_m in np.linspace(0, at_m[-1], SAMPLES):
+        point = Point(np.interp(sample_m, at_m, course[:, 0]), np.interp(sample_m, at_m, course[:, 1]))
+        near = sides.query(point, predicate="dwithin", distance=beside_m)
+        double += bool(((at_m[near] > sample_m + bend_m) | (at_m[near + 1] < sample_m - bend_m)).any())
+    return double > MAX_DOUBLE * SAMPLES
 
 
 def _gaps_m(end: Corners, ends: NDArray[np.float64], left: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,10 +1,11 @@
-"""Lists of sites as text tables: one site per row, columns found by aliases; separated by comma, semicolon or tab."""
+"""Lists of sites as text tables: one site per row, columns found by aliases, separated by one of ; , | or tab."""
 
 import csv
 import io
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -19,13 +20,14 @@ MAX_NAME_LENGTH = 120
 CORNERS = 24  # The circle around a site is drawn with so many corners.
 EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # Names are as search_key returns them; specific ones come before general ones.
-    "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "geogr breite", "wgs84 lat", "y"),
+    "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "latitudine", "geogr breite", "y"),
     "longitude": (
-        *("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "geogr lange", "wgs84 lon", "x"),
+        *("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "longitudine", "geogr lange", "x"),
     ),
+    "position": ("geo point 2d", "geo point"),  # Opendatasoft's portals write both into one column, latitude first.
     "name": (
         *("name", "site", "asset", "site name", "asset name", "standort", "objekt", "bezeichnung", "nom", "lieu"),
-        *("nombre", "sitio", "label", "title", "id"),
+        *("nombre", "sitio", "nome", "label", "title", "id"),
     ),
     "km": ("radius km", "distance km", "umkreis km", "rayon km", "radio km"),
     "metres": (
@@ -33,6 +35,14 @@ HEADERS = {  # Names are as search_key returns them; specific ones come before g
         *("radio", "buffer", "puffer"),
     ),
 }
+# A column that has one of these words in its name, such as stop_lat, is taken if no other has.
+WORDS = {
+    "latitude": frozenset({"latitude", "lat", "breitengrad", "latitud", "latitudine"}),
+    "longitude": frozenset({"longitude", "lon", "lng", "langengrad", "longitud", "longitudine"}),
+}
+ANY_WORD, MAX_WORDS = WORDS["latitude"] | WORDS["longitude"], 3  # Longer names are sentences, or rows not split.
+DELIMITERS, MAX_HEADER_ROW = ";\t,|", 20  # Registers write titles and dates above the header.
+Rows = Iterator[tuple[int, list[str]]]
 
 
 def read(path: Path, radius_m: float) -> bytes:
@@ -43,15 +53,12 @@ def read(path: Path, radius_m: float) -> bytes:
     joined, the outline of all; faults, each [row, text to translate, its values]. Outlines are MultiPolygons in degrees
     as hexadecimal WKB. If there are faults, there are no sites. Raises InputError if the whole table cannot be used.
     """
-    rows = table_rows(path)
-    columns = columns_of(path, next(rows, []))
+    columns, rows = read_table(path)
     sites: list[tuple[str, float, float, float]] = []
     outlines: list[MultiPolygon] = []
     faults: list[tuple[int, str, dict[str, str | float]]] = []
     n_rows = 0
-    for number, row in enumerate(islice(rows, MAX_ROWS + 1), start=2):
-        if not any(cell.strip() for cell in row):
-            continue
+    for number, row in islice(rows, MAX_ROWS + 1):
         n_rows += 1
         try:
             site = site_of(path, row, columns, radius_m)
@@ -75,8 +82,11 @@ def read(path: Path, radius_m: float) -> bytes:
     return json.dumps({"sites": drawn, "joined": joined, "faults": []}, allow_nan=False).encode()
 
 
-def table_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the rows of a text table, its header first. Raises InputError."""
+def read_table(path: Path) -> tuple[dict[str, int], Rows]:
+    """Return the columns of a text table, role -> position, and its rows with their numbers. Raises InputError.
+
+    The header is the first row that names a latitude and a longitude. Rows without any text are left out.
+    """
     content = path.read_bytes()
     try:
         text = content.decode("utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
@@ -84,28 +94,48 @@ def table_rows(path: Path) -> Iterator[list[str]]:
         text = content.decode("cp1252", "replace")
     if "\0" in text:
         raise InputError(path, gettext_noop("it is not a text table"), EXPORT)
-    header = text.lstrip().partition("\n")[0]
-    delimiter = max(";\t,", key=header.count)
+    lines = text.lstrip().splitlines(keepends=True)
+    for number in range(min(len(lines), MAX_HEADER_ROW)):
+        for delimiter in DELIMITERS:
+            rows = csv.reader(islice(lines, number, None), delimiter=delimiter)  # A cell of the header may have lines.
+            with suppress(csv.Error):
+                columns = columns_of(next(rows, []))
+                if columns.keys() >= {"latitude", "longitude"} or "position" in columns:
+                    below = "".join(lines[number + rows.line_num :])
+                    return columns, _rows(path, below, delimiter, number + 2)
+    first = lines[0] if lines else ""
+    header = next(csv.reader([first], delimiter=max(DELIMITERS, key=first.count)), [])
+    problem = gettext_noop("it has no column “%(column)s” (found: %(found)s)")
+    missing = "longitude" if "latitude" in columns_of(header) else "latitude"
+    found = one_line(", ".join(cell for cell in header if cell.strip()))[:200] or "–"
+    raise InputError(path, problem, gettext_noop("Add a column with this name"), column=missing, found=found)
+
+
+def _rows(path: Path, text: str, delimiter: str, first: int) -> Rows:
+    """Yield the rows below a header that have a text, numbered from `first`. Raises InputError."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        yield from csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter, strict=True)
+        for number, row in enumerate(rows, start=first):
+            if any(cell.strip() for cell in row):
+                yield number, row
     except csv.Error as fault:
         problem = gettext_noop("it cannot be read as a table (%(fault)s)")
         raise InputError(path, problem, gettext_noop("Export it as CSV again"), fault=str(fault)[:100]) from fault
 
 
-def columns_of(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return role -> position of its column in the header. Raises InputError if latitude or longitude has none."""
+def columns_of(header: Sequence[str]) -> dict[str, int]:
+    """Return role -> position of its column in a header, for the roles that have one."""
     keys = [search_key(cell) for cell in header]
     found = {
         role: keys.index(next(alias for alias in aliases if alias in keys))
         for role, aliases in HEADERS.items()
         if any(alias in keys for alias in aliases)
     }
-    for role in ("latitude", "longitude"):
-        if role not in found:
-            problem = gettext_noop("it has no column “%(column)s” (found: %(found)s)")
-            columns = one_line(", ".join(cell for cell in header if cell.strip()))[:200] or "–"
-            raise InputError(path, problem, gettext_noop("Add a column with this name"), column=role, found=columns)
+    said = [ANY_WORD & set(key.split()) if key.count(" ") < MAX_WORDS else set() for key in keys]
+    for role, words in WORDS.items():
+        alike = [at for at, its in enumerate(said) if its and its <= words]
+        if role not in found and len(alike) == 1:
+            found[role] = alike[0]
     return found
 
 
@@ -118,14 +148,16 @@ def site_of(
         at = columns.get(role, len(row))
         return row[at].strip() if at < len(row) else ""
 
-    latitude, longitude = _number(path, cell("latitude"), "latitude"), _number(path, cell("longitude"), "longitude")
-    longitude = wrap_longitude(longitude)
+    y, x = cell("latitude"), cell("longitude")
+    if not {"latitude", "longitude"} <= columns.keys():
+        y, _, x = (part.strip() for part in cell("position").partition(","))
+    latitude, longitude = _number(path, y, "latitude"), wrap_longitude(_number(path, x, "longitude"))
     if abs(latitude) > 90 or abs(longitude) > 180:
         problem = gettext_noop(
             "latitude %(latitude)s and longitude %(longitude)s are no place on Earth. Check whether they are swapped, "
             "or in metres: degrees are needed."
         )
-        raise InputError(path, problem, "", latitude=cell("latitude")[:30], longitude=cell("longitude")[:30])
+        raise InputError(path, problem, "", latitude=y[:30], longitude=x[:30])
     if cell("metres"):
         radius_m = _number(path, cell("metres"), "radius")
     elif cell("km"):

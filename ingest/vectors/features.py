@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely import force_2d, from_wkb, get_coordinates, get_parts, transform, union_all
@@ -97,8 +98,12 @@ def _features(path: Path, layer: layers.Layer, wanted: Wanted) -> Iterator[Featu
     names = [name.lower() for name in layer.names]
     key = wanted.key if wanted.key in layer.names else ""
     for batch, binary in layers.batches_of(path, layer, layer.names, BATCH_ROWS, key):
-        with np.errstate(invalid="ignore"):  # NaN is refused below
-            geometries = from_wkb(binary.to_pylist(), on_invalid="ignore")
+        try:
+            with np.errstate(invalid="ignore"):  # NaN is refused below
+                geometries = from_wkb(binary.to_pylist(), on_invalid="fix")  # A ring that is left open is closed.
+        except NotImplementedError as fault:
+            problem = gettext_noop("layer '%(layer)s' holds curves")
+            raise InputError(path, problem, layers.SIMPLE, layer=layer.name) from fault
         columns = [column.to_pylist() for column in batch.columns]
         rows = zip(*columns, strict=True) if columns else repeat(())
         for geometry, row in zip(geometries, rows, strict=False):
@@ -140,7 +145,12 @@ def _feature(
     if not np.isfinite(get_coordinates(flat)).all():
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
-    return Feature(properties, flat)
+    return Feature(properties, transform(flat, _within_poles) if max(map(abs, flat.bounds[1::2])) > 90 else flat)
+
+
+def _within_poles(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return corners (n, 2), degrees, with latitudes within ±90: beyond, an area on the ellipsoid is no number."""
+    return np.column_stack([degrees[:, 0], degrees[:, 1].clip(-90, 90)])
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:

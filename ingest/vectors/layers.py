@@ -39,7 +39,8 @@ MAX_LAYERS = 20  # Geofabrik's extracts of OpenStreetMap have 18.
 MAX_SQL_BYTES = 2**20
 MAX_KML_LAYERS = 1000
 HARMLESS = re.compile(
-    "user_version|unrecognized|shx|Measured|field type|more than one type|coordinate epoch|DeprecationWarning",
+    "user_version|unrecognized|shx|Measured|field type|more than one type|coordinate epoch|DeprecationWarning"
+    "|Non closed ring|winding order|with id =|At most 3 are handled",  # Rings are closed and turned; ids are not read.
     re.IGNORECASE,
 )
 SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
@@ -53,6 +54,9 @@ ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or
 EXPORT = gettext_noop("Export it again")
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
 EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
+EXPORT_GEOJSON, SIMPLE = gettext_noop("Export it as GeoJSON"), gettext_noop("Save it with straight lines of one type")
+# These views belong to the GeoPackage standard (OGC 12-128); neither this module nor GDAL asks for them.
+STANDARD_VIEWS = frozenset({"st_spatial_ref_sys", "spatial_ref_sys", "st_geometry_columns", "geometry_columns"})
 CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*)?"name"\s*:\s*"([^"{}]*)"')
 DAMAGED = gettext_noop("the GeoPackage is damaged (%(fault)s)")
 UNREADABLE = gettext_noop("it cannot be read as %(format)s (%(fault)s)")
@@ -159,7 +163,8 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
     epsg = None if system is None else system.to_epsg() or system.to_wkt()
     if path.suffix.lower() == SHAPEFILE:
         _check_rows(path, int(described["features"]))
-    numbers = frozenset(name for name, kind in zip(names, described["dtypes"], strict=True) if kind != "object")
+    kinds = zip(names, described["dtypes"], strict=True)
+    numbers = frozenset(name for name, kind in kinds if not str(kind).startswith(("object", "datetime")))
     return Layer(name, names, numbers, epsg, kind, int(described["features"]))
 
 
@@ -179,9 +184,17 @@ def _guard(path: Path, call: Callable[[], Any]) -> Any:
         if isinstance(fault, OSError) and fault.errno is not None and not isinstance(fault, pa.ArrowException):
             raise
         text = " ".join(re.sub(r"\S*/\S*|; It might help.*", "", str(fault)).split())[:120]
-        named = FORMATS.get(path.suffix.lower(), "GeoJSON")
-        raise InputError(path, UNREADABLE, DOWNLOAD, format=named, fault=text) from fault
+        named, remedy = FORMATS.get(path.suffix.lower(), "GeoJSON"), SIMPLE if "eometry type" in text else DOWNLOAD
+        if named == "GeoJSON" and "not recognized" in text:
+            text, remedy = _other_json(path), EXPORT_GEOJSON
+        raise InputError(path, UNREADABLE, remedy, format=named, fault=text) from fault
     return answer
+
+
+def _other_json(path: Path) -> str:
+    """Return what a JSON file is that is no GeoJSON."""
+    content = path.read_bytes()
+    return "TopoJSON" if b'"Topology"' in content else "EsriJSON" if b'"esriGeometry' in content else "other JSON"
 
 
 @contextmanager
@@ -250,7 +263,7 @@ def _check_shapefile(path: Path) -> None:
         raise InputError(path, IS_MISSING, ALL_PARTS, name=f"{path.stem}.dbf")
     with path.open("rb") as stream:
         declared = 2 * struct.unpack(">i", stream.read(28).ljust(28)[24:])[0]
-    if declared != path.stat().st_size:
+    if declared > path.stat().st_size:  # What some programs append is not read.
         problem = gettext_noop("it declares %(declared)s bytes and has %(size)s")
         raise InputError(path, problem, DOWNLOAD, declared=declared, size=path.stat().st_size)
     rows, header, width = _table_head(table_path)
@@ -275,22 +288,29 @@ def _table_head(table_path: Path) -> tuple[int, int, int]:
 def _layers_in_database(path: Path) -> list[tuple[str, str]]:
     """Return (name, kind) of each layer of a GeoPackage.
 
-    Raises InputError if it is damaged, or has views or the like, because reading them runs what is in the file.
+    Raises InputError if it is damaged, or has views or the like that are read, because reading them runs what is in
+    the file.
     """
     with _database(path) as connection:
-        for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master").fetchmany(100_000):
+        made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchmany(100_000)
+        for kind, name, sql in made:
             text = str(sql).upper()
-            is_index = "USING RTREE" in text or kind in {"index", "trigger"}
-            if not is_index and (not text.lstrip().startswith("CREATE TABLE") or re.search(r"\bAS\s*\(", text)):
+            is_idle = "USING RTREE" in text or kind in {"index", "trigger"}
+            is_idle |= kind == "view" and str(name).lower() in STANDARD_VIEWS
+            if not is_idle and (not text.lstrip().startswith("CREATE TABLE") or re.search(r"\bAS\s*\(", text)):
                 refusal = gettext_noop("layer '%(layer)s' is not a plain table")
                 raise InputError(path, refusal, gettext_noop("Save the layer as a table of its own"), layer=str(name))
         (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
             raise InputError(path, DAMAGED, EXPORT, fault=str(answer)[:100])
-        listed = connection.execute("SELECT table_name, geometry_type_name FROM gpkg_geometry_columns").fetchmany(1000)
+        listed = []
+        if any(str(name).lower() == "gpkg_geometry_columns" for _, name, _ in made):  # Packages of tiles have none.
+            query = "SELECT table_name, geometry_type_name FROM gpkg_geometry_columns"
+            listed = connection.execute(query).fetchmany(1000)
         kinds = {kind.upper(): kind for kind in KINDS}
         layers = [(str(name), kinds.get(str(kind).upper(), "Unknown")) for name, kind in listed]
-        if not layers or len({name.lower() for name, _ in layers}) < len(layers):
+        named = {name.lower() for name, _ in layers}
+        if not layers or len(named) < len(layers) or named & STANDARD_VIEWS:
             refusal = gettext_noop("it holds no layer, or lists the same layer more than once")
             raise InputError(path, refusal, EXPORT)
         return layers

@@ -19,6 +19,7 @@ MAX_RATIO = 200
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,59}")  # Errors name the file by it; GDAL may mistake others.
 DOWNLOAD = gettext_noop("Download it again")
 DAMAGED = gettext_noop("the zip file is damaged (%(fault)s)")
 ONE_LAYER = gettext_noop("Give one layer in each zip")
@@ -34,9 +35,11 @@ def unpack(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = M
     try:
         with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
             main, members = _choose(path, archive, named, most_bytes)
+            stem = PurePosixPath(main.filename).stem
+            unpacked = Path(folder) / (stem if PLAIN_NAME.fullmatch(stem) else "layer")
             for info in members:
-                _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
-            yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
+                _unpack(archive, info, Path(f"{unpacked}{PurePosixPath(info.filename).suffix.lower()}"))
+            yield Path(f"{unpacked}{PurePosixPath(main.filename).suffix.lower()}")
     except FAULTS as fault:
         # Only errors of a disk have a number, those of unpacking have none.
         if isinstance(fault, OSError) and fault.errno is not None:

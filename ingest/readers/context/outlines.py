@@ -2,11 +2,13 @@
 
 Mines: such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (ISO3_CODE, COUNTRY_NAME, AREA); other lists
 may state a NAME, and in STATE or STATUS whether it works. Regions: Natural Earth's admin_0 and admin_1, geoBoundaries,
-NUTS of Eurostat, or any with a property `name`, perhaps `code`, `level` (0 a country, 1 a province, 2 and more what
-lies below) and `country`. Names in other languages: `name_de`, `name_fr`, …, as Natural Earth has them.
+NUTS of Eurostat, GADM (`name_1`), OCHA (`adm1_en`), or any with a property `name`, perhaps `code`, `level` (0 a
+country, 1 a province, 2 and more what lies below) and `country`. Names in other languages: `name_de`, `name_fr`, …, as
+Natural Earth has them.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +23,10 @@ from ingest.vectors.features import POLYGONS, read_features
 CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
 ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
 MAUS = {"iso3_code", "country_name", "area"}
-NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
-COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
+NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen", "nom", "nombre", "nome", "naam")
+NUMBERED = re.compile(r"(?:name_|adm)(\d)(?:_[a-z]{2})?")  # GADM and OCHA name the regions of every level above, too.
+MIN_DISTINCT = 0.9  # Fewer distinct values name something larger, such as the city of each ward.
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code", "name_0", "adm0_en")
 CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
 NO_CODE = "-99"  # Natural Earth writes this for a missing code.
 
@@ -109,19 +113,20 @@ def is_natural_earth(properties: set[str]) -> bool:
 def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
     """Yield every region with a name and an outline. InputError if no property holds names."""
     names = property_names(path)
-    if not names & set(NAMES):
+    named, depth = _naming(path, names)
+    if not named:
         listed = ", ".join(sorted(names))[:200] or "none"
         raise InputError(path, f"its features have no property 'name' (found: {listed})", "Name the regions")
     for feature in read_outlines(path):
-        name = text_of(feature.properties, *NAMES)
+        name = text_of(feature.properties, *named)
         if feature.outline is None:
             yield Remark(feature.fault, refused=True)
         elif not name:
             yield Remark("no name", refused=True)
         else:
-            level = _level(feature.properties)
+            level = _level(feature.properties, depth)
             country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
-            code = text_of(feature.properties, *CODES)
+            code = text_of(feature.properties, f"gid_{depth}", f"adm{depth}_pcode", *CODES)
             code = "" if code == NO_CODE else code[:40]
             contact, fault = _contact(feature.properties)
             if fault:
@@ -143,12 +148,31 @@ def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
     return (name[:200], phone, page), "; ".join(faults)
 
 
-def _level(properties: dict[str, object]) -> int:
-    """Return a region's level: 0, 1 for Natural Earth's countries, provinces; else as stated, 1 by default."""
+def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
+    """Return the properties that may hold a region's name, empty if there is none, and the level that they stand for.
+
+    Files without a usual one: the deepest level of GADM or OCHA, else the only property that ends with "name", unless
+    many regions share its values.
+    """
+    if names & set(NAMES):
+        return NAMES, 1
+    numbered = sorted((int(match[1]), name) for name in names if (match := NUMBERED.fullmatch(name)))
+    if numbered:
+        deepest = numbered[-1][0]
+        return [name for level, name in numbered if level == deepest], deepest
+    alike = [name for name in names if name.endswith("name")]
+    if len(alike) == 1:
+        values = [text_of(feature.properties, *alike) for feature in read_outlines(path)]
+        return (alike if len(set(values)) >= MIN_DISTINCT * len(values) else ()), 1
+    return (), 1
+
+
+def _level(properties: dict[str, object], default: int) -> int:
+    """Return a region's level: 0, 1 for Natural Earth's countries, provinces; else as stated, or the default."""
     feature_class = str(properties.get("featurecla", "")).lower()
     if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
         return 0
     if feature_class.startswith("admin-1"):
         return 1
     value = text_of(properties, "admin_level", "level", "levl_code")
-    return int(value) if value.isdigit() and int(value) < 20 else 1
+    return int(value) if value.isdigit() and int(value) < 20 else default

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import LineString, MultiPolygon, from_wkb
 
-from core.errors import InputError, one_line
+from core.errors import InputError, one_line, short, shortened
 from ingest.jobs.given import NotRead, read_given
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
@@ -88,7 +88,8 @@ def _read(reader: str, content: bytes, name: str, **options: float) -> bytes:
         problem, remedy = (_(words) % values if values else _(words) for words in fault.words)
         refusal = _("“%(file)s” cannot be used: %(problem)s. %(remedy)s.")
         folder = str(Path(fault.path).parent)  # a temporary folder, which must not be shown
-        shown = {"file": file, "problem": one_line(problem.replace(folder, "")), "remedy": remedy}
+        shown = {"file": short(file), "problem": "", "remedy": remedy}
+        shown["problem"] = shortened(problem.replace(folder, ""), len(refusal % shown))
         raise Refusal(refusal % shown) from fault
 
 

@@ -51,6 +51,13 @@ def test_natural_earth_says_which_features_are_countries(make_geojson):
         ({"shapeName": "Made", "shapeISO": "MA-2", "shapeGroup": "MAD"}, ("Made", "MAD", 1, "MA-2")),
         ({"NAME_LATN": "Made", "NUTS_ID": "MA123", "LEVL_CODE": 3, "CNTR_CODE": "MA"}, ("Made", "MA", 3, "MA123")),
         ({"name": "Made", "code": "-99", "level": 2}, ("Made", "", 2, "")),
+        (
+            {"NAME_0": "X", "NAME_1": "Above", "NAME_2": "Made", "GID_2": "X.1.2", "VARNAME_2": "M"},
+            ("Made", "X", 2, "X.1.2"),
+        ),
+        ({"ADM0_EN": "X", "ADM1_EN": "Made", "ADM1_PCODE": "X01", "ADM0_PCODE": "X0"}, ("Made", "X", 1, "X01")),
+        ({"code": "73", "nom": "Made"}, ("Made", "", 1, "73")),
+        ({"STATE_CODE": "1", "STATE_NAME": "Made"}, ("Made", "", 1, "")),
     ],
 )
 def test_regions_have_the_code_and_level_of_their_source(make_geojson, properties, expected):
@@ -90,6 +97,11 @@ def test_an_outline_that_crosses_itself_is_mended(make_geojson):
 )
 def test_outlines_that_cannot_be_used_say_why(make_geojson, feature, kind, message):
     assert message in refusal(make_geojson(feature), kind)
+
+
+def test_a_name_that_many_outlines_share_is_not_that_of_a_region(make_geojson):
+    wards = [({"ward_no": n, "city_name": "Made"}, square(n, 0)) for n in range(10)]
+    assert "no property 'name' (found: city_name, ward_no)" in refusal(make_geojson(*wards), "regions")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"type": "FeatureCollection"}', '{"type": "Point"}', "[1]", "\x00\x01"])

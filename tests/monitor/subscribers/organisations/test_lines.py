@@ -91,6 +91,7 @@ def test_pieces_that_join_are_one_line_in_the_direction_of_the_first():
         (b"latitude;longitude\n50;15\nnorth;15\n", "row 3 is no corner"),
         (b"latitude;longitude\n50;15\n", "fewer than two corners"),
         (b"easting;northing\n50;15\n", "no column “latitude”"),
+        (";".join(f"column {n} of many" for n in range(90)).encode(), "no column “latitude”.*…. Add a column"),
         (gpx([("15", "50"), ("15", "north")]), "cannot be read as GPX"),
         (gpx([("15", "50"), ("15", "91")]), "not a place on Earth"),
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text table"),
@@ -102,6 +103,26 @@ def test_what_is_no_line_is_refused_with_file_value_and_remedy(content, message)
         given_files.line(content=content, name="rail.geojson")
     assert "rail.geojson" in refusal.value.error
     assert len(refusal.value.error) <= 200
+
+
+def at(*corners_m) -> bytes:
+    course = degrees(*np.array(corners_m, dtype=float).T)
+    return json.dumps({"type": "LineString", "coordinates": course}).encode()
+
+
+def test_two_tracks_are_not_one_line_of_double_length_but_a_serpentine_is_one():
+    tracks = [degrees([0, 3000], [y, y]) for y in (0.0, 4.0)]
+    double = json.dumps({"type": "MultiLineString", "coordinates": tracks}).encode()
+    spur = at((0, 0), (3000, 0), (2000, 0))
+    for content in (double, spur, at((0, 0), (3000, 0), (0, 0))):
+        with pytest.raises(Refusal, match="runs back beside itself, as two tracks do"):
+            given_files.line(content=content, name="rail.geojson")
+    serpentine = at((0, 0), (300, 20), (0, 60), (300, 100), (0, 140), (300, 180))
+    assert given_files.line(content=serpentine, name="pass.geojson")[1] == pytest.approx(1510, rel=0.01)
+    for radius_m in (30, 1000):
+        ring = at(*[(radius_m * np.cos(turn), radius_m * np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 200)])
+        length_m = given_files.line(content=ring, name="ring.geojson")[1]
+        assert length_m == pytest.approx(2 * np.pi * radius_m, rel=0.01)
 
 
 @pytest.mark.parametrize("pieces", [[[178, 180], [-180, -179]], [[178, -179]], [[179, 180.005]]])

@@ -5,7 +5,10 @@ import json
 import math
 import re
 import resource
+import sqlite3
+import struct
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,82 @@ def test_every_format_gives_the_same_area(tmp_path):
         assert region.label == "an uploaded area of 14 km² around 47.00° N 12.00° W", name
 
 
+def changed(path: Path, *statements: str) -> bytes:
+    with closing(sqlite3.connect(path)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+    return path.read_bytes()
+
+
+def package(path: Path) -> Path:
+    return streetmap.gpkg(path, {"b": ("POLYGON", [({"name": "home"}, shape(POLYGON))])})
+
+
+def as_other_programs_write(folder: Path) -> dict[str, bytes]:
+    """Return the square with what many files have and no standard wants, or few expect."""
+    twice = {"type": "Feature", "id": 7, "properties": {}, "geometry": POLYGON}
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+    views = ("st_spatial_ref_sys", "spatial_ref_sys", "st_geometry_columns", "geometry_columns")
+    parts = shapes(folder)
+    ended = KML.replace(f" {SQUARE[0][0]},{SQUARE[0][1]},0</coordinates>", "</coordinates>")
+    assert ended != KML
+    return {
+        "open.geojson": geojson({"type": "Polygon", "coordinates": [SQUARE[:-1]]}),
+        "open.kml": ended.encode(),
+        "ids.geojson": json.dumps({"type": "FeatureCollection", "features": [twice, twice]}).encode(),
+        "times.geojson": geojson({"type": "Polygon", "coordinates": [[[*corner, 0, 1e9] for corner in SQUARE]]}),
+        "dates.gpkg": changed(
+            package(folder / "dates.gpkg"), "ALTER TABLE b ADD COLUMN built DATE", "UPDATE b SET built = '2021-03-04'"
+        ),
+        "views.gpkg": changed(package(folder / "v.gpkg"), *(f"CREATE VIEW {view} AS {endless}" for view in views)),
+        "longer.zip": zipped(**parts | {"boundary_shp": parts["boundary_shp"] + b"\0\0"}),
+    }
+
+
+def test_what_other_programs_write_is_read_as_it_is_meant(tmp_path):
+    for name, content in as_other_programs_write(tmp_path).items():
+        region = boundary(content=content, name=name)
+        assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3), name
+
+
+def test_neighbours_that_overlap_a_little_are_joined_however_many_corners_they_have():
+    def side(x: float, sign: int) -> list:
+        return [[x + sign * 1e-6 * (n % 7), 46.98 + 0.04 * n / 2000] for n in range(2001)]
+
+    west = [*side(-12.0, 1), [-12.02, 47.02], [-12.02, 46.98]]
+    east = [*side(-12.0, -1), [-11.98, 47.02], [-11.98, 46.98]]
+    halves = [{"type": "Polygon", "coordinates": [[*half, half[0]]]} for half in (west, east)]
+    region = boundary(content=geojson(*halves), name="halves.geojson")
+    assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3)
+
+
+def test_an_outline_that_reaches_beyond_the_pole_by_rounding_has_an_area():
+    cap = [[-10, 89], [10, 89], [10, 90.000000001], [-10, 90.000000001], [-10, 89]]
+    assert area_of(
+        boundary(content=geojson({"type": "Polygon", "coordinates": [cap]}), name="b").outline
+    ) == pytest.approx(2.17e9, rel=0.02)
+
+
+def curved(path: Path) -> bytes:
+    """Return a GeoPackage whose geometry is an arc."""
+    package(path)
+    arc = b"GP\0\1" + struct.pack("<i", 4326) + struct.pack("<BII6d", 1, 8, 3, -12, 47, -11.9, 47.1, -11.8, 47)
+    return changed(path, f"UPDATE b SET geom = x'{arc.hex()}'")
+
+
+def tiles(path: Path) -> bytes:
+    """Return a GeoPackage without features."""
+    package(path)
+    return changed(path, "DROP TABLE gpkg_geometry_columns", "UPDATE gpkg_contents SET data_type = 'tiles'")
+
+
+def test_a_geopackage_without_plain_shapes_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(Refusal, match=r"layer 'b' holds curves\. Save it with straight lines"):
+        boundary(content=curved(tmp_path / "c.gpkg"), name="c.gpkg")
+    with pytest.raises(Refusal, match="it holds no layer"):
+        boundary(content=tiles(tmp_path / "t.gpkg"), name="t.gpkg")
+
+
 def test_several_polygons_are_one_region_and_holes_stay():
     hole = [[-12.01, 46.99], [-11.99, 46.99], [-11.99, 47.01], [-12.01, 47.01], [-12.01, 46.99]]
     beside = [[x + 0.04, y] for x, y in SQUARE]
@@ -122,7 +201,9 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b"{", r"cannot be read as GeoJSON"),
         (b'{"type": "FeatureCollection"}', "cannot be read as GeoJSON"),
         (b'{"type": "FeatureCollection", "features": [[]]}', "contains no polygons"),
-        (b'{"type": "Topology"}', "cannot be read as GeoJSON"),
+        (b'{"type": "Topology"}', r"cannot be read as GeoJSON \(TopoJSON\). Export it as GeoJSON"),
+        (b'{"geometryType": "esriGeometryPolygon", "features": []}', r"\(EsriJSON\). Export it as GeoJSON"),
+        (b'{"a": 1}', r"\(other JSON\). Export it as GeoJSON"),
         (geojson({"type": "Point", "coordinates": [0, 0]}), "contains no polygons"),
         (
             geojson({"type": "Polygon", "coordinates": [[[500_000, 5_200_000], [1, 2], [3, 4], [500_000, 5_200_000]]]}),
@@ -143,6 +224,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b"PK\x03\x04" + b"\0" * 50, "zip file is damaged"),
         (zipped(a_geojson=geojson(), b_geojson=geojson()), "2 layers where one is expected"),
         (zipped(points_csv=b"name,lat,lon"), "is not a boundary file"),
+        (zipped(), "0 layers where one is expected"),
         (zipped(big_geojson=b" " * 20_000_000), "would unpack to"),
         (zipped(**{".._.._etc_geojson": geojson()}), "layers where one"),
     ],
@@ -196,7 +278,7 @@ def test_an_outline_that_would_keep_the_server_busy_is_refused_at_once(outlines,
 def test_a_shapefile_without_its_reference_system_is_refused(tmp_path):
     parts = shapes(tmp_path)
     del parts["boundary_prj"]
-    with pytest.raises(Refusal, match=r"\.prj is missing"):
+    with pytest.raises(Refusal, match=r"boundary\.prj is missing"):
         boundary(content=zipped(**parts), name="b.zip")
 
 
