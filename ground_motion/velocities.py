@@ -125,7 +125,8 @@ def deformation(field: Velocities, *, method: str = MODEL, device: str = "auto")
     with progress_bar("deformation"):
         found = detect_tracks([track.points for track in field.tracks], chosen, choose_device(device))
         areas = features_of(found, field.tracks)
-    attributes = found.statistics() | tags_of(field.inputs, field.files, chosen)
+    attributes = found.statistics(track.name for track in field.tracks) | tags_of(field.inputs, field.files, chosen)
+    attributes["backgrounds_mm_yr"] = [*found.maps.backgrounds_mm_yr]  # Attributes of a file are lists, not tables.
     dataset = raster_dataset(found.bands(), found.units(), found.transform, found.epsg, attributes)
     dataset.rate_mm_yr.attrs["sigma"] = found.maps.rate_sigma_mm_yr
     return Deformation(dataset, areas)

@@ -281,7 +281,14 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
             target[window][better] = source[better]
     loudest = max(result.maps.rate_sigma_mm_yr for result in results)
     backgrounds = tuple(chain.from_iterable(result.maps.backgrounds_mm_yr for result in results))
-    maps = DeformationMaps(*merged, backgrounds, loudest)
+    maps = results[0].maps._replace(
+        probability=merged[0],
+        subsidence=merged[1],
+        uplift=merged[2],
+        rate_mm_yr=merged[3],
+        backgrounds_mm_yr=backgrounds,
+        rate_sigma_mm_yr=loudest,
+    )
     return DeformationResult(maps, transform, results[0].epsg)
 
 
