@@ -61,7 +61,8 @@ def message_about(kind: str, about: object, address: str, **more: Any) -> Outgoi
 def message_claim(*, message: OutgoingMessage) -> bool:
     """Claim a message for this sender; False if another sender was quicker, or it was withdrawn or put off."""
     as_read = {name: getattr(message, name) for name in ("pk", "state", "attempts", "next_try_at")}
-    claimed = LEASE.claim(OutgoingMessage.objects.filter(**as_read))
+    # A sender whose lease had ended when the message was read may have prolonged it since.
+    claimed = LEASE.claim(OutgoingMessage.objects.filter(LEASE.due() | LEASE.is_expired(), **as_read))
     if claimed:
         message.state, message.attempts = State.SENDING, message.attempts + 1
     return claimed

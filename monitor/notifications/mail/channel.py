@@ -33,15 +33,15 @@ class Channel(base.Channel):
         """Read what the digests among these messages need."""
         self.compose.read_ahead(messages)
 
-    def deliver(self, message: OutgoingMessage) -> Outcome:
-        """Compose the mail and hand it to the mail server."""
+    def deliver(self, message: OutgoingMessage) -> Outcome | None:
+        """Compose the mail and hand it to the mail server; None if another sender has taken the message meanwhile."""
         mail = self.compose(message)
         try:
             if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
                 self.server.close()
             self.server.open()
-            if not LEASE.prolong(message):  # to draw pictures and to connect may take longer than the lease
-                return Later("Another sender has taken the message.")
+            if not LEASE.prolong(message):  # Drawing pictures and connecting may take longer than the lease.
+                return None
             self.server.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as fault:
             code, answer = next(iter(fault.recipients.values()))

@@ -128,5 +128,15 @@ def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, sl
     assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
 
 
+def test_a_mail_whose_slow_sender_goes_on_is_claimed_by_no_other(queued):
+    """Another sender read it after its lease had ended, and before its sender prolonged that."""
+    held = OutgoingMessage.objects.get()
+    assert outbox.message_claim(message=held)
+    let_time_pass()
+    as_read = OutgoingMessage.objects.get()
+    assert outbox.LEASE.prolong(held)
+    assert not outbox.message_claim(message=as_read)
+
+
 def test_whatever_a_server_does_a_mail_ends_before_its_lease():
     assert outbox.LEASE.duration.total_seconds() > 4 * settings.EMAIL_TIMEOUT + QUIT_SECONDS
