@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 from shapely import MultiPolygon, to_wkb, unary_union
@@ -20,10 +20,8 @@ MAX_NAME_LENGTH = 120
 CORNERS = 24  # The circle around a site is drawn with so many corners.
 EXPORT = gettext_noop("Export it as CSV")
 HEADERS = {  # Names are as search_key returns them; specific ones come before general ones.
-    "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "latitudine", "geogr breite", "y"),
-    "longitude": (
-        *("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "longitudine", "geogr lange", "x"),
-    ),
+    "latitude": ("latitude", "lat", "breite", "breitengrad", "latitud", "latitudine", "geogr breite"),
+    "longitude": ("longitude", "lon", "lng", "long", "lange", "langengrad", "longitud", "longitudine", "geogr lange"),
     "position": ("geo point 2d", "geo point"),  # Opendatasoft's portals write both into one column, latitude first.
     "name": (
         *("name", "site", "asset", "site name", "asset name", "standort", "objekt", "bezeichnung", "nom", "lieu"),
@@ -35,11 +33,12 @@ HEADERS = {  # Names are as search_key returns them; specific ones come before g
         *("radio", "buffer", "puffer"),
     ),
 }
-# A column that has one of these words in its name, such as stop_lat, is taken if no other has.
+# Of headers that do not name both: the one column with such a word in its name, as stop_lat has; else y and x.
 WORDS = {
     "latitude": frozenset({"latitude", "lat", "breitengrad", "latitud", "latitudine"}),
     "longitude": frozenset({"longitude", "lon", "lng", "langengrad", "longitud", "longitudine"}),
 }
+PLANE = {"latitude": "y", "longitude": "x"}
 ANY_WORD, MAX_WORDS = WORDS["latitude"] | WORDS["longitude"], 3  # Longer names are sentences, or rows not split.
 DELIMITERS, MAX_HEADER_ROW = ";\t,|", 20  # Registers write titles and dates above the header.
 Rows = Iterator[tuple[int, list[str]]]
@@ -95,18 +94,18 @@ def read_table(path: Path) -> tuple[dict[str, int], Rows]:
     if "\0" in text:
         raise InputError(path, gettext_noop("it is not a text table"), EXPORT)
     lines = text.lstrip().splitlines(keepends=True)
-    for number in range(min(len(lines), MAX_HEADER_ROW)):
-        for delimiter in DELIMITERS:
-            rows = csv.reader(islice(lines, number, None), delimiter=delimiter)  # A cell of the header may have lines.
-            with suppress(csv.Error):
-                columns = columns_of(next(rows, []))
-                if columns.keys() >= {"latitude", "longitude"} or "position" in columns:
-                    below = "".join(lines[number + rows.line_num :])
-                    return columns, _rows(path, below, delimiter, number + 2)
+    # A title may have the words of a header: a row that names both columns as usual comes first.
+    for by_words, number, delimiter in product((False, True), range(min(len(lines), MAX_HEADER_ROW)), DELIMITERS):
+        rows = csv.reader(islice(lines, number, None), delimiter=delimiter)  # A cell of the header may have lines.
+        with suppress(csv.Error):
+            columns = columns_of(next(rows, []), by_words)
+            if columns.keys() >= {"latitude", "longitude"} or "position" in columns:
+                below = "".join(lines[number + rows.line_num :])
+                return columns, _rows(path, below, delimiter, number + 2)
     first = lines[0] if lines else ""
     header = next(csv.reader([first], delimiter=max(DELIMITERS, key=first.count)), [])
     problem = gettext_noop("it has no column “%(column)s” (found: %(found)s)")
-    missing = "longitude" if "latitude" in columns_of(header) else "latitude"
+    missing = "longitude" if "latitude" in columns_of(header, by_words=True) else "latitude"
     found = one_line(", ".join(cell for cell in header if cell.strip()))[:200] or "–"
     raise InputError(path, problem, gettext_noop("Add a column with this name"), column=missing, found=found)
 
@@ -123,19 +122,21 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> Rows:
         raise InputError(path, problem, gettext_noop("Export it as CSV again"), fault=str(fault)[:100]) from fault
 
 
-def columns_of(header: Sequence[str]) -> dict[str, int]:
-    """Return role -> position of its column in a header, for the roles that have one."""
+def columns_of(header: Sequence[str], by_words: bool) -> dict[str, int]:
+    """Return role -> position of its column in a header, for the roles that have one. by_words: also by WORDS."""
     keys = [search_key(cell) for cell in header]
     found = {
         role: keys.index(next(alias for alias in aliases if alias in keys))
         for role, aliases in HEADERS.items()
         if any(alias in keys for alias in aliases)
     }
-    said = [ANY_WORD & set(key.split()) if key.count(" ") < MAX_WORDS else set() for key in keys]
-    for role, words in WORDS.items():
-        alike = [at for at, its in enumerate(said) if its and its <= words]
-        if role not in found and len(alike) == 1:
-            found[role] = alike[0]
+    if by_words:
+        said = [ANY_WORD & set(key.split()) if key.count(" ") < MAX_WORDS else set() for key in keys]
+        for role, words in WORDS.items():
+            alike = [at for at, its in enumerate(said) if its and its <= words]
+            alike = alike if len(alike) == 1 else [at for at, key in enumerate(keys) if key == PLANE[role]]
+            if role not in found and alike:
+                found[role] = alike[0]
     return found
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import LineString, MultiPolygon, from_wkb
 
-from core.errors import InputError, one_line, short, shortened
+from core.errors import MAX_REFUSAL, InputError, one_line, short, shortened
 from ingest.jobs.given import NotRead, read_given
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions
@@ -19,6 +19,7 @@ MAX_BYTES_OF_SITES = 2**20
 MAX_BYTES_OF_PHOTO = 10 * 2**20
 PHOTO_PX = 2048  # along the longer side, as it is kept
 FAULTS_NAMED = 3
+MAX_NAME = 40
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
@@ -70,7 +71,7 @@ def check_size(n_bytes: int, most_bytes: int, name: str) -> None:
 
 def shown_name(name: str) -> str:
     """Return the name of a file for use in a message."""
-    return one_line(Path(name.replace("\\", "/")).name)[:80]
+    return one_line(Path(name.replace("\\", "/")).name, MAX_NAME)
 
 
 def _read(reader: str, content: bytes, name: str, **options: float) -> bytes:
@@ -108,13 +109,16 @@ def _area(wkb: str) -> MultiPolygon:
 
 
 def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
+    """Return a refusal that names as many faulty rows as it has room for, at least one."""
     rows = [
         _("Row %(row)s: %(problem)s") % {"row": whole(row), "problem": _(problem) % values if values else _(problem)}
         for row, problem, values in faults[:FAULTS_NAMED]
     ]
-    refusal = _("Nothing of “%(file)s” was taken. %(faults)s") % {"file": file, "faults": " ".join(rows)}
-    rest = len(faults) - FAULTS_NAMED
-    if rest <= 0:
-        return refusal
-    more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest) % {"n": whole(rest)}
-    return f"{refusal} {more}"
+    for named in range(len(rows), 0, -1):
+        refusal = _("Nothing of “%(file)s” was taken. %(faults)s") % {"file": file, "faults": " ".join(rows[:named])}
+        if rest := len(faults) - named:
+            more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest)
+            refusal = f"{refusal} {more % {'n': whole(rest)}}"
+        if len(refusal) <= MAX_REFUSAL:
+            break
+    return refusal

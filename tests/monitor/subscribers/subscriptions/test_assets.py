@@ -7,6 +7,7 @@ from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
 from core.areas import area_of
 from detection.alerts.services import alert_transition
@@ -45,6 +46,8 @@ def read(text: str | bytes) -> list[tuple[str, float, float, float]]:
         "Estrazione del 1.2.2026\nNome|Latitudine|Longitudine|radius\nDam|47|-12|500\nMill|46,5|-11,25|\n",
         'name;"latitude\n(WGS 84)";"longitude\n(WGS 84)";radius\nDam;47;-12;500\nMill;46.5;-11.25;200',
         "stop_name,stop_lat,stop_lon,name,radius\n1,47,-12,Dam,500\n2,46.5,-11.25,Mill,\n",
+        "X;Y;WGS84_LAT;WGS84_LON;name;radius\n4321;987;47;-12;Dam;500\n4330;990;46,5;-11,25;Mill;\n",
+        "# lat, lon in degrees\nname,lat,lon,radius\nDam,47,-12,500\nMill,46.5,-11.25,\n",
         'nom;geo_point_2d;rayon\nDam;47, -12;500\nMill;"46.5,-11.25";\n',
         "Bezeichnung;Breite;Länge;Radius\nDam;47;-12;500\nMill;46.5;-11.25;200".encode("cp1252"),
     ],
@@ -83,6 +86,13 @@ def test_one_bad_row_refuses_the_table_and_says_which(table, message):
     with pytest.raises(Refusal, match=message) as refusal:
         read(table)
     assert "sites.csv" in str(refusal.value)
+    assert len(str(refusal.value)) <= 200
+
+
+def test_a_refusal_has_200_letters_at_most_also_of_a_long_name_with_many_faulty_rows():
+    with pytest.raises(Refusal) as refusal, override("de"):
+        sites_read(content=b"lat,lon\n" + b"-112,47\n" * 9, name=" ".join(["Kläranlagen"] * 9), radius_m=200)
+    assert len(str(refusal.value)) <= 200
 
 
 def post(email: str = "resident@example.org", rows: int = 340) -> Subscription:
