@@ -27,9 +27,9 @@ LINES = ROADS._replace(key="")
 MAX_PIECES, MAX_CORNERS = 2000, 20_000
 MIN_LENGTH_M, MAX_LENGTH_M = 100.0, 500_000.0
 JOIN_M = 5.0  # Pieces whose ends are so near each other are one line.
-# A line with another part of itself so near, along a quarter of its length, is two tracks or both directions of one.
-# Serpentines have less. In short lines "near" is less, so that the ends of a ring do not count.
-BESIDE_M, BESIDE_OF_LENGTH, SAMPLES, MAX_DOUBLE = 25.0, 1 / 40, 200, 0.25
+# Tracks that were joined into one line there and back lie about as near each other as their ends; hairpins lie farther
+# apart. Judged: from a quarter of a line on, its kilometres name no place.
+BESIDE_M, SAMPLES, MAX_DOUBLE = 2 * JOIN_M, 200, 0.25
 POINTS, PARTS = {"trkpt", "rtept"}, {"trkseg", "rte"}
 DEGREES = gettext_noop("Write latitude and longitude in degrees, like 46.99")
 
@@ -64,8 +64,8 @@ def read(path: Path) -> bytes:
         remedy = gettext_noop("Upload a line of 0.1 to 500 km, or a longer one in parts")
         raise InputError(path, problem, remedy, length=round(length_m / 1000, 2))
     if _is_double(corners):
-        problem = gettext_noop("its line runs back beside itself, as two tracks do")
-        raise InputError(path, problem, gettext_noop("Give one of the tracks, in one direction"))
+        problem = gettext_noop("its line runs back beside itself")
+        raise InputError(path, problem, gettext_noop("Give the line once, in one direction"))
     return json.dumps({"line": to_wkb(line, hex=True), "length_m": length_m}, allow_nan=False).encode()
 
 
@@ -145,14 +145,13 @@ def _is_double(corners: Corners) -> bool:
     scale = METRES_PER_DEGREE * np.array([np.cos(np.radians(corners[:, 1].mean())), 1.0])
     course = np.concatenate([corners[:1], corners[1:][(np.diff(corners, axis=0) != 0).any(axis=1)]]) * scale
     at_m = np.concatenate([[0.0], np.hypot(*np.diff(course, axis=0).T).cumsum()])
-    beside_m = min(BESIDE_M, BESIDE_OF_LENGTH * at_m[-1])
-    bend_m = 4 * beside_m  # A part of the line that is no farther along belongs to the same bend.
+    bend_m = 4 * BESIDE_M  # A part of the line that is no farther along belongs to the same bend.
     pairs: Any = linestrings(np.stack([course[:-1], course[1:]], axis=1))
     sides = STRtree(pairs)
     double = 0
     for sample_m in np.linspace(0, at_m[-1], SAMPLES):
         point = Point(np.interp(sample_m, at_m, course[:, 0]), np.interp(sample_m, at_m, course[:, 1]))
-        near = sides.query(point, predicate="dwithin", distance=beside_m)
+        near = sides.query(point, predicate="dwithin", distance=BESIDE_M)
         double += bool(((at_m[near] > sample_m + bend_m) | (at_m[near + 1] < sample_m - bend_m)).any())
     return double > MAX_DOUBLE * SAMPLES
 

@@ -119,6 +119,8 @@ def test_two_tracks_are_not_one_line_of_double_length_but_a_serpentine_is_one():
             given_files.line(content=content, name="rail.geojson")
     serpentine = at((0, 0), (300, 20), (0, 60), (300, 100), (0, 140), (300, 180))
     assert given_files.line(content=serpentine, name="pass.geojson")[1] == pytest.approx(1510, rel=0.01)
+    hairpins = at(*[(300 * ((leg + 1) // 2 % 2), 15 * (leg // 2)) for leg in range(20)])
+    assert given_files.line(content=hairpins, name="pass.geojson")[1] == pytest.approx(3135, rel=0.01)
     for radius_m in (30, 1000):
         ring = at(*[(radius_m * np.cos(turn), radius_m * np.sin(turn)) for turn in np.linspace(0, 2 * np.pi, 200)])
         length_m = given_files.line(content=ring, name="ring.geojson")[1]
