@@ -44,6 +44,7 @@ COUNTED = 3  # times the limit: of areas with more points, the number is estimat
 MAX_BYTES = 2**30
 MAX_WORK = timedelta(minutes=30)  # of all attempts together
 COPIES = 2  # of an extract on the disk while it is made: the file, and the file in the storage
+FOLDER = "extract-"  # begins the names of the folders in which files are written
 FAILED = ":failed"  # ends the key of the mail that says so
 extract_token, _read_token = signed_link("monitor.extract", KEEP)  # opens the page of an extract, and its file
 LEASE = Lease(
@@ -199,6 +200,7 @@ def extracts_make() -> None:
     over = Q(confirmed_at=None, created_at__lt=now - CONFIRM_FOR) | Q(created_at__lt=now - KEEP)
     extracts_delete(extracts=Extract.objects.filter(over).exclude(pk__in=LEASE.alive()))
     LEASE.return_expired(error="The worker that wrote it ended before it was done.")
+    _folders_prune()
     for extract in Extract.objects.filter(state=State.FAILED).exclude(outgoingmessage__key__endswith=FAILED):
         about = {"extract": extract, "language": extract.language}
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}{FAILED}", extract.email, **about)
@@ -243,9 +245,9 @@ def extract_make(*, extract_id: int) -> None:
 
 def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
     """Write the file, store it, end the lease and queue the mail. Raises Overtaken."""
-    kind, own = KINDS[extract.file_format], _folder_of(extract)
-    own.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=own) as folder:  # what a killed worker leaves there goes with the extract
+    kind = KINDS[extract.file_format]
+    Path(settings.WORK_DIR).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{extract.pk}-", dir=settings.WORK_DIR) as folder:
         path = Path(folder) / f"extract-{extract.pk}-{secrets.token_hex(8)}{kind.suffix}"
         kind.write(path, layers, extract.size_bytes)
         size_bytes = path.stat().st_size
@@ -256,17 +258,14 @@ def _finish(extract: Extract, layers: Sequence[Layer]) -> None:
                 raise Overtaken
             about = {"extract": extract, "language": extract.language}
             OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}:ready", extract.email, **about)
-    shutil.rmtree(own, ignore_errors=True)
 
 
 def extracts_delete(*, extracts: QuerySet[Extract]) -> None:
     """Delete extracts with their files and mails."""
     for extract in extracts:
-        own = _folder_of(extract)
         with transaction.atomic():
             delete_files([extract.file])
             extract.delete()
-        shutil.rmtree(own, ignore_errors=True)
 
 
 def extracts_retry(*, extracts: QuerySet[Extract]) -> int:
@@ -279,6 +278,10 @@ def extracts_cancel(*, extracts: QuerySet[Extract], by: str) -> int:
     return LEASE.cancel(extracts, by=by, finished_at=timezone.now())
 
 
-def _folder_of(extract: Extract) -> Path:
-    """Return the folder in which the file of an extract is written."""
-    return Path(settings.WORK_DIR) / f"extract-{extract.pk}"
+def _folders_prune() -> None:
+    """Delete what killed workers of this machine left of files that nobody writes now."""
+    there = [*Path(settings.WORK_DIR).glob(f"{FOLDER}*-*")]  # before the extracts: a new one is not deleted
+    written = {str(pk) for pk in LEASE.alive().values_list("pk", flat=True)}
+    for folder in there:
+        if folder.name.removeprefix(FOLDER).partition("-")[0] not in written:
+            shutil.rmtree(folder, ignore_errors=True)

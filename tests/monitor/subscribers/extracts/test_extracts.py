@@ -6,6 +6,7 @@ import json
 import sqlite3
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -155,6 +156,16 @@ def test_a_lease_that_ran_out_is_taken_up_again_and_a_cancelled_one_is_not(clien
     assert services.extracts_cancel(extracts=both.filter(pk=other.pk), by="anna") == 1
     services.extracts_make()
     assert sorted(both.values_list("state", flat=True)) == ["cancelled", "succeeded"]
+
+
+def test_what_a_killed_worker_left_is_deleted_and_what_is_written_now_is_not(client, product, settings):
+    extract = asked(client, product)
+    Extract.objects.update(state="running", attempts=1, lease_until=timezone.now() + timedelta(seconds=60))
+    kept, left = (Path(settings.WORK_DIR) / f"extract-{number}-abc" for number in (extract.pk, extract.pk + 1))
+    for folder in (kept, left):
+        folder.mkdir(parents=True)
+    services.extracts_make()
+    assert (kept.exists(), left.exists()) == (True, False)
 
 
 @pytest.mark.parametrize(("format_", "words"), [("gpkg", "Choose a smaller area"), ("kmz", "Choose another format")])
