@@ -82,7 +82,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
 
     If a newer run searched this product together with another track on the same ground, its result counts instead. Of
     two runs by one version that each searched both tracks, that of the product with more points counts, so that the
-    order of loading decides nothing.
+    order in which tracks were loaded decides nothing.
     Detections in a release count until a newer release of its tile has been searched.
     """
     latest = (
@@ -96,13 +96,13 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     superseded = Product.objects.exclude(superseded_by=None).filter(Exists(following))
     run = RUN
     own = {name: OuterRef(f"{run}__product__{name}") for name in ("n_points", "file_sha256")}
-    finer = Q(product__n_points__gt=own["n_points"]) | Q(
+    has_more_points = Q(product__n_points__gt=own["n_points"]) | Q(
         product__n_points=own["n_points"], product__file_sha256__gt=own["file_sha256"]
     )
     each_other = Run.companions.through.objects.filter(run=OuterRef(OuterRef(run)), product=OuterRef("product"))
     alike = Q(Exists(each_other), model_version=OuterRef(f"{run}__model_version"))
     joint = Run.objects.filter(
-        (alike & finer) | (~alike & Q(finished_at__gt=OuterRef(f"{run}__finished_at"))),
+        (alike & has_more_points) | (~alike & Q(finished_at__gt=OuterRef(f"{run}__finished_at"))),
         prediction__scan__isnull=False,
         companions=OuterRef(f"{run}__product"),
         product__superseded_by=None,

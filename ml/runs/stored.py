@@ -103,10 +103,16 @@ def clusters_of(
 
 
 def background_mm_yr(statistics: Mapping[str, Any], product: Product) -> float:
-    """Return the rate of still ground in one of the products that a run saw, mm/yr. statistics: of a cluster."""
-    # Predictions of earlier releases state one rate, that of the run's own product.
-    backgrounds: Mapping[str, float] = statistics.get("backgrounds_mm_yr", {})
-    return float(backgrounds.get(str(product.pk), statistics.get("background_mm_yr", 0.0)))
+    """Return the rate of still ground in one of the products that a run saw, mm/yr.
+
+    statistics: of a cluster, or of a prediction, of whose clusters the first one with the product counts. If none has
+    points of it, the rate is that of the first track.
+    """
+    if "background_mm_yr" in statistics:  # Predictions of earlier releases state one rate for all products.
+        return float(statistics["background_mm_yr"])
+    known = [part["backgrounds_mm_yr"] for part in (statistics, *statistics.get("clusters", ()))]
+    rates = next((rates for rates in known if str(product.pk) in rates), known[0])
+    return float(rates.get(str(product.pk), next(iter(rates.values()))))
 
 
 def _warp(band: rasterio.Band, part: Part, onto: RasterWindows) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ import ast
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -349,14 +350,21 @@ def test_both_towns_of_one_product_are_searched_in_their_windows_of_its_raster(t
 @pytest.mark.realdata
 def test_the_order_in_which_two_tracks_are_loaded_decides_nothing(real_data):
     """The figures of one track of the Doñana were once held against the still ground of the other."""
-    told = []
     tracks = [real_data / "velocity_real" / "donana_psbas" / f"Sentinel_{name}.shp" for name in ("Asc", "Desc")]
-    for paths in (tracks, tracks[::-1]):
-        watch(*paths, method="model")
-        told.append([*Alert.objects.order_by("area").values("kind", "area_m2", "peak_rate_mm_yr", "class_shares")])
-        Alert.objects.all().delete()
-        Product.objects.all().delete()
-    assert told[0] == told[1] != []
+    assert alerts_of(*tracks, method="model") == alerts_of(*reversed(tracks), method="model") != []
+
+
+def test_of_two_runs_on_the_same_tracks_one_counts_whichever_was_loaded_first(simulated_tracks):
+    assert alerts_of(*simulated_tracks) == alerts_of(*reversed(simulated_tracks)) != []
+
+
+def alerts_of(*paths: Path, **how: str) -> list[dict[str, Any]]:
+    """The alerts of tracks that were loaded in this order and searched together; they are deleted again."""
+    watch(*paths, **how)
+    alerts = [*Alert.objects.order_by("area").values("kind", "area_m2", "peak_rate_mm_yr", "class_shares")]
+    Alert.objects.all().delete()
+    Product.objects.all().delete()
+    return alerts
 
 
 def test_a_failing_run_is_named_and_the_others_are_computed(three_results, monkeypatch):

@@ -353,11 +353,13 @@ def _columns(chart: Mapping[str, Any], top: int) -> list[Shape]:
 
 def _points(frame: Frame, alert: Alert, detections: list[Detection], product: Product | None) -> list[Shape]:
     """Return dots by colour token: the mean rate of each cell, positions in cells."""
-    shown = next((detection for detection in detections if detection.scan.prediction.run.product), None)
-    if shown is None or alert.extent != Extent.LOCAL:
+    shown = [detection for detection in detections if detection.scan.prediction.run.product]
+    if not shown or alert.extent != Extent.LOCAL:
         return []
-    source = product or promised(shown.scan.prediction.run.product)
-    points, rates = selectors.points_around(detection=shown, product=source, bounds=frame.bounds, most=MAX_POINTS)
+    source = product or promised(shown[0].scan.prediction.run.product)
+    # The run on the product itself knows its still ground best.
+    seen = next((detection for detection in shown if detection.scan.prediction.run.product == source), shown[0])
+    points, rates = selectors.points_around(detection=seen, product=source, bounds=frame.bounds, most=MAX_POINTS)
     col = ((longitude_near(points.longitude, frame.middle) - frame.west) * frame.x_per_degree // CARD_CELL).astype(int)
     row = ((frame.north - points.latitude) * frame.y_per_degree // CARD_CELL).astype(int)
     cols = WIDTH // CARD_CELL
