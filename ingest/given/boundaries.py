@@ -86,7 +86,7 @@ def _union_polygons(layer: Path) -> BaseGeometry:
         return coverage_union_all(outlines)
     faulty = [outline for outline in outlines if not outline.is_valid]
     if _is_beyond(MAX_SIDE_PAIRS, map(len, _side_pairs(outlines))) or _is_beyond(
-        2 * MAX_CROSSINGS, (int(shapely.crosses(*pairs.T).sum()) for pairs in _side_pairs(faulty))
+        MAX_CROSSINGS, (int(shapely.crosses(*pairs.T).sum()) for pairs in _side_pairs(faulty))
     ):
         remedy = gettext_noop("Repair and merge them first")
         raise InputError(layer, gettext_noop("its outlines cross each other"), remedy)
@@ -94,14 +94,15 @@ def _union_polygons(layer: Path) -> BaseGeometry:
 
 
 def _side_pairs(outlines: Sequence[BaseGeometry]) -> Iterator[Any]:
-    """Yield pairs (n, 2) of sides of outlines whose boxes overlap, for some sides at a time; every pair comes twice."""
+    """Yield pairs (n, 2) of sides of outlines whose boxes overlap, each pair once, for some sides at a time."""
     corners, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(outlines)), return_index=True)
     starts = np.flatnonzero(ring[1:] == ring[:-1])
     sides: Any = shapely.linestrings(np.stack([corners[starts], corners[starts + 1]], axis=1))
     tree = shapely.STRtree(sides)
     for first in range(0, len(sides), SIDES_AT_ONCE):
         some, others = tree.query(sides[first : first + SIDES_AT_ONCE])
-        yield sides[np.stack([first + some, others], axis=1)]
+        once = others > first + some
+        yield sides[np.stack([first + some[once], others[once]], axis=1)]
 
 
 def _is_beyond(most: int, numbers: Iterator[int]) -> bool:

@@ -103,7 +103,8 @@ def _features(path: Path, layer: layers.Layer, wanted: Wanted) -> Iterator[Featu
                 geometries = from_wkb(binary.to_pylist(), on_invalid="fix")  # A ring that is left open is closed.
         except NotImplementedError as fault:
             problem = gettext_noop("layer '%(layer)s' holds curves")
-            raise InputError(path, problem, layers.SIMPLE, layer=layer.name) from fault
+            remedy = gettext_noop("Draw them with straight lines")
+            raise InputError(path, problem, remedy, layer=layer.name) from fault
         columns = [column.to_pylist() for column in batch.columns]
         rows = zip(*columns, strict=True) if columns else repeat(())
         for geometry, row in zip(geometries, rows, strict=False):

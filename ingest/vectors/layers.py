@@ -5,6 +5,7 @@ suffix: GDAL finds formats by content, and some of its drivers read other files,
 pyogrio has a GDAL of its own beside that of rasterio. It is imported when a layer is read, and not before.
 """
 
+import json
 import os
 import re
 import shutil
@@ -54,7 +55,8 @@ ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or
 EXPORT = gettext_noop("Export it again")
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
 EXPORT_4326 = gettext_noop("Export it in degrees (EPSG:4326)")
-EXPORT_GEOJSON, SIMPLE = gettext_noop("Export it as GeoJSON"), gettext_noop("Save it with straight lines of one type")
+EXPORT_GEOJSON = gettext_noop("Export it as GeoJSON")
+ONE_TYPE = gettext_noop("Save each type of geometry in a layer of its own")
 # These views belong to the GeoPackage standard (OGC 12-128); neither this module nor GDAL asks for them.
 STANDARD_VIEWS = frozenset({"st_spatial_ref_sys", "spatial_ref_sys", "st_geometry_columns", "geometry_columns"})
 CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*)?"name"\s*:\s*"([^"{}]*)"')
@@ -184,16 +186,20 @@ def _guard(path: Path, call: Callable[[], Any]) -> Any:
         if isinstance(fault, OSError) and fault.errno is not None and not isinstance(fault, pa.ArrowException):
             raise
         text = " ".join(re.sub(r"\S*/\S*|; It might help.*", "", str(fault)).split())[:120]
-        named, remedy = FORMATS.get(path.suffix.lower(), "GeoJSON"), SIMPLE if "eometry type" in text else DOWNLOAD
-        if named == "GeoJSON" and "not recognized" in text:
-            text, remedy = _other_json(path), EXPORT_GEOJSON
+        named, remedy = FORMATS.get(path.suffix.lower(), "GeoJSON"), ONE_TYPE if "eometry type" in text else DOWNLOAD
+        if named == "GeoJSON" and "not recognized" in text and (other := _other_json(path)):
+            text, remedy = other, EXPORT_GEOJSON
         raise InputError(path, UNREADABLE, remedy, format=named, fault=text) from fault
     return answer
 
 
 def _other_json(path: Path) -> str:
-    """Return what a JSON file is that is no GeoJSON."""
+    """Return what a JSON file is that is no GeoJSON; empty if it is no JSON."""
     content = path.read_bytes()
+    try:
+        json.loads(content)
+    except ValueError:
+        return ""
     return "TopoJSON" if b'"Topology"' in content else "EsriJSON" if b'"esriGeometry' in content else "other JSON"
 
 

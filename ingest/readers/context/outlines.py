@@ -159,7 +159,8 @@ def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
     numbered = sorted((int(match[1]), name) for name in names if (match := NUMBERED.fullmatch(name)))
     if numbered:
         deepest = numbered[-1][0]
-        return [name for level, name in numbered if level == deepest], deepest
+        alike = [name for level, name in numbered if level == deepest]
+        return sorted(alike, key=lambda name: not name.endswith(("_en", str(deepest)))), deepest
     alike = [name for name in names if name.endswith("name")]
     if len(alike) == 1:
         values = [text_of(feature.properties, *alike) for feature in read_outlines(path)]

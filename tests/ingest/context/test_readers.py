@@ -56,6 +56,7 @@ def test_natural_earth_says_which_features_are_countries(make_geojson):
             ("Made", "X", 2, "X.1.2"),
         ),
         ({"ADM0_EN": "X", "ADM1_EN": "Made", "ADM1_PCODE": "X01", "ADM0_PCODE": "X0"}, ("Made", "X", 1, "X01")),
+        ({"ADM1_AR": "مصنوع", "ADM1_EN": "Made", "ADM0_EN": "X"}, ("Made", "X", 1, "")),
         ({"code": "73", "nom": "Made"}, ("Made", "", 1, "73")),
         ({"STATE_CODE": "1", "STATE_NAME": "Made"}, ("Made", "", 1, "")),
     ],

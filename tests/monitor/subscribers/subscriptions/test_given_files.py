@@ -198,7 +198,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b"", "is empty"),
         (b"x" * (MAX_BYTES + 1), "the limit is 5,120 kB"),
         (b"\x89PNG\r\n", "is not a boundary file"),
-        (b"{", r"cannot be read as GeoJSON"),
+        (b"{", r"cannot be read as GeoJSON \(.*\). Download it again"),
         (b'{"type": "FeatureCollection"}', "cannot be read as GeoJSON"),
         (b'{"type": "FeatureCollection", "features": [[]]}', "contains no polygons"),
         (b'{"type": "Topology"}', r"cannot be read as GeoJSON \(TopoJSON\). Export it as GeoJSON"),
