@@ -19,7 +19,7 @@ MAX_BYTES_OF_SITES = 2**20
 MAX_BYTES_OF_PHOTO = 10 * 2**20
 PHOTO_PX = 2048  # along the longer side, as it is kept
 FAULTS_NAMED = 3
-MAX_NAME = 40
+MAX_NAME = 32
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
@@ -116,9 +116,9 @@ def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:
     ]
     for named in range(len(rows), 0, -1):
         refusal = _("Nothing of “%(file)s” was taken. %(faults)s") % {"file": file, "faults": " ".join(rows[:named])}
-        if rest := len(faults) - named:
-            more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest)
-            refusal = f"{refusal} {more % {'n': whole(rest)}}"
-        if len(refusal) <= MAX_REFUSAL:
-            break
+        rest = len(faults) - named
+        more = ngettext("%(n)s more row has a fault.", "%(n)s more rows have faults.", rest) % {"n": whole(rest)}
+        counted = f"{refusal} {more}" if rest else refusal
+        if len(counted) <= MAX_REFUSAL:
+            return counted
     return refusal

@@ -72,7 +72,7 @@ def test_a_site_without_a_name_gets_its_number_and_a_disc_of_its_radius():
         ("lat,lon\n47,-12\n-112,47\n", "Row 3: latitude -112 and longitude 47 are no place on Earth. Check whether"),
         ("lat,lon,radius\n47,-12,80000\n", "Row 2: The distance must be more than 0 and at most 50 km"),
         ("lat,lon,radius\n47,-12,nan\n", "Row 2: “nan” in column “radius” is not a number"),
-        ("lat,lon\n" + "x,y\n" * 5, "2 more rows have faults"),
+        ("lat,lon\n" + "x,y\n" * 5, "3 more rows have faults"),
         ("List of sites\n\nlat,lon\n47,-12\nnorth,-12\n", "Row 5: “north” in column “latitude”"),
         ("lat deg,lon deg,lat min,lon min\n47,-12,30,30\n", "no column “latitude”"),
         ("a point of lat and lon,text\n47,-12\n", "no column “latitude”"),

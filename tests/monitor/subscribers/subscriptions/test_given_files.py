@@ -165,7 +165,7 @@ def tiles(path: Path) -> bytes:
 
 
 def test_a_geopackage_without_plain_shapes_is_refused_with_what_to_do(tmp_path):
-    with pytest.raises(Refusal, match=r"layer 'b' holds curves\. Save it with straight lines"):
+    with pytest.raises(Refusal, match=r"layer 'b' holds curves\. Draw them with straight lines"):
         boundary(content=curved(tmp_path / "c.gpkg"), name="c.gpkg")
     with pytest.raises(Refusal, match="it holds no layer"):
         boundary(content=tiles(tmp_path / "t.gpkg"), name="t.gpkg")
