@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
 from core.failures import Cause
@@ -32,6 +33,14 @@ def pairs_due() -> QuerySet[PairOrder]:
     first = F("event__priority").asc(nulls_last=True)
     pairs = PairOrder.objects.filter(due, standing_order__in=orders_paid()).select_related("standing_order")
     return pairs.order_by(first, "standing_order__priority", "-secondary_at", "id")
+
+
+def pairs_in_doubt() -> QuerySet[PairOrder]:
+    """Return pairs with a charge but without a job, held by no worker: an attempt to order them had no answer."""
+    name = Concat("key", Value("-"), Cast("number", CharField()))  # as `PairOrder.job_name`
+    over = Q(state__in=[State.OVER_BUDGET, State.FAILED, State.CANCELLED])
+    pairs = PairOrder.objects.filter(LEASE.due() | LEASE.is_expired() | over, job_id="", attempts__gt=0)
+    return pairs.alias(name=name).filter(Exists(Charge.objects.filter(job_name=OuterRef("name")))).order_by("id")
 
 
 def charges_of_month() -> QuerySet[Charge]:

@@ -2,6 +2,7 @@
 
 A job is never ordered twice: its name is made of its pair, its charge is written before it is submitted, and a job of
 that name is looked for at HyP3 before every submission, because an earlier attempt may have ended without its answer.
+Before each round orders, it gives back the charges of attempts that turn out to have ordered nothing.
 """
 
 import logging
@@ -30,7 +31,7 @@ from ingest.models import Charge, EventOrder, PairOrder, SceneDownload, Standing
 from ingest.sources import configured
 from ingest.sources.client import asf, hyp3
 from ingest.sources.client.scene import coarse
-from ingest.sources.orders.queue import LEASE, credits_left, orders_paid, pairs_due
+from ingest.sources.orders.queue import LEASE, credits_left, orders_paid, pairs_due, pairs_in_doubt
 from ingest.sources.queue import LEASE as DOWNLOAD_LEASE
 from ingest.sources.services import scenes_search, scenes_want
 
@@ -91,6 +92,7 @@ def orders_advance() -> None:
     try:
         processor = configured.processor()
         jobs_poll(processor)
+        charges_settle(processor)
         pairs_submit(processor)
     except SourceError as fault:
         cause, now = cause_of(fault), timezone.now()
@@ -256,6 +258,24 @@ def _expire(pair: PairOrder) -> None:
     PairOrder.objects.filter(pk=pair.pk, state=pair.state).update(**values)
 
 
+def charges_settle(processor: hyp3.Processor) -> None:
+    """Ask whether each attempt that ended without an answer ordered its job: follow the job, or give the charge back.
+
+    Otherwise the charge of a pair that is cancelled, given up or cannot be paid any more would lessen the budget, and
+    its job, if there is one, would be paid for and never fetched.
+    """
+    for pair in pairs_in_doubt():
+        job = next(iter(processor.jobs(name=pair.job_name)), None)
+        charge = Charge.objects.filter(job_name=pair.job_name)
+        with hold_lock(Lock.ORDERS):  # No other worker claims the pair meanwhile.
+            held = PairOrder.objects.filter(pk=pair.pk, state=pair.state, attempts=pair.attempts)
+            if job:
+                held.update(state=State.ORDERED, lease_until=None, finished_at=None, **_ordered(job))
+                charge.update(**_paid(job))
+            elif held.exists():
+                charge.delete()
+
+
 def pairs_submit(processor: hyp3.Processor) -> None:
     """Order the pairs that are due within the budgets of their orders and the credits of the account."""
     due = list(pairs_due())
@@ -267,28 +287,26 @@ def pairs_submit(processor: hyp3.Processor) -> None:
     for pair in due:
         parameters = hyp3.parameters_of(pair.processor, pair.reference, pair.secondary)
         cost = hyp3.cost_of(costs, pair.processor, parameters)
-        # An earlier attempt may have ended between the order and its answer; then the job is paid already.
-        job = next(iter(processor.jobs(name=pair.job_name)), None) if pair.attempts else None
-        why = "" if job else too_much.get((pair.standing_order_id, cost), "")
-        if why := why or _claim(pair, cost, hyp3.MAX_CREDITS if job else account_left, is_paid=job is not None):
+        why = too_much.get((pair.standing_order_id, cost), "")
+        if why := why or _claim(pair, cost, account_left):
             too_much[pair.standing_order_id, cost] = why
             if (pair.state, pair.error) != (State.OVER_BUDGET, why):
                 waiting = PairOrder.objects.filter(pk=pair.pk, state__in=PairOrder.WAITING)
                 waiting.update(state=State.OVER_BUDGET, error=why)
             continue
-        _order(processor, pair, job, parameters)
-        account_left -= 0.0 if job else cost
+        _order(processor, pair, cost, parameters)
+        account_left -= cost
         ordered += 1
         if ordered == MAX_ORDERS:
             return
 
 
-def _claim(pair: PairOrder, cost: float, account_left: float, *, is_paid: bool) -> str:
+def _claim(pair: PairOrder, cost: float, account_left: float) -> str:
     """Claim a pair and write its charge; return why that cannot be now, or an empty text."""
     order = pair.standing_order
     with hold_lock(Lock.ORDERS):
         left = credits_left(order=order, besides=pair.job_name)
-        if not is_paid and cost > left:
+        if cost > left:
             return f"Credits needed: {cost:g}; left of this order's {order.credits_a_month} a month: {left:g}."
         if cost > account_left:
             return f"Credits needed: {cost:g}; left in the account at HyP3: {account_left:g}."
@@ -300,19 +318,30 @@ def _claim(pair: PairOrder, cost: float, account_left: float, *, is_paid: bool) 
     return ""
 
 
-def _order(processor: hyp3.Processor, pair: PairOrder, job: hyp3.Job | None, parameters: dict[str, Any]) -> None:
+def _order(processor: hyp3.Processor, pair: PairOrder, cost: float, parameters: dict[str, Any]) -> None:
     """Submit the job of a claimed pair unless it exists, and record the outcome. Raises SourceError."""
-    charge, name = Charge.objects.filter(job_name=pair.job_name), pair.job_name
+    name = pair.job_name
     try:
-        job = job or next(iter(processor.jobs(name=name)), None)
+        job = next(iter(processor.jobs(name=name)), None)
         job = job or processor.submit(kind=pair.processor, name=name, parameters=parameters)
     except Hopeless as fault:
-        charge.delete()
+        Charge.objects.filter(job_name=name).delete()
         LEASE.settle(pair, State.FAILED, error=str(fault), finished_at=timezone.now())
     except Exception as fault:
         LEASE.give_back(pair, reason_of(fault), cause_of(fault))
         raise
     else:
-        charge.update(at=job.requested_at, **({} if job.credits is None else {"credits": job.credits}))
-        ordered = {"job_id": job.job_id, "ordered_at": job.requested_at, "error": "", **NO_FAULT}
-        LEASE.settle(pair, State.ORDERED, **ordered)
+        # The charge is gone if this worker was taken for dead while it waited for the answer.
+        charge = {"standing_order": pair.standing_order, "credits": cost, **_paid(job)}
+        Charge.objects.update_or_create(job_name=name, defaults=charge)
+        LEASE.settle(pair, State.ORDERED, **_ordered(job))
+
+
+def _paid(job: hyp3.Job) -> dict[str, Any]:
+    """Return the values of the charge of a job that exists."""
+    return {"at": job.requested_at, **({} if job.credits is None else {"credits": job.credits})}
+
+
+def _ordered(job: hyp3.Job) -> dict[str, Any]:
+    """Return the values of a pair whose job exists."""
+    return {"job_id": job.job_id, "ordered_at": job.requested_at, "error": "", **NO_FAULT}

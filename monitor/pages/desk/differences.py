@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ingest.products.pyramid import CELLS
 from ingest.readers.records import Float64
 from ml.statistics.relations import correlation
+from ml.statistics.robust import MAD_TO_SIGMA
 
 MAX_PIXELS = 160  # longest side of the map of differences
 
@@ -32,7 +33,7 @@ class Difference(NamedTuple):
     n_only_first: int
     n_only_second: int
     median_mm_yr: float
-    spread_mm_yr: float  # 1.4826 times the median absolute deviation
+    spread_mm_yr: float  # from the median absolute deviation
     correlation: float
     share_beyond: float  # share of cells more than two combined sigmas off the median; NaN if none is stated
     usual_sigma_mm_yr: float
@@ -72,7 +73,7 @@ def difference(first: Cells, second: Cells) -> Difference | None:
         n_only_first=int(mine.size - shared.size),
         n_only_second=int(theirs.size - shared.size),
         median_mm_yr=median,
-        spread_mm_yr=1.4826 * float(np.median(np.abs(change - median))),
+        spread_mm_yr=MAD_TO_SIGMA * float(np.median(np.abs(change - median))),
         correlation=correlation(before, after) if shared.size > 2 else float("nan"),
         share_beyond=float(beyond.mean()) if beyond.size else float("nan"),
         usual_sigma_mm_yr=float(np.median(sigma[stated])) if beyond.size else float("nan"),

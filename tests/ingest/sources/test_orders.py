@@ -7,6 +7,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from ingest.models import Charge, PairOrder, SceneDownload, StandingOrder
 from ingest.sources import configured as configured_sources
+from ingest.sources.client import hyp3 as client
 from ingest.sources.orders import queue, services
 from tests.ingest.sources import recorded, replay, wanted
 from tests.ingest.sources.processor import TOKEN, Hyp3, burst
@@ -164,6 +165,56 @@ def test_a_pair_that_is_refused_fails_alone_and_costs_nothing(hyp3, granules, se
     services.orders_advance()
     assert sorted(PairOrder.objects.values_list("state", flat=True)) == ["failed", "ordered"]
     assert Charge.objects.count() == len(hyp3.jobs) == 1
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_the_charge_of_an_order_that_never_arrived_is_given_back(hyp3, granules, server, clock, is_cancelled):
+    granules += [burst(taken(days)) for days in (16, 4)]
+    mine = order(credits_a_month=1)
+    posts = [replay.status(503)]
+    hyp3.fault = lambda: posts.pop() if posts and server.requests[-1].method == "POST" else None
+    services.orders_advance()
+    assert (Charge.objects.count(), PairOrder.objects.get().state) == (1, "wanted")
+    if is_cancelled:
+        assert queue.pairs_cancel(pairs=PairOrder.objects.all(), by="olga") == 1
+        granules += [burst(taken(days), 279917) for days in (16, 4)]
+    else:
+        hyp3.credits = 0.0
+    run_until(clock, hours=7)  # A new search, and whoever is due.
+    run_until(clock, hours=1)
+    assert Charge.objects.count() == len(hyp3.jobs) == (1 if is_cancelled else 0)
+    assert queue.credits_left(order=mine) == (0 if is_cancelled else 1)
+
+
+def test_a_cancelled_order_that_had_arrived_is_paid_and_fetched_all_the_same(hyp3, granules, clock):
+    granules += [burst(taken(days)) for days in (28, 16, 4)]
+    order(credits_a_month=2)
+    hyp3.is_lost = lambda: True
+    services.orders_advance()
+    queue.pairs_cancel(pairs=PairOrder.objects.exclude(attempts=0), by="olga")
+    hyp3.is_lost = lambda: False
+    run_until(clock, hours=1)
+    assert set(PairOrder.objects.values_list("state", "error", "finished_at")) == {("ordered", "", None)}
+    assert {job["job_id"] for job in hyp3.jobs} == set(PairOrder.objects.values_list("job_id", flat=True))
+    assert Charge.objects.count() == len(hyp3.jobs) == 2
+    run_until(clock, hours=6)
+    assert len(wanted.fetched()) == 2
+
+
+def test_a_worker_that_was_taken_for_dead_while_it_ordered_is_charged(hyp3, granules, clock, monkeypatch):
+    granules += [burst(taken(days)) for days in (16, 4)]
+    order(credits_a_month=1)
+    submit = client.Processor.submit
+
+    def late(own: client.Processor, **job) -> client.Job:
+        PairOrder.objects.update(lease_until=NOW - timedelta(days=1))
+        services.charges_settle(own)
+        assert not Charge.objects.exists()
+        return submit(own, **job)
+
+    monkeypatch.setattr(client.Processor, "submit", late)
+    services.orders_advance()
+    assert (Charge.objects.get().credits, PairOrder.objects.get().job_id) == (1, hyp3.jobs[0]["job_id"])
 
 
 def run_until(clock, **much) -> None:
