@@ -28,8 +28,7 @@ class MonitorConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added
         from django.contrib.auth.signals import user_logged_in
 
-        from monitor.subscribers.accounts.second_factor import other_sessions_end
-        from monitor.subscribers.accounts.sessions import language_note, session_renew
+        from monitor.subscribers.accounts.sessions import language_note, other_sessions_end, session_renew
         from monitor.subscribers.accounts.stolen_passwords import check_stolen_passwords
         from monitor.web.guards import roles_ensure
         from monitor.web.identity.pages import check_colours

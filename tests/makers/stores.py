@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
+from django.apps import apps
 from django.conf import settings
 from django.contrib.gis.db.models import GeometryField, PointField
 from django.contrib.postgres.fields import ArrayField
@@ -60,9 +62,14 @@ def unlisted(models: Iterable[type[Model]]) -> list[str]:
     return sorted(one._meta.label for one in large if one not in listed)
 
 
-def watched(request: Callable[..., Any], models: Iterable[type[Model]], connection: Any) -> Callable[..., Any]:
+@cache
+def _large_tables() -> dict[str, type[Model]]:
+    return {one._meta.db_table: one for one in apps.get_models() if can_hold_much(one)}
+
+
+def watched(request: Callable[..., Any], connection: Any) -> Callable[..., Any]:
     """Return the function by which test clients send, which fails if a visitor fills a table that is not listed."""
-    by_table = {one._meta.db_table: one for one in models if can_hold_much(one)}
+    by_table = _large_tables()
 
     def sent(self: Client, **environ: Any) -> Any:
         written: set[type[Model]] = set()

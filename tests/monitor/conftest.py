@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -28,7 +27,7 @@ from tests.makers.people import account, signed_in
 @pytest.fixture(autouse=True)
 def visitors_fill_listed_tables_only(monkeypatch) -> None:
     """Let every request of every test here find tables that visitors fill and that have no quota."""
-    monkeypatch.setattr(Client, "request", stores_of_visitors.watched(Client.request, apps.get_models(), connection))
+    monkeypatch.setattr(Client, "request", stores_of_visitors.watched(Client.request, connection))
 
 
 @pytest.fixture

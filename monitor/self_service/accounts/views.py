@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core.errors import promised
 from monitor.models.messages import Invitation
 from monitor.subscribers.accounts import selectors, services
-from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import browser_remember, failure_count, refuse_while_paused, sign_in
 from monitor.web.guards import account_in, inviters_only, superusers_only

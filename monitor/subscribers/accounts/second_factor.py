@@ -13,7 +13,6 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
-from allauth.usersessions.models import UserSession
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -24,13 +23,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
+from monitor.subscribers.accounts.sessions import LASTS_UNTIL, TRUSTED, factor_trusted, sessions_end
 from monitor.web.accounts import browser_remember, client_address, failure_count, home_of, refuse_while_paused
-from monitor.web.guards import FACTOR_MISSING
 
 logger = logging.getLogger(__name__)
 
-TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
-LASTS_UNTIL = "lasts_until"  # in the session of a single sign-on: its end, seconds since 1970
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
@@ -153,23 +150,6 @@ def factor_reset(*, user: User, actor: str) -> int:
     sessions_end(user=user)
     logger.warning("a second factor was reset; the audit says whose, and by whom")
     return n_removed
-
-
-def sessions_end(*, user: User, but: str | None = None) -> None:
-    """Sign an account out everywhere, except in the session with this key."""
-    for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
-        session.end()
-
-
-def factor_trusted(request: HttpRequest) -> None:
-    """Let an account use its role whose provider asked for a second factor at the sign-in of this session."""
-    if request.session.get(TRUSTED) == request.user.pk:
-        setattr(request.user, FACTOR_MISSING, False)
-
-
-def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
-    """End the other sessions of an account that has set up a second factor: they began with a password alone."""
-    sessions_end(user=user, but=request.session.session_key)
 
 
 def _first_use(authenticator: Authenticator, code: str) -> bool:

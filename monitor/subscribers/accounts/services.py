@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from detection.reviews.audit import audit_write
 from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.subscribers.accounts import selectors
-from monitor.subscribers.accounts.second_factor import sessions_end
+from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.subscribers.subscriptions.limits import allowed_for_address
 from monitor.wording.refusals import Refusal
 

@@ -21,11 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, factor_trusted, sessions_end
-from monitor.web.guards import account_in
+from monitor.web.guards import FACTOR_MISSING, account_in
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
+TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
+LASTS_UNTIL = "lasts_until"  # in the session of a single sign-on: its end, seconds since 1970
 WRITTEN_EVERY_SECONDS = 60
 BROWSERS = {
     "Edg": "Edge",
@@ -48,6 +49,23 @@ SYSTEMS = {
 signed_in_lately: Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]] = reauthentication_required(
     allow_get=True
 )
+
+
+def sessions_end(*, user: User, but: str | None = None) -> None:
+    """Sign an account out everywhere, except in the session with this key."""
+    for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
+        session.end()
+
+
+def factor_trusted(request: HttpRequest) -> None:
+    """Let an account use its role whose provider asked for a second factor at the sign-in of this session."""
+    if request.session.get(TRUSTED) == request.user.pk:
+        setattr(request.user, FACTOR_MISSING, False)
+
+
+def other_sessions_end(sender: type, request: HttpRequest, user: User, **kwargs: object) -> None:
+    """End the other sessions of an account that has set up a second factor: they began with a password alone."""
+    sessions_end(user=user, but=request.session.session_key)
 
 
 def limit_sessions(

@@ -24,7 +24,7 @@ from requests import RequestException
 
 from core.errors import promised
 from detection.reviews.audit import audit_write
-from monitor.subscribers.accounts.second_factor import LASTS_UNTIL, TRUSTED, sessions_end
+from monitor.subscribers.accounts.sessions import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.guards import ADMINISTRATORS
 from monitor.web.identity.site_file import ROLES, OpenID

@@ -17,7 +17,7 @@ from oidc_provider_mock import run_server_in_thread
 
 from detection.models import AuditEntry
 from monitor.subscribers.accounts import sessions
-from monitor.subscribers.accounts.second_factor import LASTS_UNTIL
+from monitor.subscribers.accounts.sessions import LASTS_UNTIL
 from monitor.subscribers.accounts.single_sign_on import SHORTEST, _end_of, role_of
 from monitor.web.guards import OPERATORS
 from monitor.web.identity.site_file import OpenID, Site
