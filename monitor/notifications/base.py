@@ -84,8 +84,11 @@ class Channel(Protocol):
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
         """Read what the next batch of messages needs, in few queries."""
 
-    def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
-        """Deliver a message read by `selectors.messages_to_deliver`; return the outcome, or `InHand` for the rest."""
+    def deliver(self, message: OutgoingMessage) -> Outcome | InHand | None:
+        """Deliver a message read by `selectors.messages_to_deliver`; return the outcome, or `InHand` for the rest.
+
+        None if it is not this sender's any more: there is nothing to record.
+        """
         # An exception puts off this message alone. Delivering the same `key` again must do no harm.
 
     def close(self) -> None:
