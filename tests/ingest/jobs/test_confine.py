@@ -15,7 +15,7 @@ from django.db import connection
 from PIL import Image
 
 from core.errors import InputError
-from ingest.jobs import landlock
+from ingest.jobs import given, landlock
 from ingest.jobs.confine import Ended, Limits, run_confined
 from ingest.jobs.given import (
     HARDENED,
@@ -28,7 +28,6 @@ from ingest.jobs.given import (
     reader_environment,
 )
 from tests.fixtures.servers import ROOT
-from tests.makers.hostile_boundaries import geojson, random_star
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOMY = Limits(memory_bytes=2**31, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
@@ -304,9 +303,17 @@ def picture(width: int, height: int, form: str, mode: str = "RGB") -> bytes:
     return out.getvalue()
 
 
-def test_a_reader_that_would_compute_for_minutes_is_ended():
+def take_too_long(monkeypatch) -> None:
+    """Read a picture of noise, which takes three seconds, where a reader may compute for one."""
+    monkeypatch.setattr(given, "LIMITS", given.LIMITS._replace(cpu_seconds=1))
+    out = io.BytesIO()
+    Image.effect_noise((6000, 4000), 50).convert("RGB").save(out, "PNG", compress_level=1)
     with pytest.raises(NotRead):
-        read_given("boundary", geojson(random_star(480, seed=1)))
+        read_given("picture", out.getvalue())
+
+
+def test_a_reader_that_computes_for_too_long_is_ended(monkeypatch):
+    take_too_long(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -335,8 +342,7 @@ def test_the_reading_process_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     read_given("sites", b"lat,lon\n47,-12\n", radius_m=200)
-    with pytest.raises(NotRead):
-        read_given("boundary", geojson(random_star(480, seed=1)))
+    take_too_long(monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
