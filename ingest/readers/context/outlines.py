@@ -169,7 +169,7 @@ def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
 
 
 def _level(properties: dict[str, object], default: int) -> int:
-    """Return a region's level: 0, 1 for Natural Earth's countries, provinces; else as stated, or the default."""
+    """Return a region's level: 0 for a country of Natural Earth, 1 for a province; else as stated, or the default."""
     feature_class = str(properties.get("featurecla", "")).lower()
     if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
         return 0

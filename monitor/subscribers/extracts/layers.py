@@ -37,9 +37,9 @@ def layers_of(*, extract: Extract, n_points: Mapping[int, int], report: Callable
     was asked for.
 
     Args:
-        extract: the extract
-        n_points: number of points now in the area, by primary key of the data set
-        report: is given the number of points of each batch that is read
+        extract: What was asked for.
+        n_points: Number of points that are in the area now, by primary key of the data set.
+        report: Called with the number of points of each batch that was read.
     """
     if sum(n_points.values()) < extract.n_points:
         raise UnusableData(REPLACED)
