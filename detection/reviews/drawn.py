@@ -89,8 +89,9 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
             source=Source.PERSON,
             simulated=_is_simulated(area),
         )
-        SetByHand.objects.create(alert=alert, kind=alert.kind, severity=alert.severity, area=area, texts=texts)
         proposed = needs_second(alert=alert)
+        by_hand = {"kind": alert.kind, "severity": alert.severity, "area": area}
+        SetByHand.objects.create(alert=alert, texts={} if proposed else texts, **by_hand)
         if not proposed:
             alert.state = State.CONFIRMED
             alert.save(update_fields=["state"])
@@ -108,7 +109,8 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
         )
         if proposed:
             known_by = drawn.reason if drawn.reason in REASONS[Verdict.CONFIRM] else "plausible"
-            proposal_make(alert=alert, proposer=by, reason_code=known_by, **said)
+            change = {"texts": texts} if texts else None
+            proposal_make(alert=alert, proposer=by, reason_code=known_by, change=change, **said)
         return alert
 
 

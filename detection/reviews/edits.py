@@ -92,7 +92,7 @@ def edit_publish(*, proposal: Proposal, publisher: User, expected_state: str) ->
         if alert.state != expected_state:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
-        if alert.state not in PUBLISHED:
+        if alert.state not in PUBLIC_STATES:
             raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
         set_by_hand = promised(columns_set_by_hand(alert))
         before, silent = values_by_hand(set_by_hand), [*change] == ["texts"] and not proposal.announce
@@ -169,9 +169,12 @@ def _lock(alert: Alert, person: User) -> None:
 
 
 def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, Any]) -> bool:
-    """Return whether a second person must agree before an alert shows these values of FIELDS."""
+    """Return whether a second person must agree before an alert shows these values of FIELDS.
+
+    Texts of an alert are public before it is confirmed, so that they always wait.
+    """
     severity = after["severity"] or set_by_hand.computed.get("severity", "")
-    return alert.state in PUBLISHED and needs_second(alert=alert, severity=severity)
+    return (alert.state in PUBLISHED or bool(after["texts"])) and needs_second(alert=alert, severity=severity)
 
 
 def _check(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:

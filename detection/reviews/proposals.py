@@ -1,19 +1,23 @@
-"""Proposals: from severity SECOND_PERSON_FROM on, a confirmation is public only once a second person agrees.
+"""Proposals: from severity SECOND_PERSON_FROM on, what one person writes is public only once a second person agrees.
 
-One person proposes to confirm an alert, or to change its published columns; another publishes or declines the proposal.
-Every step locks the alert's row, so that of two simultaneous answers one is refused. Publishing itself is done by
-`services.review_publish` and `edits.edit_publish`.
+One person proposes to confirm an alert, to change what is published of it, or a text that stands beside alerts;
+another publishes or declines the proposal. Of two simultaneous answers one is refused. `services.review_publish`,
+`edits.edit_publish` and `text_publish` publish.
 """
 
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
+from core.errors import promised
 from detection.alerts.importance import severity_as_moving
 from detection.by_hand import columns_set_by_hand
-from detection.models import Alert, Proposal
+from detection.models import Alert, Proposal, PublicText
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, alone, check_unclaimed
 from detection.rules.lifecycle import State
@@ -56,33 +60,27 @@ def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
     if proposal_waiting(alert=alert):
         raise ValueError("something waits for a second person already; it must be answered or withdrawn first")
     proposal = Proposal.objects.create(alert=alert, proposer=proposer, **said)
-    words = f"changes {', '.join(sorted(proposal.change))}" if proposal.change else proposal.reason_code
+    words = proposal.reason_code or f"changes {', '.join(sorted(promised(proposal.change)))}"
     _audit(proposal, proposer, "proposal.made", f"{words}: {proposal.public_note}".removesuffix(": "))
     return proposal
 
 
 def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> None:
     """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
-    if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
-        raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
     with alone(proposal.alert):
         check_unclaimed(alert=proposal.alert, person=publisher)
-        proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
-        _audit(proposal, publisher, "proposal.declined", answer.strip())
+        _decline(proposal, publisher, answer)
 
 
 def proposal_withdraw(*, proposal: Proposal, proposer: User) -> None:
     """Withdraw one's own proposal before it is answered."""
-    if proposal.proposer_id != proposer.pk:
-        raise ValueError("only who proposed it withdraws it")
     with alone(proposal.alert):
         check_unclaimed(alert=proposal.alert, person=proposer)
-        _close(proposal, proposer, Outcome.WITHDRAWN)
-        _audit(proposal, proposer, "proposal.withdrawn")
+        _withdraw(proposal, proposer)
 
 
-def proposal_answer(*, proposal: Proposal, publisher: User, outcome: Outcome, answer: str = "") -> None:
-    """Close another person's proposal; the alert's row must be locked. Raises Overtaken if it is closed already."""
+def proposal_answer(*, proposal: Proposal | PublicText, publisher: User, outcome: Outcome, answer: str = "") -> None:
+    """Close another person's proposal; an alert's row must be locked. Raises Overtaken if it is closed already."""
     if proposal.proposer_id == publisher.pk:
         raise ValueError("whoever proposed it does not answer it")
     _close(proposal, publisher, outcome, answer)
@@ -95,15 +93,73 @@ def proposal_overtake(*, alert: Alert, by: User) -> None:
         _audit(proposal, by, "proposal.overtaken")
 
 
-def _close(proposal: Proposal, by: User, outcome: Outcome, answer: str = "") -> None:
+def text_propose(*, subject: str, change: Mapping[str, Any], by: User) -> PublicText | None:
+    """Keep a text until a second person agrees; return None if nobody has to, so that the caller publishes it at once.
+
+    subject: kind and name of what the text is about; change: what is published, by column. It is shown beside alerts of
+    every severity, so that every setting of SECOND_PERSON_FROM counts. An earlier text about the same ends; a change
+    that holds no text, which only takes something away, waits for nobody.
+    """
+    with transaction.atomic():
+        text_overtake(subject=subject, by=by)
+        if not settings.SECOND_PERSON_FROM or not any(change.values()):
+            return None
+        text = PublicText.objects.create(subject=subject, change=change, proposer=by)
+        _audit(text, by, "proposal.made")
+        return text
+
+
+def text_overtake(*, subject: str, by: User) -> None:
+    """Close a waiting text because what it is about has changed."""
+    for text in PublicText.objects.select_for_update().filter(subject=subject, outcome=Outcome.WAITING):
+        _close(text, by, Outcome.OVERTAKEN)
+        _audit(text, by, "proposal.overtaken")
+
+
+def text_publish(*, text: PublicText, publisher: User, publish: Callable[[PublicText, User], None]) -> None:
+    """Agree with another person's text and publish it. Raises Overtaken if it was answered, or no longer fits."""
+    with transaction.atomic():
+        proposal_answer(proposal=text, publisher=publisher, outcome=Outcome.PUBLISHED)
+        publish(text, publisher)
+        _audit(text, publisher, "proposal.published")
+
+
+def text_decline(*, text: PublicText, publisher: User, answer: str) -> None:
+    """Decline another person's text. ValueError without a reason, or for one's own."""
+    with transaction.atomic():
+        _decline(text, publisher, answer)
+
+
+def text_withdraw(*, text: PublicText, proposer: User) -> None:
+    """Withdraw one's own text before it is answered."""
+    with transaction.atomic():
+        _withdraw(text, proposer)
+
+
+def _decline(proposal: Proposal | PublicText, publisher: User, answer: str) -> None:
+    if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
+        raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
+    proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
+    _audit(proposal, publisher, "proposal.declined", answer.strip())
+
+
+def _withdraw(proposal: Proposal | PublicText, proposer: User) -> None:
+    if proposal.proposer_id != proposer.pk:
+        raise ValueError("only who proposed it withdraws it")
+    _close(proposal, proposer, Outcome.WITHDRAWN)
+    _audit(proposal, proposer, "proposal.withdrawn")
+
+
+def _close(proposal: Proposal | PublicText, by: User, outcome: Outcome, answer: str = "") -> None:
     closed = {"outcome": outcome, "decided_by": by, "decided_at": timezone.now(), "answer": answer}
-    if not Proposal.objects.filter(pk=proposal.pk, outcome=Outcome.WAITING).update(**closed):
-        raise Overtaken(f"what was proposed of alert {proposal.alert.code} was answered by somebody else")
+    if not type(proposal)._default_manager.filter(pk=proposal.pk, outcome=Outcome.WAITING).update(**closed):
+        raise Overtaken(f"what was proposed of {proposal.subject} was answered by somebody else")
     for name, value in closed.items():
         setattr(proposal, name, value)
 
 
-def _audit(proposal: Proposal, actor: User, action: str, detail: str = "") -> None:
+def _audit(proposal: Proposal | PublicText, actor: User, action: str, detail: str = "") -> None:
     whose = f"of {proposal.proposer}" if proposal.proposer and proposal.proposer != actor else ""
-    words = "; ".join(filter(None, (whose, detail)))
-    audit_write(actor=actor, action=action, subject=proposal.alert.code, detail=words)
+    change = json.dumps(proposal.change, ensure_ascii=False) if isinstance(proposal, PublicText) else ""
+    words = "; ".join(filter(None, (whose, detail, change)))
+    audit_write(actor=actor, action=action, subject=proposal.subject[:40], detail=words)

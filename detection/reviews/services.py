@@ -12,10 +12,11 @@ from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, check_unclaimed
-from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
+from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
+from detection.tables.reviews import SetByHand
 
 SPECIALIST = "a specialist"  # Names are never published.
 MAX_NOTE_LENGTH = 1000
@@ -50,7 +51,7 @@ def alert_review(
             raise ValueError("a duplicate, and nothing else, names another alert")
         if other is not None:
             may_go_on_as(alert, other)
-        if verdict is Verdict.FIELD_VISIT and public_note.strip() and not may_note_visit(alert=alert):
+        if public_note.strip() and not may_note(alert=alert, verdict=verdict):
             raise ValueError(
                 "a public note on this alert needs a second person: leave it empty, and edit the alert's text"
             )
@@ -81,6 +82,8 @@ def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) 
         said = {name: getattr(proposal, name) for name in ("reason_code", "public_note", "internal_note")}
         review = Review(alert=alert, verdict=Verdict.CONFIRM, reviewer=proposal.proposer, **said)
         proposal.review = _record(review, before, publisher)
+        if proposal.change:
+            SetByHand.objects.filter(alert=alert).update(**proposal.change)
         proposal.shown = values_by_hand(columns_set_by_hand(alert))
         proposal.save(update_fields=["review", "shown"])
         SecondLook.objects.create(review=review, reviewer=publisher, agrees=True)
@@ -166,12 +169,12 @@ def _finish(review: Review, before: State, publisher: User | None = None) -> Non
     )
 
 
-def may_note_visit(*, alert: Alert) -> bool:
-    """Return whether one person may publish a note with a visit, although a visit changes no state.
+def may_note(*, alert: Alert, verdict: Verdict) -> bool:
+    """Return whether a verdict may have a public note: the public reads no words of one person beside a strong alert.
 
-    A public note on a published alert counts as a change of the alert, to which a second person may have to agree.
+    A confirmation may, because it is proposed with its note. The sentence of a reason may always be published.
     """
-    return alert.state not in PUBLISHED or not needs_second(alert=alert)
+    return verdict is Verdict.CONFIRM or not needs_second(alert=alert)
 
 
 def may_go_on_as(alert: Alert, other: Alert) -> None:

@@ -103,37 +103,45 @@ class SecondLook(models.Model):
         return f"{self.review}: {'agreed' if self.agrees else 'disagreed'}"
 
 
-class Proposal(models.Model):
-    """Decision of one person to which a second one has to agree: a confirmation, or a change of what is published.
-
-    A proposal is not public. When published, it becomes a review or an edit of the person who proposed it.
-    """
+class Proposed(models.Model):
+    """What one person proposed and a second one has to agree to. It is not public before."""
 
     class Outcome(models.TextChoices):
         WAITING = "waiting"
         PUBLISHED = "published"
         DECLINED = "declined"
         WITHDRAWN = "withdrawn"
-        OVERTAKEN = "overtaken"  # Another verdict, or a change of the alert, made the proposal pointless.
+        OVERTAKEN = "overtaken"  # Something else has changed meanwhile and made the proposal pointless.
 
-    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="proposals")
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    reason_code = models.CharField(max_length=20, blank=True, help_text="of a confirmation")
-    public_note = models.TextField(blank=True)
-    internal_note = models.TextField(blank=True)
-    change = models.JSONField(null=True, help_text="what an edit would set, as AlertEdit.after; null: it confirms")
-    takes_back = models.ForeignKey(AlertEdit, models.CASCADE, null=True, related_name="+", help_text="the edit to undo")
-    announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     answer = models.TextField(blank=True, help_text="why it was declined; for reviewers only")
-    review = models.OneToOneField("detection.Review", models.CASCADE, null=True, related_name="proposal")
-    edit = models.OneToOneField("detection.AlertEdit", models.CASCADE, null=True, related_name="proposal")
-    shown = models.JSONField(null=True, help_text="all fields as AlertEdit.after, when it was published")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        abstract = True
+
+
+class Proposal(Proposed):
+    """Proposal to confirm an alert, to change it, or, of an alert that was drawn with a text, both.
+
+    When published, it becomes a review or an edit of the person who proposed it.
+    """
+
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="proposals")
+    reason_code = models.CharField(max_length=20, blank=True, help_text="of a confirmation; empty: an edit")
+    public_note = models.TextField(blank=True)
+    internal_note = models.TextField(blank=True)
+    change = models.JSONField(null=True, help_text="what it would set, as AlertEdit.after")
+    takes_back = models.ForeignKey(AlertEdit, models.CASCADE, null=True, related_name="+", help_text="the edit to undo")
+    announce = models.BooleanField(default=True, help_text="whether a change of the text alone is told")
+    review = models.OneToOneField("detection.Review", models.CASCADE, null=True, related_name="proposal")
+    edit = models.OneToOneField("detection.AlertEdit", models.CASCADE, null=True, related_name="proposal")
+    shown = models.JSONField(null=True, help_text="all fields as AlertEdit.after, when it was published")
+
+    class Meta(Proposed.Meta):
         ordering = ["created_at", "id"]
         default_permissions = ("view",)
         permissions = [("publish_proposal", "Can publish what another person proposed")]
@@ -142,7 +150,31 @@ class Proposal(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert.code}: {'a change' if self.change else 'confirmed'}, {self.outcome}"
+        return f"{self.subject}: {'confirmed' if self.confirms else 'a change'}, {self.outcome}"
+
+    @property
+    def subject(self) -> str:
+        return self.alert.code
+
+    @property
+    def confirms(self) -> bool:
+        return bool(self.reason_code)
+
+
+class PublicText(Proposed):
+    """Text of one person that the public would read beside alerts, outside their own tables: an office, a bulletin."""
+
+    subject = models.CharField(max_length=120, help_text="kind and name of what it is about: 'region westshore'")
+    change = models.JSONField(help_text="column: the value to publish")
+
+    class Meta(Proposed.Meta):
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["subject"], condition=models.Q(outcome="waiting"), name="one_text_waits")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject}, {self.outcome}"
 
 
 class ReviewBatch(models.Model):

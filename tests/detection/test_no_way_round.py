@@ -1,6 +1,7 @@
 """No way around the second person: what one person alone does to a published alert shows nothing that was not agreed.
 
-Whatever readers see of a published alert that needs a second person was computed, agreed by two, or published before.
+Whatever readers see of a published alert that needs a second person was computed, agreed by two, or published before;
+so is every text beside an alert that nobody has confirmed yet.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from functools import partial
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 
 from detection.alerts.life import alert_transition
 from detection.by_hand import COLUMNS, as_json, columns_set_by_hand, keep_by_hand
@@ -33,7 +35,7 @@ def two_highest_levels(settings):
 
 def publish(alert: Alert, publisher) -> object:
     proposal = proposal_waiting(alert=alert)
-    service = review_publish if proposal.change is None else edit_publish
+    service = review_publish if proposal.confirms else edit_publish
     return service(proposal=proposal, publisher=publisher, expected_state=alert.state)
 
 
@@ -41,6 +43,12 @@ def confirmed_by_two(alert: Alert, anna, ben) -> Alert:
     say(alert, Verdict.CONFIRM, anna)
     publish(alert, ben)
     return reread(alert)
+
+
+def edit_before_the_rule(alert: Alert, editor, **wanted) -> object:
+    """Change an alert as one person could while no second person was needed."""
+    with override_settings(SECOND_PERSON_FROM=""):
+        return edit(alert, editor, **wanted)
 
 
 def moving(severity: str) -> dict[str, float | str]:
@@ -55,10 +63,22 @@ def computer_says(alert: Alert, severity: str) -> None:
     alert.save()
 
 
-def test_the_undo_of_an_edit_that_only_its_author_saw_is_proposed(make_alert, anna, ben):
+def test_a_text_waits_beside_an_alert_that_nobody_has_confirmed_and_other_changes_do_not(make_alert, anna, ben):
     alert = make_alert(severity="strong")
-    edit(alert, anna, texts=X)
-    harmless = edit(alert, anna, texts=Y)
+    assert not isinstance(edit(alert, anna, kind="landslide"), Proposal)
+    assert isinstance(edit(alert, anna, texts=X), Proposal)
+    assert columns_set_by_hand(alert).texts == {}
+    publish(alert, ben)
+    assert columns_set_by_hand(reread(alert)).texts == X
+    minor = make_alert(**moving("minor"), longitude=-11)
+    edit(minor, anna, texts=X)
+    assert isinstance(edit(minor, anna, severity="strong"), Proposal)
+
+
+def test_the_undo_of_an_edit_from_before_the_rule_is_proposed(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    edit_before_the_rule(alert, anna, texts=X)
+    harmless = edit_before_the_rule(alert, anna, texts=Y)
     confirmed_by_two(alert, anna, ben)
     proposal = edit_take_back(edit=harmless, editor=anna)
     assert isinstance(proposal, Proposal)
@@ -90,7 +110,7 @@ def test_an_undo_that_would_raise_the_importance_is_proposed(make_alert, anna):
 
 def test_what_a_publication_showed_and_what_was_computed_one_person_restores(make_alert, anna, ben):
     alert = make_alert(severity="strong")
-    edit(alert, anna, texts=Y)
+    edit_before_the_rule(alert, anna, texts=Y)
     confirmed_by_two(alert, anna, ben)
     edit(alert, anna, texts=X, kind="landslide")
     wrong = publish(alert, ben)
@@ -113,8 +133,8 @@ def test_the_undo_of_one_change_of_two_that_nobody_saw_apart_is_proposed(make_al
 
 def test_an_undo_that_waits_is_the_only_thing_that_waits(make_alert, anna, ben):
     alert = make_alert(severity="strong")
-    edit(alert, anna, texts=X)
-    harmless = edit(alert, anna, texts=Y)
+    edit_before_the_rule(alert, anna, texts=X)
+    harmless = edit_before_the_rule(alert, anna, texts=Y)
     confirmed_by_two(alert, anna, ben)
     edit_take_back(edit=harmless, editor=anna)
     with pytest.raises(ValueError, match="already"):
@@ -128,7 +148,7 @@ def test_an_undo_that_waits_is_the_only_thing_that_waits(make_alert, anna, ben):
 @pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.DUPLICATE])
 def test_what_is_not_followed_is_not_changed_and_comes_back_as_it_was(make_alert, anna, ben, verdict):
     alert = make_alert(severity="strong")
-    made = edit(alert, anna, texts=Y)
+    made = edit_before_the_rule(alert, anna, texts=Y)
     confirmed_by_two(alert, anna, ben)
     other = make_alert(longitude=-11) if verdict is Verdict.DUPLICATE else None
     over = say(alert, verdict, anna, other=other)
@@ -151,13 +171,23 @@ def test_a_verdict_is_not_taken_back_where_the_computer_has_changed_the_state_si
     assert reread(alert).state == "finished"
 
 
-def test_a_visit_brings_no_public_text_of_one_person_to_a_published_alert(make_alert, anna, ben):
-    alert = make_alert(severity="strong")
-    assert say(alert, Verdict.FIELD_VISIT, anna, public_note="We go there.").public_note == "We go there."
-    confirmed_by_two(alert, anna, ben)
+@pytest.mark.parametrize("verdict", [Verdict.FINISH, Verdict.REJECT, Verdict.DUPLICATE, Verdict.FIELD_VISIT])
+@pytest.mark.parametrize("state", ["first", "confirmed"])
+def test_no_verdict_of_one_person_brings_words_of_their_own_to_a_strong_alert(make_alert, anna, verdict, state):
+    alert, minor, other = (
+        make_alert(**moving(severity), state=state, longitude=longitude)
+        for severity, longitude in (("strong", -12), ("minor", -11), ("minor", -10))
+    )
+    if verdict not in verdicts_open(State(state)):
+        return
+    said = {"public_note": "All clear, return to your houses."}
+    said |= {"other": other} if verdict is Verdict.DUPLICATE else {}
     with pytest.raises(ValueError, match="second person"):
-        say(alert, Verdict.FIELD_VISIT, anna, public_note="Leave your houses.")
-    assert say(alert, Verdict.FIELD_VISIT, anna, internal_note="By train.").internal_note == "By train."
+        say(alert, verdict, anna, **said)
+    assert not reread(alert).reviews.exists()
+    plain = say(alert, verdict, anna, **said | {"public_note": "", "internal_note": "By train."})
+    assert plain.public_note == plain.reason.sentence
+    assert say(minor, verdict, anna, **said).public_note == said["public_note"]
 
 
 def test_a_place_called_at_rest_counts_as_it_was_computed_although_two_have_changed_its_kind(
@@ -229,7 +259,7 @@ class Case:
         if name == "ben publishes":
             self.agreed += shown.items()
         if not self.is_published():
-            return
+            shown = {"texts": shown["texts"]}  # A text is read before anybody has confirmed the alert.
         if name.startswith("anna") and needs_second(alert=alert):
             assert name != "anna: confirm" or alert.state == was, f"one person confirmed it: {path}"
             set_by_hand = columns_set_by_hand(alert)
@@ -237,7 +267,7 @@ class Case:
             for field, value in shown.items():
                 known = (field, value) in self.agreed or value in (computed[field], self.seen.get(field))
                 assert known, f"nobody agreed to {field} {value}: {path}"
-        self.seen = shown
+        self.seen |= shown
 
     def shown(self) -> dict[str, object]:
         """Return what readers see of the alert beside its state."""
@@ -276,8 +306,9 @@ def test_whatever_follows_one_person_alone_shows_nothing_that_was_not_agreed(
     make_alert, anna, ben, severity, before, steps
 ):
     case = Case(make_alert(**moving(severity)), anna, ben)
-    edit(case.alert, anna, texts=X, severity="strong")
-    edit(case.alert, anna, texts=Y, severity=severity)
+    edit_before_the_rule(case.alert, anna, texts=X, severity="strong")
+    edit_before_the_rule(case.alert, anna, texts=Y, severity=severity)
+    case.seen = {"texts": Y}
     for name in before:
         case.act(name)
     case.explore(steps)

@@ -28,7 +28,7 @@ def two_highest_levels(settings):
 
 def publish(proposal, publisher, **changes):
     seen = {"expected_state": proposal.alert.state} | changes
-    services = reviews.review_publish if proposal.change is None else edit_publish
+    services = reviews.review_publish if proposal.confirms else edit_publish
     return services(proposal=proposal, publisher=publisher, **seen)
 
 
@@ -110,7 +110,7 @@ def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refus
     judged, changed = make_alert(), make_alert(longitude=-11)
     first, second = say(judged, Verdict.CONFIRM, anna), say(changed, Verdict.CONFIRM, anna)
     say(judged, Verdict.REJECT, carl)
-    edit(changed, ben, texts={"en": "My own words."})
+    edit(changed, ben, kind="landslide")
     for late in (first, second):
         with pytest.raises(Overtaken):
             publish(late, ben, expected_state=Alert.objects.get(pk=late.alert_id).state)

@@ -167,6 +167,7 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
         "expected_edit": last_edit(alert),
         "may_change": alert.state in PUBLIC_STATES,
         "proposes": alert.state in PUBLISHED and needs_second(alert=alert),
+        "text_waits": needs_second(alert=alert),
         "proposal": proposal_waiting(alert=alert),
         "notes": alert.notes.select_related("author").prefetch_related("files"),
         "longest_note": MAX_PRIVATE_NOTE_LENGTH,

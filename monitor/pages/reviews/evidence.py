@@ -183,7 +183,7 @@ def _proposals(alert: Alert) -> list[dict[str, Any]]:
     """Return entries for proposals and their answers, except publications, which have entries of their own."""
     entries = []
     for proposal in alert.proposals.select_related("proposer", "decided_by"):
-        what = _("Proposed to change it") if proposal.change else _("Proposed to confirm it")
+        what = _("Proposed to confirm it") if proposal.confirms else _("Proposed to change it")
         what = _("Proposed to take a change back") if proposal.takes_back_id else what
         entries.append(
             {

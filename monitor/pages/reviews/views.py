@@ -23,7 +23,7 @@ from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, 
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
-from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_note_visit, may_take_back, review_take_back
+from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_note, may_take_back, review_take_back
 from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
@@ -152,7 +152,7 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
     if act == "decline":
         decline = partial(proposal_decline, proposal=proposal, publisher=account_in(request), answer=answer)
         return _done(request, alert, _("%(code)s is back in the queue."), decline)
-    publishes = services.review_publish if proposal.change is None else edit_publish
+    publishes = services.review_publish if proposal.confirms else edit_publish
     expected = request.POST.get("expected_state", "")
     publish = partial(publishes, proposal=proposal, publisher=account_in(request), expected_state=expected)
     return _done(request, alert, _("%(code)s is published."), publish)
@@ -286,7 +286,7 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
     except Alert.DoesNotExist:
         return None
     waiting = proposal_waiting(alert=alert)
-    if waiting and waiting.proposer_id == request.user.pk and waiting.change is None:
+    if waiting and waiting.proposer_id == request.user.pk and waiting.confirms:
         reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
         return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
     review = alert.reviews.filter(reviewer=account_in(request)).last()
@@ -303,8 +303,10 @@ def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> 
         forms[Verdict.CONFIRM] = PROPOSE_FORM
         if waiting:
             del forms[Verdict.CONFIRM]
-    noted = set(forms) - (set() if may_note_visit(alert=alert) else {Verdict.FIELD_VISIT})
-    return [_verdict(verdict, words, draft) | {"noted": verdict in noted} for verdict, words in forms.items()]
+    return [
+        _verdict(verdict, words, draft) | {"noted": may_note(alert=alert, verdict=verdict)}
+        for verdict, words in forms.items()
+    ]
 
 
 def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:
