@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Proposal, Review
+from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Proposal, PublicText, Review
 from ingest.admin import ReadOnlyAdmin
 
 
@@ -75,6 +75,15 @@ class ProposalAdmin(ReadOnlyAdmin):
     list_display = ("alert", "reason_code", "proposer", "outcome", "decided_by", "decided_at", "answer", "created_at")
     list_filter = ("outcome",)
     list_select_related = ("alert", "proposer", "decided_by")
+
+
+@admin.register(PublicText)
+class PublicTextAdmin(ReadOnlyAdmin):
+    """List of proposed texts."""
+
+    list_display = ("subject", "change", "proposer", "outcome", "decided_by", "decided_at", "answer", "created_at")
+    list_filter = ("outcome",)
+    list_select_related = ("proposer", "decided_by")
 
 
 @admin.register(AuditEntry)

@@ -31,7 +31,7 @@ from monitor.pages.products import views as products
 from monitor.pages.record import views as record
 from monitor.pages.regions import views as region_contacts
 from monitor.pages.regions import views as regions
-from monitor.pages.reviews import edits, taken
+from monitor.pages.reviews import edits, taken, texts
 from monitor.pages.reviews import reports as review_reports
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
@@ -192,6 +192,7 @@ urlpatterns = [
     path("review/quality/", reviews.review_quality, name="review-quality"),
     path("review/draw/", edits.review_draw, name="review-draw"),
     path("review/taken/", taken.review_taken, name="review-taken"),
+    path("review/texts/", texts.review_texts, name="review-texts"),
     path("review/reports/", review_reports.review_reports, name="review-reports"),
     path("review/reports/<int:report>/photo/", review_reports.review_report_photo, name="review-report-photo"),
     path("review/batches/<int:batch>/", edits.review_batch, name="review-batch"),

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(null=True)),
                 ('answer', models.TextField(blank=True, help_text='why it was declined; for reviewers only')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('subject', models.CharField(help_text="kind and name of what it is about: 'region westshore'", max_length=120)),
+                ('subject', models.CharField(help_text="kind and name of what it is about: 'region westshore'", max_length=140)),
                 ('change', models.JSONField(help_text='column: the value to publish')),
                 ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('proposer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -164,7 +164,7 @@ class Proposal(Proposed):
 class PublicText(Proposed):
     """Text of one person that the public would read beside alerts, outside their own tables: an office, a bulletin."""
 
-    subject = models.CharField(max_length=120, help_text="kind and name of what it is about: 'region westshore'")
+    subject = models.CharField(max_length=140, help_text="kind and name of what it is about: 'region westshore'")
     change = models.JSONField(help_text="column: the value to publish")
 
     class Meta(Proposed.Meta):
@@ -175,6 +175,14 @@ class PublicText(Proposed):
 
     def __str__(self) -> str:
         return f"{self.subject}, {self.outcome}"
+
+    @property
+    def kind(self) -> str:
+        return self.subject.partition(" ")[0]
+
+    @property
+    def name(self) -> str:
+        return self.subject.partition(" ")[2]
 
 
 class ReviewBatch(models.Model):

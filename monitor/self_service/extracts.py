@@ -85,10 +85,10 @@ def extract_preview(request: HttpRequest) -> JsonResponse:
 def extract_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show an extract with its progress or its file. A mail scanner opens links, so only a POST starts the work."""
     asked, refusal = extracts.extract_read(token), ""
-    if request.method == "POST":
-        if request.POST.get("deed") == "delete":
-            extracts.extracts_delete(extracts=Extract.objects.filter(pk=asked.pk))
-            return redirect("extract")
+    if request.POST.get("deed") == "delete":
+        extracts.extracts_delete(extracts=Extract.objects.filter(pk=asked.pk))
+        return redirect("extract")
+    if request.POST.get("deed") == "start":
         try:
             extracts.extract_confirm(extract=asked, ip=network_of(request))
             return redirect("extract-page", token=token)

@@ -131,7 +131,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and request.POST.get("deed") == "decline":
         services.invitation_decline(membership=membership)
         return render(request, "self_service/organisations/declined.html", context)
-    if request.method == "POST":
+    if request.method == "POST" and request.POST.get("deed") == "join":
         services.invitation_accept(membership=membership, time_zone=request.POST.get("time_zone", ""))
         membership.refresh_from_db()
     if membership.confirmed_at:

@@ -6,6 +6,8 @@ of a subscriber carries, in `links`.
 """
 
 import csv
+import re
+import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,7 +20,9 @@ from django.contrib.auth.models import Group
 from django.contrib.gis.geos import MultiPolygon
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from shapely import LineString
@@ -30,6 +34,7 @@ from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
+from monitor.subscribers.accounts import services
 from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
 from monitor.subscribers.organisations.contacts import contact_add
@@ -379,6 +384,36 @@ def test_no_number_in_a_filter_or_a_form_is_an_error(people):
             if answer.streaming:  # its file is closed when all of it was read
                 assert list(answer.streaming_content)
     assert wrong == []
+
+
+# These addresses have one action each, which the address names; every other form names its action in a field.
+ONE_ACTION = {"invitation-withdraw", "job-cancel", "subscribe-confirm", "subscribe-stop", "upload-withdraw"}
+OF_VISITS = {"django_session", "usersessions_usersession", "monitor_accountlanguage", "detection_claim"}
+
+
+def test_a_form_that_names_no_action_changes_nothing(people):
+    """An empty form of whoever may send it: no view takes a missing action for one of its own."""
+    boss = people.accounts["administrator"]
+    get_user_model().objects.filter(pk=boss.pk).update(is_superuser=True)
+    people.values |= {"account": people.accounts["viewer"].pk}
+    people.values |= {"invitation": services.invitation_send(email="x@example.org", role=OPERATORS, invited_by=boss).pk}
+    changed: dict[str, str] = {}
+    for name, wanted in sorted(addresses()):
+        if name.startswith(("admin:", "mfa_")) or name.endswith("logout"):
+            continue
+        role = own_role(people, name)
+        client = people.client(role, True)
+        if role == "administrator":
+            session = client.session
+            session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+            session.save()
+        with CaptureQueriesContext(connection) as queries:
+            client.post(people.path(role, name, wanted))
+        for query in queries:
+            written = re.match(r'(?:INSERT INTO|UPDATE|DELETE FROM) "(\w+)"', query["sql"])
+            if written and written[1] not in OF_VISITS:
+                changed[name] = written[1]
+    assert changed.keys() == ONE_ACTION, changed
 
 
 @pytest.mark.parametrize("wrong", ["9" * 25, "9" * 5000])

@@ -25,7 +25,10 @@ from core.geometry import METRES_PER_DEGREE
 from core.text import plain_text
 from detection.kinds import Family, family
 from detection.lists import alerts_matching
+from detection.models import PublicText
 from detection.reviews.audit import audit_write
+from detection.reviews.claims import Overtaken
+from detection.reviews.proposals import text_overtake, text_propose
 from detection.search.areas import to_django
 from detection.selectors import alerts_public
 from ingest.context.selectors import regions_at
@@ -130,6 +133,8 @@ def _draft(simulated: bool, awaiting: bool) -> None:
 def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], actor: User, sign: bool) -> bool:
     """Save an operator's texts, and sign if wanted. Return False if the draft is signed, or not the `expected` one.
 
+    A draft with texts is signed once a second person agrees, where one has to; a change of the draft ends what waits.
+
     texts: slug of a region, or "introduction": text; expected: `version_of` the draft that the operator saw.
     """
     with transaction.atomic():
@@ -140,13 +145,30 @@ def bulletin_edit(*, bulletin: Bulletin, expected: str, texts: dict[str, str], a
         draft.introduction = clean.pop("introduction", "")
         slugs = {region["slug"] for region in draft.content["regions"]}
         draft.comments = {slug: text for slug, text in clean.items() if slug in slugs and text}
-        if sign:
-            alerts_renew(bulletin=draft)
-            draft.signed_at, draft.signed_by = timezone.now(), actor.get_username()
         draft.save()
-        deed = "bulletin signed" if sign else "bulletin edited"
-        audit_write(actor=actor, action=deed, subject=f"bulletin {draft.pk}", detail=f"{draft.last_day}")
+        subject, change = f"bulletin {draft.pk}", {"introduction": draft.introduction, "comments": draft.comments}
+        audit_write(actor=actor, action="bulletin edited", subject=subject, detail=f"{draft.last_day}")
+        if not sign:
+            text_overtake(subject=subject, by=actor)
+        elif text_propose(subject=subject, change=change, by=actor) is None:
+            _sign(draft, actor.get_username(), actor)
     return True
+
+
+def bulletin_publish(text: PublicText, publisher: User) -> None:
+    """Sign a draft with the texts to which a second person has agreed. Raises Overtaken if there is no such draft."""
+    draft = bulletins_unsigned().select_for_update().filter(pk=text.name).first()
+    if draft is None:
+        raise Overtaken("there is no such draft any more")
+    draft.introduction, draft.comments = text.change["introduction"], text.change["comments"]
+    _sign(draft, text.proposer.get_username() if text.proposer else "", publisher)
+
+
+def _sign(draft: Bulletin, signed_by: str, actor: User) -> None:
+    alerts_renew(bulletin=draft)
+    draft.signed_at, draft.signed_by = timezone.now(), signed_by
+    draft.save()
+    audit_write(actor=actor, action="bulletin signed", subject=f"bulletin {draft.pk}", detail=f"{draft.last_day}")
 
 
 def alerts_renew(*, bulletin: Bulletin) -> None:

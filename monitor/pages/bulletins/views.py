@@ -105,10 +105,13 @@ def bulletin_edit(request: HttpRequest, bulletin: int) -> HttpResponse:
         texts = {name.removeprefix("text-"): request.POST.get(name, "") for name in named}
         expected, sign = request.POST.get("expected", ""), request.POST.get("deed") == "sign"
         if drafts.bulletin_edit(bulletin=draft, expected=expected, texts=texts, actor=account_in(request), sign=sign):
+            if sign and drafts.bulletins_unsigned().filter(pk=draft.pk).exists():
+                return HttpResponseRedirect(reverse("review-texts"))
             name = "bulletin-detail" if sign else "bulletin-edit"
             return HttpResponseRedirect(reverse(name, args=[draft.pk]))
         unsaved = [text for text in texts.values() if text.strip()]
     outdated = request.method == "POST"
     context = bulletin_context(draft)
     context |= {"expected": drafts.version_of(draft), "outdated": outdated, "unsaved": unsaved}
+    context["second_person"] = bool(settings.SECOND_PERSON_FROM)
     return render(request, "pages/bulletins/edit.html", context, status=409 if outdated else 200)

@@ -11,6 +11,7 @@ from typing import Any
 from csp.decorators import csp_replace
 from django import forms
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.contrib.gis.geos import MultiPolygon
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -29,7 +30,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.models import PublicText
 from detection.reviews.audit import audit_write
+from detection.reviews.claims import Overtaken
+from detection.reviews.proposals import text_propose
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
@@ -222,7 +226,8 @@ class ContactForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Check that an office with a number or a page has a name."""
         cleaned = super().clean() or {}
-        if not cleaned.get("name") and (cleaned.get("phone") or cleaned.get("page")):
+        is_sent = "name" in self.data  # An office is removed by an empty name, not by a form without fields.
+        if not is_sent or (not cleaned.get("name") and (cleaned.get("phone") or cleaned.get("page"))):
             self.add_error("name", _("Type the name of the office."))
         return cleaned
 
@@ -238,10 +243,25 @@ def region_contact(request: HttpRequest, slug: str) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "pages/regions/contact.html", {"region": region, "form": form}, status=status)
     given = {name: form.cleaned_data[name] for name in FIELDS}
-    before, after = (Contact(**one, region=region.name).line or "–" for one in (now, given))
     with transaction.atomic():
-        values = {f"contact_{name}": value for name, value in given.items()}
-        AdministrativeRegion.objects.filter(pk=region.pk).update(**values, contact_by_hand=True)
-        detail = f"{region.name}: {before} → {after}"
-        audit_write(actor=account_in(request), action="contact", subject=f"region {region.slug}"[:40], detail=detail)
+        if text_propose(subject=f"region {region.slug}", change=given, by=account_in(request)):
+            return redirect("review-texts")
+        _contact_set(region, given, account_in(request))
     return redirect("region-detail", region.slug)
+
+
+def contact_publish(text: PublicText, publisher: User) -> None:
+    """Publish the office to which a second person has agreed. Raises Overtaken if there is no such region any more."""
+    region = AdministrativeRegion.objects.select_for_update().filter(slug=text.name).first()
+    if region is None:
+        raise Overtaken("there is no such region any more")
+    _contact_set(region, text.change, publisher)
+
+
+def _contact_set(region: AdministrativeRegion, change: dict[str, str], actor: User) -> None:
+    now = {name: getattr(region, f"contact_{name}") for name in FIELDS}
+    before, after = (Contact(**one, region=region.name).line or "–" for one in (now, change))
+    values = {f"contact_{name}": value for name, value in change.items()}
+    AdministrativeRegion.objects.filter(pk=region.pk).update(**values, contact_by_hand=True)
+    detail = f"{region.name}: {before} → {after}"
+    audit_write(actor=actor, action="contact", subject=f"region {region.slug}"[:40], detail=detail)

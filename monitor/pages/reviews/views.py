@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Proposal
+from detection.models import Alert, Assignment, Proposal, PublicText
 from detection.reviews import services
 from detection.reviews.agreement import second_look_record, verdict_standing
 from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
@@ -53,6 +53,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
     if may_review(request.user):
         context["n_reports"] = reports_waiting().count()
+        context["n_texts"] = PublicText.objects.filter(outcome=PublicText.Outcome.WAITING).count()
         context["drafts"] = bulletins_unsigned().only("last_day", "simulated")
     return render(request, "pages/reviews/queue.html", context)
 

@@ -112,8 +112,11 @@ def account_list(request: HttpRequest) -> HttpResponse:
 def account_change(request: HttpRequest, account: int) -> HttpResponse:
     """Deactivate an account, or let it in again."""
     chosen = get_object_or_404(User, pk=account)
-    active = request.POST.get("deed") == "activate"
+    action = request.POST.get("deed", "")
+    active = action == "activate"
     try:
+        if action not in ("activate", "deactivate"):
+            raise Refusal(_("Nothing was changed: the form named no action."), _("Use a button of this page."))
         services.account_set_active(account=chosen, active=active, actor=account_in(request))
     except Refusal as refusal:
         messages.error(request, f"{refusal.error} {refusal.remedy}")

@@ -202,6 +202,15 @@ def test_a_deactivated_account_is_signed_out_and_stays_out(superuser):
     assert AuditEntry.objects.filter(subject="otto").count() == 2
 
 
+@pytest.mark.parametrize("form", [{}, {"deed": ""}, {"deed": "remove"}])
+def test_a_form_without_an_action_changes_no_account(superuser, form):
+    otto = account("otto", OPERATORS)
+    answer = superuser.post(f"/accounts/{otto.pk}/", form, follow=True)
+    assert "Nothing was changed: the form named no action." in answer.content.decode()
+    assert User.objects.get(pk=otto.pk).is_active
+    assert not AuditEntry.objects.filter(subject="otto").exists()
+
+
 def test_nobody_shuts_the_own_account_out(superuser, root):
     superuser.post(f"/accounts/{root.pk}/", {"deed": "deactivate"})
     assert User.objects.get(pk=root.pk).is_active
