@@ -4,7 +4,16 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Proposal, PublicText, Review
+from detection.models import (
+    Alert,
+    AlertRelation,
+    AlertTransition,
+    AlertUpdate,
+    AuditEntry,
+    Proposal,
+    PublicText,
+    Review,
+)
 from ingest.admin import ReadOnlyAdmin
 
 

@@ -154,10 +154,12 @@ class Proposal(Proposed):
 
     @property
     def subject(self) -> str:
+        """Return what it is about."""
         return self.alert.code
 
     @property
     def confirms(self) -> bool:
+        """Return whether it confirms its alert, rather than edits it."""
         return bool(self.reason_code)
 
 
@@ -178,10 +180,12 @@ class PublicText(Proposed):
 
     @property
     def kind(self) -> str:
+        """Return the kind of thing that the text is about: a region or a bulletin."""
         return self.subject.partition(" ")[0]
 
     @property
     def name(self) -> str:
+        """Return the name of what the text is about among its kind."""
         return self.subject.partition(" ")[2]
 
 

@@ -1,4 +1,4 @@
-"""Texts beside alerts wait for a second person: the office of a region, a bulletin; and every field has its decision."""
+"""Texts beside alerts wait for a second person: the office of a region, a bulletin, a place that is drawn."""
 
 import pytest
 from django.contrib.auth.models import User
