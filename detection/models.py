@@ -4,7 +4,7 @@ Transition: a step of an alert's life; updates and relations are in `detection.t
 Review: a specialist's verdict. Claim: a reviewer's hold on an alert. AuditEntry: who did what, kept for ever.
 AlertMotion: an alert's motion over time, from a mean series.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Assignment, Proposal, SecondLook, ReviewBatch, FieldVisit: in `detection.tables.reviews`.
+Proposal, PublicText, FieldVisit: in `detection.tables.reviews`.
 Evidence by which people check an alert: `detection.tables.alerts`.
 """
 
@@ -23,14 +23,11 @@ from detection.rules.verdicts import REASONS, Reason, Verdict
 from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SealedEvidence, SurgeSeries
 from detection.tables.reviews import (
     AlertEdit,
-    Assignment,
     CaseFile,
     CaseNote,
     FieldVisit,
     Proposal,
     PublicText,
-    ReviewBatch,
-    SecondLook,
     SetByHand,
 )
 from ingest.models import Glacier, Product
@@ -42,15 +39,12 @@ __all__ = [  # These tables are defined in other modules.
     "AlertMethods",
     "AlertRelation",
     "AlertUpdate",
-    "Assignment",
     "CaseFile",
     "CaseNote",
     "FieldVisit",
     "Proposal",
     "PublicText",
-    "ReviewBatch",
     "SealedEvidence",
-    "SecondLook",
     "SetByHand",
     "SurgeSeries",
 ]
@@ -260,9 +254,6 @@ class Review(models.Model):
     takes_back = models.OneToOneField("self", models.CASCADE, null=True, related_name="taken_back_by")
     other = models.ForeignKey(
         Alert, models.SET_NULL, null=True, related_name="+", help_text="of a duplicate: the alert that goes on"
-    )
-    batch = models.ForeignKey(
-        ReviewBatch, models.SET_NULL, null=True, related_name="reviews", help_text="of several verdicts in one act"
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,5 +1,6 @@
 """A database of version 0.4.0 is taken over without loss, is read by this version, and goes back."""
 
+import json
 import lzma
 import os
 from collections.abc import Iterator
@@ -21,6 +22,18 @@ ONLY_GROWS = {"django_content_type", "auth_permission", "auth_group", "auth_grou
 OURS = {"ingest", "ml", "detection", "monitor"}
 TAKEN_OVER = "0001_tables_of_0_4_0"  # the migration of each app that stands in place of those of 0.4.0
 NOT_DATA = {"django_migrations", "spatial_ref_sys"}
+# These tables are gone; their rows are in the audit, and the tables come back empty.
+KEPT_IN_AUDIT = {"detection_assignment", "detection_secondlook", "detection_reviewbatch"}
+WORK_OF_A_TEAM = """
+    INSERT INTO detection_reviewbatch (id, reviewer_id, created_at)
+        SELECT 7, min(id), now() FROM auth_user;
+    INSERT INTO detection_review (id, alert_id, verdict, reason_code, public_note, internal_note, batch_id, created_at)
+        SELECT 8, min(id), 'field-visit', 'visit', 'Somebody goes there.', '', 7, now() FROM detection_alert;
+    INSERT INTO detection_secondlook (id, review_id, reviewer_id, agrees, created_at)
+        SELECT 9, 8, min(id), true, now() FROM auth_user;
+    INSERT INTO detection_assignment (id, alert_id, assignee_id, created_at)
+        SELECT 10, (SELECT min(id) FROM detection_alert), min(id), now() FROM auth_user;
+"""
 
 
 class Content(NamedTuple):
@@ -96,6 +109,8 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
 
     The old migrations stay recorded: 0.4.0 finds its own again and starts.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(WORK_OF_A_TEAM)
     before, recorded = columns_of_tables(), is_recorded()
     were = {table: content(table, columns) for table, columns in before.items()}
     grown = {table: rows_of(table) for table in ONLY_GROWS}
@@ -121,9 +136,12 @@ def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
     with transaction.atomic():
         alerts_are_ordered_in_silence()
         is_read_by_the_application()
+        the_audit_has_the_work_of_a_team()
         transaction.set_rollback(True)
     now = columns_of_tables()
-    for table in before.keys() - ONLY_GROWS:
+    assert before.keys() - now.keys() == KEPT_IN_AUDIT
+    were["detection_auditentry"] = Content(were["detection_auditentry"].rows + 3, "")
+    for table in before.keys() - ONLY_GROWS - KEPT_IN_AUDIT:
         assert content(table, now[table]).rows == were[table].rows, f"{table} has lost rows"
     for app in sorted(OURS):
         call_command("migrate", app, TAKEN_OVER, verbosity=0)
@@ -152,6 +170,16 @@ def alerts_are_ordered_in_silence() -> None:
     assert Alert.objects.values("importance").distinct().count() > 6
     assert all(life.told["severity"] == life.alert.severity for life in AlertLife.objects.select_related("alert"))
     assert (AlertTransition.objects.count(), set(changed.all())) == (steps, before)
+
+
+def the_audit_has_the_work_of_a_team() -> None:
+    from detection.models import AuditEntry
+
+    kept = {one.subject: json.loads(one.detail) for one in AuditEntry.objects.filter(actor="upgrade")}
+    assert kept.keys() == {"Assignment 10", "SecondLook 9", "ReviewBatch 7"}
+    assert kept["ReviewBatch 7"]["reviews"] == [8]
+    assert kept["SecondLook 9"]["agrees"] is True
+    assert kept["Assignment 10"]["assignee_id"]
 
 
 def is_read_by_the_application() -> None:

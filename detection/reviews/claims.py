@@ -1,4 +1,4 @@
-"""Claims and assignments: one person at a time holds a case, until they release it or the claim expires.
+"""Claims: one person at a time holds a case, until they release it or the claim expires.
 
 Every step locks the alert's row, so that of two people who open a case at the same moment only one gets it.
 """
@@ -12,8 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from detection.models import Alert, Assignment, Claim
-from detection.reviews.audit import audit_write
+from detection.models import Alert, Claim
 
 
 class Overtaken(ValueError):
@@ -69,19 +68,6 @@ def check_unclaimed(*, alert: Alert, person: User) -> None:
     """Raise Claimed if another person holds the alert."""
     if claim := claim_of_another(alert=alert, person=person):
         raise Claimed(claim)
-
-
-def assign(*, alert: Alert, assignee: User | None, by: User) -> None:
-    """Assign a case to a person, or to nobody; a change is written to the audit."""
-    with alone(alert):
-        known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
-        before, after = (user.get_username() if user else "" for user in (known and known.assignee, assignee))
-        if before == after:
-            return
-        Assignment.objects.filter(alert=alert).delete()
-        if assignee:
-            Assignment.objects.create(alert=alert, assignee=assignee, assigned_by=by)
-        audit_write(actor=by, action="review.assign", subject=alert.code, detail=f"{before or '-'} to {after or '-'}")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ MAX_NEIGHBOURS = 8
 class Wanted(NamedTuple):
     """Filters of the queue; an empty filter excludes no case.
 
-    among: primary keys of alerts; mine, free, given, visit: see `cases_wanted`.
+    among: primary keys of alerts; mine, free, visit: see `cases_wanted`.
     """
 
     kind: str = ""
@@ -32,8 +32,6 @@ class Wanted(NamedTuple):
     among: Sequence[int] | None = None
     mine: bool = False
     free: bool = False
-    given: int | None = None
-    given_to_nobody: bool = False
     proposed: bool = False
     visit: str = ""
 
@@ -41,8 +39,8 @@ class Wanted(NamedTuple):
 def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Alert]:
     """Return cases that match the filters; without a state, those that wait for a verdict or a visit.
 
-    mine: held by the person; free: held by nobody else; given: assigned to this account; proposed: with a proposal
-    waiting, in any state; visit: living ones whose visit is due, or planned for later.
+    mine: held by the person; free: held by nobody else; proposed: with a proposal waiting, in any state; visit: living
+    ones whose visit is due, or planned for later.
     """
     proposed = Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values("alert")
     states = State if wanted.proposed else LIVING if wanted.visit else UNREVIEWED_STATES
@@ -63,9 +61,7 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
         cases = cases.filter(pk__in=held.filter(holder=person).values("alert"))
     if wanted.free:
         cases = cases.exclude(pk__in=held.exclude(holder=person).values("alert"))
-    if wanted.given is not None:
-        cases = cases.filter(assignment__assignee=wanted.given)
-    return cases.filter(assignment=None) if wanted.given_to_nobody else cases
+    return cases
 
 
 def rows_proposed() -> set[int]:

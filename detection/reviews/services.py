@@ -9,7 +9,7 @@ from core.errors import promised
 from detection.alerts.life import alert_transition
 from detection.by_hand import columns_set_by_hand, values_by_hand
 from detection.kinds import family
-from detection.models import Alert, AlertRelation, Claim, Proposal, Review, SecondLook
+from detection.models import Alert, AlertRelation, Claim, Proposal, Review
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, check_unclaimed
 from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
@@ -68,7 +68,7 @@ def alert_review(
 
 
 def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) -> Review:
-    """Agree with a proposed confirmation and publish it; this counts as a second opinion.
+    """Agree with a proposed confirmation and publish it.
 
     Raises Overtaken if the alert or proposal has changed since it was shown, Claimed if another person holds the alert,
     ValueError for the publisher's own proposal, or if the alert's state no longer allows a confirmation.
@@ -86,7 +86,6 @@ def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) 
             SetByHand.objects.filter(alert=alert).update(**proposal.change)
         proposal.shown = values_by_hand(columns_set_by_hand(alert))
         proposal.save(update_fields=["review", "shown"])
-        SecondLook.objects.create(review=review, reviewer=publisher, agrees=True)
         return review
 
 

@@ -1,4 +1,4 @@
-"""Tables of the work of people on alerts: edits, notes, assignments, second looks, proposals, batches and visits."""
+"""Tables of the work of people on alerts: edits, notes, proposals, texts and visits."""
 
 from django.conf import settings
 from django.contrib.gis.db import models
@@ -73,34 +73,6 @@ class CaseFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Assignment(models.Model):
-    """Assignment of an alert to a reviewer. It locks nobody out; the audit keeps earlier ones."""
-
-    alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="assignment")
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.alert.code}: for {self.assignee}"
-
-
-class SecondLook(models.Model):
-    """Opinion of another person on a verdict: whether they agree. It changes no state."""
-
-    review = models.ForeignKey("detection.Review", models.CASCADE, related_name="second_looks")
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    agrees = models.BooleanField()
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["created_at", "id"]
-        constraints = [models.UniqueConstraint(fields=["review", "reviewer"], name="one_second_look_each")]
-
-    def __str__(self) -> str:
-        return f"{self.review}: {'agreed' if self.agrees else 'disagreed'}"
 
 
 class Proposed(models.Model):
@@ -187,19 +159,6 @@ class PublicText(Proposed):
     def name(self) -> str:
         """Return the name of what the text is about among its kind."""
         return self.subject.partition(" ")[2]
-
-
-class ReviewBatch(models.Model):
-    """Batch of verdicts on several cases, given together; they can be taken back together."""
-
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"batch {self.pk}"
 
 
 class FieldVisit(models.Model):

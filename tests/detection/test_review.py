@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from detection import selectors
 from detection.kinds import family
-from detection.models import Alert, AlertRelation, AlertTransition, Assignment, AuditEntry, Claim, Review
+from detection.models import Alert, AlertRelation, AlertTransition, AuditEntry, Claim, Review
 from detection.reviews import claims
 from detection.reviews import services as reviews
 from detection.rules.lifecycle import State, may_become
@@ -210,14 +210,6 @@ def test_of_two_who_open_a_case_at_the_same_moment_one_holds_it_and_both_know_wh
             Claim.objects.update(until=timezone.now() - timedelta(seconds=1), holder=account("carl"))
         taken = at_the_same_moment(*(partial(claims.claim_take, alert=alert, holder=one) for one in (anna, ben)))
         assert {Claim.objects.get().holder} == {claim.holder for claim in taken}
-
-
-def test_a_case_is_given_to_a_colleague_once_and_the_audit_says_so(alert, anna, ben):
-    for _ in range(2):
-        claims.assign(alert=alert, assignee=ben, by=anna)
-    claims.assign(alert=alert, assignee=None, by=ben)
-    assert not Assignment.objects.exists()
-    assert [(one.actor, one.detail) for one in AuditEntry.objects.all()] == [("ben", "ben to -"), ("anna", "- to ben")]
 
 
 def test_a_duplicate_ends_names_the_other_and_comes_back_when_that_is_taken_back(make_alert, anna):

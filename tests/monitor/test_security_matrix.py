@@ -68,7 +68,7 @@ def parameters() -> dict[str, object]:
     product, pair = Product.objects.first(), ScenePair.objects.first()
     job = IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk
     point = MeasurementPoint.objects.filter(product=product).first()
-    absent = ("file", "batch", "detection", "subscription", "organisation", "account", "invitation", "z", "x", "y")
+    absent = ("file", "detection", "subscription", "organisation", "account", "invitation", "z", "x", "y")
     absent += ("report",)
     made = {"code": Alert.objects.first().code, "product": product.pk, "product_id": product.pk, "pid": point.pid}
     made |= {"prediction": Prediction.objects.first().pk, "pair": pair.pk, "pair_id": pair.pk, "job": job, "pk": job}
@@ -333,7 +333,7 @@ STRANGE = [NUMBERS[1], "nan"]
 QUERIED = ["page", "track", "days", "image", "given", "level", "row", "cols", "limit", "offset", "k", "on", "with"]
 QUERIED += ["hit", "width", "lat", "lon", "point", "at", "bbox", "period", "after", "product", "version", "detection"]
 POSTED = ["about", "endpoint", "delivery", "subscription", "review", "proposal", "edit", "visit", "hit", "case"]
-POSTED += ["expected_edit", "assignee", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
+POSTED += ["expected_edit", "visitor", "known", "track", "own_km", "latitude", "longitude", "radius_km"]
 POSTED += ["end", "report"]
 DEEDS = {
     "organisation": ["remove", "share", "end"],

@@ -1,24 +1,21 @@
-"""Views of a reviewer's acts: drawing a missed alert, changing one, private notes, and one verdict on similar cases."""
+"""Views of a reviewer's acts: drawing a missed alert, changing one, and private notes."""
 
-from collections.abc import Collection
 from datetime import date
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.areas import bounds_of
 from detection.by_hand import as_json, columns_set_by_hand
 from detection.kinds import Kind, row_of
-from detection.models import Alert, CaseFile, Proposal, ReviewBatch
-from detection.reviews import batches
+from detection.models import Alert, CaseFile, Proposal
 from detection.reviews.claims import Claimed, Overtaken
 from detection.reviews.drawn import EARLIEST, Drawn, PlaceTaken, alert_draw
 from detection.reviews.edits import MAX_TEXT_LENGTH, alert_edit, edit_take_back, kinds_open, last_edit
@@ -32,20 +29,17 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
-from monitor.maps.map.plans import alert_plan
 from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.reviews.visits import files_of, key_of
 from monitor.web.guards import account_in, reviewers_only
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
-from monitor.wording.figures import listed
 from monitor.wording.refusals import Refusal, number_or_none, values_of
-from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language
+from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)
 MAX_KNOWN = 100  # alerts that somebody has checked to be other places
-NOTES = ("public_note", "internal_note")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -252,129 +246,3 @@ def _form(
         **choices(list(Kind), kind, draft.get("severity", Severity.MODERATE)),
     }
     return render(request, "pages/reviews/draw.html", context, status=status)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@reviewers_only
-def review_similar(request: HttpRequest, code: str) -> HttpResponse:
-    """Show a case and similar ones to tick; on POST, record one verdict on the ticked cases."""
-    alert = alert_or_404(code)
-    if request.method != "POST":
-        return _similar(request, alert, {alert.pk})
-    try:
-        cases = _ticked(request)
-    except Refusal as refusal:
-        return _similar(request, alert, {alert.pk}, refusal.error)
-    verdict, _colon, reason = request.POST.get("answer", "").partition(":")
-    if verdict not in batches.VERDICTS or reason not in REASONS[Verdict(verdict)]:
-        return _similar(request, alert, cases, _("Please choose a verdict and a reason."))
-    if not cases:
-        return _similar(request, alert, cases, _("Please tick at least one case."))
-    try:
-        notes = {name: request.POST.get(name, "") for name in NOTES}
-        batch = batches.batch_review(
-            cases=cases, verdict=Verdict(verdict), reason_code=reason, reviewer=account_in(request), **notes
-        )
-    except ValueError as fault:
-        return _similar(
-            request, alert, cases, _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
-        )
-    if not batch.done and not batch.proposed:
-        return _similar(request, alert, cases, _left(batch.skipped), status=409)
-    n = len(batch.done)
-    _report(request, batch, ngettext("%(n)s case recorded.", "%(n)s cases recorded.", n) % {"n": n} if n else "")
-    return redirect("review-batch", batch.row.pk) if batch.row else redirect("review-queue")
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@reviewers_only
-def review_batch(request: HttpRequest, batch: int) -> HttpResponse:
-    """Show the cases that one verdict changed together; on POST, take the verdict back."""
-    row = get_object_or_404(ReviewBatch, pk=batch)
-    if request.method != "POST":
-        return _batch(request, row)
-    undone = batches.batch_take_back(batch=row, reviewer=account_in(request))
-    if not undone.done:
-        return _batch(request, row, _left(undone.skipped), status=409)
-    n = len(undone.done)
-    _report(request, undone, ngettext("%(n)s verdict taken back.", "%(n)s verdicts taken back.", n) % {"n": n})
-    return redirect("review-batch", row.pk)
-
-
-def _ticked(request: HttpRequest) -> dict[int, str]:
-    """Return the state that the form showed for each ticked alert, by id. Raises Refusal for more than it showed."""
-    # A tick is sent as 'id:state'.
-    ticks = values_of("case", request.POST.getlist("case"), batches.MAX_SIMILAR + 1)
-    numbered = [(number_or_none(row), state) for row, _colon, state in (tick.partition(":") for tick in ticks)]
-    return {row: state for row, state in numbered if row is not None}
-
-
-def _report(request: HttpRequest, batch: batches.Batch, done: str) -> None:
-    if done:
-        messages.success(request, done)
-    if batch.proposed:
-        codes = listed([alert.code for alert in batch.proposed])
-        messages.success(request, _("Proposed; a second person has to agree: %(codes)s.") % {"codes": codes})
-    if batch.skipped:
-        messages.warning(request, _left(batch.skipped))
-
-
-def _left(skipped: list[batches.Skipped]) -> str:
-    others = [one.alert.code for one in skipped if not one.holder]
-    sentences = [
-        _("%(code)s was left as it is: %(who)s holds it.") % {"code": one.alert.code, "who": one.holder}
-        for one in skipped
-        if one.holder
-    ]
-    if others:
-        sentences.append(_("Left as they are, because something has changed: %(codes)s.") % {"codes": listed(others)})
-    return " ".join(sentences)
-
-
-def _similar(
-    request: HttpRequest, alert: Alert, ticked: Collection[int], fault: str = "", status: int = 0
-) -> HttpResponse:
-    alerts = [alert, *batches.cases_similar(alert=alert)]
-    if request.GET.get("tick") == "all":
-        ticked = {one.pk for one in alerts}
-    cards = alert_cards(alerts)
-    context = {
-        "code": alert.code,
-        "kind_label": cards[0].kind_label,
-        "cases": [
-            {"alert": one, "card": card, "ticked": one.pk in ticked, "plan": alert_plan(one, card, [])}
-            for one, card in zip(alerts, cards, strict=True)
-        ],
-        "full": len(alerts) > batches.MAX_SIMILAR,
-        "most": batches.MAX_SIMILAR,
-        "answers": [(VERDICT_FORMS[verdict]["title"], _reasons(request, verdict)) for verdict in batches.VERDICTS],
-        "longest_note": MAX_PUBLIC_NOTE_LENGTH,
-        "fault": fault,
-        **{name: request.POST.get(name, "") for name in NOTES},
-    }
-    return render(request, "pages/reviews/similar.html", context, status=status or (400 if fault else 200))
-
-
-def _reasons(request: HttpRequest, verdict: Verdict) -> list[tuple[str, str, bool]]:
-    """Return (value, label, whether it is chosen) for each possible reason of a verdict."""
-    chosen = request.POST.get("answer", "")
-    values = [(f"{verdict}:{code}", in_language(reason.label)) for code, reason in REASONS[verdict].items()]
-    return [(value, words, value == chosen) for value, words in values]
-
-
-def _batch(request: HttpRequest, row: ReviewBatch, fault: str = "", status: int = 200) -> HttpResponse:
-    reviews = list(row.reviews.select_related("alert", "taken_back_by").order_by("alert_id"))
-    if not reviews:
-        raise Http404("There is nothing left of this batch.")
-    context: dict[str, Any] = {
-        "batch": row,
-        "heading": VERDICT_HEADINGS[reviews[0].verdict],
-        "reason": in_language(reviews[0].reason.label),
-        "rows": [
-            {"card": card, "undone": hasattr(review, "taken_back_by")}
-            for review, card in zip(reviews, alert_cards([one.alert for one in reviews]), strict=True)
-        ],
-        "may_undo": batches.may_take_back_batch(batch=row),
-        "fault": fault,
-    }
-    return render(request, "pages/reviews/batch.html", context, status=status)

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment
-from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
+from detection.models import Alert
 from detection.reviews.queue import Wanted, cases_wanted, rows_proposed, sort_cases, with_wait
 from detection.reviews.record import judgements
+from detection.reviews.waiting import oldest_waiting, time_to_review
 from detection.rules.codes import encode
 from detection.rules.importance import DAYS_PER_STEP
 from detection.rules.lifecycle import State
@@ -34,8 +32,6 @@ from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching
 from monitor.wording.dates import duration_words
-from monitor.wording.figures import whole
-from monitor.wording.states import VERDICT_FORMS
 
 if TYPE_CHECKING:
     from detection.reviews.record import JudgedReview
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
 CLAIMS = [("mine", pgettext_lazy("cases", "held by me")), ("free", pgettext_lazy("cases", "held by nobody else"))]
 PUBLICATION = [("waiting", pgettext_lazy("cases", "waits for a second person"))]
 VISITS = [("due", pgettext_lazy("cases", "visit due")), ("planned", pgettext_lazy("cases", "visit planned for later"))]
-ME, NOBODY = "me", "nobody"
 CHOICES = {name: {value for value, _ in values} for name, values in (
     ("kind", KINDS), ("state", STATES), ("severity", SEVERITIES), ("claim", CLAIMS),
     ("publication", PUBLICATION), ("visit", VISITS),
@@ -63,14 +58,6 @@ class QueueChoice:
             name: value if (value := request.GET.get(name, "")) in known else "" for name, known in CHOICES.items()
         }
         self.region_text = request.GET.get("region", "")[:200]
-        self.given = request.GET.get("given", "")
-        if self.given not in {ME, NOBODY, *(str(colleague.pk) for colleague in self.colleagues)}:
-            self.given = ""
-
-    @cached_property
-    def colleagues(self) -> list[User]:
-        """Return all reviewers, to whom cases can be assigned."""
-        return list(reviewers())
 
     @cached_property
     def region(self) -> AdministrativeRegion | None:
@@ -80,22 +67,19 @@ class QueueChoice:
     @property
     def wanted(self) -> Wanted:
         """Return the filters as arguments of the query for cases."""
-        given = {"": None, NOBODY: None, ME: self.person.pk}
         return Wanted(
             **{name: self.values[name] for name in ("kind", "state", "severity", "visit")},
             among=alerts_touching(self.region) if self.region else None,
             mine=self.values["claim"] == "mine",
             free=self.values["claim"] == "free",
             proposed=self.values["publication"] == "waiting",
-            given=given[self.given] if self.given in given else int(self.given),
-            given_to_nobody=self.given == NOBODY,
         )
 
     @property
     def chosen(self) -> dict[str, str]:
         """Return the filters that are set, by parameter of the address."""
         region = self.region.slug if self.region else ""
-        return {name: value for name, value in {**self.values, "region": region, "given": self.given}.items() if value}
+        return {name: value for name, value in {**self.values, "region": region}.items() if value}
 
     @property
     def query(self) -> str:
@@ -112,8 +96,7 @@ class QueueChoice:
             "claims": CLAIMS,
             "publication": PUBLICATION if settings.SECOND_PERSON_FROM or self.values["publication"] else [],
             "visits": VISITS,
-            "colleagues": self.colleagues,
-            "given": self.given,
+            "colleagues": list(reviewers()),
             "region": self.region.slug if self.region else self.region_text,
             "unknown_region": "" if self.region else self.region_text,
             "n_chosen": len(self.chosen),
@@ -165,10 +148,6 @@ def _waiting(request: HttpRequest, choice: QueueChoice, now: datetime) -> list[i
 def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: datetime) -> list[dict[str, Any]]:
     living = detections.claims_living(now=now).items()
     claims = {pk: claim for pk, claim in living if claim.holder != request.user}
-    given = {
-        one.alert_id: one.assignee
-        for one in Assignment.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("assignee")
-    }
     return [
         {
             "card": card,
@@ -176,7 +155,6 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
             "visit_due": getattr(alert, "visit_due", False),
             "visit_planned": getattr(alert, "visit_planned", False),
             "claim": claims.get(alert.pk),
-            "given": given.get(alert.pk),
             "proposed": alert.pk in proposed,
         }
         for alert, card in zip(alerts, alert_cards(alerts), strict=True)
@@ -187,16 +165,8 @@ def quality_context() -> dict[str, Any]:
     """Return the context of the page on the quality of reviews."""
     reviews = list(judgements())
     return {
-        "agreement": [_agreement(one) for one in agreement()],
         "parts": [part for part in (_part(reviews, simulated) for simulated in (False, True)) if part["anything"]],
     }
-
-
-def _agreement(one: Agreement) -> dict[str, Any]:
-    ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
-    # Translators: the ends of an interval
-    words = _("of 100 second opinions %(low)s to %(high)s would agree") % ends
-    return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": words}
 
 
 def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Assignment, Proposal, PublicText
+from detection.models import Alert, Proposal, PublicText
 from detection.reviews import services
-from detection.reviews.agreement import second_look_record, verdict_standing
-from detection.reviews.claims import Claimed, Overtaken, assign, claim_release, claim_renew, claim_take
+from detection.reviews.claims import Claimed, Overtaken, claim_release, claim_renew, claim_take
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
@@ -35,12 +34,11 @@ from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_
 from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
 from monitor.pages.reviews.reports import report_rows
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
-from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
-from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
+from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, in_language, state_label
 
 FIELDS = ("reason_code", "public_note", "internal_note")
 
@@ -91,17 +89,6 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
     return JsonResponse({"held": claim_renew(alert=alert, holder=account_in(request)) is not None})
 
 
-@require_POST
-@reviewers_only
-def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
-    """Record whether a second reviewer agrees with the verdict; the alert's state does not change."""
-    alert, said = alert_or_404(code), request.POST.get("agrees", "")
-    if said not in {"yes", "no"}:
-        return _case(request, alert, fault=_("Please choose an answer."))
-    record = partial(second_look_record, alert=alert, reviewer=account_in(request), agrees=said == "yes")
-    return _done(request, alert, _("Your second look at %(code)s is recorded."), record)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
@@ -124,19 +111,6 @@ def review_visit(request: HttpRequest, code: str) -> HttpResponse:
 def review_quality(request: HttpRequest) -> HttpResponse:
     """Show the page on the quality of reviews."""
     return render(request, "pages/reviews/quality.html", quality_context())
-
-
-@require_POST
-@reviewers_only
-def review_assign(request: HttpRequest, code: str) -> HttpResponse:
-    """Assign a case to a colleague, or to nobody."""
-    alert, person = alert_or_404(code), request.POST.get("assignee", "")
-    colleague = next((reviewer for reviewer in reviewers() if str(reviewer.pk) == person), None)
-    if person and colleague is None:
-        return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."))
-    assign(alert=alert, assignee=colleague, by=account_in(request))
-    words = _("%(code)s is now assigned to %(name)s.") if colleague else _("%(code)s is assigned to nobody.")
-    return _done(request, alert, words, name=colleague)
 
 
 @require_POST
@@ -260,14 +234,11 @@ def _case(
     claim = claim_take(alert=alert, holder=account_in(request)) if may_review(request.user) else living.get(alert.pk)
     waiting = proposal_waiting(alert=alert)
     context = queue_context(request, alert) | vars(alert_blocks(alert)) | case_evidence(alert, waiting)
-    given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
     context |= {
         "reports": report_rows(list(reports_near(area=alert.area))) if may_review(request.user) else [],
         "claim": claim if claim and claim.holder != request.user else None,
         "held": claim if claim and claim.holder == request.user else None,
         "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
-        "given": given.assignee if given else None,
-        "second_look": _second_look(request, alert),
         "proposal": proposal_panel(request, alert, waiting) if waiting else None,
         "visit": visit_block(request, alert),
         "today": timezone.now().date().isoformat(),
@@ -320,15 +291,6 @@ def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> 
         **{name: mine.get(name, "") for name in (*FIELDS, "other", "visit_day", "visitor")},
         "remind": bool(mine.get("remind")) if mine else True,
     }
-
-
-def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
-    """Return another reviewer's current verdict and the reader's opinion of it; None if there is no such verdict."""
-    review = verdict_standing(alert=alert)
-    if review is None or review.reviewer_id == request.user.pk:
-        return None
-    own = review.second_looks.filter(reviewer=account_in(request)).first()
-    return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
 
 
 def _overtaken(alert: Alert) -> str:

@@ -64,7 +64,6 @@ const ACTIONS = {
   k: () => page.dataset.previous && (() => go(page.dataset.previous)),
   u: () => click("button[data-key=u]"),
   x: () => click("button[data-key=x]"),
-  a: () => focusOn("#assignee"),
   l: () => focusOn("#layer"),
   s: () => focusOn(".swipe input"),
   "/": () => part("#queue-filters") && filter,

@@ -1,4 +1,4 @@
-"""Reporting a place, deciding several cases at once, and visits on site, as plain forms; and what everybody reads."""
+"""Reporting a place, and visits on site, as plain forms; and what everybody reads."""
 
 import json
 from datetime import timedelta
@@ -10,9 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone, translation
 
-from detection.models import Alert, AuditEntry, CaseFile, CaseNote, FieldVisit, ReviewBatch
+from detection.models import Alert, AuditEntry, CaseFile, CaseNote, FieldVisit
 from detection.reviews import notes
-from detection.reviews.claims import claim_take
 from detection.reviews.notes import note_add
 from detection.reviews.visits import Plan, visit_plan
 from monitor.models.messages import OutgoingMessage
@@ -86,30 +85,6 @@ def test_what_cannot_be_taken_comes_back_with_what_was_written(operator, wrong):
     assert answer.status_code == 400
     assert "Risse." in answer.content.decode()
     assert not Alert.objects.exists()
-
-
-def test_ticked_cases_get_one_verdict_and_return_in_one_act(operator, make_alert):
-    first, second, held = (make_alert(longitude=1 + place / 50, state="first") for place in range(3))
-    claim_take(alert=held, holder=account("ben", OPERATORS))
-    page = f"/review/{first.code}/similar/"
-    shown = operator.get(f"{page}?tick=all").content.decode()
-    assert shown.count("checked") == 3
-    assert shown.count('class="plan"') == 3
-    ticks = [f"{one.pk}:first" for one in (first, second, held)]
-    assert operator.post(page, {"case": ticks, "answer": "reject:x"}).status_code == 400
-    assert operator.post(page, {"answer": "reject:surface"}).status_code == 400
-    done = operator.post(page, {"case": ticks, "answer": "reject:surface", "public_note": "Snow."}, follow=True)
-    batch = ReviewBatch.objects.get()
-    assert done.redirect_chain == [(f"/review/batches/{batch.pk}/", 302)]
-    assert "2 cases recorded." in words(done)
-    assert f"{held.code} was left as it is: ben holds it." in words(done)
-    assert Alert.objects.filter(state="rejected").count() == 2
-    undone = operator.post(f"/review/batches/{batch.pk}/", follow=True)
-    assert "2 verdicts taken back." in words(undone)
-    assert "Take all back" not in words(undone)
-    assert not Alert.objects.filter(state="rejected").exists()
-    assert operator.post(f"/review/batches/{batch.pk}/").status_code == 409
-    assert operator.get("/review/batches/99999999999999999999/").status_code == 404
 
 
 def test_a_visit_is_planned_reminded_of_reported_and_becomes_a_verdict(operator, anna, make_alert, mailoutbox):

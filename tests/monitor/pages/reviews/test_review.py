@@ -239,18 +239,9 @@ def test_the_queue_is_filtered_and_its_choice_goes_along_from_case_to_case(opera
     signed_in(ben).get(f"/review/{second}/")
     assert second not in codes_listed(operator, "?claim=free")
     assert codes_listed(operator, "?claim=mine")[0] == first
-    operator.post(f"/review/{third}/assign/?severity=strong", {"assignee": ben.pk})
-    assert codes_listed(operator, f"?given={ben.pk}")[0] == third
-    assert codes_listed(signed_in(ben), "?given=me")[0] == third
-    assert third not in codes_listed(operator, "?given=nobody")
     alert = next(alert for alert in strong if alert.code == first)
     answer = operator.post(f"/review/{first}/?severity=strong", verdict(alert))
     assert answer["Location"] == f"/review/{third}/?severity=strong&after={first}"
-
-
-def test_a_case_is_assigned_to_operators_only(operator, alert):
-    assert operator.post(f"{case(alert)}assign/", {"assignee": account("vera", VIEWERS).pk}).status_code == 400
-    assert not AuditEntry.objects.exists()
 
 
 def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert, alert):
