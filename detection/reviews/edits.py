@@ -75,13 +75,19 @@ def alert_edit(
         if not changed:
             return None
         change = {name: after[name] for name in changed}
-        if _waits_for_second(alert, set_by_hand, after):
-            proposal = proposal_make(alert=alert, proposer=editor, change=change, announce=announce)
+        at_once = {} if _waits_for_second(alert, set_by_hand, after) else change
+        if not at_once and not _waits_for_second(alert, set_by_hand, after | {"texts": before["texts"]}):
+            at_once = {name: value for name, value in change.items() if name != "texts"}  # Only the text waits.
+        edit = None
+        if at_once:
+            proposal_overtake(alert=alert, by=editor)
+            silent = [*at_once] == ["texts"] and not announce
+            edit = _set(alert, set_by_hand, editor, {name: before[name] for name in at_once}, at_once, silent=silent)
+        if waits := {name: value for name, value in change.items() if name not in at_once}:
+            proposal = proposal_make(alert=alert, proposer=editor, change=waits, announce=announce)
             Claim.objects.filter(alert=alert, holder=editor).delete()
             return proposal
-        proposal_overtake(alert=alert, by=editor)
-        silent = changed == ["texts"] and not announce
-        return _set(alert, set_by_hand, editor, {name: before[name] for name in changed}, change, silent=silent)
+        return edit
 
 
 def edit_publish(*, proposal: Proposal, publisher: User, expected_state: str) -> AlertEdit:

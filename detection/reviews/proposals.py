@@ -65,6 +65,21 @@ def proposal_make(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
     return proposal
 
 
+def may_take_along(*, proposal: Proposal, person: User) -> bool:
+    """Return whether a person who proposes to confirm an alert proposes their own waiting text with it."""
+    is_text = proposal.change is not None and proposal.change.keys() == {"texts"} and proposal.takes_back_id is None
+    return is_text and proposal.proposer_id == person.pk and not proposal.confirms
+
+
+def confirmation_propose(*, alert: Alert, proposer: User, **said: Any) -> Proposal:
+    """Propose to confirm an alert whose row is locked, with a text of the same person that waits."""
+    waiting, change = proposal_waiting(alert=alert), None
+    if waiting and may_take_along(proposal=waiting, person=proposer):
+        change = waiting.change
+        proposal_overtake(alert=alert, by=proposer)
+    return proposal_make(alert=alert, proposer=proposer, change=change, **said)
+
+
 def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> None:
     """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
     with alone(proposal.alert):

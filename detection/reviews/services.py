@@ -12,7 +12,7 @@ from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, check_unclaimed
-from detection.reviews.proposals import needs_second, proposal_answer, proposal_make, proposal_overtake
+from detection.reviews.proposals import confirmation_propose, needs_second, proposal_answer, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
@@ -61,7 +61,7 @@ def alert_review(
             "internal_note": internal_note.strip(),
         }
         if verdict is Verdict.CONFIRM and needs_second(alert=alert):
-            proposal = proposal_make(alert=alert, proposer=reviewer, **said)
+            proposal = confirmation_propose(alert=alert, proposer=reviewer, **said)
             Claim.objects.filter(alert=alert, holder=reviewer).delete()
             return proposal
         return _record(Review(alert=alert, verdict=verdict, reviewer=reviewer, other=other, **said), before)

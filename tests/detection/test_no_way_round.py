@@ -75,6 +75,19 @@ def test_a_text_waits_beside_an_alert_that_nobody_has_confirmed_and_other_change
     assert isinstance(edit(minor, anna, severity="strong"), Proposal)
 
 
+def test_a_text_waits_alone_and_goes_along_with_the_confirmation_of_its_author(make_alert, anna, ben):
+    alert = make_alert(severity="strong")
+    assert isinstance(edit(alert, anna, kind="landslide", texts=X), Proposal)
+    assert (reread(alert).kind, columns_set_by_hand(alert).texts) == ("landslide", {})
+    with pytest.raises(ValueError, match="already"):
+        say(alert, Verdict.CONFIRM, ben)
+    together = say(alert, Verdict.CONFIRM, anna)
+    assert (together.change, together.confirms) == ({"texts": X}, True)
+    assert columns_set_by_hand(alert).texts == {}
+    publish(alert, ben)
+    assert (reread(alert).state, columns_set_by_hand(alert).texts) == ("confirmed", X)
+
+
 def test_the_undo_of_an_edit_from_before_the_rule_is_proposed(make_alert, anna, ben):
     alert = make_alert(severity="strong")
     edit_before_the_rule(alert, anna, texts=X)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,7 +22,13 @@ from detection.reviews import services
 from detection.reviews.claims import Claimed, Overtaken, claim_release, claim_renew, claim_take
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
-from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
+from detection.reviews.proposals import (
+    may_take_along,
+    needs_second,
+    proposal_decline,
+    proposal_waiting,
+    proposal_withdraw,
+)
 from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_note, may_take_back, review_take_back
 from detection.reviews.visits import visit_plan
 from detection.rules.lifecycle import State
@@ -242,7 +249,7 @@ def _case(
         "proposal": proposal_panel(request, alert, waiting) if waiting else None,
         "visit": visit_block(request, alert),
         "today": timezone.now().date().isoformat(),
-        "verdicts": _verdicts(alert, waiting, draft or {}),
+        "verdicts": _verdicts(alert, waiting, account_in(request), draft or {}),
         "trail": trail_of(alert),
         "fault": fault,
         "recorded": None if fault else _recorded(request),
@@ -267,13 +274,13 @@ def _recorded(request: HttpRequest) -> dict[str, Any] | None:
     return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
 
 
-def _verdicts(alert: Alert, waiting: Proposal | None, draft: dict[str, str]) -> list[dict[str, Any]]:
+def _verdicts(alert: Alert, waiting: Proposal | None, person: User, draft: dict[str, str]) -> list[dict[str, Any]]:
     """Return the forms of the possible verdicts, without a confirmation that already waits for a second person."""
     proposes = needs_second(alert=alert)
     forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
     if proposes and Verdict.CONFIRM in forms:
         forms[Verdict.CONFIRM] = PROPOSE_FORM
-        if waiting:
+        if waiting and not may_take_along(proposal=waiting, person=person):
             del forms[Verdict.CONFIRM]
     return [
         _verdict(verdict, words, draft) | {"noted": may_note(alert=alert, verdict=verdict)}

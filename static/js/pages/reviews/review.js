@@ -88,7 +88,7 @@ function filter() {
 function choose(radio) {
   radio.checked = true;
   radio.dispatchEvent(new Event("change", { bubbles: true }));
-  radio.form.elements.public_note.focus();
+  radio.form.querySelector("textarea").focus(); // the public note, or where there is none, the internal one
 }
 
 function open(verdict) {
