@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import secrets
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ import environ
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from core.files import OWNER_ONLY, new_file
 from monitor.start import variables
 
 GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
@@ -37,12 +39,29 @@ def process_prepare(**signal: object) -> None:
         secret_key_make(folder / "secret_key")
 
 
+def command_run(arguments: list[str]) -> int | None:
+    """Run a Django command and return its exit status; a full disk is one line, as any other error of a command."""
+    from django.core.management import execute_from_command_line
+
+    try:
+        process_prepare()
+        execute_from_command_line(arguments)
+    except Exception as fault:
+        from core.failures import full_disk
+
+        if not (line := full_disk(fault)):
+            raise
+        print(line, file=sys.stderr)
+        return 1
+    return None
+
+
 def secret_key_make(path: Path) -> None:
     """Make the SECRET_KEY of this installation if it has none, in a file that only its owner can read."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        with new_file(path, OWNER_ONLY) as file:
+            file.write(secrets.token_urlsafe(50).encode())
 
 
 def kept_text(path: Path) -> str:
