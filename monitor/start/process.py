@@ -19,7 +19,6 @@ from monitor.start import variables
 GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
 POSTGIS = "django.contrib.gis.db.backends.postgis"
 KEPT_SECONDS = 60  # A connection to the database is used again within this time.
-REPLICA_CONNECT_SECONDS = 2
 
 
 def process_prepare(**signal: object) -> None:
@@ -90,17 +89,9 @@ def database(address: str) -> dict[str, Any]:
 
 
 def databases(*, is_pooled: bool) -> dict[str, dict[str, Any]]:
-    """Return DATABASES: the application's, and a replica where DATABASE_REPLICA_URL names one.
-
-    is_pooled: whether PgBouncer stands before them; then no cursor outlives a transaction on the server.
-    """
+    """Return DATABASES. is_pooled: behind PgBouncer, no cursor outlives a transaction on the server."""
     lasting = {"CONN_MAX_AGE": KEPT_SECONDS, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": is_pooled}
-    default = database(variables.server("DATABASE_URL")) | lasting
-    if not (address := variables.text("DATABASE_REPLICA_URL")):
-        return {"default": default}
-    replica = {"OPTIONS": {}, "TEST": {"MIRROR": "default"}} | database(address)
-    replica["OPTIONS"] |= {"connect_timeout": REPLICA_CONNECT_SECONDS}
-    return {"default": default, "replica": default | replica}
+    return {"default": database(variables.server("DATABASE_URL")) | lasting}
 
 
 def mail_server(folder: Path) -> dict[str, Any]:
