@@ -4,9 +4,6 @@
 import sys
 
 if __name__ == "__main__":
-    from django.core.management import execute_from_command_line
+    from monitor.start.process import command_run
 
-    from monitor.start.process import process_prepare
-
-    process_prepare()
-    execute_from_command_line(sys.argv)
+    sys.exit(command_run(sys.argv))

@@ -103,6 +103,11 @@ def reason_of(fault: Exception) -> str:
     return str(fault) if isinstance(fault, SourceError) else sentence_of(fault)
 
 
+def full_disk(fault: Exception) -> str:
+    """Return what to say about a disk that is full or fails; an empty text for any other failure."""
+    return reason_of(fault) if cause_of(fault) is Cause.DISK else ""
+
+
 def _chain(fault: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while fault is not None and id(fault) not in seen:
@@ -141,7 +146,9 @@ def _disk_sentence(fault: Exception) -> str:
     if not any(_is_full(error) for error in chain):
         return one_line(f"The disk could not be used ({first_line(fault)}): see whether it is mounted and healthy.")
     of_database = any(_sqlstate(error) == _SQL_DISK_FULL for error in chain)
-    disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
+    name = next((error.filename for error in chain if isinstance(error, OSError) and error.filename), None)
+    file = f"The disk of {name}" if name else "The disk of RASTER_DIR, or that of temporary files,"
+    disk = "The disk of the database" if of_database else file
     return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
 
 

@@ -28,18 +28,15 @@ def main() -> int | None:
         print(f"'{name}' is a command of the service: pip install '.[service]'.", file=sys.stderr)
         return 2
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
-    from monitor.start.process import process_prepare
+    from monitor.start.process import command_run
 
-    process_prepare()
     called = ["ground-motion manage", *arguments] if name == "manage" else ["ground-motion", name, *arguments]
     try:
-        execute_from_command_line(called)
+        return command_run(called)
     except ImproperlyConfigured as fault:
         print(fault, file=sys.stderr)
         return 2
-    return None
 
 
 def _help() -> str:

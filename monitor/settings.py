@@ -26,7 +26,6 @@ OF_TESTS = (
     "ALARM_AFTER_MINUTES",
     "DISK_SPARE_PERCENT",
     "EMAIL_TIMEOUT",
-    "REPLICA_LAG_SECONDS",
     "REQUEST_SECONDS",
     "RUN_BEAT_SECONDS",
     "RUN_STALL_MINUTES",
@@ -112,7 +111,6 @@ MIDDLEWARE = [
     "monitor.web.middleware.LimitRequests",
     "monitor.web.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
-    *(["monitor.operations.database.replica.ReadReplica"] if "replica" in DATABASES else []),
     *(["django_prometheus.middleware.PrometheusAfterMiddleware"] if COUNTS_REQUESTS else []),
 ]
 
@@ -139,7 +137,6 @@ TEMPLATES = [
 ]
 
 # Limits of the web processes.
-REPLICA_LAG_SECONDS = TEST_SETTINGS.get("REPLICA_LAG_SECONDS", 5.0)  # behind the primary; beyond, the primary answers
 # Most statements of a page take milliseconds; 0: no limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = TEST_SETTINGS.get("WEB_STATEMENT_TIMEOUT_SECONDS", 10.0)
 REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # of computing for a request; then its web process ends

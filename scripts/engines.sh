@@ -1,28 +1,16 @@
 # shellcheck shell=bash
 # Sourced by scripts/services: the engines of a bigger site, private as all else. GROUND_MOTION_ENGINES names those that
-# are wanted: "rabbitmq pgbouncer replica". No service of the system is touched. GROUND_MOTION_ENGINES_ADDRESS, an address
-# of a private network, lets RabbitMQ and PgBouncer (before the replica, too) listen there for other machines.
+# are wanted: "rabbitmq pgbouncer". No service of the system is touched. GROUND_MOTION_ENGINES_ADDRESS, an address
+# of a private network, lets RabbitMQ and PgBouncer listen there for other machines.
 RABBITMQ=$GROUND_MOTION_VAR/rabbitmq
 RABBITMQ_PROGRAMS=/usr/lib/rabbitmq/bin
-POOLER_PORT=6432 REPLICA_PORT=5433 # names of sockets
+POOLER_PORT=6432 # the name of a socket
 ADDRESS=${GROUND_MOTION_ENGINES_ADDRESS:-}
 
 wanted() { [[ " ${GROUND_MOTION_ENGINES:-} " = *" $1 "* ]]; }
 
 runs() { # $1 the file of a process's number; one that has ended may still be in the table
   [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null && ! grep -qs '^State:\sZ' "/proc/$(cat "$1")/status"
-}
-
-start_replica() { # $1 the folder of the cluster that it follows
-  local folder=${1%/*}/replica
-  if [ ! -f "$folder/PG_VERSION" ]; then
-    say "copying the cluster to $folder"
-    if [ "$(id -u)" = 0 ]; then install -d -o postgres -g postgres -m 700 "$folder"; else install -d -m 700 "$folder"; fi
-    as_db_owner "$PG_BIN/pg_basebackup" -D "$folder" -R -c fast -h "$SOCKETS" -U ground_motion
-  fi
-  pg_running "$folder" || as_db_owner "$PG_BIN/pg_ctl" -D "$folder" -s -w -t 600 -l "$folder/server.log" \
-    -o "-c port=$REPLICA_PORT -c listen_addresses='' -c unix_socket_directories='$SOCKETS' -c unix_socket_permissions=0700" \
-    start >/dev/null || die "the replica did not start; see $folder/server.log"
 }
 
 start_pgbouncer() { # for any database; NAME_web ends statements that take too long, as WEB_STATEMENT_TIMEOUT_SECONDS does
@@ -33,7 +21,6 @@ start_pgbouncer() { # for any database; NAME_web ends statements that take too l
   as_db_owner tee "$SOCKETS/pgbouncer.ini" >/dev/null <<END
 [databases]
 ${DATABASE}_web = host=$SOCKETS dbname=$DATABASE connect_query='SET statement_timeout = 10000'
-${DATABASE}_replica = host=$SOCKETS port=$REPLICA_PORT dbname=$DATABASE
 * = host=$SOCKETS
 [pgbouncer]
 pool_mode = transaction
@@ -117,13 +104,8 @@ start_engines() { # $1 whether PostgreSQL is ours
     sed -i -E "/^DATABASE(_READER)?_URL/s/@\//@$ADDRESS:$POOLER_PORT\//" "$GROUND_MOTION_VAR/services.env.new"
     echo "DATABASE_POOLER=transaction" >>"$GROUND_MOTION_VAR/services.env.new"
   fi
-  if [ -n "$1" ] && wanted replica; then
-    start_replica "$(state_folder)"
-    echo "DATABASE_REPLICA_URL=postgis://ground_motion_application:$APPLICATION_PASSWORD@:$REPLICA_PORT/$DATABASE?host=$SOCKETS" >>"$GROUND_MOTION_VAR/services.env.new"
-  fi
   if [ -n "$1" ] && [ -n "$ADDRESS" ] && wanted pgbouncer; then # from elsewhere no socket is reached
-    sed -i -E "/^DATABASE_REPLICA_URL/s/@.*/@$ADDRESS:$POOLER_PORT\/${DATABASE}_replica/; /^DATABASE(_READER)?_URL/s/\?host=.*//" \
-      "$GROUND_MOTION_VAR/services.env.new"
+    sed -i -E '/^DATABASE(_READER)?_URL/s/\?host=.*//' "$GROUND_MOTION_VAR/services.env.new"
   fi
   if wanted rabbitmq; then start_rabbitmq; fi
 }

@@ -17,19 +17,22 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
+from psycopg.errors import DiskFull
 
-from core.storage import raster_entries
+from core.storage import raster_entries, raster_put_back
 from monitor.models.operations import Extract
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups import services
 from monitor.operations.retention.services import Busy, prune
+from monitor.start.process import command_run
 from monitor.subscribers.extracts.services import extract_read, extract_token
 from monitor.subscribers.reports.services import report_confirm
 from monitor.web.secret_links import Expired
 from tests.fixtures.servers import ADDRESSES, python
 from tests.fixtures.servers import services as servers
+from tests.fixtures.storage import fill_up, small_file_system
 from tests.makers.reports import make_report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -222,6 +225,55 @@ def test_files_of_areas_and_unconfirmed_photos_are_in_no_backup_and_their_rows_g
         extract_read(extract_token(ready.pk))
     report_confirm(report=unconfirmed)  # a report whose photo is gone is one without a photo
     assert list(raster_entries())  # of the row that is gone: deleted as a file without a row
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
+def test_a_backup_into_a_full_disk_names_the_file_and_the_next_step_and_leaves_the_last_one(
+    tmp_path, settings, own_rasters, monkeypatch, capsys
+):
+    settings.DATABASE_OWNER = settings.DATABASE_OWNER | {"NAME": connection.settings_dict["NAME"]}
+    with small_file_system(tmp_path / "small", "size=8m") as disk:
+        folder = disk / "backup"
+
+        def refusal() -> str:
+            fill_up(disk / "ballast")
+            with pytest.raises(SystemExit, match="1"):
+                command_run(["manage.py", "backup", str(folder)])
+            (disk / "ballast").unlink()
+            return capsys.readouterr().err
+
+        def files() -> set[str]:
+            return {path.name for path in folder.rglob("*") if path.is_file()} - {services.UNFINISHED}
+
+        said = refusal()
+        assert said.startswith(f"CommandError: no backup was made: {folder}/database-")
+        assert said.endswith(": its disk is full. Free space there, then run the command again.\n")
+        assert files() == set()
+        assert command_run(["manage.py", "backup", str(folder)]) is None
+        before = files()
+        raster_put_back("one.tif", ContentFile(bytes(9_000)))
+        monkeypatch.setattr(services, "rasters_named", lambda models=None: ["one.tif"] if models is None else [])
+        assert ".tif: its disk" in refusal()
+        assert files() == before
+        lists.check(folder, lists.read(folder))
+
+
+@pytest.mark.django_db
+def test_a_command_that_meets_a_full_disk_ends_with_one_line(tmp_path, monkeypatch, capsys):
+    with small_file_system(tmp_path / "small", "size=64k") as disk:
+        fill_up(disk / "ballast")
+        assert command_run(["manage.py", "labels", str(disk / "labels.parquet")]) == 1
+        assert os.listdir(disk) == ["ballast"]
+        line = f"{disk}/labels.parquet: its disk is full. Free space there, then run the command again.\n"
+        assert capsys.readouterr().err == line
+
+    def full() -> None:
+        raise OperationalError("full") from DiskFull("full")
+
+    monkeypatch.setattr(services, "_snapshot", full)
+    assert command_run(["manage.py", "backup", str(tmp_path / "backup")]) == 1
+    assert capsys.readouterr().err.startswith("The disk of the database is full: free space")
 
 
 @pytest.fixture

@@ -159,14 +159,16 @@ def test_an_older_database_is_refused_with_the_version_that_it_needs_first(resto
 
 
 def alerts_are_ordered_in_silence() -> None:
-    """`prepare` gives the alerts of 0.4.0 their importance and severity, and nobody is told."""
+    """`prepare` gives the alerts of 0.4.0 their importance and severity: the audit log has each, and nobody is told."""
     from detection.alerts.importance import importances_recompute
-    from detection.models import Alert, AlertLife, AlertTransition
+    from detection.models import Alert, AlertLife, AlertTransition, AuditEntry
 
     steps, changed = AlertTransition.objects.count(), Alert.objects.values_list("pk", "updated_at")
     before = set(changed)
     assert set(Alert.objects.filter(n_views=2).values_list("transitions__to_state", flat=True)) >= {"provisional"}
     assert importances_recompute() == 12
+    stated = {(alert.code, f"{alert.severity}, {alert.importance:g} steps") for alert in Alert.objects.all()}
+    assert set(AuditEntry.objects.filter(action="importance").values_list("subject", "after")) == stated
     assert Alert.objects.values("importance").distinct().count() > 6
     assert all(life.told["severity"] == life.alert.severity for life in AlertLife.objects.select_related("alert"))
     assert (AlertTransition.objects.count(), set(changed.all())) == (steps, before)

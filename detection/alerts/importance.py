@@ -8,11 +8,12 @@ from django.utils import timezone
 from core.locks import Lock, hold_lock
 from detection.alerts.describe import cause_refresh, describe, exposure_refresh
 from detection.by_hand import as_computed, keep_by_hand
-from detection.models import Alert, AlertLife
+from detection.models import Alert, AlertLife, AuditEntry
 from detection.rules.importance import AT_REST, Terms, importance, severity
 from detection.rules.severity import Severity
 from detection.selectors import Tilt, detections_current, steepest_tilts
 from detection.tables.reviews import SetByHand
+from ml.runtime.code_version import code_version
 
 BATCH = 500
 COLUMNS = ["importance", "severity"]
@@ -55,7 +56,8 @@ def importance_refresh(*, alert: Alert) -> None:
 def importances_recompute() -> int:
     """Compute the importance of every alert anew, as after a change of the rule; return how many have changed.
 
-    Nothing is reported: a last report that stated the former severity is recorded as if it had stated the new one.
+    Nobody is notified: a last report that stated the former severity is recorded as if it had stated the new one. The
+    audit log gets an entry for each alert that has changed.
     """
     numbers, n_changed = list(Alert.objects.order_by("pk").values_list("pk", flat=True)), 0
     for at in range(0, len(numbers), BATCH):
@@ -102,17 +104,28 @@ def _compute(alert: Alert, tilt: Tilt | None) -> None:
 
 def _recompute(numbers: Sequence[int]) -> int:
     changed: list[Alert] = []
+    entries: list[AuditEntry] = []
     graded: dict[tuple[str, str], list[int]] = {}
     for alert, tilt in _alerts_and_tilts(numbers):
         importance_before, before = alert.importance, alert.severity
         _compute(alert, tilt)
         if (alert.importance, alert.severity) != (importance_before, before):
             changed.append(alert)
+            entries.append(_audit_entry(alert, before, importance_before))
         if alert.severity != before:
             graded.setdefault((before, alert.severity), []).append(alert.pk)
     Alert.objects.bulk_update(changed, COLUMNS)
+    AuditEntry.objects.bulk_create(entries)
     for (before, after), alerts in graded.items():
         lives = AlertLife.objects.filter(alert__in=alerts, told__severity=before)
         told = Func(F("told"), Value("{severity}"), Value(after, JSONField()), function="jsonb_set")
         lives.update(told=told)
     return len(changed)
+
+
+def _audit_entry(alert: Alert, severity_before: str, importance_before: float) -> AuditEntry:
+    before, after = f"{severity_before}, {importance_before:g} steps", f"{alert.severity}, {alert.importance:g} steps"
+    detail = f"the rule of version {code_version()}"
+    return AuditEntry(
+        actor="prepare", action="importance", subject=alert.code, before=before, after=after, detail=detail
+    )

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from shapely import MultiPolygon, from_wkb, get_parts
 
 from core.areas import bounds_of
+from core.files import new_file
 from detection.alerts.describe import data_span
 from detection.models import AREA_FIGURES, Detection, Review
 from detection.reviews.record import judgements
@@ -73,9 +74,8 @@ def labels_write(*, path: Path) -> int:
         column["bbox"] = bounds_of(MultiPolygon(polygons.tolist()))
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
     table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({"geo": json.dumps(geo)}))
-    partial = path.with_name(f".{path.name}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(path)
+    with new_file(path) as file:
+        pq.write_table(table, file, compression="zstd")
     return len(rows)
 
 

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import secrets
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,12 +13,12 @@ import environ
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from core.files import OWNER_ONLY, new_file
 from monitor.start import variables
 
 GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
 POSTGIS = "django.contrib.gis.db.backends.postgis"
 KEPT_SECONDS = 60  # A connection to the database is used again within this time.
-REPLICA_CONNECT_SECONDS = 2
 
 
 def process_prepare(**signal: object) -> None:
@@ -37,12 +38,29 @@ def process_prepare(**signal: object) -> None:
         secret_key_make(folder / "secret_key")
 
 
+def command_run(arguments: list[str]) -> int | None:
+    """Run a Django command and return its exit status; a full disk is one line, as any other error of a command."""
+    from django.core.management import execute_from_command_line
+
+    try:
+        process_prepare()
+        execute_from_command_line(arguments)
+    except Exception as fault:
+        from core.failures import full_disk
+
+        if not (line := full_disk(fault)):
+            raise
+        print(line, file=sys.stderr)
+        return 1
+    return None
+
+
 def secret_key_make(path: Path) -> None:
     """Make the SECRET_KEY of this installation if it has none, in a file that only its owner can read."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        with new_file(path, OWNER_ONLY) as file:
+            file.write(secrets.token_urlsafe(50).encode())
 
 
 def kept_text(path: Path) -> str:
@@ -71,17 +89,9 @@ def database(address: str) -> dict[str, Any]:
 
 
 def databases(*, is_pooled: bool) -> dict[str, dict[str, Any]]:
-    """Return DATABASES: the application's, and a replica where DATABASE_REPLICA_URL names one.
-
-    is_pooled: whether PgBouncer stands before them; then no cursor outlives a transaction on the server.
-    """
+    """Return DATABASES. is_pooled: behind PgBouncer, no cursor outlives a transaction on the server."""
     lasting = {"CONN_MAX_AGE": KEPT_SECONDS, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": is_pooled}
-    default = database(variables.server("DATABASE_URL")) | lasting
-    if not (address := variables.text("DATABASE_REPLICA_URL")):
-        return {"default": default}
-    replica = {"OPTIONS": {}, "TEST": {"MIRROR": "default"}} | database(address)
-    replica["OPTIONS"] |= {"connect_timeout": REPLICA_CONNECT_SECONDS}
-    return {"default": default, "replica": default | replica}
+    return {"default": database(variables.server("DATABASE_URL")) | lasting}
 
 
 def mail_server(folder: Path) -> dict[str, Any]:

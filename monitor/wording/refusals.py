@@ -82,7 +82,7 @@ def problem(status: int, error: str, remedy: str = "") -> JsonResponse:
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Replace an error page by problem JSON, unless the client accepts HTML or the answer states its reason."""
-    says_why = response.headers.get("Content-Type", "").startswith((PROBLEM, "text/xml"))  # WMS and WMTS answer in XML
+    says_why = response.headers.get("Content-Type", "").startswith((PROBLEM, "text/xml"))  # WMS answers in XML
     if response.status_code < 400 or says_why:
         return response
     answer = response

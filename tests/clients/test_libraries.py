@@ -11,7 +11,6 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon
 from owslib.util import ServiceException
 from owslib.wms import WebMapService
-from owslib.wmts import WebMapTileService
 from PIL import Image
 from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
@@ -20,7 +19,6 @@ from core.storage import raster_storage
 from ingest.models import MeasurementPoint, Product
 from monitor.subscribers.extracts import services
 from monitor.wording.regions import Region, drawn, rectangle
-from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,27 +125,6 @@ def test_owslib_gets_the_velocities_that_end_on_a_day(live_server, product):
         "transparent": True,
     }
     assert is_drawn(service.getmap(**asked, bbox=bounds, time=last).read())
-    tiles = WebMapTileService(f"{live_server.url}/ogc/wmts")
-    x, y = tile_at(*product.footprint.centroid.coords, 12)
-    wanted = {
-        "layer": "velocity-ascending",
-        "Time": last,
-        "tilematrixset": "GoogleMapsCompatible",
-        "format": "image/png",
-    }
-    assert is_drawn(tiles.gettile(**wanted, tilematrix="12", row=y, column=x).read())
-
-
-def test_owslib_gets_a_tile(live_server, pair_predictions):
-    service = WebMapTileService(f"{live_server.url}/ogc/wmts")
-    time = service.contents["coherence"].dimensions["Time"]
-    assert (time["values"], time["default"]) == (DAYS, DAYS[-1])
-    assert list(service.tilematrixsets) == ["GoogleMapsCompatible"]
-    x, y = tile_at(-12.0, 47.0, 12)
-    wanted = {"layer": "coherence", "Time": DAYS[0], "tilematrixset": "GoogleMapsCompatible", "format": "image/png"}
-    assert is_drawn(service.gettile(**wanted, tilematrix="12", row=y, column=x).read())
-    with pytest.raises(ServiceException):
-        service.gettile(**wanted, tilematrix="30", row=y, column=x)
 
 
 @pytest.fixture

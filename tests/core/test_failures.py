@@ -70,6 +70,7 @@ def test_a_connection_that_the_server_ended_is_a_failure_of_the_database():
     [
         (OSError(errno.ENOSPC, "full"), "RASTER_DIR, or that of temporary files, is full: free space"),
         (of_database(psycopg.errors.DiskFull("full")), "The disk of the database is full: free space"),
+        (OSError(errno.ENOSPC, "full", "/mnt/out"), "The disk of /mnt/out is full: free space"),
         (OSError(errno.EIO, "Input/output error"), "see whether it is mounted"),
         (MemoryError(), "--concurrency"),
         (of_database(psycopg.OperationalError("connection failed")), "see whether it runs"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detection.alerts.importance import importance_refresh, importances_recompute, terms_of
 from detection.alerts.life import alert_transition, life_of
-from detection.models import Alert, AlertExposure, AlertLife, AlertMotion, AlertTransition
+from detection.models import Alert, AlertExposure, AlertLife, AlertMotion, AlertTransition, AuditEntry
 from detection.rules.importance import (
     MAX_STEPS,
     MAX_WAIT_STEPS,
@@ -267,8 +267,11 @@ def test_a_new_rule_is_applied_in_silence(make_alert, make_subscription, monkeyp
     assert reread(alert).importance == reread(other).importance > MODERATE_STEPS
     assert [one.told["severity"] for one in AlertLife.objects.order_by("pk")] == ["moderate", "moderate"]
     assert AlertTransition.objects.count() == steps
+    entries = AuditEntry.objects.order_by("pk").values_list("subject", "before", "after")
+    after = f"moderate, {alert.importance:g} steps"
+    assert list(entries) == [(one.code, "strong, 0 steps", after) for one in (alert, other)]
     assert list(Alert.objects.values_list("updated_at", flat=True).order_by("pk")) == list(before)
-    assert importances_recompute() == 0
+    assert (importances_recompute(), entries.count()) == (0, 2)
 
 
 @pytest.mark.django_db

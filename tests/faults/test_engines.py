@@ -1,4 +1,4 @@
-"""The engines of a bigger site, where scripts/test --engines runs: RabbitMQ, PgBouncer and a replica that fail."""
+"""The engines of a bigger site, where scripts/test --engines runs: RabbitMQ and PgBouncer that fail."""
 
 import hashlib
 import os
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.fixtures.servers import services
@@ -146,67 +145,6 @@ def test_a_file_is_loaded_once_although_pgbouncer_is_killed_while_it_is_read(own
         wait_for(own_servers, STATE, "loaded")
         assert [process.poll() for process in started] == [None] * 3
     assert outcome_of(own_servers, WHOLE) == "1 []"
-
-
-READER = """
-import sys
-from django.conf import settings
-from django.test import Client
-from django.db import connections
-settings.ALLOWED_HOSTS = ["*"]
-seen = set()
-def note(name):
-    def wrapper(execute, sql, *rest):
-        seen.update([name] if "detection_alert" in sql else [])
-        return execute(sql, *rest)
-    return wrapper
-for name in ("default", "replica"):
-    connections[name].execute_wrappers.append(note(name))
-for line in sys.stdin:
-    seen.clear()
-    print(Client().get("/alerts/").status_code, *sorted(seen), flush=True)
-"""
-SOMETHING = "from django.contrib.auth.models import User; User.objects.create_user('anna')"
-
-
-@pytest.mark.parametrize("server_engines", ["replica"])
-def test_a_replica_is_read_follows_and_may_lag_or_go_away_while_pages_are_read(own_servers):
-    """One web process: every page is answered."""
-    site = own_servers | {"TEST_SETTINGS": '{"REPLICA_LAG_SECONDS": 1}'}
-    reader = subprocess.Popen(in_shell(READER), env=site, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def asked() -> str:
-        reader.stdin.write("\n")
-        reader.stdin.flush()
-        answer = reader.stdout.readline().strip()
-        assert answer.startswith("200 ")
-        return answer
-
-    with reader:
-        wait_until(lambda: asked() == "200 replica")
-        assert (
-            outcome_of(site, "from monitor.operations.health import site_checks; print(site_checks.replica())")
-            == "follows"
-        )
-        postmaster = psutil.Process(replica_pid(site))
-        (replaying,) = [child for child in postmaster.children() if "startup" in " ".join(child.cmdline())]
-        replaying.suspend()
-        outcome_of(site, SOMETHING)
-        wait_until(lambda: asked() == "200 default")
-        replaying.resume()
-        wait_until(lambda: asked() == "200 replica")
-        kill(postmaster.pid, signal.SIGQUIT)  # at once
-        assert asked() == "200 default"
-        services("start", site)
-        wait_until(lambda: asked() == "200 replica")
-        reader.stdin.close()
-    assert reader.returncode == 0
-
-
-def replica_pid(site: dict[str, str]) -> int:
-    folder = Path(site["GROUND_MOTION_VAR"])
-    (replica,) = [*folder.glob("replica"), *Path("/var/lib/ground-motion-monitor").glob(f"{state_key(folder)}/replica")]
-    return int((replica / "postmaster.pid").read_text().split()[0])
 
 
 def sockets(site: dict[str, str]) -> Path:

@@ -61,7 +61,6 @@ NAMES_OF: dict[str, tuple[str, ...]] = {
         "BGCOLOR",
         "TIME",
     ),
-    "wmts": ("SERVICE", "REQUEST", "LAYER", "FORMAT", "TILEMATRIXSET", "TILEMATRIX", "TILECOL", "TILEROW", "TIME"),
 }
 CORNERS = [[12 + n / N, 47 + (n % 2) / N] for n in range(N)]
 POLYGON = {"type": "Polygon", "coordinates": [[*CORNERS, CORNERS[0]]]}

@@ -24,7 +24,7 @@ from core.errors import one_line, promised
 from core.failures import Cause, cause_of, next_step, reason_of
 from core.geos import geos
 from core.http.faults import Hopeless, HostRefused, SourceError
-from core.leases import NO_FAULT
+from core.leases import NO_FAULT, Overtaken
 from core.locks import Lock, hold_lock
 from ingest.jobs.steps import attempt, rows_due
 from ingest.models import Charge, EventOrder, PairOrder, SceneDownload, StandingOrder, StepFailure
@@ -288,7 +288,11 @@ def pairs_submit(processor: hyp3.Processor) -> None:
         parameters = hyp3.parameters_of(pair.processor, pair.reference, pair.secondary)
         cost = hyp3.cost_of(costs, pair.processor, parameters)
         why = too_much.get((pair.standing_order_id, cost), "")
-        if why := why or _claim(pair, cost, account_left):
+        try:
+            why = why or _claim(pair, cost, account_left)
+        except Overtaken:
+            continue
+        if why:
             too_much[pair.standing_order_id, cost] = why
             if (pair.state, pair.error) != (State.OVER_BUDGET, why):
                 waiting = PairOrder.objects.filter(pk=pair.pk, state__in=PairOrder.WAITING)
@@ -302,7 +306,7 @@ def pairs_submit(processor: hyp3.Processor) -> None:
 
 
 def _claim(pair: PairOrder, cost: float, account_left: float) -> str:
-    """Claim a pair and write its charge; return why that cannot be now, or an empty text."""
+    """Claim a pair and write its charge; return why it cannot be paid now, or an empty text. Raises Overtaken."""
     order = pair.standing_order
     with hold_lock(Lock.ORDERS):
         left = credits_left(order=order, besides=pair.job_name)
@@ -311,7 +315,7 @@ def _claim(pair: PairOrder, cost: float, account_left: float) -> str:
         if cost > account_left:
             return f"Credits needed: {cost:g}; left in the account at HyP3: {account_left:g}."
         if not LEASE.claim(PairOrder.objects.filter(pk=pair.pk, state=pair.state, attempts=pair.attempts)):
-            return "Another worker orders it."
+            raise Overtaken
         charge = {"standing_order": order, "credits": cost, "at": timezone.now()}
         Charge.objects.update_or_create(job_name=pair.job_name, defaults=charge)
     pair.refresh_from_db(fields=["state", "attempts"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from core.files import new_file
 from monitor.operations.database.rights import as_owner
 
 NAMES = ("coherence", "faults", "ingest", "living", "load", "offsets", "page", "tiles")
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         with as_owner():  # because controls create tables
             report = module.run(**chosen)
         if options["json"]:
-            options["json"].write_text(json.dumps(report, indent=2) + "\n")
+            with new_file(options["json"]) as file:
+                file.write(f"{json.dumps(report, indent=2)}\n".encode())
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
         for row in report["results"]:
             if row["value"] is None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from core.files import new_file
 from lab.replay.machine import Played, play
 from lab.replay.scenario import FOLDER, Scenario, scenarios
 
@@ -41,7 +42,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{one.scenario.name}: {one.alerts}, expected {one.scenario.alerts}")
         result = summary(played) | {"seconds": round(perf_counter() - began, 1)}
         if options["json"]:
-            options["json"].write_text(json.dumps(result, indent=1) + "\n")
+            with new_file(options["json"]) as file:
+                file.write(f"{json.dumps(result, indent=1)}\n".encode())
         counts = "{passed} of {scenarios} passed, {anomalous} anomalous, {seconds} s".format(**result)
         self.stdout.write(counts)
         if result["failed"]:

@@ -25,6 +25,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from core.files import OWNER_ONLY, new_file
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import brief_of
@@ -51,8 +52,8 @@ def key_make(*, path: Path) -> bool:
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(to_text((secrets.randbelow(ORDER - 1) + 1).to_bytes(32)))
+    with new_file(path, OWNER_ONLY) as file:
+        file.write(to_text((secrets.randbelow(ORDER - 1) + 1).to_bytes(32)).encode())
     return True
 
 

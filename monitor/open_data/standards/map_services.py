@@ -1,15 +1,16 @@
-"""WMS 1.3.0 (OGC 06-042) and WMTS 1.0.0 (OGC 07-057r7): a layer for each kind of raster, with TIME for its dates.
+"""WMS 1.3.0 (OGC 06-042): a layer for each kind of raster, with TIME for its dates.
 
 A layer and a date may also be one name, such as coherence:2021-12-13-12d, which tells apart pairs that end on one day.
 """
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from http import HTTPStatus
 from io import BytesIO
 from math import atan, degrees, sinh
 
 import numpy as np
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -30,21 +31,16 @@ from monitor.maps.rasters.catalogue import (
 )
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, VELOCITY, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
-from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
+from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM
 from monitor.open_data.standards.queries import DAY_OR_RFC_3339
-from monitor.open_data.standards.tilejson import DEEPEST_RASTER
-from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, values_of
+from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, problem, values_of
 
 PNG = "image/png"
 MAX_PX, MAX_LAYERS = 2048, 4
 SYSTEMS = {"EPSG:3857": 3857, "EPSG:4326": 4326, "CRS:84": 4326}
 DEGREE_M = HALF_WORLD_M / 180
 COARSEST_M = 2 * HALF_WORLD_M / TILE_PIXELS / 2 ** (MIN_ZOOM + 1)  # coarser pictures would open hundreds of rasters
-PIXEL_M = 0.00028  # of a screen, by the definition of a scale in both standards
-MATRICES = [
-    {"zoom": zoom, "side": 2**zoom, "scale": 2 * HALF_WORLD_M / TILE_PIXELS / 2**zoom / PIXEL_M}
-    for zoom in range(MIN_ZOOM, DEEPEST_RASTER + 1)
-]
+PIXEL_M = 0.00028  # of a screen, by the standard's definition of a scale
 Asked = Mapping[str, str]  # parameters with their names in capitals
 
 
@@ -56,29 +52,26 @@ class ServiceFault(Exception):
         self.code, self.parameter, self.text = code, parameter, text
 
 
-def _service(name: str) -> Callable[..., Callable[[HttpRequest], HttpResponseBase]]:
-    """Return a decorator that makes a view from an answer to a request and its parameters; faults become XML."""
+def _faults_as_xml(answer: Callable[[HttpRequest, Asked], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Make a view from an answer to a request and its parameters."""
 
-    def decorate(answer: Callable[[HttpRequest, Asked], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        @require_safe
-        @wraps(answer)
-        def view(request: HttpRequest) -> HttpResponseBase:
-            asked = {key.upper(): request.GET.get(key, "") for key in request.GET}
-            try:
-                service = asked.get("SERVICE", name).upper()
-                if service != name:
-                    raise ServiceFault("InvalidParameterValue", "service", f"This is {name}, not {service[:20]}.")
-                return answer(request, asked)
-            except ServiceFault as fault:
-                page = f"open_data/standards/{name.lower()}_fault.xml"
-                return render(request, page, {"fault": fault}, content_type="text/xml", status=400)
+    @require_safe
+    @wraps(answer)
+    def view(request: HttpRequest) -> HttpResponseBase:
+        asked = {key.upper(): request.GET.get(key, "") for key in request.GET}
+        try:
+            service = asked.get("SERVICE", "WMS").upper()
+            if service != "WMS":
+                raise ServiceFault("InvalidParameterValue", "service", f"This is WMS, not {service[:20]}.")
+            return answer(request, asked)
+        except ServiceFault as fault:
+            page = "open_data/standards/wms_fault.xml"
+            return render(request, page, {"fault": fault}, content_type="text/xml", status=400)
 
-        return view
-
-    return decorate
+    return view
 
 
-def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
+def _capabilities(request: HttpRequest) -> HttpResponse:
     listed, simulated = [], _("simulated")
     for layer, groups in rasters_available():
         degrees = bounds_of(polygons_of(*map(box_of, {group.bounds for group in groups})))
@@ -95,23 +88,18 @@ def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
         "address": request.build_absolute_uri(request.path),
         "legend": request.build_absolute_uri(f"{reverse('wms')}?SERVICE=WMS&REQUEST=GetLegendGraphic&LAYER="),
         "legend_px": LEGEND_PX,
-        "tiles": request.build_absolute_uri("/tiles/rasters"),
         "systems": SYSTEMS,
-        "matrices": MATRICES,
-        "operations": ("GetCapabilities", "GetTile"),
         "limits": {"px": MAX_PX, "layers": MAX_LAYERS, "scale": COARSEST_M / PIXEL_M},
-        "half_world": HALF_WORLD_M,
     }
-    page = f"open_data/standards/{name.lower()}.xml"
-    return render(request, page, context, content_type="text/xml", status=200)
+    return render(request, "open_data/standards/wms.xml", context, content_type="text/xml")
 
 
-@_service("WMS")
+@_faults_as_xml
 def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     """Answer GetCapabilities, GetMap or GetLegendGraphic."""
     operation = _given(asked, "REQUEST").lower()
     if operation == "getcapabilities":
-        return _capabilities(request, "WMS")
+        return _capabilities(request)
     if operation == "getlegendgraphic":
         layer, _group = _named(_given(asked, "LAYER"))
         unit, classes = str(layer.unit), [str(name) for name in layer.classes]
@@ -249,23 +237,8 @@ def _background(asked: Asked) -> tuple[int, ...]:
         raise ServiceFault("InvalidParameterValue", "bgcolor", "BGCOLOR is written as 0xFFFFFF.") from fault
 
 
-@_service("WMTS")
-def wmts(request: HttpRequest, asked: Asked) -> HttpResponseBase:
-    """Answer GetCapabilities or GetTile."""
-    operation = _given(asked, "REQUEST").lower()
-    if operation == "getcapabilities":
-        return _capabilities(request, "WMTS")
-    if operation != "gettile":
-        raise ServiceFault("OperationNotSupported", "request", "REQUEST is GetCapabilities or GetTile.")
-    fixed = {"FORMAT": PNG, "TILEMATRIXSET": "GoogleMapsCompatible"}
-    for name, value in fixed.items():
-        if _given(asked, name) != value:
-            raise ServiceFault("InvalidParameterValue", name.lower(), f"{name} is {value}.")
-    layer, group, _ = _dated(_given(asked, "LAYER"), asked)
-    z, x, y = (number_or_none(_given(asked, name), 2**22) for name in ("TILEMATRIX", "TILECOL", "TILEROW"))
-    if z is None or not MIN_ZOOM <= z <= DEEPEST_RASTER or x is None or y is None or x >= 2**z or y >= 2**z:
-        raise ServiceFault("TileOutOfRange", "tilecol", "There is no such tile; see GetCapabilities.")
-    try:
-        return drawn_tile(request, layer.name, group, z, x, y)
-    except Http404 as fault:
-        raise ServiceFault("InvalidParameterValue", "layer", "There is no such layer; see GetCapabilities.") from fault
+@require_safe
+def wmts(request: HttpRequest) -> HttpResponseBase:
+    """Answer 410 with what replaces WMTS, until the version after 0.5."""
+    tiles = request.build_absolute_uri("/tiles/rasters")
+    return problem(HTTPStatus.GONE, "WMTS is gone", f"Use {tiles}/{{layer}}/{{date}}/{{z}}/{{x}}/{{y}}.png, or WMS.")

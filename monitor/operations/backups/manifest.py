@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import IO
+
+from core.files import OWNER_ONLY, new_file
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -83,10 +84,5 @@ def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
 def written(path: Path, source: IO[bytes]) -> Entry:
     """Write a file readable by its owner only, which gets its name when complete; return its size and SHA-256."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        entry = entry_of(source, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    return entry
+    with new_file(path, OWNER_ONLY) as file:
+        return entry_of(source, file)

@@ -8,6 +8,7 @@ time; unchanged files are hard links to those of the previous backup.
 pg_dump and pg_restore run as the tables' owner; passwords go through the environment, never the command line.
 """
 
+import errno
 import os
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
+from core.files import OWNER_ONLY, new_file
 from core.locks import Lock, try_lock
 from core.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from ml.runtime.code_version import code_version
@@ -48,8 +50,8 @@ def backup_make(*, folder: Path) -> Manifest:
         migrations = sorted(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())
         files, missing = _rasters_copy(folder, before)
         database = f"database-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.dump"
-        (folder / database).touch(mode=0o600)
-        _dump(folder / database, snapshot)
+        with new_file(folder / database, OWNER_ONLY) as file:
+            _dump(file.name, snapshot)
     with (folder / database).open("rb") as file:
         files[database] = lists.entry_of(file)
     files[SECRET_KEY] = lists.written(folder / SECRET_KEY, BytesIO(settings.SECRET_KEY.encode()))
@@ -216,7 +218,7 @@ def _rasters_restore(folder: Path, manifest: Manifest) -> None:
                     raster_put_back(name, File(file))
 
 
-def _dump(path: Path, snapshot: str) -> None:
+def _dump(path: str, snapshot: str) -> None:
     """Write the database as it was at an exported snapshot. Raises Unusable."""
     options = ["--format=custom", "--no-owner", "--no-privileges", "--no-comments", f"--snapshot={snapshot}"]
     emptied = [model for model in _unsaved() if not file_fields(model)]
@@ -238,10 +240,14 @@ def _restore(path: Path) -> None:
 
 def _run(program: str, *arguments: str) -> str:
     command = [_found(program), *arguments]
-    done = subprocess.run(command, env=os.environ | _connection(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=os.environ | _connection() | {"LC_ALL": "C"}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        reason = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise Unusable(f"{program} failed: {reason[0]}")
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
+        if "output file" in reason and os.strerror(errno.ENOSPC) in reason:
+            raise OSError(errno.ENOSPC, reason)
+        raise Unusable(f"{program} failed: {reason}. Mend that, then run the command again")
     return done.stdout
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from monitor.operations.health import site_checks as site
 from monitor.operations.health import work_checks as work
 from monitor.operations.health.condition import Condition
+from monitor.operations.health.deployment import removed_settings
 from monitor.operations.health.schedule import schedule
 from monitor.schedule import QUEUES
 
@@ -12,8 +13,9 @@ START_WORKER = (
     "Start the worker of this queue (Procfile or docker/compose.yml say how), or look into its log; where it runs,"
     " compare the clocks of the machines: a scheduled task expires within seconds."
 )
-_SITE = (site.database, site.migrations, site.broker, site.web, site.requests, site.replica, site.cache)
-_SETUP = (site.database_role, site.storage, site.base_map, site.geocoder, site.second_person, site.push_key, site.gdal)
+_SITE = (site.database, site.migrations, site.broker, site.web, site.requests, site.cache)
+_ADDRESSES = (site.storage, site.base_map, site.geocoder)
+_SETUP = (site.database_role, *_ADDRESSES, site.second_person, site.push_key, site.gdal, removed_settings)
 _QUEUES = (Condition(f"queue {queue}", partial(work.queue, queue), START_WORKER) for queue in QUEUES)
 _PROCESSES = (work.disk, work.workers, work.beat, schedule, *_QUEUES)
 _MESSAGES = (work.channels, work.outbox, work.dead_letters, work.unclaimed)

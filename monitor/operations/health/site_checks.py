@@ -1,7 +1,6 @@
 """Checks of the site's foundations: the database and its role, migrations, the broker, storage."""
 
 import functools
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -27,11 +26,9 @@ from ingest.sources.configured import geocode, geocoder_kind
 from monitor import broker as brokers
 from monitor.maps.basemap.views import fault_of
 from monitor.maps.map.place_search import geocoder_host
-from monitor.operations.database.replica import REPLAYED, REPLICA, WRITTEN
 from monitor.operations.health.condition import Wrong, condition, setup
 from monitor.operations.health.process import own_host
 from monitor.operations.health.selectors import sign_ages
-from monitor.pages.uploads.resumable import in_words
 from monitor.subscribers.accounts.selectors import publishers, reviewers
 from monitor.web.ended import PREFIX
 from monitor.wording.dates import duration_words
@@ -45,9 +42,9 @@ MAX_CLOCK_SECONDS = 120  # object stores refuse requests after 900
 
 
 @contextmanager
-def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
+def _asked() -> Iterator[CursorWrapper]:
     """Yield a cursor of a separate connection with a short time limit: an old connection may hang for ever."""
-    own: BaseDatabaseWrapper = connections[alias].copy()
+    own: BaseDatabaseWrapper = connections["default"].copy()
     own.settings_dict["OPTIONS"] = {**own.settings_dict.get("OPTIONS", {}), "connect_timeout": ANSWER_SECONDS}
     try:
         own.set_autocommit(False)
@@ -55,7 +52,7 @@ def _asked(alias: str = "default") -> Iterator[CursorWrapper]:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(1000 * ANSWER_SECONDS)])
             yield cursor
     except DatabaseError as fault:
-        raise Wrong(f"the {'database' if alias == 'default' else alias} does not answer") from fault
+        raise Wrong("the database does not answer") from fault
     finally:
         own.close()
 
@@ -132,27 +129,6 @@ def requests() -> str:
         return "none hung in the last day"
     what, age = min(ages.items(), key=lambda one: one[1])
     raise Wrong(f"a web process was ended {duration_words(age)} ago, because a request hung: {what}")
-
-
-@condition("replica", "Start it, or correct DATABASE_REPLICA_URL; until then the primary answers all readers.")
-def replica() -> str:
-    """Check that the replica catches up with the primary's present state within REPLICA_LAG_SECONDS."""
-    if REPLICA not in settings.DATABASES:
-        return "none"
-    with _asked() as primary, _asked(REPLICA) as follower:
-        primary.execute(WRITTEN)
-        (written,) = primary.fetchone()
-        ends_at = time.monotonic() + settings.REPLICA_LAG_SECONDS
-        while True:
-            follower.execute(REPLAYED)
-            (replayed,) = follower.fetchone()
-            if replayed is None:
-                raise Wrong("the replica follows no other database")
-            if replayed >= written:
-                return "follows"
-            if time.monotonic() > ends_at:
-                raise Wrong(f"the replica is behind by {in_words(int(written - replayed))}")
-            time.sleep(0.05)
 
 
 @condition("cache", "Start Redis, or correct REDIS_URL.", needs_database=False)

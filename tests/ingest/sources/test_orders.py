@@ -167,6 +167,24 @@ def test_a_pair_that_is_refused_fails_alone_and_costs_nothing(hyp3, granules, se
     assert Charge.objects.count() == len(hyp3.jobs) == 1
 
 
+def test_a_pair_that_another_worker_orders_keeps_no_other_pair_from_being_ordered(hyp3, granules, monkeypatch):
+    granules += [burst(taken(days)) for days in (40, 28, 16, 4)]
+    order()
+    costs = client.Processor.costs
+
+    def overtaken(own: client.Processor) -> dict:
+        """The pairs that are due have been read; another worker claims the first of them."""
+        held = {"state": "ordering", "attempts": 1, "lease_until": NOW + timedelta(minutes=5)}
+        PairOrder.objects.filter(pk=queue.pairs_due()[0].pk).update(**held)
+        return costs(own)
+
+    monkeypatch.setattr(client.Processor, "costs", overtaken)
+    services.orders_advance()
+    states = sorted(PairOrder.objects.values_list("state", "error"))
+    assert states == [("ordered", ""), ("ordered", ""), ("ordering", "")]
+    assert len(hyp3.jobs) == Charge.objects.count() == 2
+
+
 @pytest.mark.parametrize("is_cancelled", [True, False])
 def test_the_charge_of_an_order_that_never_arrived_is_given_back(hyp3, granules, server, clock, is_cancelled):
     granules += [burst(taken(days)) for days in (16, 4)]

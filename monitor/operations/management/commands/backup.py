@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
 from core.errors import promised
+from core.failures import full_disk
 from monitor.operations.backups.manifest import Unusable
 from monitor.operations.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
             try:
                 self._make(folder, keep)
             except (Unusable, OSError) as fault:
-                raise CommandError(f"no backup was made: {fault}") from fault
+                raise CommandError(f"no backup was made: {full_disk(fault) or fault}") from fault
 
     def _every_day(self, series: Path, keep: int) -> None:
         """Add a backup every day, or an hour after one that failed; run until stopped."""
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             try:
                 self._make(series, keep)
             except (Unusable, OSError, Error) as fault:
-                self.stderr.write(f"no backup was made: {fault}")
+                self.stderr.write(f"no backup was made: {full_disk(fault) or fault}")
                 time.sleep(TRY_AGAIN_SECONDS)
             finally:
                 connection.close()

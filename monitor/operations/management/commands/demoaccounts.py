@@ -1,7 +1,6 @@
 """manage.py demoaccounts: make an operator's and an administrator's account for the demo, never for a real site."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 
+from core.files import OWNER_ONLY, new_file
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
@@ -49,6 +49,6 @@ def _passwords(path: Path) -> dict[str, str]:
         return passwords
     passwords = {name: secrets.token_urlsafe(15) for name in ACCOUNTS}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(passwords, file)
+    with new_file(path, OWNER_ONLY) as file:
+        file.write(json.dumps(passwords).encode())
     return passwords

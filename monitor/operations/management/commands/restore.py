@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core.failures import full_disk
 from monitor.operations.backups.manifest import SETTINGS, Unusable
 from monitor.operations.backups.services import backup_restore, unsaved_rows_delete
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         try:
             restored = backup_restore(folder=folder)
         except (Unusable, OSError) as fault:
-            raise CommandError(f"nothing was restored: {fault}") from fault
+            raise CommandError(f"nothing was restored: {full_disk(fault) or fault}") from fault
         call_command("migrate", verbosity=0, interactive=False)
         unsaved_rows_delete()
         self.stdout.write(f"restored as of {restored.made_at}; run manage.py prepare and start all processes anew")

@@ -1,5 +1,6 @@
-"""WMS 1.3.0 and WMTS 1.0.0: the same pictures as those of the map's tiles, in every system and with its axes."""
+"""WMS 1.3.0: the same pictures as those of the map's tiles, in every system and with its axes."""
 
+import re
 from io import BytesIO
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree
@@ -9,7 +10,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
-from pyproj import Transformer
 
 from monitor.maps.imaging.drawing import LEGEND_PX, tile_bounds_deg, tile_bounds_m
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
@@ -17,7 +17,6 @@ from tests.makers.basemaps import tile_at
 
 pytestmark = pytest.mark.django_db
 WMS = {"w": "http://www.opengis.net/wms", "x": "http://www.w3.org/1999/xlink"}
-WMTS = {"w": "http://www.opengis.net/wmts/1.0", "o": "http://www.opengis.net/ows/1.1"}
 LAYER = "coherence:2021-12-13-12d"
 DAY = "2021-12-13"
 ASKED = {
@@ -30,9 +29,6 @@ ASKED = {
 }
 ASKED |= {"CRS": "EPSG:3857", "WIDTH": 256, "HEIGHT": 256, "TRANSPARENT": "TRUE"}
 TILE = (12, *tile_at(-12.0, 47.0, 12))
-GET_TILE = {"SERVICE": "WMTS", "REQUEST": "GetTile", "VERSION": "1.0.0", "LAYER": LAYER, "STYLE": "default"}
-GET_TILE |= {"FORMAT": "image/png", "TILEMATRIXSET": "GoogleMapsCompatible"}
-GET_TILE |= {"TILEMATRIX": TILE[0], "TILECOL": TILE[1], "TILEROW": TILE[2]}
 
 
 def box(*edges: float) -> str:
@@ -67,8 +63,6 @@ def test_a_map_of_the_place_of_a_tile_is_that_tile(client, pair_predictions):
     drawn = tile(client)
     assert (drawn[..., 3] > 0).mean() > 0.2
     assert (picture(client) == drawn).all()
-    answer = client.get("/ogc/wmts", GET_TILE)
-    assert (pixels(answer.content) == drawn).all()
 
 
 def test_degrees_have_their_latitude_first_in_one_system_and_second_in_the_other(client, pair_predictions):
@@ -120,26 +114,12 @@ def test_capabilities_have_a_layer_for_each_kind_with_its_dates_and_what_they_na
         legend = one.find("w:Style/w:LegendURL/w:OnlineResource", WMS).get(f"{{{WMS['x']}}}href")
         answer = client.get("/ogc/wms", dict(parse_qsl(urlsplit(legend).query)))
         assert Image.open(BytesIO(answer.content)).size == LEGEND_PX
-    tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
-    assert {one.find("o:Identifier", WMTS).text for one in tiled.findall("w:Contents/w:Layer", WMTS)} == names
-    for one in tiled.findall("w:Contents/w:Layer", WMTS):
-        time = one.find("w:Dimension", WMTS)
-        assert time.find("o:Identifier", WMTS).text == "Time"
-        assert [value.text for value in time.findall("w:Value", WMTS)] == days[one.find("o:Identifier", WMTS).text]
-    template = tiled.find("w:Contents/w:Layer[o:Identifier='coherence']/w:ResourceURL", WMTS).get("template")
-    template = template.removeprefix("http://testserver")
-    z, x, y = TILE
-    address = template.replace("{TileMatrix}", str(z)).replace("{TileCol}", str(x)).replace("{TileRow}", str(y))
-    assert client.get(address.replace("{Time}", DAY)).status_code == 200
-    assert client.get(address.replace("{Time}", "2021-12-14")).status_code == 404
 
 
 @pytest.mark.parametrize("time", [DAY, f"{DAY}T00:00:00Z", f"{DAY}t23:59:59.9z", "2021-12-14T00:30:00+01:00"])
 def test_time_chooses_a_date_of_a_layer(client, pair_predictions, time):
     drawn = tile(client)
     assert (picture(client, LAYERS="coherence", TIME=time) == drawn).all()
-    answer = client.get("/ogc/wmts", GET_TILE | {"LAYER": "coherence", "TIME": time})
-    assert (pixels(answer.content) == drawn).all()
     assert (pixels(client.get("/tiles/rasters/coherence/2021-12-13/{}/{}/{}.png".format(*TILE)).content) == drawn).all()
 
 
@@ -150,10 +130,6 @@ def test_without_time_the_newest_date_is_drawn_and_said(client, pair_predictions
     chosen = client.get("/ogc/wms", asked | {"TIME": "2021-12-25"})
     assert "Warning" not in chosen
     assert (pixels(newest.content) == pixels(chosen.content)).all()
-    tiled = [
-        client.get("/ogc/wmts", GET_TILE | {"LAYER": "speed", "TIME": time}).content for time in ("", "2021-12-25")
-    ]
-    assert tiled[0] == tiled[1]
 
 
 @pytest.mark.parametrize(("layer", "named"), [("coherence", 10), ("velocity-ascending", 4)])
@@ -194,14 +170,6 @@ def test_a_legend_of_classes_has_the_colour_of_each(client):
     assert {tuple(bytes.fromhex(one[1:])) for one in colours} <= shown
 
 
-def test_a_matrix_has_the_scale_and_the_corner_of_web_maps(client):
-    tiled = xml(client.get("/ogc/wmts?service=WMTS&request=GetCapabilities"))
-    matrices = {one.find("o:Identifier", WMTS).text: one for one in tiled.iter(f"{{{WMTS['w']}}}TileMatrix")}
-    assert float(matrices["10"].find("w:ScaleDenominator", WMTS).text) == pytest.approx(545978.7734655447)
-    corner = [float(part) for part in matrices["10"].find("w:TopLeftCorner", WMTS).text.split()]
-    assert corner == pytest.approx(Transformer.from_crs(4326, 3857, always_xy=True).transform(-180, 85.0511287798066))
-
-
 FAULTS = {
     "LayerNotDefined": [{"LAYERS": name} for name in ("none:1", "coherence", "coherence:", "coherence:x")],
     "InvalidDimensionValue": [
@@ -235,20 +203,9 @@ def test_what_cannot_be_drawn_is_a_service_exception(client, code, asked):
     assert fault.text
 
 
-TILES = [{"TILEMATRIX": "3"}, {"TILEMATRIX": "x"}, {"TILECOL": str(2**12)}, {"TILEROW": "-1"}, {"TILEROW": "9" * 5000}]
-TILES += [
-    {"LAYER": "none:1"},
-    {"LAYER": "coherence:x"},
-    {"LAYER": "coherence"},
-    {"LAYER": "coherence", "TIME": "2021-12-14"},
-    {"FORMAT": "image/jpeg"},
-    {"TILEMATRIXSET": "x"},
-    {"REQUEST": "x"},
-]
-
-
-@pytest.mark.parametrize("asked", TILES, ids=str)
-def test_a_tile_that_is_not_there_is_an_exception_report(client, asked):
-    answer = client.get("/ogc/wmts", GET_TILE | asked)
-    assert answer.status_code == 400
-    assert xml(answer).find("o:Exception", WMTS).get("exceptionCode")
+def test_wmts_is_gone_and_names_the_tiles_that_replace_it(client, pair_predictions):
+    answer = client.get("/ogc/wmts?SERVICE=WMTS&REQUEST=GetCapabilities")
+    assert answer.status_code == 410
+    template = re.search(r"http://testserver(\S+png)", answer.json()["remedy"])[1]
+    z, x, y = TILE
+    assert client.get(template.format(layer="coherence", date=DAY, z=z, x=x, y=y)).status_code == 200

@@ -206,6 +206,11 @@ def test_a_migration_that_is_missing(doctor):
     assert reported.startswith("the database is not migrated: sessions.0001_initial Run manage.py prepare")
 
 
+def test_a_setting_that_is_gone_is_named_while_it_is_set(doctor, monkeypatch):
+    monkeypatch.setenv("DATABASE_REPLICA_URL", "postgis://replica/ground_motion")
+    assert "no settings any more: DATABASE_REPLICA_URL" in doctor()["removed settings"]
+
+
 def test_a_broker_or_a_cache_that_is_gone(doctor, settings):
     settings.CELERY_BROKER_URL = "redis+socket:///nowhere/redis.sock"
     assert doctor()["broker"].startswith("Redis does not answer Start it")
