@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import InputError, short
 from ingest.readers import hdf5, raster
-from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, head_of, names_in, names_in_zip
+from ingest.readers.files import head_of, names_in, names_in_zip
 from ingest.readers.tables import mapping, text_table
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
@@ -57,29 +57,12 @@ def refuse_evident(path: Path) -> None:
     if WEB_PAGE.match(head):
         problem = "this is a web page: the server asked for a login or reported a fault"
         raise InputError(path, problem, "Sign in there, then download the file again")
-    if path.suffix.lower() == ".zip":
-        _refuse_odd_zip(path, head)
-
-
-def _refuse_odd_zip(path: Path, head: bytes) -> None:
-    """Raise InputError for a damaged zip or one with too many members, before any reader opens it."""
-    if not zipfile.is_zipfile(path):
-        if not head.startswith(b"PK"):
-            problem, remedy = _guess_from_content(path, head) or (
-                "its content is of another kind",
-                "Call it as what it is",
-            )
-            raise InputError(path, f"this is not a zip file; {problem}", remedy)
+    if path.suffix.lower() != ".zip" or zipfile.is_zipfile(path):
+        return
+    if head.startswith(b"PK"):
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (*CONTAINER_FAULTS, ValueError, NotImplementedError) as fault:
-        raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
-    if len(infos) > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {len(infos):,} files", "Give one product per zip")
-    if any(info.flag_bits & 0x1 for info in infos):
-        raise InputError(path, "the zip is encrypted", "Unpack it with its password, and give what it holds")
+    guess = _guess_from_content(path, head) or ("its content is of another kind", "Call it as what it is")
+    raise InputError(path, f"this is not a zip file; {guess[0]}", guess[1])
 
 
 def unknown(path: Path) -> InputError:
@@ -143,7 +126,7 @@ def _guess_from_content(path: Path, head: bytes) -> tuple[str, str] | None:
 
 
 def _guess_zip(path: Path) -> tuple[str, str]:
-    names = [name for name in names_in_zip(path) if not name.endswith("/") and "__MACOSX" not in name]
+    names = [name for name in names_in_zip(path) if "__MACOSX" not in name]
     for mark, problem, remedy in TABLES["zips"]:
         if any(name.lower().endswith(mark) or name.startswith(mark) for name in names):
             return problem, remedy

@@ -1,37 +1,41 @@
 """Archives (zip, tar), packed files and spreadsheets, unpacked for whatever reader their content needs.
 
-Everything is checked before it is written: numbers, sizes and ratios, and that no member is a link, is encrypted or
-leads out of the archive. What was unpacked is removed as soon as nothing refers to it any more.
+All pass the gate (`ingest.vectors.packages`) before anything is written. What was unpacked is removed as soon as
+nothing refers to it any more.
 """
 
 import bz2
-import csv
 import gzip
 import lzma
 import shutil
 import tarfile
 import tempfile
 import weakref
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from core.errors import InputError
-from ingest.readers.files import CONTAINER_FAULTS, MAX_MEMBERS, MAX_PACKED_RATIO, names_in
-from ingest.vectors.packages import member_name
+from ingest.readers import sheets
+from ingest.readers.files import head_of, names_in
+from ingest.vectors.packages import (
+    BLOCK_BYTES,
+    DAMAGED,
+    DOWNLOAD,
+    Entry,
+    faults_named,
+    max_unpacked_bytes,
+    measure,
+    open_zip,
+    require_room,
+    too_large,
+)
 
-PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+MAGIC: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 TARS = frozenset({".tar", ".tgz", ".tbz2", ".txz"})
-SPREADSHEETS = frozenset({".xlsx", ".xlsb", ".xls", ".ods"})
-SUFFIXES = frozenset({".zip", ".kmz", *TARS, *PACKED}) | SPREADSHEETS
-MAX_SHEET_BYTES = 2**28  # All of an unpacked spreadsheet is held in memory.
-MAX_UNPACKED_BYTES = 16 * 2**30  # All members together may have so many bytes.
-SMALL_BYTES = 64 * 2**20  # Below it, no ratio of packing does harm.
-BLOCK_BYTES = 2**20
-CHECK = "Check where this file comes from"
+SUFFIXES = frozenset({".zip", ".kmz", *TARS, *PACKED}) | sheets.SUFFIXES
 
 
 class Unpacked:
@@ -40,91 +44,83 @@ class Unpacked:
     def __init__(self, path: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="unpacked-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self._left = MAX_UNPACKED_BYTES
-        with _faults(path):
-            if path.suffix.lower() in {".zip", ".kmz"}:
-                self._unzip(path)
-            elif path.suffix.lower() in SPREADSHEETS:
-                self._write_sheet(path)
-            elif is_tar(path):
-                self._untar(path)
-            else:
-                with PACKED[path.suffix.lower()](path) as packed:
-                    self._write(path, packed, PurePosixPath(path.stem), path.stat().st_size)
+        if path.suffix.lower() in sheets.SUFFIXES:
+            sheets.unpack(path, self.folder)
+            return
+        opened = _zip if path.suffix.lower() in {".zip", ".kmz"} else _tar if is_tar(path) else _packed
+        with opened(path) as (size_bytes, members):
+            require_room(path, size_bytes, self.folder)
+            for name, stream in members:
+                target = self.folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as out:
+                    shutil.copyfileobj(stream, out, BLOCK_BYTES)
 
-    @property
-    def root(self) -> Path:
-        """The folder, or the only file or folder in it, however deep."""
-        at = self.folder
-        while at.is_dir() and len(names := _visible(at)) == 1:
-            at /= names[0]
-        return at
 
-    def _unzip(self, path: Path) -> None:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            _check_number(path, len(members))
-            for info in members:
-                name = member_name(path, info)
-                with archive.open(info) as packed:
-                    self._write(path, packed, name, info.compress_size)
+Members = Iterator[tuple[PurePosixPath, IO[bytes]]]
 
-    def _untar(self, path: Path) -> None:
-        with tarfile.open(path) as archive:
-            for number, info in enumerate(archive, start=1):
-                _check_number(path, number)
-                name = PurePosixPath(info.name)
-                if name.is_absolute() or ".." in name.parts or not (info.isfile() or info.isdir()):
-                    problem = f"it holds {info.name[:80]!r}, which is a link, a device or leads out of it"
-                    raise InputError(path, problem, "Give the files themselves")
-                if info.isfile() and (packed := archive.extractfile(info)) is not None:
-                    self._write(path, packed, name, path.stat().st_size)
 
-    def _write_sheet(self, path: Path) -> None:
-        """Write the only sheet with cells of a spreadsheet as a table. Raises InputError for several."""
-        size = path.stat().st_size
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                _check_number(path, len(archive.infolist()))
-                size = sum(info.file_size for info in archive.infolist())
-        if size > MAX_SHEET_BYTES:
-            raise InputError(path, f"it unpacks to {size:,} bytes", "Export it as CSV")
-        if find_spec("python_calamine") is None:
-            raise InputError(path, "a spreadsheet needs the extra `tables`", "Export it as CSV")
-        from python_calamine import CalamineError, CalamineWorkbook
+@contextmanager
+def _zip(path: Path) -> Iterator[tuple[int, Members]]:
+    """Yield the sum of the sizes of an archive's files, and each with its content, in their order."""
+    with open_zip(path) as (archive, files):
+        size_bytes = sum(info.file_size for info in files.values())
+        yield size_bytes, ((name, archive.open(info)) for name, info in files.items())
 
+
+@contextmanager
+def _tar(path: Path) -> Iterator[tuple[int, Members]]:
+    """Yield the same of a tar, which is decompressed twice: its list of files is spread over all of it."""
+    with _tar_stream(path) as archive:
+        size_bytes = measure(path, map(_entry, archive))
+    with _tar_stream(path) as archive:
+        contents = ((_entry(info).path, archive.extractfile(info)) for info in archive)
+        yield size_bytes, ((name, content) for name, content in contents if content is not None)
+
+
+@contextmanager
+def _packed(path: Path) -> Iterator[tuple[int, Members]]:
+    """Yield the same of a file that is packed alone."""
+    unpack = PACKED[path.suffix.lower()]
+    with faults_named(path), unpack(path) as stream:
+        size_bytes, counted = 0, _Counted(path, stream)
+        while block := counted.read(BLOCK_BYTES):
+            size_bytes += len(block)
+        measure(path, [member := Entry(path.stem, size_bytes)])
+        stream.seek(0)
+        yield size_bytes, iter([(member.path, stream)])
+
+
+class _Counted:
+    """The decompressed bytes of an archive, which end with an InputError where there are too many."""
+
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+        self._path, self._stream, self._left = path, stream, max_unpacked_bytes(path)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        block = self._stream.read(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise too_large(self._path, max_unpacked_bytes(self._path))
+        return block
+
+
+@contextmanager
+def _tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
+    unpack: Callable[..., Any] = next((way for magic, way in MAGIC.items() if head_of(path, 5).startswith(magic)), open)
+    with faults_named(path):
         try:
-            book = CalamineWorkbook.from_path(path)
-            sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names[:MAX_MEMBERS]}
-        except CalamineError as fault:
-            raise InputError(path, f"it cannot be read as a spreadsheet ({fault!s:.80})", "Export it as CSV") from fault
-        full = {name: rows for name, rows in sheets.items() if len(rows) > 1}
-        if len(full) != 1:
-            shown = ", ".join(full or sheets)
-            raise InputError(
-                path, f"{len(full)} of its sheets hold a table: {shown:.80}", "Keep one, or export it as CSV"
-            )
-        (rows,) = full.values()
-        with (self.folder / f"{path.stem}.csv").open("w", newline="", encoding="utf-8") as out:
-            # All numbers of a spreadsheet are floats, also years and days, by which columns are named.
-            whole = ([int(c) if isinstance(c, float) and c.is_integer() else c for c in row] for row in rows)
-            csv.writer(out, delimiter="\t", lineterminator="\n").writerows(whole)
+            with unpack(path, "rb") as stream, tarfile.open(fileobj=_Counted(path, stream), mode="r|") as archive:
+                yield archive
+        except (tarfile.TarError, ValueError, LookupError, OverflowError) as fault:  # Headers hold numbers as text.
+            if isinstance(fault, InputError):
+                raise
+            raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:100]) from fault
 
-    def _write(self, path: Path, packed: IO[bytes], name: PurePosixPath, packed_bytes: int) -> None:
-        """Write a member, whatever size it declares. Raises InputError for one that grows beyond the limits."""
-        target, written = self.folder / name, 0
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            raise InputError(path, f"it holds {str(name)[:80]!r} twice", CHECK)
-        with target.open("wb") as out:
-            while block := packed.read(BLOCK_BYTES):
-                written += len(block)
-                self._left -= len(block)
-                too_dense = written > SMALL_BYTES and written > MAX_PACKED_RATIO * max(packed_bytes, 1)
-                if self._left < 0 or too_dense:
-                    problem = f"{str(name)[:80]} unpacks to more than {written:,} bytes"
-                    raise InputError(path, problem, CHECK)
-                out.write(block)
+
+def _entry(info: tarfile.TarInfo) -> Entry:
+    return Entry(info.name, info.size, info.isdir(), not (info.isfile() or info.isdir()))
 
 
 def is_tar(path: Path) -> bool:
@@ -142,19 +138,3 @@ def _visible(folder: Path) -> list[str]:
     names = [name for name in names_in(folder) if name[0] != "." and name != "__MACOSX"]
     notes = {name for name in names if name.lower().startswith(("readme", "license", "licence"))}
     return [name for name in names if name not in notes] or names
-
-
-def _check_number(path: Path, number: int) -> None:
-    if number > MAX_MEMBERS:
-        raise InputError(path, f"it holds {number:,} files and more", "Give one product in each archive")
-
-
-@contextmanager
-def _faults(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (*CONTAINER_FAULTS, tarfile.TarError) as fault:
-        # Only errors of a disk have a number, those of unpacking have none.
-        if isinstance(fault, OSError) and fault.errno is not None:
-            raise
-        raise InputError(path, f"the archive is damaged ({str(fault)[:100]})", "Download it again") from fault

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,12 +10,7 @@ from core.errors import InputError
 from ingest.vectors import packages
 
 MAX_RATIO = 10_000  # Declared bytes per byte of the file: a sparse image of a small island stays far below.
-MAX_UNPACKED_BYTES = 60 * 2**30  # The limit is for a table in a zip; a whole burst of 300 dates is about 3 GB.
-MAX_PACKED_RATIO = 200  # Digits pack about 1:5; far more is a bomb.
-MAX_MEMBERS = 1000  # A zip may have so many members.
 MAX_LOOKED_AT = 10_000  # names in a folder
-
-CONTAINER_FAULTS = (*packages.FAULTS, RuntimeError, UnicodeDecodeError)
 
 
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
@@ -45,29 +39,12 @@ def head_of(path: Path, n_bytes: int) -> bytes:
 
 
 def names_in_zip(path: Path) -> list[str]:
-    """Return the names in a zip; an empty list if it cannot be read. Never raises."""
+    """Return the names of the files in a zip; an empty list if it may not be unpacked. Never raises."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[:MAX_MEMBERS]
-    except CONTAINER_FAULTS:
+        with packages.open_zip(path) as (_, files):
+            return [str(name) for name in files]
+    except (InputError, OSError):
         return []
-
-
-def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    """Return the only member with a suffix. InputError if there is not one, or it is too large or encrypted."""
-    if len(archive.infolist()) > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
-    members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
-    if len(members) != 1:
-        problem = f"the zip holds {len(members)} {suffix} files where one is expected"
-        raise InputError(path, problem, "Give one product per zip")
-    info = members[0]
-    if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_PACKED_RATIO * max(info.compress_size, 1):
-        problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
-        raise InputError(path, problem, "Check where this file comes from")
-    if info.flag_bits & 0x1:
-        raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
-    return info
 
 
 def file_sha256(path: Path) -> str:

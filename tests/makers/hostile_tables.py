@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.makers import licsbas
 from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, plain_tiff, tiffs
+from tests.makers.hostile_archives import archives_and_sheets
 from tests.makers.hostile_products import point_files, safes, sizes
 
 COLUMNS = (
@@ -43,7 +44,7 @@ ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
 def every() -> list[Hostile]:
     """The whole corpus, in a fixed order."""
     parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes, sizes, point_files)
-    return [one for part in parts for one in part()]
+    return [one for part in (*parts, archives_and_sheets) for one in part()]
 
 
 def zips() -> Iterator[Hostile]:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.errors import InputError
-from ingest.readers import files
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
+from ingest.vectors import packages
 
 SUFFIXES = frozenset({".parquet", ".geoparquet"})
 MAGIC = b"PAR1"
@@ -89,7 +89,7 @@ def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
         raise InputError(path, f"it declares {metadata.num_rows:,} rows", "Check where this file comes from")
     for group in groups:
         unpacked = group.total_byte_size
-        too_dense = unpacked > BOMB_BYTES and unpacked > files.MAX_PACKED_RATIO * path.stat().st_size
+        too_dense = unpacked > BOMB_BYTES and unpacked > packages.MAX_RATIO * path.stat().st_size
         if unpacked < 0 or unpacked > MAX_GROUP_BYTES or too_dense:
             problem = f"a row group would unpack to {unpacked:,} bytes"
             raise InputError(path, problem, "Write it in smaller row groups, or check where it comes from")

@@ -7,7 +7,6 @@ import csv
 import io
 import os
 import re
-import zipfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,14 +15,16 @@ from datetime import date, datetime
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
+from zipfile import ZipInfo
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from core.errors import InputError, one_line
-from ingest.readers.files import CONTAINER_FAULTS, names_in_zip, zip_member
+from ingest.readers.files import names_in_zip
+from ingest.vectors.packages import open_zip
 
 TEXTS = frozenset({".csv", ".txt", ".tsv", ".xy", ".xyz", ".dat", ".asc"})
 SUFFIXES = TEXTS | {".zip"}
@@ -85,17 +86,20 @@ def is_one_table(path: Path) -> bool:
 @contextmanager
 def csv_stream(path: Path) -> Iterator[IO[bytes]]:
     """Open a table, plain or in a zip, as a stream of bytes. Raises InputError for a faulty zip."""
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(zip_member(path, archive, ".csv")) as stream:
-                yield stream
-        else:
-            with path.open("rb") as stream:
-                yield stream
-    except CONTAINER_FAULTS as fault:
-        if isinstance(fault, InputError):
-            raise
-        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    if path.suffix.lower() != ".zip":
+        with path.open("rb") as stream:
+            yield stream
+        return
+    with open_zip(path) as (archive, files), archive.open(_only_member(path, files, ".csv")) as stream:
+        yield stream
+
+
+def _only_member(path: Path, files: Mapping[PurePosixPath, ZipInfo], suffix: str) -> ZipInfo:
+    members = [info for name, info in files.items() if name.suffix.lower() == suffix]
+    if len(members) != 1:
+        problem = f"the zip holds {len(members)} {suffix} files where one is expected"
+        raise InputError(path, problem, "Give one product per zip")
+    return members[0]
 
 
 def refuse_cut_off(path: Path) -> None:
@@ -113,27 +117,21 @@ def table_bytes(path: Path) -> int:
     """Return a table's unpacked size in bytes."""
     if path.suffix.lower() != ".zip":
         return path.stat().st_size
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return zip_member(path, archive, ".csv").file_size
-    except CONTAINER_FAULTS as fault:
-        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    with open_zip(path) as (_, files):
+        return _only_member(path, files, ".csv").file_size
 
 
 def zip_text(path: Path, suffix: str) -> bytes | None:
     """Return the only small member of a zip with a suffix; None if path is no zip or has no such member."""
     if path.suffix.lower() != ".zip":
         return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if not any(name.lower().endswith(suffix) for name in archive.namelist()):
-                return None
-            info = zip_member(path, archive, suffix)
-            if info.file_size > MAX_SIDE_BYTES:
-                raise InputError(path, f"{info.filename} holds {info.file_size:,} bytes", "Download it again")
-            return archive.read(info)
-    except CONTAINER_FAULTS as fault:
-        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    with open_zip(path) as (archive, files):
+        if not any(name.suffix.lower() == suffix for name in files):
+            return None
+        info = _only_member(path, files, suffix)
+        if info.file_size > MAX_SIDE_BYTES:
+            raise InputError(path, f"{info.filename} holds {info.file_size:,} bytes", "Download it again")
+        return archive.read(info)
 
 
 def table_of(path: Path) -> Table:

@@ -1,6 +1,5 @@
 """Each kind of context is read as its format says, row by row; what cannot be used is refused with a reason."""
 
-import zipfile
 from datetime import date
 
 import pytest
@@ -260,21 +259,16 @@ def test_a_zip_of_a_shapefile_is_read(make_shapefile, tmp_path):
         assert len(list(file.rows())) == 1
 
 
-LINK = zipfile.ZipInfo("made.shp")
-LINK.external_attr = 0o120777 << 16
-HOSTILE = {
-    "outside itself": {"../made.csv": "x"},
-    "a link": {LINK: "/etc/passwd"},
-    "would unpack": {"made.csv": b"0" * 10_000_000},
-    "files": {f"{n}.csv": "x" for n in range(201)},
-    "2 layers": {f"{n}.csv": "x" for n in range(2)},
-    "0 layers": {"made.exe": "x"},
-}
-
-
-@pytest.mark.parametrize("message", HOSTILE)
-def test_a_hostile_zip_is_refused_before_anything_is_unpacked(tmp_path, message):
-    assert message in refusal(zip_of(tmp_path / "hostile.zip", HOSTILE[message]), "places")
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"../made.csv": "x"}, "outside itself"),
+        ({f"{n}.csv": "x" for n in range(2)}, "2 layers"),
+        ({"made.exe": "x"}, "0 layers"),
+    ],
+)
+def test_a_zip_passes_the_gate_of_archives_and_holds_one_layer(tmp_path, members, message):
+    assert message in refusal(zip_of(tmp_path / "hostile.zip", members), "places")
 
 
 def test_a_cut_off_zip_is_refused(tmp_path):

@@ -3,69 +3,23 @@
 import bz2
 import gc
 import gzip
-import io
 import lzma
-import tarfile
+import shutil
 import tempfile
 import zipfile
 
 import pytest
 
+from core.errors import DiskFull
 from ingest.formats.registry import open_velocity_fields, recognise
-from ingest.readers import archives
+from ingest.readers import sheets
 from tests.makers import shapefiles
 from tests.makers.damage import outcome, the_batch
 from tests.makers.generic import TOWARD, csv_text, make, table_of
+from tests.makers.hostile import Trap
+from tests.makers.hostile_archives import archives_and_sheets, tarred, workbook
 
 TABLE = csv_text(table_of(n=12)).encode()
-
-
-def tarred(path, members, mode="w"):
-    with tarfile.open(path, mode) as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
-
-
-def workbook(path, sheets):
-    """A spreadsheet of tables as CSV, with its words inline."""
-    main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
-    types, rels = f"{office}/package/2006/content-types", f"{office}/package/2006/relationships"
-    kinds, ids = (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml",
-        f"{office}/officeDocument/2006/relationships",
-    )
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{types}"><Default Extension="rels" ContentType='
-        f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" '
-        f'ContentType="{kinds}.sheet.main+xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{rels}"><Relationship Id="r" Type="{ids}/officeDocument" '
-        'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{ids}"><sheets>'
-        + "".join(f'<sheet name="S{n}" sheetId="{n + 1}" r:id="r{n}"/>' for n in range(len(sheets)))
-        + "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{rels}">'
-        + "".join(
-            f'<Relationship Id="r{n}" Type="{ids}/worksheet" Target="worksheets/s{n}.xml"/>' for n in range(len(sheets))
-        )
-        + "</Relationships>",
-    }
-    for n, sheet in enumerate(sheets):
-        rows = "".join(f"<row>{''.join(map(cell, line.split(',')))}</row>" for line in sheet.decode().splitlines())
-        parts[f"xl/worksheets/s{n}.xml"] = f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in parts.items():
-            archive.writestr(name, text)
-    return path
-
-
-def cell(text):
-    try:
-        return f"<c><v>{float(text)!r}</v></c>"
-    except ValueError:
-        return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
 
 
 PACKED = {
@@ -87,7 +41,7 @@ def test_a_packed_table_is_that_table(tmp_path, name):
     ("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tgz", "w:gz"), ("a.tar.xz", "w:xz")]
 )
 def test_a_tar_gives_its_one_product(tmp_path, name, mode):
-    path = tarred(tmp_path / name, {"export/readme.txt": b"made", "export/points.csv": TABLE}, mode)
+    path = tarred(tmp_path / name, [("export/readme.txt", b"made"), ("export/points.csv", TABLE)], mode)
     assert the_batch(path, TOWARD).pid.size == 12
 
 
@@ -101,7 +55,7 @@ def test_a_spreadsheet_gives_its_one_table(tmp_path):
 
 
 def test_without_the_extra_for_tables_a_spreadsheet_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "find_spec", lambda name: None)
+    monkeypatch.setattr(sheets, "find_spec", lambda name: None)
     said = outcome(workbook(tmp_path / "points.xlsx", [TABLE]), TOWARD)
     assert "needs the extra `tables`. Export it as CSV" in said
 
@@ -119,9 +73,9 @@ def test_what_was_unpacked_stays_as_long_as_its_points_may_be_read(tmp_path, mon
 
 
 def test_several_products_in_one_archive_are_named(tmp_path):
-    path = tarred(tmp_path / "two.tar", {"north.csv": TABLE, "south.csv": TABLE})
+    path = tarred(tmp_path / "two.tar", [("north.csv", TABLE), ("south.csv", TABLE)])
     assert "two.tar: it holds 2 products: north.csv, south.csv. Unpack it" in outcome(path, TOWARD)
-    path = tarred(tmp_path / "none.tar", {"a.bin": b"1", "b.bin": b"2"})
+    path = tarred(tmp_path / "none.tar", [("a.bin", b"1"), ("b.bin", b"2")])
     assert "none.tar: it holds no product at its top: a.bin, b.bin" in outcome(path, TOWARD)
 
 
@@ -144,7 +98,7 @@ def encrypted(path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (encrypted, "a.zip: the zip is encrypted. Unpack it with its password"),
+        (encrypted, "a.zip: points.csv is encrypted. Unpack it with its password"),
         (lambda path: zipped(path, {"b.zip": zipped(path, {"c.tif": b"II*"}).read_bytes()}), "another archive, b.zip"),
         (lambda path: zipped(path, {}), "it holds no file. Pack the files again"),
         (lambda path: zipped(path, {"a/vel.tif": b"II*", "b/vel.tif": b"II*"}), "no product at its top: a, b. Unpack"),
@@ -160,35 +114,49 @@ def test_errors_name_the_archive_and_not_what_was_unpacked(tmp_path):
     assert outcome(path, TOWARD).startswith(f"{path}: line 2: column 'VEL' holds 'fast'")
 
 
-def link(path):
-    with tarfile.open(path, "w") as archive:
-        info = tarfile.TarInfo("a.csv")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(info)
-
-
-HOSTILE = {
-    "a.tar": ("leads out of it", lambda path: tarred(path, {"../a.csv": TABLE})),
-    "b.tar": ("leads out of it", lambda path: tarred(path, {"/tmp/a.csv": TABLE})),
-    "c.tar": ("is a link", link),
-    "d.tar": ("twice", lambda path: tarred(path, {"a.csv": TABLE, "./a.csv": TABLE})),
-    "e.tar": ("files and more", lambda path: tarred(path, {f"{n}.csv": b"" for n in range(1100)})),
-    "f.csv.gz": ("unpacks to more than", lambda path: path.write_bytes(gzip.compress(bytes(2**27)))),
-    "g.csv.gz": ("archive is damaged", lambda path: path.write_bytes(gzip.compress(TABLE)[:-20])),
-    "h.tar.gz": ("archive is damaged", lambda path: path.write_bytes(b"\x1f\x8b\x08" + bytes(100))),
-    "i.xlsx": ("cannot be read as a spreadsheet", lambda path: path.write_bytes(b"PK\x03\x04" + bytes(99))),
+HOSTILE = {hostile.name: hostile for hostile in archives_and_sheets()}
+WORDS = {
+    "tar leading to ../a.csv": "it names a file outside itself (../a.csv). Do not use it",
+    "tar leading to /tmp/a.csv": "it names a file outside itself (/tmp/a.csv). Do not use it",
+    "tar with a link": "it holds a link (a.csv). Give the files themselves",
+    "tar with a pipe": "it holds a link (a.csv). Give the files themselves",
+    "tar with a table twice": "it holds ./a.csv twice",
+    "tar with 1,100 files": "it holds more than 1,000 files",
+    "tar with a file and a folder of one name": "a file and a folder that are both called a. Rename it, and pack",
+    "tar with a file inside a file": "a file and a folder that are both called a. Rename it, and pack",
+    "zip with a file and a folder of one name": "a file and a folder that are both called a. Rename it, and pack",
+    "tar with a name of 300 letters": f"the name {'x' * 59}… is too long. Rename it",
+    "zip with a name of 300 letters": f"the name {'x' * 59}… is too long. Rename it",
+    "tar with 400 folders in each other": f"the name {'a/' * 29}a… is too long",
+    "tar with a name that ends in its middle": "the name a?b.csv is not written in UTF-8",
+    "tar with a name in another encoding": "the name ?.csv is not written in UTF-8",
+    "tar without a name": "both called .. Rename it",
+    "tar with a sparse file of 1 TB": "it would unpack to more than 16,777,216 bytes. Check where",
+    "tar with a name of 100 MB": "bytes. Check where this file comes from",
+    "tar.xz of 386 kB that unpacks to 2.5 GB": "bytes. Check where this file comes from",
+    "gz that unpacks to 128 MB": "it would unpack to more than 26",
+    "gz cut short": "archive is damaged",
+    "tar.gz of noise": "archive is damaged",
+    "tar whose numbers are words": "archive is damaged",
+    "sheet that is none": "cannot be read as a spreadsheet",
+    "sheet that unpacks to 100 MB": "it would unpack to more than",
+    "sheet with a cell at its far end": "its cells need too much memory: one may stand far from the table. Delete",
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", WORDS)
 def test_a_hostile_archive_is_refused_with_its_own_name(tmp_path, name):
-    message, write = HOSTILE[name]
-    write(tmp_path / name)
-    said = outcome(tmp_path / name, TOWARD)
-    assert message in said
-    assert said.startswith(str(tmp_path / name))
+    path = HOSTILE[name].make_in(Trap(tmp_path, tmp_path, 0))
+    said = outcome(path, TOWARD)
+    assert WORDS[name] in said
+    assert said.startswith(str(path))
 
 
-def test_only_so_much_is_unpacked_in_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 1000)
-    assert "unpacks to more than" in outcome(tarred(tmp_path / "a.tar", {"a.csv": TABLE}), TOWARD)
+def test_no_more_is_unpacked_than_half_of_the_free_disk(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "a.zip", {"vel.tif": bytes(2**20)})
+    disk = shutil.disk_usage(tmp_path)._replace(total=2**30, free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk)
+    with pytest.raises(DiskFull, match=r"a.zip unpacks to 0.00 GB, but only 0.00 GB of the disk"):
+        recognise(path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk._replace(total=2**20))
+    assert "1,048,576 bytes, more than this disk has room for. Give it in pieces" in outcome(path, TOWARD)

@@ -54,6 +54,11 @@ THROUGH_A_JOB = (
     "noise hdf5 .h5 2",
     "shapefile whose table has 4 billion rows",
     "zipped shapefile with a link",
+    "tar with a file and a folder of one name",
+    "tar with a name of 300 letters",
+    "tar with a name of 100 MB",
+    "tar.xz of 386 kB that unpacks to 2.5 GB",
+    "sheet with a cell at its far end",
 )
 
 

@@ -7,15 +7,16 @@ products *_COG.SAFE, whose files end with -cog.
 
 import os
 import re
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -23,9 +24,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from core.errors import InputError
-from ingest.readers.files import CONTAINER_FAULTS
 from ingest.readers.records import Float64
-from ingest.vectors.packages import member_name
+from ingest.vectors.packages import BLOCK_BYTES, open_zip, require_room
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(
@@ -35,7 +35,6 @@ PRODUCT_NAME = re.compile(
 )
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
-MAX_MEMBERS = 5000  # A wave-mode product has some hundreds.
 MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
 MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
@@ -53,17 +52,11 @@ class Safe:
 
     def xml(self, file: str) -> bytes:
         """Return the content of a small file. Raises InputError."""
-        try:
-            if not self.packed:
-                return self._check(self._path_of(file).read_bytes(), file)
-            with zipfile.ZipFile(self.path) as archive:
-                info = archive.getinfo(self.root + file)
-                if info.file_size > MAX_XML_BYTES:
-                    raise self.fault(f"{file} holds {info.file_size:,} bytes")
-                with archive.open(info) as stream:
-                    return self._check(stream.read(MAX_XML_BYTES + 1), file)
-        except (*CONTAINER_FAULTS, KeyError) as fault:
-            raise self.fault(f"{file} cannot be read ({fault})") from fault
+        if not self.packed:
+            return self._check(self._path_of(file).read_bytes(), file)
+        with open_zip(self.path) as (archive, files):
+            info = self._member(files, file, MAX_XML_BYTES)
+            return self._check(archive.read(info), file)
 
     @contextmanager
     def unpack(self, file: str, most_bytes: int) -> Iterator[Path]:
@@ -73,10 +66,11 @@ class Safe:
             return
         with tempfile.TemporaryDirectory(prefix="sentinel1-") as folder:
             target = Path(folder) / "image.tiff"
-            try:
-                self._unpack(file, target, most_bytes)
-            except (*CONTAINER_FAULTS, KeyError) as fault:
-                raise self.fault(f"{file} cannot be unpacked ({fault})") from fault
+            with open_zip(self.path) as (archive, files):
+                info = self._member(files, file, most_bytes)
+                require_room(self.path, info.file_size, target.parent)
+                with archive.open(info) as stream, target.open("wb") as out:
+                    shutil.copyfileobj(stream, out, BLOCK_BYTES)
             yield target
 
     def fault(self, problem: str, remedy: str = "Download it again") -> InputError:
@@ -96,18 +90,13 @@ class Safe:
             raise self.fault(f"{file} holds {len(content):,} bytes")
         return content
 
-    def _unpack(self, file: str, target: Path, most_bytes: int) -> None:
-        with zipfile.ZipFile(self.path) as archive:
-            info = archive.getinfo(self.root + file)
-            if info.file_size > most_bytes:
-                raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than its image can have")
-            left = most_bytes
-            with archive.open(info) as stream, target.open("wb") as out:
-                while block := stream.read(2**22):
-                    left -= len(block)
-                    if left < 0:
-                        raise self.fault(f"{file} is longer than declared")
-                    out.write(block)
+    def _member(self, files: Mapping[PurePosixPath, zipfile.ZipInfo], file: str, most_bytes: int) -> zipfile.ZipInfo:
+        info = files.get(PurePosixPath(self.root + file))
+        if info is None:
+            raise self.fault(f"{file} is missing")
+        if info.file_size > most_bytes:
+            raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than it can have")
+        return info
 
 
 def is_safe(path: Path) -> bool:
@@ -117,9 +106,9 @@ def is_safe(path: Path) -> bool:
             return _folder_of(path) is not None
         if path.suffix.lower() != ".zip":
             return False
-        with zipfile.ZipFile(path) as archive:
-            return bool(_roots(archive))
-    except CONTAINER_FAULTS:
+        with open_zip(path) as (archive, files):
+            return bool(_roots(archive, files))
+    except (InputError, OSError):
         return False
 
 
@@ -130,9 +119,9 @@ def product_name(path: Path) -> str:
         if path.is_dir():
             names.append((_folder_of(path) or path).name)
         elif path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                names += [PurePosixPath(root).name for root in _roots(archive)[:1]]
-    except CONTAINER_FAULTS:
+            with open_zip(path) as (archive, files):
+                names += [PurePosixPath(root).name for root in _roots(archive, files)[:1]]
+    except (InputError, OSError):
         pass
     return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
 
@@ -145,18 +134,13 @@ def open_safe(path: Path) -> Safe:
             raise InputError(path, "this folder holds no Sentinel-1 product", "Give the folder that ends with .SAFE")
         files = frozenset(_list_files(folder))
         return Safe(path, product_name(folder), str(folder), files, packed=False)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check(path, archive.infolist())
-            roots = _roots(archive)
-            if len(roots) != 1:
-                problem = f"the zip holds {len(roots)} products"
-                raise InputError(path, problem, "Give each in a zip of its own, or unpack it and give the folders")
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except CONTAINER_FAULTS as fault:
-        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    with open_zip(path) as (archive, members):
+        roots = _roots(archive, members)
+    if len(roots) != 1:
+        problem = f"the zip holds {len(roots)} products"
+        raise InputError(path, problem, "Give each in a zip of its own, or unpack it and give the folders")
     root = roots[0]
-    files = frozenset(name.removeprefix(root) for name in members if name.startswith(root))
+    files = frozenset(f"{name}".removeprefix(root) for name in members if f"{name}".startswith(root))
     return Safe(path, product_name(path), root, files, packed=True)
 
 
@@ -173,26 +157,30 @@ def _is_product(folder: Path) -> bool:
     if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or (folder / "annotation").is_dir()):
         return True  # A product counts whether or not its manifest was copied.
     manifest = folder / MANIFEST
-    return manifest.is_file() and _is_sentinel1(manifest)
-
-
-def _is_sentinel1(manifest: Path | zipfile.Path) -> bool:
+    if not manifest.is_file():
+        return False
     with manifest.open("rb") as stream:
-        return b"safe/sentinel-1" in stream.read(4096)
+        return _is_sentinel1(stream)
 
 
-def _roots(archive: zipfile.ZipFile) -> list[str]:
+def _is_sentinel1(manifest: IO[bytes]) -> bool:
+    return b"safe/sentinel-1" in manifest.read(4096)
+
+
+def _roots(archive: zipfile.ZipFile, files: Mapping[PurePosixPath, zipfile.ZipInfo]) -> list[str]:
     """Return the paths in a zip of the folders that are products, each with a final slash; empty: the zip itself."""
     roots = set()
-    for name in archive.namelist()[:MAX_MEMBERS]:
-        parts = PurePosixPath(name).parts
+    for name, info in files.items():
+        parts = name.parts
         at = next((n for n, part in enumerate(parts) if PRODUCT_NAME.match(part)), None)
         if at is not None and not parts[at].endswith(".SAFE") and parts[at + 1 : at + 2] != ("annotation",):
             at = None
         if at is not None:
             roots.add("/".join(parts[: at + 1]) + "/")
-        elif parts[-1:] == (MANIFEST,) and len(parts) <= MAX_DEPTH + 1 and _is_sentinel1(zipfile.Path(archive, name)):
-            roots.add(name.removesuffix(MANIFEST))
+        elif name.name == MANIFEST and len(parts) <= MAX_DEPTH + 1:
+            with archive.open(info) as stream:
+                if _is_sentinel1(stream):
+                    roots.add(f"{name}".removesuffix(MANIFEST))
     return sorted(roots)
 
 
@@ -205,17 +193,6 @@ def _list_files(folder: Path) -> Iterator[str]:
                         yield f"{inside}/{entry.name}".lstrip("/")
         except OSError:
             continue
-
-
-def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MAX_MEMBERS:
-        raise InputError(path, f"the zip holds {len(members)} files", "Give one product in each zip")
-    seen = set()
-    for info in members:
-        name = member_name(path, info)
-        if name in seen:
-            raise InputError(path, f"{info.filename[:80]} appears twice in it", "Download it again")
-        seen.add(name)
 
 
 class Node:

@@ -221,7 +221,7 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (KML.replace("46.98", "north").encode(), "is no longitude and latitude"),
         (b"SQLite format 3\0" + b"\0" * 200, "GeoPackage"),
         (b"\x00\x00\x27\x0a" + b"\0" * 200, "Zip its parts"),
-        (b"PK\x03\x04" + b"\0" * 50, "zip file is damaged"),
+        (b"PK\x03\x04" + b"\0" * 50, "archive is damaged"),
         (zipped(a_geojson=geojson(), b_geojson=geojson()), "2 layers where one is expected"),
         (zipped(points_csv=b"name,lat,lon"), "is not a boundary file"),
         (zipped(), "0 layers where one is expected"),
