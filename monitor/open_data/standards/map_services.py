@@ -33,6 +33,7 @@ from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM, drawn_tile
 from monitor.open_data.standards.queries import DAY_OR_RFC_3339
 from monitor.open_data.standards.tilejson import DEEPEST_RASTER
+from monitor.web.request_limits import OGC, costly
 from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, values_of
 
 PNG = "image/png"
@@ -106,6 +107,7 @@ def _capabilities(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, page, context, content_type="text/xml", status=200)
 
 
+@costly(OGC)
 @_service("WMS")
 def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     """Answer GetCapabilities, GetMap or GetLegendGraphic."""
@@ -249,6 +251,7 @@ def _background(asked: Asked) -> tuple[int, ...]:
         raise ServiceFault("InvalidParameterValue", "bgcolor", "BGCOLOR is written as 0xFFFFFF.") from fault
 
 
+@costly(OGC)
 @_service("WMTS")
 def wmts(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     """Answer GetCapabilities or GetTile."""

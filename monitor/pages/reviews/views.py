@@ -38,6 +38,7 @@ from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
+from monitor.web.request_limits import GIVEN_FILES, costly
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
@@ -101,6 +102,7 @@ def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
     return _done(request, alert, _("Your second look at %(code)s is recorded."), record)
 
 
+@costly(files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:
