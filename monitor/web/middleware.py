@@ -16,19 +16,11 @@ from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
 from core.errors import FULL_DISK_ERRNOS, StorageFailed
+from core.places import Busy
 from core.text import plain_text
 from monitor.web.deadlines import CLOCK
 from monitor.web.guards import ViewFunction, may_view_work
-from monitor.web.request_limits import (
-    ACTS,
-    UPLOADS,
-    WORKBENCH,
-    Busy,
-    limit_of,
-    network_of,
-    place_take,
-    take_later,
-)
+from monitor.web.request_limits import ACTS, UPLOADS, WORKBENCH, limit_of, network_of, place_take, take_later
 from monitor.wording.refusals import as_problem, problem
 
 if TYPE_CHECKING:

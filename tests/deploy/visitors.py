@@ -18,9 +18,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import resolve
 
+from core.places import Limit
 from detection.models import Alert
 from ingest.models import Product
-from monitor.web.request_limits import Limit, limit_of
+from monitor.web.request_limits import limit_of
 
 TOKEN = "a" * 32
 PATIENCE_SECONDS = 600.0

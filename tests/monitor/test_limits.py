@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def crowd(monkeypatch) -> Iterator[None]:
     """Strangers who hold all threads that a web process has for them."""
-    monkeypatch.setattr(request_limits, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(request_limits.PLACES, "wait_seconds", 0.0)
     limits = [limit for limit in LIMITS if limit.process and limit.threads == "costly"]
     held = [request_limits.place_take(limit, limit.name) for limit in limits[: FOR_STRANGERS["costly"]]]
     yield

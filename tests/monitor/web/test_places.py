@@ -13,6 +13,7 @@ from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResp
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 
+from core.places import Busy, Limit
 from monitor.gunicorn import threads
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions.tokens import member_token
@@ -20,7 +21,7 @@ from monitor.web import deadlines, middleware, request_limits
 from monitor.web.deadlines import CLOCK, with_deadline
 from monitor.web.guards import VIEWERS
 from monitor.web.middleware import LimitRequests
-from monitor.web.request_limits import ACTS, GIVEN_FILES, LIMITS, SEARCH, SIGN_IN, UPLOADS, Busy, Limit, place_take
+from monitor.web.request_limits import ACTS, GIVEN_FILES, LIMITS, SEARCH, SIGN_IN, UPLOADS, place_take
 from tests.makers.organisations import make_organisation
 from tests.makers.people import account
 from tests.waiting import HANG_SECONDS, wait_until
@@ -43,10 +44,10 @@ time.sleep(600)
 def nobody_waits(settings, tmp_path, monkeypatch) -> Iterator[None]:
     """Refuse at once what would have to wait, and forget what a test has not given back."""
     settings.PLACES_DIR = tmp_path / "places"
-    monkeypatch.setattr(request_limits, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(request_limits.PLACES, "wait_seconds", 0.0)
     yield
-    for request in [*request_limits._in_hand]:
-        request_limits._leave(request)
+    for request in [*request_limits.PLACES.in_hand]:
+        request_limits.PLACES._leave(request)
 
 
 def taken(limit: Limit, who: str = "", is_known: bool = False) -> list[Callable[[], None]]:
@@ -145,7 +146,7 @@ def test_one_network_never_holds_all_threads():
 
 
 def test_of_those_who_wait_the_network_that_had_its_turn_last_is_put_off(monkeypatch):
-    monkeypatch.setattr(request_limits, "WAIT_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(request_limits.PLACES, "wait_seconds", HANG_SECONDS)
     place_take(SIGN_IN, "flood 2")()
     working, answered, refused = place_take(SIGN_IN, "flood 1"), [], []
 
@@ -162,7 +163,7 @@ def test_of_those_who_wait_the_network_that_had_its_turn_last_is_put_off(monkeyp
         return thread
 
     first = waits("flood 2")
-    wait_until(lambda: len(request_limits._in_hand) == 2)
+    wait_until(lambda: len(request_limits.PLACES.in_hand) == 2)
     second = waits("198.51.100.7")
     first.join(HANG_SECONDS)
     assert refused == ["flood 2"]
