@@ -2,11 +2,13 @@
 
 import faulthandler
 import os
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 from monitor.start import variables
-from monitor.web import THREADS, in_hand
+from monitor.web import THREADS
 
 bind = f"127.0.0.1:{variables.whole_number('PORT')}"
 workers = variables.whole_number("WEB_WORKERS")
@@ -32,23 +34,18 @@ def when_ready(server: Any) -> None:
     Keeper.start_where_wanted(server)
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    """Make the table of a process's costly requests, which outlives the process."""
-    worker.in_hand = in_hand.table_make()
-
-
 def post_worker_init(worker: Any) -> None:
     """Load all pages, start the watchdog of request deadlines, and let an aborted process write its stacks."""
     from django.urls import get_resolver
 
-    from monitor.web.deadlines import Watchdog
+    from monitor.web.deadlines import watch
 
     get_resolver().url_patterns  # noqa: B018 (all pages are loaded now, while no visitor waits)
     faulthandler.enable()
-    in_hand.table_use(worker.in_hand)
-    Watchdog().start()
+    threading.Thread(target=watch, name="request watchdog", daemon=True).start()
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Record that a process was aborted for lack of a heartbeat, and charge the requests that ended with a process."""
-    in_hand.process_report("no heartbeat" if worker.aborted else "", in_hand.requests_left(worker.in_hand))
+    """Have a new process record that a process was aborted for lack of a heartbeat; this one must not wait."""
+    if worker.aborted:
+        os.posix_spawn(sys.executable, [sys.executable, "-m", "monitor.web.deadlines", "no heartbeat"], os.environ)

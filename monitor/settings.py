@@ -30,7 +30,6 @@ OF_TESTS = (
     "RUN_BEAT_SECONDS",
     "RUN_STALL_MINUTES",
     "WEB_STATEMENT_TIMEOUT_SECONDS",
-    "WORK_SECONDS_PER_MINUTE",
 )
 TEST_SETTINGS = variables.json_object("TEST_SETTINGS", OF_TESTS)
 
@@ -96,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "monitor.web.middleware.LimitRequests",
     "monitor.web.middleware.CleanTypedText",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "monitor.web.languages.follow_language",
@@ -108,7 +108,6 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "monitor.web.middleware.public_data",
     "monitor.web.middleware.known_methods",
-    "monitor.web.middleware.LimitRequests",
     "monitor.web.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
     *(["django_prometheus.middleware.PrometheusAfterMiddleware"] if COUNTS_REQUESTS else []),
@@ -140,8 +139,6 @@ TEMPLATES = [
 # Most statements of a page take milliseconds; 0: no limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = TEST_SETTINGS.get("WEB_STATEMENT_TIMEOUT_SECONDS", 10.0)
 REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # of computing for a request; then its web process ends
-# For one network on one kind of costly request: what a program uses that requests without a pause. 0: no limit.
-WORK_SECONDS_PER_MINUTE = TEST_SETTINGS.get("WORK_SECONDS_PER_MINUTE", 60.0)
 PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
 WEB = variables.text("WEB", f"127.0.0.1:{variables.whole_number('PORT')}")
 

@@ -43,6 +43,7 @@ from monitor.self_service.subscriptions import views as subscriptions
 from monitor.subscribers.accounts import sessions, single_sign_on
 from monitor.web import accounts, languages
 from monitor.web.identity import pages as identity
+from monitor.web.request_limits import API, CHARTS, OGC, RASTERS, SEARCH, SIGN_IN, STAC, costly_below
 
 handler500 = "monitor.web.middleware.answer_fault"
 of_organisation = [
@@ -100,8 +101,8 @@ urlpatterns = [
     path("glaciers/<str:glacier>/series.csv", glaciers.glacier_csv, name="glacier-csv"),
     path("here/", here.here_page, name="here"),
     path("here/report/", here.here_report, name="here-report"),
-    path("places/", map.place_list, name="place-list"),
-    path("places.json", map.places_json, name="places-json"),
+    costly_below(path("places/", map.place_list, name="place-list"), SEARCH),
+    costly_below(path("places.json", map.places_json, name="places-json"), SEARCH),
     path("products/", products.product_list, name="product-list"),
     path("products/<int:product>/", desk.of_product, name="product-analysis"),
     path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
@@ -109,20 +110,20 @@ urlpatterns = [
     path("products/<int:product>/change.tif", products.release_change, name="product-change"),
     path("stations/<int:station>/", stations.station_detail, name="station-detail"),
     path("api/v1/", api_page.api_page, name="api-page"),
-    path("api/v1/", api.urls),
-    path("api/points/<int:product>/<str:pid>/series/", map.series_json, name="point-series"),
-    path("api/points/<int:product>/<str:pid>/series.csv", map.series_csv, name="point-series-csv"),
+    costly_below(path("api/v1/", api.urls), API),
+    costly_below(path("api/points/<int:product>/<str:pid>/series/", map.series_json, name="point-series"), API),
+    costly_below(path("api/points/<int:product>/<str:pid>/series.csv", map.series_csv, name="point-series-csv"), API),
     path("ogc/wms", map_services.wms, name="wms"),
     path("ogc/wmts", map_services.wmts, name="wmts"),
-    path("ogc/", include(standards.routes("ogc"))),
-    path("stac/", include(standards.routes("stac"))),
+    costly_below(path("ogc/", include(standards.routes("ogc"))), OGC),
+    costly_below(path("stac/", include(standards.routes("stac"))), STAC),
     path("tilejson/", tilejson.index, name="tilejson-index"),
     path("tilejson/<str:source>/<str:layer>.json", tilejson.vector, name="tilejson-vector"),
     path("tilejson/rasters/<str:layer>/<str:group>.json", tilejson.raster, name="tilejson-raster"),
-    path("charts/series.<str:form>", charts.series, name="chart-series"),
-    path("charts/profile.<str:form>", charts.profile, name="chart-profile"),
-    path("charts/near.json", charts.near, name="chart-near"),
-    path("charts/frames.json", charts.frames, name="chart-frames"),
+    costly_below(path("charts/series.<str:form>", charts.series, name="chart-series"), CHARTS),
+    costly_below(path("charts/profile.<str:form>", charts.profile, name="chart-profile"), CHARTS),
+    costly_below(path("charts/near.json", charts.near, name="chart-near"), CHARTS),
+    costly_below(path("charts/frames.json", charts.frames, name="chart-frames"), CHARTS),
     path("record/", record.record, name="record"),
     path("record/alerts.csv", record.record_csv, name="record-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", map.points, name="points-tile"),
@@ -135,14 +136,14 @@ urlpatterns = [
     path("basemap.json", basemap.description, name="basemap"),
     path("basemap.pmtiles", basemap.archive, name="basemap-archive"),
     path("rasters.json", rasters.catalogue, name="raster-catalogue"),
-    path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
+    costly_below(path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"), RASTERS),
     path("regions/", regions.region_list, name="region-list"),
     path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
     path("regions/<str:slug>/contact/", region_contacts.region_contact, name="region-contact"),
     path("regions/<str:slug>/looks.ics", subscription_feeds.region_looks, name="region-looks"),
     path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
     path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
-    path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),
+    costly_below(path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"), RASTERS),
     path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
     path("subscribe/", subscriptions.subscribe, name="subscribe"),
     path("subscribe/preview.json", subscriptions.subscribe_preview, name="subscribe-preview"),
@@ -171,17 +172,27 @@ urlpatterns = [
     path("demo/mail/<str:name>/html/", channels.mail_html, name="demo-mail-html"),
     path("language/", languages.choose_language, name="language"),
     path("words/<str:language>/<str:version>.js", languages.words, name="words"),
-    path("login/", accounts.SignIn.as_view(), name="login"),
-    path("login/", accounts.SignIn.as_view(), name="account_login"),  # as allauth calls it
+    costly_below(path("login/", accounts.SignIn.as_view(), name="login"), posted=SIGN_IN),
+    costly_below(
+        path("login/", accounts.SignIn.as_view(), name="account_login"), posted=SIGN_IN
+    ),  # as allauth calls it
     path("logout/", sessions.SignOut.as_view(), name="logout"),
-    path("password/", account_pages.OwnPassword.as_view(), name="own-password"),
+    costly_below(path("password/", account_pages.OwnPassword.as_view(), name="own-password"), posted=SIGN_IN),
     path("password/forgotten/", account_pages.password_forgotten, name="password-forgotten"),
-    path("password/new/<uidb64>.<token>/", account_pages.NewPassword.as_view(), name="password-new"),
-    path("password/again/", reauthenticate, name="account_reauthenticate"),
+    costly_below(
+        path("password/new/<uidb64>.<token>/", account_pages.NewPassword.as_view(), name="password-new"), posted=SIGN_IN
+    ),
+    costly_below(path("password/again/", reauthenticate, name="account_reauthenticate"), posted=SIGN_IN),
     path("sign-on/<str:provider_id>/login/", single_sign_on.sign_on, name="openid_connect_login"),
-    path("sign-on/<str:provider_id>/login/callback/", openid_connect.callback, name="openid_connect_callback"),
-    path("sign-on/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
-    path("second-factor/", include("allauth.mfa.urls")),
+    costly_below(
+        path("sign-on/<str:provider_id>/login/callback/", openid_connect.callback, name="openid_connect_callback"),
+        SIGN_IN,
+    ),
+    costly_below(
+        path("sign-on/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
+        SIGN_IN,
+    ),
+    costly_below(path("second-factor/", include("allauth.mfa.urls")), posted=SIGN_IN),
     path("sessions/", sessions.session_list, name="session-list"),
     path("accounts/", account_pages.account_list, name="accounts"),
     path("accounts/<int:account>/", account_pages.account_change, name="account-change"),

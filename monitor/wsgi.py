@@ -4,9 +4,8 @@ import tempfile
 
 from django.core.wsgi import get_wsgi_application
 
-from monitor.start.process import process_prepare
+from monitor.start.process import limit_statements, process_prepare
 from monitor.web.deadlines import with_deadline
-from monitor.web.request_limits import limit_statements
 
 process_prepare()
 tempfile.gettempdir()  # cached here: Python would choose another folder once this disk is full

@@ -16,12 +16,13 @@ from monitor.self_service.subscriptions.links import owner_of, private_page
 from monitor.subscribers.subscriptions import endpoints, limits, selectors
 from monitor.subscribers.subscriptions.channels import endpoint_rules
 from monitor.web.guards import demo_only
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import PREVIEWS, costly, network_of
 from monitor.wording.refusals import Refusal, number_or_none
 
 SENDING = ("add", "test", "again")  # deeds that send a message
 
 
+@costly(posted=PREVIEWS)
 @private_page
 def ways(request: HttpRequest, token: str) -> HttpResponse:
     """Show and change the endpoints of one person: devices, numbers, chat rooms, webhooks."""

@@ -18,7 +18,7 @@ from monitor.subscribers.extracts import services as extracts
 from monitor.subscribers.extracts.formats import KINDS
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.places import WHERE_WORDS, WhereForm, form_of
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, RASTERS, costly, network_of
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
@@ -49,6 +49,7 @@ class ExtractForm(EmailForm, WhereForm):
         return cleaned
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def extract(request: HttpRequest) -> HttpResponse:
     """Show the form, perhaps filled in (?bbox=…, ?region=…, ?alert=…), or mail the link to an extract."""
@@ -73,6 +74,7 @@ def _form_page(request: HttpRequest, form: WhereForm, status: int) -> HttpRespon
     return render(request, "self_service/extracts/extract.html", context, status=status)
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @require_POST
 def extract_preview(request: HttpRequest) -> JsonResponse:
     """Count the points of a form's area."""
@@ -81,6 +83,7 @@ def extract_preview(request: HttpRequest) -> JsonResponse:
     return preview(form, lambda: {"sentence": _sentence(form.cleaned_data["contents"]), "unseen": ""})
 
 
+@costly(posted=ACTS)
 @private_page
 def extract_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show an extract with its progress or its file. A mail scanner opens links, so only a POST starts the work."""
@@ -108,6 +111,7 @@ def extract_page(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/extracts/page.html", context, status=409 if refusal else 200)
 
 
+@costly(RASTERS)
 @private_page
 @require_safe
 def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:

@@ -25,6 +25,7 @@ from monitor.self_service.organisations import member_of
 from monitor.self_service.subscriptions.links import private_page
 from monitor.subscribers.organisations import lines
 from monitor.subscribers.subscriptions import given_files
+from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, REPORTS, costly
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.lines import break_words, fastest_words, station_words, unknown_words
 from monitor.wording.dates import period_words
@@ -66,6 +67,7 @@ class NewLineForm(LineForm):
     file = forms.FileField(label=gettext_lazy("File of the line"))
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @private_page
 def line_list(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """List an organisation's lines; its owners add one by a file."""
@@ -95,6 +97,7 @@ def line_list(request: HttpRequest, token: str, organisation: int) -> HttpRespon
     return render(request, "self_service/lines/list.html", context, status=422 if form.is_bound else 200)
 
 
+@costly(REPORTS, files=GIVEN_FILES)
 @private_page
 def line_page(request: HttpRequest, token: str, organisation: int, line: int) -> HttpResponse:
     """Show how a line moves and where it breaks; its owners change or remove it."""
@@ -134,6 +137,7 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
     return render(request, "self_service/lines/line.html", context, status=422 if form.errors else 200)
 
 
+@costly(REPORTS)
 @private_page
 @require_GET
 def line_file(request: HttpRequest, token: str, organisation: int, line: int, name: str) -> HttpResponse:

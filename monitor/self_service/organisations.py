@@ -25,6 +25,7 @@ from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.assets import sites_of
 from monitor.subscribers.subscriptions.selectors import WISH
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, REPORTS, costly
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.buildings import site_rows
 from monitor.wording.cards.cards import alert_card, alert_cards
@@ -39,6 +40,7 @@ class ChangeForm(places.MoveForm, ChoiceForm):
     """Form of an existing place: where, what and how often."""
 
 
+@costly(posted=ACTS)
 @private_page
 def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     """List the organisations of a person, with a form to found another one."""
@@ -58,6 +60,7 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/organisations/list.html", context, status=422 if "refusal" in context else 200)
 
 
+@costly(posted=ACTS)
 @private_page
 def organisation_page(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show an organisation's places and members, with the actions that its reader may take."""
@@ -79,6 +82,7 @@ def organisation_page(request: HttpRequest, token: str, organisation: int) -> Ht
     return redirect(f"{page}?answer=invited" if deed == "invite" else page)
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @private_page
 def place_add(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Add a place for all members, with the form of subscribing but without an address."""
@@ -86,6 +90,7 @@ def place_add(request: HttpRequest, token: str, organisation: int) -> HttpRespon
     return _place(request, token, mine.organisation, None)
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @private_page
 def place_change(request: HttpRequest, token: str, organisation: int, subscription: int) -> HttpResponse:
     """Change an existing place, its filters and its frequency, for all members."""
@@ -96,6 +101,7 @@ def place_change(request: HttpRequest, token: str, organisation: int, subscripti
     return _place(request, token, mine.organisation, shared)
 
 
+@costly(posted=PREVIEWS)
 @private_page
 def organisation_ways(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show and change the webhooks and chat rooms of an organisation, which go on when members pause or leave."""
@@ -112,6 +118,7 @@ def organisation_export(request: HttpRequest, token: str, organisation: int) -> 
     return download(services.organisation_exported(organisation=mine.organisation), "ground-motion-organisation.json")
 
 
+@costly(REPORTS)
 @private_page
 @require_GET
 def organisation_buildings(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
@@ -120,6 +127,7 @@ def organisation_buildings(request: HttpRequest, token: str, organisation: int) 
     return csv_response("buildings", site_rows(sites_of(organisation=mine.organisation)))
 
 
+@costly(posted=ACTS)
 @private_page
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """Ask a person to confirm joining. Mail scanners open links, so a GET accepts nothing."""
@@ -139,6 +147,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/organisations/join.html", context)
 
 
+@costly(posted=ACTS)
 @private_page
 def organisation_contacts(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show and change who is asked who takes up an alert, in which order, from which severity, and for how long."""
@@ -175,6 +184,7 @@ def organisation_contacts(request: HttpRequest, token: str, organisation: int) -
     return render(request, "self_service/organisations/contacts.html", context, status=422 if refusal else 200)
 
 
+@costly(posted=ACTS)
 @private_page
 def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> HttpResponse:
     """Show the alerts at an organisation's places, and who has them; a member takes one up, or gives it back."""
@@ -200,6 +210,7 @@ def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> 
     return render(request, "self_service/organisations/alerts.html", context, status=422 if refusal else 200)
 
 
+@costly(posted=ACTS)
 @csrf_exempt  # the button of a push message posts without our cookie; the signed link is what allows it
 @private_page
 def take(request: HttpRequest, token: str) -> HttpResponse:

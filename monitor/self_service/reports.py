@@ -24,7 +24,7 @@ from monitor.self_service.subscriptions.views import too_many, within_limits
 from monitor.subscribers.reports.selectors import KEEP, NEAR_M
 from monitor.subscribers.reports.services import MAX_TEXT_LENGTH, read_report_token, report_confirm, report_request
 from monitor.subscribers.subscriptions.given_files import photo
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import Refusal
@@ -71,6 +71,7 @@ class ReportForm(EmailForm, PlaceForm):
         return self.is_valid()
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def resident_report(request: HttpRequest) -> HttpResponse:
@@ -93,6 +94,7 @@ def resident_report(request: HttpRequest) -> HttpResponse:
     return redirect("subscribe-sent")
 
 
+@costly(posted=ACTS)
 @private_page
 def report_link(request: HttpRequest, token: str) -> HttpResponse:
     """Show a report to whoever sent it, who confirms or deletes it. Mail scanners open links, so a GET does neither."""

@@ -12,6 +12,7 @@ from typing import Any
 import environ
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.signals import connection_created
 
 from core.files import OWNER_ONLY, new_file
 from monitor.start import variables
@@ -92,6 +93,19 @@ def databases(*, is_pooled: bool) -> dict[str, dict[str, Any]]:
     """Return DATABASES. is_pooled: behind PgBouncer, no cursor outlives a transaction on the server."""
     lasting = {"CONN_MAX_AGE": KEPT_SECONDS, "CONN_HEALTH_CHECKS": True, "DISABLE_SERVER_SIDE_CURSORS": is_pooled}
     return {"default": database(variables.server("DATABASE_URL")) | lasting}
+
+
+def limit_statements() -> None:
+    """Limit statements to WEB_STATEMENT_TIMEOUT_SECONDS on every connection that this process opens from now on."""
+    # Behind DATABASE_POOLER that would limit whoever gets the connection next: there, PgBouncer limits the web's pool.
+    if not settings.DATABASE_POOLER:
+        connection_created.connect(_limit, dispatch_uid="statement limits")
+
+
+def _limit(connection: Any, **kwargs: Any) -> None:
+    milliseconds = str(int(1000 * settings.WEB_STATEMENT_TIMEOUT_SECONDS))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
 
 
 def mail_server(folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from monitor.web.guards import Reader, may_administrate, may_view_work, second_factor_missing
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import SIGN_IN, costly, network_of
 
 BROWSER_COOKIE = "__Host-known_browser" if settings.BEHIND_HTTPS else "known_browser"
 BROWSER_KNOWN_SECONDS = 90 * 24 * 3600
@@ -122,6 +122,7 @@ def home_of(user: Reader) -> str:
     return reverse("review-queue" if may_view_work(user) else "map")
 
 
+@costly(posted=SIGN_IN)
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Redirect visitors without access to Django's admin to the site's page to sign in."""
     if second_factor_missing(request.user):

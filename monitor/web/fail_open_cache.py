@@ -26,10 +26,6 @@ def _or(miss: Any, method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
-def _no_such_key(key: str, *args: Any, **options: Any) -> None:
-    raise ValueError(f"Key {key!r} not found")  # as every cache of Django's has it
-
-
 class JsonSerializer:
     """Serializer of values as JSON, so that data from the server is never unpickled."""
 
@@ -46,7 +42,6 @@ class FailOpenClient(RedisCacheClient):
     delete = _or(False, RedisCacheClient.delete)
     get_many = _or(lambda keys: {}, RedisCacheClient.get_many)
     has_key = _or(False, RedisCacheClient.has_key)
-    incr = _or(_no_such_key, RedisCacheClient.incr)
     set_many = _or(None, RedisCacheClient.set_many)
     delete_many = _or(None, RedisCacheClient.delete_many)
     clear = _or(False, RedisCacheClient.clear)

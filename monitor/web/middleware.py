@@ -4,6 +4,7 @@ import logging
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import OperationalError
@@ -15,9 +16,11 @@ from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
 from core.errors import FULL_DISK_ERRNOS, StorageFailed
+from core.places import Busy
 from core.text import plain_text
-from monitor.web.deadlines import clock_of
-from monitor.web.request_limits import Busy, account_of, network_of, place_take, request_kind, seconds_to_wait
+from monitor.web.deadlines import CLOCK
+from monitor.web.guards import ViewFunction, may_view_work
+from monitor.web.request_limits import ACTS, UPLOADS, WORKBENCH, limit_of, network_of, place_take, take_later
 from monitor.wording.refusals import as_problem, problem
 
 if TYPE_CHECKING:
@@ -48,7 +51,8 @@ PREFLIGHT = {
 BUSY_SECONDS = 10
 DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
-TAKE_PLACES_THEMSELVES = ("workbench",)  # only for figures that are not cached (monitor.pages.desk.samples)
+PLACE = "_give_place_back"  # attribute of a request
+KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # checks of higher floors: whether a visitor is no stranger
 
 # What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
 # names that it does not know in its console, so only names that every browser knows are listed.
@@ -107,44 +111,51 @@ def known_methods(get_response: GetResponse) -> GetResponse:
 
 
 class LimitRequests:
-    """Middleware that limits costly requests: 503 if no place is free, 429 if a network's seconds are used up."""
+    """Middleware that limits costly requests, as their views state: 503 if no place is free."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, or refuse a costly request."""
-        kind = request_kind(method=request.method or "", path=request.path, content_type=request.content_type or "")
-        if not kind:
-            return self.get_response(request)
-        account = account_of(kind=kind, network=network_of(request))
-        wait = seconds_to_wait(account=account)
-        if wait:
-            return _later(request, 429, "too many requests came from your network", wait)
-        try:
-            give_back = place_take(kind) if kind not in TAKE_PLACES_THEMSELVES else None
-        except Busy:
-            return _later(request, 503, "the service is answering too many such requests just now", BUSY_SECONDS)
-        clock = clock_of(request.META)
-        if kind == "uploads":
-            clock.most_seconds = max(clock.most_seconds, UPLOAD_SECONDS)
-        clock.charge_begin(account)
-
-        def end() -> None:
-            if give_back is not None:
-                give_back()
-            clock.charge_end()
-
+        """Answer; the place, if the request took one, is held until the answer was sent."""
         try:
             response = self.get_response(request)
         except BaseException:
-            end()
+            vars(request).pop(PLACE, int)()
             raise
-        if not response.streaming:
-            end()
-        else:  # runs once: when the answer was sent, was cut off, or was replaced by another
-            response._resource_closers.append(weakref.finalize(response, end))  # type: ignore[attr-defined]  # Django's own list
+        if give_back := vars(request).pop(PLACE, None):
+            # It runs once: when the answer was sent, was cut off, or was replaced by another.
+            end = weakref.finalize(response, give_back)
+            if response.streaming:
+                response._resource_closers.append(end)  # type: ignore[attr-defined]  # Django's own list
+            else:
+                end()
         return response
+
+    def process_view(
+        self, request: HttpRequest, view: ViewFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Take the place of a costly request before its body is read, when its account is known."""
+        limit = limit_of(view, request)
+        if limit is None or (limit is UPLOADS and not is_known(request)):
+            return None
+        who = str(kwargs.get("token")) if limit is ACTS else network_of(request)
+        take = partial(place_take, limit, who, partial(is_known, request))
+        if limit is WORKBENCH:
+            take_later.set(take)
+            return None
+        if limit is UPLOADS and CLOCK in request.META:
+            request.META[CLOCK].most_seconds = max(request.META[CLOCK].most_seconds, UPLOAD_SECONDS)
+        try:
+            vars(request)[PLACE] = take()
+        except Busy:
+            return _later(request, 503, "the service is answering too many such requests just now", BUSY_SECONDS)
+        return None
+
+
+def is_known(request: HttpRequest) -> bool:
+    """Return whether a visitor has an account with a role, or is known by a check of KNOWN_BY."""
+    return may_view_work(request.user) or any(check(request) for check in KNOWN_BY)
 
 
 class AnswerBusy(MiddlewareMixin):

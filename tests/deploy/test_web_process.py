@@ -3,14 +3,13 @@
 import contextlib
 import json
 import os
-import secrets
 import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,16 +17,13 @@ from types import SimpleNamespace
 import psutil
 import psycopg
 import pytest
-import redis
 from django.conf import settings
 
 from lab.speed import servers
 from monitor.gunicorn import child_exit, threads
 from monitor.models.operations import SignOfLife
-from monitor.web import in_hand
-from monitor.web.ended import PREFIX
-from monitor.web.request_limits import account_of
-from tests.fixtures.servers import OWN_LOCKS, another_connection, database_url
+from monitor.web.deadlines import PREFIX
+from tests.fixtures.servers import another_connection, database_url
 from tests.fixtures.storage import fill_up, small_file_system
 from tests.waiting import HANG_SECONDS, wait_until
 
@@ -40,9 +36,6 @@ FILE = (
     f'--edge\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{TOKEN}\r\n--edge\r\n'
     'Content-Disposition: form-data; name="boundary"; filename="a.geojson"\r\n\r\n'
 )
-WAITED = f"""
-    SELECT max(EXTRACT(epoch FROM clock_timestamp() - waitstart))::float FROM {OWN_LOCKS} AS lock
-    WHERE relation = 'auth_user'::regclass"""
 SIGN_IN = f"csrfmiddlewaretoken={TOKEN}&username=somebody&password=a-long-passphrase"
 
 
@@ -80,7 +73,7 @@ def serve(tmp_path):
         port, log = servers.free_port(), tmp_path / "log"
         own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
         own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1"}
-        own["TEST_SETTINGS"] = json.dumps({"WORK_SECONDS_PER_MINUTE": 0} | (limits or {}))
+        own["TEST_SETTINGS"] = json.dumps(limits or {})
         (tmp_path / "static").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "gunicorn", "monitor.wsgi"]
         command += ["--config", "python:monitor.gunicorn", "--log-level", "warning", *arguments]
@@ -138,11 +131,6 @@ def status_of(visitor: socket.socket) -> int:
     return int(answer(visitor).split()[1])
 
 
-def waited_seconds(other: psycopg.Connection) -> float:
-    """Return how long a query has waited for the table of accounts by now; 0 if none waits."""
-    return other.execute(WAITED).fetchone()[0] or 0.0
-
-
 @pytest.mark.long
 def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts):
     with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0}) as served, contextlib.ExitStack() as held:
@@ -190,56 +178,8 @@ def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_gives_no_heartbeat_is_reported(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", database_url())
-    child_exit(None, SimpleNamespace(aborted=True, in_hand=in_hand.table_make()))
+    child_exit(None, SimpleNamespace(aborted=True))
     wait_until(lambda: SignOfLife.objects.filter(name=f"{PREFIX}no heartbeat").exists())
-
-
-@pytest.fixture
-def charged_seconds(settings) -> Callable[[], float]:
-    """Return a function for the seconds that sign-ins from this machine are charged, now or in the next window."""
-    settings.SECRET_KEY = secrets.token_hex(32)  # the accounts of an earlier test are others
-    account = account_of(kind="sign-in", network="127.0.0.1")
-
-    def counted() -> float:
-        with redis.from_url(settings.REDIS_URL) as server:
-            return max((int(server.get(key)) / 1000 for key in server.keys(f"cache:1:{account}-*")), default=0.0)
-
-    return counted
-
-
-def test_a_request_that_is_ended_costs_its_whole_time(serve, hold_accounts, charged_seconds):
-    """The next window is charged, too: the minute may end just after the process."""
-    limits = {"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "REQUEST_SECONDS": 5, "WORK_SECONDS_PER_MINUTE": 5}
-    with serve(limits) as served:
-        (first,) = served.web_processes()
-        with hold_accounts():
-            visitor = served.post("/login/", SIGN_IN)
-            assert answer(visitor) == b""
-            wait_until(lambda: not first.is_running())
-        assert charged_seconds() >= 5
-        assert status_of(served.post("/login/", SIGN_IN)) == 429
-        assert served.status("/alerts.geojson") == 200  # another kind
-
-
-def test_a_request_whose_process_gives_no_heartbeat_costs_its_whole_time(serve, hold_accounts, charged_seconds):
-    """A process that does nothing any more cannot charge: its parent does."""
-    limits = {"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "WORK_SECONDS_PER_MINUTE": 1}
-    with serve(limits, arguments=["--timeout", "3"]) as served:
-        (first,) = served.web_processes()
-        with hold_accounts() as other:
-            visitor = served.post("/login/", SIGN_IN)
-            wait_until(lambda: waited_seconds(other) >= 1)
-            measured = [waited_seconds(other)]
-            first.suspend()
-
-            def is_running() -> bool:
-                measured.append(waited_seconds(other))
-                return first.is_running()
-
-            wait_until(lambda: not is_running())
-            visitor.close()
-            wait_until(lambda: charged_seconds() >= measured[-2])  # The last of them may be after its end.
-        assert status_of(served.post("/login/", SIGN_IN)) == 429
 
 
 def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -15,10 +16,12 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import resolve
 
+from core.places import Limit
 from detection.models import Alert
 from ingest.models import Product
-from monitor.web.request_limits import request_kind
+from monitor.web.request_limits import limit_of
 
 TOKEN = "a" * 32
 PATIENCE_SECONDS = 600.0
@@ -32,19 +35,19 @@ HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 class Asked(NamedTuple):
-    """Costly request. cookies: those to send besides the token that protects forms."""
+    """Costly request. cookies: besides the token that protects forms; network: from which a proxy has passed it on."""
 
     path: str
     body: str = ""
     content_type: str = ""
     cookies: str = ""
+    network: str = "127.0.0.1"
 
     @property
-    def kind(self) -> str:
-        """Kind of `request_limits`, under which the site counts the request."""
-        method = "POST" if self.body else "GET"
-        path = self.path.partition("?")[0]
-        return request_kind(method=method, path=path, content_type=self.content_type.partition(";")[0])
+    def limit(self) -> Limit | None:
+        """Class that the view states."""
+        about = {"method": "POST" if self.body else "GET", "content_type": self.content_type.partition(";")[0]}
+        return limit_of(resolve(self.path.partition("?")[0]).func, SimpleNamespace(**about))
 
 
 def outline(n: int) -> str:
@@ -112,7 +115,7 @@ def send(port: int, asked: Asked) -> int:
     """Send a request; return the status of its answer, 0 if its process ended."""
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     headers = {"Host": "localhost", "Accept": "application/json", "Cookie": f"csrftoken={TOKEN}; {asked.cookies}"}
-    headers |= {"Content-Type": asked.content_type} if asked.body else {}
+    headers |= {"X-Forwarded-For": asked.network} | ({"Content-Type": asked.content_type} if asked.body else {})
     try:
         connection.request("POST" if asked.body else "GET", asked.path, asked.body or None, headers)
         answer = connection.getresponse()

@@ -27,7 +27,7 @@ def level_1() -> set[str]:
     return {f"V{section}.{n}" for section, first, last in spans for n in range(int(first), int(last or first) + 1)}
 
 
-@pytest.mark.parametrize("name", ["asvs", "product"])
+@pytest.mark.parametrize("name", ["asvs", "limits", "product"])
 def test_every_test_that_a_row_names_exists(name):
     named = [row["test"] for row in rows(name) if row["test"]]
     assert named

@@ -15,6 +15,7 @@ from ninja.operation import Operation
 
 from monitor.notifications.webhook import receiver
 from monitor.open_data.api.operations import router
+from monitor.web.request_limits import API, costly
 from monitor.wording.figures import whole
 from monitor.wording.refusals import PROBLEM, Refusal, problem
 
@@ -85,6 +86,7 @@ def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
     return problem(404, str(fault) or "There is nothing here.", "Ask for a list first. " + SEE)
 
 
+@costly(API)
 @require_safe
 def api_page(request: HttpRequest) -> HttpResponse:
     """Show the page that lists the operations of the API."""

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from core.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import headline
+from monitor.web.request_limits import FEEDS, costly
 from monitor.wording.cards.filters import alert_or_404, touching_region
 from monitor.wording.refusals import Missing, area_of, moment, refusals_as_json
 
@@ -77,6 +78,7 @@ def cap_feed(request: HttpRequest, messages: Iterable[CapMessage], title: str, g
     return feed.response()
 
 
+@costly(FEEDS)
 @require_safe
 @refusals_as_json
 def cap_atom(request: HttpRequest) -> HttpResponse:
@@ -92,6 +94,7 @@ def cap_atom(request: HttpRequest) -> HttpResponse:
     return cap_feed(request, messages[:MAX_ENTRIES], _("%(site)s: CAP messages") % {"site": settings.SITE.name})
 
 
+@costly(FEEDS)
 @require_safe
 @refusals_as_json
 def message(request: HttpRequest, name: str) -> HttpResponse:

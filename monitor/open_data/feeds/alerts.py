@@ -29,6 +29,7 @@ from monitor.models.escalations import Escalation
 from monitor.models.messages import Bulletin, CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed
 from monitor.subscribers.organisations.escalations import alerts_taken
+from monitor.web.request_limits import FEEDS, costly
 from monitor.wording.cards import bulletins as words
 from monitor.wording.cards.cards import (
     AlertCard,
@@ -144,6 +145,7 @@ def _atom_etag(request: HttpRequest) -> str:
     return f'"{_state_name(request, f"{request.build_absolute_uri()} {taken}")}"'
 
 
+@costly(FEEDS)
 @require_safe
 @refusals_as_json
 @condition(etag_func=_atom_etag, last_modified_func=_last_change)
@@ -164,6 +166,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponse:
     return alert_feed(request, alerts, title, said)
 
 
+@costly(FEEDS)
 @require_safe
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
@@ -192,6 +195,7 @@ def _features(request: HttpRequest) -> str:
     return json.dumps(body)
 
 
+@costly(FEEDS)
 @require_safe
 @refusals_as_json
 def bulletins_atom(request: HttpRequest) -> HttpResponse:

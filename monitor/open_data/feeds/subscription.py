@@ -36,6 +36,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import cap_feed
 from monitor.open_data.feeds.alerts import alert_feed, entry_id
 from monitor.subscribers.subscriptions.selectors import step_of, steps_in, wants
+from monitor.web.request_limits import FEEDS, costly
 from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_title, what_happened
 from monitor.wording.cards.filters import alert_or_404, region_or_404
 from monitor.wording.cards.looks import NextLook, looks_at_alert, looks_at_place
@@ -254,9 +255,11 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
     return feed
 
 
-atom, cap = _private_feed(subscription_atom), _private_feed(subscription_cap)
+atom = costly(FEEDS)(_private_feed(subscription_atom))
+cap = costly(FEEDS)(_private_feed(subscription_cap))
 
 
+@costly(FEEDS)
 @_private_feed
 def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
     """Return the feed as a calendar file (iCalendar)."""

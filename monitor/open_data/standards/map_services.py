@@ -33,6 +33,7 @@ from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, VELOCIT
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM
 from monitor.open_data.standards.queries import DAY_OR_RFC_3339
+from monitor.web.request_limits import OGC, costly
 from monitor.wording.refusals import Refusal, finite_numbers, moment, number_or_none, problem, values_of
 
 PNG = "image/png"
@@ -94,6 +95,7 @@ def _capabilities(request: HttpRequest) -> HttpResponse:
     return render(request, "open_data/standards/wms.xml", context, content_type="text/xml")
 
 
+@costly(OGC)
 @_faults_as_xml
 def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     """Answer GetCapabilities, GetMap or GetLegendGraphic."""

@@ -19,6 +19,7 @@ from monitor.maps.map.selectors import layer_products, layers_available
 from monitor.maps.rasters.catalogue import RasterGroup, rasters_available
 from monitor.maps.rasters.layers import RasterLayer
 from monitor.maps.rasters.views import MIN_ZOOM
+from monitor.web.request_limits import API, costly
 from monitor.wording.components import both_directions
 from monitor.wording.refusals import Missing, refusals_as_json
 
@@ -38,6 +39,7 @@ POINT_FIELDS = {
 SAMPLE_FIELDS = {"n": "how many points there are, where a tile shows an even sample"}
 
 
+@costly(API)
 @require_safe
 def index(request: HttpRequest) -> JsonResponse:
     """Return every layer with the address of its TileJSON."""
@@ -53,6 +55,7 @@ def index(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"layers": layers + [_entry(request, "tilejson-raster", *one) for one in rasters]})
 
 
+@costly(API)
 @require_safe
 @refusals_as_json
 def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
@@ -65,6 +68,7 @@ def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
     return _answer(request, layers.get((source, layer)))
 
 
+@costly(API)
 @require_safe
 @refusals_as_json
 def raster(request: HttpRequest, layer: str, group: str) -> JsonResponse:

@@ -30,7 +30,7 @@ from monitor.operations.health.condition import Wrong, condition, setup
 from monitor.operations.health.process import own_host
 from monitor.operations.health.selectors import sign_ages
 from monitor.subscribers.accounts.selectors import publishers, reviewers
-from monitor.web.ended import PREFIX
+from monitor.web.deadlines import PREFIX
 from monitor.wording.dates import duration_words
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import alert_page, alert_report
 from monitor.pages.alerts.pictures import captions, change_picture, evidence_png, fingerprint, since_release
 from monitor.web.guards import may_view_work
+from monitor.web.request_limits import CHARTS, REPORTS, costly
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
 
@@ -68,6 +69,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_view_work(request.user)))
 
 
+@costly(REPORTS)
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
     """Show the printed report of an alert."""
@@ -103,6 +105,7 @@ def alert_evidence(request: HttpRequest, code: str, seal: str) -> HttpResponseBa
     return ranged_file(request, sealed.file, content, sealed.size_bytes, f"{code}.zip", "application/zip")
 
 
+@costly(CHARTS)
 @require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     """Answer with the series of an alert as JSON."""

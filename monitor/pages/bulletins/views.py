@@ -21,6 +21,7 @@ from monitor.maps.map.plans import outlines_plan
 from monitor.models.messages import Bulletin
 from monitor.pages.bulletins import drafts
 from monitor.web.guards import account_in, may_view_work, operators_only
+from monitor.web.request_limits import REPORTS, costly
 from monitor.wording.cards import bulletins as words
 from monitor.wording.states import in_language
 
@@ -76,8 +77,8 @@ def _page(template: str) -> Callable[[HttpRequest, int], HttpResponseBase]:
     return view
 
 
-bulletin_detail = _page("pages/bulletins/detail.html")
-bulletin_report = _page("pages/bulletins/report.html")
+bulletin_detail = costly(REPORTS)(_page("pages/bulletins/detail.html"))
+bulletin_report = costly(REPORTS)(_page("pages/bulletins/report.html"))
 
 
 @require_safe
@@ -92,6 +93,7 @@ def bulletin_list(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/bulletins/list.html", {"page": page, "rows": rows, "drafts": drafts_hidden})
 
 
+@costly(REPORTS)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @operators_only

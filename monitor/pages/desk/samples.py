@@ -33,7 +33,7 @@ from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.pages.desk.differences import Cells, cells_of_points
 from monitor.pages.desk.drawings import in_theme
 from monitor.pages.desk.query import BY_NAME, PLACE, Attribute, View
-from monitor.web.request_limits import place_held
+from monitor.web.request_limits import WORKBENCH, place_held
 
 MAX_MARKS = 10_000  # points of the linked charts, which the browser holds, so that a choice needs no request
 MAX_BINNED = 100_000
@@ -132,7 +132,7 @@ def kept(
     if found is None:
         if make is None:
             return []
-        with place_held("workbench"):
+        with place_held(WORKBENCH):
             found = cache.get(key)  # another request may have drawn them in the meantime
             if found is None:
                 with bounded():

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from plotly.io.json import to_json_plotly
 
+from core.places import Busy
 from ingest.models import Product
 from ingest.readers.records import Float32, Float64
 from ml.statistics.relations import Relation, relation
@@ -25,7 +26,6 @@ from monitor.pages.desk.compared import compare, cross, groups, up_and_east
 from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
 from monitor.pages.desk.samples import Marks
 from monitor.pages.desk.strips import profile
-from monitor.web.request_limits import Busy
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 

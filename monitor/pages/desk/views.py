@@ -23,6 +23,7 @@ from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.query import ATTRIBUTES, MAX_GROUPS, MIN_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
 from monitor.web.languages import asked_language
+from monitor.web.request_limits import WORKBENCH, costly
 from monitor.wording.refusals import Refusal, refusals_as_json
 
 SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"]*"></script>')
@@ -82,6 +83,7 @@ def _language_of(search: str) -> AbstractContextManager[None]:
     return translation.override(asked) if asked else nullcontext()
 
 
+@costly(WORKBENCH)
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     """Show the page of the workbench: a form of controls, above the sheet that Dash draws."""
@@ -153,6 +155,7 @@ def _option(value: object, label: object, chosen: object) -> dict[str, object]:
     return {"value": str(value), "label": label, "selected": value == chosen}
 
 
+@costly(WORKBENCH)
 @require_safe
 def of_product(request: HttpRequest, product: int) -> HttpResponse:
     """Redirect a former address of one data set to the workbench."""
@@ -161,12 +164,14 @@ def of_product(request: HttpRequest, product: int) -> HttpResponse:
     return HttpResponseRedirect(address(View(product=product)))
 
 
+@costly(WORKBENCH)
 @require_safe
 def of_dash(request: HttpRequest, part: str) -> HttpResponse:
     """Answer with Dash's layout or its list of callbacks, as JSON."""
     return HttpResponse(dash_answer(part).get_data(), content_type="application/json")
 
 
+@costly(WORKBENCH)
 @csrf_exempt
 @require_POST
 @refusals_as_json

@@ -26,6 +26,7 @@ from monitor.maps.imaging.charts import middles
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response
 from monitor.maps.rasters.catalogue import raster_group
+from monitor.web.request_limits import CHARTS, costly
 from monitor.wording import glaciers as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.whereabouts import area_names
@@ -130,6 +131,7 @@ def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
     return render(request, "pages/glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
 
 
+@costly(CHARTS)
 @require_safe
 def glacier_csv(request: HttpRequest, glacier: str) -> HttpResponse:
     """Answer with a glacier's series as CSV, one row for each step and track: m/day, empty if unknown."""

@@ -19,12 +19,14 @@ from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.place_search import place_search
 from monitor.maps.map.plans import place_plan
 from monitor.maps.map.selectors import map_config, map_totals
+from monitor.web.request_limits import CHARTS, costly
 from monitor.wording.components import colour_caption, component_label
 from monitor.wording.figures import mm_a_year, signed
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 
 
+@costly(CHARTS)
 @require_safe
 @never_cache
 def here_page(request: HttpRequest) -> HttpResponse:
@@ -39,6 +41,7 @@ def here_page(request: HttpRequest) -> HttpResponse:
     return _answer(request, "pages/here/here.html", str(place[1]), str(place[0]), asked)
 
 
+@costly(CHARTS)
 @require_safe
 @never_cache
 def here_report(request: HttpRequest) -> HttpResponse:

@@ -35,6 +35,7 @@ from monitor.maps.map.plans import footprints_plan
 from monitor.maps.map.selectors import map_at
 from monitor.maps.rasters.answers import csv_response, ranged_file
 from monitor.web.guards import may_view_work
+from monitor.web.request_limits import RASTERS, REPORTS, costly
 from monitor.wording.components import COMPONENT_LABELS, component_label
 from monitor.wording.families.changes import living_sentence
 from monitor.wording.figures import cell_text, listed, whole
@@ -134,6 +135,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/products/list.html", context)
 
 
+@costly(REPORTS)
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Answer with the first 1000 rows of a product's file that were left out, and their reasons, as CSV."""
@@ -145,6 +147,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     return csv_response(f"product-{product:d}-refused-rows", rows)
 
 
+@costly(RASTERS)
 @require_safe
 def release_change(request: HttpRequest, product: int) -> HttpResponseBase:
     """Answer with the change of each cell since the previous release, as a Cloud-Optimised GeoTIFF."""

@@ -23,6 +23,7 @@ from detection.selectors import UNREVIEWED_STATES
 from ingest.models import SimulatedTruth
 from ml.models import LivingSeries
 from monitor.maps.rasters.answers import csv_response
+from monitor.web.request_limits import REPORTS, costly
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.families.changes import right_sentence
 from monitor.wording.figures import cell_text, whole
@@ -135,6 +136,7 @@ def record(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/record/record.html", context)
 
 
+@costly(REPORTS)
 @require_safe
 def record_csv(request: HttpRequest) -> HttpResponse:
     """Answer with the judged alerts as CSV, one row each, the latest verdict first."""

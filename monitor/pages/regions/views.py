@@ -46,6 +46,7 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.web.context import MAX_CREDITS, shortened, site_facts
 from monitor.web.guards import account_in, deciders_only
+from monitor.web.request_limits import REPORTS, costly
 from monitor.wording import regions as words
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alerts_touching, region_or_404
@@ -194,6 +195,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/regions/detail.html", context)
 
 
+@costly(REPORTS)
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the printed report of a region."""

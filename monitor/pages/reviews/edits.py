@@ -32,6 +32,7 @@ from detection.selectors import PUBLIC_STATES
 from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.reviews.visits import files_of, key_of
 from monitor.web.guards import account_in, reviewers_only
+from monitor.web.request_limits import GIVEN_FILES, costly
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.families import voice
@@ -89,6 +90,7 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("review-case", alert.code)
 
 
+@costly(files=GIVEN_FILES)
 @require_POST
 @reviewers_only
 def review_note(request: HttpRequest, code: str) -> HttpResponse:
@@ -173,6 +175,7 @@ def _page(request: HttpRequest, alert: Alert, fault: str = "", draft: Any = None
     return render(request, "pages/reviews/edit.html", context, status=status)
 
 
+@costly(files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_draw(request: HttpRequest) -> HttpResponse:

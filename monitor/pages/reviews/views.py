@@ -43,6 +43,7 @@ from monitor.pages.reviews.reports import report_rows
 from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
 from monitor.subscribers.reports.selectors import reports_near, reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
+from monitor.web.request_limits import GIVEN_FILES, costly
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
 from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, in_language, state_label
@@ -96,6 +97,7 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
     return JsonResponse({"held": claim_renew(alert=alert, holder=account_in(request)) is not None})
 
 
+@costly(files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reviewers_only
 def review_visit(request: HttpRequest, code: str) -> HttpResponse:

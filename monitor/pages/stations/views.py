@@ -21,6 +21,7 @@ from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.selectors import map_at
+from monitor.web.request_limits import CHARTS, costly
 from monitor.wording.components import component_label
 from monitor.wording.figures import decimal, signed, whole, with_uncertainty
 from monitor.wording.images import data_set_name
@@ -42,6 +43,7 @@ LEFT: dict[str, Any] = {
 }
 
 
+@costly(CHARTS)
 @require_safe
 @bounded()
 def product_stations(request: HttpRequest, product: int) -> HttpResponse:
@@ -75,6 +77,7 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
     return render(request, "pages/stations/product.html", context)
 
 
+@costly(CHARTS)
 @require_safe
 @bounded()
 def station_detail(request: HttpRequest, station: int) -> HttpResponse:

@@ -24,6 +24,7 @@ from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
+from monitor.web import request_limits
 from monitor.web.guards import loaders_only
 from monitor.web.middleware import cleaned
 from monitor.wording.refusals import Refusal, number_or_none, values_of
@@ -35,6 +36,7 @@ MAX_FILES = 50  # of one form; a browser sends each file by itself
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
 
+@request_limits.costly(posted=request_limits.UPLOADS)
 @csrf_exempt  # `_receive` checks the token, which is in the same body as the files
 @require_http_methods(["GET", "HEAD", "POST"])
 @loaders_only

@@ -26,7 +26,7 @@ from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import browser_remember, failure_count, refuse_while_paused, sign_in
 from monitor.web.guards import account_in, inviters_only, superusers_only
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import SIGN_IN, costly, network_of
 from monitor.web.secret_links import Wrong
 from monitor.wording.refusals import Refusal
 
@@ -149,6 +149,7 @@ def invitation_open(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("invitation-accept")
 
 
+@costly(posted=SIGN_IN)
 @sensitive_post_parameters()
 @require_http_methods(PAGE_OR_DEED)
 @never_cache
@@ -170,6 +171,7 @@ def invitation_accept(request: HttpRequest) -> HttpResponse:
     return render(request, "self_service/accounts/join.html", context, status=422 if form.errors else 200)
 
 
+@costly(posted=SIGN_IN)
 @require_http_methods(PAGE_OR_DEED)
 def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Send a link to a new password. The answer is the same whether there is such an account or not."""

@@ -21,6 +21,7 @@ from monitor.self_service.subscriptions.views import DEFAULTS, where_config
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly
 from monitor.web.secret_links import Expired, Wrong
 from monitor.wording.refusals import Refusal
 
@@ -44,6 +45,7 @@ def private_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
     return wrapped
 
 
+@costly(posted=ACTS)
 @private_page
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm a subscription. Mail scanners open links, so a GET confirms nothing."""
@@ -61,6 +63,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/subscriptions/subscribe_confirm.html", context)
 
 
+@costly(posted=ACTS)
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
 @private_page
 def stop(request: HttpRequest, token: str) -> HttpResponse:
@@ -72,6 +75,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/subscriptions/subscribe_stop.html", {"alive": alive})
 
 
+@costly(posted=ACTS)
 @private_page
 def manage(request: HttpRequest, token: str) -> HttpResponse:
     """Show all subscriptions of one person, and carry out the actions of its forms."""
@@ -111,6 +115,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "self_service/subscriptions/manage.html", context)
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @private_page
 def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Move or rename one of a person's subscriptions."""
@@ -162,6 +167,7 @@ def owner_of(token: str) -> str:
     return held.email
 
 
+@costly(posted=ACTS)
 @private_page
 def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     """Show the feeds of a subscription; its owner makes, renews and takes away their links."""

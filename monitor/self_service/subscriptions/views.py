@@ -26,7 +26,7 @@ from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, rep
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
-from monitor.web.request_limits import network_of
+from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.wording import regions
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.dates import day_words
@@ -47,6 +47,7 @@ DEFAULTS = {
 }
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest) -> HttpResponse:
     """Show the form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or keep a subscription."""
@@ -93,6 +94,7 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "self_service/subscriptions/subscribe_sent.html")
 
 
+@costly(posted=PREVIEWS, files=GIVEN_FILES)
 @require_POST
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
     """Count the mails that a form's subscription would have brought; by POST, as regions must not end up in logs."""
@@ -150,6 +152,7 @@ def _quiet(form: ChoiceForm) -> Quiet | None:
     return Quiet(zone, start, end) if start is not None else None
 
 
+@costly(posted=PREVIEWS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscription_link(request: HttpRequest) -> HttpResponse:
     """Send the link to one's subscriptions again. The answer does not reveal whether the address is known."""

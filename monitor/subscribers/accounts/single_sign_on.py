@@ -28,6 +28,7 @@ from monitor.subscribers.accounts.sessions import LASTS_UNTIL, TRUSTED, sessions
 from monitor.web.accounts import locked_out
 from monitor.web.guards import ADMINISTRATORS
 from monitor.web.identity.site_file import ROLES, OpenID
+from monitor.web.request_limits import SIGN_IN, costly
 
 logger = logging.getLogger(__name__)
 USUAL = timedelta(hours=1)  # life of a provider's token that states none
@@ -65,6 +66,7 @@ class SignOnAdapter(DefaultSocialAccountAdapter):
         return account
 
 
+@costly(SIGN_IN)
 def sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Redirect to the provider; show a page if the provider cannot be reached."""
     try:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from core.locks import Lock, hold_lock
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas.stores import DISK_SHARE, Store
+from monitor.web.request_limits import WIDE_NETWORK_BITS
 from monitor.wording.refusals import Refusal
 
 WORDS = {
@@ -23,7 +24,6 @@ WORDS = {
     "network": gettext_lazy("Your network already uses %(held)s of its %(most)s here; this needs %(size)s more."),
     "total": gettext_lazy("All visitors together already use %(held)s of %(most)s here; this needs %(size)s more."),
 }
-WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
 
 
 def mailbox_of(email: str) -> str:

@@ -10,7 +10,8 @@ from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription
-from monitor.subscribers.quotas.services import WIDE_NETWORK_BITS, domain_of, mailbox_of
+from monitor.subscribers.quotas.services import domain_of, mailbox_of
+from monitor.web.request_limits import WIDE_NETWORK_BITS
 
 # Domains whose many mailboxes belong to many people.
 PUBLIC_DOMAINS = {

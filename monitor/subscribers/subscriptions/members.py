@@ -4,9 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.subscribers.subscriptions import tokens
+from monitor.web.middleware import KNOWN_BY
+from monitor.web.secret_links import Wrong
 
 ACTIVE = Q(confirmed_at__isnull=False, left_at=None)
 
@@ -29,6 +32,22 @@ def owners(*, organisation: int) -> QuerySet[Membership]:
 def invitations(*, organisation: Organisation) -> QuerySet[Membership]:
     """Return the unanswered invitations of an organisation."""
     return organisation.memberships.filter(confirmed_at=None, left_at=None)
+
+
+def is_of_trusted_organisation(request: HttpRequest) -> bool:
+    """Return whether the signed link or the account of a visitor belongs to a member of a trusted organisation."""
+    theirs = Q()
+    if request.user.is_authenticated and request.user.email:
+        theirs |= Q(email=request.user.email.lower())
+    try:
+        subscription, membership = tokens.read_manage(request.resolver_match.kwargs["token"])
+        theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
+    except (KeyError, Wrong):
+        pass  # Most addresses have no such link.
+    return bool(theirs) and Membership.objects.filter(ACTIVE, theirs, organisation__trusted_at__isnull=False).exists()
+
+
+KNOWN_BY.append(is_of_trusted_organisation)
 
 
 def manage_token_of(*, email: str) -> str:

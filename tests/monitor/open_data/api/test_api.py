@@ -250,9 +250,8 @@ def test_no_request_gets_more_or_less_than_the_description_promises(
 
 
 @pytest.fixture
-def open_connection(settings):
-    """No limit of work, and the connection that holds the test's rows stays open from request to request."""
-    settings.WORK_SECONDS_PER_MINUTE = 0
+def open_connection():
+    """The connection that holds the test's rows stays open from request to request."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield

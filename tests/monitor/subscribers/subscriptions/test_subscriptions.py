@@ -203,7 +203,7 @@ def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     settings.PROXIES = 1
     assert who("198.51.100.1, 203.0.113.9") == "203.0.113.9"
     assert who("") == "10.0.0.1"
-    assert who("2001:db8:1:2:3::4") == who("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert who("2001:db8:1:2:3::4") == who("2001:db8:1:2:ffff::1") == "2001:db8:1::/48"
 
 
 def test_pause_go_on_change_and_end(client):
