@@ -28,7 +28,7 @@ subscription-export organisation-export demo-mail-list demo-mail demo-mail-html 
 site-manifest service-worker language words security-txt robots-txt healthz metrics readyz points-tile period-tile
 context-tile raster-tile ground-tile world-tile heights-tile basemap basemap-archive raster-catalogue logout
 session-list accounts account-change invitation-withdraw admin-password review-queue review-quality review-taken
-review-reports review-report-photo review-texts review-case review-similar review-edit review-edit-undo review-file
+review-reports review-report-photo review-texts review-case review-edit review-edit-undo review-file
 review-undo review-claim review-publish review-withdraw wmts job-list order-list order-add
 order-edit job-retry job-cancel upload-jobs upload-again upload-withdraw pair-list image-list pair-detail pair-image
 pair-run-image
