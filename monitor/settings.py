@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "django.contrib.gis",
     "django.contrib.postgres",
     "django_celery_beat",
+    "django.forms",  # templates of widgets, for FORM_RENDERER
     "csp",
     "axes",
     "allauth",
@@ -135,6 +136,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "monitor.web.context.FieldRenderer"
 
 # Limits of the web processes.
 # Most statements of a page take milliseconds; 0: no limit.
