@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.gis",
     "django.contrib.postgres",
     "django_celery_beat",
+    "django.forms",  # templates of widgets, for FORM_RENDERER
     "csp",
     "axes",
     "allauth",
@@ -134,6 +135,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "monitor.web.context.FieldRenderer"
 
 # Limits of the web processes.
 # Most statements of a page take milliseconds; 0: no limit.

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
@@ -13,6 +14,12 @@ from monitor.wording.figures import whole
 from monitor.wording.states import in_language
 
 MAX_CREDITS = 6  # on paper
+
+
+class FieldRenderer(TemplatesSetting):
+    """Renderer of forms: `field.as_field_group` draws a field, its hint and its errors as all pages do."""
+
+    field_template_name = "shared/_field.html"
 
 
 def site(request: HttpRequest) -> dict[str, object]:

@@ -204,6 +204,7 @@ class PlaceForm(forms.Form):
 
     place = forms.CharField(
         max_length=LONGEST,
+        label=gettext_lazy("Where: a place, or latitude and longitude"),
         error_messages={"required": gettext_lazy("Type the name of a place, or coordinates such as 46.99, 9.68.")},
     )
 

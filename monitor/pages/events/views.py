@@ -56,16 +56,25 @@ FIRST_YEAR = 2014  # year of the first Sentinel-1 images
 class EventForm(PlaceForm):
     """Form for the kind, place, time and radius of an event."""
 
-    kind = forms.ChoiceField(choices=list(words.KIND_WORDS.items()))
-    name = forms.CharField(max_length=120, required=False)
+    kind = forms.ChoiceField(choices=list(words.KIND_WORDS.items()), label=gettext_lazy("What"))
+    name = forms.CharField(max_length=120, required=False, label=gettext_lazy("Its name, if it has one"))
     happened_on = forms.DateField(
+        label=gettext_lazy("Day (UTC)"),
         widget=forms.DateInput(attrs={"type": "date"}),
         error_messages={"required": gettext_lazy("Choose the day it happened on.")},
     )
-    happened_at = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
-    radius_km = NumberField(
-        initial=10, error_messages={"required": gettext_lazy("Type how far around the place to look, in km.")}
+    happened_at = forms.TimeField(
+        label=gettext_lazy("Time (UTC), if you know it"),
+        required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}),
     )
+    radius_km = NumberField(
+        label=gettext_lazy("Search radius, km"),
+        initial=10,
+        error_messages={"required": gettext_lazy("Type how far around the place to look, in km.")},
+    )
+
+    field_order = ("kind", "place", "happened_on", "happened_at", "radius_km", "name")
 
     def clean_happened_on(self) -> Any:
         """Return the day. Raises ValidationError unless it lies between FIRST_YEAR and today."""

@@ -212,18 +212,30 @@ def region_embed(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/regions/embed.html", context)
 
 
-def _matching(pattern: re.Pattern[str], longest: int, fault: Any) -> forms.RegexField:
+def _matching(pattern: re.Pattern[str], longest: int, fault: Any, **options: Any) -> forms.RegexField:
     faults = {"invalid": fault, "max_length": fault}
     whole = rf"\A{pattern.pattern}\Z"
-    return forms.RegexField(whole, max_length=longest, strip=True, required=False, error_messages=faults)
+    return forms.RegexField(whole, max_length=longest, strip=True, required=False, error_messages=faults, **options)
 
 
 class ContactForm(forms.Form):
     """Form for an office, its telephone number and its page; an empty form means that no office is known."""
 
-    name = forms.CharField(required=False, max_length=200)
-    phone = _matching(PHONE, 40, gettext_lazy("Type a telephone number, such as +43 1 234 56."))
-    page = _matching(PAGE, MAX_PAGE_LENGTH, gettext_lazy("Type an address that begins with https:// or http://."))
+    name = forms.CharField(required=False, max_length=200, label=gettext_lazy("Office"))
+    phone = _matching(
+        PHONE,
+        40,
+        gettext_lazy("Type a telephone number, such as +43 1 234 56."),
+        label=gettext_lazy("Telephone"),
+        widget=forms.TextInput(attrs={"type": "tel"}),
+    )
+    page = _matching(
+        PAGE,
+        MAX_PAGE_LENGTH,
+        gettext_lazy("Type an address that begins with https:// or http://."),
+        label=pgettext_lazy("of an office, on the web", "Page"),
+        widget=forms.URLInput,
+    )
 
     def clean(self) -> dict[str, Any]:
         """Check that an office with a number or a page has a name."""
