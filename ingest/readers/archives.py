@@ -111,8 +111,10 @@ def _tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
     unpack: Callable[..., Any] = next((way for magic, way in MAGIC.items() if head_of(path, 5).startswith(magic)), open)
     with faults_named(path):
         try:
-            with unpack(path, "rb") as stream, tarfile.open(fileobj=_Counted(path, stream), mode="r|") as archive:
-                yield archive
+            with unpack(path, "rb") as stream:
+                counted: Any = _Counted(path, stream)
+                with tarfile.open(fileobj=counted, mode="r|") as archive:
+                    yield archive
         except (tarfile.TarError, ValueError, LookupError, OverflowError) as fault:  # Headers hold numbers as text.
             if isinstance(fault, InputError):
                 raise
