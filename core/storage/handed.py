@@ -85,7 +85,7 @@ def storage_handed(folder: Path) -> Iterator[Handed]:
     try:
         with theirs:
             descriptor = theirs.fileno()
-            yield Handed({"RASTER_STORAGE_PARENT": str(descriptor)}, (descriptor,))
+            yield Handed({"RASTER_STORAGE_PARENT": f"fd:{descriptor}"}, (descriptor,))
     finally:
         with contextlib.suppress(OSError):  # The process may have ended by itself.
             ours.shutdown(socket.SHUT_RDWR)

@@ -1,7 +1,6 @@
 """Program of the confined process of ingest.jobs.given: runs one reader on one file and writes its answer."""
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -34,7 +33,3 @@ def main(arguments: Sequence[str]) -> None:
     with open(int(descriptor), "wb") as out:
         out.write(json.dumps(head).encode() + b"\n")
         out.write(answer)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

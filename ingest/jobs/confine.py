@@ -1,28 +1,31 @@
 """Execution of a command in its own process, with limits, so that a harmful file can harm only this process.
 
-This module is also the launcher (python -m ingest.jobs.confine): it sets the limits on its own process, which then
-becomes the command. Linux only.
+A fork server (`ingest.jobs.fork_server`) has imported the program already and starts the process. Linux only.
 """
 
+import atexit
 import contextlib
 import ctypes
 import json
 import os
-import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakSet
 
-from ingest.jobs import landlock
-
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # linux/prctl.h
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+STANDARD_ERROR = 2
+MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.
 CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
-MAX_OPEN_FILES = 256
+# What Python needs to start, and whatever else is harmless for a program to know.
+PLAIN_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ")
 
 
 class Limits(NamedTuple):
@@ -57,6 +60,94 @@ class Outcome(NamedTuple):
     code: int
 
 
+_sockets: WeakSet[socket.socket] = WeakSet()  # A forked process must not keep others' children alive.
+
+
+def _close_sockets() -> None:
+    for each in list(_sockets):
+        each.close()
+
+
+os.register_at_fork(after_in_child=_close_sockets)
+atexit.register(_close_sockets)
+
+
+class ForkServer:
+    """A process that has imported a program and starts confined processes of it; it ends with this process.
+
+    module: its `main` is called with the command; without it, a process becomes the command. environment: returns the
+    variables with which the program is imported, none of them a secret.
+    """
+
+    def __init__(self, module: str, environment: Callable[[], Mapping[str, str]]) -> None:
+        self.module, self.environment = module, environment
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+
+    def start_child(self, order: Mapping[str, object], folder: Path, descriptors: Sequence[int]) -> "Child":
+        """Start a confined process. Raises OSError if no server can be started."""
+        for _ in range(MAX_STARTS):
+            with open(os.memfd_create("order"), "w+") as file:
+                json.dump({**order, "folder": str(folder), "descriptors": descriptors}, file)
+                file.flush()
+                file.seek(0)  # The reader shares the position.
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                _sockets.add(ours)
+                with theirs, self._lock:
+                    control = self._control or self._start(folder)
+                    with contextlib.suppress(OSError):
+                        socket.send_fds(control, [b"f"], [file.fileno(), theirs.fileno(), STANDARD_ERROR, *descriptors])
+            with contextlib.suppress(OSError):
+                if pid := ours.recv(32):
+                    return Child(int(pid), ours)
+            ours.close()
+            self.retire(control)  # It was killed meanwhile.
+        raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
+
+    def retire(self, control: socket.socket | None = None) -> None:
+        """Let the server (the one at this socket) end with its last child. The next child is of a new server."""
+        with self._lock:
+            if self._control and control in {None, self._control}:
+                self._control.close()
+                self._control = None
+
+    def _start(self, folder: Path) -> socket.socket:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        _sockets.add(self._control)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ingest.jobs.fork_server", f"{theirs.fileno()}", self.module],
+                env=dict(self.environment()),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(theirs.fileno(),),
+            )
+        threading.Thread(target=process.wait, name="fork server", daemon=True).start()
+        return self._control
+
+
+class Child(NamedTuple):
+    """A confined process. status: socket that tells its end; if it is shut down, the process is killed."""
+
+    pid: int
+    status: socket.socket
+
+    def wait(self, seconds: float | None) -> int:
+        """Return the exit status, or minus the signal. Raises TimeoutError."""
+        self.status.settimeout(seconds)
+        code = self.status.recv(32)
+        return int(code) if code else -signal.SIGKILL  # The server was killed, and all of its children with it.
+
+
+def _plain_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PLAIN_VARIABLES if name in os.environ}
+
+
+COMMANDS = ForkServer("", _plain_environment)
+
+
 def run_confined(
     command: Sequence[str],
     *,
@@ -69,6 +160,7 @@ def run_confined(
     writable: Sequence[Path] = (),
     ports: Sequence[int] = (),
     descriptors: Sequence[int] = (),
+    server: ForkServer = COMMANDS,
 ) -> Outcome:
     """Run a command and wait for its end.
 
@@ -76,7 +168,7 @@ def run_confined(
     nor signals other processes.
 
     Args:
-        command: program and arguments
+        command: program and arguments; arguments only, if the server has imported a program
         environment: all variables of the command
         folder: working folder
         limits: what the command may use
@@ -85,34 +177,33 @@ def run_confined(
         readable: files and folders that the command may read
         writable: files and folders that the command may read and write
         ports: TCP ports that the command may connect to
-        descriptors: file descriptors that the command inherits besides standard error
+        descriptors: file descriptors that the command inherits besides standard error; in its words and variables,
+            `fd:N` becomes the number that the descriptor N has there
+        server: starts the process
     """
     allowed = {"readable": [*map(str, readable)], "writable": [*map(str, writable)], "ports": [*ports]}
-    limits_json = json.dumps([os.getpid(), limits, allowed])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ingest.jobs.confine", limits_json, *command],
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-        pass_fds=descriptors,
-    )
+    order = {"command": command, "environment": {**environment}, "limits": limits._asdict(), "allowed": allowed}
     ends_at = time.monotonic() + limits.wall_seconds
+    child = server.start_child(order, folder, descriptors)
     try:
-        while True:
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                return Outcome(Ended.TIME, -signal.SIGKILL)
-            try:
-                return _outcome(process.wait(min(every_seconds, left)))
-            except subprocess.TimeoutExpired:
-                if not go_on(_computed_seconds(process.pid)):
-                    return Outcome(Ended.ABANDONED, -signal.SIGKILL)
+        outcome = _wait(child, ends_at, go_on, every_seconds)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with child.status, contextlib.suppress(OSError):
+            child.status.shutdown(socket.SHUT_WR)
+            child.wait(None)  # Until it has ended, it may write into its folder.
+    if outcome.ended is Ended.CRASHED:
+        server.retire()  # Nobody tries the same addresses twice.
+    return outcome
+
+
+def _wait(child: Child, ends_at: float, go_on: Callable[[float], bool], every_seconds: float) -> Outcome:
+    while (left := ends_at - time.monotonic()) > 0:
+        try:
+            return _outcome(child.wait(min(every_seconds, left)))
+        except TimeoutError:
+            if not go_on(_computed_seconds(child.pid)):
+                return Outcome(Ended.ABANDONED, -signal.SIGKILL)
+    return Outcome(Ended.TIME, -signal.SIGKILL)
 
 
 def hide_process() -> None:
@@ -138,28 +229,3 @@ def _computed_seconds(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
     except OSError:
         return 0.0
-
-
-def main(limits_json: str, *command: str) -> None:
-    """Set the limits that `run_confined` told on this process, then replace it by the command (exec)."""
-    parent, given, allowed = json.loads(limits_json)
-    limits = Limits(*given)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # The parent reads the outcome, so this process ends with it.
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(1)
-    os.nice(limits.niceness)
-    limit_to = resource.setrlimit
-    limit_to(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    limit_to(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 5))
-    limit_to(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
-    limit_to(resource.RLIMIT_CORE, (0, 0))
-    landlock.restrict(**allowed)
-    most = min(MAX_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    limit_to(resource.RLIMIT_NOFILE, (most, most))
-    os.execv(command[0], command)  # noqa: S606 (a list of words, no shell)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

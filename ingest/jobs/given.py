@@ -7,7 +7,6 @@ it starts, so they are set in the environment, not by `rasterio.Env`.
 import json
 import os
 import secrets
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import parse_qsl, urlsplit
@@ -16,7 +15,7 @@ from django.conf import settings
 
 from core.errors import DiskFull, InputError
 from core.storage import raster_folder
-from ingest.jobs.confine import Limits, run_confined
+from ingest.jobs.confine import ForkServer, Limits, run_confined
 
 HARDENED = {
     # drivers in rasterio's build that read other files or hosts named in a file
@@ -34,8 +33,13 @@ HARDENED = {
     "HDF5_PLUGIN_PATH": "/nonexistent",  # No filter plugin is loaded.
     "HDF5_VDS_PREFIX": "/nonexistent",
     "HDF5_EXT_PREFIX": "/nonexistent",
-    "OMP_NUM_THREADS": "2",
     "MALLOC_ARENA_MAX": "2",  # Each arena reserves address space, which is limited.
+}
+# A program is imported without threads; each would reserve address space, too. pyarrow's allocator has one of its own.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 KNOWN = (  # all that a process may know of this one's environment; every other name may hold a secret
     *("LANG", "LC_ALL", "LC_CTYPE", "TZ"),
@@ -51,36 +55,45 @@ LIMITS = Limits(
     wall_seconds=15.0,  # if all cores are busy
     niceness=0,
 )
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # Every thread reserves address space.
 
 
 def job_environment(folder: str) -> dict[str, str]:
-    """Return the variables of `manage.py ingestjob`: role reader with its password, hardened GDAL, no other secret.
+    """Return the variables of the process that loads a job's file: no secret but the password of the role reader.
 
     folder: the job's own folder. There its settings look for the service's files with secrets, and find none.
     """
     # The database in use differs in tests.
     database = urlsplit(settings.DATABASE_READER_URL)._replace(path=f"/{settings.DATABASES['default']['NAME']}")
-    own = {
+    rasters = raster_folder()
+    own = {"DATABASE_URL": database.geturl()} | ({"RASTER_DIR": str(rasters.absolute())} if rasters else {})
+    return _django_environment(folder) | own
+
+
+def _django_environment(folder: str) -> dict[str, str]:
+    """Return the variables with which Django starts and knows no database."""
+    return reader_environment(folder) | {
         "DJANGO_SETTINGS_MODULE": "monitor.settings",
         "GROUND_MOTION_CONFINED": "yes",  # The settings read no .env.
         "GROUND_MOTION_VAR": folder,
-        "DATABASE_URL": database.geturl(),
+        "DATABASE_URL": "postgis://nobody@nobody.invalid/none",
         "REDIS_URL": "redis://nobody.invalid:1/0",
         "SECRET_KEY": secrets.token_urlsafe(50),
     }
-    rasters = raster_folder()
-    return reader_environment(folder) | own | ({"RASTER_DIR": str(rasters.absolute())} if rasters else {})
 
 
 def reader_environment(folder: str) -> dict[str, str]:
     """Return the variables of a process that reads files and knows no database."""
     known = {name: os.environ[name] for name in KNOWN if name in os.environ}
-    return known | HARDENED | {"TMPDIR": folder}
+    return known | HARDENED | ONE_THREAD | {"TMPDIR": folder}
+
+
+NOWHERE = "/nonexistent"  # A server writes nothing; each process that it forks has a folder of its own.
+GIVEN = ForkServer("ingest.given.__main__", lambda: reader_environment(NOWHERE))
+JOBS = ForkServer("ingest.jobs.program", lambda: _django_environment(NOWHERE))
 
 
 def database_port() -> int:
-    """Return the TCP port at which `manage.py ingestjob` finds its database."""
+    """Return the TCP port at which the process that loads a file finds its database."""
     return urlsplit(settings.DATABASE_READER_URL).port or int(os.environ.get("PGPORT", "5432"))
 
 
@@ -106,14 +119,15 @@ def read_given(reader: str, content: bytes, **options: float) -> bytes:
         given.write_bytes(content)
         descriptor = answer.fileno()
         run_confined(
-            [sys.executable, "-m", "ingest.given", reader, str(given), str(descriptor), json.dumps(options)],
-            environment=reader_environment(folder) | ONE_THREAD,
+            [reader, str(given), f"fd:{descriptor}", json.dumps(options)],
+            environment=reader_environment(folder),
             folder=settings.BASE_DIR,
             limits=LIMITS,
             go_on=lambda computed_seconds: True,
             every_seconds=LIMITS.wall_seconds,
             writable=[Path(folder)],
             descriptors=(descriptor,),
+            server=GIVEN,
         )
         answer.seek(0)  # Both processes share the position in the file.
         head, _, body = answer.read().partition(b"\n")

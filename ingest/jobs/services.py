@@ -27,7 +27,7 @@ from core.storage import raster_folder
 from core.storage.handed import Handed, storage_handed
 from core.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
-from ingest.jobs.given import database_files, database_port, job_environment, reader_environment
+from ingest.jobs.given import JOBS, database_files, database_port, job_environment, reader_environment
 from ingest.models import IngestJob, Scene, StationFile
 from ingest.readers.records import PLAIN_SUBMISSION, Submission
 
@@ -135,7 +135,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
                 rasters.mkdir(parents=True, exist_ok=True)
             handed = Handed({}, ()) if rasters else stack.enter_context(storage_handed(Path(folder)))
             outcome = run_confined(
-                [sys.executable, "-m", "django", "ingestjob", f"{job.pk}", "--attempt", f"{job.attempts}", folder],
+                [f"{job.pk}", f"{job.attempts}", folder],
                 environment=job_environment(folder) | {"DATABASE_DISK_PATH": database_disk()} | handed.environment,
                 folder=settings.BASE_DIR,
                 limits=limits,
@@ -145,6 +145,7 @@ def job_execute(*, job_id: int, limits: Limits = LIMITS, every_seconds: float = 
                 writable=[Path(folder), *([rasters] if rasters else [])],
                 ports=[database_port()],
                 descriptors=handed.descriptors,
+                server=JOBS,
             )
             if asked := LEASE.held_row(job).exclude(inspection={}).first():
                 _ask(asked, Path(folder), limits, go_on, every_seconds)

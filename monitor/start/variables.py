@@ -50,7 +50,6 @@ def variables() -> dict[str, Variable]:
         return {row["name"]: Variable(**row) for row in csv.DictReader(file)}
 
 
-@cache
 def state_folder() -> Path:
     """Return the folder of rasters, logs and keys, after adding the variables of .env and of the private servers.
 

@@ -11,6 +11,8 @@ import rasterio
 
 from core import plugins
 from ingest.jobs import services as jobs
+from ingest.jobs.confine import ForkServer
+from ingest.jobs.given import JOBS
 from ingest.models import IngestJob
 from ingest.products.services import product_delete
 from ingest.readers.records import Submission
@@ -62,9 +64,11 @@ def test_the_command_line_reads_its_files_and_runs_its_method(site, file, tmp_pa
 @pytest.mark.django_db(transaction=True)
 def test_the_confined_process_reads_its_files(site, file, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setattr(jobs, "JOBS", ForkServer(JOBS.module, JOBS.environment))  # The other has started without it.
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
     job = jobs.job_queue(source="watch", path=file, original_name=file.name, submission=Submission())
     job = jobs.job_execute(job_id=job.pk)
+    jobs.JOBS.retire()
     assert (job.state, job.error) == (IngestJob.State.LOADED, "")
     product = job.products.get()
     assert (product.source_format, product.n_points, product.component) == ("survey", 900, "up")

@@ -4,11 +4,13 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,7 +18,7 @@ from PIL import Image
 
 from core.errors import InputError
 from ingest.jobs import given, landlock
-from ingest.jobs.confine import Ended, Limits, run_confined
+from ingest.jobs.confine import COMMANDS, Ended, ForkServer, Limits, run_confined
 from ingest.jobs.given import (
     HARDENED,
     KNOWN,
@@ -30,7 +32,15 @@ from ingest.jobs.given import (
 from tests.fixtures.servers import ROOT
 from tests.waiting import HANG_SECONDS, wait_until
 
+PREPARED = ForkServer("tests.fixtures.confined", lambda: {"PATH": os.environ["PATH"]})
+SERVERS = {"a command": COMMANDS, "a program that is imported": PREPARED}
 ROOMY = Limits(memory_bytes=2**31, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
+
+
+@pytest.fixture(params=SERVERS.values(), ids=SERVERS)
+def server(request) -> ForkServer:
+    """What starts a confined process: it becomes a command, or calls a program that its server has imported."""
+    return request.param
 
 
 @pytest.fixture
@@ -50,8 +60,8 @@ def listener() -> Iterator[int]:
         ("import sys; sys.exit(3)", {}, Ended.DONE),
     ],
 )
-def test_a_confined_command_ends_and_it_is_known_how(code, limits, ended):
-    assert confined(code, ROOMY._replace(**limits)).ended is ended
+def test_a_confined_command_ends_and_it_is_known_how(code, limits, ended, server):
+    assert confined(code, ROOMY._replace(**limits), server=server).ended is ended
 
 
 @pytest.mark.parametrize(
@@ -64,9 +74,9 @@ def test_a_confined_command_ends_and_it_is_known_how(code, limits, ended):
         "import os; assert os.nice(0) < 10",
     ],
 )
-def test_limits_hold_for_memory_files_and_dumps(code, tmp_path):
+def test_limits_hold_for_memory_files_and_dumps(code, tmp_path, server):
     limits = ROOMY._replace(memory_bytes=2**31, file_bytes=2**20)
-    assert confined(f"import os; os.chdir({str(tmp_path)!r})\n{code}", limits, tmp_path).code == 1
+    assert confined(f"import os; os.chdir({str(tmp_path)!r})\n{code}", limits, tmp_path, server=server).code == 1
 
 
 def test_a_confined_command_dies_with_whoever_waits_for_it(tmp_path):
@@ -104,7 +114,7 @@ DENIED = {
 
 
 @pytest.mark.parametrize("deed", DENIED)
-def test_a_confined_command_cannot(tmp_path, listener, deed):
+def test_a_confined_command_cannot(tmp_path, listener, deed, server):
     since, code = DENIED[deed]
     if landlock.version() < since:
         pytest.skip(f"this kernel has Landlock {landlock.version()}, of {since} that are needed")
@@ -114,7 +124,7 @@ def test_a_confined_command_cannot(tmp_path, listener, deed):
         paths = {"own": str(own), "beside": str(tmp_path / "beside"), "kept": str(tmp_path / "kept")}
         before = f"import os, socket, sys\nvars().update({paths | {'pid': other.pid, 'port': listener}})\n"
         before += "open(os.path.join(own, 'made'), 'w').write('x')\n"
-        refused = confined(f"{before}try: {code}\nexcept PermissionError: sys.exit(1)", ROOMY, own)
+        refused = confined(f"{before}try: {code}\nexcept PermissionError: sys.exit(1)", ROOMY, own, server=server)
         allowed = subprocess.run([sys.executable, "-c", before + code], check=False)
         other.kill()
     assert (refused.ended, refused.code) == (Ended.DONE, 1)
@@ -155,18 +165,111 @@ def test_the_processor_time_of_a_command_that_hides_itself_is_known_without_proc
     assert seen == sorted(seen)
 
 
-def confined(code: str, limits: Limits, *writable: Path, readable: Sequence[Path] = (), ports: Sequence[int] = ()):
+def confined(
+    code: str,
+    limits: Limits,
+    *writable: Path,
+    readable: Sequence[Path] = (),
+    ports: Sequence[int] = (),
+    server: ForkServer = COMMANDS,
+    go_on: Callable[[float], bool] = lambda computed: True,
+):
     return run_confined(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code] if server is COMMANDS else [code],
         environment=os.environ | {"PYTHONFAULTHANDLER": ""},
         folder=ROOT,
         limits=limits,
-        go_on=lambda computed: True,
+        go_on=go_on,
         every_seconds=0.05,
         readable=readable,
         writable=writable,
         ports=ports,
+        server=server,
     )
+
+
+def told_by(code: str, folder: Path) -> Any:
+    """What the code's `said` is in a forked process."""
+    outcome = confined(
+        f"{code}\nimport json\nopen('{folder}/said', 'w').write(json.dumps(said))", ROOMY, folder, server=PREPARED
+    )
+    assert outcome == (Ended.DONE, 0)
+    return json.loads((folder / "said").read_text())
+
+
+def test_a_forked_process_has_nothing_of_its_server_open_and_its_server_one_thread(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)):
+        descriptors, threads = told_by(
+            "import os\nhere = os.listdir('/proc/self/fd')\n"
+            "links = {n: os.readlink(f'/proc/self/fd/{n}') for n in here if os.path.lexists(f'/proc/self/fd/{n}')}\n"
+            "said = links, os.listdir(f'/proc/{os.getpid()}/task')",
+            tmp_path,
+        )
+    assert {*descriptors} == {"0", "1", "2"}
+    assert descriptors["0"] == descriptors["1"] == os.devnull
+    assert len(threads) == 1
+
+
+def test_a_server_that_was_killed_is_replaced_and_so_is_that_of_a_process_that_crashed(tmp_path):
+    server = "import os\nsaid = os.getppid()"
+    first = told_by(server, tmp_path)
+    assert told_by(server, tmp_path) == first
+    os.kill(first, signal.SIGKILL)
+    second = told_by(server, tmp_path)
+    assert confined("import os; os.abort()", ROOMY, server=PREPARED).ended is Ended.CRASHED
+    assert len({first, second, told_by(server, tmp_path)}) == 3
+    wait_until(lambda: not alive(second))
+
+
+def test_a_process_whose_server_is_killed_ends_with_it(tmp_path):
+    mark = tmp_path / "pids"
+    code = f"import os, time; open({str(mark)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}}'); time.sleep(60)"
+
+    def kill_server(_computed: float) -> bool:
+        if mark.exists() and mark.read_text():
+            os.kill(int(mark.read_text().split()[1]), signal.SIGKILL)
+        return True
+
+    assert confined(code, ROOMY, tmp_path, server=PREPARED, go_on=kill_server).ended is Ended.KILLED
+    wait_until(lambda: not alive(int(mark.read_text().split()[0])))
+
+
+def test_a_module_that_starts_a_thread_is_not_forked():
+    server = ForkServer("tests.fixtures.threaded", dict)
+    with pytest.raises(ChildProcessError, match="threaded does not start"):
+        confined("pass", ROOMY, server=server)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may read the memory of a server")
+def test_a_server_does_not_know_what_its_children_know(tmp_path):
+    """The child does: its order, with the password of the database, stands in a file that only it reads."""
+    secret = "".join(["secret", "-of-a", "-child"])
+    run_confined(
+        [f"import os; open({str(tmp_path / 'said')!r}, 'w').write(f'{{os.getppid()}} {{os.environ[\"SECRET\"]}}')"],
+        environment={"SECRET": secret},
+        folder=ROOT,
+        limits=ROOMY,
+        go_on=lambda computed: True,
+        every_seconds=60,
+        writable=[tmp_path],
+        server=PREPARED,
+    )
+    pid, known = (tmp_path / "said").read_text().split()
+    assert known == secret
+    assert b"tests.fixtures.confined" in memory_of(int(pid))
+    assert secret.encode() not in memory_of(int(pid))
+
+
+def memory_of(pid: int) -> bytes:
+    """What a process can write to."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    found = b""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for span, rights, *_ in map(str.split, lines):
+            if rights.startswith("rw"):
+                start, end = (int(edge, 16) for edge in span.split("-"))
+                found += os.pread(memory.fileno(), end - start, start)
+    return found
 
 
 def alive(pid: int) -> bool:

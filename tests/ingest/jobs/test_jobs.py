@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.errors import MAX_LINE, one_line
 from core.storage import raster_entries
 from ingest import tasks
 from ingest.jobs import child as job_child
+from ingest.jobs import confine
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
@@ -165,13 +165,13 @@ def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
 
 def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loads(make_egms, monkeypatch):
     """While points are being attached; their number is seen by others before anything is committed."""
-    children, started = [], subprocess.Popen
+    children, started = [], confine.ForkServer.start_child
 
-    def remembered(*args, **options):
-        children.append(started(*args, **options))
+    def remembered(*args):
+        children.append(started(*args))
         return children[-1]
 
-    monkeypatch.setattr("ingest.jobs.confine.subprocess.Popen", remembered)
+    monkeypatch.setattr(confine.ForkServer, "start_child", remembered)
     job = queue(make_egms(n=200))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
