@@ -21,6 +21,8 @@ from typing import NamedTuple
 from weakref import WeakSet
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
+STANDARD_ERROR = 2
+MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.
 CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
 # What Python needs to start, and whatever else is harmless for a program to know.
 PLAIN_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ")
@@ -84,54 +86,46 @@ class ForkServer:
 
     def start_child(self, order: Mapping[str, object], folder: Path, descriptors: Sequence[int]) -> "Child":
         """Start a confined process. Raises OSError if no server can be started."""
-        with open(os.memfd_create("order"), "w+") as file:
-            json.dump({**order, "folder": str(folder), "descriptors": descriptors}, file)
-            file.flush()
-            while True:
-                file.seek(0)  # Whoever reads it moves the position for all.
-                is_new = self._start(folder)
+        for _ in range(MAX_STARTS):
+            with open(os.memfd_create("order"), "w+") as file:
+                json.dump({**order, "folder": str(folder), "descriptors": descriptors}, file)
+                file.flush()
+                file.seek(0)  # The reader shares the position.
                 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 _sockets.add(ours)
-                with theirs, contextlib.suppress(OSError):
-                    handed = [file.fileno(), theirs.fileno(), sys.__stderr__.fileno() if sys.__stderr__ else 2]
-                    with self._lock:
-                        if self._control:
-                            socket.send_fds(self._control, [b"f"], [*handed, *descriptors])
-                with contextlib.suppress(OSError):
-                    if pid := ours.recv(32):
-                        return Child(int(pid), ours)
-                ours.close()
-                self.retire()  # It was killed meanwhile.
-                if is_new:
-                    raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
+                with theirs, self._lock:
+                    control = self._control or self._start(folder)
+                    with contextlib.suppress(OSError):
+                        socket.send_fds(control, [b"f"], [file.fileno(), theirs.fileno(), STANDARD_ERROR, *descriptors])
+            with contextlib.suppress(OSError):
+                if pid := ours.recv(32):
+                    return Child(int(pid), ours)
+            ours.close()
+            self.retire(control)  # It was killed meanwhile.
+        raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
 
-    def retire(self) -> None:
-        """Let the server end with its last child. The next child is of a new server, which has other addresses."""
+    def retire(self, control: socket.socket | None = None) -> None:
+        """Let the server (the one at this socket) end with its last child. The next child is of a new server."""
         with self._lock:
-            if self._control:
+            if self._control and control in {None, self._control}:
                 self._control.close()
-            self._control = None
+                self._control = None
 
-    def _start(self, folder: Path) -> bool:
-        """Start the server if none runs; return whether it did."""
-        with self._lock:
-            if self._control and self._control.fileno() >= 0:
-                return False
-            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            _sockets.add(self._control)
-            with theirs:
-                command = [sys.executable, "-m", "ingest.jobs.fork_server", f"{theirs.fileno()}", self.module]
-                process = subprocess.Popen(
-                    command,
-                    env=dict(self.environment()),
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                    pass_fds=(theirs.fileno(),),
-                )
-            threading.Thread(target=process.wait, name="fork server", daemon=True).start()
-            return True
+    def _start(self, folder: Path) -> socket.socket:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        _sockets.add(self._control)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ingest.jobs.fork_server", f"{theirs.fileno()}", self.module],
+                env=dict(self.environment()),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(theirs.fileno(),),
+            )
+        threading.Thread(target=process.wait, name="fork server", daemon=True).start()
+        return self._control
 
 
 class Child(NamedTuple):

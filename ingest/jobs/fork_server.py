@@ -1,8 +1,10 @@
 """Fork server of confined processes: it imports a program once, then forks a child for each file.
 
-It is started by exec with a closed set of descriptors and an environment without secrets, has one thread and parses
-nothing. What a child is to do, which may hold a password, stands in a file in memory that only this child reads. Each
-child takes its limits before it touches its file, and cannot reach the server: it has closed the server's sockets.
+Why this is as safe as a new process for each file (2026-11-30): the server is started by exec with a closed set of
+descriptors and harmless variables, has one thread and parses nothing. What a child is to do, which may hold a password,
+stands in a file in memory that only this child reads. Before it touches its file, a child closes what the server has
+open, stays hidden and takes its limits, Landlock included. The kernel kills it if the server dies, and the server kills
+its group if whoever waits is gone. Children of one server share its addresses: after a crash it is replaced.
 
 Run: python -m ingest.jobs.fork_server DESCRIPTOR [MODULE]. DESCRIPTOR: socket on which children are ordered, each by
 the file in memory, a socket for its process id and later its exit status, standard error, and descriptors to inherit.
