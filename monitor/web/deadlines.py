@@ -79,10 +79,10 @@ def with_deadline(application: Wsgi) -> Wsgi:
         except BaseException:
             _clocks.discard(clock)
             raise
-        if isinstance(answer, environ.get("wsgi.file_wrapper", ())):  # The server sends it by itself.
+        is_file = isinstance(answer, environ.get("wsgi.file_wrapper", ()))
+        if is_file:  # The server sends it by itself.
             _clocks.discard(clock)
-            return answer
-        return clock.sent(answer)
+        return answer if is_file else clock.sent(answer)
 
     return clocked
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import partial, wraps
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -27,7 +27,7 @@ FOR_PAGES = 3  # threads of each web process
 FOR_STRANGERS = {"costly": 6, "sign-in": 2}  # threads; what is left is for known people
 PLACES = Places(n_threads=THREADS - FOR_PAGES, for_strangers=FOR_STRANGERS)
 ViewFunction = Callable[..., HttpResponseBase]
-Route = TypeVar("Route", URLPattern, URLResolver)
+Route = URLPattern | URLResolver
 # Few places, because the interpreter runs one thread at a time.
 API, CHARTS, FEEDS = Limit("api", process=1), Limit("charts", process=1), Limit("feeds", process=1)
 PREVIEWS, REPORTS, STAC = Limit("previews", process=1), Limit("reports", process=1), Limit("stac", process=1)
@@ -38,8 +38,8 @@ OGC, SEARCH = Limit("ogc", machine=1), Limit("search", machine=1)  # A core is l
 GIVEN_FILES = Limit("given files", machine=2)  # Each is read by a process that takes hundreds of megabytes.
 UPLOADS = Limit("uploads", machine=2)  # Strangers take no place: they are refused before anything is read.
 ACTS = Limit("acts", machine=1, share=2, threads="")  # Each link has a place of its own; acts are as cheap as pages.
-LIMITS = (API, CHARTS, FEEDS, PREVIEWS, REPORTS, STAC, WORKBENCH, RASTERS, SIGN_IN, OGC, SEARCH, GIVEN_FILES, UPLOADS)
-LIMITS += (ACTS,)
+LIMITS = [API, CHARTS, FEEDS, PREVIEWS, REPORTS, STAC, WORKBENCH, RASTERS, SIGN_IN, OGC, SEARCH, GIVEN_FILES, UPLOADS]
+LIMITS.append(ACTS)
 
 
 def costly(
@@ -60,10 +60,11 @@ def costly(
 
 def costly_below(route: Route, *always: Limit, **others: Limit) -> Route:
     """State the class for all views of a route, whose modules cannot use the decorator."""
-    for inner in route.url_patterns if isinstance(route, URLResolver) else ():
-        costly_below(inner, *always, **others)
     if isinstance(route, URLPattern):
         route.callback = costly(*always, **others)(route.callback)
+    else:
+        for inner in route.url_patterns:
+            costly_below(inner, *always, **others)
     return route
 
 

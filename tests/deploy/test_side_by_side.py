@@ -123,6 +123,7 @@ def take_link(transactional_db, make_alert, make_subscription) -> str:
     return reverse("alert-take", args=[take_token(step.pk)])
 
 
+@pytest.mark.long
 def test_nobody_who_takes_up_an_alert_or_signs_in_is_refused_while_three_networks_flood_the_site(serve, take_link):
     User.objects.create(username="otto", password=make_password(PASSWORD, hasher="argon2"))
     take = visitors.Asked(take_link, "deed=take", visitors.FORM, network="198.51.100.7")
