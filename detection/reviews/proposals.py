@@ -22,10 +22,11 @@ from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken, alone, check_unclaimed
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
+from detection.tables.reviews import Proposed
 
 PUBLISHED = (State.CONFIRMED, State.FINISHED)
 MAX_ANSWER_LENGTH = 1000
-Outcome = Proposal.Outcome
+Outcome = Proposed.Outcome
 
 
 def needs_second(*, alert: Alert, severity: str = "") -> bool:

@@ -11,12 +11,14 @@ from functools import partial
 import pytest
 from django.db import transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from detection.alerts.life import alert_transition
 from detection.by_hand import COLUMNS, as_json, columns_set_by_hand, keep_by_hand
 from detection.models import Alert, Proposal
 from detection.reviews.edits import edit_publish, edit_take_back, may_take_back_edit, undo_waits_for_second
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting
+from detection.reviews.queue import Wanted, cases_wanted
 from detection.reviews.services import review_publish, review_take_back
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import Verdict, verdicts_open
@@ -79,11 +81,14 @@ def test_a_text_waits_alone_and_goes_along_with_the_confirmation_of_its_author(m
     alert = make_alert(severity="strong")
     assert isinstance(edit(alert, anna, kind="landslide", texts=X), Proposal)
     assert (reread(alert).kind, columns_set_by_hand(alert).texts) == ("landslide", {})
+    cases = cases_wanted(wanted=Wanted(), person=ben, now=timezone.now())
+    assert cases.filter(pk=alert.pk).exists()  # A text that waits takes no case out of the queue.
     with pytest.raises(ValueError, match="already"):
         say(alert, Verdict.CONFIRM, ben)
     together = say(alert, Verdict.CONFIRM, anna)
     assert (together.change, together.confirms) == ({"texts": X}, True)
     assert columns_set_by_hand(alert).texts == {}
+    assert not cases.filter(pk=alert.pk).exists()
     publish(alert, ben)
     assert (reread(alert).state, columns_set_by_hand(alert).texts) == ("confirmed", X)
 

@@ -232,7 +232,8 @@ def test_an_operator_draws_the_outline_anew_a_second_person_publishes_and_page_a
     page.get_by_label("English").fill("An old quarry was filled here.")
     page.get_by_role("button", name="Change the alert").click()
     expect(page).to_have_url(re.compile(f"/review/{code}/$"))
-    expect(page.locator("#trail + ol li").first).to_contain_text("A specialist has changed its outline")
+    expect(page.locator("#trail + ol li").first).to_contain_text("Proposed to change it")  # the text alone
+    expect(page.locator("#trail + ol li").nth(1)).to_contain_text("A specialist has changed its outline")
     for step in transitions_due():
         message_issue(transition=step)
     page.goto(f"/review/{code}/")

@@ -21,7 +21,7 @@ from monitor.wording.refusals import number_or_none
 from monitor.wording.states import in_language
 
 PUBLISH = {"region": contact_publish, "bulletin": bulletin_publish}
-MAX_DECIDED = 10
+MAX_WAITING, MAX_DECIDED = 100, 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,7 +59,7 @@ def _page(request: HttpRequest, fault: str = "", status: int = 200) -> HttpRespo
     texts = PublicText.objects.select_related("proposer", "decided_by")
     declined = texts.filter(outcome=Outcome.DECLINED).order_by("-decided_at")[:MAX_DECIDED]
     context = {
-        "waiting": [_shown(text, request) for text in texts.filter(outcome=Outcome.WAITING)],
+        "waiting": [_shown(text, request) for text in texts.filter(outcome=Outcome.WAITING)[:MAX_WAITING]],
         "declined": [_shown(text, request) for text in declined],
         "longest_answer": MAX_ANSWER_LENGTH,
         "fault": fault,
