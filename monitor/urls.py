@@ -183,6 +183,7 @@ urlpatterns = [
     path("sign-on/cancelled/", RedirectView.as_view(pattern_name="login"), name="socialaccount_login_cancelled"),
     path("second-factor/", include("allauth.mfa.urls")),
     path("sessions/", sessions.session_list, name="session-list"),
+    path("sessions/rights/", sessions.session_rights, name="session-rights"),
     path("accounts/", account_pages.account_list, name="accounts"),
     path("accounts/<int:account>/", account_pages.account_change, name="account-change"),
     path("accounts/invitations/<int:invitation>/", account_pages.invitation_withdraw, name="invitation-withdraw"),
