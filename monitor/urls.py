@@ -194,6 +194,7 @@ urlpatterns = [
     ),
     costly_below(path("second-factor/", include("allauth.mfa.urls")), posted=SIGN_IN),
     path("sessions/", sessions.session_list, name="session-list"),
+    path("sessions/rights/", sessions.session_rights, name="session-rights"),
     path("accounts/", account_pages.account_list, name="accounts"),
     path("accounts/<int:account>/", account_pages.account_change, name="account-change"),
     path("accounts/invitations/<int:invitation>/", account_pages.invitation_withdraw, name="invitation-withdraw"),

@@ -18,10 +18,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.web.guards import FACTOR_MISSING, account_in
+from monitor.web.guards import FACTOR_MISSING, account_in, may_load, may_review, may_view_work
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
@@ -113,6 +113,15 @@ def session_list(request: HttpRequest) -> HttpResponse:
         "longest_hours": settings.SESSION_COOKIE_AGE // 3600,
     }
     return render(request, "self_service/accounts/sessions.html", context)
+
+
+@require_safe
+@never_cache
+def session_rights(request: HttpRequest) -> HttpResponse:
+    """Tell the proxy what the account of a session may do, before it takes a body: docker/nginx/bodies.conf."""
+    rights = {"work": may_view_work, "review": may_review, "load": may_load}
+    given = [name for name, may in rights.items() if may(request.user)]
+    return HttpResponse(status=204, headers={"X-Rights": " ".join(given)})
 
 
 class SignOut(LogoutView):

@@ -18,7 +18,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.subscribers.accounts.second_factor import factor_reset
 from monitor.subscribers.accounts.sessions import sessions_forget
-from monitor.web.guards import OPERATORS
+from monitor.web.guards import OPERATORS, VIEWERS
 from tests.makers.people import PASSWORD, account
 from tests.monitor.self_service.accounts.people import is_signed_in, sign_in, with_factor
 
@@ -51,6 +51,28 @@ def clock(monkeypatch) -> Callable[[float], None]:
         now[0] += 3600 * hours
 
     return forward
+
+
+def test_the_proxy_is_told_what_a_session_may_do_and_nothing_where_it_is_made_up_over_or_lacks_the_factor(
+    otto, settings
+):
+    viewer, stranger = Client(), Client()
+    viewer.force_login(account("vera", VIEWERS), backend=settings.AUTHENTICATION_BACKENDS[-1])
+    stranger.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
+    operator = Client()
+    operator.force_login(otto, backend=settings.AUTHENTICATION_BACKENDS[-1])
+
+    def rights() -> list[str]:
+        return [client.get("/sessions/rights/")["X-Rights"] for client in (operator, viewer, stranger, Client())]
+
+    settings.MFA_REQUIRED = False
+    assert rights() == ["work review load", "work", "", ""]
+    settings.MFA_REQUIRED = True
+    assert rights() == ["", "work", "", ""]
+    with_factor(otto)
+    assert rights()[0] == "work review load"
+    Session.objects.all().delete()
+    assert rights() == ["", "", "", ""]
 
 
 def test_no_line_of_the_log_says_who_signs_in_or_fails_to_and_failures_are_counted(otto, caplog):
