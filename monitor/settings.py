@@ -307,7 +307,7 @@ COHERENCE_WINDOW = variables.checked_text("COHERENCE_WINDOW", window_of)  # rows
 OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose property reach_m_day says nothing else
 OFFSETS_REACH_M_DAY = 5.0  # and elsewhere
 RUN_STALL_MINUTES = TEST_SETTINGS.get("RUN_STALL_MINUTES", 30.0)  # without progress: ended, and tried again
-RUN_BEAT_SECONDS = TEST_SETTINGS.get("RUN_BEAT_SECONDS", 20.0)  # between two signs of life; a lease lasts 90 seconds
+RUN_BEAT_SECONDS = TEST_SETTINGS.get("RUN_BEAT_SECONDS", 20.0)  # Three may fail: a lease lasts 90 seconds.
 RUN_WORKERS = 8  # that work on one run together, where they have nothing else to do
 ML_DEVICE = variables.text("ML_DEVICE")
 WORK_DIR = variables.text("WORK_DIR", str(VAR_DIR / "work"))
@@ -318,19 +318,19 @@ SECOND_PERSON_FROM = variables.text("SECOND_PERSON_FROM")  # docs/decisions/0009
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
 WATCH_FOLDER = variables.text("WATCH_FOLDER")
-WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
+WATCH_STABLE_SECONDS = 10.0  # A file that has not changed since then has arrived.
 UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
 UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
-INSPECT_COMMAND = ["-m", "ml", "inspect"]  # with it a worker looks at an upload that lacks a declaration
+INSPECT_COMMAND = ["-m", "ml", "inspect"]  # A worker looks with it at an upload that lacks a declaration.
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 INGEST_JOBS_AT_ONCE = variables.whole_number("INGEST_JOBS_AT_ONCE")
 INGEST_STALL_MINUTES = 30.0  # neither progress nor computing: tried again
-INGEST_MOST_POINTS = 100_000_000  # of one file: an OPERA frame declares 76 million pixels
+INGEST_MOST_POINTS = 100_000_000  # An OPERA frame declares 76 million pixels.
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
 DISK_SPARE_BYTES = variables.whole_number("DISK_SPARE_BYTES")
-DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # of every disk, where that is more
+DISK_SPARE_PERCENT = TEST_SETTINGS.get("DISK_SPARE_PERCENT", 1.0)  # The larger of the two stays free.
 UPLOAD_SPARE_BYTES = ACQUIRE_SPARE_BYTES = DISK_SPARE_BYTES
 DATABASE_DISK_PATH = variables.text("DATABASE_DISK_PATH", "")
 DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
@@ -358,7 +358,7 @@ ACQUIRE_STAC_COLLECTION = _collection or "sentinel-1-grd"
 ACQUIRE_FOLDER = str(Path(UPLOAD_DIR).parent / "downloads")  # workers only; never served
 ACQUIRE_QUOTA_BYTES = variables.whole_number("ACQUIRE_QUOTA_BYTES")
 ACQUIRE_AT_ONCE = 1
-ACQUIRE_READ_SECONDS = 60.0  # between two bytes
+ACQUIRE_READ_SECONDS = 60.0  # An archive that sends no byte for that long is asked again.
 EARTHDATA_TOKEN = variables.text("EARTHDATA_TOKEN")
 EARTHDATA_TOKEN_HOSTS = [
     *("datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"),
@@ -383,7 +383,7 @@ EVENT_FEEDS = variables.texts("EVENT_FEEDS")
 
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
 GEOCODER_URL = variables.text("GEOCODER_URL")
-GEOCODER_SECONDS = 1  # between two questions of all visitors; 0: no limit
+GEOCODER_SECONDS = 1  # All visitors together ask once in that time; 0: no limit.
 GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds of server search
 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
@@ -400,27 +400,27 @@ EMAIL_TIMEOUT = TEST_SETTINGS.get("EMAIL_TIMEOUT", 30.0)
 BOUNCE_ADDRESS = variables.text("BOUNCE_ADDRESS", "")
 DKIM_SELECTOR = variables.text("DKIM_SELECTOR")
 DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name, "no-reply@localhost")))
-WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # that a delivery may take
+WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # A slower receiver is tried again later.
 WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
 PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
-TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # of messages as text (SMS); None: there are none
-# Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
+TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # None: nobody gets text messages (SMS).
+# Immediate subscribers: minutes in which news is gathered into one message, and minutes until the next message.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
-MAIL_SENDERS = 3  # that send side by side; the fourth process of the mail worker does the rest
+MAIL_SENDERS = 3  # The fourth process of the mail worker does everything else.
 # Confirmations and links that may be asked for in a day.
 MAIL_LIMIT_PER_ADDRESS = 3
 MAIL_LIMIT_PER_IP = 30
 MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
 MAIL_LIMIT_OVERALL = 2000
-ENDPOINT_LIMIT_PER_PERSON = 50  # tests and repetitions, a day
-TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_PER_PERSON, TEXT_LIMIT_PER_NETWORK = 3, 5, 20  # codes, a day
+ENDPOINT_LIMIT_PER_PERSON = 50  # Test messages and resends that one person may trigger a day.
+TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_PER_PERSON, TEXT_LIMIT_PER_NETWORK = 3, 5, 20  # Each code costs money.
 TEXT_LIMIT_OVERALL = 300
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
 ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")
-ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # wrong, or right again, for so long
+ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A state that lasts less is no news.
 ALARM_NO_DATA_DAYS = variables.number("ALARM_NO_DATA_DAYS")
 SECURITY_CONTACT = SITE.security_contact  # public; empty: there is no /.well-known/security.txt
 METRICS_TOKEN = variables.text("METRICS_TOKEN")

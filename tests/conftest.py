@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.slow_servers",
     "tests.fixtures.storage",
+    "tests.seconds",
 ]
 
 # Celery sets Django up again whenever it imports its tasks, as the admin's page of intervals asks it to. The log would

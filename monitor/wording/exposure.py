@@ -16,7 +16,7 @@ from monitor.wording.figures import decimal, figure, length_words, likely_words,
 MIN_KM = 0.01
 HOUSE_M = 10.0
 ALLOWED_MM_M = 2.0  # 1 in 500, of walls: Skempton and MacDonald 1956, doi:10.1680/ipeds.1956.12202
-NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: buildings, railways, main roads
+NOTHING: dict[tuple[bool, bool, bool], Any] = {  # A key says which are known: buildings, railways, main roads.
     (True, True, True): gettext_lazy("No building, railway or main road is known on this ground."),
     (True, True, False): gettext_lazy("No building or railway is known on this ground."),
     (True, False, True): gettext_lazy("No building or main road is known on this ground."),
@@ -25,7 +25,7 @@ NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: b
     (False, True, False): gettext_lazy("No railway is known on this ground."),
     (False, False, True): gettext_lazy("No main road is known on this ground."),
 }
-DAMAGE_WORDS = {  # by class: Rankin 1988
+DAMAGE_WORDS = {  # Classes are those of Rankin 1988.
     1: gettext_lazy("negligible"),
     2: gettext_lazy("slight"),
     3: gettext_lazy("moderate"),

@@ -57,7 +57,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def listed_few(parts: Sequence[str], most: int) -> str:
-    """Return a list in words of at most so many, and how many there are beside them: 'a, b and 3 more'."""
+    """Return a list in words with the number of those that it leaves out: 'a, b and 3 more'."""
     more = len(parts) - most
     rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
     return listed([*parts[:most], *rest])

@@ -18,8 +18,8 @@ from monitor.wording.images import DIRECTION_WORDS
 TILT_OVER_M = 10.0
 MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
-CHANGED_SHARE = 0.1  # of an area's ground; less is not reported, because one cell in twenty differs by chance
-SINCE_WORDS = {  # with the name of the older release, and without
+CHANGED_SHARE = 0.1  # A smaller share of an area is not reported: one cell in twenty differs by chance.
+SINCE_WORDS = {  # The second is for an older release without a name.
     # Translators, here and below: %(release)s is "2019–2023, version 1", %(share)s "40 %", %(rate)s "3 ± 1 mm a year"
     Verdict.UNCHANGED: (
         gettext_lazy("Since the release %(release)s, the speed here is unchanged within its uncertainty."),

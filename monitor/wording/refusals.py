@@ -40,7 +40,7 @@ WORDS = {
 }
 FAULT = ("The request could not be answered.", "Try again later.")
 BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
-MAX_NUMBERS = 10  # with commas between them; a box with heights has six
+MAX_NUMBERS = 10  # A box with heights has six.
 MAX_NUMBER_LENGTH = 20  # more digits than BIGGEST_KEY has
 ANY_FORM = re.compile(".*", re.DOTALL)
 HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm

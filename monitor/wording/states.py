@@ -70,7 +70,7 @@ VERDICT_FORMS = {
 }
 
 
-PROPOSE_FORM = {  # of a confirmation that a second person has to agree to
+PROPOSE_FORM = {  # A second person has to agree to this confirmation.
     "key": "c",
     "title": _("Propose to confirm"),
     "meaning": _("The ground moves here. It is public when a second person has agreed."),

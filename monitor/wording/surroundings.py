@@ -36,7 +36,7 @@ KIND_WORDS = {
     "rivers": gettext_lazy("rivers and streams"),
     "lakes": gettext_lazy("lakes"),
 }
-# by eighths of a turn, clockwise from north; a place seen from another one
+# Each is an eighth of a turn, clockwise from north, as one place sees another.
 _AWAY = (
     gettext_lazy("%(distance)s km north of %(place)s"),
     gettext_lazy("%(distance)s km north-east of %(place)s"),

@@ -78,7 +78,7 @@ def _sentences(kind: str, change: Change, day: str) -> list[str]:
             return [_("A specialist has removed what was written about it.")]
         case Cause.TEXT:
             return [_("A specialist has changed what is written about it.")]
-    return []  # of an alert that moves again, the words of the step suffice
+    return []  # The words of the step suffice where an alert moves again.
 
 
 def _rates(kind: str, change: Change, day: str, words: str) -> list[str]:

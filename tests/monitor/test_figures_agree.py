@@ -11,6 +11,7 @@ from datetime import date
 import pytest
 from django.conf import settings
 from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
 
@@ -22,11 +23,12 @@ from detection.rules.passes import Passes, as_json
 from ingest.models import AdministrativeRegion, Product
 from lab.samples.sentences import samples
 from monitor.maps.charts.words import Line, chart_sentence, here_sentence, motion_at
+from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
 from monitor.pages.bulletins.drafts import _provisional
 from monitor.pages.regions.views import MAX_CARDS
-from monitor.wording.cards.cards import alert_cards, alert_title
+from monitor.wording.cards.cards import AlertCard, alert_cards, alert_title
 from monitor.wording.components import WAYS, direction
 from monitor.wording.exposure import building_sentences
 from monitor.wording.points import point_sentence
@@ -99,57 +101,63 @@ def _passes() -> list[tuple[str, Alert]]:
     return rows
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
-    walked, client, operator, make_subscription, language
+    walked, client, operator, make_subscription
 ):
-    reader = make_subscription(language=language)
-
-    def page(path: str, who=client) -> str:
-        sign = "&" if "?" in path else "?"
-        return who.get(f"{path}{sign}language={language}").content.decode()
-
-    regions = "".join(page(reverse("region-detail", args=[one.slug])) for one in AdministrativeRegion.objects.all())
-    shared = {
-        "region": _pieces(regions, r'data-alert-code="(\w+)"'),
-        "list": _pieces(page("/alerts/"), r'data-alert-code="(\w+)"'),
-        "queue": _pieces(page("/review/", operator), r'data-case="(\w+)"'),
-        "feed": _pieces(page("/alerts.atom"), r"/alerts/(\w+)/", "<entry>"),
-        "answers": {one["code"]: json.dumps(one) for one in json.loads(page("/api/v1/alerts?limit=200"))["items"]},
-        "map": {
-            one["properties"]["code"]: json.dumps(one["properties"])
-            for one in json.loads(page("/alerts.geojson"))["features"]
-        },
-        "bulletin": {row["code"]: row["words"][language] for row in _provisional(simulated=False)},
-    }
-    assert {name for name, texts in shared.items() if not texts} == set()
+    bulletin = {row["code"]: row["words"] for row in _provisional(simulated=False)}
+    warnings = {alert.pk: message_issue(transition=alert.transitions.get()).xml for alert in walked}
     faults = []
-    with override(language):
-        for alert, card in zip(walked, alert_cards(walked), strict=True):
-            url, step = alert.get_absolute_url(), alert.transitions.get()
-            to = {"key": "k", "subscriptions": [reader]}
-            mail = letters.alert_mail(**to, card=card, transition=step, unseen="")
-            news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
-            digest = letters.digest_mail(**to, places=news, draw=_undrawn)
-            warning = message_issue(transition=step).xml.split(f"<language>{language}</language>")[1]
-            own = {
-                "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
-                "page": page(url),
-                "report": page(f"{url}report/"),
-                "mail": mail.body,
-                "mail as HTML": mail.alternatives[0][0],
-                "digest": digest.body,
-                "digest as HTML": digest.alternatives[0][0],
-                "warning": warning.split("</info>")[0],
-            }
-            texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
-            for name, text in texts.items():
-                faults += [f"{name} of {alert}: {one}" for one in faults_of(alert, card, plain(text), language)]
+    for language in LANGUAGES:
+        reader = make_subscription(f"{language}@example.org", language=language)
+        shared = _shared_surfaces(client, operator, language)
+        shared["bulletin"] = {code: words[language] for code, words in bulletin.items()}
+        assert {name for name, texts in shared.items() if not texts} == set()
+        with override(language):
+            for alert, card in zip(walked, alert_cards(walked), strict=True):
+                warning = warnings[alert.pk].split(f"<language>{language}</language>")[1].split("</info>")[0]
+                own = _own_surfaces(alert, card, reader, client) | {"warning": warning}
+                texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
+                for name, text in texts.items():
+                    faults += [f"{name} of {alert}: {fault}" for fault in faults_of(alert, card, plain(text), language)]
     assert not faults, "\n".join(faults)
 
 
-def _undrawn(*_about: object) -> None:
-    """Draw nothing."""
+def _page(client: Client, path: str, language: str) -> str:
+    return client.get(f"{path}{'&' if '?' in path else '?'}language={language}").content.decode()
+
+
+def _shared_surfaces(client: Client, operator: Client, language: str) -> dict[str, dict[str, str]]:
+    """Return what each page and answer about several alerts says of each, by its code."""
+    slugs = AdministrativeRegion.objects.values_list("slug", flat=True)
+    regions = "".join(_page(client, reverse("region-detail", args=[slug]), language) for slug in slugs)
+    answers = json.loads(_page(client, "/api/v1/alerts?limit=200", language))["items"]
+    features = json.loads(_page(client, "/alerts.geojson", language))["features"]
+    return {
+        "region": _pieces(regions, r'data-alert-code="(\w+)"'),
+        "list": _pieces(_page(client, "/alerts/", language), r'data-alert-code="(\w+)"'),
+        "queue": _pieces(_page(operator, "/review/", language), r'data-case="(\w+)"'),
+        "feed": _pieces(_page(client, "/alerts.atom", language), r"/alerts/(\w+)/", "<entry>"),
+        "answers": {answer["code"]: json.dumps(answer) for answer in answers},
+        "map": {feature["properties"]["code"]: json.dumps(feature["properties"]) for feature in features},
+    }
+
+
+def _own_surfaces(alert: Alert, card: AlertCard, reader: Subscription, client: Client) -> dict[str, str]:
+    """Return what an alert's own pages and mails say in the reader's language."""
+    url, step = alert.get_absolute_url(), alert.transitions.get()
+    to = {"key": "k", "subscriptions": [reader]}
+    mail = letters.alert_mail(**to, card=card, transition=step, unseen="")
+    news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
+    digest = letters.digest_mail(**to, places=news, draw=lambda *_: None)
+    return {
+        "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
+        "page": _page(client, url, reader.language),
+        "report": _page(client, f"{url}report/", reader.language),
+        "mail": mail.body,
+        "mail as HTML": mail.alternatives[0][0],
+        "digest": digest.body,
+        "digest as HTML": digest.alternatives[0][0],
+    }
 
 
 def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:

@@ -42,7 +42,7 @@ STEPS_OF_PIXEL = 128  # heights are rounded to 1/128 of a pixel's side, because 
 MAX_FEATURES = 20_000  # per layer and tile; an even sample, the same at every request
 FINEST_WORLD_ZOOM = 8  # browsers enlarge these tiles at higher zooms, as the atlas has no more detail
 UNITS = 1024  # details finer than this share of a tile's side, half a pixel, are left out
-MIN_CORNERS = 4  # of a ring, the first one counted twice
+MIN_CORNERS = 4  # A ring repeats its first corner, so that a triangle has four.
 TURNS = (-360.0, 0.0, 360.0)
 EXTENT, BUFFER = 4096, 64  # units of a tile's side, and how far shapes go on beyond it
 
@@ -250,7 +250,7 @@ def _flat(ring: Line) -> Line:
 
 def _unwrapped(line: Line) -> Line:
     """Continue longitudes past 180°, where the atlas, made for a globe, jumps back to -180°."""
-    if np.abs(np.diff(line[:, 0])).max() < 180:  # of nearly all, and far sooner known than unwrapped
+    if np.abs(np.diff(line[:, 0])).max() < 180:  # Nearly all lines stay on one side of 180°, and unwrapping is slow.
         return line
     return np.column_stack([np.unwrap(line[:, 0], period=360), line[:, 1]])
 

@@ -31,7 +31,7 @@ DAY = "public, max-age=86400"
 MINUTE = "public, max-age=60"
 MAX_ARCHIVE_BYTES = 2**21  # The proxy takes an answer of this size at once, so that no slow reader holds a thread.
 MAGIC, VERSION = b"PMTiles", 3
-MAX_BYTES = 16 * 2**20  # of a directory or of metadata, unpacked
+MAX_BYTES = 16 * 2**20  # A larger directory or block of metadata may be a bomb.
 HEADER = struct.Struct("<8s 11Q x 3B 27x")  # section 3: magic, offsets and lengths, counts, compressions, tile type
 SECTIONS = ("root", "metadata", "leaves", "tiles")
 GZIP, MVT = 2, 1

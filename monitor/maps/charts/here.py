@@ -42,8 +42,8 @@ from monitor.wording.regions import disc
 
 RADII_M = (50.0, 100.0, 200.0)
 ENOUGH_POINTS, ENOUGH_CELLS = 8, 3  # a cell of a coarse grid is the mean of many points
-CELL_M = 40.0  # from this posting on, a grid is coarse
-DIGITS = 4  # of coordinates, about 10 m: a shared address names a neighbourhood rather than a room
+CELL_M = 40.0  # A grid of this posting or more is coarse.
+DIGITS = 4  # About 10 m: a shared address names a neighbourhood rather than a room.
 ALERTS_KM, MAX_ALERTS = 5.0, 3
 AHEAD = {Component.UP: 0, Component.LOS: 1}  # components that matter most to a resident; others follow
 

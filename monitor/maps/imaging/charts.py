@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 640, 220  # units of the drawing
 # Width, height and left margin of a chart of a series, drawn so small that its letters stay readable on a phone.
 SMALL = (400, 132, 40)
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
-SIDE = 320  # of a square drawing
+SIDE = 320  # A square drawing has this side.
 SQUARE = (SIDE, SIDE, LEFT)
 TICKS = 4
 RAIN_DAYS = 30  # rain is drawn in millimetres per 30 days

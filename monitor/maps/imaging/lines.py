@@ -17,7 +17,7 @@ from monitor.wording.figures import short
 WIDTH, LEFT = 400, 36  # so small that letters stay readable on a phone
 STRIP_HEIGHT, PROFILE_HEIGHT = 170, 120
 FULL_COLOURS_MM = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-FULL_SHARE = 0.98  # of the cells that are not beyond the full colour
+FULL_SHARE = 0.98  # This share of the cells is within the colours; outliers are clipped.
 MAX_LABELS = 6
 
 

@@ -21,7 +21,7 @@ LETTERS = LARGER * 12.5  # height in units of the drawing; 12.5 as in static/css
 DOT, MARK, NUMBERED, EDGE = 3.0, 8.0, 14.0, 3.0
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
-CARD_HEIGHT, CARD_CELL = 528, 16  # of a card's picture: its height, and the side of the cells that hold a dot
+CARD_HEIGHT, CARD_CELL = 528, 16  # pixels; a cell holds one dot
 DOT_SHARE = 0.8  # diameter of a dot by the side of its cell
 
 
@@ -34,7 +34,7 @@ class Style(NamedTuple):
     share: float = 1.0
 
 
-STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the same styles for pages
+STYLES = {  # The last CSS class of a shape chooses; static/css/drawing.css says the same to pages.
     "land": Style("map-border", 1.0, "map-land"),
     "border": Style(line="map-coast"),
     "region": Style("accent", 2.0, "accent", 0.14),
@@ -46,7 +46,7 @@ STYLES = {  # by the last CSS class of a shape; static/css/drawing.css has the s
     "railway": Style("map-rail", 1.6),
     "inner": Style("alert-line"),
 }
-CARD_STYLES = {  # of a card's picture, as SVG and as PNG; it is shown at a quarter of its size
+CARD_STYLES = {  # A card shows its picture at a quarter of its size.
     "sea": Style(fill="map-water"),
     "land": Style(fill="map-land"),
     "border": Style("map-coast", 4.0),

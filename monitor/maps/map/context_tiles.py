@@ -10,7 +10,7 @@ from ingest.context.simulated_truth import truth_is_loaded
 from ingest.models import ContextLayer, Station
 from monitor.maps.map.tile_geometry import BOUNDS, drawn, parameters, read_tile
 
-ZOOM_OF_OUTLINES = 7  # at lower zooms a glacier is smaller than its mark
+ZOOM_OF_OUTLINES = 7  # A glacier is smaller than its mark at lower zooms.
 MAX_FEATURES = 4000  # per tile; an even sample, the same at every request
 # SQL of a glacier's identifier in addresses (`monitor.pages.glaciers.views.ident_of`); NULL if no speed is known
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from ingest.models import Product
 from monitor.wording.components import both_directions
 
-PERIOD_FROM_ZOOM = 12  # at lower zooms, tiles show the stated rates instead of those of a period
+PERIOD_FROM_ZOOM = 12  # Tiles of lower zooms show the stated rates, not those of a period.
 
 
 class Layer(NamedTuple):

@@ -39,7 +39,7 @@ from monitor.wording.figures import whole
 from monitor.wording.points import release_words
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
-POLARISATIONS = ("VV", "HH", "VH", "HV")  # by priority: the first available one is shown
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # The first available one is shown.
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
@@ -197,7 +197,7 @@ def _groups_of_pairs(needs: str, on: date | None = None) -> dict[str, list[Raste
             bounds=BoundsOf("run__pair__footprint"),
             made_up=BoolOr(Q(run__pair__secondary__simulated=True) | Q(run__pair__reference__simulated=True)),
         )
-        .order_by("last", "-days")  # of pairs that end on one day, the shortest comes last, as if it were the newest
+        .order_by("last", "-days")  # The shortest of the pairs that end on one day counts as the newest.
     )
     by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:

@@ -21,8 +21,8 @@ from ingest.readers.records import Float64
 from monitor.maps.imaging.drawing import HALF_WORLD_M, Bounds, Float32
 
 CELL_PX = 4  # A cell is at least so wide, as on the map.
-POSTINGS = 1.5  # A cell of a gridded product is at least so many postings wide, so that few are empty.
-PER_CELL, MAX_POINTS = 16, 2**18  # At most so many points are averaged, per cell and in all.
+POSTINGS = 1.5  # Narrower cells of a gridded product would often be empty.
+PER_CELL, MAX_POINTS = 16, 2**18  # Means of more points, a cell or in all, take longer and look the same.
 DEEPEST_ZOOM = 16  # Its cells are 5 m wide at the equator; no point's position is known better.
 _STORED = f"""
     SELECT tile_x * {CELLS} + cell %% {CELLS}, tile_y * {CELLS} + cell / {CELLS}, sum(velocity_mm_yr * n), sum(n)
@@ -97,7 +97,7 @@ def _level(products: Sequence[Product], pixel: float, middle: float) -> int:
 
     pixel, middle: side of a pixel, and the picture's middle from the north, as shares of the web map.
     """
-    scale = cosh(pi * (1 - 2 * middle))  # by which the web map enlarges lengths
+    scale = cosh(pi * (1 - 2 * middle))  # The web map enlarges lengths by this factor.
     posting = max(product.posting_m or 0.0 for product in products) * scale / (2 * HALF_WORLD_M)
     widest = max(CELL_PX * pixel, POSTINGS * posting, 2.0**-DEEPEST_ZOOM / CELLS)
     return max(0, floor(-log2(CELLS * widest)))

@@ -15,7 +15,7 @@ from monitor.maps.rasters.catalogue import DAY, RasterSource, group_on, raster_s
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, VELOCITY, RasterLayer
 from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
-MIN_ZOOM = 5  # at lower zooms, a tile would open hundreds of rasters
+MIN_ZOOM = 5  # A tile of a lower zoom would open hundreds of rasters.
 MARGIN_DEG = 0.01  # a raster may extend one cell beyond its footprint in the database
 CACHE = "public, max-age=300"
 

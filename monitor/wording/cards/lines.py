@@ -11,7 +11,7 @@ from ml.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, listed_few, percent, rate_and_margin, signed, whole
 
-MAX_NAMED = 10  # A message names at most so many breaks.
+MAX_NAMED = 10  # A longer list is not read in a message.
 FINE_M = 200.0  # Shorter places are named to ten metres.
 
 

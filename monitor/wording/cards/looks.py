@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 RECENT = timedelta(days=366)  # Older looks say nothing of the present.
 KEPT_S = 24 * 3600
 FINENESS = 0.005  # Borders are simplified within this share of a region's size.
-SURE = 2.0  # A difference of two dates is motion from so many of its standard deviations on.
+SURE = 2.0  # Smaller differences of two dates, in standard deviations, are not called motion.
 Noise = Mapping[int | None, float | None]  # track of a series -> standard deviation of one date, mm
 # Translators: %(when)s is "Tuesday 3 March, 18:05 UTC", %(track)s is "track 37, ascending, Sentinel-1A"
 NEXT = gettext_lazy("Next look from space: around %(when)s (%(track)s).")

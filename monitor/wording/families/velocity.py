@@ -46,7 +46,7 @@ from monitor.wording.figures import (
 from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
 PARTS = {Part.WHOLE: gettext_lazy("on average"), Part.FASTEST: gettext_lazy("in the fastest part")}
-MIN_SHARE = 0.1  # of a cause that is worth naming
+MIN_SHARE = 0.1  # A cause of a smaller share is not named.
 AGAINST = {  # what rates are compared with: measured as they are stated, or as seen from the satellite
     "around": (
         gettext_lazy("This is compared with the ground around it."),
@@ -198,7 +198,7 @@ class VelocityVoice(FamilyVoice):
         faster_than = max(UNEVEN * abs(main.value), abs(told.now.value))
         if fastest and fastest.is_motion and not stands_out and abs(fastest.value) > faster_than:
             parts = [rate_sentence(own.fastest, fastest, when if told.change else _("in the same time"))]
-        # without a sign, the direction itself is seen from the satellite
+        # A kind without a sign is described as seen from the satellite already.
         in_line_of_sight = row_of(alert.kind).sign is not None and alert.component == "los"
         return " ".join([*moved, str(AGAINST[main.against][in_line_of_sight]), *parts, *passes_sentences(alert)])
 
