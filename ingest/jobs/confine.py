@@ -22,6 +22,7 @@ from weakref import WeakSet
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 STANDARD_ERROR = 2
+MAX_START_SECONDS = 60.0  # An import takes seconds on a machine that is busy.
 MAX_STARTS = 3  # A server may be killed, or retired by another thread, just before it is asked.
 CPUCLOCK_SCHED = 2  # This clock shows what a process has computed (linux/posix-timers.h).
 # What Python needs to start, and whatever else is harmless for a program to know.
@@ -92,6 +93,7 @@ class ForkServer:
                 file.flush()
                 file.seek(0)  # The reader shares the position.
                 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                ours.settimeout(MAX_START_SECONDS)
                 _sockets.add(ours)
                 with theirs, self._lock:
                     control = self._control or self._start(folder)
