@@ -27,17 +27,21 @@ class Contact(models.Model):
 
 
 class Escalation(models.Model):
-    """Question to an organisation who takes up an alert. If the severity grows, a new row asks again."""
+    """Question to an organisation who takes up an alert. If the severity grows, a new row asks again.
+
+    When operators take up an alert, they have a row of their own, so that no organisation can undo it.
+    """
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="escalations")
-    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="escalations")
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, related_name="escalations", help_text="null: operators took it up"
+    )
     severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     created_at = models.DateTimeField(auto_now_add=True)
     taken_at = models.DateTimeField(null=True, help_text="when somebody took the alert up")
     taken_by = models.ForeignKey(
         Contact, models.SET_NULL, null=True, help_text="who did; null: another member, or the operators"
     )
-    by_operators = models.BooleanField(default=False, help_text="the operators of the service took it up")
     returned_at = models.DateTimeField(null=True, help_text="when that was last taken back")
     closed_at = models.DateTimeField(null=True, help_text="alert over, severity grew, or no longer asked")
 
@@ -46,8 +50,16 @@ class Escalation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["alert", "organisation"], condition=models.Q(closed_at=None), name="one_open_escalation"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["alert"], condition=models.Q(closed_at=None, organisation=None), name="one_of_operators"
+            ),
         ]
+
+    @property
+    def by_operators(self) -> bool:
+        """Return whether the operators of the service took up the alert themselves."""
+        return self.organisation_id is None
 
 
 class EscalationStep(models.Model):
@@ -58,6 +70,7 @@ class EscalationStep(models.Model):
     to_operators = models.BooleanField(default=False)
     hours = models.PositiveSmallIntegerField(default=0, help_text="for an answer, counted from the delivery")
     created_at = models.DateTimeField(auto_now_add=True)
+    reported_at = models.DateTimeField(null=True, help_text="when a mail to the operators was queued that has it")
 
     class Meta:
         ordering = ["id"]

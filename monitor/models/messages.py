@@ -99,6 +99,14 @@ class Invitation(models.Model):
         ordering = ["-created_at"]
 
 
+class Rank(models.IntegerChoices):
+    """Order in which messages leave: all of a lower number before any of a higher one."""
+
+    FIRST = 0, "news of alerts, and who takes them up"
+    NEXT = 1, "what only the service and its known people cause"
+    LAST = 2, "what any visitor can cause, or many readers get"
+
+
 class OutgoingMessage(models.Model):
     """Message of the outbox. Its text is composed at delivery; one key stands for one subject and one address."""
 
@@ -122,6 +130,7 @@ class OutgoingMessage(models.Model):
         VISITS = "visits", gettext_lazy("Reminder of visits on site")
         REPORT = "report", gettext_lazy("Link to confirm a report")
         ASK = "ask", gettext_lazy("Question who takes up an alert")
+        ASKED = "asked", gettext_lazy("Alerts that nobody has, for operators")
         LINE = "line", gettext_lazy("New step in the motion of a line")
 
     class State(models.TextChoices):
@@ -133,6 +142,9 @@ class OutgoingMessage(models.Model):
 
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="a name in settings.CHANNELS")
     kind = models.CharField(max_length=10, choices=Kind.choices)
+    rank = models.PositiveSmallIntegerField(
+        choices=Rank.choices, default=Rank.LAST, db_default=Rank.LAST, help_text="lower ones leave first"
+    )
     key = models.CharField(max_length=120, help_text="the same for the same news to the same address")
     address = models.CharField(max_length=254, db_index=True)
     language = models.CharField(max_length=10, default=language_of_request, help_text="where no subscription says it")
@@ -166,9 +178,9 @@ class OutgoingMessage(models.Model):
         constraints = [models.UniqueConstraint(fields=["key", "channel"], name="one_message_per_key")]
         indexes = [
             models.Index(
-                fields=["next_try_at", "id"],
+                fields=["rank", "next_try_at", "id"],
                 condition=models.Q(state__in=["queued", "sending"]),
-                name="outgoingmessage_unfinished",
+                name="outgoingmessage_by_rank",
             ),
             models.Index(fields=["next_try_at"], condition=models.Q(state="failed"), name="outgoingmessage_failed"),
         ]
@@ -176,7 +188,7 @@ class OutgoingMessage(models.Model):
     @classmethod
     def due(cls, kind: str, key: str, address: str, **more: Any) -> "OutgoingMessage":
         """Return an unsaved message that is to be delivered at once, unless `next_try_at` is given."""
-        return cls(kind=kind, key=key, address=address, **{"next_try_at": timezone.now(), **more})
+        return cls(kind=kind, key=key, address=address, **{"next_try_at": timezone.now(), "rank": RANKS[kind], **more})
 
     @classmethod
     def queue(cls, kind: str, key: str, address: str, **more: Any) -> "OutgoingMessage":
@@ -192,6 +204,15 @@ class OutgoingMessage(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.pk} ({self.channel}, {self.kind}), {self.state}"
+
+
+_KIND = OutgoingMessage.Kind
+RANKS: dict[str, Rank] = {
+    **dict.fromkeys((_KIND.ALERT, _KIND.CORRECTION, _KIND.DIGEST, _KIND.SUMMARY, _KIND.ASK, _KIND.ASKED), Rank.FIRST),
+    **dict.fromkeys((_KIND.INVITATION, _KIND.RESET, _KIND.VISITS, _KIND.LINE, _KIND.ENDED), Rank.NEXT),
+    **dict.fromkeys((_KIND.CONFIRM, _KIND.LINK, _KIND.TEST, _KIND.CHECK, _KIND.MEMBERSHIP), Rank.LAST),
+    **dict.fromkeys((_KIND.DISSOLVED, _KIND.EXTRACT, _KIND.REPORT, _KIND.BULLETIN, _KIND.SIGN), Rank.LAST),
+}
 
 
 class Notification(models.Model):

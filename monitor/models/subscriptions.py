@@ -48,7 +48,9 @@ class Organisation(models.Model):
         help_text="severity from which contacts are asked who takes up an alert; empty: never",
     )
     public_name = models.CharField(max_length=60, blank=True, help_text="how it may be named in public, if at all")
-    trusted_at = models.DateTimeField(null=True, help_text="when operators let the public read what it has taken up")
+    trusted_at = models.DateTimeField(null=True, help_text="when operators trusted it; nothing of it counts before")
+    mailbox = models.CharField(max_length=64, blank=True, help_text="keyed hash of the mailbox that answers for it")
+    network = models.CharField(max_length=64, blank=True, help_text="keyed hash of the network it was founded from")
 
     class Meta:
         ordering = ["name", "id"]

@@ -23,7 +23,7 @@ from core.locks import Lock, hold_lock
 from detection.models import Detection
 from detection.rules.lifecycle import State as AlertState
 from ml.models import Run
-from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.messages import Notification, OutgoingMessage, Rank
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_about, message_key
 from monitor.notifications.selectors import notifications_waiting
@@ -221,7 +221,7 @@ def _digest_queue(reader: dict[str, str], moment: datetime, now: datetime) -> bo
         message, created = OutgoingMessage.objects.get_or_create(
             key=message_key("digest", f"{reader['frequency']}:{moment:%Y%m%d%H}", reader["email"]),
             channel=reader["channel"],
-            defaults={"kind": Kind.DIGEST, "address": reader["email"], "next_try_at": now},
+            defaults={"kind": Kind.DIGEST, "rank": Rank.FIRST, "address": reader["email"], "next_try_at": now},
         )
         if not created:
             return False

@@ -1,7 +1,8 @@
 """Escalation of alerts that nobody takes up: who is asked next is decided anew from the rows in every round.
 
 Each step and its messages are one transaction. A contact's time begins when a message has reached it. If none can,
-because its channels are paused, failing or gone, the next contact is asked at once; after the last one, the operators.
+because its channels are paused, failing or gone, the next contact is asked at once; after the last one, the operators:
+one mail an hour at most gathers what organisations that they trust ask.
 """
 
 from collections.abc import Callable
@@ -18,17 +19,24 @@ from detection.rules.lifecycle import LIVING
 from ingest.jobs.steps import Step, attempt, rows_due
 from ingest.models import StepFailure
 from monitor.models.escalations import Contact, Escalation, EscalationStep
-from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
+from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage, Rank
 from monitor.models.subscriptions import AccountLanguage, Membership, Organisation, Subscription
 from monitor.notifications.outbox import message_about
 from monitor.subscribers.accounts.selectors import reviewers
-from monitor.subscribers.organisations.escalations import alerts_followed, escalations_open, organisation_audit
+from monitor.subscribers.organisations.escalations import (
+    alerts_followed,
+    escalations_of_operators,
+    escalations_waiting,
+    organisation_audit,
+)
 from monitor.subscribers.organisations.services import alone
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.endpoints import message_to
+from monitor.subscribers.subscriptions.limits import allowed_for_organisation
 from monitor.subscribers.subscriptions.selectors import SEVERITIES, is_held
 
 MAX_ASKED = 50  # alerts that one organisation is asked about in a day, the most important first
+REST = timedelta(hours=1)  # between two mails to operators
 MAX_TRIES = 3  # A message that was refused so often has not reached its contact; the outbox tries on.
 SYSTEM = "automatic"
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -39,11 +47,37 @@ def escalations_follow() -> None:
     """Ask about new and graver alerts, close what is over, and ask the next contacts; a fault delays no other row."""
     now = timezone.now()
     over = ~Q(alert__state__in=LIVING) | Q(taken_at=None, organisation__asks_from="")
+    for n, severity in enumerate(SEVERITIES):  # What operators have taken up and what is graver now waits again.
+        over |= Q(organisation=None, alert__severity=severity, severity__in=SEVERITIES[:n])
     Escalation.objects.filter(over, closed_at=None).update(closed_at=now)
     asking = Organisation.objects.exclude(asks_from="")
     _for_each(Step.ASK, asking, lambda one: _ask_about_new(one, now))
-    waiting = escalations_open().filter(taken_at=None).exclude(steps__to_operators=True)
+    waiting = escalations_waiting().exclude(steps__to_operators=True)
     _for_each(Step.ESCALATE, waiting, lambda one: _ask_on(one.pk, now))
+    operators_ask(now)
+
+
+def operators_ask(now: datetime) -> None:
+    """Queue a mail to each operator if something new has come to them and no such mail is younger than an hour.
+
+    It names all that waits for them when it leaves. An address whose last one has not left gets no other.
+    """
+    new = EscalationStep.objects.filter(to_operators=True, reported_at=None, escalation__in=escalations_of_operators())
+    mails = OutgoingMessage.objects.filter(kind=Kind.ASKED)
+    if not new.exists() or mails.filter(Q(created_at__gt=now - REST) | Q(sent_at__gt=now - REST)).exists():
+        return
+    unsent = set(mails.filter(state__in=[State.QUEUED, State.SENDING]).values_list("address", flat=True))
+    accounts = [one for one in reviewers().filter(is_active=True) if one.email]
+    reads = dict(AccountLanguage.objects.filter(account__in=accounts).values_list("account", "language"))
+    languages = {one.email.lower(): reads.get(one.pk, settings.LANGUAGE_CODE) for one in accounts}
+    languages = languages or dict.fromkeys(settings.ADMIN_EMAILS, settings.LANGUAGE_CODE)
+    with transaction.atomic():
+        OutgoingMessage.objects.bulk_create(
+            message_about(Kind.ASKED, f"{now:%Y%m%d%H%M}", email, language=language)
+            for email, language in languages.items()
+            if email not in unsent
+        )
+        new.update(reported_at=now)
 
 
 def _for_each(step: StepFailure.Step, pending: QuerySet[Row], work: Callable[[Row], None]) -> None:
@@ -65,15 +99,15 @@ def _ask_about_new(organisation: Organisation, now: datetime) -> None:
         unclaimed = mine.escalations.filter(taken_at=None, closed_at=None)
         unclaimed.exclude(alert__in=followed.values("pk")).update(closed_at=now)
         known = dict(mine.escalations.filter(closed_at=None).values_list("alert", "severity"))
-        room = MAX_ASKED - mine.escalations.filter(created_at__gt=now - timedelta(days=1)).count()
         for alert in followed:
             asked = known.get(alert.pk)
-            if room <= 0 or (asked and SEVERITIES.index(asked) >= SEVERITIES.index(alert.severity)):
+            if asked and SEVERITIES.index(asked) >= SEVERITIES.index(alert.severity):
                 continue
+            if not allowed_for_organisation(organisation=mine, most=MAX_ASKED, what="questions"):
+                break
             mine.escalations.filter(alert=alert, closed_at=None).update(closed_at=now)
             Escalation.objects.create(alert=alert, organisation=mine, severity=alert.severity)
             organisation_audit(organisation=mine, action="alert unclaimed", subject=alert.code, actor=SYSTEM)
-            room -= 1
 
 
 def _ask_on(pk: int, now: datetime) -> None:
@@ -94,16 +128,16 @@ def _ask_next(pk: int, now: datetime) -> bool:
         if last and (last.to_operators or not _is_over(last, row, now)):
             return False
         asked = row.steps.exclude(contact=None).values("contact")
-        contact = row.organisation.contacts.exclude(pk__in=asked).first()
+        contact = promised(row.organisation).contacts.exclude(pk__in=asked).first()
         step = EscalationStep.objects.create(
             escalation=row, contact=contact, to_operators=contact is None, hours=contact.hours if contact else 0
         )
-        messages = _messages_to_contact(step, contact) if contact else _messages_to_operators(step)
-        # Somebody who was asked under another entry of the list has this key already.
-        OutgoingMessage.objects.bulk_create(messages, ignore_conflicts=True)
+        if contact:
+            # Somebody who was asked under another entry of the list has this key already.
+            OutgoingMessage.objects.bulk_create(_messages_to_contact(step, contact), ignore_conflicts=True)
         whom = f"contact {contact.pk}" if contact else "operators"
         audit = {"subject": row.alert.code, "after": whom, "actor": SYSTEM}
-        organisation_audit(organisation=row.organisation, action="contact asked", **audit)
+        organisation_audit(organisation=promised(row.organisation), action="contact asked", **audit)
     return contact is not None
 
 
@@ -121,10 +155,11 @@ def _is_over(step: EscalationStep, row: Escalation, now: datetime) -> bool:
 
 def _messages_to_contact(step: EscalationStep, contact: Contact) -> list[OutgoingMessage]:
     """Return the unsaved messages that ask a contact, by all channels that may reach it."""
+    subject = {"step": step, "rank": Rank.FIRST if contact.organisation.trusted_at else Rank.LAST}
     if contact.endpoint_id:
         rooms = endpoints_working().filter(pk=contact.endpoint_id)
-        return [message_to(one, Kind.ASK, step.escalation_id, step=step) for one in rooms]
-    return messages_to_member(promised(contact.member), Kind.ASK, step.escalation_id, step=step)
+        return [message_to(one, Kind.ASK, step.escalation_id, **subject) for one in rooms]
+    return messages_to_member(promised(contact.member), Kind.ASK, step.escalation_id, **subject)
 
 
 def endpoints_working() -> QuerySet[Endpoint]:
@@ -143,15 +178,3 @@ def messages_to_member(member: Membership, kind: str, about: object, **subject: 
         language = held[-1].language if held else member.language
         messages.append(message_about(kind, about, email, language=language, **subject))
     return messages
-
-
-def _messages_to_operators(step: EscalationStep) -> list[OutgoingMessage]:
-    """Return the unsaved mails that ask the operators of the service; if no account has an address, administrators."""
-    accounts = [one for one in reviewers().filter(is_active=True) if one.email]
-    reads = dict(AccountLanguage.objects.filter(account__in=accounts).values_list("account", "language"))
-    languages = {one.email.lower(): reads.get(one.pk, settings.LANGUAGE_CODE) for one in accounts}
-    languages = languages or dict.fromkeys(settings.ADMIN_EMAILS, settings.LANGUAGE_CODE)
-    about = f"{step.escalation_id}:operators"
-    return [
-        message_about(Kind.ASK, about, email, step=step, language=language) for email, language in languages.items()
-    ]

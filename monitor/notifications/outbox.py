@@ -16,7 +16,7 @@ from detection.reviews.visits import visits_coming
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
-from monitor.subscribers.organisations.escalations import escalations_open
+from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import selectors as subscriptions
 from monitor.subscribers.subscriptions.selectors import subscriptions_silent
@@ -197,7 +197,9 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 def _is_still_needed(message: OutgoingMessage) -> bool:
     """Return whether a message is still needed; remove the news that no longer holds from `message.news`."""
     if message.step:
-        return escalations_open().filter(pk=message.step.escalation_id, taken_at=None).exists()
+        return escalations_waiting().filter(pk=message.step.escalation_id).exists()
+    if message.kind == Kind.ASKED:
+        return escalations_of_operators().exists()
     if message.notice and not message.notice.breaks.filter(is_beyond=True).exists():
         return False
     if message.kind == Kind.LINE and message.membership:

@@ -177,7 +177,7 @@ class _Round:
         due = selectors.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
         # Where endpoints have servers of their own, fresh messages go before those that were refused before.
         if not self.has_one_server:
-            due = due.order_by("attempts", "next_try_at", "id")
+            due = due.order_by("attempts", "rank", "next_try_at", "id")
         if self.in_hand:
             due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])
         return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due

@@ -47,7 +47,7 @@ def channels_due(*, now: datetime) -> set[str]:
 def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
     """Return queued messages whose time has come, and those whose sender died, except those held by quiet hours."""
     due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.is_expired()
-    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("next_try_at", "id")
+    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("rank", "next_try_at", "id")
 
 
 def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:

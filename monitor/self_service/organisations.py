@@ -25,7 +25,7 @@ from monitor.subscribers.subscriptions import members, places, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.assets import sites_of
 from monitor.subscribers.subscriptions.selectors import WISH
-from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, REPORTS, costly
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, REPORTS, costly, network_of
 from monitor.web.secret_links import Expired
 from monitor.wording.cards.buildings import site_rows
 from monitor.wording.cards.cards import alert_card, alert_cards
@@ -48,7 +48,9 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     context: dict[str, Any] = {"token": token}
     if request.method == "POST":
         try:
-            founded = services.organisation_found(email=email, name=request.POST.get("name", ""))
+            founded = services.organisation_found(
+                email=email, name=request.POST.get("name", ""), ip=network_of(request)
+            )
             return redirect("organisation", token=token, organisation=founded.organisation_id)
         except Refusal as refusal:
             context |= {"refusal": refusal.error, "typed": request.POST.get("name", "")}
@@ -197,8 +199,8 @@ def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> 
         refusal = _take(request, chosen, mine.organisation, contact)
     if request.method == "POST" and not refusal:
         return redirect(request.path)
-    rows = mine.organisation.escalations.filter(closed_at=None).select_related("taken_by__member", "taken_by__endpoint")
-    known = {row.alert_id: row for row in rows}
+    rows = escalations.escalations_seen(organisation=mine.organisation)
+    known = {row.alert_id: row for row in rows.select_related("taken_by__member", "taken_by__endpoint")}
     cards = alert_cards(listed)
     context = {
         "token": token,
@@ -217,7 +219,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
     """Take up the alert that a contact was asked about, or give it back. Mail scanners open links: a GET only shows."""
     asked = EscalationStep.objects.filter(pk=escalations.read_take(token), contact__isnull=False)
     step = asked.select_related("contact", "escalation__alert", "escalation__organisation").first()
-    if step is None:
+    if step is None or step.escalation.organisation is None:
         raise Expired("it is no contact any more")
     alert, organisation = step.escalation.alert, step.escalation.organisation
     refusal = _take(request, alert, organisation, step.contact)
@@ -226,7 +228,7 @@ def take(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "organisation": organisation,
         "card": alert_card(alert),
-        "row": organisation.escalations.filter(alert=alert, closed_at=None).first(),
+        "row": escalations.escalations_seen(organisation=organisation).filter(alert=alert).last(),
         "is_over": alert.state not in LIVING,
         "refusal": refusal,
     }

@@ -29,13 +29,13 @@ from monitor.notifications.base import line_path
 from monitor.notifications.digests import MANY_PLACES, Burst
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
-from monitor.subscribers.organisations.escalations import take_path
+from monitor.subscribers.organisations.escalations import alerts_asked_about, take_path
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.subscribers.subscriptions.services import described
 from monitor.wording.cards import bulletins as bulletin_words
-from monitor.wording.cards.cards import AlertCard, alert_card, what_happened
+from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, what_happened
 from monitor.wording.cards.lines import MAX_NAMED, break_words
 from monitor.wording.dates import period_words
 from monitor.wording.figures import listed
@@ -184,18 +184,31 @@ def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 
 
 def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that asks one contact, or the operators, who takes up an alert."""
+    """Return the mail that asks one contact who takes up an alert."""
     step = promised(message.step)
     alert, card = step.escalation.alert, alert_card(step.escalation.alert)
     context = {
         "card": card,
-        "organisation": step.escalation.organisation.name,
+        "organisation": promised(step.escalation.organisation).name,
         "step": step,
         "alert_url": settings.PUBLIC_URL + card.url,
         "take_url": settings.PUBLIC_URL + take_path(step),
         "simulated": alert.simulated,
     }
     return _mail("ask", message, context)
+
+
+def asked_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail to an operator about all alerts that trusted organisations ask about and nobody has."""
+    asked = alerts_asked_about()
+    cards = alert_cards(list(asked[:SHOWN_OF_MANY]))
+    context = {
+        "n": asked.count(),
+        "items": [(card, _title(card), settings.PUBLIC_URL + card.url) for card in cards],
+        "taken_url": absolute("review-taken"),
+        "simulated": any(card.simulated for card in cards),
+    }
+    return _mail("asked", message, context | {"n_more": context["n"] - len(cards)})
 
 
 def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
@@ -229,6 +242,7 @@ LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # l
     Kind.RESET: password_mail,
     Kind.REPORT: report_mail,
     Kind.ASK: ask_mail,
+    Kind.ASKED: asked_mail,
     Kind.LINE: line_mail,
 }
 

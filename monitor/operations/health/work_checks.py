@@ -25,7 +25,7 @@ from monitor.operations.health.schedule import BEAT_SILENT_SECONDS
 from monitor.operations.health.selectors import BACKUP, BEAT, feed_sign, installed_seconds, queue_sign, sign_ages
 from monitor.pages.uploads.resumable import in_words
 from monitor.schedule import QUEUES
-from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_open
+from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
 from monitor.wording.dates import duration_words
 
 MESSAGE_WAIT_SECONDS = 3600.0
@@ -166,7 +166,7 @@ def unclaimed() -> str:
     if oldest := waiting.order_by("created_at").first():
         age = duration_words((timezone.now() - oldest.created_at).total_seconds())
         raise Wrong(f"nobody has taken up {waiting.count()} alerts, the oldest asked about {age} ago")
-    return f"{escalations_open().filter(taken_at=None).count()} alerts wait for contacts"
+    return f"{escalations_waiting().count()} alerts wait for contacts"
 
 
 @condition(

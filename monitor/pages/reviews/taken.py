@@ -1,19 +1,19 @@
-"""Operators' page of who has what: alerts that nobody has taken up, and what organisations say in public."""
+"""Operators' page of who has what: alerts that nobody has taken up, and which organisations operators trust."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from monitor.subscribers.organisations.contacts import public_name_trust
+from detection.models import Alert
+from monitor.subscribers.organisations.contacts import organisation_trust
 from monitor.subscribers.organisations.escalations import (
-    alert_return,
-    alert_take,
+    alert_hand_back,
+    alert_take_over,
+    alerts_asked_about,
     alerts_of_operators,
     alerts_unclaimed,
-    escalations_of_operators,
     escalations_open,
-    escalations_shown,
     organisations_asking,
 )
 from monitor.web.guards import account_in, deciders_only
@@ -26,7 +26,7 @@ MAX_LISTED = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @deciders_only
 def review_taken(request: HttpRequest) -> HttpResponse:
-    """Show strong alerts that nobody has, and what operators are asked about; on POST, take one up, or trust a name."""
+    """Show the alerts that nobody trusted has; on POST, take one up, give it back, or trust an organisation."""
     refusal = ""
     if request.method == "POST":
         try:
@@ -38,8 +38,8 @@ def review_taken(request: HttpRequest) -> HttpResponse:
     context = {
         "unclaimed": list(zip(alerts, alert_cards(alerts), strict=True)),
         "n_unclaimed": alerts_unclaimed().count(),
-        "n_asked": escalations_of_operators().values("alert").distinct().count(),
-        "by_operators": escalations_shown().filter(by_operators=True),
+        "n_asked": alerts_asked_about().count(),
+        "by_operators": escalations_open().filter(organisation=None).select_related("alert"),
         "organisations": organisations_asking(),
         "refusal": refusal,
     }
@@ -53,8 +53,8 @@ def _act(request: HttpRequest) -> None:
     organisation = organisations_asking().filter(pk=pk).first()
     if organisation and deed in ("trust", "no-trust"):
         shown = request.POST.get("shown", "")
-        public_name_trust(organisation=organisation, trusted=deed == "trust", actor=actor, shown=shown)
-    row = escalations_open().filter(pk=pk).select_related("alert", "organisation").first()
-    if row and deed in ("take", "back"):
-        change = alert_take if deed == "take" else alert_return
-        change(alert=row.alert, organisation=row.organisation, operator=actor)
+        organisation_trust(organisation=organisation, trusted=deed == "trust", actor=actor, shown=shown)
+    alert = Alert.objects.filter(pk=pk).first()
+    if alert and deed in ("take", "back"):
+        change = alert_take_over if deed == "take" else alert_hand_back
+        change(alert=alert, actor=actor)

@@ -18,10 +18,11 @@ from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
 from monitor.self_service.subscriptions.preview import news_of
 from monitor.self_service.subscriptions.views import DEFAULTS, where_config
+from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.members import memberships_of
-from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly
+from monitor.web.request_limits import ACTS, GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.web.secret_links import Expired, Wrong
 from monitor.wording.refusals import Refusal
 
@@ -127,7 +128,8 @@ def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     if form.is_valid():
         wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
         try:
-            subscriptions.subscription_move(subscription=mine, **wanted)
+            network = network_of_person(email=mine.email, ip=network_of(request))
+            subscriptions.subscription_move(subscription=mine, network=network, **wanted)
             return redirect("subscription-manage", token=token)
         except Refusal as refusal:
             form.add_error("where", refusal.error)

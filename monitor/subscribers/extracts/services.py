@@ -30,6 +30,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import KINDS, NUMBER_BYTES, FileKind, Layer, reserved_bytes
 from monitor.subscribers.extracts.layers import layers_of
+from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import EXTRACTS
 from monitor.web.secret_links import Expired, signed_link
@@ -140,7 +141,8 @@ def extract_room_check(*, contents: Contents, ip: str) -> None:
 
     The mailbox is not checked, so that nobody learns what another person has asked for.
     """
-    room_check(store=EXTRACTS, claim=Claim(contents.size_bytes, network=network_key(ip=ip)))
+    claim = Claim(contents.size_bytes, network=network_key(ip=ip), is_proven=False)
+    room_check(store=EXTRACTS, claim=claim)
 
 
 def extract_request(
@@ -171,7 +173,8 @@ def extract_confirm(*, extract: Extract, ip: str) -> None:
     """
     if extract.confirmed_at:
         return
-    claim = Claim(extract.size_bytes, mailbox_key(email=extract.email), network_key(ip=ip))
+    network = network_of_person(email=extract.email, ip=ip)
+    claim = Claim(extract.size_bytes, mailbox_key(email=extract.email), network)
     with room_held(store=EXTRACTS, claim=claim, delete=lambda rows: extracts_delete(extracts=rows)):
         unconfirmed = Extract.objects.filter(pk=extract.pk, confirmed_at=None)
         unconfirmed.update(confirmed_at=timezone.now(), mailbox=claim.mailbox, network=claim.network)

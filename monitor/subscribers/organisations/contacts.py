@@ -68,10 +68,10 @@ def contact_change(*, organisation: Organisation, pk: int, deed: str) -> None:
 
 
 def asking_set(*, organisation: Organisation, severity: str, public_name: str) -> None:
-    """Set from which severity contacts are asked ('': never), and the name in public, which operators let be read."""
+    """Set from which severity contacts are asked ('': never), and the name in public; a new one is not trusted yet."""
     name = title_of(public_name) if public_name.strip() else ""
     if name is None or severity not in ("", *SEVERITIES):
-        raise Refusal(_("Type a name of at most 60 letters and digits, without a link."))
+        raise Refusal(_("Type a name of at most 60 letters and digits, without a link or a telephone number."))
     with alone(organisation) as mine:
         mine.trusted_at = mine.trusted_at if mine.public_name == name else None
         mine.asks_from, mine.public_name = severity, name
@@ -79,8 +79,8 @@ def asking_set(*, organisation: Organisation, severity: str, public_name: str) -
         organisation_audit(organisation=mine, action="contacts asked", after=severity or "never")
 
 
-def public_name_trust(*, organisation: Organisation, trusted: bool, actor: str, shown: str = "") -> None:
-    """Let the public read what an organisation has taken up, and the name that it chose for that; or no longer.
+def organisation_trust(*, organisation: Organisation, trusted: bool, actor: str, shown: str = "") -> None:
+    """Let count what an organisation asks and has taken up, also in public under the name that it chose; or no longer.
 
     shown: the name that the operator has read. Raises Refusal if trust is given to another one.
     """
@@ -89,7 +89,7 @@ def public_name_trust(*, organisation: Organisation, trusted: bool, actor: str, 
             raise Refusal(_("The organisation has changed its name in public. Read it again."))
         mine.trusted_at = timezone.now() if trusted else None
         mine.save(update_fields=["trusted_at"])
-        organisation_audit(organisation=mine, action="public name", after=str(trusted), actor=actor)
+        organisation_audit(organisation=mine, action="trust", after=str(trusted), actor=actor)
 
 
 def demo_organisation_make(*, name: str, region: Region) -> None:
@@ -106,4 +106,4 @@ def demo_organisation_make(*, name: str, region: Region) -> None:
         contact_add(organisation=own, who=f"member-{member.pk}", hours=str(MAX_HOURS))
     asking_set(organisation=own, severity=SEVERITIES[0], public_name=name)
     own.refresh_from_db()
-    public_name_trust(organisation=own, trusted=True, actor="demo", shown=own.public_name)
+    organisation_trust(organisation=own, trusted=True, actor="demo", shown=own.public_name)

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db import transaction
+from django.db.models import Case, Exists, F, OuterRef, Prefetch, Q, QuerySet, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from detection.rules.severity import Severity
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.services import alone
+from monitor.subscribers.quotas.known import by_trusted
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions.selectors import SEVERITIES, living_at
 from monitor.web.secret_links import signed_link
@@ -23,13 +25,14 @@ from monitor.wording.refusals import Refusal
 from monitor.wording.states import taken_sentence
 
 MAX_PRESSES = 500  # and changes of contacts, of one organisation in a day
+MAX_SHOWN = 10  # organisations of an alert on the operators' page
 TAKE_FOR = timedelta(days=90)
 take_token, read_take = signed_link("monitor.take", TAKE_FOR)  # key of the step that asked; it can do nothing else
 
 
 def take_path(step: EscalationStep) -> str:
-    """Return the address of the page on which whoever was asked takes up the alert; for operators their own page."""
-    return reverse("review-taken") if step.to_operators else reverse("alert-take", args=[take_token(step.pk)])
+    """Return the address of the page on which the contact who was asked takes up the alert."""
+    return reverse("alert-take", args=[take_token(step.pk)])
 
 
 class Taken(NamedTuple):
@@ -57,68 +60,110 @@ def escalations_open() -> QuerySet[Escalation]:
     return Escalation.objects.filter(closed_at=None, alert__state__in=LIVING)
 
 
+def escalations_waiting() -> QuerySet[Escalation]:
+    """Return the open escalations that neither the organisation asked nor the operators have taken up."""
+    theirs = Escalation.objects.filter(alert=OuterRef("alert"), organisation=None, closed_at=None)
+    return escalations_open().filter(~Exists(theirs), taken_at=None)
+
+
 def escalations_of_operators() -> QuerySet[Escalation]:
-    """Return the escalations that have come to the operators of the service and that nobody has taken up."""
-    return escalations_open().filter(taken_at=None, steps__to_operators=True)
-
-
-def escalations_shown() -> QuerySet[Escalation]:
-    """Return the open escalations with all that a page shows of them."""
-    return escalations_open().select_related("organisation", "alert").prefetch_related("steps")
-
-
-def alerts_of_operators() -> QuerySet[Alert]:
-    """Return the alerts that operators are asked about or nobody has, each with its open escalations as `asked`."""
-    theirs = Q(pk__in=escalations_of_operators().values("alert")) | Q(pk__in=alerts_unclaimed().values("pk"))
-    waiting = Prefetch("escalations", escalations_shown().filter(taken_at=None), to_attr="asked")
-    return Alert.objects.filter(theirs).order_by("-importance", "id").prefetch_related(waiting)
-
-
-def organisations_asking() -> QuerySet[Organisation]:
-    """Return the organisations that ask who takes up an alert, or that have a name in public."""
-    return Organisation.objects.exclude(asks_from="", public_name="")
+    """Return the escalations of trusted organisations that have come to the operators and that nobody has taken up."""
+    return escalations_waiting().filter(by_trusted(), steps__to_operators=True)
 
 
 def alerts_unclaimed() -> QuerySet[Alert]:
-    """Return the living alerts of high severity that nobody has taken up, the most important first."""
-    taken = escalations_open().filter(alert=OuterRef("pk")).exclude(taken_at=None)
+    """Return the living alerts of high severity that nobody trusted has taken up, the most important first."""
     strong = Alert.objects.filter(state__in=LIVING, severity=Severity.STRONG)
-    return strong.exclude(Exists(taken)).order_by("-importance", "id")
+    return strong.exclude(_taken_by_trusted()).order_by("-importance", "id")
 
 
-def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | None = None, operator: str = "") -> None:
-    """Record that somebody, a contact or an operator, takes care of an alert. Raises Refusal if it is over."""
+def alerts_of_operators() -> QuerySet[Alert]:
+    """Return alerts for the operators' page: those that they are asked about or nobody has, then what strangers ask.
+
+    Each has, as `asked`, its first open escalations that wait or are of organisations that operators do not trust.
+    """
+    theirs = Q(pk__in=escalations_of_operators().values("alert")) | Q(pk__in=alerts_unclaimed().values("pk"))
+    strange = Q(pk__in=escalations_open().exclude(by_trusted()).values("alert")) & ~_taken_by_trusted()
+    open_rows = escalations_open().filter(Q(taken_at=None) | ~by_trusted()).select_related("organisation")
+    first = F("organisation__trusted_at").asc(nulls_last=True)
+    shown = Prefetch("escalations", open_rows.prefetch_related("steps").order_by(first, "id")[:MAX_SHOWN], "asked")
+    listed = Alert.objects.filter(theirs | strange).annotate(is_theirs=Case(When(theirs, then=1), default=0))
+    return listed.order_by("-is_theirs", "-importance", "id").prefetch_related(shown)
+
+
+def alerts_asked_about() -> QuerySet[Alert]:
+    """Return the alerts whose questions have come to the operators, the most important first."""
+    return Alert.objects.filter(pk__in=escalations_of_operators().values("alert")).order_by("-importance", "id")
+
+
+def _taken_by_trusted() -> Exists:
+    """Return the condition that operators, or an organisation that they trust, have taken up an alert."""
+    return Exists(escalations_open().filter(by_trusted(), alert=OuterRef("pk")).exclude(taken_at=None))
+
+
+def organisations_asking() -> QuerySet[Organisation]:
+    """Return the organisations that ask who takes up alerts or have a name in public, the trusted ones first."""
+    asking = Organisation.objects.exclude(asks_from="", public_name="")
+    return asking.order_by(F("trusted_at").asc(nulls_last=True), "name", "id")
+
+
+def escalations_seen(*, organisation: Organisation) -> QuerySet[Escalation]:
+    """Return the open escalations that members of an organisation see: its own, then those of the operators."""
+    seen = Escalation.objects.filter(Q(organisation=organisation) | Q(organisation=None), closed_at=None)
+    return seen.order_by(F("organisation").asc(nulls_last=True))
+
+
+def alert_take(*, alert: Alert, organisation: Organisation, contact: Contact | None = None) -> None:
+    """Record that somebody of an organisation takes care of an alert. Raises Refusal if it is over."""
     with alone(organisation) as mine:
-        if alert.state not in LIVING:
-            raise Refusal(_("This alert is over."))
+        _check_living(alert)
         asked = {"severity": alert.severity}
         row, _new = Escalation.objects.get_or_create(alert=alert, organisation=mine, closed_at=None, defaults=asked)
-        press = {"taken_at": timezone.now(), "taken_by": contact, "by_operators": bool(operator)}
+        press = {"taken_at": timezone.now(), "taken_by": contact}
         if Escalation.objects.filter(pk=row.pk, taken_at=None).update(**press):
-            organisation_audit(organisation=mine, action="alert taken up", subject=alert.code, actor=operator)
+            organisation_audit(organisation=mine, action="alert taken up", subject=alert.code)
 
 
-def alert_return(*, alert: Alert, organisation: Organisation, operator: str = "") -> None:
-    """Take back that somebody has an alert: the next contact is asked at once, unless the operators were already.
-
-    Raises Refusal if the operators have taken it up, unless one of them gives it back.
-    """
-    back = {"taken_at": None, "taken_by": None, "by_operators": False, "returned_at": timezone.now()}
+def alert_return(*, alert: Alert, organisation: Organisation) -> None:
+    """Take back that an organisation has an alert: the next contact is asked at once, unless the operators were."""
+    back = {"taken_at": None, "taken_by": None, "returned_at": timezone.now()}
     with alone(organisation) as mine:
-        mine_open = mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None)
-        if not operator and mine_open.filter(by_operators=True).exists():
-            raise Refusal(_("The operators have taken this up. Only they can give it back."))
-        if mine_open.update(**back):
-            organisation_audit(organisation=mine, action="alert given back", subject=alert.code, actor=operator)
+        if mine.escalations.filter(alert=alert, closed_at=None).exclude(taken_at=None).update(**back):
+            organisation_audit(organisation=mine, action="alert given back", subject=alert.code)
+
+
+def alert_take_over(*, alert: Alert, actor: str) -> None:
+    """Record that the operators take care of an alert; no contact is asked any more. Raises Refusal if it is over."""
+    _check_living(alert)
+    press = {"severity": alert.severity, "taken_at": timezone.now()}
+    with transaction.atomic():
+        _row, new = Escalation.objects.get_or_create(alert=alert, organisation=None, closed_at=None, defaults=press)
+        if new:
+            AuditEntry.objects.create(actor=actor, action="alert taken up", subject=alert.code)
+
+
+def alert_hand_back(*, alert: Alert, actor: str) -> None:
+    """Take back that the operators have an alert: whoever was asked about it before is asked on."""
+    now = timezone.now()
+    with transaction.atomic():
+        theirs = Escalation.objects.filter(alert=alert, organisation=None, closed_at=None)
+        if theirs.update(taken_at=None, returned_at=now, closed_at=now):
+            AuditEntry.objects.create(actor=actor, action="alert given back", subject=alert.code)
+
+
+def _check_living(alert: Alert) -> None:
+    if alert.state not in LIVING:
+        raise Refusal(_("This alert is over."))
 
 
 def alerts_taken(*, alerts: Iterable[Alert]) -> dict[int, list[Taken]]:
     """Return, by alert, what the public reads about who takes care of it; nothing of organisations not trusted yet."""
-    newest = Escalation.objects.filter(alert__in=[alert.pk for alert in alerts]).select_related("organisation")
+    newest = Escalation.objects.filter(by_trusted(), alert__in=[alert.pk for alert in alerts])
+    newest = newest.select_related("organisation")
     found: dict[int, list[Taken]] = {}
     for row in newest.order_by("alert_id", "organisation_id", "-id").distinct("alert_id", "organisation_id"):
-        if row.taken_at and (row.by_operators or row.organisation.trusted_at):
-            by = settings.SITE.name if row.by_operators else row.organisation.public_name
+        if row.taken_at:
+            by = row.organisation.public_name if row.organisation else settings.SITE.name
             day = timezone.localdate(row.taken_at)
             found.setdefault(row.alert_id, []).append(Taken(by, day, taken_sentence(by, day)))
     return found
@@ -129,8 +174,6 @@ def organisation_audit(
 ) -> None:
     """Add a row to the audit log, for members without a person. Raises Refusal if they have done too much today."""
     of = f"organisation {organisation.pk}"
-    if not actor and not limits.allowed_for_organisation(
-        organisation=organisation.pk, most=MAX_PRESSES, what="presses"
-    ):
+    if not actor and not limits.allowed_for_organisation(organisation=organisation, most=MAX_PRESSES, what="presses"):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     AuditEntry.objects.create(actor=actor or of, action=action, subject=subject or of, after=after)

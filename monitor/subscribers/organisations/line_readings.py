@@ -18,18 +18,20 @@ from ml.structures import SAME_M
 from ml.structures.lines import WIDTHS_M, Break
 from monitor.models.lines import Line, LineBreak, LineReading
 from monitor.subscribers.organisations.lines import line_bytes
+from monitor.subscribers.quotas.known import organisations_trusted
 
 RATE_DIGITS, CURVATURE_DIGITS = 3, 6
 MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bits.
 
 
 def lines_due() -> QuerySet[Line]:
-    """Return lines that were changed, or that a newer field meets, since they were last read."""
+    """Return lines that were changed, or that a newer field meets, since they were last read; strangers' come last."""
     made = LineReading.objects.filter(
         line=OuterRef(OuterRef("pk")), product=OuterRef("pk"), made_at__gte=OuterRef(OuterRef("changed_at"))
     )
     fields = fields_along().filter(~Exists(made), footprint__intersects=OuterRef("geometry"))
-    return Line.objects.filter(Exists(fields)).order_by("pk")
+    is_trusted = Exists(organisations_trusted().filter(pk=OuterRef("organisation")))
+    return Line.objects.filter(Exists(fields)).order_by(is_trusted.desc(), "pk")
 
 
 def line_read(*, line: Line) -> None:

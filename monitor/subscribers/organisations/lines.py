@@ -16,6 +16,7 @@ from monitor.models.lines import Line
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.escalations import organisation_audit
 from monitor.subscribers.organisations.services import alone
+from monitor.subscribers.quotas.known import network_of_organisation
 from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
 from monitor.subscribers.quotas.stores import LINES
 from monitor.subscribers.subscriptions import limits
@@ -41,12 +42,12 @@ def lines_of(*, organisation: Organisation) -> QuerySet[Line]:
 def line_add(*, organisation: Organisation, course: shapely.LineString, length_m: float, **wish: Any) -> Line:
     """Add a line. course: degrees; wish: name, kind, half_width_m, first_station_m, limit_mm_m_yr. Raises Refusal."""
     size_bytes = line_bytes(n_corners=len(course.coords), n_readings=0)
-    mailbox = organisation_key(organisation=organisation.pk)
     with alone(organisation) as mine:
         if mine.lines.count() >= MAX_LINES:
             raise Refusal(_("An organisation has %(number)s lines at most.") % {"number": whole(MAX_LINES)})
         _count(mine, "line added", wish["name"])
-        with room_held(store=LINES, claim=Claim(size_bytes, mailbox)):
+        mailbox, network = organisation_key(organisation=mine.pk), network_of_organisation(organisation=mine)
+        with room_held(store=LINES, claim=Claim(size_bytes, mailbox, network)):
             return Line.objects.create(
                 organisation=mine,
                 geometry=LineString(list(course.coords), srid=4326),
@@ -54,6 +55,7 @@ def line_add(*, organisation: Organisation, course: shapely.LineString, length_m
                 changed_at=timezone.now(),
                 size_bytes=size_bytes,
                 mailbox=mailbox,
+                network=network,
                 **wish | {"name": one_line(wish["name"])},
             )
 
@@ -98,6 +100,6 @@ def demo_line_make(*, corners: Sequence[tuple[float, float]]) -> None:
 
 def _count(organisation: Organisation, action: str, name: str) -> None:
     """Add a change of a line to the audit log. Raises Refusal beyond the daily limit."""
-    if not limits.allowed_for_organisation(organisation=organisation.pk, most=MAX_CHANGES, what="lines"):
+    if not limits.allowed_for_organisation(organisation=organisation, most=MAX_CHANGES, what="lines"):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     organisation_audit(organisation=organisation, action=action, after=name)

@@ -1,4 +1,4 @@
-"""Names of organisations. They appear in mails to strangers, so none may read as an internet address.
+"""Names of organisations. They appear in mails to strangers: none may read as an internet address or telephone number.
 
 Real names contain dots too: "St. Gallen", "Co. KG", "S.A.". A dot is therefore allowed only between single letters or
 at the end of a word, and not before an ending of internet addresses; each word must use one alphabet.
@@ -10,6 +10,7 @@ import unicodedata
 from core.errors import one_line
 
 MAX_TITLE_LENGTH = 60
+MAX_DIGITS = 5  # A year, a postal code, an emergency number; telephone numbers have more.
 _TITLE = re.compile(r"\w[\w \-–'’&,.()/+]*")
 # letters that look like Latin ones once marks are removed; endings are compared in Latin
 _LOOK_ALIKES = str.maketrans("ıȷłøđħɡасԁеһіјӏморѕтухѵԝαεικνορτυχ", "ijlodhgacdehijlmopstyxvwaeikvoptyx")
@@ -23,6 +24,9 @@ _DOT_ALONE = re.compile(r"(?<!\w)\.")
 _NUMBERS = re.compile(r"\d\s*\.\s*\d")
 _LAST_COUNTRY = re.compile(r"(\w+)\.\s+([^\W\d_]{2})(?=\s*(?:/|$))")
 _LONGEST_ABBREVIATION = 3  # letters before "KG" or "No": Co., Dr.
+_DIGIT_WORDS = "zero|one|two|three|four|five|six|seven|eight|nine|null|eins|zwei|drei|vier|funf|sechs|sieben|acht|neun|"
+_DIGIT_WORDS += "zwo|un|deux|trois|quatre|cinq|sept|huit|neuf|cero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve"
+_DIGITS = re.compile(rf"\b(?:{_DIGIT_WORDS})\b|\d|(?<=\d)[oil]|[oil](?=\d)")  # O and l beside digits stand for 0 and 1
 _ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"}
 _ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # their zero looks like a dot
 
@@ -31,7 +35,12 @@ def title_of(name: str) -> str | None:
     """Return a name as it is stored and shown; None if it must not appear in a mail to strangers."""
     title = one_line(unicodedata.normalize("NFKC", name))
     fits = 0 < len(title) <= MAX_TITLE_LENGTH and _TITLE.fullmatch(title)
-    return title if fits and not _reads_as_address(title) else None
+    return title if fits and not _reads_as_address(title) and not _reads_as_number(title) else None
+
+
+def _reads_as_number(title: str) -> bool:
+    others = sum(letter.isnumeric() and not letter.isdecimal() for letter in title)  # such as those of Chinese
+    return others + len(_DIGITS.findall(_folded(title))) > MAX_DIGITS
 
 
 def _reads_as_address(title: str) -> bool:

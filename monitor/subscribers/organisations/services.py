@@ -7,16 +7,19 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.errors import one_line, promised
+from core.locks import Lock, hold_lock
 from monitor.models.escalations import Contact
 from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Membership, Organisation, Subscription, language_of_request
 from monitor.subscribers.organisations.names import title_of
-from monitor.subscribers.quotas.services import Claim, organisation_key, room_held
+from monitor.subscribers.quotas.known import network_of_organisation
+from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, organisation_key, room_held
 from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import limits, services
 from monitor.subscribers.subscriptions import selectors as subscriptions
@@ -30,21 +33,30 @@ from monitor.wording.regions import Region
 
 MAX_MEMBERS = 50  # the invited included
 MAX_SHARED = 20
-MAX_OWNED = 3
+MAX_OWNED = 3  # or founded, by one mailbox
+MAX_FOUNDED = 5  # in a day, by one mailbox
 MAX_INVITATIONS = 20  # of one organisation in a day
 FOLLOWED = ("region", "label", "n_assets", *WISH)
 LINE_EXPORTED = ("name", "kind", "created_at", "length_m", "half_width_m", "first_station_m", "limit_mm_m_yr")
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
 
-def organisation_found(*, email: str, name: str) -> Membership:
-    """Found an organisation; its first owner is somebody with a confirmed subscription. Raises Refusal."""
+def organisation_found(*, email: str, name: str, ip: str = "") -> Membership:
+    """Found an organisation; its first owner is somebody with a confirmed subscription. Raises Refusal.
+
+    ip: address or network of the founder; empty if the service itself founds it.
+    """
     if not may_found(email=email):
         raise Refusal(_("Confirm a subscription of your own first."))
-    if memberships_of(email=email).filter(role=Membership.Role.OWNER).count() >= MAX_OWNED:
-        raise Refusal(_("You can own %(number)s organisations at most.") % {"number": whole(MAX_OWNED)})
-    with transaction.atomic():
-        organisation = Organisation.objects.create(name=_title(name))
+    title, mailbox = _title(name), mailbox_key(email=email)
+    owned = Q(memberships__in=memberships_of(email=email).filter(role=Membership.Role.OWNER)) | Q(mailbox=mailbox)
+    with hold_lock(Lock.QUOTAS):
+        if Organisation.objects.filter(owned).distinct().count() >= MAX_OWNED:
+            raise Refusal(_("You can own %(number)s organisations at most.") % {"number": whole(MAX_OWNED)})
+        organisation = Organisation(name=title, mailbox=mailbox, network=network_key(ip=ip) if ip else "")
+        if not limits.allowed_for_organisation(organisation=organisation, most=MAX_FOUNDED, what="foundings"):
+            raise Refusal(_("Daily limit reached. Try again tomorrow."))
+        organisation.save()
         return Membership.objects.create(
             organisation=organisation, email=email, role=Membership.Role.OWNER, confirmed_at=timezone.now()
         )
@@ -87,7 +99,7 @@ def member_invite(*, owner: Membership, email: str) -> None:
             raise Refusal(_("This address declined. Let the person write to you first."))
         if members(organisation=organisation).count() + invitations(organisation=organisation).count() >= MAX_MEMBERS:
             raise Refusal(_("An organisation has %(number)s members at most.") % {"number": whole(MAX_MEMBERS)})
-        may_invite = limits.allowed_for_organisation(organisation=organisation.pk, most=MAX_INVITATIONS)
+        may_invite = limits.allowed_for_organisation(organisation=organisation, most=MAX_INVITATIONS)
         if not (may_invite and limits.allowed_for_address(email=email)):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if known:
@@ -161,8 +173,10 @@ def shared_add(
             raise Refusal(_("An organisation has %(number)s places at most.") % {"number": whole(MAX_SHARED)})
         named = {"name": one_line(name)[: services.MAX_NAME_LENGTH], "confirmed_at": timezone.now(), **wish}
         place, mailbox = services.place_of(region, sites), organisation_key(organisation=mine.pk)
-        with room_held(store=PLACES, claim=Claim(place["size_bytes"], mailbox)):
-            added = Subscription.objects.create(organisation=mine, mailbox=mailbox, **place, **named)
+        claim = Claim(place["size_bytes"], mailbox, network_of_organisation(organisation=mine))
+        with room_held(store=PLACES, claim=claim):
+            counted = {"mailbox": mailbox, "network": claim.network}
+            added = Subscription.objects.create(organisation=mine, **counted, **place, **named)
             assets_replace(subscription=added, sites=sites)
         seats_settle(organisation=mine)
     return added
@@ -173,7 +187,8 @@ def shared_change(
 ) -> None:
     """Change filters, name, and region if one is given, of a watched place, for every member. Raises Refusal."""
     with alone(promised(shared.organisation)) as mine:
-        services.subscription_move(subscription=shared, name=name, region=region, sites=sites)
+        network = network_of_organisation(organisation=mine)
+        services.subscription_move(subscription=shared, name=name, region=region, sites=sites, network=network)
         Subscription.objects.filter(pk=shared.pk).update(**wish)
         seats_settle(organisation=mine)
 
@@ -269,7 +284,7 @@ def _check_other_owner(organisation: Organisation, membership: Membership) -> No
 def _title(name: str) -> str:
     title = title_of(name)
     if title is None:
-        raise Refusal(_("Type a name of at most 60 letters and digits, without a link."))
+        raise Refusal(_("Type a name of at most 60 letters and digits, without a link or a telephone number."))
     return title
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from core.locks import Lock, hold_lock
 from monitor.models.subscriptions import Holding
-from monitor.subscribers.quotas.stores import DISK_SHARE, Store
+from monitor.subscribers.quotas.stores import DISK_SHARE, STRANGERS_SHARE, Store
 from monitor.web.request_limits import WIDE_NETWORK_BITS
 from monitor.wording.refusals import Refusal
 
@@ -64,14 +64,16 @@ class Claim(NamedTuple):
     Args:
         size_bytes: how many.
         mailbox: keyed hash of the mailbox whose quota they count against; empty: none.
-        network: keyed hash of the network whose quota they count against; empty: none.
+        network: keyed hash of the network whose quota they count against; empty: of somebody known (`quotas.known`).
         instead_of: primary key of the row that they replace, which is not counted.
+        is_proven: whether the mailbox is that of who asks; before that, the share of strangers is not looked at.
     """
 
     size_bytes: int
     mailbox: str = ""
     network: str = ""
     instead_of: int | None = None
+    is_proven: bool = True
 
 
 def room_check(*, store: Store, claim: Claim) -> None:
@@ -104,11 +106,13 @@ def _going(store: Store, claim: Claim) -> set[int]:
     if claim.size_bytes <= store.free_bytes:
         return going
     quota, counted = store.quota(), store.rows._default_manager.filter(store.counted).exclude(pk=claim.instead_of)
-    scopes = [
-        ("mailbox", counted.filter(mailbox=claim.mailbox) if claim.mailbox else counted.none(), quota.mailbox),
-        ("network", counted.filter(network=claim.network) if claim.network else counted.none(), quota.network),
-        ("total", counted, _total(store, quota.total)),
-    ]
+    total = _total(store, quota.total)
+    scopes = [("mailbox", counted.filter(mailbox=claim.mailbox) if claim.mailbox else counted.none(), quota.mailbox)]
+    if claim.network:
+        scopes.append(("network", counted.filter(network=claim.network), quota.network))
+    if claim.network and claim.is_proven:
+        scopes.append(("total", counted.exclude(network=""), int(total * STRANGERS_SHARE)))
+    scopes.append(("total", counted, total))
     for scope, rows, most in scopes:
         left = rows.exclude(pk__in=going)
         held = _sum(left)

@@ -18,6 +18,7 @@ from monitor.models.lines import Line
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Holding, Subscription
 
+STRANGERS_SHARE = 0.5  # of all that may be kept or sent; the rest is left for people who are known
 DISK_SHARE = 0.5  # of the room that a disk would have without a store
 MIN_OFFERED = timedelta(days=1)  # A file is kept at least so long for its first download.
 DOWNLOAD = timedelta(hours=1)  # A file is kept at least so long after a download has begun.

@@ -10,6 +10,7 @@ from django.utils import timezone
 from detection.reviews.audit import audit_write
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import ResidentReport, UnconfirmedPhoto
+from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import PHOTOS
 from monitor.subscribers.subscriptions import limits
@@ -59,11 +60,13 @@ def report_request(
 def report_confirm(*, report: ResidentReport) -> None:
     """Show a report to operators and forget its address. Raises Refusal if the mailbox has no room for its photo."""
     mailbox = mailbox_key(email=report.email)
-    with transaction.atomic(), room_held(store=PHOTOS, claim=Claim(report.size_bytes, mailbox, instead_of=report.pk)):
+    network = "" if is_known(email=report.email) else report.network
+    claim = Claim(report.size_bytes, mailbox, network, report.pk)
+    with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
         photo = UnconfirmedPhoto.objects.filter(report=report)
         shown = {"confirmed_at": timezone.now(), "email": "", "photo": photo.values("content")[:1]}
         first = ResidentReport.objects.filter(pk=report.pk, confirmed_at=None)
-        if first.update(**shown, mailbox=mailbox):
+        if first.update(**shown, mailbox=mailbox, network=network):
             photo.delete()
             OutgoingMessage.objects.filter(report=report).delete()
 

@@ -97,7 +97,7 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 def _refuse_sending(endpoint: Endpoint) -> None:
     """Raise Refusal after too many messages or codes in a day, or if the address leads into a private network."""
     # An unknown name gets the same message, so that nobody can find out which names a private network knows.
-    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation_id):
+    if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
     if endpoint_rules(endpoint.channel).is_number:
         if not endpoint.verified_at and not limits.allowed_for_code(number=endpoint.url, email=endpoint.email):

@@ -1,6 +1,5 @@
 """Daily limits of messages. Counts per mailbox, domain and network are kept for a day, under keyed hashes."""
 
-from datetime import timedelta
 from ipaddress import ip_network
 
 from django.conf import settings
@@ -9,8 +8,10 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from monitor.models.operations import RequestCount
-from monitor.models.subscriptions import Subscription
+from monitor.models.subscriptions import Organisation
+from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import domain_of, mailbox_of
+from monitor.subscribers.quotas.stores import STRANGERS_SHARE
 from monitor.web.request_limits import WIDE_NETWORK_BITS
 
 # Domains whose many mailboxes belong to many people.
@@ -25,8 +26,7 @@ PUBLIC_DOMAINS = {
     "gmx.net",
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
-KNOWN_AFTER = timedelta(days=7)  # since the first subscription was confirmed
-STRANGERS_SHARE = 0.5  # of all codes of a day, for people who are not known yet
+MAILBOXES_OF_NETWORK = 3  # A network may do as much in a day as so many mailboxes that found organisations.
 
 
 def allowed_for_address(*, email: str) -> bool:
@@ -50,23 +50,24 @@ def allowed_for_connection(*, ip: str) -> bool:
     return _count("all", overall)
 
 
-def allowed_for_endpoints(*, email: str, organisation: int | None = None) -> bool:
+def allowed_for_endpoints(*, email: str, organisation: Organisation | None = None) -> bool:
     """Count one message of a person or an organisation to an endpoint. Return False if they reached the daily limit."""
-    who = f"organisation {organisation}" if organisation else mailbox_of(email)
-    return _count(f"endpoints {who}", settings.ENDPOINT_LIMIT_PER_PERSON)
+    most = settings.ENDPOINT_LIMIT_PER_PERSON
+    if organisation:
+        return allowed_for_organisation(organisation=organisation, most=most, what="endpoints")
+    return _count(f"endpoints {mailbox_of(email)}", most)
 
 
 def allowed_for_code(*, number: str, email: str) -> bool:
     """Count one code to a phone number. Return False if number, person or all together reached the daily limit.
 
-    People who are not known yet share a part of all codes (STRANGERS_SHARE), so that the rest is left for others.
+    Strangers share a part of all codes (STRANGERS_SHARE), so that the rest is left for people who are known.
     """
     overall = settings.TEXT_LIMIT_OVERALL
-    is_known = Subscription.objects.filter(email=email, confirmed_at__lt=timezone.now() - KNOWN_AFTER).exists()
     return (
         _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER)
         and _count(f"codes {mailbox_of(email)}", settings.TEXT_LIMIT_PER_PERSON)
-        and (is_known or _count("codes of strangers", int(overall * STRANGERS_SHARE)))
+        and (is_known(email=email) or _count("codes of strangers", int(overall * STRANGERS_SHARE)))
         and _count("numbers", overall)
     )
 
@@ -76,9 +77,17 @@ def allowed_for_codes_of(*, network: str) -> bool:
     return _count(f"codes {network}", settings.TEXT_LIMIT_PER_NETWORK)
 
 
-def allowed_for_organisation(*, organisation: int, most: int, what: str = "") -> bool:
-    """Count one invitation, or `what` else, by an organisation. Return False if it has reached its daily limit."""
-    return _count(f"organisation {organisation} {what}".strip(), most)
+def allowed_for_organisation(*, organisation: Organisation, most: int, what: str = "invitations") -> bool:
+    """Count one invitation, or `what` else, by an organisation. Return False if it has reached its daily limit.
+
+    Those that are not trusted share the limits of the mailbox that answers for them and of the network that they were
+    founded from: dissolving one and founding another resets nothing.
+    """
+    if organisation.trusted_at or not organisation.mailbox:
+        return _count(f"{what} of organisation {organisation.pk}", most)
+    by_mailbox = _count(f"{what} of {organisation.mailbox}", most)
+    network = organisation.network
+    return by_mailbox and (not network or _count(f"{what} of {network}", most * MAILBOXES_OF_NETWORK))
 
 
 def _count(who: str, limit: int) -> bool:

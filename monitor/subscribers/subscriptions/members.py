@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
+from monitor.subscribers.quotas.services import mailbox_key
 from monitor.subscribers.subscriptions import tokens
 from monitor.web.middleware import KNOWN_BY
 from monitor.web.secret_links import Wrong
@@ -67,7 +68,8 @@ def seats_kept() -> QuerySet[Subscription]:
 
 def person_forget(*, email: str) -> None:
     """Delete a person's memberships, within the caller's transaction, which also has to delete the seats."""
-    # If an organisation has no other owner, its longest member becomes one; without other members it is deleted.
+    # If an organisation has no other owner, its longest member becomes one; without other members it is deleted. If the
+    # person answered for its daily limits, that member does now.
     for one in memberships_of(email=email):
         others = members(organisation=Organisation.objects.select_for_update().get(pk=one.organisation_id))
         heir = others.exclude(pk=one.pk).first()
@@ -75,6 +77,9 @@ def person_forget(*, email: str) -> None:
             one.organisation.delete()
         elif not owners(organisation=one.organisation_id).exclude(pk=one.pk).exists():
             Membership.objects.filter(pk=heir.pk).update(role=Membership.Role.OWNER)
+        if heir:
+            answers = Organisation.objects.filter(pk=one.organisation_id, mailbox=mailbox_key(email=email))
+            answers.update(mailbox=mailbox_key(email=heir.email))
     Membership.objects.filter(email=email).delete()
 
 

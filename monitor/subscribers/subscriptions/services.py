@@ -22,6 +22,7 @@ from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract, RequestCount, ResidentReport
 from monitor.models.subscriptions import Asset, Membership, Subscription
 from monitor.subscribers.extracts.services import extracts_delete
+from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import Claim, mailbox_key, network_key, room_check, room_held
 from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
@@ -139,10 +140,11 @@ def subscription_confirm(*, subscription: Subscription) -> None:
     if held.count() >= MAX_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
         raise Refusal(most % {"number": whole(MAX_PER_ADDRESS)})
-    mailbox = mailbox_key(email=subscription.email)
-    with room_held(store=PLACES, claim=Claim(subscription.size_bytes, mailbox, instead_of=subscription.pk)):
+    mailbox, is_list = mailbox_key(email=subscription.email), subscription.size_bytes > PLACES.free_bytes
+    network = "" if is_known(email=subscription.email) or not is_list else subscription.network
+    with room_held(store=PLACES, claim=Claim(subscription.size_bytes, mailbox, network, subscription.pk)):
         waiting = Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None)
-        waiting.update(confirmed_at=timezone.now(), mailbox=mailbox, network="")
+        waiting.update(confirmed_at=timezone.now(), mailbox=mailbox, network=network)
 
 
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
@@ -168,16 +170,19 @@ def address_pause(*, email: str) -> int:
 
 
 def subscription_move(
-    *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
+    *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = (), network: str
 ) -> None:
-    """Change a subscription's name, and its region if one is given. Queued messages are still sent. Raises Refusal."""
+    """Change a subscription's name, and its region if one is given. Queued messages are still sent.
+
+    network: what a list of sites counts against, besides the mailbox; empty for somebody known. Raises Refusal.
+    """
     place = place_of(region, sites) if region else {}
-    claim = Claim(place.get("size_bytes", 0), subscription.mailbox, instead_of=subscription.pk)
+    claim = Claim(place.get("size_bytes", 0), subscription.mailbox, network, subscription.pk)
     with transaction.atomic(), room_held(store=PLACES, claim=claim):
         mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
         if not mine.update(name=one_line(name)[:MAX_NAME_LENGTH]) or region is None:
             return
-        mine.update(**place)
+        mine.update(**place, network=network if claim.size_bytes > PLACES.free_bytes else "")
         assets_replace(subscription=subscription, sites=sites)
 
 

@@ -146,10 +146,7 @@ def _letters(one, person, alert) -> dict[str, tuple[str, SimpleNamespace]]:
             about(person.email, membership=Membership(pk=1, organisation=water)),
         ),
         "ask": (Kind.ASK, about(person.email, step=EscalationStep(pk=1, escalation=asking, hours=4))),
-        "ask operators": (
-            Kind.ASK,
-            about(person.email, step=EscalationStep(pk=2, escalation=asking, to_operators=True)),
-        ),
+        "asked of operators": (Kind.ASKED, about(person.email)),
         "line": (Kind.LINE, about(one.email, notice=_notice(), membership=invited)),
         "dissolved": (Kind.DISSOLVED, about(one.email, about=water.name)),
         "report": (Kind.REPORT, about(person.email, report=report)),

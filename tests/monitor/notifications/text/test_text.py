@@ -16,11 +16,13 @@ from django.test import Client
 from django.utils import timezone
 
 from monitor.models.messages import ChannelPause, Endpoint, OutgoingMessage
+from monitor.models.subscriptions import Organisation
 from monitor.notifications.text import channel
 from monitor.notifications.text.channel import by_request
 from monitor.notifications.text.gateway import Gateway, gateway_of
-from monitor.subscribers.subscriptions import limits, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.subscribers.subscriptions import tokens
+from tests.makers.organisations import make_organisation
 from tests.monitor.notifications.sending import send, ways_of
 from tests.waiting import reread
 
@@ -190,7 +192,9 @@ def test_one_person_and_one_network_get_a_few_codes_a_day(client, make_subscript
 
 def test_strangers_leave_half_of_the_codes_to_people_who_are_known(client, make_subscription, gateway, settings):
     settings.TEXT_LIMIT_OVERALL, now = 4, timezone.now()
-    known = make_subscription("known@example.org", confirmed_at=now - limits.KNOWN_AFTER - timedelta(hours=1))
+    known = make_subscription("known@example.org")
+    make_organisation(known.email)
+    Organisation.objects.update(trusted_at=now)
     statuses = [
         add(
             client, ways_of(make_subscription(f"new{n}@example.org", confirmed_at=now)), f"+4915123456{n}00"

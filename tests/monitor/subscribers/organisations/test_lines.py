@@ -10,12 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from shapely import LineString, get_coordinates
 from shapely.geometry import shape
 
 from detection.models import AuditEntry
 from ml.structures.lines import Break
 from monitor.models.lines import Line, LineBreak, LineReading
+from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations import line_readings, lines, services
 from monitor.subscribers.organisations.line_readings import lines_due
 from monitor.subscribers.subscriptions import given_files, tokens
@@ -34,7 +36,7 @@ from tests.makers.lines import (
     make_line,
     read,
 )
-from tests.makers.organisations import share
+from tests.makers.organisations import make_organisation, share
 from tests.monitor.subscribers.subscriptions.test_given_files import zipped
 
 pytestmark = pytest.mark.django_db
@@ -191,10 +193,15 @@ def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_se
     assert not any("curvature" in query["sql"] for query in queries)
 
 
-def test_a_step_is_found_at_its_station_with_its_height(three, tmp_path):
+def test_a_step_is_found_at_its_station_with_its_height_those_of_the_trusted_first(three, tmp_path, make_subscription):
     load_points(tmp_path)
     line = make_line(three[0])
     assert list(lines_due()) == [line]
+    make_subscription("town@example.org")
+    later = make_line(make_organisation("town@example.org", name="Town")[0])
+    Organisation.objects.filter(name="Town").update(trusted_at=timezone.now())
+    assert list(lines_due()) == [later, line]
+    later.delete()
     read(line)
     assert not lines_due().exists()
     (found,) = line.breaks.all()

@@ -185,9 +185,10 @@ def test_a_name_is_no_advertisement(three):
         services.organisation_rename(organisation=three[0].organisation, name="Win at http://x.example")
 
 
-def test_an_organisation_named_before_the_rule_writes_to_no_stranger(three):
+@pytest.mark.parametrize("name", ["Evıl. com", "Win: 0900 123456"])
+def test_an_organisation_named_before_the_rule_writes_to_no_stranger(three, name):
     owner = three[0]
-    Organisation.objects.filter(pk=owner.organisation_id).update(name="Evıl. com")
+    Organisation.objects.filter(pk=owner.organisation_id).update(name=name)
     waiting = OutgoingMessage.objects.count()
     with pytest.raises(Refusal, match="without a link"):
         services.member_invite(owner=owner, email="stranger@example.org")
@@ -292,6 +293,7 @@ HONEST += ["Ville de Saint-Étienne", "L’Aquila (Protezione civile)", "Service
 HONEST += ["Bros. Rock Inc.", "Point Reyes", "Smith, Page & Co.", "Comune di Nettuno", "Network Rail"]
 HONEST += ["Information Services", "Геологический институт", "Ин-т физики Земли", "Γεωλογική Υπηρεσία", "東京都 地質部"]
 HONEST += ["NTT東日本", "한국지질자원연구원", "هيئة المساحة الجيولوجية", "הסקר הגאולוגי", "Ísland 2.", "5 Brigade"]
+HONEST += ["Feuerwehr 76133 Karlsruhe", "Notruf 112", "Verein 1990 e.V.", "Un deux trois", "Il 5 Stelle", "千葉県"]
 HOSTILE = ["", "   ", "x" * 61, "a<b", "Evıl. com", "Evil. com", "Evil .com", "Evil . com", "evil.com"]
 HOSTILE += ["see evil.com now", "Evil. COM", "Evil. Com/login", "evil。com", "evil．com", "evil｡com", "evil․com"]
 HOSTILE += ["evil‧com", "evil·com", "evil•com", "evilꓸcom", "evil٠com", "evil. сom", "evil. сом", "evil. cöm"]
@@ -301,6 +303,8 @@ HOSTILE += ["evil punkt org", "evil[.]com", "evil. de", "evil. ru", "Evil. Ru", 
 HOSTILE += ["bit.ly/abc", "bit. ly/abc", "x.com", "www evil", "WWW.evil", "ｗｗｗ evil", "http evil", "hxxp evil"]
 HOSTILE += ["hXXps evil", "https:evil", "evil//com", "ev//il", "info@evil", "10.0.0.1", "10. 0. 0. 1", "Pаypal"]
 HOSTILE += ["Gооgle Support", "Co.KG", "a.b.com", ".com", "x ."]
+HOSTILE += ["Call 0800 123456", "+49 (721) 123-456", "0 8 0 0 1 2", "O8OO l2 34", "０８００１２", "٠٨٠٠١٢٣", "①②③④⑤⑥"]
+HOSTILE += ["Ruf 0800/12x34", "null acht null null eins zwei", "un deux trois, cinq-huit-neuf", "一二三四五六"]
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -309,7 +313,7 @@ def test_honest_names_are_kept_as_they_are(name):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_that_read_as_addresses_are_refused(name):
+def test_names_that_read_as_addresses_or_telephone_numbers_are_refused(name):
     assert title_of(name) is None
 
 

@@ -1,6 +1,7 @@
 """An attacker with ten mailboxes and several networks stores at most the quota; with it full, the service goes on."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from shapely import LineString
 
 from core.disk import disk_full
 from core.storage import raster_entries, raster_storage
@@ -17,18 +19,21 @@ from ingest.products.services import product_delete, product_load
 from ml.models import ModelVersion, Run
 from ml.runs.services import run_claim
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
-from monitor.models.subscriptions import Asset, Subscription
+from monitor.models.subscriptions import Asset, Organisation, Subscription
 from monitor.subscribers.extracts import formats, services
-from monitor.subscribers.organisations.services import shared_add
+from monitor.subscribers.organisations.lines import line_add
+from monitor.subscribers.organisations.services import organisation_found, shared_add
 from monitor.subscribers.quotas import stores
 from monitor.subscribers.quotas.services import mailbox_key, network_key
 from monitor.subscribers.quotas.stores import EXTRACTS, LINES, PHOTOS, PLACES, Quota, Store
 from monitor.subscribers.reports.services import report_confirm, report_decide, report_request, report_token
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
+from monitor.subscribers.subscriptions.given_files import sites_read
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import rectangle
 from tests.fixtures.storage import small_file_system
+from tests.makers.lines import WISH as RAILWAY
 from tests.makers.organisations import FORM as SUBSCRIBE
 from tests.makers.organisations import WISH, make_organisation
 from tests.makers.people import words
@@ -38,13 +43,13 @@ from tests.waiting import Elsewhere, reread
 
 MB = 10**6
 SIZE = 6 * MB  # of every file of an area here
-TEN, NETWORKS = range(10), 3
+TEN, NETWORKS = range(10), 2
 
 
 @pytest.fixture
 def full_files(settings, monkeypatch) -> None:
     """Make every file of an area as large as what was reserved for it, and the quota small."""
-    settings.EXTRACT_QUOTA_BYTES = 50 * MB  # 10 of a network, 5 of a mailbox
+    settings.EXTRACT_QUOTA_BYTES = 50 * MB  # 25 of strangers, 10 of a network, 5 of a mailbox
     kind = formats.KINDS["csv"]
     full = kind._replace(write=lambda path, layers, max_bytes: path.write_bytes(bytes(max_bytes)))
     monkeypatch.setitem(formats.KINDS, "csv", full)
@@ -90,12 +95,45 @@ def test_ten_mailboxes_of_several_networks_store_at_most_the_quota(full_files, d
                     refused += 1
     assert refused == 30 - 5 * NETWORKS  # five files of 2 MB in each network of 10 MB
     assert on_disk() == held_bytes(store=EXTRACTS) == NETWORKS * 10 * MB
-    for ip in ("198.51.100.1", "198.51.100.2"):
-        for n in TEN[:5]:
-            made(f"more{n}@example.org", ip=ip, size=2 * MB)
-    with pytest.raises(Refusal, match=r"All visitors together already use 47\.7"):  # whatever the network
+    made("more@example.org", ip="198.51.100.1", size=5 * MB)
+    with pytest.raises(Refusal, match=r"All visitors together already use 23\.8"):  # whatever the network
         confirmed("late@example.org", ip="203.0.113.1", size=2 * MB)
-    assert on_disk() == 50 * MB
+    assert on_disk() == 25 * MB
+
+
+@pytest.mark.django_db
+def test_ten_mailboxes_with_lists_and_lines_leave_half_to_members_of_a_trusted_organisation(
+    small_places, make_subscription, monkeypatch
+):
+    region, sites = sites_read(content=CSV.encode(), name="sites.csv", radius_m=200)
+    lines = LINES._replace(quota=lambda: Quota(mailbox=10**6, network=1_200_000, total=3_200_000))
+    monkeypatch.setattr("monitor.subscribers.organisations.lines.LINES", lines)
+    course = {"course": LineString([(-12.0, 47.0), (-11.9, 47.0)]), "length_m": 7600.0}
+    said = Counter()
+    for n in (*TEN, "mayor"):
+        own = make_subscription(f"{n}@example.org")
+        found = organisation_found(email=own.email, name="Aldwick", ip=f"192.0.2.{n if n in TEN[8:] else 1}")
+        if n == "mayor":
+            Organisation.objects.filter(pk=found.organisation_id).update(trusted_at=timezone.now())
+            found.organisation.refresh_from_db()
+        for keep, what in ((shared_add, WISH | {"region": region, "sites": sites}), (line_add, course | RAILWAY)):
+            try:
+                keep(organisation=found.organisation, **what)
+                said[keep, n == "mayor", "kept"] += 1
+            except Refusal as refusal:
+                said[keep, n == "mayor", refusal.error.split(" already")[0]] += 1
+    network, total = "Your network", "All visitors together"
+    assert said == {
+        (shared_add, False, network): 6,
+        (shared_add, False, total): 1,
+        (shared_add, False, "kept"): 3,
+        (line_add, False, network): 5,
+        (line_add, False, total): 1,
+        (line_add, False, "kept"): 4,
+        (shared_add, True, "kept"): 1,
+        (line_add, True, "kept"): 1,
+    }
+    assert set(found.organisation.lines.values_list("network", flat=True)) == {""}
 
 
 @pytest.mark.django_db
@@ -233,7 +271,7 @@ def test_on_a_small_disk_visitors_files_leave_the_reserve_and_loading_and_search
         services.extracts_make()
     assert all(error.startswith("All visitors together") for error in refusals)
     assert on_disk() == held_bytes(store=EXTRACTS) == (12 - len(refusals)) * 3 * MB
-    assert 20 * MB < on_disk() <= 0.5 * (64 * 2**20 - 16 * MB)
+    assert 10 * MB < on_disk() <= 0.25 * (64 * 2**20 - 16 * MB)
     assert not disk_full()
     job = IngestJob.objects.create(source="upload", original_name="a.csv", stored_path="/nowhere/a.csv")
     assert job_claim(job_id=job.pk).state == IngestJob.State.RUNNING
@@ -270,7 +308,7 @@ def reported(n: int, size: int = MB, ip: str = "192.0.2.1", email: str = "") -> 
 
 @pytest.fixture
 def small_photos(monkeypatch) -> None:
-    small = PHOTOS._replace(quota=lambda: Quota(mailbox=2 * MB, network=4 * MB, total=6 * MB))
+    small = PHOTOS._replace(quota=lambda: Quota(mailbox=2 * MB, network=4 * MB, total=12 * MB))
     monkeypatch.setattr("monitor.subscribers.reports.services.PHOTOS", small)
 
 
@@ -349,18 +387,17 @@ def test_lists_of_sites_are_refused_by_network_mailbox_and_all_and_plain_regions
     answer = client.post(f"/subscribe/confirm/{tokens.confirm_token(second.pk)}/")
     assert answer.status_code == 409
     assert "You already use" in words(answer)
-    assert client.post("/subscribe/", listing("b@example.org")).status_code == 302
-    answer = client.post("/subscribe/", listing("c@example.org"))
+    answer = client.post("/subscribe/", listing("b@example.org"))
     assert answer.status_code == 422
     assert "a shorter list of sites" in words(answer)
     assert client.post("/subscribe/", SUBSCRIBE | {"email": "d@example.org"}).status_code == 302
-    assert reread(first).network == ""  # known for as long as it was unconfirmed only
+    plain = Subscription.objects.latest("pk")
+    subscriptions.subscription_confirm(subscription=plain)
+    assert (reread(first).network == "", reread(plain).network) == (False, "")  # only of who keeps a list
 
 
 @pytest.mark.django_db
 def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(small_places, make_subscription):
-    from monitor.subscribers.subscriptions.given_files import sites_read
-
     region, sites = sites_read(content=CSV.encode(), name="sites.csv", radius_m=200)
     make_subscription("owner@example.org")
     (owner,) = make_organisation("owner@example.org")
@@ -369,11 +406,11 @@ def test_an_organisation_and_a_subscription_that_is_moved_have_their_quota_too(s
     with pytest.raises(Refusal, match="You already use"):
         shared_add(organisation=owner.organisation, **wish)
     own = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
-    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites)
-    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites)  # in place of its own
+    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites, network="")
+    subscriptions.subscription_move(subscription=own, name="", region=region, sites=sites, network="")  # instead of it
     more = make_subscription("other@example.org", mailbox=mailbox_key(email="other@example.org"))
     with pytest.raises(Refusal, match="You already use"):
-        subscriptions.subscription_move(subscription=more, name="", region=region, sites=sites)
+        subscriptions.subscription_move(subscription=more, name="", region=region, sites=sites, network="")
     assert reread(more).n_assets == 0
 
 

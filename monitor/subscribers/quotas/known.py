@@ -1,0 +1,39 @@
+"""Who is known: accounts with a role, and members of organisations that operators trust. Everybody else is a stranger.
+
+Whatever the public, operators and other readers notice of an organisation passes `organisations_trusted`. A row that is
+stored for somebody known has no network; strangers share a part of each limit, by their networks.
+"""
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+
+from monitor.models.subscriptions import Membership, Organisation
+from monitor.subscribers.quotas.services import network_key, organisation_key
+
+
+def organisations_trusted() -> QuerySet[Organisation]:
+    """Return the organisations that operators trust."""
+    return Organisation.objects.exclude(trusted_at=None)
+
+
+def by_trusted() -> Q:
+    """Return the condition that a row is of the operators themselves, or of an organisation that they trust."""
+    return Q(organisation=None) | Q(organisation__in=organisations_trusted())
+
+
+def is_known(*, email: str) -> bool:
+    """Return whether an address, which its reader has confirmed, is of an account with a role or a trusted member."""
+    mine = Membership.objects.filter(email=email, left_at=None, organisation__in=organisations_trusted())
+    accounts = User.objects.filter(email__iexact=email, is_active=True).exclude(groups=None, is_superuser=False)
+    return mine.exclude(confirmed_at=None).exists() or accounts.exists()
+
+
+def network_of_person(*, email: str, ip: str) -> str:
+    """Return the network that somebody's rows count against; empty for somebody known."""
+    return "" if is_known(email=email) else network_key(ip=ip)
+
+
+def network_of_organisation(*, organisation: Organisation) -> str:
+    """Return the network of its founder, against which an organisation's rows count; empty if it is trusted."""
+    # One that is older than this column has a network of its own.
+    return "" if organisation.trusted_at else organisation.network or organisation_key(organisation=organisation.pk)
