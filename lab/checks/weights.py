@@ -214,7 +214,7 @@ def main() -> int:
     seconds = options.seconds and Seconds(**json.loads(options.seconds.read_text(encoding="utf-8")))
     if not options.write:
         faults = [*differences(record, weights), *(slower(record, seconds) if seconds else ())]
-        print(*faults, *([f"run {COMMAND}"] if faults else []), sep="\n", end="")
+        print(*faults, f"run {COMMAND}" if faults else f"all is as {FILE} says", sep="\n")
         return bool(faults)
     new = record._replace(weights=weights, seconds=seconds or record.seconds)
     rises = unpaid(record, new)

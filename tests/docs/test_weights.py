@@ -7,24 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from lab.checks.weights import (
-    COMMAND,
-    FILE,
-    ROOT,
-    Raise,
-    Record,
-    Seconds,
-    count,
-    counted,
-    differences,
-    read,
-    slower,
-    unpaid,
-    written,
-)
+from lab.checks import weights
+from lab.checks.weights import FILE, ROOT, Raise, Record, Seconds
 from tests.seconds import part, used_seconds
 
-RECORD = read((ROOT / FILE).read_text(encoding="utf-8"))
+RECORD = weights.read((ROOT / FILE).read_text(encoding="utf-8"))
 MODULE = '''"""Docstring
 of two lines."""
 
@@ -50,7 +37,7 @@ def decorated() -> int:
 
 def test_all_counts_are_those_of_the_file():
     """Lighter counts are written down, too: else another change could be as much heavier."""
-    assert differences(RECORD, count(ROOT, RECORD.packages)) == [], f"run {COMMAND}"
+    assert weights.differences(RECORD, weights.count(ROOT, RECORD.packages)) == [], f"run {weights.COMMAND}"
 
 
 def test_every_folder_of_python_is_weighed():
@@ -75,17 +62,17 @@ def test_no_sum_rose_without_a_reason_in_the_last_changes():
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout, thus no earlier weights")
     commits = git("log", "--first-parent", "--reverse", "--max-count=20", "--format=%H", "--", FILE).split()
-    states = [read(git("show", f"{commit}:{FILE}")) for commit in commits]
-    assert [faults for pair in pairwise([*states, RECORD]) if (faults := unpaid(*pair))] == []
+    states = [weights.read(git("show", f"{commit}:{FILE}")) for commit in commits]
+    assert [faults for pair in pairwise([*states, RECORD]) if (faults := weights.unpaid(*pair))] == []
 
 
 def test_comments_docstrings_and_blank_lines_weigh_nothing_and_a_helper_is_small_and_used_once(tmp_path):
-    module = counted(MODULE)
+    module = weights.counted(MODULE)
     assert module.code_lines == 8
     for path in ("one/a.py", "one/migrations/b.py", "tests/one/test_a.py", "docs/c.md"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(MODULE)
-    assert count(tmp_path, ["one"]) == {
+    assert weights.count(tmp_path, ["one"]) == {
         "code_lines": {"one": 8},
         "test_lines": {"one": 20},
         "untyped_dicts": {"one": 2},
@@ -100,34 +87,36 @@ def record(a: int, b: int, *raises: Raise) -> Record:
 
 def test_a_rise_is_paid_elsewhere_or_has_a_reason():
     allowed = Raise("code_lines", 4, "2026-11-30", "a new format")
-    assert unpaid(record(10, 10), record(14, 6)) == {}
-    assert unpaid(record(10, 10), record(14, 10)) == {"code_lines": 4}
-    assert unpaid(record(10, 10), record(14, 10, allowed)) == {}
-    assert unpaid(record(10, 10, allowed), record(14, 10, allowed)) == {"code_lines": 4}
-    assert unpaid(record(10, 10), record(14, 10, allowed._replace(unit="test_lines"))) == {"code_lines": 4}
+    assert weights.unpaid(record(10, 10), record(14, 6)) == {}
+    assert weights.unpaid(record(10, 10), record(14, 10)) == {"code_lines": 4}
+    assert weights.unpaid(record(10, 10), record(14, 10, allowed)) == {}
+    assert weights.unpaid(record(10, 10, allowed), record(14, 10, allowed)) == {"code_lines": 4}
+    assert weights.unpaid(record(10, 10), record(14, 10, allowed._replace(unit="test_lines"))) == {"code_lines": 4}
 
 
 def test_a_lighter_count_differs_like_a_heavier_one():
-    assert differences(record(10, 10), {"code_lines": {"a": 9, "b": 10}}) == [f"code_lines of a: 9, and {FILE} says 10"]
-    assert len(differences(record(10, 10), {"code_lines": {"a": 10, "c": 1}})) == 2
+    assert weights.differences(record(10, 10), {"code_lines": {"a": 9, "b": 10}}) == [
+        f"code_lines of a: 9, and {FILE} says 10"
+    ]
+    assert len(weights.differences(record(10, 10), {"code_lines": {"a": 10, "c": 1}})) == 2
 
 
 def test_seconds_are_compared_on_the_same_machine_only():
     known = record(1, 1)._replace(seconds=Seconds("a machine", {"ml": 100.0, "core": 2.0}))
-    assert slower(known, Seconds("a machine", {"ml": 114.0, "core": 6.9, "new": 50.0})) == []
-    assert slower(known, Seconds("a machine", {"ml": 116.0, "core": 7.1})) == [
+    assert weights.slower(known, Seconds("a machine", {"ml": 114.0, "core": 6.9, "new": 50.0})) == []
+    assert weights.slower(known, Seconds("a machine", {"ml": 116.0, "core": 7.1})) == [
         f"tests/ml: 116 s of processor time, and {FILE} says 100",
         f"tests/core: 7 s of processor time, and {FILE} says 2",
     ]
-    assert slower(known, Seconds("another", {"ml": 500.0})) == []
+    assert weights.slower(known, Seconds("another", {"ml": 500.0})) == []
 
 
 def test_the_file_is_written_as_it_is_read():
     full = record(1, 2, Raise("code_lines", 1, "2026-11-30", 'a "new" format'))._replace(
         seconds=Seconds("x", {"ml": 1.5})
     )
-    assert read(written(full)) == full
-    assert written(RECORD) == (ROOT / FILE).read_text(encoding="utf-8")
+    assert weights.read(weights.written(full)) == full
+    assert weights.written(RECORD) == (ROOT / FILE).read_text(encoding="utf-8")
 
 
 def test_the_seconds_of_a_process_are_also_those_of_its_children():

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from monitor.notifications.push.channel import public_key
@@ -28,6 +29,7 @@ OFF = [f"--disable-features={','.join([*PLAYWRIGHTS, *UNSEEN])}"]
 ON_THE_PROCESSOR = ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
 FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *ON_THE_PROCESSOR, *SILENT, *OFF]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+either_size = pytest.mark.parametrize("page", SIZES, indirect=True)
 TABLETS = ({"width": 768, "height": 1024}, {"width": 1024, "height": 768})
 BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
   const { left, right, top, bottom } = one.getBoundingClientRect();

@@ -7,11 +7,12 @@ from playwright.sync_api import Route, expect
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint
-from tests.e2e.browsers import wait_for_map
+from tests.e2e.browsers import either_size, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@either_size
 def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, live_server, watched_region):
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
     page.goto(live_server.url)

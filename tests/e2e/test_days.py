@@ -20,7 +20,7 @@ from ml.__main__ import main as verify
 from monitor.subscribers.extracts.services import extracts_make
 from monitor.tasks import announce_breaks, read_lines
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
-from tests.e2e.browsers import fits, link_in, sign_out, wait_for_map
+from tests.e2e.browsers import fits, fits_any_window, link_in, sign_out, wait_for_map
 from tests.e2e.test_subscribe import deliver
 from tests.makers.lines import line_file, load_points
 from tests.makers.people import PASSWORD, account
@@ -31,14 +31,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def press(page: Page, name: str | re.Pattern, within: str = "body") -> None:
-    """Click the first link of this name, and check that the page it leads to is no error and fits the window."""
+    """Click the first link of this name, and check that the page it leads to is no error and fits any window."""
     link, here = page.locator(within).get_by_role("link", name=name).first, urlsplit(page.url).path
     stays = urlsplit(urljoin(page.url, link.get_attribute("href"))).path == here
     # A map writes where it is into its address, which is a navigation, too.
     with page.expect_navigation(url=lambda url: stays or urlsplit(url).path != here) as led:
         link.click()
     assert led.value is None or led.value.ok, f"{name}: {page.url}"  # None: another place on the same page
-    assert fits(page), page.url
+    assert fits_any_window(page), page.url
 
 
 def arrive(page: Page, name: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from detection.models import Alert
 from monitor.pages.desk import views
-from tests.e2e.browsers import fits, wait_for_map
+from tests.e2e.browsers import fits_any_window, wait_for_map
 
 CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot")?.data?.[1].y.filter(Boolean).length"""
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -55,7 +55,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     drawn(page, "series", ".scatterlayer .trace")
     expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
     wait_for_map(page)
-    assert fits(page)
+    assert fits_any_window(page)
 
     page.get_by_role("button", name="All in view").click()
     expect(page.locator("#choice-words")).to_contain_text("points chosen: median")
@@ -86,7 +86,7 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     page.get_by_role("link", name="Groups of series").click()
     all_drawn(page)
     drawn(page, "shapes", ".scatterlayer .trace")
-    assert fits(page)
+    assert fits_any_window(page)
     page.get_by_role("link", name="Benchmarks").click()
     all_drawn(page)
     drawn(page, "figures", ".scatterlayer path.point")

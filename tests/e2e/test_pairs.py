@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
-from tests.e2e.browsers import fits, fits_any_window, sign_in
+from tests.e2e.browsers import either_size, fits, fits_any_window, sign_in
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -70,6 +70,7 @@ def shows(page: Page, share: float, grey: str) -> None:
     )
 
 
+@either_size
 def test_the_line_between_the_images_moves_by_hand_and_by_key(page, pair):
     open_pair(page, pair)
     ready(page, "reference secondary")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
-from tests.e2e.browsers import wait_for_map
+from tests.e2e.browsers import either_size, wait_for_map
 from tests.ingest.sources import replay
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -21,6 +21,7 @@ def villages(tmp_path):
     context_load(path=path, kind=ContextKind.PLACES)
 
 
+@either_size
 def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, live_server, make_alert, villages):
     make_alert()
     page.goto(live_server.url)

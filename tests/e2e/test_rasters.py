@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from detection.models import Alert
 from detection.selectors import detections_current
 from ingest.products.comparison import Verdict
-from tests.e2e.browsers import fits, wait_for_map
+from tests.e2e.browsers import either_size, fits_any_window, wait_for_map
 from tests.makers import pairs as made_pairs
 from tests.makers.releases import release_before
 
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
 
 
+@either_size
 def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_server, pair_predictions):
     urls: list[str] = []
     page.on("request", lambda sent: urls.append(sent.url))
@@ -87,7 +88,7 @@ def test_a_visitor_sees_what_is_confirmed_how_sure_and_when(page, live_server, t
     expect(legend).to_contain_text("just appeared")
     expect(legend).to_contain_text("days earlier")
     expect(legend).to_contain_text("25 Dec 2021 (24 days since 1 Dec 2021)")
-    assert fits(page)
+    assert fits_any_window(page)
 
 
 def test_what_has_changed_since_the_last_release_is_a_layer_and_stands_on_the_page(page, live_server, watched_region):
@@ -97,7 +98,7 @@ def test_what_has_changed_since_the_last_release_is_a_layer_and_stands_on_the_pa
     page.goto(f"{live_server.url}/alerts/{alert.code}/#moved")
     section = page.locator("#moved")
     expect(section).to_contain_text("100 % of this ground moves faster, by 4.0 ± 1.2 mm a year.")
-    fits(page)
+    assert fits_any_window(page)
     section.get_by_role("link", name="Show it on the main map").click()
     wait_for_map(page)
     legend = page.locator("#legend")
@@ -106,4 +107,4 @@ def test_what_has_changed_since_the_last_release_is_a_layer_and_stands_on_the_pa
     )
     expect(legend).to_contain_text("compared with 2018–2022, version 1")
     expect(legend.locator("[data-image=bar]")).to_be_hidden()
-    fits(page)
+    assert fits_any_window(page)

@@ -1,4 +1,4 @@
-"""On a tablet, pages in every language fit, and the header stays on one line where there is room."""
+"""On a tablet, pages in German fit, whose words are long, and the header stays on one line where there is room."""
 
 import re
 
@@ -10,8 +10,7 @@ from tests.e2e.browsers import TABLETS, fits, sign_in, wait_for_map
 from tests.makers.people import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-LANGUAGES = ("de-DE", "fr-FR", "es-ES")
-PAGES = ("/alerts/", "/about/", "/reading/", "/subscribe/", "/products/", "/regions/", "/")
+PAGES = ("/alerts/", "/alerts/?view=table", "/about/", "/reading/", "/subscribe/", "/products/", "/regions/", "/")
 OVERLAPS = """() => {
   const seen = (one) => one.checkVisibility() && one.getClientRects().length;
   const parts = ".site-header a, .site-header button, .page h1, .page .buttons a, .legend, .map-pane .maplibregl-ctrl";
@@ -23,9 +22,8 @@ OVERLAPS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_pages_fit_and_nothing_overlaps(open_page, watched_region, language):
-    page = open_page("desktop", locale=language)
+def test_pages_fit_and_nothing_overlaps(open_page, watched_region):
+    page = open_page("desktop", locale="de-DE")
     alert = Alert.objects.order_by("id").first()
     faults = []
     for address in (*PAGES, alert.get_absolute_url()):
@@ -48,9 +46,8 @@ def test_the_header_of_operators_is_one_line_from_1024_pixels_on(open_page, oper
         assert page.locator(".site-header").bounding_box()["height"] < 80, width
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_header_of_operators_fits_a_phone(open_page, operator, language):
-    page = open_page("phone", locale=language)
+def test_the_header_of_operators_fits_a_phone(open_page, operator):
+    page = open_page("phone", locale="de-DE")
     page.goto("/login/?next=/review/reports/")
     page.locator("#id_username").fill("anna")
     page.locator("#id_password").fill(PASSWORD)

@@ -34,20 +34,24 @@ def test_every_entry_point_makes_the_secret_key_of_a_new_installation(tmp_path, 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(path.read_text()) >= 50
     assert entry == "Celery" or path.read_text() in said
-    before = path.read_text()
-    python(*ENTRIES[entry], **own)
-    assert path.read_text() == before
 
 
-def test_no_key_is_made_where_one_is_set_or_no_server_is_known(tmp_path):
+def test_a_key_that_was_made_is_kept(tmp_path):
+    (tmp_path / "secret_key").write_text(key := "k" * 50)
+    assert python(*ENTRIES["web process"], GROUND_MOTION_VAR=str(tmp_path), SECRET_KEY="").stdout.strip() == key
+    assert (tmp_path / "secret_key").read_text() == key
+
+
+def test_no_key_is_made_where_no_server_is_known(tmp_path):
     folder = tmp_path / "var"
-    python("-c", WEB, GROUND_MOTION_VAR=str(folder), SECRET_KEY="a-key-that-is-set")
     prepare = "import os; os.environ.pop('DATABASE_URL', None); import monitor.start.process as p; p.process_prepare()"
     python("-c", prepare, GROUND_MOTION_VAR=str(folder), GROUND_MOTION_CONFINED="yes", SECRET_KEY="")
     assert not folder.exists()
 
 
-def test_a_web_process_collects_garbage_once_it_has_started_and_shares_its_counts_in_a_folder(tmp_path):
-    counts = tmp_path / "counts" / "of requests"
-    assert python("-c", WEB, PROMETHEUS_MULTIPROC_DIR=str(counts)).stdout.split() == ["True"]
+def test_a_web_process_collects_garbage_shares_its_counts_and_makes_no_key_where_one_is_set(tmp_path):
+    counts, folder = tmp_path / "counts" / "of requests", tmp_path / "var"
+    own = {"GROUND_MOTION_VAR": str(folder), "SECRET_KEY": "a-key-that-is-set"}
+    assert python("-c", WEB, PROMETHEUS_MULTIPROC_DIR=str(counts), **own).stdout.split() == ["True"]
     assert counts.is_dir()
+    assert not folder.exists()
