@@ -312,7 +312,7 @@ def test_two_periods_are_two_tiles_and_one_period_is_asked_for_once(web, make_eg
             assert fetch(port, address, Host="localhost")[::2] == (200, alone[address])
         wait_until(lambda: len(log.read_text().splitlines()) == 4)
     at_the_site = [line.rpartition(" ")[2] for line in log.read_text().splitlines()]
-    assert [seconds == "-" for seconds in at_the_site] == [False, False, True, True]
+    assert at_the_site.count("-") == 2  # lines of two processes come in any order
 
 
 def test_neither_visitors_nor_signed_links_are_written_down(echo, tmp_path, capfd):
