@@ -17,7 +17,7 @@ LISTED = {  # packages of the base, with their shared libraries
 }
 BASES = {  # substitutes for base images if no registry answers: Debian with these packages
     PYTHON_BASE: tuple(LISTED),
-    NGINX_BASE: ("nginx", "gettext-base", "curl"),
+    NGINX_BASE: ("nginx", "libnginx-mod-stream", "gettext-base", "curl"),
 }
 PYTHON_PACKAGES = ("python3-pip", "python-is-python3")
 EXPAT, OWN_EXPAT = "libexpat.so.1", "libexpat.so.P"  # of the same length, because it is replaced within binaries

@@ -30,6 +30,7 @@ from lab.speed.simulated import load_towns
 POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB
 SECONDS = 75
 ALERTS = 300
+VISITORS, CONNECTIONS = 60, 6  # as in visitors.py, which locust alone imports
 SAMPLE = 5000
 MEMORY_EVERY_SECONDS = 1.0
 NOTE = f"visitors, proxy, two web processes and database on the same two cores; {SECONDS} s"
@@ -43,7 +44,11 @@ def run(points: int = POINTS) -> dict[str, Any]:
     town = {"product": product.pk, "points": points_shown}
     alerts = alerts_make(points_shown[:ALERTS])
     try:
-        with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, tempfile.TemporaryDirectory() as folder:
+        with (
+            gunicorn(os.environ) as web,
+            proxy(f"127.0.0.1:{web}", MAX_PER_NETWORK=str(VISITORS * CONNECTIONS)) as port,  # all have one address
+            tempfile.TemporaryDirectory() as folder,
+        ):
             watch = MemoryWatch(web)
             watch.start()
             requests = _visit(port, Path(folder), town)
@@ -93,7 +98,7 @@ def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]
     given, report = folder / "town.json", folder / "report"
     given.write_text(json.dumps(town))
     command = [sys.executable, "-m", "locust", "--locustfile", str(Path(__file__).with_name("visitors.py"))]
-    command += ["--headless", "--host", f"http://localhost:{port}", "--users", "60", "--spawn-rate", "5"]
+    command += ["--headless", "--host", f"http://localhost:{port}", "--users", str(VISITORS), "--spawn-rate", "5"]
     command += ["--run-time", f"{SECONDS}s", "--stop-timeout", "10s", "--reset-stats", "--exit-code-on-error", "0"]
     command += ["--only-summary", "--json-file", str(report)]
     subprocess.run(command, check=True, env=os.environ | {"BENCH_LOAD_TOWN": str(given)}, cwd=folder)

@@ -17,6 +17,7 @@ import pytest
 
 from lab.speed import servers
 from tests.fixtures.servers import self_signed
+from tests.makers.echo import SESSION
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,7 @@ def test_the_first_certificate_and_a_new_one_are_taken_up_and_nobody_is_broken_o
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     sender = anybody.wrap_socket(socket.create_connection(("127.0.0.1", proxy.https), 60))
     sender.sendall(b"POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+    sender.sendall(b"Cookie: __Host-sessionid=%b\r\n" % SESSION.encode())
     sender.sendall(b"Content-Length: %d\r\n\r\n%b" % (BYTES, b"a" * (BYTES // 2)))
     wait_until(lambda: echo.begun)
 

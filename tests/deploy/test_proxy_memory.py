@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from lab.speed import servers
-from tests.makers.echo import Quiet, serving
+from tests.makers.echo import SESSION, Quiet, serving
 from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,12 +27,12 @@ GROUPS = Path("/sys/fs/cgroup")
 FILE_BYTES = 500 * MEBIBYTE
 SENDERS, READERS = 40, 20
 FORMS = [  # path, bytes and cookie of what is sent
-    ("/review/4F7K/notes/", 59 * MEBIBYTE, ""),
     ("/review/4F7K/notes/", 59 * MEBIBYTE, "sessionid=made-up"),
+    ("/review/4F7K/notes/", 59 * MEBIBYTE, f"sessionid={SESSION}"),
     ("/subscribe/", 5 * MEBIBYTE, ""),
     ("/reports/", 10 * MEBIBYTE, ""),
 ]
-FORM_BYTES = 10 * (59 + 5 + 10) * MEBIBYTE  # without the notes of those who have no session
+FORM_BYTES = 10 * (59 + 5 + 10) * MEBIBYTE  # without the notes of those whose session is made up
 MAX_ANSWER_BYTES = 3 * MEBIBYTE
 MAX_HELD_BYTES = 64 * MEBIBYTE
 PAUSE_SECONDS = 0.2
@@ -84,7 +84,9 @@ class Site(Quiet):
     """A site with large files: the proxy sends those at /rasters/, the site itself those at /streams/."""
 
     def do_GET(self) -> None:
-        if self.path.startswith("/rasters/"):
+        if self.path == "/sessions/rights/":
+            self.answer_rights()
+        elif self.path.startswith("/rasters/"):
             self.answer(200, X_Accel_Redirect="/.stored/large.tif", Content_Type="image/tiff")
         elif self.path.startswith("/streams/"):
             self.send_response(200)

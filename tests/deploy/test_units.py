@@ -163,29 +163,46 @@ def test_what_the_proxy_spools_lies_on_a_disk():
 def test_no_variable_of_the_proxy_has_two_meanings():
     written = "".join(path.read_text() for path in (ROOT / "docker" / "nginx").glob("*.conf"))
     named = re.findall(r"^ *map \S+ \$(\w+)", written, re.MULTILINE)
-    assert "large_body" in named
+    assert "body_kind" in named
     assert len(named) == len(set(named))
 
 
 def nginx_value(pattern: str) -> float:
     """Return the number that the configuration of the proxy has at a pattern, in megabytes if it is one of bytes."""
-    written = "".join((ROOT / "docker" / "nginx" / name).read_text() for name in ("nginx.conf", "site.conf"))
+    written = "".join((ROOT / "docker" / "nginx" / f"{name}.conf").read_text() for name in ("nginx", "site", "bodies"))
     number, unit = re.search(rf"{pattern}(\d+)([km]?)\b", written).groups()
     return int(number) * {"": 1, "k": 2**10 / 1e6, "m": 2**20 / 1e6}[unit]
 
 
 def test_the_worst_that_visitors_can_do_fits_the_memory_and_the_room_that_is_stated():
-    everybody = nginx_value("limit_conn everybody ")
-    buffers = nginx_value(r"proxy_buffers \d+ ") * nginx_value("proxy_buffers ") + nginx_value("proxy_buffer_size ")
-    connections = nginx_value("worker_processes ") * nginx_value("worker_connections ")
-    memory = connections * 0.05 + everybody * (buffers + nginx_value("client_body_buffer_size "))
+    connections, everybody = nginx_value("limit_conn all_connections "), nginx_value("limit_conn everybody ")
+    pools = {kind: nginx_value(f"limit_conn {kind} ") for kind in ("forms", "large_forms", "known", "notes", "uploads")}
+    buffers = nginx_value(r"proxy_buffers \d+ ") * nginx_value("proxy_buffers ") + nginx_value(
+        "proxy_buffer_size (?!4k)"
+    )
+    memory = connections * (0.06 + 0.22) + everybody * buffers
+    memory += sum(pools.values()) * 2 * nginx_value("client_body_buffer_size ")
     assert memory < 0.8 * int(SERVICES["proxy"]["mem_limit"].removesuffix("m"))
-    disk = everybody * (nginx_value("client_max_body_size ") + nginx_value("proxy_max_temp_file_size "))
-    disk += nginx_value("limit_conn forms ") * nginx_value(r"\.large/photo \{[^}]*client_max_body_size ")
-    disk += nginx_value("limit_conn notes ") * nginx_value(r"\.large/note \{(?:[^}]*\}){1}[^}]*client_max_body_size ")
-    disk += nginx_value("max_size=")
-    stated = float(re.search(r"tiles: (\d+) GB", (ROOT / "docker" / "nginx" / "nginx.conf").read_text())[1])
+    assert 3 * connections + everybody + 4 * sum(pools.values()) < nginx_value("worker_connections ")
+    assert nginx_value("worker_connections ") * 2 <= nginx_value("worker_rlimit_nofile ")
+
+    def largest(kind: str) -> float:
+        return nginx_value(rf"\.body/{kind} \{{[^}}]*client_max_body_size ")
+
+    disk = everybody * nginx_value("proxy_max_temp_file_size ")
+    disk += pools["forms"] * nginx_value("client_max_body_size ") + pools["large_forms"] * largest("photo")
+    disk += pools["known"] * largest("known") + pools["notes"] * largest("note") + nginx_value("max_size=")
+    words = (ROOT / "docker" / "nginx" / "nginx.conf").read_text()
+    stated = float(re.search(r"tiles: (\d+) GB", " ".join(words.replace("#", "").split()))[1])
     assert 0.9 * stated < disk / 1000 < stated
+
+
+def test_few_networks_take_all_places_of_none():
+    most = int(re.search(r"MAX_PER_NETWORK:-(\d+)", (ROOT / "docker" / "nginx" / "start").read_text())[1])
+    assert nginx_value("limit_conn all_connections ") >= 10 * most
+    assert nginx_value("limit_conn everybody ") >= 10 * most
+    assert nginx_value("limit_conn forms ") >= 10 * nginx_value("limit_conn senders ")
+    assert nginx_value("limit_conn large_forms ") >= 10 * nginx_value("limit_conn large_senders ")
 
 
 def test_the_proxy_sends_files_from_where_the_site_keeps_them():

@@ -1,13 +1,15 @@
 """Visitors of a whole site: some send a costly request of each kind, some send requests byte by byte."""
 
 import contextlib
+import io
 import json
-import selectors
-import socket
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -15,6 +17,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from PIL import Image
 
 from detection.models import Alert
 from ingest.models import Product
@@ -22,12 +25,14 @@ from monitor.web.request_limits import request_kind
 
 TOKEN = "a" * 32
 PATIENCE_SECONDS = 600.0
-DROP_SECONDS, CONNECT_SECONDS = 0.5, 10.0  # of those who send byte by byte
+DROP_SECONDS = 0.5
+CROWD = Path(__file__).with_name("crowd.py")
 FORM, JSON, FILES = "application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=edge"
 BODY = (
     b"POST /subscribe/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: csrftoken=%b\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=" % TOKEN.encode()
 )
+NOTE = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\nCookie: sessionid=made-up\r\n\r\n"
 HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
@@ -132,6 +137,20 @@ def session_of(user: User) -> str:
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
+def note(path: str, session: str) -> Asked:
+    """Return a note of an operator with a photo of more than a megabyte."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (700, 700), os.urandom(700 * 700 * 3)).save(file, "PNG")
+    body = field("csrfmiddlewaretoken", TOKEN) + field("note", "The crack in June.")
+    body += field("files", file.getvalue().decode("latin-1"), '; filename="crack.png"') + "--edge--\r\n"
+    return Asked(path, body, FILES, f"{settings.SESSION_COOKIE_NAME}={session}")
+
+
+def language() -> Asked:
+    """Return a stranger's form."""
+    return Asked("/language/", urlencode({"csrfmiddlewaretoken": TOKEN, "language": "de"}), FORM)
+
+
 def upload(session: str) -> bytes:
     """Return the beginning of a request that uploads a file."""
     cookies = f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={TOKEN}"
@@ -144,32 +163,14 @@ def upload(session: str) -> bytes:
 
 
 @contextlib.contextmanager
-def dripping(port: int, starts: Sequence[bytes]) -> Iterator[Mapping[str, int]]:
-    """Run slow visitors: each sends a start at once, then single bytes, and reconnects if cut off. Yield counts."""
-    stop, counts = threading.Event(), {"drops": 0, "cut off": 0}
-    threads = [threading.Thread(target=_drip, args=(port, start, stop, counts), daemon=True) for start in starts]
-    for thread in threads:
-        thread.start()
-    try:
-        time.sleep(2 * DROP_SECONDS)
-        yield counts
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def _drip(port: int, start: bytes, stop: threading.Event, counts: dict[str, int]) -> None:
-    while not stop.is_set():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS) as visitor:
-            visitor.sendall(start)
-            while not stop.wait(DROP_SECONDS) and not _has_answer(visitor):
-                visitor.sendall(b"a")
-                counts["drops"] += 1
-        counts["cut off"] += not stop.is_set()
-
-
-def _has_answer(visitor: socket.socket) -> bool:
-    with selectors.DefaultSelector() as ready:
-        ready.register(visitor, selectors.EVENT_READ)
-        return bool(ready.select(timeout=0))
+def dripping(port: int, starts: Sequence[tuple[str, bytes]], seconds: float = DROP_SECONDS) -> Iterator[list[int]]:
+    """Run slow visitors in a process of their own; yield once all have come, a list that gets how many ended early."""
+    command, n_ended = [sys.executable, str(CROWD)], []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+        wanted = Counter((source, start.decode()) for source, start in starts)
+        given = [[source, start, n] for (source, start), n in wanted.items()]
+        crowd.stdin.write(json.dumps({"port": port, "starts": given, "seconds": seconds}) + "\n")
+        crowd.stdin.flush()
+        assert crowd.stdout.readline() == "here\n"
+        yield n_ended
+        n_ended.append(int(crowd.communicate()[0]))

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+SESSION = "of-an-operator"
+
 
 class Quiet(BaseHTTPRequestHandler):
     """Answers requests and writes nothing down."""
@@ -21,6 +23,11 @@ class Quiet(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def answer_rights(self) -> None:
+        """Tell the proxy that one session is that of an operator, as monitor.subscribers.accounts.sessions does."""
+        known = f"sessionid={SESSION}" in self.headers.get("Cookie", "")
+        self.answer(204, X_Rights="work review load" if known else "")
+
     def body(self) -> bytes:
         return self.rfile.read(int(self.headers["Content-Length"]))
 
@@ -29,9 +36,12 @@ class Quiet(BaseHTTPRequestHandler):
 
 
 class Echo(Quiet):
-    """Answers with path and headers of the request; tiles may be cached for a minute."""
+    """Answers with path and headers of the request; tiles may be cached for a minute. One session has rights."""
 
     def do_GET(self):
+        if self.path == "/sessions/rights/":
+            self.answer_rights()
+            return
         self._begin(json.dumps({"path": self.path, "headers": dict(self.headers)}).encode())
 
     def do_POST(self):
