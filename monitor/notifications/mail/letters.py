@@ -201,14 +201,15 @@ def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
 def asked_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
     """Return the mail to an operator about all alerts that trusted organisations ask about and nobody has."""
     asked = alerts_asked_about()
-    cards = alert_cards(list(asked[:SHOWN_OF_MANY]))
+    cards, n = alert_cards(list(asked[:SHOWN_OF_MANY])), asked.count()
     context = {
-        "n": asked.count(),
+        "n": n,
+        "n_more": n - len(cards),
         "items": [(card, _title(card), settings.PUBLIC_URL + card.url) for card in cards],
         "taken_url": absolute("review-taken"),
         "simulated": any(card.simulated for card in cards),
     }
-    return _mail("asked", message, context | {"n_more": context["n"] - len(cards)})
+    return _mail("asked", message, context)
 
 
 def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
