@@ -47,7 +47,7 @@ def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_ship
 def test_a_figure_of_deformation_is_of_todays_code_decision_and_weights_or_says_that_it_is_not(path):
     content = json.loads(path.read_text())
     if "code" in content or not content.get("frozen"):
-        assert not results.is_stale(content), "measure it again (scripts/figures --measure)"
+        assert not results.changed_files(content), "measure it again (scripts/figures --measure)"
 
 
 @pytest.fixture(scope="module")

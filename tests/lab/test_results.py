@@ -57,11 +57,37 @@ def project(tmp_path, monkeypatch):
 def test_a_figure_is_stale_when_code_decision_or_weights_change_and_not_when_a_comment_does(project, file, text, stale):
     used = {("ml/code.py", "measure"), ("ml/weights/m.json", ""), ("ml/weights/m.safetensors", "")}
     content = {"code": results.code_of(used)}
-    assert not results.is_stale(content)
+    assert not results.changed_files(content)
     (project / file).unlink()
     if text is not None:
         (project / file).write_text(text)
-    assert results.is_stale(content) == stale
+    assert results.changed_files(content) == [file] * stale
+
+
+USERS = ("lab/first.py", "lab/second.py")
+USER = """\
+from ml.code import measure
+METHOD = "ml.code:measure"
+
+
+def run():
+    from ml import code
+
+    return code, measure(), METHOD
+"""
+
+
+@pytest.mark.parametrize(("text", "stale"), [(None, False), ("return LIMIT + 1", True)])
+def test_a_module_that_is_moved_makes_no_figure_stale_and_a_changed_line_all_that_depend_on_it(project, text, stale):
+    for user in USERS:
+        (project / user).write_text(USER)
+    figures = [{"code": results.code_of({("ml/code.py", "measure"), (user, "run")})} for user in USERS]
+    (project / "ml" / "code.py").unlink()
+    (project / "lab" / "new").mkdir()
+    (project / "lab" / "new" / "place.py").write_text(CODE.replace("return LIMIT", text or "return LIMIT"))
+    for user in USERS:
+        (project / user).write_text(USER.replace("ml.code", "lab.new.place").replace("ml import", "lab.new import"))
+    assert [results.changed_files(figure) for figure in figures] == [["ml/code.py"] * stale] * 2
 
 
 def seen(seed: int) -> float:
