@@ -180,7 +180,7 @@ def _sha256(path: Path, parts: Sequence[str]) -> str:
 
 
 class _WithoutPlaces(ast.NodeTransformer):
-    """Leaves out what a move of modules changes: imports, and the packages in strings that name modules."""
+    """Leaves out what a move of modules changes: imports, packages in strings that name modules, folders above them."""
 
     def visit_ImportFrom(self, node: ast.Import | ast.ImportFrom) -> ast.Pass:
         """Leave out which module names are of; the code that ran is hashed itself."""
@@ -193,6 +193,10 @@ class _WithoutPlaces(ast.NodeTransformer):
         if isinstance(node.value, str):
             node.value = MODULE.sub(r"\1", node.value)
         return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Leave out how far above the module a folder lies, as in Path(__file__).parents[1]."""
+        return node.value if ast.unparse(node.value).endswith("(__file__).parents") else self.generic_visit(node)
 
 
 def _content(path: Path, parts: Sequence[str]) -> bytes:

@@ -68,12 +68,13 @@ USERS = ("lab/first.py", "lab/second.py")
 USER = """\
 from ml.code import measure
 METHOD = "ml.code:measure"
+FOLDER = Path(__file__).parents[1] / "weights"
 
 
 def run():
     from ml import code
 
-    return code, measure(), METHOD
+    return code, measure(), METHOD, FOLDER
 """
 
 
@@ -86,7 +87,9 @@ def test_a_module_that_is_moved_makes_no_figure_stale_and_a_changed_line_all_tha
     (project / "lab" / "new").mkdir()
     (project / "lab" / "new" / "place.py").write_text(CODE.replace("return LIMIT", text or "return LIMIT"))
     for user in USERS:
-        (project / user).write_text(USER.replace("ml.code", "lab.new.place").replace("ml import", "lab.new import"))
+        (project / user).write_text(
+            USER.replace("ml.code", "lab.new.place").replace("ml import", "lab import").replace("[1]", "[2]")
+        )
     assert [results.changed_files(figure) for figure in figures] == [["ml/code.py"] * stale] * 2
 
 
