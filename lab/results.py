@@ -15,15 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from ml.runtime.checkpoints import read_card
-from ml.runtime.code_version import code_version
-from ml.statistics.intervals import Interval
+from ground_motion.runtime.checkpoints import read_card
+from ground_motion.runtime.code_version import code_version
+from ground_motion.statistics.intervals import Interval
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
-CODE, WEIGHTS = ("ml/", "lab/"), "ml/weights/"  # folders whose files count as the code and the weights of a figure
-LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only runs and writes
-    *("ml/simulation/", "lab/simulation/"),
+CODE, WEIGHTS = ("ground_motion/", "lab/"), "ground_motion/weights/"  # folders of the code and the weights of a figure
+LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only reads, runs and writes
+    *("ground_motion/simulation/", "lab/simulation/"),
+    *("ground_motion/cli/", "ground_motion/core/", "ground_motion/readers/"),
     *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),
 )
 MODULE = re.compile(r"^(?:core|detection|ground_motion|ingest|lab|ml|monitor)\.[\w.]*?(\w+|:\w+)$")

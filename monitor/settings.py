@@ -8,8 +8,9 @@ from pathlib import Path
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
 
-from core import folders, plugins
-from ml.coherence import window_of
+from ground_motion.core import plugins
+from ground_motion.methods.coherence import window_of
+from ingest.foundation import folders
 from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
@@ -325,7 +326,7 @@ WATCH_FOLDER = variables.text("WATCH_FOLDER")
 WATCH_STABLE_SECONDS = 10.0  # unchanged so long: it has arrived
 UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
 UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
-INSPECT_COMMAND = ["-m", "ml", "inspect"]  # with it a worker looks at an upload that lacks a declaration
+INSPECT_COMMAND = ["-m", "ground_motion", "inspect"]  # with it a worker looks at an upload that lacks a declaration
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 INGEST_JOBS_AT_ONCE = variables.whole_number("INGEST_JOBS_AT_ONCE")

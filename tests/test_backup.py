@@ -20,7 +20,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from core.storage import raster_entries
+from ingest.foundation.storage import raster_entries
 from monitor.models.operations import Extract
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups import services

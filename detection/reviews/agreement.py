@@ -16,7 +16,7 @@ from detection.rules.lifecycle import Source
 from detection.rules.severity import Severity
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES, reviews_standing
-from ml.statistics.intervals import Interval, jeffreys
+from ground_motion.statistics.intervals import Interval, jeffreys
 
 DECIDED = (*JUDGED, Verdict.DUPLICATE.value)
 

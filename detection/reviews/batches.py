@@ -11,8 +11,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from core.areas import box_around, join_halves
-from core.geos import geos
 from detection.models import Alert, Detection, Review, ReviewBatch
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import Claimed
@@ -20,6 +18,8 @@ from detection.reviews.outlines import distance_m
 from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import Verdict
 from detection.selectors import RUN, alerts_to_review
+from ground_motion.core.areas import box_around, join_halves
+from ingest.foundation.geos import geos
 
 VERDICTS = (Verdict.REJECT, Verdict.CONFIRM, Verdict.FINISH)  # Several cases can share these verdicts.
 MAX_SIMILAR = 11

@@ -5,7 +5,6 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from core.errors import promised
 from detection.alerts.life import alert_transition
 from detection.by_hand import columns_set_by_hand, values_by_hand
 from detection.kinds import family
@@ -16,6 +15,7 @@ from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
+from ground_motion.core.errors import promised
 
 SPECIALIST = "a specialist"  # Names are never published.
 MAX_NOTE_LENGTH = 1000

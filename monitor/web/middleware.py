@@ -14,8 +14,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
-from core.errors import FULL_DISK_ERRNOS, StorageFailed
-from core.text import plain_text
+from ground_motion.core.errors import FULL_DISK_ERRNOS, StorageFailed
+from ground_motion.core.text import plain_text
 from monitor.web.deadlines import clock_of
 from monitor.web.request_limits import Busy, account_of, network_of, place_take, request_kind, seconds_to_wait
 from monitor.wording.refusals import as_problem, problem

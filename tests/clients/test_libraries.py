@@ -16,7 +16,7 @@ from PIL import Image
 from pystac_client import Client
 from pystac_client.stac_api_io import StacApiIO
 
-from core.storage import raster_storage
+from ingest.foundation.storage import raster_storage
 from ingest.models import MeasurementPoint, Product
 from monitor.subscribers.extracts import services
 from monitor.wording.regions import Region, drawn, rectangle

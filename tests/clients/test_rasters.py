@@ -5,7 +5,7 @@ import pytest
 from django.core.files import File
 from pyproj import Transformer
 
-from core.rasters import write_cog
+from ground_motion.core.rasters import write_cog
 from ml.models import Prediction
 from monitor.maps.rasters import answers
 from tests.makers import pairs as made_pairs

@@ -9,8 +9,8 @@ import torch
 from django.db import DataError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from core.errors import InputError, UnusableData
-from core.failures import MAX_FAULTS, Cause, cause_of, next_step, reason_of
+from ground_motion.core.errors import InputError, UnusableData
+from ingest.foundation.failures import MAX_FAULTS, Cause, cause_of, next_step, reason_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

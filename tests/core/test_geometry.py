@@ -5,8 +5,8 @@ import pytest
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import joined_at_180, middle_of, split_at_180, to_degrees, utm_epsg, utm_zone_of
-from core.projections import transformer
+from ground_motion.core.geometry import joined_at_180, middle_of, split_at_180, to_degrees, utm_epsg, utm_zone_of
+from ground_motion.core.projections import transformer
 
 FIJI = np.array([179.98, 179.99, -180.0, -179.99, -179.98]), np.full(5, -16.8)
 

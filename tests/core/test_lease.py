@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from core.leases import heartbeat
+from ingest.foundation.leases import heartbeat
 from ingest.jobs.services import LEASE, jobs_requeue_expired
 from ingest.models import IngestJob
 from tests.waiting import HANG_SECONDS, reread

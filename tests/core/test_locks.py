@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.db import connection
 
-from core.locks import Held, Lock, try_lock
+from ingest.foundation.locks import Held, Lock, try_lock
 from tests.fixtures.servers import OWN_LOCKS
 from tests.waiting import wait_until
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = """
 import django
 django.setup()
-from core.locks import Lock, try_lock
+from ingest.foundation.locks import Lock, try_lock
 with try_lock(Lock.STAGE, 7) as alone:
     print(alone, flush=True)
     input()

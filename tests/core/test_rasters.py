@@ -6,10 +6,10 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from core.geometry import LineOfSight, decompose_up_east
-from core.projections import transformer, web_mercator
-from core.rasters import RasterExtent, write_cog_parts
-from ingest.readers.gate import MAX_LATITUDE
+from ground_motion.core.geometry import LineOfSight, decompose_up_east
+from ground_motion.core.projections import transformer, web_mercator
+from ground_motion.core.rasters import RasterExtent, write_cog_parts
+from ground_motion.readers.gate import MAX_LATITUDE
 
 
 @pytest.mark.parametrize(("shape", "levels"), [((512, 300), 0), ((514, 300), 1), ((1500, 2500), 3)])

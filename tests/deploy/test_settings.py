@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from detection.rules.severity import Severity
-from ml.deformation import DEFAULT_METHOD
+from ground_motion.methods.deformation import DEFAULT_METHOD
 from monitor.operations.health.deployment import NO_SETTINGS_ANY_MORE
 from monitor.start.variables import CHOICE, variables
 from tests.fixtures.servers import python
@@ -25,7 +25,7 @@ LISTED = dict(re.findall(r"^# ([A-Z][A-Z0-9_]*)=(.*)$", EXAMPLE, re.MULTILINE))
 READERS = [
     *(ROOT / "monitor" / name for name in ("settings.py", "storages.py", "broker.py", "gunicorn.py")),
     *(ROOT / "monitor" / "start").glob("*.py"),
-    *(ROOT / "ml" / "runtime").glob("*.py"),
+    *(ROOT / "ground_motion" / "runtime").glob("*.py"),
 ]
 READERS_OF = {  # type of a variable -> functions that read it
     "JSON object": {"json_object"},

@@ -12,15 +12,15 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from core.locks import Lock
 from detection import selectors, tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State
 from detection.search import areas
+from ground_motion.readers.records import Declaration, Submission
+from ingest.foundation.locks import Lock
 from ingest.models import Product, SimulatedTruth, StepFailure
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration, Submission
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import services as ml_services
 from tests.fixtures.servers import OWN_LOCKS
@@ -247,7 +247,7 @@ def test_from_points_to_alerts_no_query_touches_the_truth(simulated_tracks):
     assert not [sql for sql in statements if SimulatedTruth._meta.db_table in sql]
 
 
-@pytest.mark.parametrize("package", ["ml", "detection"])
+@pytest.mark.parametrize("package", ["ground_motion", "ml", "detection"])
 def test_no_module_that_detects_names_the_truth(package):
     for path in (ROOT / package).rglob("*.py"):
         code = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))  # without comments

@@ -13,16 +13,16 @@ from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of, pack, unpack
 from detection.glaciers.surge import MIN_STEPS, slides
 from detection.models import Alert, GlacierMotion, GlacierSample
+from ground_motion.methods.offsets.motion import GroundMotion
+from ground_motion.readers.context.records import ContextKind
+from ground_motion.simulation.files import nation as nation_files
+from ground_motion.simulation.nation import GLACIER, NationConfig, simulate_nation
+from ground_motion.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
 from ingest.context.services import context_load
 from ingest.models import ContextLayer, Glacier, ScenePair
-from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.offsets.motion import GroundMotion
 from ml.runs.stored import read_prediction
-from ml.simulation.files import nation as nation_files
-from ml.simulation.nation import GLACIER, NationConfig, simulate_nation
-from ml.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 from tests.makers.small_nation import small

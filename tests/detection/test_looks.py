@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
-from core.areas import box_of
-from core.geos import geos
 from detection.alerts.looks import is_news, least_found, searches_over
 from detection.models import Alert, AlertTransition, AlertUpdate, Detection, Scan
 from detection.search.patches import CHANGE, MOTION
+from ground_motion.core.areas import box_of
+from ingest.foundation.geos import geos
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db

@@ -16,9 +16,9 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.selectors import shorter_pairs_cover
+from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, ScenePair
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration, Submission
 from ml.models import GroundEvent, Prediction, Run
 from ml.runs.repetition import run_repeat
 from ml.runs.selectors import companions_of

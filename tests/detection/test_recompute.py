@@ -11,13 +11,13 @@ from detection.alerts.recompute import Outcome, Recomputer
 from detection.management.commands.recompute import draw_sample
 from detection.models import Alert, Detection
 from detection.selectors import detections_current
+from ground_motion.rasters.results import RasterResult
+from ground_motion.runtime.checkpoints import read_card
 from ingest.models import Product
 from ml.models import Prediction, Run
-from ml.rasters.results import RasterResult
 from ml.runs.repetition import run_again
 from ml.runs.selectors import products_of
 from ml.runs.stored import read_prediction
-from ml.runtime.checkpoints import read_card
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 from tests.makers.watching import watch_images

@@ -8,13 +8,13 @@ from django.core.management import call_command
 from scipy.stats import beta
 from shapely import from_wkb
 
-from core.errors import InputError
 from detection.models import Alert, AlertTransition
 from detection.reviews.record import judgements, n_unjudged, precision
 from detection.reviews.services import review_take_back
 from detection.rules.verdicts import Verdict
-from ingest.readers.tables import geoparquet
-from ml.statistics.intervals import jeffreys
+from ground_motion.core.errors import InputError
+from ground_motion.readers.tables import geoparquet
+from ground_motion.statistics.intervals import jeffreys
 from tests.makers.reviews import say
 
 pytestmark = pytest.mark.django_db

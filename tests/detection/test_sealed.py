@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core.http.faults import SearchFailed
 from detection.alerts import sealed
 from detection.models import Alert, Detection, SealedEvidence
 from detection.tables.reviews import SetByHand
+from ground_motion.cli.program import main
+from ground_motion.core.http.faults import SearchFailed
+from ground_motion.methods.deformation.sealed.package import opened
+from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of
 from ingest.models import Product, StepFailure
-from ml.__main__ import main
-from ml.deformation.sealed.package import opened
-from ml.deformation.sealed.stamp import BadStamp, request_of
 from monitor import tasks
 from monitor.web.identity.site_file import Site
 from tests.makers.timestamps import Authority

@@ -11,7 +11,10 @@ import pytest
 from lab import figures, results
 from lab.management.commands.bench import NAMES
 
-SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
+SHIPPED = {
+    json.loads(path.read_text())["weights_sha256"]
+    for path in (figures.ROOT / "ground_motion" / "weights").glob("*.json")
+}
 FILES = sorted(figures.FOLDER.glob("*.json"))
 COMMIT = re.compile(r"(?:^|-g|, )([0-9a-f]{7,40})(?=-dirty|,|$)")
 
@@ -206,7 +209,7 @@ def test_a_figure_in_a_sentence_is_what_was_measured(document, result, method, d
 
 
 def test_what_a_document_says_of_numbers_of_gains_stands_on_the_card():
-    validation = json.loads((ROOT / "ml/weights/overwrapped-cnn.json").read_text())["training"]["validation"]
+    validation = json.loads((ROOT / "ground_motion/weights/overwrapped-cnn.json").read_text())["training"]["validation"]
     (said,) = re.findall(r"\*\*Paper 1\*\*.*", (ROOT / "docs/models/deformation.md").read_text())
     found, told = validation["found, by gains"], validation["AUC of bowls by gain, and by the mean"]
     figures = [found[gains]["bowls"][0] for gains in ("1", "1, 2, 4, 8, 16")]

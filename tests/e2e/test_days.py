@@ -11,12 +11,12 @@ from playwright.sync_api import Page, expect
 
 from detection.alerts.sealed import evidence_seal
 from detection.models import Alert
+from ground_motion.cli.program import main as verify
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
-from ingest.readers.context.records import ContextKind
-from ml.__main__ import main as verify
 from monitor.subscribers.extracts.services import extracts_make
 from monitor.tasks import announce_breaks, read_lines
 from monitor.web.guards import ADMINISTRATORS, OPERATORS

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from detection.alerts.services import alert_transition
 from detection.models import Alert
 from detection.rules.lifecycle import State
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from monitor import tasks
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import rounds

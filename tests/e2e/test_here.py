@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from detection.kinds import Kind
 from detection.models import Alert
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from tests.e2e.browsers import SIZES, out_of_window, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from tests.e2e.browsers import wait_for_map
 from tests.ingest.sources import replay
 

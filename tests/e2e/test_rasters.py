@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from detection.models import Alert
 from detection.selectors import detections_current
-from ingest.products.comparison import Verdict
+from ground_motion.statistics.comparison import Verdict
 from tests.e2e.browsers import fits, wait_for_map
 from tests.makers import pairs as made_pairs
 from tests.makers.releases import release_before

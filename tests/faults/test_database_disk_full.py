@@ -39,8 +39,8 @@ import sys
 from datetime import date
 from pathlib import Path
 from ingest.jobs.services import job_queue
-from ingest.readers.records import Declaration
-from ingest.readers.records import Submission
+from ground_motion.readers.records import Declaration
+from ground_motion.readers.records import Submission
 declared = Declaration(unit="mm/yr", positive="up", period=(date(2020, 1, 1), date(2021, 1, 1)))
 path = Path("{path}")
 job_queue(source="watch", path=path, original_name=path.name, submission=Submission(declared=declared))

@@ -13,8 +13,8 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from core.pixel_grids import PixelGrid
-from core.rasters import Block, write_cog, write_cog_blocks
+from ground_motion.core.pixel_grids import PixelGrid
+from ground_motion.core.rasters import Block, write_cog, write_cog_blocks
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Scene

@@ -14,17 +14,17 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from core.errors import StorageFailed
-from core.storage import raster_entries, raster_storage
+from ground_motion.core.errors import StorageFailed
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.exposure import exposed_in
 from ingest.context.selectors import context_at, ground_at
 from ingest.context.services import context_load
 from ingest.context.terrain import elevation_over
+from ingest.foundation.storage import raster_entries, raster_storage
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Scene
 from ingest.products.services import product_load
-from ingest.readers.context.records import ContextKind
 from ingest.scenes.services import scenes_load
 from ml.models import Prediction, Run
 from ml.runs import services as ml_services

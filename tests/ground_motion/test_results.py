@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 import ground_motion
 from ground_motion import InputError, Result, coherence, deformation, offsets, open_pair, open_velocity
-from ml.__main__ import main
+from ground_motion.cli.program import main
 from tests.makers.geotiff import write
 
 UTM = Affine(10.0, 0, 500_000.0, 0, -10.0, 6_000_000.0)
@@ -236,7 +236,7 @@ class Terminal:
 def test_a_bar_is_shown_on_a_terminal_only(images, monkeypatch, is_terminal):
     stream = Terminal(is_terminal)
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("ml.runtime.progress.BAR_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr("ground_motion.runtime.progress.BAR_AFTER_SECONDS", 0.0)
     offsets(open_pair(*images), method="ncc", search_px=8)
     assert ("offsets:" in stream.text and "%" in stream.text) == is_terminal
     assert is_terminal or not stream.text

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import open_scenes, open_velocity_fields
-from ingest.readers.gate import join_batches
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_scenes, open_velocity_fields
+from ground_motion.readers.gate import join_batches
+from ground_motion.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
 
 pytestmark = pytest.mark.realdata
 TOWARD = Declaration(positive="toward")

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key
 from detection import tasks as detection_tasks
 from detection.alerts import services as alert_services
 from ingest import tasks
+from ingest.foundation.locks import Lock, short_text_key
 from ingest.jobs.steps import Step, attempt, failures_retry, rows_due
 from ingest.models import Product, StepFailure
 from ingest.products.services import product_load

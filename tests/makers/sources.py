@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
 
-from ingest.readers.records import Component, Declaration, Technique
+from ground_motion.readers.records import Component, Declaration, Technique
 
 SINKS = -20.0  # mm/yr: away from the satellite, or down
 FLOWS = 100_000.0  # mm/yr, to the east

@@ -12,12 +12,12 @@ import rasterio
 from affine import Affine
 from shapely.geometry import shape
 
-from core.projections import transformer
-from ingest.formats.inspection import inspect
-from ingest.readers.files import file_sha256
-from ml.__main__ import COMMANDS, main
-from ml.rasters.areas import KINDS
-from ml.runtime.checkpoints import WEIGHTS
+from ground_motion.cli.program import COMMANDS, main
+from ground_motion.core.projections import transformer
+from ground_motion.rasters.areas import KINDS
+from ground_motion.readers.files import file_sha256
+from ground_motion.readers.formats.inspection import inspect
+from ground_motion.runtime.checkpoints import WEIGHTS
 from tests.makers import geotiff, licsbas, rtc, stations
 
 
@@ -39,7 +39,7 @@ def by_network(region, tmp_path_factory) -> tuple[Path, Path]:
 
 def test_linear_algebra_runs_in_one_thread_a_call():
     """It is set before numpy is loaded; else two threads that solve small matrices wait for four of OpenBLAS."""
-    code = "import ml, os, sys; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    code = "import ground_motion, os, sys; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
     around = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     shown = subprocess.run([sys.executable, "-c", code], env=around, capture_output=True, text=True, check=True)
     assert shown.stdout.split() == ["1", "False"]
@@ -47,12 +47,12 @@ def test_linear_algebra_runs_in_one_thread_a_call():
 
 HELP = """
 import sys
-from ml.__main__ import COMMANDS, main
+from ground_motion.cli.program import COMMANDS, main
 try:
     main(sys.argv[1:])
 finally:
     assert "torch" not in sys.modules
-    print(*(name for name in sys.modules if name.startswith(("ml.", "lab."))))
+    print(*(name for name in sys.modules if name.startswith(("ground_motion.", "lab."))))
 """
 
 

@@ -8,13 +8,13 @@ import rasterio
 from affine import Affine
 from django.core.management import CommandError, call_command
 
+from ground_motion.cli.program import main
+from ground_motion.runtime.methods import MODEL, method_of, methods, shipped_method
 from lab.evaluate_command import TASKS
 from lab.simulation.sar.recipes import homogeneous
 from lab.simulation.seeds import Purpose, generator
-from ml.__main__ import main
 from ml.models import ModelVersion
 from ml.runs import services
-from ml.runtime.methods import MODEL, method_of, methods, shipped_method
 from tests.makers.geotiff import write
 
 SHIPPED = ("deformation", "coherence", "offsets")  # tasks with a network

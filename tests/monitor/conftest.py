@@ -9,10 +9,10 @@ from django.db import connection
 from django.test import Client
 
 from detection.models import Alert
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
 from ingest.models import Product
 from ingest.products.services import product_load
-from ingest.readers.context.records import ContextKind
 from ml.models import Prediction
 from monitor.beat import GuardedScheduler
 from monitor.celery import app

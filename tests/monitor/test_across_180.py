@@ -16,9 +16,9 @@ from PIL import Image
 
 from detection.models import Alert
 from detection.reviews.queue import alerts_near
+from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, ScenePair
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration, Submission
 from monitor.maps.imaging.plans import WIDTH
 from monitor.maps.map.place_search import place_search
 from monitor.maps.map.plans import card_shapes

@@ -24,11 +24,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.datastructures import MultiValueDict
 from ninja.openapi import get_schema
 
-from core.errors import UnusableData
-from ingest.formats.registry import STATION_READERS
+from ground_motion.core.errors import UnusableData
+from ground_motion.readers.formats.registry import STATION_READERS
+from ground_motion.readers.records import Declaration
+from ground_motion.readers.stations.records import MAX_SERIES
 from ingest.given.__main__ import READERS as GIVEN_READERS
-from ingest.readers.records import Declaration
-from ingest.readers.stations.records import MAX_SERIES
 from monitor.open_data.api.views import api
 from monitor.open_data.standards.catalogues import CATALOGUES
 from monitor.open_data.standards.search import PARAMETERS

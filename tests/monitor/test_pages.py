@@ -6,9 +6,9 @@ import mapbox_vector_tile
 import pytest
 
 from detection.models import Alert
+from ground_motion.methods.deformation import DeformationMethod
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
-from ml.deformation import DeformationMethod
 from tests.makers.people import words as text
 from tests.monitor.maps.rasters.test_raster_tiles import tile_of
 

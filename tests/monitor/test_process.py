@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.failures import Cause, delay
-from core.locks import Lock, try_lock
 from ingest import tasks as ingest_tasks
+from ingest.foundation.failures import Cause, delay
+from ingest.foundation.locks import Lock, try_lock
 from ingest.jobs.services import LEASE as OF_FILES
 from ml.runs.queue import LEASE as OF_RUNS
 from monitor import broker

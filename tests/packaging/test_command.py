@@ -55,7 +55,7 @@ def test_a_method_gets_its_arguments(monkeypatch, capsys):
 def test_other_names_are_commands_of_the_service(monkeypatch, arguments):
     given = []
     monkeypatch.setattr(sys, "argv", ["ground-motion", *arguments])
-    monkeypatch.setattr("django.core.management.execute_from_command_line", given.append)
+    monkeypatch.setattr("monitor.start.program.execute_from_command_line", given.append)
     assert not main()
     assert given[0][1:] == ["check"]
 

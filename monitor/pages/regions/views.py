@@ -31,11 +31,11 @@ from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, alert_counts, alerts_matching, alerts_within, monthly_counts
 from detection.reviews.audit import audit_write
 from detection.rules.lifecycle import LIVING, State
+from ground_motion.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion, Product, Scene
 from ingest.products.selectors import last_date
-from ingest.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence

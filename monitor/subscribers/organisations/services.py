@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.errors import one_line, promised
+from ground_motion.core.errors import one_line, promised
 from monitor.models.escalations import Contact
 from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import OutgoingMessage

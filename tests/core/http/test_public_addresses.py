@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.http.allow_list import is_public
+from ground_motion.core.http.allow_list import is_public
 
 # IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, 8190), as of 2025, and blocks of other registries.
 # TUNNELS lead to an address within them; NSAP, site-local, IPv4-compatible and -translated blocks stand in old RFCs.

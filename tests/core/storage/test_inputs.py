@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from core.storage import raster_entries
+from ingest.foundation.storage import raster_entries
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product, Scene

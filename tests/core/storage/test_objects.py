@@ -12,10 +12,10 @@ from django.utils import timezone
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from core.errors import StorageFailed
-from core.failures import Cause, cause_of, reason_of
-from core.rasters import write_cog
-from core.storage import objects, raster_entries, raster_put, raster_storage
+from ground_motion.core.errors import StorageFailed
+from ground_motion.core.rasters import write_cog
+from ingest.foundation.failures import Cause, cause_of, reason_of
+from ingest.foundation.storage import objects, raster_entries, raster_put, raster_storage
 from ingest.models import IngestJob, Scene
 from ingest.scenes.services import scenes_load
 from monitor.operations.health import site_checks

@@ -6,12 +6,12 @@ from django.contrib.gis.geos import Point, Polygon
 from django.core.management import call_command
 from django.utils import translation
 
-from core.errors import AlreadyLoaded, InputError
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.readers.context.records import ContextKind
 from ingest.context import selectors
 from ingest.context.regions import region_by_name
 from ingest.context.services import context_load, layer_delete
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
-from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import LANDSLIDES, LIST, RGI
 

@@ -6,13 +6,13 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString
 
+from ground_motion.readers.context.outlines import state_of
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.exposure import nearby
 from ingest.context.regions import region_by_name, region_by_slug, regions_around, regions_within, slugs
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_load
 from ingest.models import AdministrativeRegion
-from ingest.readers.context.outlines import state_of
-from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import LANDSLIDES
 from tests.makers import streetmap

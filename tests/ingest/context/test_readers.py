@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from core.errors import InputError
-from core.text import repair_mojibake, search_key
-from ingest.readers.context import open_layer, recognise
-from ingest.readers.context.glaciers import position_in_glims_id
-from ingest.readers.context.landslides import accuracy
-from ingest.readers.context.records import ContextKind, Remark, Surge
+from ground_motion.core.errors import InputError
+from ground_motion.core.text import repair_mojibake, search_key
+from ground_motion.readers.context import open_layer, recognise
+from ground_motion.readers.context.glaciers import position_in_glims_id
+from ground_motion.readers.context.landslides import accuracy
+from ground_motion.readers.context.records import ContextKind, Remark, Surge
 from tests.ingest.context.conftest import square
 from tests.makers.damage import zip_of
 

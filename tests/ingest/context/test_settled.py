@@ -5,11 +5,11 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString, MultiLineString, Point, box
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.readers.context.records import ContextKind, LineClass, WaterClass
 from ingest.context.exposure import exposed_in
 from ingest.context.services import context_load
 from ingest.models import Building, ContextLayer, PopulationTile, TransportLine
-from ingest.readers.context.records import ContextKind, LineClass, WaterClass
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import refusal, rows
 from tests.makers import streetmap

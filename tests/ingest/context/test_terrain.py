@@ -5,9 +5,9 @@ import pytest
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.readers.context.elevation import footprint, read
 from ingest.context.terrain import mean_bearing, slope_and_aspect
-from ingest.readers.context.elevation import footprint, read
 
 GRIDS = {
     "degrees at 78 N": (4326, Affine(0.001, 0, 16, 0, -0.001, 78)),
@@ -98,6 +98,6 @@ def test_a_dem_of_too_many_pixels_or_cut_off_is_refused(make_dem, monkeypatch):
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(InputError, match="Download it again"):
         read(path)
-    monkeypatch.setattr("ingest.readers.context.elevation.MAX_PIXELS", 100)
+    monkeypatch.setattr("ground_motion.readers.context.elevation.MAX_PIXELS", 100)
     with pytest.raises(InputError, match="declares 50 x 40 pixels"):
         read(make_dem())

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from core.errors import InputError
-from ingest.formats import walk as walking
-from ingest.formats.registry import recognise
-from ingest.formats.walk import walk
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats import walk as walking
+from ground_motion.readers.formats.registry import recognise
+from ground_motion.readers.formats.walk import walk
+from ground_motion.readers.records import Declaration
 from ingest.management.commands import ingest as ingesting
 from ingest.models import Product
-from ingest.readers.records import Declaration
 from tests.makers import generic, geotiff, licsbas, mintpy
 
 YEARS = (date(2019, 1, 1), date(2023, 12, 31))

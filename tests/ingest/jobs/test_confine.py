@@ -14,7 +14,7 @@ import pytest
 from django.db import connection
 from PIL import Image
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
 from ingest.jobs import given, landlock
 from ingest.jobs.confine import Ended, Limits, run_confined
 from ingest.jobs.given import (
@@ -186,8 +186,8 @@ REPORT = """
 import json, os, sys
 from pathlib import Path
 seen = {"proc": Path("/proc/self/environ").read_bytes().decode(errors="replace"), "environ": dict(os.environ)}
-import core.folders
-core.folders.BASE_DIR = Path(sys.argv[1])
+import ingest.foundation.folders
+ingest.foundation.folders.BASE_DIR = Path(sys.argv[1])
 import django
 django.setup()
 from django.conf import settings
@@ -351,7 +351,7 @@ import os, subprocess, sys
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", sys.argv[1]], check=True)
 import django
 django.setup()
-from core.errors import DiskFull
+from ground_motion.core.errors import DiskFull
 from ingest.jobs.given import read_given
 try:
     read_given("boundary", b"{" + b" " * 100_000)

@@ -11,16 +11,16 @@ from affine import Affine
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from core.errors import MAX_LINE, one_line
-from core.storage import raster_entries
+from ground_motion.core.errors import MAX_LINE, one_line
+from ground_motion.readers.records import Declaration, Submission
 from ingest import tasks
+from ingest.foundation.storage import raster_entries
 from ingest.jobs import child as job_child
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import Limits
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.records import Declaration, Submission
 from tests.makers import generic, geotiff
 from tests.waiting import HANG_SECONDS, Elsewhere, reread, wait_until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.locks import Lock, short_text_key, try_lock
-from core.storage.inputs import input_exists
+from ingest.foundation.locks import Lock, short_text_key, try_lock
+from ingest.foundation.storage.inputs import input_exists
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 
+from ground_motion.statistics.decomposition import Cells, DirectionPoints, decompose_cells, interpolate_dates
 from ingest.models import MeasurementPoint, Product
 from ingest.products import derived
-from ingest.products.decomposition import Cells, DirectionPoints, decompose_cells, interpolate_dates
 from ingest.products.derived import derived_make
 from ingest.products.selectors import point_series
 from ingest.products.services import product_delete, product_load

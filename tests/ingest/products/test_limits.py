@@ -14,13 +14,13 @@ import shapely
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from core import disk
-from core.errors import DiskFull, InputError
+from ground_motion.core.errors import DiskFull, InputError
+from ground_motion.readers.records import Declaration, Submission
+from ingest.foundation import disk
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete, product_load
-from ingest.readers.records import Declaration, Submission
 from tests.ingest.products.test_loading import tables
 from tests.makers.hostile import plain_tiff
 from tests.makers.sources import every
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_during_a_load_ends_it_and_nothing_of_it_stays(tmp_
     monkeypatch.setattr("ingest.products.loading.database_room_bytes", lambda: next(rooms))
     monkeypatch.setattr("ingest.products.loading.CHECK_SECONDS", 0)
     monkeypatch.setattr("ingest.products.loading.BYTES_A_COPY", 1)
-    monkeypatch.setattr("ingest.readers.velocity.geotiff.BLOCK_PIXELS", 1)
+    monkeypatch.setattr("ground_motion.readers.velocity.geotiff.BLOCK_PIXELS", 1)
     copied = []
     before = tables()
     with pytest.raises(DiskFull, match="room for 0"), transaction.atomic():

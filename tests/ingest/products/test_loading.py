@@ -7,11 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from core.errors import AlreadyLoaded, InputError
-from ingest.formats.walk import walk
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.readers.formats.walk import walk
+from ground_motion.readers.tables import columns
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import selectors, services
-from ingest.readers.tables import columns
 from tests.makers import generic as made_generic
 from tests.makers import geotiff as made_geotiff
 from tests.makers import hyp3 as made_hyp3

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 
-from core.locks import Lock, try_lock
-from core.projections import transformer
+from ground_motion.core.projections import transformer
+from ingest.foundation.locks import Lock, try_lock
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import functions, partitions, parts, pyramid, selectors
 from ingest.products.partitions import POINTS, SERIES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mapbox_vector_tile import decode
 
-from core.projections import transformer
+from ground_motion.core.projections import transformer
 from ingest.models import PyramidCell
 from ingest.products import pyramid
 from ingest.products.selectors import product_points

@@ -5,8 +5,8 @@ import pytest
 import rasterio
 from affine import Affine
 
+from ground_motion.statistics.comparison import Change, Released, Verdict, compare
 from ingest.models import MeasurementPoint, Product, ReleaseChange
-from ingest.products.comparison import Change, Released, Verdict, compare
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_delete, product_load
 from ml.runs.services import runs_queue

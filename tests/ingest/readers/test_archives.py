@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from ingest.formats.registry import open_velocity_fields, recognise
-from ingest.readers import archives
+from ground_motion.readers import archives
+from ground_motion.readers.formats.registry import open_velocity_fields, recognise
 from tests.makers import shapefiles
 from tests.makers.damage import outcome, the_batch
 from tests.makers.generic import TOWARD, csv_text, make, table_of

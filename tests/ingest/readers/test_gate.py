@@ -6,9 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import InputError, Undeclared
-from ingest.readers import gate
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Stated, VelocityField
+from ground_motion.core.errors import InputError, Undeclared
+from ground_motion.readers import gate
+from ground_motion.readers.records import (
+    Component,
+    Declaration,
+    Direction,
+    FieldHeader,
+    PointBatch,
+    Stated,
+    VelocityField,
+)
 
 PATH = Path("points.csv")
 RNG = np.random.default_rng(5)

@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.readers import hdf5
+from ground_motion.core.errors import InputError
+from ground_motion.readers import hdf5
 
 
 @pytest.mark.parametrize(

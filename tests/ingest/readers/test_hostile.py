@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from core.errors import InputError
-from ingest.formats.registry import SCENE_READERS, open_scenes, open_velocity_fields, recognise
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import SCENE_READERS, open_scenes, open_velocity_fields, recognise
+from ground_motion.readers.records import Declaration, Submission
 from ingest.jobs import services as jobs
 from ingest.jobs.given import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
 from ingest.products.services import product_delete
-from ingest.readers.records import Declaration, Submission
 from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Trap, plain_tiff
 from tests.makers.hostile_tables import every
 from tests.waiting import HANG_SECONDS

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
+from ground_motion.readers.records import Declaration, Direction
 from ingest.models import Product
-from ingest.readers.records import Declaration, Direction
 from tests.makers.damage import Points, points
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs/examples"

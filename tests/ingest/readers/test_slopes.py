@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ingest.readers.slopes import BLOCK_ROWS, slope_mm_yr, slopes
+from ground_motion.readers.slopes import BLOCK_ROWS, slope_mm_yr, slopes
 
 DATES = [date(2020, 1, 1) + timedelta(days=12 * index) for index in range(60)]
 YEARS = np.array([(day - DATES[0]).days for day in DATES]) / 365.25

@@ -9,7 +9,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from ingest.formats.registry import (
+from ground_motion.readers.formats.registry import (
     READERS,
     SCENE_READERS,
     STATION_READERS,

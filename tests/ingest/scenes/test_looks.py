@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.gis.geos import Point
 
-from core.areas import box_of
-from core.geos import geos
+from ground_motion.core.areas import box_of
+from ingest.foundation.geos import geos
 from ingest.models import Interferogram, Product
 from ingest.scenes.looks import looks_at
 from ingest.scenes.next_pass import CYCLE, PUBLISHED_WITHIN

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from ingest.formats import registry
-from ingest.readers.records import Declaration
+from ground_motion.readers.formats import registry
+from ground_motion.readers.records import Declaration
 from ingest.scenes.next_pass import CYCLE, SAME_PASS, expected_passes, next_pass
 
 FIRST = datetime(2024, 1, 3, 16, 58, tzinfo=UTC)

@@ -11,7 +11,7 @@ from affine import Affine
 from django.core.management import CommandError, call_command
 from pyproj import Transformer
 
-from core.errors import AlreadyLoaded, InputError
+from ground_motion.core.errors import AlreadyLoaded, InputError
 from ingest import tasks
 from ingest.models import Scene, ScenePair
 from ingest.scenes import pairs

@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 import requests
 
-from core.http import transport
-from core.http.allow_list import AllowList
-from core.http.faults import HostRefused, SearchFailed, redact
-from core.http.transport import Credential, guard
+from ground_motion.core.http import transport
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import HostRefused, SearchFailed, redact
+from ground_motion.core.http.transport import Credential, guard
 from tests.ingest.sources import replay
 
 LIST = AllowList.parse(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.http.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
+from ground_motion.core.http.faults import Hopeless, HostRefused, Later, NoRoom, SignInRefused
 from ingest.sources.client.download import Fetched, Known
 from tests.ingest.sources import replay
 from tests.ingest.sources.transfers import DATA, MD5, SHA256
@@ -243,10 +243,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import requests
-from core.http.allow_list import AllowList
+from ground_motion.core.http.allow_list import AllowList
 from ingest.sources.client.scene import Checksum
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
-from core.http.transport import guard
+from ground_motion.core.http.transport import guard
 
 address, path, digest, size = sys.argv[1:]
 

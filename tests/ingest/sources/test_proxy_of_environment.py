@@ -6,10 +6,10 @@ import threading
 import pytest
 import requests
 
-from core.http import transport
-from core.http.allow_list import AllowList
-from core.http.faults import ArchiveAway, HostRefused, Later, SourceError
-from core.http.transport import Credential, guard
+from ground_motion.core.http import transport
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import ArchiveAway, HostRefused, Later, SourceError
+from ground_motion.core.http.transport import Credential, guard
 from ingest.sources import configured
 from tests.ingest.sources import replay, tunnel
 from tests.waiting import HANG_SECONDS

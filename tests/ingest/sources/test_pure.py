@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point, box
 
-from core.http.faults import NoRoom
+from ground_motion.core.http.faults import NoRoom
+from ground_motion.readers.records import Direction
 from ingest.models import SceneDownload
-from ingest.readers.records import Direction
 from ingest.sources.client.scene import (
     MAX_NAME_LENGTH,
     Checksum,

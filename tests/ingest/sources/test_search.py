@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from shapely import box
 
-from core.http.allow_list import AllowList
-from core.http.faults import HostRefused, NotInstalled, SearchFailed
-from core.http.transport import Credential
-from ingest.readers.records import Direction
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import HostRefused, NotInstalled, SearchFailed
+from ground_motion.core.http.transport import Credential
+from ground_motion.readers.records import Direction
 from ingest.sources.client import asf, stac
 from ingest.sources.client.scene import Checksum
 from tests.ingest.sources import recorded, replay

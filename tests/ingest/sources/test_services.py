@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 from shapely import box
 
-from core.http.faults import NoRoom
+from ground_motion.core.http.faults import NoRoom
+from ground_motion.readers.records import Direction
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Scene, SceneDownload
-from ingest.readers.records import Direction
 from ingest.sources import services
 from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from core.http.allow_list import AllowList
-from core.http.faults import HostRefused, SearchFailed
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import HostRefused, SearchFailed
 from ingest.sources.client.timestamp import ask
 
 

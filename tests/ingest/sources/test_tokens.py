@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 
-from core.http.allow_list import AllowList
-from core.http.faults import ArchiveAway, SignInRefused
-from core.http.transport import Credential, guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import ArchiveAway, SignInRefused
+from ground_motion.core.http.transport import Credential, guard
 from ingest.models import SceneDownload
 from ingest.sources import configured as sources
 from ingest.sources.client import tokens

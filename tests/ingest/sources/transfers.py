@@ -6,8 +6,8 @@ from pathlib import Path
 
 import requests
 
-from core.http.allow_list import AllowList
-from core.http.transport import guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.transport import guard
 from ingest.sources.client.download import Fetched, Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.scene import Checksum
 from tests.ingest.sources import replay

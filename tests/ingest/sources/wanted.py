@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 from shapely import MultiPolygon, box
 
+from ground_motion.readers.records import Direction
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.records import Direction
 from ingest.sources import services
 from ingest.sources.client.scene import CatalogueScene, Checksum
 from tests.ingest.sources import replay

@@ -7,13 +7,13 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.coherence.baseline import Speckle, guarnieri_prati, pearson, posterior_mean, speckle_of
-from ml.coherence.change import choose_in_season, coherence_change
-from ml.coherence.compared import ratio_db
-from ml.coherence.infer import estimate_coherence
-from ml.rasters.imagery import ImagePair
-from ml.rasters.windows import Window
-from ml.runtime.methods import methods
+from ground_motion.methods.coherence.baseline import Speckle, guarnieri_prati, pearson, posterior_mean, speckle_of
+from ground_motion.methods.coherence.change import choose_in_season, coherence_change
+from ground_motion.methods.coherence.compared import ratio_db
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.rasters.windows import Window
+from ground_motion.runtime.methods import methods
 
 
 def speckle(

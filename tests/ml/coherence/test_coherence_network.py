@@ -7,17 +7,17 @@ import pytest
 import torch
 from affine import Affine
 
+from ground_motion.methods.coherence import NETWORK, infer, network
+from ground_motion.methods.coherence.change import scatterer_bands
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.methods.coherence.network import NAME, CoherenceNetwork, Settings, load_shipped, network_of, register
+from ground_motion.methods.coherence.registration import facts_of, shift_image
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.device import torch_threads
 from lab.coherence.evaluate import errors, estimated, make_structured
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import NETWORK, infer, network
-from ml.coherence.change import scatterer_bands
-from ml.coherence.infer import estimate_coherence
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, load_shipped, network_of, register
-from ml.coherence.registration import facts_of, shift_image
-from ml.rasters.imagery import ImagePair
-from ml.runtime.device import torch_threads
 
 CPU = torch.device("cpu")
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.coherence import compared as room
-from ml.coherence.change import Stack
-from ml.coherence.compared import Beside, Compared, compare
-from ml.rasters.imagery import PairSource
-from ml.rasters.pieces import Folder, Pieces
-from ml.rasters.windows import Window
+from ground_motion.methods.coherence import compared as room
+from ground_motion.methods.coherence.change import Stack
+from ground_motion.methods.coherence.compared import Beside, Compared, compare
+from ground_motion.rasters.imagery import PairSource
+from ground_motion.rasters.pieces import Folder, Pieces
+from ground_motion.rasters.windows import Window
 
 ROWS, COLS, N = 150, 170, 6
 DAYS = [date(2024, 1, 1) + timedelta(days=12 * number) for number in range(4)]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, PairChange, confirm
+from ground_motion.methods.coherence.confirm import EPOCH, IMAGE_SIGMA, PLACE_SIGMA, PairChange, confirm
 
 FIRST = date(2021, 1, 1)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.deformation.filters.background import against_backgrounds, background_of
-from ml.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.filters.background import against_backgrounds, background_of
+from ground_motion.methods.deformation.gridding.points import PointCloud
 
 SIDE_M, SPACING_M, NOISE_MM_YR = 120_000.0, 1_500.0, 0.5
 X, Y = (axis.ravel() for axis in np.meshgrid(*[np.arange(0.0, SIDE_M, SPACING_M)] * 2))

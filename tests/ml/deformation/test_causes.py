@@ -8,8 +8,7 @@ import pytest
 from affine import Affine
 from shapely import Point
 
-from lab.deformation.causes import Sample, fit_all, samples_of
-from ml.deformation.places.causes import (
+from ground_motion.methods.deformation.places.causes import (
     FEATURES,
     NAME,
     WEIGHTS,
@@ -20,8 +19,9 @@ from ml.deformation.places.causes import (
     name_cause,
     reconcile,
 )
-from ml.deformation.places.sideways import slope_of
-from ml.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
+from ground_motion.methods.deformation.places.sideways import slope_of
+from ground_motion.rasters.areas import KINDS, SURE_SHARE, Area, PeakRate, Place, SortedPoints
+from lab.deformation.causes import Sample, fit_all, samples_of
 
 AT = Point(5_000, 5_000)
 TRANSFORM = Affine(100, 0, 0, 0, -100, 10_000)

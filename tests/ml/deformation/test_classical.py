@@ -3,7 +3,7 @@
 import pytest
 from shapely.geometry import Point
 
-from ml.deformation.classical import COMPARED, TILE_M, ground_around, results_at
+from ground_motion.methods.deformation.classical import COMPARED, TILE_M, ground_around, results_at
 from tests.ml.deformation.test_deformation import field, with_bowl
 
 MIDDLE = Point(4_604_000, 1_744_000)

@@ -12,13 +12,13 @@ import pytest
 import rasterio
 from shapely.geometry import shape
 
-from core.geometry import joined_at_180, utm_epsg
-from ml.__main__ import main
-from ml.deformation.filters.baseline import DeformationMaps
-from ml.deformation.gridding.clusters import cluster_tracks, clusters, sphere_positions
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import DeformationResult, make_mosaic
-from ml.rasters.results import RasterResult, write_result
+from ground_motion.cli.program import main
+from ground_motion.core.geometry import joined_at_180, utm_epsg
+from ground_motion.methods.deformation.filters.baseline import DeformationMaps
+from ground_motion.methods.deformation.gridding.clusters import cluster_tracks, clusters, sphere_positions
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import DeformationResult, make_mosaic
+from ground_motion.rasters.results import RasterResult, write_result
 from ml.runs.stored import StoredRaster, clusters_of
 from tests.makers.towns import METRES_PER_DEGREE, town, write_points
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from ml.deformation.bowls import search
-from ml.deformation.bowls.noise_covariance import NoiseCovariance, fit_noise_covariance, pairs_of
-from ml.deformation.bowls.pyramid import WIDE_CELLS
-from ml.deformation.bowls.search import best_bowls, rarity
-from ml.deformation.bowls.torus import TOLERANCE, gaussian, solve, variance
-from ml.deformation.gridding.boxes import boxes
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_tracks, flagged_areas
-from ml.deformation.whitening import WhiteningConfig, whitening
-from ml.simulation.ground.terrain import fractal_field
+from ground_motion.methods.deformation.bowls import search
+from ground_motion.methods.deformation.bowls.noise_covariance import NoiseCovariance, fit_noise_covariance, pairs_of
+from ground_motion.methods.deformation.bowls.pyramid import WIDE_CELLS
+from ground_motion.methods.deformation.bowls.search import best_bowls, rarity
+from ground_motion.methods.deformation.bowls.torus import TOLERANCE, gaussian, solve, variance
+from ground_motion.methods.deformation.gridding.boxes import boxes
+from ground_motion.methods.deformation.gridding.cells import grid_robust
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.whitening import WhiteningConfig, whitening
+from ground_motion.simulation.ground.terrain import fractal_field
 from tests.ml.deformation.test_deformation import areas, with_bowl
 
 SIDE_M = 9_600.0

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ml.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, EvidenceTerms, log_odds
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.decision import CYCLE_MM_YR, DELAY_MM_YR, EvidenceTerms, log_odds
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
 
 SIDE_M = 6_000.0
 HEARD = {"rarity": 0.5, "wide": 1.0, "network": 0.25, "rate": 4.0, "patch": -1.0, "offset": -3.0}

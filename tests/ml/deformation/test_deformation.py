@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from core.geometry import utm_epsg
-from ml.deformation.filters.baseline import background_and_noise
-from ml.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
-from ml.deformation.gridding.cells import RobustGrid, grid_robust
-from ml.deformation.gridding.points import PointCloud, project
-from ml.deformation.infer import detect_tracks, flagged_areas, strongest
-from ml.rasters.areas import Area
+from ground_motion.core.geometry import utm_epsg
+from ground_motion.methods.deformation.filters.baseline import background_and_noise
+from ground_motion.methods.deformation.filters.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
+from ground_motion.methods.deformation.gridding.cells import RobustGrid, grid_robust
+from ground_motion.methods.deformation.gridding.points import PointCloud, project
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas, strongest
+from ground_motion.rasters.areas import Area
 
 SIDE_M = 8000.0
 

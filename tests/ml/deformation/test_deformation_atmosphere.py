@@ -5,9 +5,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ml.deformation.features import atmosphere
-from ml.deformation.features.atmosphere import ALIGN_CELLS, MARGIN, PLANES, RADII_CELLS, SQUARE_CELLS, standing_out
-from ml.simulation.velocity.nuisance import turbulence_field
+from ground_motion.methods.deformation.features import atmosphere
+from ground_motion.methods.deformation.features.atmosphere import (
+    ALIGN_CELLS,
+    MARGIN,
+    PLANES,
+    RADII_CELLS,
+    SQUARE_CELLS,
+    standing_out,
+)
+from ground_motion.simulation.velocity.nuisance import turbulence_field
 
 SIDE = 128
 RADII, STRENGTH, RATIO = slice(0, len(RADII_CELLS)), len(RADII_CELLS), len(RADII_CELLS) + 1

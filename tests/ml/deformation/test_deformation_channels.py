@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ml.deformation.features.atmosphere import RADII_CELLS
-from ml.deformation.features.channels import (
+from ground_motion.methods.deformation.features.atmosphere import RADII_CELLS
+from ground_motion.methods.deformation.features.channels import (
     grid_noise,
     noise_scale,
 )
-from ml.deformation.features.relief import relief
-from ml.deformation.features.surroundings import (
+from ground_motion.methods.deformation.features.relief import relief
+from ground_motion.methods.deformation.features.surroundings import (
     OF_ATMOSPHERE,
     OF_HEIGHTS,
     PLANES,
@@ -18,13 +18,13 @@ from ml.deformation.features.surroundings import (
     CellRates,
     surroundings,
 )
-from ml.deformation.filters.baseline import cell_noise
-from ml.deformation.filters.still import StillGround, still_ground
-from ml.deformation.gridding.cells import distance_to_points_m, grid_robust
-from ml.deformation.gridding.despike import median_of, neighbours
-from ml.deformation.gridding.noise import point_noise
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.network import make_lattice
+from ground_motion.methods.deformation.filters.baseline import cell_noise
+from ground_motion.methods.deformation.filters.still import StillGround, still_ground
+from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, grid_robust
+from ground_motion.methods.deformation.gridding.despike import median_of, neighbours
+from ground_motion.methods.deformation.gridding.noise import point_noise
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.network import make_lattice
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -43,7 +43,7 @@ def test_a_robust_grid_holds_median_number_spread_and_distance():
 
 
 def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
-    monkeypatch.setattr("ml.deformation.gridding.despike.AT_ONCE", 17)
+    monkeypatch.setattr("ground_motion.methods.deformation.gridding.despike.AT_ONCE", 17)
     rng = np.random.default_rng(6)
     x, y = rng.uniform(0, 1500, (2, 120))
     points = cloud(list(x), list(y), list(rng.normal(0, 1, 120)))

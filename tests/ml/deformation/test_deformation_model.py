@@ -5,23 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.readers.records import Declaration
+from ground_motion.methods.deformation.decision import weights_of
+from ground_motion.methods.deformation.gridding.cells import grid_robust
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.nation import predict
+from ground_motion.methods.deformation.network import DeformationNetwork
+from ground_motion.rasters.areas import KINDS
+from ground_motion.readers.records import Declaration
+from ground_motion.runtime.checkpoints import WEIGHTS
+from ground_motion.simulation.ground.deformation import Ellipse
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import GroundwaterSubsidence
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, still_tile
 from lab.deformation.measures.scoring import detects_bowl, score_tile, truth_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import with_sources
-from ml.deformation.decision import weights_of
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_tracks, flagged_areas
-from ml.deformation.inputs import read_clusters
-from ml.deformation.nation import predict
-from ml.deformation.network import DeformationNetwork
-from ml.rasters.areas import KINDS
-from ml.runtime.checkpoints import WEIGHTS
-from ml.simulation.ground.deformation import Ellipse
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence
 
 WEAK_BOWL = "pd_3mm_800m"
 

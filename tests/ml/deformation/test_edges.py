@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from ml.deformation.bowls.edges import edges_of
-from ml.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.bowls.edges import edges_of
+from ground_motion.methods.deformation.gridding.points import PointCloud
 
 CELLS = 50
 TRANSFORM = Affine(100.0, 0, 500_000.0, 0, -100.0, 5_000_000.0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.readers.records import Declaration
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.gridding.cells import grid_robust
+from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.readers.records import Declaration
 from tests.makers import shapefiles
 from tests.makers.generic import csv_text, make
 

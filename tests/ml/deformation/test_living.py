@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.deformation.living.changes import MIN_SCORE, bends, cluster_deviations, clusters_of
-from ml.deformation.living.forecast import forecast
-from ml.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
-from ml.deformation.living.screening import Ground, aligned, screen
+from ground_motion.methods.deformation.living.changes import MIN_SCORE, bends, cluster_deviations, clusters_of
+from ground_motion.methods.deformation.living.forecast import forecast
+from ground_motion.methods.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend, undo_cycles
+from ground_motion.methods.deformation.living.screening import Ground, aligned, screen
 
 HALF_WAVE_MM = 27.75
 FIRST = date(2020, 1, 1)

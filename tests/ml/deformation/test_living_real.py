@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from core.projections import transformer
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import join_batches
-from ml.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend
-from ml.deformation.living.screening import Ground
-from ml.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.living.inversion import ACTIVE_DATES, Interferogram, begin, extend
+from ground_motion.methods.deformation.living.screening import Ground
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import join_batches
 
 pytestmark = pytest.mark.realdata
 KNOWN = 9  # of thirteen dates

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.deformation.motion.model import base
-from ml.deformation.motion.noise import NoiseModel, Whitening
-from ml.deformation.motion.series import SeriesMotion, Trend, series_motion
-from ml.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.methods.deformation.motion.model import base
+from ground_motion.methods.deformation.motion.noise import NoiseModel, Whitening
+from ground_motion.methods.deformation.motion.series import SeriesMotion, Trend, series_motion
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
 
 FIRST = date(2019, 1, 3)
 DAYS = np.arange(0, 5 * 365.25, 12)

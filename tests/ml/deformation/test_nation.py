@@ -5,20 +5,20 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.deformation import infer, nation
-from ml.deformation.features.channels import CHANNELS
-from ml.deformation.features.surroundings import REACH_CELLS
-from ml.deformation.filters.still import StillGround
-from ml.deformation.gridding.boxes import Proposed
-from ml.deformation.gridding.cells import RobustGrid
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.nation import SILENT, NetworkConfig, predict, windows
-from ml.deformation.network import REACH_M, DeformationNetwork, make_lattice
-from ml.networks.deformation_unet import DeformationUnet
-from ml.rasters.areas import KINDS, areas_in
-from ml.rasters.pieces import Arrays, Memory, Pieces
-from ml.runtime.checkpoints import Card
-from ml.runtime.progress import listening
+from ground_motion.methods.deformation import infer, nation
+from ground_motion.methods.deformation.features.channels import CHANNELS
+from ground_motion.methods.deformation.features.surroundings import REACH_CELLS
+from ground_motion.methods.deformation.filters.still import StillGround
+from ground_motion.methods.deformation.gridding.boxes import Proposed
+from ground_motion.methods.deformation.gridding.cells import RobustGrid
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.nation import SILENT, NetworkConfig, predict, windows
+from ground_motion.methods.deformation.network import REACH_M, DeformationNetwork, make_lattice
+from ground_motion.networks.deformation_unet import DeformationUnet
+from ground_motion.rasters.areas import KINDS, areas_in
+from ground_motion.rasters.pieces import Arrays, Memory, Pieces
+from ground_motion.runtime.checkpoints import Card
+from ground_motion.runtime.progress import listening
 
 WIDTHS = (8, 8, 8, 8)
 FARTHEST = 144 + REACH_CELLS  # The network looks no farther than 144 cells, its input no farther than REACH_CELLS.
@@ -78,8 +78,8 @@ def test_no_cell_knows_how_the_ground_was_cut(network):
 
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
     """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
-    monkeypatch.setattr("ml.deformation.network.still_ground", lambda *grid: StillGround(0.0, 1.0))
-    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda *_: 1.0)
+    monkeypatch.setattr("ground_motion.methods.deformation.network.still_ground", lambda *grid: StillGround(0.0, 1.0))
+    monkeypatch.setattr("ground_motion.methods.deformation.network.noise_scale", lambda *_: 1.0)
     ground = grid(640, 640)
     less_of = {name: plane[11:, 7:] for name, plane in ground._asdict().items() if isinstance(plane, np.ndarray)}
     part = ground._replace(**less_of, transform=ground.transform @ Affine.translation(7, 11))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.deformation.gridding.cells import RobustGrid
-from ml.deformation.overwrapped import (
+from ground_motion.methods.deformation.gridding.cells import RobustGrid
+from ground_motion.methods.deformation.overwrapped import (
     GAINS,
     NAME,
     SIGMA,
@@ -19,8 +19,8 @@ from ml.deformation.overwrapped import (
     overwrap,
     scores,
 )
-from ml.networks.resnet import ResNet18
-from ml.runtime.checkpoints import read_card
+from ground_motion.networks.resnet import ResNet18
+from ground_motion.runtime.checkpoints import read_card
 
 RATE = 0.5  # phase, rad, from which `Judge` says that a pixel moves
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from shapely import Point, Polygon, box, contains_xy, get_parts
 
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_tracks, flagged_areas
-from ml.deformation.places.measure import measure
-from ml.deformation.places.outlines import peaks_of
-from ml.deformation.places.peak import Cells, field_draws
-from ml.deformation.places.surface import drop_spikes, rate_surface
-from ml.rasters.areas import Area, SortedPoints
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.places.measure import measure
+from ground_motion.methods.deformation.places.outlines import peaks_of
+from ground_motion.methods.deformation.places.peak import Cells, field_draws
+from ground_motion.methods.deformation.places.surface import drop_spikes, rate_surface
+from ground_motion.rasters.areas import Area, SortedPoints
 
 WEST, SOUTH = 500_000.0, 5_000_000.0
 

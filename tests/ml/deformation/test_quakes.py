@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.deformation.quakes import MIN_OFFSETS_M, quake_reach
+from ground_motion.methods.deformation.quakes import MIN_OFFSETS_M, quake_reach
 
 
 @pytest.mark.parametrize(

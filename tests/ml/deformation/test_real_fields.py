@@ -14,7 +14,7 @@ from shapely import Point
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from ml.__main__ import main
+from ground_motion.cli.program import main
 
 pytestmark = pytest.mark.realdata
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from ml.deformation.reliability import PLACE_CELLS, Reliability, fit, highest_of_places, reliability_of
+from ground_motion.methods.deformation.reliability import (
+    PLACE_CELLS,
+    Reliability,
+    fit,
+    highest_of_places,
+    reliability_of,
+)
 
 
 def places(n: int, share: float, seed: int = 0):

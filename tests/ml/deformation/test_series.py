@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.deformation.series.evidence import SeriesEvidence, series_evidence
-from ml.deformation.series.neighbours import agree
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.deformation.series.summary import join_summaries, summarise
+from ground_motion.methods.deformation.series.evidence import SeriesEvidence, series_evidence
+from ground_motion.methods.deformation.series.neighbours import agree
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.methods.deformation.series.summary import join_summaries, summarise
 
 DAYS = np.arange(0, 5 * 365, 12)
 YEARS = DAYS / 365.25

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import InputError
-from core.projections import transformer
-from ingest.formats.registry import open_velocity_field
+from ground_motion.core.errors import InputError
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation import inputs
+from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.series import product as product_module
+from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import Declaration
 from ingest.models import Product
 from ingest.products import selectors
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration
-from ml.deformation import inputs
-from ml.deformation.inputs import read_clusters
-from ml.deformation.series import product as product_module
-from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.rasters.pieces import Pieces
 from ml.runs import jobs, services
 from tests.makers.egms import DATES
 

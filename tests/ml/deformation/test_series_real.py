@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import Declaration
-from ml.deformation.series.product import SeriesReader, half_wave_mm
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.deformation.series.summary import SeriesSummary
+from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.methods.deformation.series.summary import SeriesSummary
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import Declaration
 
 pytestmark = pytest.mark.realdata
 OFFIDA = 'unit = "mm/yr"\nseries = "mm"\npositive = "toward"\ndates = "D%Y%m%d"\n[columns]\nvelocity = "VEL"\n'

@@ -4,11 +4,24 @@ import numpy as np
 import pytest
 from shapely import Point
 
-from ml.deformation.places.sideways import edge_width, flatness, rates_of, sideways, slope_fit, slope_of
-from ml.rasters.areas import SortedPoints
-from ml.rasters.line_of_sight import line_of_sight_at
-from ml.simulation.ground.deformation import Ellipse, Panel, groundwater_bowl, longwall_mining, settling_ground
-from ml.simulation.ground.frame import Motion
+from ground_motion.methods.deformation.places.sideways import (
+    edge_width,
+    flatness,
+    rates_of,
+    sideways,
+    slope_fit,
+    slope_of,
+)
+from ground_motion.rasters.areas import SortedPoints
+from ground_motion.rasters.line_of_sight import line_of_sight_at
+from ground_motion.simulation.ground.deformation import (
+    Ellipse,
+    Panel,
+    groundwater_bowl,
+    longwall_mining,
+    settling_ground,
+)
+from ground_motion.simulation.ground.frame import Motion
 
 GRID = 3035
 AT = (4_321_000.0, 3_210_000.0)  # 10° E: the grid's north is true north

@@ -8,8 +8,17 @@ from hypothesis import strategies as st
 
 from detection.kinds import Kind
 from detection.search.classify import Evidence, classify
-from ml.deformation.places.context import FILL, GROUNDWATER, LANDSLIDE, MINING, UPLIFT, Surroundings, terms_of, weigh
-from ml.rasters.areas import KINDS
+from ground_motion.methods.deformation.places.context import (
+    FILL,
+    GROUNDWATER,
+    LANDSLIDE,
+    MINING,
+    UPLIFT,
+    Surroundings,
+    terms_of,
+    weigh,
+)
+from ground_motion.rasters.areas import KINDS
 
 DOUBTFUL = {MINING: 0.55, GROUNDWATER: 0.15, FILL: 0.1, LANDSLIDE: 0.15, UPLIFT: 0.05}
 shares = st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda parts: sum(parts) > 0.1)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ml.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, rescale_by_tail
-from ml.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, BowlFits, together
+from ground_motion.methods.deformation.bowls.tail import FROM_DECADES, MAX_STRETCH, rescale_by_tail
+from ground_motion.methods.deformation.bowls.views import MAX_AGAINST, MIN_POINTS, BowlFits, together
 
 
 def maxima(stretch: float, n: int = 200) -> np.ndarray:

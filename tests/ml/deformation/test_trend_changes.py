@@ -7,7 +7,12 @@ import pytest
 from scipy import ndimage
 from shapely import Point
 
-from ml.deformation.series.trend_changes import ChangedPlaces, changed_places, enough_dates, point_changes
+from ground_motion.methods.deformation.series.trend_changes import (
+    ChangedPlaces,
+    changed_places,
+    enough_dates,
+    point_changes,
+)
 
 DAYS = np.arange(0, 100 * 18, 18)
 YEARS = DAYS / 365.25

@@ -9,13 +9,13 @@ from affine import Affine
 from shapely import Point
 from shapely.geometry import shape as geometry_of
 
-from ingest.readers.records import Reference
-from ml.__main__ import main
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.wide.cells import WideCells, wide_cells
-from ml.deformation.wide.noise import WideNoise, noise_of
-from ml.deformation.wide.scores import Scores, Shape
-from ml.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, wide_regions
+from ground_motion.cli.program import main
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.wide.cells import WideCells, wide_cells
+from ground_motion.methods.deformation.wide.noise import WideNoise, noise_of
+from ground_motion.methods.deformation.wide.scores import Scores, Shape
+from ground_motion.methods.deformation.wide.search import PRIORS, ReferredRegion, Track, confirmed_regions, wide_regions
+from ground_motion.readers.records import Reference
 
 QUIET = WideNoise(white_mm2_yr2=0.3, long_mm2_yr2=0.4, exponent=2.67)
 EAST_M, NORTH_M = 4_000_000.0, 2_000_000.0

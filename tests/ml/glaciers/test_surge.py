@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.glaciers.surges import season_and_trend, surges
+from ground_motion.methods.glaciers.surges import season_and_trend, surges
 
 DAYS = np.arange(0, 5 * 365.25, 12) + 6
 

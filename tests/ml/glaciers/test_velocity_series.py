@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ml.glaciers.series import PairVelocities, velocity_series
-from ml.offsets.motion import GroundMotion, Nodes, PixelScale, against_stable, ground_motion, into_cells, stable_ground
+from ground_motion.methods.glaciers.series import PairVelocities, velocity_series
+from ground_motion.methods.offsets.motion import (
+    GroundMotion,
+    Nodes,
+    PixelScale,
+    against_stable,
+    ground_motion,
+    into_cells,
+    stable_ground,
+)
 
 UTM_29 = 32629
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ml.networks.coherence_heads import CLASSICAL, LinearMix, classical
-from ml.runtime.box_mean import box_mean
+from ground_motion.networks.coherence_heads import CLASSICAL, LinearMix, classical
+from ground_motion.runtime.box_mean import box_mean
 
 NONE = torch.zeros(1, 0)  # features and facts, which a mix does not read
 

@@ -2,11 +2,11 @@
 
 import torch
 
+from ground_motion.methods.coherence import SICA
+from ground_motion.methods.coherence.network import load_shipped, network_of
+from ground_motion.networks.residual_unet import REACH_PX, ResidualUNet
+from ground_motion.runtime.checkpoints import WEIGHTS
 from lab.coherence.training.task import take_unet
-from ml.coherence import SICA
-from ml.coherence.network import load_shipped, network_of
-from ml.networks.residual_unet import REACH_PX, ResidualUNet
-from ml.runtime.checkpoints import WEIGHTS
 
 
 def test_no_pixel_beyond_the_reach_has_an_effect():

@@ -6,11 +6,7 @@ import torch
 from affine import Affine
 from torch.nn import functional
 
-from lab.simulation.sar.pairs import simulate_pair
-from lab.simulation.sar.recipes import constant_shift, even_ground
-from lab.simulation.sar.system import System
-from lab.simulation.seeds import Purpose, generator
-from ml.offsets.autocorrelation import (
+from ground_motion.methods.offsets.autocorrelation import (
     LAGS_PX,
     LEARNING_LAGS,
     SHARED,
@@ -22,7 +18,7 @@ from ml.offsets.autocorrelation import (
     learned_bands,
     looks_of,
 )
-from ml.offsets.evidence import (
+from ground_motion.methods.offsets.evidence import (
     PART_NODES,
     LagProducts,
     add_by_weights,
@@ -32,10 +28,14 @@ from ml.offsets.evidence import (
     surfaces,
     surfaces_of,
 )
-from ml.offsets.infer import track_offsets
-from ml.offsets.texture import texture
-from ml.offsets.tracking import PRIOR_PX, prior, step_with_neighbours, windows_of
-from ml.rasters.imagery import ImagePair
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.methods.offsets.tracking import PRIOR_PX, prior, step_with_neighbours, windows_of
+from ground_motion.rasters.imagery import ImagePair
+from lab.simulation.sar.pairs import simulate_pair
+from lab.simulation.sar.recipes import constant_shift, even_ground
+from lab.simulation.sar.system import System
+from lab.simulation.seeds import Purpose, generator
 
 CPU = torch.device("cpu")
 ALIASED = System(10.0, (1.0, 1.0), 1, sampled=True)

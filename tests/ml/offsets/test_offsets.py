@@ -6,16 +6,16 @@ import torch
 from affine import Affine
 from scipy import fft
 
+from ground_motion.methods.offsets.baseline import grid_of_nodes, track
+from ground_motion.methods.offsets.blocks import textures_of
+from ground_motion.methods.offsets.correlate import correlate, correlate_grid
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters.imagery import ImagePair, high_pass
+from ground_motion.rasters.windows import Window
 from lab.simulation.sar.pairs import padded, simulate_pair
 from lab.simulation.sar.recipes import constant_shift, even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.baseline import grid_of_nodes, track
-from ml.offsets.blocks import textures_of
-from ml.offsets.correlate import correlate, correlate_grid
-from ml.offsets.infer import track_offsets
-from ml.rasters.imagery import ImagePair, high_pass
-from ml.rasters.windows import Window
 
 FINE = 3  # scatterers per pixel and axis
 
@@ -162,7 +162,7 @@ def test_whitening_keeps_the_better_of_both_windows(monkeypatch):
     both = track_offsets(images_, "whitened", torch.device("cpu")).bands["quality"]
     known = []
     for kernels in ((32,), (64,)):
-        monkeypatch.setattr("ml.offsets.whitened.COARSE_KERNELS", kernels)
+        monkeypatch.setattr("ground_motion.methods.offsets.whitened.COARSE_KERNELS", kernels)
         known.append(np.isfinite(track_offsets(images_, "whitened", torch.device("cpu")).bands["quality"]).mean())
     assert np.isfinite(both).mean() > 1.1 * max(known)
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 from affine import Affine
 
+from ground_motion.methods.offsets import coarse, network
+from ground_motion.methods.offsets.baseline import Offsets
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.methods.offsets.resampling import interpolate_to_posting
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.methods.offsets.tracking import PRIOR
+from ground_motion.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, WEIGHTS, CCResSiamNet
+from ground_motion.rasters.imagery import ImagePair, PairSource
+from ground_motion.runtime.device import precision
 from lab.offsets.evaluate import width_px
 from lab.simulation.sar.recipes import stepped
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, STATED, WEIGHTS, CCResSiamNet
-from ml.offsets import coarse, network
-from ml.offsets.baseline import Offsets
-from ml.offsets.infer import track_offsets
-from ml.offsets.resampling import interpolate_to_posting
-from ml.offsets.texture import texture
-from ml.offsets.tracking import PRIOR
-from ml.rasters.imagery import ImagePair, PairSource
-from ml.runtime.device import precision
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from ground_motion.cli.program import main
+from ground_motion.methods.offsets import network
+from ground_motion.methods.offsets.autocorrelation import SCALES_PX
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.methods.offsets.tracking import Answer, fit_windows
+from ground_motion.networks.cc_res_siamnet import OFFSETS, WEIGHTS
+from ground_motion.runtime.checkpoints import read_card
 from lab.offsets import real_chips, training_task
 from lab.offsets.crops import SEED, Crops, Settings, crop_at, draw, sources, turned
 from lab.offsets.dataset import make_scene, prepared
 from lab.offsets.training_task import loss_of
 from lab.simulation.seeds import Purpose
-from ml.__main__ import main
-from ml.networks.cc_res_siamnet import OFFSETS, WEIGHTS
-from ml.offsets import network
-from ml.offsets.autocorrelation import SCALES_PX
-from ml.offsets.texture import texture
-from ml.offsets.tracking import Answer, fit_windows
-from ml.runtime.checkpoints import read_card
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")

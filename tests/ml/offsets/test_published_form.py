@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
-from ml.offsets import coarse, network
-from ml.offsets.autocorrelation import LAGS_PX
-from ml.offsets.baseline import grid_of_nodes
-from ml.offsets.blocks import textures_of
-from ml.offsets.correlate import correlate
-from ml.offsets.evidence import evidence
-from ml.offsets.texture import texture
-from ml.offsets.tracking import KERNELS_PX, PRIOR, correlation_channels
+from ground_motion.methods.offsets import coarse, network
+from ground_motion.methods.offsets.autocorrelation import LAGS_PX
+from ground_motion.methods.offsets.baseline import grid_of_nodes
+from ground_motion.methods.offsets.blocks import textures_of
+from ground_motion.methods.offsets.correlate import correlate
+from ground_motion.methods.offsets.evidence import evidence
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.methods.offsets.tracking import KERNELS_PX, PRIOR, correlation_channels
+from ground_motion.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS, CCResSiamNet
 from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")

@@ -9,21 +9,21 @@ import rasterio
 import torch
 from affine import Affine
 
+from ground_motion.cli.program import main
+from ground_motion.methods.offsets import coarse
+from ground_motion.methods.offsets.blocks import textures_of
+from ground_motion.methods.offsets.coarse import Reason
+from ground_motion.methods.offsets.infer import reach_px, track_offsets
+from ground_motion.methods.offsets.motion import PixelScale
+from ground_motion.methods.offsets.resampling import node_means
+from ground_motion.rasters.control_points import resampled_to_one_grid
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.rasters.windows import Window
 from lab.offsets import fast, real_chips
 from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.__main__ import main
-from ml.offsets import coarse
-from ml.offsets.blocks import textures_of
-from ml.offsets.coarse import Reason
-from ml.offsets.infer import reach_px, track_offsets
-from ml.offsets.motion import PixelScale
-from ml.offsets.resampling import node_means
-from ml.rasters.control_points import resampled_to_one_grid
-from ml.rasters.imagery import ImagePair
-from ml.rasters.windows import Window
 from tests.makers.geotiff import write
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import pytest
 from affine import Affine
 from shapely import box
 
-from ml.rasters.areas import (
+from ground_motion.rasters.areas import (
     KINDS,
     AreaThresholds,
     SortedPoints,

@@ -7,15 +7,15 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from core.errors import InputError
-from core.projections import transformer
+from ground_motion.cli.program import main
+from ground_motion.core.errors import InputError
+from ground_motion.core.projections import transformer
+from ground_motion.rasters import control_points
+from ground_motion.rasters.control_points import has_control_points, resampled_to_one_grid, store_in_pieces
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.rasters.windows import Window
 from lab.simulation.sar.recipes import constant_shift
 from lab.simulation.seeds import Purpose, generator
-from ml.__main__ import main
-from ml.rasters import control_points
-from ml.rasters.control_points import has_control_points, resampled_to_one_grid, store_in_pieces
-from ml.rasters.pieces import Pieces
-from ml.rasters.windows import Window
 from tests.makers.geotiff import write
 
 EPSG, POSTING_M, SIZE = 32633, 20.0, 256

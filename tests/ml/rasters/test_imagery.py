@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from ml.rasters.geotiffs import open_pair
-from ml.rasters.windows import Window
+from ground_motion.rasters.geotiffs import open_pair
+from ground_motion.rasters.windows import Window
 from tests.makers.geotiff import write
 
 NODATA = -99.0

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import rasterio
 
-from ml.__main__ import main
-from ml.coherence import MIX
-from ml.rasters.pieces import Folder
-from ml.runtime.methods import methods
+from ground_motion.cli.program import main
+from ground_motion.methods.coherence import MIX
+from ground_motion.rasters.pieces import Folder
+from ground_motion.runtime.methods import methods
 from tests.makers.geotiff import write
 
 

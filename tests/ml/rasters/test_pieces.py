@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ml.rasters.pieces import Folder, Memory, PieceBands, Pieces, pack
-from ml.rasters.windows import Window, cut, grown, inner
+from ground_motion.rasters.pieces import Folder, Memory, PieceBands, Pieces, pack
+from ground_motion.rasters.windows import Window, cut, grown, inner
+from ground_motion.runtime.ahead import AT_ONCE, Feed
+from ground_motion.statistics.quantiles import quantile
 from ml.runs.sharing import Objects
-from ml.runtime.ahead import AT_ONCE, Feed
-from ml.statistics.quantiles import quantile
 
 
 @pytest.fixture(params=["folder", "memory", "objects"])
@@ -147,7 +147,7 @@ def test_a_worker_waits_for_what_another_one_has_in_hand_and_makes_what_that_one
         if len(waits) == 4:
             board.taken.remove("first@y")  # whoever had it is dead, and its claim has expired
 
-    monkeypatch.setattr("ml.rasters.pieces.time.sleep", others_go_on)
+    monkeypatch.setattr("ground_motion.rasters.pieces.time.sleep", others_go_on)
     pieces.each("first", {"x": 1, "y": 2, "z": 3}, lambda number: made.append(number) or {"a": np.array([number])})
     assert (made, waits) == ([3, 2], [1, 1, 1, 1])
     assert [int(pieces.get("first", place)["a"][0]) for place in "xyz"] == [10, 2, 3]

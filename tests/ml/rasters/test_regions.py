@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ml.rasters.regions import Region, regions, regions_by_strips
-from ml.rasters.windows import Window
+from ground_motion.rasters.regions import Region, regions, regions_by_strips
+from ground_motion.rasters.windows import Window
 
 
 def by_strips(score: np.ndarray, rows: int) -> list[Region]:

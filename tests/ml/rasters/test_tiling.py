@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from ml.coherence.infer import estimate_coherence
-from ml.offsets.infer import track_offsets
-from ml.rasters import tiling
-from ml.rasters.tiling import compute_tiles, tiles
-from ml.rasters.windows import Window
-from ml.runtime.ahead import AT_ONCE
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters import tiling
+from ground_motion.rasters.tiling import compute_tiles, tiles
+from ground_motion.rasters.windows import Window
+from ground_motion.runtime.ahead import AT_ONCE
 from tests.makers.offset_pairs import speckle
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from core.failures import Cause, next_step
+from ingest.foundation.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
 from ml.models import Run
 from ml.runs import queue, services

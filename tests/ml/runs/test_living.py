@@ -6,7 +6,7 @@ import shapely
 from django.contrib.gis.geos import Point
 from shapely.geometry import shape
 
-from core.storage import raster_storage
+from ingest.foundation.storage import raster_storage
 from ingest.jobs.child import arrival_load, job_carry_out
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Interferogram, MeasurementPoint, Product

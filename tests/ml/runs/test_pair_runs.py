@@ -9,13 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.utils import timezone
 
-from core.rasters import write_cog
-from core.storage import save_with_raster
+from ground_motion.core.rasters import write_cog
+from ground_motion.methods.coherence import CoherenceMethod
+from ingest.foundation.storage import save_with_raster
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import tasks
-from ml.coherence import CoherenceMethod
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs import events, selectors, services
 from ml.runs.repetition import run_repeat

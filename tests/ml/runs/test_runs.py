@@ -13,17 +13,17 @@ import torch
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from core.errors import InputError, UnusableData
-from core.failures import Cause, next_step
-from core.storage import stored_tiff
+from ground_motion.core.errors import InputError, UnusableData
+from ground_motion.methods.deformation import DeformationMethod
+from ground_motion.runtime.checkpoints import Card
+from ground_motion.runtime.progress import report_progress
+from ingest.foundation.failures import Cause, next_step
+from ingest.foundation.storage import stored_tiff
 from ingest.products.services import product_load
 from ml import tasks
-from ml.deformation import DeformationMethod
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import queue, selectors, services
 from ml.runs.repetition import run_repeat
-from ml.runtime.checkpoints import Card
-from ml.runtime.progress import report_progress
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -189,7 +189,7 @@ def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(product, li
 
 LITTLE_MEMORY = """
 import resource, torch
-from core.failures import cause_of
+from ingest.foundation.failures import cause_of
 pages = int(open("/proc/self/statm").read().split()[0])
 resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28,) * 2)
 try:

@@ -13,12 +13,12 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from ground_motion.methods.coherence import infer
 from ingest.models import ScenePair
 from ingest.products.services import product_load
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import tasks
-from ml.coherence import infer
 from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.runs import joining, queue, selectors, services, sharing
 from ml.runs.sharing import Claims
@@ -248,9 +248,9 @@ import sys, time, django
 django.setup()
 from functools import partial
 from ml.runs import joining, services
-from ml.coherence import infer
+from ground_motion.methods.coherence import infer
 from ml.models import PieceClaim, Run
-from ml.rasters.pieces import Pieces
+from ground_motion.rasters.pieces import Pieces
 number, what, other = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 infer.compute_tiles = partial(infer.compute_tiles, core=12)
 made = []

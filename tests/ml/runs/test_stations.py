@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, Station
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration, Submission
 from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
 from ml.models import Prediction

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.errors import InputError
-from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card, save
+from ground_motion.core.errors import InputError
+from ground_motion.runtime.checkpoints import WEIGHTS, Card, load, read_card, save
 
 CARD = Card("offsets", "tiny", "1", network={"width": 2})
 

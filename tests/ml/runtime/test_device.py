@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from ml.runtime.device import full_precision, low_precision, map_in_threads, precision, shared_threads, torch_threads
+from ground_motion.runtime.device import (
+    full_precision,
+    low_precision,
+    map_in_threads,
+    precision,
+    shared_threads,
+    torch_threads,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from ml.coherence.infer import estimate_coherence
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.infer import detect_tracks
-from ml.offsets.blocks import load
-from ml.offsets.infer import track_offsets
-from ml.rasters.imagery import ImagePair
-from ml.rasters.windows import Window
-from ml.runtime.ahead import AT_ONCE, Feed, read_ahead
-from ml.runtime.feeding import feed_of, may_hold, window_px
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.infer import detect_tracks
+from ground_motion.methods.offsets.blocks import load
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.rasters.windows import Window
+from ground_motion.runtime.ahead import AT_ONCE, Feed, read_ahead
+from ground_motion.runtime.feeding import feed_of, may_hold, window_px
 from tests.makers.offset_pairs import speckle
 from tests.waiting import HANG_SECONDS
 
@@ -114,10 +114,19 @@ def bands_of(pair: ImagePair, device: torch.device) -> dict[str, np.ndarray]:
 
 
 def test_results_are_the_same_to_the_bit_however_windows_are_read(pair, monkeypatch):
-    for module in ("ml.coherence.infer", "ml.offsets.infer", "ml.offsets.network"):
+    for module in (
+        "ground_motion.methods.coherence.infer",
+        "ground_motion.methods.offsets.infer",
+        "ground_motion.methods.offsets.network",
+    ):
         monkeypatch.setattr(f"{module}.window_px", lambda *_: 128)  # several windows
     expected = bands_of(pair, CPU)
-    for module in ("ml.coherence.infer", "ml.offsets.infer", "ml.offsets.blocks", "ml.deformation.nation"):
+    for module in (
+        "ground_motion.methods.coherence.infer",
+        "ground_motion.methods.offsets.infer",
+        "ground_motion.methods.offsets.blocks",
+        "ground_motion.methods.deformation.nation",
+    ):
         monkeypatch.setattr(f"{module}.feed_of", lambda _: Feed(readers=3))
     fed_ahead = bands_of(pair, CPU)
     assert all(np.isfinite(values).any() for values in expected.values())
@@ -126,7 +135,7 @@ def test_results_are_the_same_to_the_bit_however_windows_are_read(pair, monkeypa
 
 
 def test_a_gpu_with_room_for_a_pair_reads_it_once_and_finds_the_same(pair, monkeypatch):
-    monkeypatch.setattr("ml.offsets.blocks.LOADED_PX", 100)
+    monkeypatch.setattr("ground_motion.methods.offsets.blocks.LOADED_PX", 100)
     monkeypatch.setenv("ML_PRECISION", "float32")  # bfloat16 rounds by 0.4 %, another way in other windows
     source, read = pair.source(), np.zeros(pair.reference.shape, dtype=int)
 
@@ -138,7 +147,7 @@ def test_a_gpu_with_room_for_a_pair_reads_it_once_and_finds_the_same(pair, monke
     assert whole.numpy().tobytes() == np.stack(pair[:2]).tobytes()
     assert (read == 1).all()
     expected = track_offsets(pair, "model", CPU).bands
-    monkeypatch.setattr("ml.offsets.blocks.may_hold", lambda *_: True)
+    monkeypatch.setattr("ground_motion.methods.offsets.blocks.may_hold", lambda *_: True)
     for name, values in track_offsets(pair, "model", CPU).bands.items():
         np.testing.assert_array_equal(np.isfinite(values), np.isfinite(expected[name]), err_msg=name)
         np.testing.assert_allclose(values, expected[name], atol=2e-3, err_msg=name)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from ml.networks.residual_unet import ResidualUNet
-from ml.runtime import fused
-from ml.runtime.device import has_fast_bfloat16, low_precision
+from ground_motion.networks.residual_unet import ResidualUNet
+from ground_motion.runtime import fused
+from ground_motion.runtime.device import has_fast_bfloat16, low_precision
 
 CPU = torch.device("cpu")
 CLOSE = 0.02  # eight bits of values of about 1

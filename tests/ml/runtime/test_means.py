@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ml.runtime import box_mean as means
+from ground_motion.runtime import box_mean as means
 
 
 @pytest.mark.parametrize("size", [3, 7, 15, 21, (3, 11), (9, 1)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ml.runtime.memory import compute_or_fall_back, freed_memory_kept, window_divisor
+from ground_motion.runtime.memory import compute_or_fall_back, freed_memory_kept, window_divisor
 
 MIB = 1 << 20
 PAGE = resource.getpagesize()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.simulation.velocity.region import Region, simulate_region
+from ground_motion.simulation.velocity.region import Region, simulate_region
 
 
 @pytest.fixture(scope="session")

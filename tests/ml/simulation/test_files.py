@@ -13,10 +13,10 @@ import pytest
 import rasterio
 from shapely.geometry import Point, shape
 
+from ground_motion.simulation.files.context import write_heights
 from lab import simulate_command
 from lab.simulation import region_files as region_files
 from lab.simulation.region_files import write_region
-from ml.simulation.files.context import write_heights
 
 REAL_RELEASE = (
     "pid,mp_type,latitude,longitude,easting,northing,height_ortho,height_ellipse,line,pixel,rmse_ts,"

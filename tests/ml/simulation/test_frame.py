@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ml.simulation.ground.frame import Motion, frame_at, project_to_los_mm_yr, to_geographic
-from ml.simulation.velocity.region import ASCENDING, DESCENDING
+from ground_motion.simulation.ground.frame import Motion, frame_at, project_to_los_mm_yr, to_geographic
+from ground_motion.simulation.velocity.region import ASCENDING, DESCENDING
 
 
 def test_vertical_motion_seen_from_both_tracks_decomposes_back_to_the_truth():

@@ -10,14 +10,14 @@ import torch
 from shapely.geometry import Point, shape
 from shapely.ops import unary_union
 
-from ml.offsets.infer import track_offsets
-from ml.rasters.imagery import ImagePair
-from ml.simulation.files import borders
-from ml.simulation.files import nation as nation_files
-from ml.simulation.files.rivers import rivers_of, write_rivers
-from ml.simulation.nation import GLACIER, VILLAGES, Nation, glacier_speed_share, simulate_nation
-from ml.simulation.nation_scenes import SURGE_M_DAY, AreaImages, pair_dates, simulate_images
-from ml.simulation.velocity.region import ASCENDING
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.simulation.files import borders
+from ground_motion.simulation.files import nation as nation_files
+from ground_motion.simulation.files.rivers import rivers_of, write_rivers
+from ground_motion.simulation.nation import GLACIER, VILLAGES, Nation, glacier_speed_share, simulate_nation
+from ground_motion.simulation.nation_scenes import SURGE_M_DAY, AreaImages, pair_dates, simulate_images
+from ground_motion.simulation.velocity.region import ASCENDING
 from tests.makers.small_nation import small
 
 

@@ -5,9 +5,9 @@ import pytest
 import rasterio
 from scipy import ndimage
 
-from ingest.formats.registry import open_scenes
-from ml.simulation.files.scenes import write_pair, write_series
-from ml.simulation.sar.scenes import SceneConfig, SceneSeries, simulate_scenes
+from ground_motion.readers.formats.registry import open_scenes
+from ground_motion.simulation.files.scenes import write_pair, write_series
+from ground_motion.simulation.sar.scenes import SceneConfig, SceneSeries, simulate_scenes
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lab.simulation.seeds import Purpose, generator
-from lab.simulation.sources import DRAWS, Site
-from lab.simulation.tiles import TileConfig, make_tile, with_sources
-from ml.simulation.ground.deformation import (
+from ground_motion.simulation.ground.deformation import (
     Downslope,
     Ellipse,
     Panel,
@@ -22,7 +19,10 @@ from ml.simulation.ground.deformation import (
     tunnel_settlement_mm,
     tunnel_trough,
 )
-from ml.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.frame import Offset
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.sources import DRAWS, Site
+from lab.simulation.tiles import TileConfig, make_tile, with_sources
 
 POSTING_M = 10.0
 EAST_M, NORTH_M = np.meshgrid(np.arange(-3_000.0, 3_000.0, POSTING_M), np.arange(-3_000.0, 3_000.0, POSTING_M))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ml.simulation.ground.frame import frame_at
-from ml.simulation.ground.terrain import LandCover, Terrain, fractal_field
+from ground_motion.simulation.ground.frame import frame_at
+from ground_motion.simulation.ground.terrain import LandCover, Terrain, fractal_field
 
 
 def _plane(rise_east: float, rise_north: float) -> Terrain:

@@ -4,22 +4,22 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from ingest.formats.registry import open_velocity_field
-from lab.simulation.seeds import Purpose, generator
-from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
-from ml.deformation.gridding.points import project
-from ml.simulation.ground.deformation import Ellipse, Panel
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence
-from ml.simulation.ground.terrain import LandCover
-from ml.simulation.velocity.noise import velocity_errors
-from ml.simulation.velocity.nuisance import (
+from ground_motion.methods.deformation.gridding.points import project
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.simulation.ground.deformation import Ellipse, Panel
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence
+from ground_motion.simulation.ground.terrain import LandCover
+from ground_motion.simulation.velocity.noise import velocity_errors
+from ground_motion.simulation.velocity.nuisance import (
     USTICA,
     Nuisance,
     Range,
     TrackGround,
     simulate_stratified,
 )
+from lab.simulation.seeds import Purpose, generator
+from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
 
 def rng(scene: int = 0) -> np.random.Generator:

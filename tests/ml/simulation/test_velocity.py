@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from shapely import contains_xy
 
-from ml.simulation.ground.frame import project_to_los_mm_yr
-from ml.simulation.ground.sources import outline_truth
-from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
-from ml.simulation.velocity.region import RegionConfig, simulate_region
-from ml.simulation.velocity.series import Trend, TrendChange, fit_series, simulate_series, years_of
+from ground_motion.simulation.ground.frame import project_to_los_mm_yr
+from ground_motion.simulation.ground.sources import outline_truth
+from ground_motion.simulation.velocity.noise import VelocityNoise, velocity_errors
+from ground_motion.simulation.velocity.region import RegionConfig, simulate_region
+from ground_motion.simulation.velocity.series import Trend, TrendChange, fit_series, simulate_series, years_of
 from tests.ml.simulation.test_tiles import semivariance
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ml.statistics.stations import (
+from ground_motion.statistics.stations import (
     Difference,
     Rate,
     agreement,

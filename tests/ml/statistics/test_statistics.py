@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from shapely import Point
 
-from ml.statistics.profile import bin_values, positions_along_line
-from ml.statistics.reasons import track_reason
-from ml.statistics.robust import median_of_known
-from ml.statistics.series import fit_series
+from ground_motion.statistics.profile import bin_values, positions_along_line
+from ground_motion.statistics.reasons import track_reason
+from ground_motion.statistics.robust import median_of_known
+from ground_motion.statistics.series import fit_series
 
 DATES = [date(2020, 1, 1) + timedelta(days=12 * n) for n in range(120)]
 YEARS = np.array([(day - DATES[0]).days for day in DATES]) / 365.25

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import shapely
 
+from ground_motion.methods.structures.buildings import ledger_of, motion_around
+from ground_motion.methods.structures.footprints import candidates_of, footprints_of
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.towns import draw_town
-from ml.structures.buildings import ledger_of, motion_around
-from ml.structures.footprints import candidates_of, footprints_of
 
 UNKNOWN = np.nan
 

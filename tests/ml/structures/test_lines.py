@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import shapely
 
+from ground_motion.methods.structures.lines import breaks_of, points_along, profile_of, weigh_by_motion
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.routes import draw_route
-from ml.structures.lines import breaks_of, points_along, profile_of, weigh_by_motion
 
 LINE = shapely.LineString([(0, 0), (3000, 0)])
 

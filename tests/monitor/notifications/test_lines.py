@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ml.deformation.motion.series import WITHIN_90
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 from monitor import tasks
 from monitor.models.lines import Line, LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage

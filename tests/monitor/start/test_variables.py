@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from ml.coherence import window_of
+from ground_motion.methods.coherence import window_of
 from monitor.start import process, variables
 
 MAX_CHARACTERS = 200  # of an error

@@ -10,10 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from icalendar import Calendar
 
-from core.text import plain_text, plain_values
 from detection.by_hand import COLUMNS, as_json
 from detection.models import CaseNote
 from detection.tables.reviews import SetByHand
+from ground_motion.core.text import plain_text, plain_values
 from ingest.models import IngestJob
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Organisation

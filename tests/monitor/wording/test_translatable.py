@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from detection.rules.motion import Figure
-from ml.runtime.methods import methods
+from ground_motion.runtime.methods import methods
 from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
 from monitor.maps.imaging.pixels import RATIO_WORDS, NearCoherence, NearMotion
 from monitor.maps.map.layers import LAYERS

@@ -10,12 +10,18 @@ import pytest
 import rasterio
 from affine import Affine
 
-from core.errors import InputError
-from ingest.formats.registry import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
-from ingest.readers.images import opera_rtc
-from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import ParsedName, direction_at, granules_in, relative_orbit
-from ingest.readers.records import Declaration, Direction
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import (
+    SCENE_READERS,
+    open_scenes,
+    open_velocity_field,
+    recognise,
+    scene_by_name,
+)
+from ground_motion.readers.images import opera_rtc
+from ground_motion.readers.images import raster as scene_raster
+from ground_motion.readers.images.scenes import ParsedName, direction_at, granules_in, relative_orbit
+from ground_motion.readers.records import Declaration, Direction
 from tests.makers import damage, hostile
 from tests.makers import geotiff as made_geotiff
 from tests.makers import rtc as made_rtc

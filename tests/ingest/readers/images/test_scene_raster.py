@@ -10,11 +10,11 @@ from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 from scipy.ndimage import binary_erosion
 
-from ingest.formats.registry import open_scenes
-from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.placement import resample
-from ingest.readers.images.raster import SCALES
-from ingest.readers.records import Declaration
+from ground_motion.readers.formats.registry import open_scenes
+from ground_motion.readers.images import raster as scene_raster
+from ground_motion.readers.images.placement import resample
+from ground_motion.readers.images.raster import SCALES
+from ground_motion.readers.records import Declaration
 from tests.makers import rtc as made_rtc
 from tests.makers.rtc import declared, degrees_grid, plain, read
 

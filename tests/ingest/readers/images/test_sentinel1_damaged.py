@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import open_scenes, recognise, scene_by_name
-from ingest.readers.images.sentinel1 import container as sentinel1_container
-from ingest.readers.images.sentinel1 import safe as sentinel1_safe
-from ingest.readers.records import Declaration
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_scenes, recognise, scene_by_name
+from ground_motion.readers.images.sentinel1 import container as sentinel1_container
+from ground_motion.readers.images.sentinel1 import safe as sentinel1_safe
+from ground_motion.readers.records import Declaration
 from tests.makers.damage import NOISY, flipped, truncated
 from tests.makers.rtc import outcome
 from tests.makers.simulated_safe import Flight, Recipe, as_on_aws, make, random_digital

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from core.errors import InputError
-from ingest.formats.registry import open_scenes, recognise
-from ingest.readers import raster
-from ingest.readers.images.scenes import Placing
-from ingest.readers.images.sentinel1 import geolocation
-from ingest.readers.images.sentinel1 import grd as sentinel1_grd
-from ingest.readers.images.sentinel1.calibration import (
+from ground_motion.core.errors import InputError
+from ground_motion.readers import raster
+from ground_motion.readers.formats.registry import open_scenes, recognise
+from ground_motion.readers.images.scenes import Placing
+from ground_motion.readers.images.sentinel1 import geolocation
+from ground_motion.readers.images.sentinel1 import grd as sentinel1_grd
+from ground_motion.readers.images.sentinel1.calibration import (
     MIN_POWER,
     Window,
     sigma0_amplitude,
 )
-from ingest.readers.images.sentinel1.container import is_safe, open_safe
-from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
-from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
-from ingest.readers.records import Declaration, Direction
+from ground_motion.readers.images.sentinel1.container import is_safe, open_safe
+from ground_motion.readers.images.sentinel1.geolocation import GridPoints, positions_of
+from ground_motion.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
+from ground_motion.readers.records import Declaration, Direction
 from tests.makers.damage import zip_of
 from tests.makers.simulated_safe import Flight, Recipe, as_cog, as_on_aws, make, random_digital, swath_of, zipped
 

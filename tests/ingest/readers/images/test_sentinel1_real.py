@@ -8,13 +8,19 @@ import pytest
 from pyproj import Transformer
 from shapely import Polygon
 
-from core.errors import InputError
-from ingest.formats.registry import open_scenes, scene_by_name
-from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
-from ingest.readers.images.sentinel1.container import open_safe
-from ingest.readers.images.sentinel1.geolocation import positions_of
-from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, manifest_of, noise_of
-from ingest.readers.records import Direction
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_scenes, scene_by_name
+from ground_motion.readers.images.sentinel1 import terrain as sentinel1_terrain
+from ground_motion.readers.images.sentinel1.container import open_safe
+from ground_motion.readers.images.sentinel1.geolocation import positions_of
+from ground_motion.readers.images.sentinel1.safe import (
+    annotation_of,
+    annotations_of,
+    calibration_of,
+    manifest_of,
+    noise_of,
+)
+from ground_motion.readers.records import Direction
 
 pytestmark = pytest.mark.realdata
 

@@ -7,13 +7,13 @@ import pytest
 import rasterio
 from affine import Affine
 
-from core.errors import InputError
-from core.projections import transformer
-from ingest.formats.registry import open_scenes
-from ingest.readers.images.scenes import Placing
-from ingest.readers.images.sentinel1 import terrain as sentinel1_terrain
-from ingest.readers.images.sentinel1.container import open_safe
-from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of
+from ground_motion.core.errors import InputError
+from ground_motion.core.projections import transformer
+from ground_motion.readers.formats.registry import open_scenes
+from ground_motion.readers.images.scenes import Placing
+from ground_motion.readers.images.sentinel1 import terrain as sentinel1_terrain
+from ground_motion.readers.images.sentinel1.container import open_safe
+from ground_motion.readers.images.sentinel1.safe import annotation_of, annotations_of
 from tests.makers.simulated_safe import Flight, Recipe, make
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])

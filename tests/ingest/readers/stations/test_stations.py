@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import STATION_READERS, open_stations, open_velocity_fields, recognise
-from ingest.readers.stations.records import StationTechnique
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import STATION_READERS, open_stations, open_velocity_fields, recognise
+from ground_motion.readers.stations.records import StationTechnique
 from tests.makers import stations as made
 from tests.makers.damage import NOISY, flipped, truncated
 

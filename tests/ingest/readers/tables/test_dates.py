@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from ingest.readers.tables.dates import EXCEL_DAY_0, MATLAB_DAYS_BEFORE_YEAR_1, dates_by_name
+from ground_motion.core.errors import InputError
+from ground_motion.readers.tables.dates import EXCEL_DAY_0, MATLAB_DAYS_BEFORE_YEAR_1, dates_by_name
 
 DAYS = [date(2019, 1, 4) + timedelta(days=24 * step) for step in range(12)]
 PATH = Path("points.csv")

@@ -5,13 +5,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import open_velocity_field, recognise
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Component, Declaration, Direction, Submission, join_batches
+from ground_motion.readers.tables import columns
+from ground_motion.readers.tables.generic import csv_source
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ingest.readers.records import Component, Declaration, Direction, Submission, join_batches
-from ingest.readers.tables import columns
-from ingest.readers.tables.generic import csv_source
 from tests.makers import damage
 from tests.makers.damage import the_batch, the_field
 from tests.makers.generic import DATES, TOWARD, make, mapping, projected

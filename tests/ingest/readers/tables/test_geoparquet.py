@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import join_batches
-from ingest.readers.tables import geoparquet
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import join_batches
+from ground_motion.readers.tables import geoparquet
 from tests.makers.damage import outcome
 from tests.makers.generic import TOWARD, make, mapping
 

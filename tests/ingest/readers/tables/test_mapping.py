@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import Declaration, Direction
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import Declaration, Direction
 from tests.makers.damage import outcome, the_field
 from tests.makers.generic import DATES, YEARS, csv_text, make, mapping, projected
 

@@ -8,8 +8,8 @@ import shapefile
 from django.core.management import call_command
 from pyproj import CRS, Transformer
 
-from ingest.formats.registry import recognise
-from ingest.readers.records import Direction
+from ground_motion.readers.formats.registry import recognise
+from ground_motion.readers.records import Direction
 from tests.makers import damage, shapefiles
 from tests.makers.damage import the_field
 from tests.makers.generic import DATES, TOWARD, mapping, table_of

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.tables.spacing import Spacing, lattice_of, spacing_of
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.tables.spacing import Spacing, lattice_of, spacing_of
 from tests.makers.damage import the_batch
 from tests.makers.generic import TOWARD, csv_text, mapping
 from tests.makers.shapefiles import write

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_fields, recognise
-from ingest.readers.records import Component, Declaration
-from ingest.readers.tables import text_table
+from ground_motion.readers.formats.registry import open_velocity_fields, recognise
+from ground_motion.readers.records import Component, Declaration
+from ground_motion.readers.tables import text_table
 from tests.makers import damage
 from tests.makers.damage import the_batch, the_field
 from tests.makers.generic import TOWARD, csv_text, make, table_of

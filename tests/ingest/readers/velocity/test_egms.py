@@ -6,9 +6,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import Component, Declaration, Direction
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import egms as made
 from tests.makers.damage import the_batch as points

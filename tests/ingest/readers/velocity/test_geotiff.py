@@ -6,9 +6,9 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from core.errors import InputError
-from ingest.formats.registry import open_scenes, open_velocity_field, open_velocity_fields, recognise
-from ingest.readers.records import Component, Declaration, Technique
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_scenes, open_velocity_field, open_velocity_fields, recognise
+from ground_motion.readers.records import Component, Declaration, Technique
 from tests.makers import damage, simulated_safe
 from tests.makers import geotiff as made_geotiff
 from tests.makers.damage import all_points, points
@@ -96,7 +96,7 @@ def test_nodata_of_every_type_is_left_out(tmp_path, dtype):
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
-    from ingest.readers.velocity import geotiff
+    from ground_motion.readers.velocity import geotiff
 
     path = write(tmp_path / "a.tif", np.arange(20, dtype=np.float32).reshape(4, 5))
     whole = points(path, UP).columns

@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.formats.registry import recognise
-from ingest.readers.records import Component, Declaration
+from ground_motion.readers.formats.registry import recognise
+from ground_motion.readers.records import Component, Declaration
 from tests.makers import gmt as made_gmt
 from tests.makers.damage import outcome, points
 

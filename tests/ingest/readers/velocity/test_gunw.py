@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Direction
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Direction
 from tests.makers import gunw as made_gunw
 from tests.makers import interferograms as ground
 from tests.makers.damage import flipped, outcome, points, truncated

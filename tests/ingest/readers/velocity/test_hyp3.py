@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Component, Direction
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Component, Direction
 from tests.makers import damage
 from tests.makers import hyp3 as made_hyp3
 from tests.makers import interferograms as ground

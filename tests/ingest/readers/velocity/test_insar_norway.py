@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Component, Declaration, Direction
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic
 from tests.makers.damage import the_batch, the_field

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ingest.readers.velocity import interferograms
-from ingest.readers.velocity.interferograms import invert
+from ground_motion.readers.velocity import interferograms
+from ground_motion.readers.velocity.interferograms import invert
 
 DATES = [date(2020, 1, 1) + timedelta(days=12 * step) for step in range(8)]
 PAIRS = np.array([(i, j) for i in range(8) for j in range(i + 1, min(i + 4, 8))])

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pyproj import CRS
 
-from core.errors import InputError
-from ingest.formats.registry import open_velocity_fields, recognise
-from ingest.readers.records import Component, Declaration, Technique
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_velocity_fields, recognise
+from ground_motion.readers.records import Component, Declaration, Technique
 from tests.makers import damage
 from tests.makers import its_live as made_its_live
 from tests.makers.damage import all_points

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ingest.readers.records import Declaration
+from ground_motion.readers.records import Declaration
 from tests.makers import interferograms as ground
 from tests.makers import kfts as made_kfts
 from tests.makers.damage import outcome, points

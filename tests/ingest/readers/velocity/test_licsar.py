@@ -7,9 +7,9 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Direction
-from ingest.readers.velocity import stacks
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Direction
+from ground_motion.readers.velocity import stacks
 from tests.makers import damage
 from tests.makers import interferograms as ground
 from tests.makers import licsar as made_licsar

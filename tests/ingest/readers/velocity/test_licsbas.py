@@ -7,8 +7,8 @@ import pytest
 import rasterio
 from affine import Affine
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Direction
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Direction
 from tests.makers import damage, geotiff
 from tests.makers.damage import outcome, the_field
 from tests.makers.licsbas import FRAME, PARAMETERS, SINKS, make_maps, make_results

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.formats.walk import walk
-from ingest.readers.records import Declaration, Direction
-from ingest.readers.velocity.mintpy.stack import los_vector
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.formats.walk import walk
+from ground_motion.readers.records import Declaration, Direction
+from ground_motion.readers.velocity.mintpy.stack import los_vector
 from tests.makers import mintpy as made_mintpy
 from tests.makers.damage import outcome, the_field
 from tests.makers.damage import the_batch as points

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ingest.formats.registry import open_velocity_field, recognise
-from ingest.readers.records import Direction
-from ingest.readers.velocity.opera_disp import frame as opera_disp
+from ground_motion.readers.formats.registry import open_velocity_field, recognise
+from ground_motion.readers.records import Direction
+from ground_motion.readers.velocity.opera_disp import frame as opera_disp
 from tests.makers import opera_disp as made_opera_disp
 from tests.makers.damage import outcome, the_field
 from tests.makers.damage import the_batch as points

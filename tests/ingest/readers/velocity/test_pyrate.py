@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.formats.registry import recognise
-from ingest.readers.records import Declaration
+from ground_motion.readers.formats.registry import recognise
+from ground_motion.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground
 from tests.makers import pyrate as made_pyrate

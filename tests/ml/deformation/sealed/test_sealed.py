@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from ml.__main__ import main
-from ml.deformation.sealed import package
-from ml.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
-from ml.deformation.sealed.stamp import BadStamp, request_of, stamped_at
-from ml.deformation.sealed.versions import versions
-from ml.rasters.areas import DEFAULT_THRESHOLDS
+from ground_motion.cli.program import main
+from ground_motion.methods.deformation.sealed import package
+from ground_motion.methods.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
+from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of, stamped_at
+from ground_motion.methods.deformation.sealed.versions import versions
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from tests.makers.timestamps import Authority
 
 CELL_M, SIDE = 100.0, 24

@@ -9,17 +9,17 @@ from pyproj import Transformer
 from shapely import box
 from shapely.geometry import mapping, shape
 
-from core.areas import box_of
-from core.geometry import project_geometry
-from core.geos import geos
+from ground_motion.core.areas import box_of
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.structures.footprints import candidates_of
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load, layer_delete
+from ingest.foundation.geos import geos
 from ingest.models import Building, ContextLayer
 from ingest.products.selectors import points_batches
 from ingest.products.services import product_load
-from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.structures.buildings import ledger_make, ledgers_due
-from ml.structures.footprints import candidates_of
 from ml.tasks import make_ledgers
 from monitor.wording.cards.buildings import building_words, town_words
 from tests.makers.generic import COMMERCIAL, csv_text

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from shapely import LineString, get_coordinates
 
-from core.geometry import project_geometry
-from core.projections import EARTH
+from ground_motion.core.geometry import project_geometry
+from ground_motion.core.projections import EARTH
+from ground_motion.methods.structures.lines import Along
+from ground_motion.readers.records import Component
 from ingest.products.selectors import VALUES
-from ingest.readers.records import Component
 from ml.runs.structures import lines
-from ml.structures.lines import Along
 
 
 def test_stations_of_a_long_line_are_those_on_the_ground():

@@ -11,10 +11,10 @@ from django.contrib.gis.geos import MultiPolygon, Point, Polygon
 from pyproj import Geod, Transformer
 
 from detection.rules.motion import Figure
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
-from ingest.readers.context.records import ContextKind
 from monitor.maps.charts import here
 from monitor.maps.charts.words import here_sentence, sure_sentences
 from tests.makers.egms import DATES

@@ -6,10 +6,10 @@ import mapbox_vector_tile
 import numpy as np
 import pytest
 
+from ground_motion.statistics.series import fit_rates, fit_series
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
 from lab.speed.simulated import load_towns
-from ml.statistics.series import fit_rates, fit_series
 from monitor.maps.charts.frames import MAX_FITTED
 from tests.makers.basemaps import tile_at
 

@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
-from core.areas import parse_position
+from ground_motion.core.areas import parse_position
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from ingest.sources.client.geocoder import kind_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import geocoder

@@ -4,7 +4,7 @@ import pytest
 from django.core.files.base import ContentFile
 from rasterio.io import MemoryFile
 
-from core.storage import raster_put_back
+from ingest.foundation.storage import raster_put_back
 from ml.models import Prediction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("storage_kind", ["disk", "s3"])]

@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 from rasterio.io import MemoryFile
 
-from core.rasters import write_cog
-from core.storage import save_with_raster
+from ground_motion.core.rasters import write_cog
+from ingest.foundation.storage import save_with_raster
 from ml.models import Prediction, Run
 from ml.runs.stored import read_prediction
 from monitor.maps.imaging import drawing as rasters

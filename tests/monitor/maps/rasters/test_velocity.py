@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.projections import web_mercator
+from ground_motion.core.projections import web_mercator
+from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product
 from ingest.products.services import product_load
-from ingest.readers.records import Declaration, Submission
 from monitor.maps.rasters import velocity
 from monitor.maps.rasters.velocity import velocity_values
 from tests.makers import generic

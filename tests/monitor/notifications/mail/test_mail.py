@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from core.locks import Lock, try_lock
+from ingest.foundation.locks import Lock, try_lock
 from monitor import tasks
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import Subscription

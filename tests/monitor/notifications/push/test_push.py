@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
 from PIL import Image
 
-from core.folders import SITE_DIR
+from ingest.foundation.folders import SITE_DIR
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications.push.channel import encrypt, from_text, key_make, point, private_key, public_key, to_text
 from monitor.subscribers.subscriptions import endpoints

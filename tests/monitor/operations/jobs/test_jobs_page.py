@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from core.failures import Cause
 from detection.models import AuditEntry
+from ingest.foundation.failures import Cause
 from ingest.models import IngestJob, PairOrder, Product, SceneDownload, StandingOrder, StepFailure
 from ml.models import ModelVersion, Run
 from monitor.models.messages import OutgoingMessage

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.core.files.storage import storages
 
-from core.disk import disk_full, disk_places
+from ingest.foundation.disk import disk_full, disk_places
 from ingest.jobs.services import job_claim
 from ingest.models import IngestJob, SceneDownload
 from ingest.sources.services import download_claim

@@ -13,8 +13,8 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 
-from core.storage import raster_storage
 from detection.models import Alert, Detection, GlacierSample, Scan, SealedEvidence
+from ingest.foundation.storage import raster_storage
 from ingest.models import (
     ContextLayer,
     Glacier,

@@ -18,9 +18,9 @@ from detection.kinds import KINDS, Kind
 from detection.models import Alert, AlertCause, AlertExposure, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.selectors import OF_PLACES, alerts_public, detections_shown, steepest_tilts
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import layer_delete
 from ingest.models import ContextLayer, DisplacementSeries
-from ingest.readers.context.records import ContextKind
 from ml.models import Prediction
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters

@@ -10,8 +10,8 @@ from PIL import Image
 
 from detection.models import Alert, Detection
 from detection.selectors import detections_current
+from ground_motion.statistics.comparison import Verdict
 from ingest.models import ReleaseChange
-from ingest.products.comparison import Verdict
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.wording.points import VerdictShare, release_words, since_sentence
 from tests.makers.releases import release_before

@@ -15,15 +15,15 @@ from django.urls import reverse
 from shapely.geometry import Polygon, box, mapping, shape
 
 from detection.models import AuditEntry
+from ground_motion.simulation import nation
+from ground_motion.simulation.files.egms import egms_name, write_egms_l2b
+from ground_motion.simulation.files.nation import part_of
+from ground_motion.simulation.ground.sources import RateChange
 from ingest.models import AdministrativeRegion, Product
 from ingest.products.services import product_load
 from ingest.stations.services import stations_load
 from ml.models import TrendSearch
 from ml.runs.selectors import trend_searches_due
-from ml.simulation import nation
-from ml.simulation.files.egms import egms_name, write_egms_l2b
-from ml.simulation.files.nation import part_of
-from ml.simulation.ground.sources import RateChange
 from ml.tasks import search_trends
 from monitor.models.messages import Bulletin, OutgoingMessage
 from monitor.notifications.announcements import bulletins_announce

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ml.statistics.many_series import fit_parabolas, group
-from ml.statistics.relations import BANDS, MAX_SINGLE, density, relation, robust_line
+from ground_motion.statistics.many_series import fit_parabolas, group
+from ground_motion.statistics.relations import BANDS, MAX_SINGLE, density, relation, robust_line
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
 
 DATES = [date(2019, 1, 1) + timedelta(days=12 * n) for n in range(100)]

@@ -12,12 +12,12 @@ from django.test import Client
 from django.utils import timezone
 from pyproj import Transformer
 
-from core.geometry import utm_epsg
-from core.rasters import write_cog
+from ground_motion.core.geometry import utm_epsg
+from ground_motion.core.rasters import write_cog
+from ground_motion.methods.deformation.quakes import quake_reach
 from ingest import tasks as ingest_tasks
 from ingest.models import Scene
 from ml import tasks as ml_tasks
-from ml.deformation.quakes import quake_reach
 from ml.models import GroundEvent, Prediction, Run
 from ml.runs import events
 from monitor import tasks

@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rasterio.io import MemoryFile
 
+from ground_motion.readers.context.records import ContextKind
+from ground_motion.readers.records import Submission
 from ingest.context.services import context_load
 from ingest.models import Product, Scene
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ingest.readers.context.records import ContextKind
-from ingest.readers.records import Submission
 from ml.models import ModelVersion, Run
 from monitor.maps.map import plans
 from monitor.maps.map.selectors import layers_available

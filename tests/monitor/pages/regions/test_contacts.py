@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 
 from detection.models import Alert, AuditEntry
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.selectors import Contact, whereabouts_of
 from ingest.context.services import context_load
 from ingest.models import AdministrativeRegion, ContextLayer
-from ingest.readers.context.records import ContextKind
 from monitor.open_data.cap.services import message_issue, transitions_due
 from monitor.wording.cards.cards import alert_card
 from tests.makers.people import words

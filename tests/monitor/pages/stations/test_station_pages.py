@@ -8,15 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from core.errors import AlreadyLoaded
+from ground_motion.core.errors import AlreadyLoaded
+from ground_motion.readers.records import Submission
+from ground_motion.statistics.stations import agreement
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product, Station, StationFile
 from ingest.products.services import product_load
-from ingest.readers.records import Submission
 from ingest.stations import selectors
 from ingest.stations.services import stations_load, stations_settle
 from ml.runs.stations import Left, comparisons_of, plane_of
-from ml.statistics.stations import agreement
 from tests.makers import stations as made
 from tests.makers.egms import LOS_ASCENDING
 

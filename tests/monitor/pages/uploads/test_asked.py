@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 
-from ingest.formats.inspection import inspect
+from ground_motion.readers.formats.inspection import inspect
 from ingest.models import IngestJob
 from tests.makers import geotiff
 

@@ -15,8 +15,8 @@ from django.contrib.gis.geos import MultiPolygon
 from django.core import mail
 from django.utils import timezone
 
-from core.errors import UnusableData
-from core.storage import raster_storage
+from ground_motion.core.errors import UnusableData
+from ingest.foundation.storage import raster_storage
 from ingest.models import DisplacementSeries, MeasurementPoint
 from ingest.products.encoding import unpack_series
 from monitor.models.messages import OutgoingMessage

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from core.failures import Cause, cause_of
+from ingest.foundation.failures import Cause, cause_of
 from monitor.subscribers.extracts.formats import KINDS, Layer, TooLarge, reserved_bytes
 from monitor.subscribers.extracts.layers import VALUES
 from tests.fixtures.storage import small_file_system

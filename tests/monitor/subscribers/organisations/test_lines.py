@@ -14,7 +14,7 @@ from shapely import LineString, get_coordinates
 from shapely.geometry import shape
 
 from detection.models import AuditEntry
-from ml.structures.lines import Break
+from ground_motion.methods.structures.lines import Break
 from monitor.models.lines import Line, LineBreak, LineReading
 from monitor.subscribers.organisations import line_readings, lines, services
 from monitor.subscribers.organisations.line_readings import lines_due

@@ -9,8 +9,8 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from core.disk import disk_full
-from core.storage import raster_entries, raster_storage
+from ingest.foundation.disk import disk_full
+from ingest.foundation.storage import raster_entries, raster_storage
 from ingest.jobs.services import job_claim
 from ingest.models import IngestJob
 from ingest.products.services import product_delete, product_load

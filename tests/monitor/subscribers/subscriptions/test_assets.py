@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import override
 
-from core.areas import area_of
 from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
+from ground_motion.core.areas import area_of
 from monitor import tasks
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Asset, Subscription

@@ -18,9 +18,9 @@ from django.test import Client
 from pyproj import CRS, Transformer
 from shapely.geometry import shape
 
-import ingest
-from core.areas import area_of
-from core.errors import InputError
+from ground_motion import readers
+from ground_motion.core.areas import area_of
+from ground_motion.core.errors import InputError
 from ingest.jobs import given
 from ingest.jobs.given import LIMITS
 from monitor.models.subscriptions import Subscription
@@ -33,9 +33,9 @@ from tests.makers.organisations import FORM
 
 SQUARE = [[-12.02, 46.98], [-11.98, 46.98], [-11.98, 47.02], [-12.02, 47.02], [-12.02, 46.98]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
-INGEST = Path(ingest.__file__).parent
+READERS = Path(readers.__file__).parent
 MARKED = {  # what readers say that pages translate
-    text for path in INGEST.rglob("*.py") for text in re.findall(r'gettext_noop\(\s*"(.*?)"', path.read_text())
+    text for path in READERS.rglob("*.py") for text in re.findall(r'gettext_noop\(\s*"(.*?)"', path.read_text())
 }
 CORNERS = " ".join(f"{x},{y},0" for x, y in SQUARE)
 KML = f"""<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>Home</name>

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.readers.context.records import ContextKind
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import tokens
 from tests.makers.organisations import FORM

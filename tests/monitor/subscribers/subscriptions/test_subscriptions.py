@@ -10,10 +10,10 @@ from django.core import mail, signing
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from core.areas import area_of
-from core.geos import geos
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
+from ground_motion.core.areas import area_of
+from ingest.foundation.geos import geos
 from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Subscription

@@ -11,9 +11,9 @@ from detection.rules.lifecycle import State
 from detection.rules.motion import Figure
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS
-from ingest.products.comparison import Verdict
+from ground_motion.methods.deformation.motion.series import Trend
+from ground_motion.statistics.comparison import Verdict
 from lab.samples import sentences as samples
-from ml.deformation.motion.series import Trend
 from monitor.pages.alerts.blocks import _answer, _counted, agreement_sentence
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days

@@ -13,8 +13,8 @@ from detection.kinds import KIND_OF_CLASS, KINDS, Family, Kind, Shape
 from detection.rules.lifecycle import State
 from detection.rules.motion import count_fast_places, motion_of
 from detection.rules.severity import Severity
-from ml.deformation.motion.series import Trend
-from ml.rasters.areas import KINDS as NETWORK_CLASSES
+from ground_motion.methods.deformation.motion.series import Trend
+from ground_motion.rasters.areas import KINDS as NETWORK_CLASSES
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.families import VOICES, voice
 from monitor.wording.families.changes import season_sentence

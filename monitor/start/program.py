@@ -1,0 +1,21 @@
+"""Commands of the service for the program `ground-motion`: those of manage.py."""
+
+import sys
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+from monitor.start.process import process_prepare
+
+
+def run(name: str, arguments: Sequence[str]) -> int | None:
+    """Run a Django command, or any with the name "manage"; return the exit status, None for success."""
+    process_prepare()
+    called = ["ground-motion manage", *arguments] if name == "manage" else ["ground-motion", name, *arguments]
+    try:
+        execute_from_command_line(called)
+    except ImproperlyConfigured as fault:
+        print(fault, file=sys.stderr)
+        return 2
+    return None
