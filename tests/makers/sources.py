@@ -1,6 +1,6 @@
 """A row for each kind of velocity file: how to make one whose motion is known, and what a reader must make of it.
 
-A maker of velocity files lists its rows as SOURCES; `every` finds them. tests/ingest/readers/test_units_and_signs.py
+A maker of velocity files lists its rows as SOURCES; `every` finds them. tests/library/readers/test_units_and_signs.py
 reads them all.
 """
 

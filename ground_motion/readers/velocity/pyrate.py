@@ -2,7 +2,7 @@
 
 Source: PyRate (Geoscience Australia), GeoTIFF metadata of `conv2tif`: FIRST_DATE, SECOND_DATE, DATA_UNITS,
 WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is positive away from the satellite: Mexico City,
-which subsides, and a series made by other code show this (tests/ingest/readers/velocity/test_pyrate.py).
+which subsides, and a series made by other code show this (tests/library/readers/velocity/test_pyrate.py).
 """
 
 import re
