@@ -380,7 +380,7 @@ STAC_TOKEN_HOSTS = variables.texts("STAC_TOKEN_HOSTS")
 STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
-# Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
+# Hosts that are contacted to find and fetch images; see ground_motion/core/http/allow_list.py for how they are written.
 OUTBOUND_HOSTS = variables.texts("OUTBOUND_HOSTS")
 
 # Catalogues of earthquakes and volcano notices; OUTBOUND_HOSTS has to name their hosts, too. Empty: none is asked.
