@@ -8,9 +8,9 @@ from typing import Any
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from shapely import from_wkb
 
-from core.areas import area_of
 from detection.models import Alert
 from detection.tables.reviews import SetByHand
+from ground_motion.core.areas import area_of
 
 COLUMNS = ("kind", "severity", "area")  # Both a search and a person can set these columns.
 FIELDS = (*COLUMNS, "texts")

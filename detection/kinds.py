@@ -82,7 +82,7 @@ class KindRow:
 
     label: heading of its alerts; short: in the legend; meaning: on the about page, and as the likely cause;
     sign: None if the kind implies no vertical sign; advice, limits: in addition to those of the whole family;
-    network_class, class_words: name in `ml.rasters.areas.KINDS` and words for it; event: the kind happens once, so that
+    network_class, class_words: name in `rasters.areas.KINDS` and words for it; event: the kind happens once, so that
     motion at another time is another alert; moved: the sentence about motion by metres; names_cause: the kind says what
     moves; over: what newer data show after its end; ended: what no longer happens, in the stored reason of its end;
     importance_steps: added to an importance (`detection.rules.importance`). Words, except `ended`, are translated when

@@ -182,7 +182,7 @@ class AlertExposure(models.Model):
 
 
 class AlertCause(models.Model):
-    """Evidence for an alert's likely cause: class probabilities and surroundings (`ml.deformation.places.context`)."""
+    """Evidence for an alert's likely cause: class probabilities and surroundings (`deformation.places.context`)."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="cause")
     network_shares = models.JSONField(help_text="class of the network: its probability before the surroundings, 0-1")
@@ -309,7 +309,7 @@ class AlertMotion(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, related_name="+")
     direction = models.CharField(max_length=10, blank=True, help_text="of the product's track")
     n_dates = models.PositiveIntegerField()
-    trend = models.CharField(max_length=10, help_text="of ml.deformation.motion.series.Trend")
+    trend = models.CharField(max_length=10, help_text="of ground_motion.methods.deformation.motion.series.Trend")
     rate_mm_yr = models.FloatField(help_text="at the end of the series")
     rate_sigma_mm_yr = models.FloatField(help_text="one standard deviation")
     before_mm_yr = models.FloatField(null=True, help_text="before the last change of the rate")

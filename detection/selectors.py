@@ -15,8 +15,8 @@ from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
+from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
 from ingest.models import Product, Scene, ScenePair
-from ml.deformation.sealed import FORMAT, OF_MAIN
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.selectors import predictions_finished
 
@@ -29,7 +29,7 @@ SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
-OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ml.rasters.areas.place_as_dict`
+OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from celery import shared_task
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_lock
 from detection import selectors
 from detection.alerts import evidence, passes, services
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
+from ingest.foundation.locks import Lock, short_text_key, try_lock
 from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Prediction
 

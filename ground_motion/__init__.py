@@ -7,14 +7,19 @@
     result.to_geotiff("coherence.tif")
     result.quicklook("coherence.png")
 
-All other packages of this distribution (`core`, `ingest`, `ml` …) are internal: their names may change. Whatever takes
-longer than two seconds shows a bar on a terminal; TQDM_DISABLE=1 in the environment hides it.
+All packages in this one are internal: their names may change. Whatever takes longer than two seconds shows a bar on a
+terminal; TQDM_DISABLE=1 in the environment hides it.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from core.errors import InputError, UnusableData
+from ground_motion.core.errors import InputError, UnusableData
+
+# Before numpy is loaded: small matrices are solved in threads of ours, and threads of BLAS would only wait for each
+# other. Torch has its own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from ground_motion.pairs import Pair, coherence, offsets, open_pair

@@ -10,20 +10,20 @@ import rasterio
 import torch
 import xarray as xr
 
-from core.rasters import CACHE_MB
+from ground_motion.core.rasters import CACHE_MB
+from ground_motion.methods.coherence import SLACK_PX, CoherenceMethod, window_of
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.methods.offsets import MAX_SEARCH_PX, POSTING_PX, OffsetsMethod
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters.imagery import PairSource
+from ground_motion.rasters.pair_files import PairFiles
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.rasters.results import RasterResult
+from ground_motion.rasters.windows import Window
 from ground_motion.results import File, Result, raster_dataset
-from ml.coherence import SLACK_PX, CoherenceMethod, window_of
-from ml.coherence.infer import estimate_coherence
-from ml.offsets import MAX_SEARCH_PX, POSTING_PX, OffsetsMethod
-from ml.offsets.infer import track_offsets
-from ml.rasters.imagery import PairSource
-from ml.rasters.pair_files import PairFiles
-from ml.rasters.pieces import Pieces
-from ml.rasters.results import RasterResult
-from ml.rasters.windows import Window
-from ml.runtime.device import choose_device
-from ml.runtime.methods import MODEL, Method, method_of
-from ml.runtime.progress import progress_bar
+from ground_motion.runtime.device import choose_device
+from ground_motion.runtime.methods import MODEL, Method, method_of
+from ground_motion.runtime.progress import progress_bar
 
 Work = Callable[[PairSource, torch.device, Pieces], RasterResult]
 MAX_POSTING_PX = 512

@@ -12,9 +12,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from core.rasters import write_cog
-from ml.rasters.quicklook import draw
-from ml.rasters.results import require_folders
+from ground_motion.core.rasters import write_cog
+from ground_motion.rasters.quicklook import draw
+from ground_motion.rasters.results import require_folders
 
 File = str | PathLike[str]
 LOS_SIGN = "positive toward the satellite (or up, or east)"

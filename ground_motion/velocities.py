@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from core.projections import transformer
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.files import features_of, tags_of, write_areas
+from ground_motion.methods.deformation.infer import detect_tracks
+from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.methods.deformation.wide.search import Track
+from ground_motion.rasters.quicklook import draw_points
+from ground_motion.rasters.results import require_folders
+from ground_motion.readers.records import Declaration, Reference
 from ground_motion.results import File, Result, describe, raster_dataset
-from ingest.readers.records import Declaration, Reference
-from ml.deformation.files import features_of, tags_of, write_areas
-from ml.deformation.infer import detect_tracks
-from ml.deformation.inputs import read_clusters
-from ml.deformation.wide.search import Track
-from ml.rasters.quicklook import draw_points
-from ml.rasters.results import require_folders
-from ml.runtime.device import choose_device
-from ml.runtime.methods import MODEL, method_of
-from ml.runtime.progress import progress_bar
+from ground_motion.runtime.device import choose_device
+from ground_motion.runtime.methods import MODEL, method_of
+from ground_motion.runtime.progress import progress_bar
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from core.disk import disk_full
+from ingest.foundation.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.jobs.steps import stage

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from ground_motion.runtime.methods import Method
+from ground_motion.statistics.intervals import Float64, Interval
 from lab.results import Compared, also_used, recorded
-from ml.runtime.methods import Method
-from ml.statistics.intervals import Float64, Interval
 
 T = TypeVar("T")
 PROCESSORS = len(os.sched_getaffinity(0))

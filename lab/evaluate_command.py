@@ -8,7 +8,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.runtime.checkpoints import read_card
+from ground_motion.runtime.code_version import code_version
+from ground_motion.runtime.methods import help_of, method_of
 from lab import results
 from lab.benchmark import Benchmark
 from lab.coherence import evaluate as coherence
@@ -18,9 +21,6 @@ from lab.deformation.alarms import equal
 from lab.deformation.wide import evaluate as wide
 from lab.glaciers import evaluate as surges
 from lab.offsets import compare as offsets
-from ml.runtime.checkpoints import read_card
-from ml.runtime.code_version import code_version
-from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (

@@ -5,7 +5,7 @@ import re
 from datetime import date
 from pathlib import Path
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
 
 VARIABLE = "GROUND_MOTION_DATA"
 CHIPS = "opera_rtc_10sgd"  # the folder of OPERA chips of the benchmarks

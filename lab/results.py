@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import math
+import re
 import shlex
 import sys
 import threading
@@ -14,17 +15,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from ml.runtime.checkpoints import read_card
-from ml.runtime.code_version import code_version
-from ml.statistics.intervals import Interval
+from ground_motion.runtime.checkpoints import read_card
+from ground_motion.runtime.code_version import code_version
+from ground_motion.statistics.intervals import Interval
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
-CODE, WEIGHTS = ("ml/", "lab/"), "ml/weights/"  # folders whose files count as the code and the weights of a figure
-LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only runs and writes
-    *("ml/simulation/", "lab/simulation/"),
+CODE, WEIGHTS = ("ground_motion/", "lab/"), "ground_motion/weights/"  # folders of the code and the weights of a figure
+LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only reads, runs and writes
+    *("ground_motion/simulation/", "lab/simulation/"),
+    *("ground_motion/cli/", "ground_motion/core/", "ground_motion/readers/"),
     *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),
 )
+MODULE = re.compile(r"^(?:core|detection|ground_motion|ingest|lab|ml|monitor)\.[\w.]*?(\w+|:\w+)$")
 Used = set[tuple[str, str]]  # file, and the name in it of a function or class whose code ran; no name of an opened file
 _used: Used = set()
 Metrics = Mapping[str, Mapping[str, Interval]]
@@ -141,30 +144,67 @@ def also_used(used: Iterable[tuple[str, str]]) -> None:
 
 
 def code_of(used: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Return the hash of code and weights, with the parts of each file that it is of, as a result states them."""
+    """Return the files of code and weights, with the parts of each and their hash, as a result states them."""
     parts: dict[str, list[str]] = {}
     for name, part in sorted(used):
         parts.setdefault(name, []).extend([part] if part else [])
-    return {"sha256": _sha256(parts), "parts": parts}
+    return {name: {"parts": chosen, "sha256": _sha256(ROOT / name, chosen)} for name, chosen in parts.items()}
 
 
-def is_stale(content: Mapping[str, Any]) -> bool:
-    """Return whether a result was made by other code, another decision or other weights than today's."""
-    return _sha256(content["code"]["parts"]) != str(content["code"]["sha256"])
+def changed_files(content: Mapping[str, Any]) -> list[str]:
+    """Return the files whose code, decision or weights are no longer those that made a result: stale if any is.
+
+    A file that was moved is found by what it holds.
+    """
+    return [name for name, made in content["code"].items() if not _holds(name, made["parts"], made["sha256"])]
 
 
-def _sha256(parts: Mapping[str, Sequence[str]]) -> str:
-    held = hashlib.sha256()
-    for name, chosen in sorted(parts.items()):
-        content = _content(ROOT / name, chosen) if (ROOT / name).is_file() else b"missing"
-        held.update(name.encode() + hashlib.sha256(content).digest())
-    return held.hexdigest()
+def _holds(name: str, parts: Sequence[str], sha256: str) -> bool:
+    path = ROOT / name if parts else ROOT / WEIGHTS / Path(name).name
+    paths = [path] if path.is_file() else _modules_by_part(ROOT).get("".join(parts[:1]), [])
+    return any(_sha256(path, parts) == sha256 for path in paths)
+
+
+@cache
+def _modules_by_part(root: Path) -> dict[str, list[Path]]:
+    """Return the modules below `root` by the names of their functions and classes."""
+    found: dict[str, list[Path]] = {}
+    for path in (path for folder in CODE for path in (root / folder).rglob("*.py")):
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.setdefault(node.name, []).append(path)
+    return found
+
+
+def _sha256(path: Path, parts: Sequence[str]) -> str:
+    return hashlib.sha256(_content(path, parts)).hexdigest()
+
+
+class _WithoutPlaces(ast.NodeTransformer):
+    """Leaves out what a move of modules changes: imports, packages in strings that name modules, folders above them."""
+
+    def visit_ImportFrom(self, node: ast.Import | ast.ImportFrom) -> ast.Pass:
+        """Leave out which module names are of; the code that ran is hashed itself."""
+        return ast.Pass()
+
+    visit_Import = visit_ImportFrom
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        """Leave out the packages before the name of a module, and the module before the name of what it holds."""
+        if isinstance(node.value, str):
+            node.value = MODULE.sub(r"\1", node.value)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Leave out how far above the module a folder lies, as in Path(__file__).parents[1]."""
+        return node.value if ast.unparse(node.value).endswith("(__file__).parents") else self.generic_visit(node)
 
 
 def _content(path: Path, parts: Sequence[str]) -> bytes:
     """Return what decides a figure: a card without its history, or the bytes of weights, or parts of a module's code.
 
-    Comments, docstrings and imports are left out; a module's constants belong to the parts that name them.
+    Comments, docstrings, imports and places of modules are left out; a module's constants belong to the parts that
+    name them.
     """
     if path.suffix == ".json":
         card = json.loads(path.read_text())
@@ -182,7 +222,7 @@ def _content(path: Path, parts: Sequence[str]) -> bytes:
     for inner in ast.walk(chosen):
         if isinstance(inner, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(inner) is not None:
             inner.body = inner.body[1:] or [ast.Pass()]
-    return ast.unparse(chosen).encode()
+    return ast.unparse(_WithoutPlaces().visit(chosen)).encode()
 
 
 def _names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:

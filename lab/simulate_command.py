@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ground_motion.simulation.files.scenes import write_pair
+from ground_motion.simulation.sar.scenes import simulate_scenes
+from ground_motion.simulation.velocity.region import Region, simulate_region
 from lab.simulation.region_files import write_region
-from ml.simulation.files.scenes import write_pair
-from ml.simulation.sar.scenes import simulate_scenes
-from ml.simulation.velocity.region import Region, simulate_region
 
 DEFAULT_SEED = 7
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.runtime.checkpoints import save
+from ground_motion.runtime.code_version import code_version
+from ground_motion.runtime.device import choose_device
 from lab.coherence.training.task import RECIPE as COHERENCE
 from lab.deformation.training.train import RECIPE as DEFORMATION
 from lab.deformation.wrapped import RECIPE as OVERWRAPPED
 from lab.offsets.recipe import RECIPE as OFFSETS
 from lab.training import Schedule, train
-from ml.runtime.checkpoints import save
-from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device
 
 RECIPES = {"coherence": COHERENCE, "deformation": DEFORMATION, "offsets": OFFSETS, "overwrapped-cnn": OVERWRAPPED}
 

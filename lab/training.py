@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ml.runtime.checkpoints import Card, load, read_card
-from ml.runtime.device import low_precision
+from ground_motion.runtime.checkpoints import Card, load, read_card
+from ground_motion.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
 MAX_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out

@@ -9,10 +9,10 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.contrib.postgres.fields import ArrayField
 from shapely.geometry import shape
 
-from core.areas import centre_of, disc
-from core.errors import promised
-from core.geos import geos
-from core.storage import raster_storage
+from ground_motion.core.areas import centre_of, disc
+from ground_motion.core.errors import promised
+from ingest.foundation.geos import geos
+from ingest.foundation.storage import raster_storage
 from ingest.models import Building, Product, ScenePair
 from ingest.models.jobs import CAUSES
 
@@ -144,7 +144,9 @@ class Prediction(models.Model):
     raster_sha256 = models.CharField(max_length=64)
     raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     statistics = models.JSONField(default=dict)
-    regions = models.JSONField(default=list, help_text="wide motion, as `ml.deformation.wide.search` describes it")
+    regions = models.JSONField(
+        default=list, help_text="wide motion, as `ground_motion.methods.deformation.wide.search` describes it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -304,7 +306,9 @@ class LivingDate(models.Model):
     n_known = models.PositiveIntegerField(help_text="points with a value")
     delay_sigma_mm = models.FloatField(help_text="usual standard deviation of the delay that screening left")
     undone = models.PositiveIntegerField(help_text="values that were corrected by whole cycles")
-    places = models.JSONField(default=list, help_text="as ml.deformation.living.places finds them, the surest first")
+    places = models.JSONField(
+        default=list, help_text="as ground_motion.methods.deformation.living.places finds them, the surest first"
+    )
     followed_at = models.DateTimeField(null=True, help_text="when alerts were made of the places; null: not yet")
     made_at = models.DateTimeField(auto_now_add=True)
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from core.disk import disk_full
+from ingest.foundation.disk import disk_full
 from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ml.models import Run
 from ml.runs import events, queue, selectors

@@ -11,7 +11,7 @@ from celery.utils.nodenames import gethostname
 from django.db import DatabaseError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from core.locks import Held, Lock
+from ingest.foundation.locks import Held, Lock
 from monitor.operations.health.process import beat_sign
 from monitor.operations.health.selectors import BEAT, sign_give
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import rasterio  # It must come before GeoDjango, because it brings the one GDAL of this process.
 from csp.constants import NONCE, NONE, SELF
 
-from core import folders, plugins
-from ml.coherence import window_of
+from ground_motion.core import plugins
+from ground_motion.methods.coherence import window_of
+from ingest.foundation import folders
 from monitor import broker
 from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
@@ -321,7 +322,7 @@ WATCH_FOLDER = variables.text("WATCH_FOLDER")
 WATCH_STABLE_SECONDS = 10.0  # A file that has not changed since then has arrived.
 UPLOAD_DIR = variables.text("UPLOAD_DIR", str(VAR_DIR / "uploads"))
 UPLOAD_MAX_BYTES = variables.whole_number("UPLOAD_MAX_BYTES")
-INSPECT_COMMAND = ["-m", "ml", "inspect"]  # A worker looks with it at an upload that lacks a declaration.
+INSPECT_COMMAND = ["-m", "ground_motion", "inspect"]  # A worker looks with it at an upload that lacks a declaration.
 UPLOAD_KEEP_HOURS = 24.0  # refused and failed ones, to be tried again; 0: none
 INGEST_WORKERS = min(4, os.cpu_count() or 1)  # files loaded at a time
 INGEST_JOBS_AT_ONCE = variables.whole_number("INGEST_JOBS_AT_ONCE")
@@ -375,7 +376,7 @@ STAC_TOKEN_HOSTS = variables.texts("STAC_TOKEN_HOSTS")
 STAC_SIGN_IN_URL = (  # gives tokens for name and password; the fragment is the public client's id (client/tokens.py)
     "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 )
-# Every host that is contacted to find and fetch images; core/http/allow_list.py says how entries are written.
+# Hosts that are contacted to find and fetch images; see ground_motion/core/http/allow_list.py for how they are written.
 OUTBOUND_HOSTS = variables.texts("OUTBOUND_HOSTS")
 
 # Catalogues of earthquakes and volcano notices; OUTBOUND_HOSTS has to name their hosts, too. Empty: none is asked.

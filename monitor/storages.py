@@ -31,10 +31,10 @@ PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the 
 def storages_of(var_dir: Path) -> dict[str, dict[str, Any]]:
     """Return STORAGES for rasters and, in an object store, for inputs and pieces. Raises ImproperlyConfigured."""
     folder = {"location": variables.text("RASTER_DIR", str(var_dir / "rasters"))}
-    on_disk = {"BACKEND": "core.storage.WholeFileStorage", "OPTIONS": folder}
+    on_disk = {"BACKEND": "ingest.foundation.storage.WholeFileStorage", "OPTIONS": folder}
     if PARENT in os.environ:
         parent = {"descriptor": int(os.environ[PARENT])}
-        return {"rasters": {"BACKEND": "core.storage.handed.HandedStorage", "OPTIONS": parent}}
+        return {"rasters": {"BACKEND": "ingest.foundation.storage.handed.HandedStorage", "OPTIONS": parent}}
     if not (url := variables.text("RASTER_STORAGE_URL")):
         return {"rasters": on_disk}
     address, endpoint = urlsplit(url), variables.text("S3_ENDPOINT_URL")
@@ -58,7 +58,7 @@ def object_storage(bucket: str, prefix: str, endpoint: str, folder: str) -> dict
         "access_key": variables.text("S3_ACCESS_KEY_ID") or None,
         "secret_key": variables.text("S3_SECRET_ACCESS_KEY") or None,
     }
-    return {"BACKEND": "core.storage.objects.ObjectStorage", "OPTIONS": options}
+    return {"BACKEND": "ingest.foundation.storage.objects.ObjectStorage", "OPTIONS": options}
 
 
 class OnceCompressor(Compressor):

@@ -164,7 +164,7 @@ def search_images_of_events() -> None:
 def _search_images(areas: Callable[[], list[Polygon]]) -> None:
     if not settings.ACQUIRE_SOURCE:
         return
-    from core.http.faults import SourceError
+    from ground_motion.core.http.faults import SourceError
     from ingest.sources import services
 
     try:
@@ -182,7 +182,7 @@ def take_events() -> None:
     """Take what the catalogues of EVENT_FEEDS report. One that fails is shown by the doctor and delays no other."""
     if not settings.EVENT_FEEDS:
         return
-    from core.http.faults import SourceError
+    from ground_motion.core.http.faults import SourceError
     from ingest.sources import configured  # HTTP clients are imported only where catalogues are asked
     from ingest.sources.orders.services import pairs_order
 

@@ -1,4 +1,4 @@
-"""Build hook: a wheel records which code it was built from, and carries compiled catalogues of the languages.
+"""Build hook: the library records which code it was built from; the service carries its languages, compiled.
 
 An installed wheel has no .git to ask. It records GROUND_MOTION_COMMIT if set (an image is built without .git), else the
 commit that git names, else the version in pyproject.toml.
@@ -14,8 +14,8 @@ from typing import Any
 import polib
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-TARGET = "ml/runtime/code_version.txt"
-SITE = "monitor/_site"  # core/folders.py finds the catalogues there
+TARGET = "ground_motion/runtime/code_version.txt"
+SERVICE, SITE = "ground-motion-service", "monitor/_site"  # ingest/foundation/folders.py finds the catalogues there
 
 
 def code_version(root: Path, version: str) -> str:
@@ -38,21 +38,21 @@ class BuildHook(BuildHookInterface[Any]):
     folder: str = ""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the code version to the build, and compiled catalogues to a wheel; an editable one gets neither."""
+        """Add the code version, or compiled catalogues, to the build; an editable one gets neither."""
         if version == "editable":  # a checkout asks git, and compiles its catalogues in place
             return
         root, included = Path(self.root), build_data["force_include"]
         self.folder = tempfile.mkdtemp()
-        if not (root / TARGET).exists():  # a source distribution has it
-            path = Path(self.folder, "code_version.txt")
-            path.write_text(code_version(root, self.metadata.version) + "\n")
-            included[str(path)] = TARGET
-        if self.target_name == "wheel":
-            for catalogue in sorted(root.glob("locale/*/LC_MESSAGES/*.po")):
-                made = Path(self.folder, catalogue.relative_to(root)).with_suffix(".mo")
+        if self.metadata.name == SERVICE:
+            for catalogue in sorted(root.parent.glob("locale/*/LC_MESSAGES/*.po")):
+                made = Path(self.folder, catalogue.relative_to(root.parent)).with_suffix(".mo")
                 made.parent.mkdir(parents=True, exist_ok=True)
                 polib.pofile(str(catalogue)).save_as_mofile(str(made))
                 included[str(made)] = f"{SITE}/{made.relative_to(self.folder)}"
+        elif not (root / TARGET).exists():  # a source distribution has it
+            path = Path(self.folder, "code_version.txt")
+            path.write_text(code_version(root, self.metadata.version) + "\n")
+            included[str(path)] = TARGET
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was made for the build."""

@@ -13,7 +13,7 @@ from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
-# Folders and modules whose tests mostly wait for servers.
+# Folders and modules of the service whose tests mostly wait for servers.
 SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}
 
 hypothesis.settings.register_profile("tests", deadline=None)  # other workers may hold the cores
@@ -40,9 +40,9 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is long before `-m` chooses; then have the demo done first, and others that take long next."""
-    first = {item for item in items if item.get_closest_marker("long") or _place(item) in SERVERS}
+    first = {item for item in items if item.get_closest_marker("long") or SERVERS & {*_place(item)}}
     for item in items:
-        if _place(item) in LONG:
+        if LONG & {*_place(item)}:
             item.add_marker(pytest.mark.long)
     yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
@@ -50,9 +50,9 @@ def pytest_collection_modifyitems(items):
     items[:] = dealt_out(long, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-def _place(item: pytest.Item) -> str:
-    """Return the folder or module below tests/ that a test is in."""
-    return item.path.relative_to(ROOT / "tests").parts[0]
+def _place(item: pytest.Item) -> tuple[str, ...]:
+    """Return the part of the tests that a test is in, and the folder or module in that part."""
+    return item.path.relative_to(ROOT / "tests").parts[:2]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.shares import dealt_out
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = [name for name in ("core", "ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
+PACKAGES = [name for name in ("ground_motion", "ingest", "ml", "detection", "monitor", "lab") if (ROOT / name).is_dir()]
 MAX_MODULES = 16  # of a folder
 WORDS = [
     ROOT / "detection/kinds.py",

@@ -10,19 +10,19 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from shapely import from_wkb, get_coordinates, unary_union
 
-from core.areas import area_of, zone_of
-from core.errors import promised
-from core.geometry import project_geometry
 from detection.kinds import Extent, Family, family, row_of
 from detection.models import Alert, AlertCause, AlertExposure, Detection
 from detection.rules.motion import count_fast_places
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
 from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
+from ground_motion.core.areas import area_of, zone_of
+from ground_motion.core.errors import promised
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
+from ground_motion.methods.deformation.sealed.figures import main_of
 from ingest.context.exposure import exposed_in, nearby
 from ingest.models import Product, ScenePair
-from ml.deformation.places.context import OTHER, Surroundings, weigh
-from ml.deformation.sealed.figures import main_of
 from ml.models import Run
 from ml.runs.selectors import products_of
 

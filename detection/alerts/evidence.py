@@ -10,19 +10,19 @@ from typing import Any
 from django.utils import timezone
 from shapely import box, from_wkb
 
-from core.areas import polygons_of, zone_of
-from core.geometry import project_geometry
-from core.locks import Lock, hold_lock
 from detection.alerts.importance import importance_refresh
 from detection.kinds import Extent, Family, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection
 from detection.search.areas import points_in
 from detection.selectors import detections_current
+from ground_motion.core.areas import polygons_of, zone_of
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.deformation import DeformationMethod
+from ground_motion.methods.deformation.classical import COMPARED, ground_around, results_at
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.methods.deformation.motion.series import WITHIN_90, SeriesMotion
+from ingest.foundation.locks import Lock, hold_lock
 from ingest.models import Product
-from ml.deformation import DeformationMethod
-from ml.deformation.classical import COMPARED, ground_around, results_at
-from ml.deformation.gridding.points import PointCloud
-from ml.deformation.motion.series import WITHIN_90, SeriesMotion
 from ml.runs.selectors import products_of
 from ml.runs.trends import area_motion, motion_as_json
 

@@ -14,10 +14,6 @@ from rasterio.features import geometry_mask
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import area_of, polygons_of
-from core.errors import promised
-from core.geometry import project_geometry
-from core.locks import Lock, hold_lock
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.life import life_of
 from detection.alerts.services import alert_end_where_over, carry_into_alert
@@ -39,10 +35,11 @@ from detection.kinds import Kind
 from detection.models import Alert, Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
 from detection.rules.lifecycle import ViewLife
 from detection.search.areas import to_django
-from ingest.models import Glacier, ScenePair
-from ml.glaciers.surges import Surge
-from ml.models import Prediction, Run
-from ml.offsets.motion import (
+from ground_motion.core.areas import area_of, polygons_of
+from ground_motion.core.errors import promised
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.glaciers.surges import Surge
+from ground_motion.methods.offsets.motion import (
     GroundMotion,
     Nodes,
     PixelScale,
@@ -52,7 +49,10 @@ from ml.offsets.motion import (
     into_cells,
     stable_ground,
 )
-from ml.rasters.areas import outline, to_geographic
+from ground_motion.rasters.areas import outline, to_geographic
+from ingest.foundation.locks import Lock, hold_lock
+from ingest.models import Glacier, ScenePair
+from ml.models import Prediction, Run
 from ml.runs.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)

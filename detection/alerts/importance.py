@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from django.db.models import F, Func, JSONField, QuerySet, Value
 from django.utils import timezone
 
-from core.locks import Lock, hold_lock
 from detection.alerts.describe import cause_refresh, describe, exposure_refresh
 from detection.by_hand import as_computed, keep_by_hand
 from detection.models import Alert, AlertLife, AuditEntry
@@ -13,7 +12,8 @@ from detection.rules.importance import AT_REST, Terms, importance, severity
 from detection.rules.severity import Severity
 from detection.selectors import Tilt, detections_current, steepest_tilts
 from detection.tables.reviews import SetByHand
-from ml.runtime.code_version import code_version
+from ground_motion.runtime.code_version import code_version
+from ingest.foundation.locks import Lock, hold_lock
 
 BATCH = 500
 COLUMNS = ["importance", "severity"]

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from core.errors import promised
 from detection.alerts import plan
 from detection.alerts.describe import data_end, data_span, measured_in, view_of_detection
 from detection.alerts.importance import importance_refresh
@@ -22,6 +21,7 @@ from detection.rules.updates import Cause, Change, Figures, ViewFigures
 from detection.search.patches import CHANGE
 from detection.selectors import FOLLOWED_STATES, detections_current
 from detection.tables.reviews import SetByHand
+from ground_motion.core.errors import promised
 from ml.models import Run
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}

@@ -6,13 +6,13 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db.models import Q
 
-from core.errors import promised
 from detection.models import Alert, Scan
 from detection.search.known import MIN_KNOWN, cells_in, known_share
+from ground_motion.core.errors import promised
+from ground_motion.statistics.robust import MAD_TO_SIGMA
 from ingest.scenes.next_pass import SAME_PASS
 from ml.models import ModelVersion, Run
 from ml.runs.stored import opened_bands
-from ml.statistics.robust import MAD_TO_SIGMA
 
 Task = ModelVersion.Task
 PAIR, TASK = "prediction__run__pair", "prediction__run__model_version__task"

@@ -9,8 +9,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from shapely import from_wkb
 
-from core.areas import area_of, polygons_of
-from core.locks import Lock, hold_lock
 from detection.alerts import life, plan
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -26,6 +24,8 @@ from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify_by_sign
 from detection.selectors import detections_current
+from ground_motion.core.areas import area_of, polygons_of
+from ingest.foundation.locks import Lock, hold_lock
 from ml.models import LivingDate, LivingSeries, Prediction
 
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from shapely import affinity, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import join_halves, turn_near
 from detection.kinds import row_of
 from detection.rules.lifecycle import LIVING, State, state_after_sighting
 from detection.rules.updates import Cause, Change, may_report
-from ml.rasters.areas import DEFAULT_THRESHOLDS
+from ground_motion.core.areas import join_halves, turn_near
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 
 SAME_PLACE_SHARE = 0.1  # Areas that share this part of the smaller one are the same place.
 INSIDE_SHARE = 0.5  # An alert takes over another one if this share of the other's area lies in it.

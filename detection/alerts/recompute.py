@@ -11,8 +11,6 @@ from django.db import connection, transaction
 from shapely import MultiPolygon, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import polygons_of
-from core.errors import InputError, promised
 from detection.alerts.describe import describe
 from detection.alerts.glaciers import Sampled, measure_glaciers, surges_in
 from detection.alerts.importance import terms_of
@@ -26,11 +24,13 @@ from detection.rules.lifecycle import Source
 from detection.rules.severity import Severity
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
+from ground_motion.core.areas import polygons_of
+from ground_motion.core.errors import InputError, promised
+from ground_motion.rasters.results import NotRepeatable, RasterResult
+from ground_motion.runtime.code_version import code_version
 from ingest.models import Glacier
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.results import NotRepeatable, RasterResult
 from ml.runs.stored import StoredRaster
-from ml.runtime.code_version import code_version
 
 Again = Callable[[Run], RasterResult]
 WITH_INPUT = ("scan", "run__model_version", "run__pair__reference", "run__pair__secondary")

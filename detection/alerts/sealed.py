@@ -18,27 +18,27 @@ from shapely import from_wkb, unary_union
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import polygons_of
-from core.geometry import project_geometry
-from core.storage import delete_files, raster_put
 from detection.alerts.describe import data_span
 from detection.by_hand import columns_set_by_hand
 from detection.kinds import FAMILIES, Extent, Family
 from detection.models import Alert, Detection, SealedEvidence
 from detection.search.areas import PointColumns, columns_in, ground_around
 from detection.selectors import FOLLOWED_STATES, detections_current, evidence_basis
+from ground_motion.core.areas import polygons_of
+from ground_motion.core.geometry import project_geometry
+from ground_motion.methods.deformation.sealed import FORMAT
+from ground_motion.methods.deformation.sealed.figures import Flagged
+from ground_motion.methods.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
+from ground_motion.methods.deformation.sealed.package import MAX_BYTES, files_of, opened, packed, plain
+from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of, stamped_at
+from ground_motion.methods.deformation.sealed.versions import versions
+from ground_motion.rasters.areas import AreaThresholds, areas_in, to_geographic
+from ground_motion.statistics.reasons import TrackReason
+from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import Product
 from ingest.products.selectors import area_series
-from ml.deformation.sealed import FORMAT
-from ml.deformation.sealed.figures import Flagged
-from ml.deformation.sealed.measurement import COLUMNS, Measurement, alert_figures
-from ml.deformation.sealed.package import MAX_BYTES, files_of, opened, packed, plain
-from ml.deformation.sealed.stamp import BadStamp, request_of, stamped_at
-from ml.deformation.sealed.versions import versions
-from ml.rasters.areas import AreaThresholds, areas_in, to_geographic
 from ml.runs.selectors import products_of
 from ml.runs.stored import Part, StoredRaster, background_mm_yr, opened_bands
-from ml.statistics.reasons import TrackReason
 
 Why = SealedEvidence.Why
 OF_REASON = ("product", *TrackReason._fields)

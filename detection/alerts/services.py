@@ -7,7 +7,6 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
-from core.locks import Lock, hold_lock, lock
 from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
@@ -29,10 +28,11 @@ from detection.rules.lifecycle import LIVING, State
 from detection.search.areas import SEARCHES, search
 from detection.search.known import MIN_KNOWN, known_share
 from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current, followed_as
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
+from ground_motion.runtime.code_version import code_version
+from ingest.foundation.locks import Lock, hold_lock, lock
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.areas import DEFAULT_THRESHOLDS
-from ml.runtime.code_version import code_version
 
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,

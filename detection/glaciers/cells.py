@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import project_geometry, utm_epsg
-from core.projections import transformer
-from ml.offsets.motion import GroundMotion
+from ground_motion.core.geometry import project_geometry, utm_epsg
+from ground_motion.core.projections import transformer
+from ground_motion.methods.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from detection.glaciers.surge import PairSample, as_json, view_of
 from detection.models import Detection
-from ml.offsets.motion import GroundMotion
+from ground_motion.methods.offsets.motion import GroundMotion
 
 
 def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:

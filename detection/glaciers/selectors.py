@@ -6,12 +6,12 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Max, Q, QuerySet, When
 from shapely import from_wkb, unary_union
 
-from core.errors import promised
 from detection.kinds import Kind
 from detection.models import Alert, GlacierMotion, GlacierSample
 from detection.rules.lifecycle import LIVING
+from ground_motion.core.errors import promised
+from ground_motion.readers.context.records import ContextKind
 from ingest.models import ContextLayer, Glacier, ScenePair
-from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
 from ml.runs.selectors import predictions_finished
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.glaciers.series import PairVelocities, SpeedSeries, velocity_series
-from ml.glaciers.surges import Moment, Surge, SurgeRule, season_and_trend, surges
-from ml.offsets.motion import GroundMotion
+from ground_motion.methods.glaciers.series import PairVelocities, SpeedSeries, velocity_series
+from ground_motion.methods.glaciers.surges import Moment, Surge, SurgeRule, season_and_trend, surges
+from ground_motion.methods.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]
 

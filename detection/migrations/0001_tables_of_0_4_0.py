@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
             name='AlertMethods',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('looks', models.JSONField(help_text='of ml.deformation.classical.MethodResult, one for each method')),
+                ('looks', models.JSONField(help_text='of ground_motion.methods.deformation.classical.MethodResult, one for each method')),
                 ('basis', models.CharField(help_text='hash of what they looked at', max_length=64)),
                 ('compared_at', models.DateTimeField()),
                 ('alert', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='methods', to='detection.alert')),
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('direction', models.CharField(blank=True, help_text="of the product's track", max_length=10)),
                 ('n_dates', models.PositiveIntegerField()),
-                ('trend', models.CharField(help_text='of ml.deformation.motion.series.Trend', max_length=10)),
+                ('trend', models.CharField(help_text='of ground_motion.methods.deformation.motion.series.Trend', max_length=10)),
                 ('rate_mm_yr', models.FloatField(help_text='at the end of the series')),
                 ('rate_sigma_mm_yr', models.FloatField(help_text='one standard deviation')),
                 ('before_mm_yr', models.FloatField(help_text='before the last change of the rate', null=True)),
@@ -384,7 +384,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('predictions', models.JSONField(help_text='numbers of the offsets, oldest first; they may be deleted')),
-                ('rule', models.JSONField(help_text='of ml.glaciers.surges.SurgeRule')),
+                ('rule', models.JSONField(help_text='of ground_motion.methods.glaciers.surges.SurgeRule')),
                 ('detection', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='surge_series', to='detection.detection')),
                 ('glacier', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='ingest.glacier')),
             ],

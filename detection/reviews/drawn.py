@@ -14,9 +14,6 @@ from django.utils.translation import gettext as _
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import area_of, box_around
-from core.geos import geos
-from core.locks import Lock, hold_lock
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -32,6 +29,9 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.search.areas import to_django
 from detection.tables.reviews import SetByHand
+from ground_motion.core.areas import area_of, box_around
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import Lock, hold_lock
 from ingest.models import Product
 
 REASON = "reported by a specialist"

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely import from_wkb
 
-from core.errors import promised
 from detection.alerts import life
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
@@ -29,6 +28,7 @@ from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
 from detection.selectors import PUBLIC_STATES
 from detection.tables.reviews import AlertEdit, SetByHand
+from ground_motion.core.errors import promised
 
 MAX_TEXT_LENGTH = 1000
 REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken back"

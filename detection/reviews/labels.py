@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from shapely import MultiPolygon, from_wkb, get_parts
 
-from core.areas import bounds_of
-from core.files import new_file
 from detection.alerts.describe import data_span
 from detection.models import AREA_FIGURES, Detection, Review
 from detection.reviews.record import judgements
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
+from ground_motion.core.areas import bounds_of
+from ground_motion.core.files import new_file
 from ingest.models import Product
 
 FIGURES = (*AREA_FIGURES, "score")

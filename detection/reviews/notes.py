@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core.errors import InputError
 from detection.models import Alert, CaseFile, CaseNote
 from detection.reviews.audit import audit_write
 from detection.reviews.outlines import Unfit
+from ground_motion.core.errors import InputError
 from ingest.jobs.given import NotRead, read_given
 
 MAX_NOTE_LENGTH = 4000

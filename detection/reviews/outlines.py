@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 from shapely.validation import explain_validity
 
-from core.areas import area_of, join_halves, split_at_date_line, turn_near
+from ground_motion.core.areas import area_of, join_halves, split_at_date_line, turn_near
 
 MIN_M2, MAX_M2 = 100.0, 2e9  # The smallest is a house; the largest exceeds all regions found so far.
 MAX_CORNERS = 5000

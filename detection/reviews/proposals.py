@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from core.errors import promised
 from detection.alerts.importance import severity_as_moving
 from detection.by_hand import columns_set_by_hand
 from detection.models import Alert, Proposal, PublicText
@@ -23,6 +22,7 @@ from detection.reviews.claims import Overtaken, alone, check_unclaimed
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.tables.reviews import Proposed
+from ground_motion.core.errors import promised
 
 PUBLISHED = (State.CONFIRMED, State.FINISHED)
 MAX_ANSWER_LENGTH = 1000

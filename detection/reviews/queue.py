@@ -9,12 +9,12 @@ from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Extract, Least
 
-from core.areas import box_around
-from core.geos import geos
 from detection.models import Alert, Claim, Proposal, Review
 from detection.rules.importance import DAYS_PER_STEP, MAX_WAIT_STEPS
 from detection.rules.lifecycle import LIVING, State
 from detection.selectors import PUBLIC_STATES, UNREVIEWED_STATES, alerts_to_review
+from ground_motion.core.areas import box_around
+from ingest.foundation.geos import geos
 
 NEAR_M = 10_000.0
 MAX_NEIGHBOURS = 8

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, TypeVar
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from core.errors import promised
 from detection.models import Alert, AlertTransition, Detection, Review
 from detection.rules.lifecycle import Source
 from detection.rules.verdicts import Verdict
 from detection.selectors import UNREVIEWED_STATES
-from ml.statistics.intervals import Interval, jeffreys
+from ground_motion.core.errors import promised
+from ground_motion.statistics.intervals import Interval, jeffreys
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations

@@ -5,7 +5,6 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from core.errors import promised
 from detection.alerts.life import alert_transition
 from detection.by_hand import columns_set_by_hand, values_by_hand
 from detection.kinds import family
@@ -17,6 +16,7 @@ from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
 from detection.tables.reviews import SetByHand
+from ground_motion.core.errors import promised
 
 SPECIALIST = "a specialist"  # Names are never published.
 MAX_NOTE_LENGTH = 1000

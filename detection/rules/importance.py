@@ -37,7 +37,7 @@ from detection.rules.lifecycle import State
 from detection.rules.motion import Figure, Stated, is_known, stated
 from detection.rules.passes import passes_of
 from detection.rules.severity import Severity
-from ml.deformation.motion.series import Trend
+from ground_motion.methods.deformation.motion.series import Trend
 
 MODERATE_STEPS, STRONG_STEPS, MAX_STEPS = 3.0, 5.0, 8.0
 MODERATE_MM_YR = 10.0  # A decimetre in ten years is far above the noise of every product.

@@ -11,9 +11,9 @@ from enum import StrEnum
 from math import copysign, isfinite
 from typing import Any, Protocol
 
-from core.errors import promised
 from detection.kinds import Extent, Family, family
-from ml.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
+from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.motion.series import STILL_MM_YR, WITHIN_90, Trend
 
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
@@ -217,6 +217,6 @@ def is_known(value: float | None) -> bool:
 def count_fast_places(places: Sequence[Mapping[str, Any]], median_mm_yr: float) -> int:
     """Return how many places surely move at least MIN_FAST times as fast as the area's median, mm/yr.
 
-    places: `ml.rasters.areas.place_as_dict`. All places of an area move in its direction.
+    places: `ground_motion.rasters.areas.place_as_dict`. All places of an area move in its direction.
     """
     return sum(abs(place["peak_low_mm_yr"]) >= MIN_FAST * abs(median_mm_yr) for place in places)

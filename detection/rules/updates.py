@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from detection.kinds import row_of
 from detection.rules.lifecycle import SeriesMotion
 from detection.rules.severity import Severity
-from ml.rasters.areas import SURE_SHARE
+from ground_motion.rasters.areas import SURE_SHARE
 
 SIGMAS = 2.0  # A difference of two rates must reach this many of its standard deviations.
 RATE_SHARE = 0.25  # A rate must change by this share of the reported rate.

@@ -10,10 +10,6 @@ from django.contrib.gis.geos import MultiPolygon
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import area_of, polygons_of
-from core.errors import promised
-from core.geos import geos
-from core.projections import transformer
 from detection.glaciers.selectors import ice_share
 from detection.glaciers.surge import MOSTLY_ICE, slides
 from detection.kinds import Extent, Kind
@@ -21,23 +17,27 @@ from detection.models import Detection
 from detection.search.classify import Evidence, classify, evidence_of
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
 from detection.selectors import offsets_of, shorter_pairs_cover
+from ground_motion.core.areas import area_of, polygons_of
+from ground_motion.core.errors import promised
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.filters.still import assumption
+from ground_motion.methods.deformation.motion.series import WITHIN_90
+from ground_motion.methods.deformation.places.causes import causes_for
+from ground_motion.methods.deformation.places.measure import reach_m
+from ground_motion.methods.deformation.sealed.figures import Flagged, figures_of, measured_areas, reasons_of
+from ground_motion.methods.deformation.series.evidence import series_evidence
+from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, to_geographic
+from ground_motion.rasters.line_of_sight import LineOfSight, line_of_sight_at
+from ground_motion.readers.records import Component, Float32, Float64
+from ground_motion.statistics.reasons import TrackReason
 from ingest.context.selectors import ground_at
+from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
-from ingest.readers.records import Component, Float32, Float64
-from ml.deformation.filters.still import assumption
-from ml.deformation.motion.series import WITHIN_90
-from ml.deformation.places.causes import causes_for
-from ml.deformation.places.measure import reach_m
-from ml.deformation.sealed.figures import Flagged, figures_of, measured_areas, reasons_of
-from ml.deformation.series.evidence import series_evidence
-from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
-from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, to_geographic
-from ml.rasters.line_of_sight import LineOfSight, line_of_sight_at
 from ml.runs.selectors import products_of
 from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_bands, read_prediction
-from ml.statistics.reasons import TrackReason
 
 Task = ModelVersion.Task
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
-from ml.deformation.places.context import OTHER, Surroundings, weigh
-from ml.rasters.areas import SURE_SHARE
+from ground_motion.methods.deformation.places.context import OTHER, Surroundings, weigh
+from ground_motion.rasters.areas import SURE_SHARE
 
 UNKNOWN_PLACE = Surroundings()
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
@@ -36,7 +36,7 @@ def evidence_of(
 ) -> list[Evidence]:
     """Return one item of evidence per track: the track that gave the area's rate, then others that show it moving.
 
-    reasons: of the tracks in this order, as `ml.statistics.reasons` describes them.
+    reasons: of the tracks in this order, as `ground_motion.statistics.reasons` describes them.
     """
     first, *others = reasons
     own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)

@@ -11,9 +11,9 @@ from rasterio.features import geometry_mask
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import project_geometry
+from ground_motion.core.geometry import project_geometry
+from ground_motion.rasters.windows import Window
 from ml.models import ModelVersion, Prediction
-from ml.rasters.windows import Window
 from ml.runs.stored import RasterWindows, opened_prediction
 
 MIN_KNOWN = 0.5  # A pair with values in a smaller share of an alert's cells does not show its ground.

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pyproj import Geod
 from shapely import MultiPolygon, Polygon
 
-from core.projections import transformer
 from detection.kinds import Kind
-from ml.rasters.areas import outline
-from ml.rasters.regions import Region, regions, regions_by_strips
-from ml.rasters.windows import Window
-from ml.statistics.robust import MAD_TO_SIGMA
+from ground_motion.core.projections import transformer
+from ground_motion.rasters.areas import outline
+from ground_motion.rasters.regions import Region, regions, regions_by_strips
+from ground_motion.rasters.windows import Window
+from ground_motion.statistics.robust import MAD_TO_SIGMA
 
 Float32 = NDArray[np.float32]
 Bands = Mapping[str, Float32]
@@ -40,7 +40,7 @@ class ChangeThresholds(NamedTuple):
     least_certain: least median of loss / area_sigma (one false alarm in twenty): a parcel whose estimate has only
     become less certain has lost no coherence.
     fewest_cells: two and a half windows of 9 x 9 cells, because one scatterer can change a whole window.
-    fewest_confirmed: least number of cells confirmed by pairs without an image in common (ml.coherence.confirm).
+    fewest_confirmed: least number of cells confirmed by pairs without an image in common (coherence.confirm).
     """
 
     enter: float = 4.5

@@ -2,7 +2,7 @@
 
 from django.contrib.gis.db import models
 
-from core.storage import raster_storage
+from ingest.foundation.storage import raster_storage
 from ingest.models import Glacier
 
 MERGED_INTO, SPLIT_FROM = "merged-into", "split-from"
@@ -66,7 +66,7 @@ class SurgeSeries(models.Model):
     detection = models.OneToOneField("detection.Detection", models.CASCADE, related_name="surge_series")
     glacier = models.ForeignKey(Glacier, models.SET_NULL, null=True, related_name="+")
     predictions = models.JSONField(help_text="numbers of the offsets, oldest first; they may be deleted")
-    rule = models.JSONField(help_text="of ml.glaciers.surges.SurgeRule")
+    rule = models.JSONField(help_text="of ground_motion.methods.glaciers.surges.SurgeRule")
 
     def __str__(self) -> str:
         return f"surge of {self.glacier} in {len(self.predictions)} pairs"
@@ -76,7 +76,9 @@ class AlertMethods(models.Model):
     """Results of other methods on an alert's ground; velocity fields only."""
 
     alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="methods")
-    looks = models.JSONField(help_text="of ml.deformation.classical.MethodResult, one for each method")
+    looks = models.JSONField(
+        help_text="of ground_motion.methods.deformation.classical.MethodResult, one for each method"
+    )
     basis = models.CharField(max_length=64, help_text="hash of what they looked at")
     compared_at = models.DateTimeField()
 

@@ -11,11 +11,11 @@ from rasterio.io import DatasetReader
 from shapely import wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.locks import rows_of
-from core.storage import stored_tiff
+from ground_motion.readers.context.records import ContextKind, LineClass
 from ingest.context.selectors import ground_at, kinds_loaded, window_of
+from ingest.foundation.locks import rows_of
+from ingest.foundation.storage import stored_tiff
 from ingest.models import ContextLayer, PopulationTile
-from ingest.readers.context.records import ContextKind, LineClass
 
 # Larger regions need more cells than a mask may have; there each cell counts wholly or not at all.
 MAX_CELLS = 4_000_000

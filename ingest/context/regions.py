@@ -7,8 +7,8 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from core.errors import promised
-from core.text import search_key
+from ground_motion.core.errors import promised
+from ground_motion.core.text import search_key
 from ingest.context.selectors import filter_by_name, is_named
 from ingest.models import AdministrativeRegion, Product
 

@@ -17,17 +17,17 @@ from rasterio.windows import Window
 from shapely import box, clip_by_rect, wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import box_around
-from core.errors import StorageFailed
-from core.geometry import project_geometry
-from core.geos import geos
-from core.locks import rows_of
-from core.storage import stored_tiff
-from core.text import search_key
+from ground_motion.core.areas import box_around
+from ground_motion.core.errors import StorageFailed
+from ground_motion.core.geometry import project_geometry
+from ground_motion.core.text import search_key
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.terrain import mean_bearing
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import rows_of
+from ingest.foundation.storage import stored_tiff
 from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
 from ingest.models.context import NAMES_JOINED, language_code
-from ingest.readers.context.records import ContextKind
 
 MAX_PLACE_DISTANCE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0

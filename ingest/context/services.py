@@ -17,15 +17,17 @@ from pyproj import CRS
 from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
-from core.errors import AlreadyLoaded, InputError
-from core.geometry import METRES_PER_DEGREE
-from core.geos import geos
-from core.locks import Lock, lock
-from core.rasters import copy_as_cog, write_cog
-from core.storage import delete_files, save_with_raster
-from core.text import plain_values, search_key
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.core.geometry import METRES_PER_DEGREE
+from ground_motion.core.rasters import copy_as_cog, write_cog
+from ground_motion.core.text import plain_values, search_key
+from ground_motion.readers.context import elevation, open_layer, records
+from ground_motion.readers.files import file_sha256
 from ingest.context import terrain
 from ingest.context.regions import slugs_give
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import Lock, lock
+from ingest.foundation.storage import delete_files, save_with_raster
 from ingest.models import (
     AdministrativeRegion,
     Building,
@@ -40,8 +42,6 @@ from ingest.models import (
     Water,
 )
 from ingest.models.context import NAMES_JOINED
-from ingest.readers.context import elevation, open_layer, records
-from ingest.readers.files import file_sha256
 
 # kind of context: its table, and the columns that `_values` fills
 TABLES: dict[records.ContextKind, tuple[type[Model], tuple[str, ...]]] = {

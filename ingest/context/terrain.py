@@ -19,9 +19,9 @@ from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from core.storage import stored_tiff
+from ground_motion.readers.records import Float32, Float64
+from ingest.foundation.storage import stored_tiff
 from ingest.models import ElevationTile
-from ingest.readers.records import Float32, Float64
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")

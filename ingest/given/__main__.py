@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core.errors import FULL_DISK_ERRNOS, InputError
-from ingest.given import boundaries, lines, pictures, sites
+from ground_motion.core.errors import FULL_DISK_ERRNOS, InputError
+from ground_motion.readers.given import boundaries, lines, pictures, sites
 from ingest.jobs.confine import hide_process
 
 READERS: dict[str, Callable[..., bytes]] = {

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 from django.db import DataError, connections, transaction
 from django.utils import timezone
 
-from core.errors import AlreadyLoaded, InputError, Undeclared, one_line
-from core.failures import cause_of, first_line, reason_of
-from core.leases import NO_FAULT, Overtaken
-from core.storage.inputs import input_path
-from ingest.formats.registry import SCENE_READERS, STATION_READERS, recognise
+from ground_motion.core.errors import AlreadyLoaded, InputError, Undeclared, one_line
+from ground_motion.readers.files import file_sha256
+from ground_motion.readers.formats.registry import SCENE_READERS, STATION_READERS, recognise
+from ground_motion.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
+from ingest.foundation.failures import cause_of, first_line, reason_of
+from ingest.foundation.leases import NO_FAULT, Overtaken
+from ingest.foundation.storage.inputs import input_path
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.models import IngestJob, Interferogram, Product, Scene, StationFile
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import fields_open, products_load
-from ingest.readers.files import file_sha256
-from ingest.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
 from ingest.scenes.interferograms import interferograms_continue, interferograms_load
 from ingest.scenes.services import rasters_forget, scene_refuse, scenes_load
 from ingest.stations.services import stations_load

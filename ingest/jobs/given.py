@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 
-from core.errors import DiskFull, InputError
-from core.storage import raster_folder
+from ground_motion.core.errors import DiskFull, InputError
+from ingest.foundation.storage import raster_folder
 from ingest.jobs.confine import ForkServer, Limits, run_confined
 
 HARDENED = {

@@ -65,7 +65,7 @@ def _program() -> list[Path]:
     """Return the files and folders from which Python, its libraries and this program are read.
 
     The working folder may hold secrets, such as the .env of a checkout, so only its packages are included, and the
-    pyproject.toml that names its readers. The folders of /etc may hold the service's secrets, so only files of /etc
+    two pyproject.toml that name its readers. The folders of /etc may hold the service's secrets, so only files of /etc
     that everybody may read are included.
     """
     here = Path.cwd()
@@ -74,7 +74,7 @@ def _program() -> list[Path]:
     libraries = [Path(entry) for entry in searched if entry and Path(entry).resolve() != here]
     files = [path for path in Path("/etc").iterdir() if os.path.isfile(path)]
     everybody = [path for path in files if path.stat().st_mode & stat.S_IROTH]
-    return [*map(Path, SYSTEM), *everybody, *libraries, *packages, here / "pyproject.toml"]
+    return [*map(Path, SYSTEM), *everybody, *libraries, *packages, here / "pyproject.toml", here / "service"]
 
 
 def _call(number: int, *arguments: object) -> int:

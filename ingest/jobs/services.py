@@ -18,18 +18,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from core.disk import database_disk, disk_full
-from core.errors import one_line
-from core.failures import Cause, cause_of, reason_of
-from core.leases import NO_FAULT, Lease, Progress, heartbeat
-from core.locks import Lock
-from core.storage import raster_folder
-from core.storage.handed import Handed, storage_handed
-from core.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
+from ground_motion.core.errors import one_line
+from ground_motion.readers.records import PLAIN_SUBMISSION, Submission
+from ingest.foundation.disk import database_disk, disk_full
+from ingest.foundation.failures import Cause, cause_of, reason_of
+from ingest.foundation.leases import NO_FAULT, Lease, Progress, heartbeat
+from ingest.foundation.locks import Lock
+from ingest.foundation.storage import raster_folder
+from ingest.foundation.storage.handed import Handed, storage_handed
+from ingest.foundation.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.given import JOBS, database_files, database_port, job_environment, reader_environment
 from ingest.models import IngestJob, Scene, StationFile
-from ingest.readers.records import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from celery import Task, shared_task
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from core.failures import cause_of, delay, next_step, reason_of
-from core.locks import Lock, short_text_key, try_lock
+from ingest.foundation.failures import cause_of, delay, next_step, reason_of
+from ingest.foundation.locks import Lock, short_text_key, try_lock
 from ingest.models import StepFailure
 
 logger = logging.getLogger(__name__)

@@ -26,9 +26,9 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_lock
-from core.storage.inputs import input_delete, input_put
-from ingest.formats.unknown import UNFINISHED
+from ground_motion.readers.formats.unknown import UNFINISHED
+from ingest.foundation.locks import Lock, short_text_key, try_lock
+from ingest.foundation.storage.inputs import input_delete, input_put
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob
 

@@ -5,7 +5,7 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.contrib.postgres.search
 import django.db.models.deletion
-import core.storage
+import ingest.foundation.storage
 from django.db import migrations, models
 
 from ingest.products import partitions
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ('cols', models.PositiveIntegerField()),
                 ('posting_m', models.FloatField()),
                 ('footprint', django.contrib.gis.db.models.fields.PolygonField(srid=4326)),
-                ('raster', models.FileField(max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('raster', models.FileField(max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
                 ('layer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ingest.contextlayer')),
             ],
         ),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('people', models.FloatField(help_text='in all cells')),
                 ('footprint', django.contrib.gis.db.models.fields.PolygonField(srid=4326)),
-                ('raster', models.FileField(max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('raster', models.FileField(max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
                 ('layer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='ingest.contextlayer')),
             ],
         ),
@@ -212,7 +212,7 @@ class Migration(migrations.Migration):
                 ('n_new', models.PositiveIntegerField()),
                 ('n_kept', models.PositiveIntegerField()),
                 ('median_change_mm_yr', models.FloatField(help_text='over the cells that both cover', null=True)),
-                ('raster', models.FileField(max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('raster', models.FileField(max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('newer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes_before', to='ingest.product')),
                 ('older', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='change_after', to='ingest.product')),
@@ -249,7 +249,7 @@ class Migration(migrations.Migration):
                 ('rows', models.PositiveIntegerField(null=True)),
                 ('cols', models.PositiveIntegerField(null=True)),
                 ('footprint', django.contrib.gis.db.models.fields.PolygonField(null=True, srid=4326)),
-                ('raster', models.FileField(blank=True, max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('raster', models.FileField(blank=True, max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
                 ('looks', models.FloatField(help_text='equivalent number of looks, where that of the product is known', null=True)),
                 ('ground', models.TextField(blank=True, help_text='elevation model of its correction; later passes use the same')),
                 ('paired_at', models.DateTimeField(help_text='when others were looked for to pair it with; null: not yet', null=True)),

@@ -5,8 +5,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.utils.translation import get_language
 
-from core.storage import raster_storage
-from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
+from ground_motion.readers.context.records import ContextKind, LineClass, Surge, WaterClass
+from ingest.foundation.storage import raster_storage
 
 SURGES = [(surge.value, surge.value) for surge in Surge]
 NAMES_JOINED = " | "  # It separates names in search_name, and no search key holds it.

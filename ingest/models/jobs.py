@@ -2,10 +2,10 @@
 
 from django.contrib.gis.db import models
 
-from core.failures import Cause
+from ground_motion.readers.records import Direction
+from ingest.foundation.failures import Cause
 from ingest.models.products import DIRECTIONS, Product
 from ingest.models.scenes import Scene
-from ingest.readers.records import Direction
 
 CAUSES = Cause.choices
 

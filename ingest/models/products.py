@@ -3,9 +3,9 @@
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from core.areas import zone_of
-from core.storage import raster_storage
-from ingest.readers.records import Component, Direction, Reference, Technique
+from ground_motion.core.areas import zone_of
+from ground_motion.readers.records import Component, Direction, Reference, Technique
+from ingest.foundation.storage import raster_storage
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 

@@ -6,9 +6,9 @@ from affine import Affine
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from core.errors import promised
-from core.pixel_grids import PixelGrid
-from core.storage import raster_storage
+from ground_motion.core.errors import promised
+from ground_motion.core.pixel_grids import PixelGrid
+from ingest.foundation.storage import raster_storage
 from ingest.models.products import DIRECTIONS, FromFile
 
 

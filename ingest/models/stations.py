@@ -5,8 +5,8 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from numpy.typing import NDArray
 
+from ground_motion.readers.stations.records import GaugeKind, GaugeSeries, StationSeries, StationTechnique
 from ingest.models.products import FromFile
-from ingest.readers.stations.records import GaugeKind, GaugeSeries, StationSeries, StationTechnique
 
 
 class StationFile(FromFile):

@@ -21,17 +21,17 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from shapely import box, get_parts
 
-from core.areas import box_around, join_halves, zone_of
-from core.geometry import to_degrees
-from core.geos import geos
-from core.locks import content_key, hold_lock
-from core.projections import transformer
+from ground_motion.core.areas import box_around, join_halves, zone_of
+from ground_motion.core.geometry import to_degrees
+from ground_motion.core.projections import transformer
+from ground_motion.readers import raster
+from ground_motion.readers.records import Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
+from ground_motion.statistics.decomposition import Cells, DirectionPoints, UpEastCells, common_dates, decompose_cells
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import content_key, hold_lock
 from ingest.models import DerivedTile, Product
-from ingest.products.decomposition import Cells, DirectionPoints, UpEastCells, common_dates, decompose_cells
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
-from ingest.readers import raster
-from ingest.readers.records import Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"

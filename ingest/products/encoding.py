@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.readers.records import Float32, Float64
+from ground_motion.readers.records import Float32, Float64
 
 STEP_MM = 0.1
 MISSING_INT16 = np.int16(-32768)

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import ndimage
 from shapely import MultiPolygon, box, union_all
 
-from core.areas import split_at_date_line
-from ingest.readers.records import Float64
+from ground_motion.core.areas import split_at_date_line
+from ground_motion.readers.records import Float64
 
 CELLS = (180, 360)  # Cells have one degree; points in neighbouring cells belong to one group.
 MAX_PARTS = 100  # If there are more groups, cells farther from each other count as neighbours.

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from core.locks import Lock
+from ingest.foundation.locks import Lock
 from ingest.products import partitions, pyramid, sampling
 from ingest.products.partitions import POINTS, SERIES
 

@@ -15,12 +15,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.backends.utils import CursorWrapper
 
-from core.disk import database_room_bytes
-from core.errors import DiskFull, InputError
-from core.projections import web_mercator
+from ground_motion.core.errors import DiskFull, InputError
+from ground_motion.core.projections import web_mercator
+from ground_motion.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
+from ingest.foundation.disk import database_room_bytes
 from ingest.products import encoding, functions, partitions, sampling
 from ingest.products.footprints import Footprint
-from ingest.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
 
 # Bytes that PostgreSQL needs for a point and for its series, measured on 200,000 points of random values.
 POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # The bytes of the index include the pyramid.

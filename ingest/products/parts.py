@@ -14,8 +14,8 @@ from django.contrib.gis.db.models.functions import PointOnSurface
 from django.db import OperationalError
 from django.db.models import FloatField, Func, QuerySet
 
-from core.disk import database_room_bytes
-from core.locks import Held, Lock, rows_of, try_lock
+from ingest.foundation.disk import database_room_bytes
+from ingest.foundation.locks import Held, Lock, rows_of, try_lock
 from ingest.models import Product
 from ingest.products import functions
 from ingest.products.partitions import PARTS, POINTS, SERIES

@@ -8,13 +8,13 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from core.errors import promised
-from core.locks import lock, text_key
-from core.projections import transformer
-from core.rasters import write_cog
-from core.storage import delete_files, raster_put
+from ground_motion.core.errors import promised
+from ground_motion.core.projections import transformer
+from ground_motion.core.rasters import write_cog
+from ground_motion.statistics.comparison import Released, Verdict, compare
+from ingest.foundation.locks import lock, text_key
+from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import Product, ReleaseChange
-from ingest.products.comparison import Released, Verdict, compare
 from ingest.products.functions import releases_order
 from ingest.products.selectors import product_points, usual_velocity_std
 

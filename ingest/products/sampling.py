@@ -8,9 +8,9 @@ of a sample that are near each other together, so that a tile of a sample is rea
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.readers.records import Float64
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import HALF_WORLD_M
-from ingest.readers.records import Float64
 
 SHARES = (4, 16, 64, 256, 1024, 4096)
 MIN_POINTS = {share: 1000 * share for share in SHARES}  # Samples of fewer than a thousand points are not used.

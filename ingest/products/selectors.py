@@ -11,17 +11,17 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon, Polygon
 from django.db import connection, transaction
 from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
-from core.areas import box_around
-from core.geos import geos
-from core.locks import rows_of
-from core.projections import transformer
+from ground_motion.core.areas import box_around
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Float32, Float64
+from ground_motion.statistics.decomposition import Cells, DirectionPoints, interpolate_dates
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import rows_of
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
 from ingest.products import sampling
-from ingest.products.decomposition import Cells, DirectionPoints, interpolate_dates
 from ingest.products.encoding import MISSING_INT16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.parts import part_points
-from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000
 MAX_AVERAGED = 4000  # points in an area

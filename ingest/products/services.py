@@ -8,17 +8,17 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
 from django.utils import timezone
 
-from core.errors import AlreadyLoaded, Undeclared
-from core.geos import geos
-from core.locks import content_key, hold_lock
-from core.storage import delete_files
-from ingest.formats.registry import TITLES, open_velocity_fields
+from ground_motion.core.errors import AlreadyLoaded, Undeclared
+from ground_motion.readers.files import files_sha256
+from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
+from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import content_key, hold_lock
+from ingest.foundation.storage import delete_files
 from ingest.models import Product, ReleaseChange
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
-from ingest.readers.files import files_sha256
-from ingest.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 # Columns with the name and value of a field of the header.

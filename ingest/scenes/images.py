@@ -12,12 +12,12 @@ from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
-from core.errors import promised
-from core.pixel_grids import PixelGrid, same_lattice
-from core.rasters import Block, write_cog_blocks
-from core.storage import stored_tiff
+from ground_motion.core.errors import promised
+from ground_motion.core.pixel_grids import PixelGrid, same_lattice
+from ground_motion.core.rasters import Block, write_cog_blocks
+from ground_motion.readers.records import Float32
+from ingest.foundation.storage import stored_tiff
 from ingest.models import Scene, ScenePair
-from ingest.readers.records import Float32
 
 PIECE_PX = 2048
 MARGIN_PX = 4  # Resampled pixels need a margin wider than the kernel.

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from django.db.models import Q, QuerySet
 
-from core.errors import AlreadyLoaded, InputError
-from core.geos import geos
-from core.locks import content_key, hold_lock
-from core.pixel_grids import footprint_of
-from core.rasters import Part, RasterExtent, write_cog_parts
-from core.storage import save_with_raster
-from ingest.formats.registry import TITLES
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.core.pixel_grids import footprint_of
+from ground_motion.core.rasters import Part, RasterExtent, write_cog_parts
+from ground_motion.readers.files import files_sha256
+from ground_motion.readers.formats.registry import TITLES
+from ground_motion.readers.records import Component, FieldHeader, Interferograms, Submission, Technique, VelocityField
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import content_key, hold_lock
+from ingest.foundation.storage import save_with_raster
 from ingest.models import Interferogram, Product
-from ingest.readers.files import files_sha256
-from ingest.readers.records import Component, FieldHeader, Interferograms, Submission, Technique, VelocityField
 from ingest.scenes.services import rasters_forget
 
 REACH_DATES = 5  # Interferograms reach back so many dates at most.

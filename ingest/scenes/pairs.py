@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from core.geos import geos
-from core.locks import rows_of
-from core.pixel_grids import common_grid, footprint_of, same_lattice
+from ground_motion.core.pixel_grids import common_grid, footprint_of, same_lattice
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import rows_of
 from ingest.models import Scene, ScenePair
 
 MIN_SHARE = 0.3  # Images of a pair share this part of the smaller footprint; neighbouring slices share less.

@@ -8,18 +8,18 @@ from pathlib import Path
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from core.errors import AlreadyLoaded, InputError, promised
-from core.geos import geos
-from core.locks import content_key, hold_lock
-from core.pixel_grids import footprint_of
-from core.rasters import write_cog_blocks
-from core.storage import delete_files, save_with_raster
+from ground_motion.core.errors import AlreadyLoaded, InputError, promised
+from ground_motion.core.pixel_grids import footprint_of
+from ground_motion.core.rasters import write_cog_blocks
+from ground_motion.readers.files import files_sha256
+from ground_motion.readers.formats.registry import TITLES, open_scenes, scene_by_name
+from ground_motion.readers.images.scenes import Placing, SceneFile, SceneHeader
+from ground_motion.readers.records import PLAIN_SUBMISSION, Submission
 from ingest.context.terrain import elevation_over
-from ingest.formats.registry import TITLES, open_scenes, scene_by_name
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import content_key, hold_lock
+from ingest.foundation.storage import delete_files, save_with_raster
 from ingest.models import Interferogram, Scene
-from ingest.readers.files import files_sha256
-from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
-from ingest.readers.records import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)
 

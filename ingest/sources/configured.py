@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
-from core.http.allow_list import AllowList
-from core.http.faults import SearchFailed, SignInRefused
-from core.http.transport import Credential, guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import SearchFailed, SignInRefused
+from ground_motion.core.http.transport import Credential, guard
 from ingest.sources.client import asf, geocoder, hyp3, quakes, stac, timestamp
 from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.tokens import Account, Tokens, token_end

@@ -8,9 +8,9 @@ from pathlib import Path
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from core.failures import Cause
-from core.http.faults import NoRoom
-from core.leases import NO_FAULT, Lease
+from ground_motion.core.http.faults import NoRoom
+from ingest.foundation.failures import Cause
+from ingest.foundation.leases import NO_FAULT, Lease
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.scene import CatalogueScene
 

@@ -13,16 +13,16 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
 
-from core.disk import disk_full
-from core.failures import Cause, cause_of, delay, reason_of
-from core.geos import geos
-from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
-from core.leases import NO_FAULT, Progress, heartbeat
-from core.locks import Lock, hold_lock
-from core.storage.inputs import input_delete, input_put, input_store, is_path
+from ground_motion.core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, NoRoom, SignInRefused, Stopped
+from ground_motion.readers.records import Declaration, Direction, Submission
+from ingest.foundation.disk import disk_full
+from ingest.foundation.failures import Cause, cause_of, delay, reason_of
+from ingest.foundation.geos import geos
+from ingest.foundation.leases import NO_FAULT, Progress, heartbeat
+from ingest.foundation.locks import Lock, hold_lock
+from ingest.foundation.storage.inputs import input_delete, input_put, input_store, is_path
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.records import Declaration, Direction, Submission
 from ingest.sources import configured
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.scene import CatalogueScene, Checksum

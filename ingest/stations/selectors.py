@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from core.locks import rows_of
+from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Technique
+from ingest.foundation.locks import rows_of
 from ingest.models import Product, Station
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
-from ingest.readers.records import UNIT_VECTORS, Component, Float32, Technique
 
 RADII_M = (50.0, 100.0, 200.0, 400.0, 800.0, 1600.0)
 ENOUGH_POINTS, MIN_POINTS, MAX_POINTS = 12, 4, 500

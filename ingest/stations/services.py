@@ -6,13 +6,13 @@ from typing import Any
 from django.contrib.gis.geos import Point
 from django.db import connection
 
-from core.errors import AlreadyLoaded
-from core.locks import content_key, hold_lock
-from ingest.formats.registry import open_stations, recognise
+from ground_motion.core.errors import AlreadyLoaded
+from ground_motion.readers.files import file_sha256
+from ground_motion.readers.formats.registry import open_stations, recognise
+from ground_motion.readers.records import PLAIN_SUBMISSION, Submission
+from ground_motion.readers.stations.records import SAME_DEGREES, GaugeSeries, StationSeries
+from ingest.foundation.locks import content_key, hold_lock
 from ingest.models import Gauge, Station, StationFile
-from ingest.readers.files import file_sha256
-from ingest.readers.records import PLAIN_SUBMISSION, Submission
-from ingest.readers.stations.records import SAME_DEGREES, GaugeSeries, StationSeries
 
 _REPLACED = """
     DELETE FROM {table} AS old USING {table} AS new

@@ -13,9 +13,9 @@ from detection.rules.importance import MIN_MOVING
 from detection.rules.lifecycle import State
 from detection.rules.motion import motion_of, stated
 from detection.selectors import PUBLIC_STATES, steepest_tilts
+from ground_motion.methods.deformation.motion.series import Trend
 from lab.checks.review import cases_waiting, signed_in
 from lab.checks.site import Site
-from ml.deformation.motion.series import Trend
 
 FIRST = 3  # places among which the accelerating mine under buildings must be
 

@@ -3,9 +3,9 @@
 from shapely import from_wkb
 from shapely.geometry import shape
 
-from core.errors import promised
 from detection.kinds import Extent
 from detection.models import Alert
+from ground_motion.core.errors import promised
 from ingest.context.simulated_truth import truth_share
 from ingest.models import SimulatedTruth
 from monitor.models.messages import Bulletin

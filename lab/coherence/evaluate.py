@@ -11,6 +11,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from ground_motion.methods.coherence import SAMPLE_WINDOW
+from ground_motion.methods.coherence.change import scatterer_bands
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.box_mean import Size
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Float64, bootstrap_over
 from lab.benchmark import Benchmark, by_method
 from lab.coherence.change import chips
 from lab.coherence.change import evaluate as change_evaluate
@@ -20,13 +27,6 @@ from lab.simulation.sar.pairs import SarPair, sample_coherence
 from lab.simulation.sar.recipes import Recipe, gamma_step, homogeneous, joined_fingerprint, structured_pair
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import SAMPLE_WINDOW
-from ml.coherence.change import scatterer_bands
-from ml.coherence.infer import estimate_coherence
-from ml.rasters.imagery import ImagePair
-from ml.runtime.box_mean import Size
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Float64, bootstrap_over
 
 HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
 HISTORY, EARLIER = "coherence-history", 6  # and its number of earlier images

@@ -19,22 +19,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.methods.deformation.decision import Weights, terms
+from ground_motion.methods.deformation.filters.baseline import logistic
+from ground_motion.methods.deformation.gridding.points import Float32
+from ground_motion.methods.deformation.infer import decide_with_network, look
+from ground_motion.methods.deformation.nation import NetworkConfig
+from ground_motion.methods.deformation.network import DeformationNetwork
+from ground_motion.methods.deformation.reliability import fit
+from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
+from ground_motion.rasters.regions import Region, regions
+from ground_motion.runtime.checkpoints import WEIGHTS, read_card, write_card
 from lab.benchmark import over_seeds
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, bowl_tile, cloud, field_tile, still_tile
 from lab.deformation.measures.scoring import STILL_MM_YR, heart_of, on_tile, placed, places_of, truth_of
 from lab.deformation.training.disturbances import GROUPS
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
-from ml.deformation.decision import Weights, terms
-from ml.deformation.filters.baseline import logistic
-from ml.deformation.gridding.points import Float32
-from ml.deformation.infer import decide_with_network, look
-from ml.deformation.nation import NetworkConfig
-from ml.deformation.network import DeformationNetwork
-from ml.deformation.reliability import fit
-from ml.rasters.areas import DEFAULT_THRESHOLDS
-from ml.rasters.regions import Region, regions
-from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
 
 ALARMS = 0.45  # per 1,000 km²; a little under one half, because the count on few tiles is uncertain
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
@@ -48,7 +48,7 @@ METHODS = {
 }
 OFFSETS, STEPS = (-40.0, 8.0), 13  # limits of the offset; steps of the bisection between them
 MATCHING_SHARE = 0.3  # of a piece of moving ground, which areas must cover for it to be found
-WIDENED_CELLS = 2  # by which areas are widened to be joined within 500 m, as in `ml.rasters.areas`
+WIDENED_CELLS = 2  # by which areas are widened to be joined within 500 m, as in `ground_motion.rasters.areas`
 IMPOSSIBLE = (*[-1e3] * (len(Weights._fields) - 1), 1.0)  # terms of a cell without evidence
 BoolMap = NDArray[np.bool_]
 
@@ -118,7 +118,7 @@ def evidence_of(folder: Path, number: int) -> list[list[Evidence]]:
 
 
 def flagged(log_odds: Float32, toward: BoolMap) -> list[Region]:
-    """Return the areas, from a probability of one half down to a fifth, each of one sign, as in `ml.rasters.areas`."""
+    """Return the areas, from a probability of one half down to a fifth, each of one sign, as in `rasters.areas`."""
     probability, limits = logistic(log_odds), (DEFAULT_THRESHOLDS.enter, DEFAULT_THRESHOLDS.leave)
     both = (regions(np.where(toward == sign, probability, 0), *limits, WIDENED_CELLS) for sign in (False, True))
     return [area for of_sign in both for area in of_sign if _large(area)]

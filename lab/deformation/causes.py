@@ -3,7 +3,7 @@
 It uses its own validation tiles with five sources each; every other tile has rare kinds and an active mine under
 sinking ground, and every fourth has a basin that sinks fast. Samples are taken from single tracks and from both, with
 and without heights of points, because a slide must also be recognised if the slope is unknown.
-Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
+Writes the coefficients beside the weights (see `deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
 
@@ -20,24 +20,24 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from shapely import contains_xy
 
+from ground_motion.methods.deformation.gridding.cells import middles
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud, sorted_points
+from ground_motion.methods.deformation.infer import decide_with_network
+from ground_motion.methods.deformation.kinds import kind_of
+from ground_motion.methods.deformation.network import DeformationNetwork
+from ground_motion.methods.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
+from ground_motion.methods.deformation.places.measure import measure
+from ground_motion.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
+from ground_motion.simulation.ground.deformation import Ellipse, Panel
+from ground_motion.simulation.ground.frame import Offset, project_to_los_mm_yr
+from ground_motion.simulation.ground.sources import FillSettlement, GroundwaterSubsidence, MiningSubsidence, Source
+from ground_motion.simulation.velocity.nuisance import Range
 from lab.benchmark import over_seeds
 from lab.deformation.calibration import options
 from lab.deformation.measures.benchmark_tiles import CONFIGS, NATIONAL, cloud
 from lab.deformation.training.dataset import RARE_KINDS
 from lab.simulation.seeds import Purpose, generator, log_uniform
 from lab.simulation.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
-from ml.deformation.gridding.cells import middles
-from ml.deformation.gridding.points import Float64, PointCloud, sorted_points
-from ml.deformation.infer import decide_with_network
-from ml.deformation.kinds import kind_of
-from ml.deformation.network import DeformationNetwork
-from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
-from ml.deformation.places.measure import measure
-from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
-from ml.simulation.ground.deformation import Ellipse, Panel
-from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
-from ml.simulation.ground.sources import FillSettlement, GroundwaterSubsidence, MiningSubsidence, Source
-from ml.simulation.velocity.nuisance import Range
 
 SET = "deformation-causes"
 VIEWS = ((0,), (1,), (0, 1))

@@ -10,6 +10,11 @@ from functools import cache, partial
 
 import numpy as np
 
+from ground_motion.methods.deformation.gridding.points import Float64
+from ground_motion.methods.deformation.infer import Config, DeformationResult, detect_all_with, flagged_areas
+from ground_motion.rasters.areas import KINDS
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Interval, bootstrap, bootstrap_over
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation import CONFIGS
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, bowl_tiles, cloud, digest, field_tile
@@ -18,11 +23,6 @@ from lab.deformation.measures.shapes import best_error, shape_metrics, true_shap
 from lab.deformation.reliability_figures import reliability_figures, resampled
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import Tile, TileTrack
-from ml.deformation.gridding.points import Float64
-from ml.deformation.infer import Config, DeformationResult, detect_all_with, flagged_areas
-from ml.rasters.areas import KINDS
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Interval, bootstrap, bootstrap_over
 
 VERSION = "1"
 SIZE = 1_000

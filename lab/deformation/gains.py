@@ -19,6 +19,25 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from ground_motion.methods.deformation.features.channels import still_rate_of
+from ground_motion.methods.deformation.filters.baseline import LocalRate
+from ground_motion.methods.deformation.gridding.cells import grid_robust
+from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.methods.deformation.overwrapped import (
+    GAINS,
+    NAME,
+    UNSEEN,
+    WAVELENGTH_MM,
+    WINDOW,
+    YEARS,
+    complete,
+    judge,
+    score_track,
+)
+from ground_motion.networks.resnet import ResNet18
+from ground_motion.rasters.areas import CLASSES, split_by_sign
+from ground_motion.runtime.checkpoints import load, read_card, write_card
+from ground_motion.runtime.device import ready
 from lab.benchmark import auc, over_seeds
 from lab.deformation.calibration import ALARMS, FIRST, TABLE, heart_in, options, tiles_of
 from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, cloud, still_tile
@@ -26,15 +45,6 @@ from lab.deformation.measures.scoring import STILL_MM_YR, areas_of, placed, poin
 from lab.deformation.training.motion_shapes import bowl
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, CELLS, SIDE_M, Tile
-from ml.deformation.features.channels import still_rate_of
-from ml.deformation.filters.baseline import LocalRate
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.overwrapped import GAINS, NAME, UNSEEN, WAVELENGTH_MM, WINDOW, YEARS, complete, judge, score_track
-from ml.networks.resnet import ResNet18
-from ml.rasters.areas import CLASSES, split_by_sign
-from ml.runtime.checkpoints import load, read_card, write_card
-from ml.runtime.device import ready
 
 BoolMap = NDArray[np.bool_]
 KINDS = ("field", "disturbed")  # of tiles on which false alarms are counted

@@ -18,21 +18,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from shapely import Point, contains_xy
 
-from core.errors import InputError
-from ingest.readers.records import Declaration
+from ground_motion.core.errors import InputError
+from ground_motion.methods.deformation.gridding.cells import CELL_M
+from ground_motion.methods.deformation.gridding.points import PointCloud, project
+from ground_motion.methods.deformation.infer import detect_tracks, flagged_areas
+from ground_motion.methods.deformation.inputs import read_clusters
+from ground_motion.rasters.areas import SURE_SHARE, Area, SortedPoints
+from ground_motion.readers.records import Declaration
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Interval, proportion
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.alarms.equal import poisson
 from lab.deformation.injected.places import MAPPINGS
 from lab.deformation.injected.scenes import digest
 from lab.real_data import folder
 from lab.results import exact
-from ml.deformation.gridding.cells import CELL_M
-from ml.deformation.gridding.points import PointCloud, project
-from ml.deformation.infer import detect_tracks, flagged_areas
-from ml.deformation.inputs import read_clusters
-from ml.rasters.areas import SURE_SHARE, Area, SortedPoints
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Interval, proportion
 
 NAME, VERSION = "deformation-places", "1"
 TABLE = Path(__file__).with_suffix(".toml")

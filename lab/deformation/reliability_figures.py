@@ -5,10 +5,10 @@ from functools import partial
 
 import numpy as np
 
+from ground_motion.methods.deformation.gridding.points import Float64
+from ground_motion.methods.deformation.reliability import BASE_RATE, Reliability
+from ground_motion.statistics.intervals import Interval
 from lab.deformation.measures.scoring import TileScore
-from ml.deformation.gridding.points import Float64
-from ml.deformation.reliability import BASE_RATE, Reliability
-from ml.statistics.intervals import Interval
 
 EDGES = np.array([0.001, 0.003, 0.01, 0.03, *np.arange(1, 10) / 10])  # of bins: most places are still
 ROUNDS = 500

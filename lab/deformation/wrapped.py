@@ -13,16 +13,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ground_motion.methods.deformation.gridding.points import Float32
+from ground_motion.methods.deformation.overwrapped import (
+    GAINS,
+    GAUSSIAN,
+    NAME,
+    WAVELENGTH_MM,
+    WINDOW,
+    complete,
+    overwrap,
+)
+from ground_motion.networks.resnet import ResNet18
+from ground_motion.runtime.checkpoints import Card
 from lab.deformation.training.compose import Recipe, TilePool, pools, sample
 from lab.deformation.training.disturbances import fractal
 from lab.deformation.training.motion_shapes import draw_shape
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.deformation.gridding.points import Float32
-from ml.deformation.overwrapped import GAINS, GAUSSIAN, NAME, WAVELENGTH_MM, WINDOW, complete, overwrap
-from ml.networks.resnet import ResNet18
-from ml.runtime.checkpoints import Card
 
 MOVES_MM_YR = 2.0
 NEAR, FAR = 0.5, 0.1  # merge weight of the moving cell that makes a window positive, and most weight in a negative one

@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from ground_motion.methods.glaciers.series import PairVelocities, velocity_series
+from ground_motion.methods.glaciers.surges import VERSION as SURGE_VERSION
+from ground_motion.methods.glaciers.surges import Surge, surges
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap_over
 from lab.benchmark import Benchmark, Measured, over_seeds
 from lab.simulation.sar.glacier_pairs import LONG_DAYS, GlacierPairs, simulate_glacier_pairs
 from lab.simulation.seeds import Purpose, generator
-from ml.glaciers.series import PairVelocities, velocity_series
-from ml.glaciers.surges import VERSION as SURGE_VERSION
-from ml.glaciers.surges import Surge, surges
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "surges-fast", "1"
 METHODS = {"surge-rule": Measured(SURGE_VERSION)}

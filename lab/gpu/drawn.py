@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ml.coherence.features import Facts
-from ml.coherence.network import register
-from ml.coherence.registration import facts_of
+from ground_motion.methods.coherence.features import Facts
+from ground_motion.methods.coherence.network import register
+from ground_motion.methods.coherence.registration import facts_of
 
 SCALES_PX = (4, 8, 16, 48)  # of textures and parcels
 MAX_LOOKS = 6

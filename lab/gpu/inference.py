@@ -14,16 +14,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ground_motion.methods.coherence import network as coherence
+from ground_motion.methods.coherence.features import SCATTERERS
+from ground_motion.methods.coherence.registration import facts_of
+from ground_motion.methods.offsets import network as offsets
+from ground_motion.networks.deformation_unet import DeformationUnet
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.checkpoints import load, read_card
+from ground_motion.runtime.device import low_precision, ready
+from ground_motion.runtime.memory import compute_or_fall_back
 from lab.gpu.drawn import draw
-from ml.coherence import network as coherence
-from ml.coherence.features import SCATTERERS
-from ml.coherence.registration import facts_of
-from ml.networks.deformation_unet import DeformationUnet
-from ml.offsets import network as offsets
-from ml.rasters.imagery import ImagePair
-from ml.runtime.checkpoints import load, read_card
-from ml.runtime.device import low_precision, ready
-from ml.runtime.memory import compute_or_fall_back
 
 WINDOW, SEARCH_PX, POINT_SHARE = (17, 17), 8, 0.3
 CPU = torch.device("cpu")

@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
+from ground_motion.runtime.checkpoints import Card, save
+from ground_motion.runtime.code_version import code_version
+from ground_motion.runtime.device import choose_device, precision
+from ground_motion.runtime.memory import compute_or_fall_back
 from lab.gpu.inference import CPU, JOBS, coherence_on, measure, pair_of
 from lab.gpu.student import STUDENT_WIDTHS, TEACHER_WIDTHS, Pair, SideBySide
 from lab.training import Schedule, train
-from ml.runtime.checkpoints import Card, save
-from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device, precision
-from ml.runtime.memory import compute_or_fall_back
 
 VERSION = "trial"
 LITTLE_MEMORY = 0.01  # share of the card that the trial of its memory may use

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ground_motion.methods.coherence import SAMPLE_WINDOW
+from ground_motion.methods.coherence.baseline import Estimate
+from ground_motion.methods.coherence.features import INPUTS, SCATTERERS, WINDOW_FACTS, features
+from ground_motion.methods.coherence.network import NAME, CoherenceNet, network_of
+from ground_motion.networks.coherence_heads import Window, WindowHead
+from ground_motion.networks.residual_unet import ResidualUNet
 from lab.coherence.training.samples import coherence_loss, coherence_over
 from lab.gpu.drawn import batch_of, draw
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import SAMPLE_WINDOW
-from ml.coherence.baseline import Estimate
-from ml.coherence.features import INPUTS, SCATTERERS, WINDOW_FACTS, features
-from ml.coherence.network import NAME, CoherenceNet, network_of
-from ml.networks.coherence_heads import Window, WindowHead
-from ml.networks.residual_unet import ResidualUNet
 
 TEACHER_WIDTHS, STUDENT_WIDTHS = (32, 64, 128, 256), (32, 48, 64)
 TAUGHT_WEIGHT = 10.0  # of the squared difference between student and teacher

@@ -13,11 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.living.hidden_year import PLACES, SIMULATED, YEAR, place_series
-from lab.living.passes import Passes, Series
-from lab.results import code_of, recording, write
-from lab.simulation.seeds import Purpose, generator
-from ml.deformation.living.changes import (
+from ground_motion.methods.deformation.living.changes import (
     MIN_DATES,
     MIN_SCORE,
     SEAM_MM,
@@ -28,11 +24,15 @@ from ml.deformation.living.changes import (
     clusters_of,
     noise_covariance,
 )
-from ml.deformation.living.forecast import forecast
-from ml.deformation.living.inversion import begin, extend
-from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.statistics.intervals import Interval, bootstrap_over, proportion
+from ground_motion.methods.deformation.living.forecast import forecast
+from ground_motion.methods.deformation.living.inversion import begin, extend
+from ground_motion.methods.deformation.series.regression import DAYS_PER_YEAR, Float32, Float64
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.statistics.intervals import Interval, bootstrap_over, proportion
+from lab.living.hidden_year import PLACES, SIMULATED, YEAR, place_series
+from lab.living.passes import Passes, Series
+from lab.results import code_of, recording, write
+from lab.simulation.seeds import Purpose, generator
 
 ONSET_MM_YR, ACCELERATION_MM_YR2 = 20.0, 20.0
 ONSET_YEARS = (0.1, 0.5)  # of the hidden year: when an onset begins; an acceleration begins with the year

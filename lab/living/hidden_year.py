@@ -15,23 +15,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.geometry import utm_zone_of
-from core.projections import transformer
-from ingest.formats import registry
-from ingest.readers.records import Declaration, join_batches
-from ingest.readers.velocity.interferograms import invert
+from ground_motion.core.geometry import utm_zone_of
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.living.forecast import forecast
+from ground_motion.methods.deformation.living.inversion import Interferogram, begin, extend
+from ground_motion.methods.deformation.living.screening import Ground
+from ground_motion.methods.deformation.series.regression import Float32
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.readers.formats import registry
+from ground_motion.readers.records import Declaration, join_batches
+from ground_motion.readers.velocity.interferograms import invert
+from ground_motion.simulation.nation import simulate_nation
+from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.deformation.injected.places import MAPPINGS
 from lab.living.passes import REACH, Passes, Series
 from lab.real_data import folder
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.living.forecast import forecast
-from ml.deformation.living.inversion import Interferogram, begin, extend
-from ml.deformation.living.screening import Ground
-from ml.deformation.series.regression import Float32
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.simulation.nation import simulate_nation
-from ml.statistics.intervals import Interval, bootstrap_over
 
 YEAR = timedelta(days=365)
 LAST = timedelta(days=60)  # before the end of the year: its dates count as "after twelve months"
@@ -84,7 +84,7 @@ def simulated_series(track: int) -> Series:
 
 
 def living(series: Series, known: int, passes: Passes) -> Errors:
-    """Prolong a series by `ml.deformation.living`."""
+    """Prolong a series by `ground_motion.methods.deformation.living`."""
     released = series.until(known)
     state = begin(series.ground, released.dates, [released.displacement_mm], HALF_WAVE_MM)
     errors, sigmas = [], []

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from ml.deformation.living.inversion import Interferogram
-from ml.deformation.living.screening import SQUARE_M, Ground
-from ml.deformation.series.regression import Float32, Float64
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.simulation.velocity.nuisance import Range, turbulence_field
+from ground_motion.methods.deformation.living.inversion import Interferogram
+from ground_motion.methods.deformation.living.screening import SQUARE_M, Ground
+from ground_motion.methods.deformation.series.regression import Float32, Float64
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.simulation.velocity.nuisance import Range, turbulence_field
 
 FIELD_CELLS = 512  # side of a field of turbulence, of which a quarter or less is used
 MIN_SIDE_M = 2_000.0

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ground_motion.methods.deformation.motion.series import SeriesMotion, Trend, series_motion
+from ground_motion.statistics.intervals import Interval, bootstrap_over, proportion
 from lab.motion.scenes import MOTIONS, NOISES, SimulatedSeries, changing, still
 from lab.results import exact, write
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.motion.series import SeriesMotion, Trend, series_motion
-from ml.statistics.intervals import Interval, bootstrap_over, proportion
 
 FIRST = date(2019, 1, 3)
 INTERVALS_DAYS = (6, 12)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
 
 Float64 = NDArray[np.float64]
 Rng = np.random.Generator

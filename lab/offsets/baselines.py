@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.methods.offsets.network import Tracker, track
+from ground_motion.methods.offsets.resampling import interpolate_to_posting
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Float64
 from lab.simulation.sar.system import Float32
-from ml.offsets.infer import track_offsets
-from ml.offsets.network import Tracker, track
-from ml.offsets.resampling import interpolate_to_posting
-from ml.rasters.imagery import ImagePair
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Float64
 
 OFFSETS, SIGMAS = ("dx_px", "dy_px"), ("sigma_dx_px", "sigma_dy_px")
 AREAS_PX = (32, 64, 110, 172)

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap_over
 from lab.benchmark import by_method
 from lab.offsets.evaluate import AT, SEARCH_CONSTANT_PX, all_errors, benchmark, intervals, known
 from lab.results import Compared
@@ -20,7 +21,6 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import even_ground, fingerprint, one_shift
 from lab.simulation.sar.system import System
 from lab.simulation.seeds import Purpose, generator
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, TEXTURED, VERSION = "offsets-critical", "offsets-textured", "1"
 SIZE, SIZE_PX = 100, 256  # shifts; px squared

@@ -17,16 +17,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ground_motion.methods.offsets.autocorrelation import Autocorrelation, autocorrelation_from
+from ground_motion.methods.offsets.evidence import KEPT_LAGS, LagProducts, evidence
+from ground_motion.methods.offsets.resampling import gather, node_means, whole
+from ground_motion.methods.offsets.tracking import correlation_channels, prior
+from ground_motion.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
+from ground_motion.runtime.box_mean import box_mean
 from lab.offsets.dataset import BAND, SIZE_PX, Scenes, band_from, make_hard_scene, prepared
 from lab.offsets.real_chips import training_scenes
 from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.system import Float32
-from ml.networks.cc_res_siamnet import NODE_PX, OFFSETS, WEIGHTS
-from ml.offsets.autocorrelation import Autocorrelation, autocorrelation_from
-from ml.offsets.evidence import KEPT_LAGS, LagProducts, evidence
-from ml.offsets.resampling import gather, node_means, whole
-from ml.offsets.tracking import correlation_channels, prior
-from ml.runtime.box_mean import box_mean
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
 MAX_START_PX = 40  # of crops
@@ -40,7 +40,7 @@ OF_LEARNING = ("batch", "begin", "learning_rate")  # settings that do not change
 class Settings:
     """Settings that --config can change.
 
-    form: of ml.networks.cc_res_siamnet; real: folder of OPERA RTC-S1 chips, '' for none; scenes, hard_scenes: their
+    form: of networks.cc_res_siamnet; real: folder of OPERA RTC-S1 chips, '' for none; scenes, hard_scenes: their
     numbers; crops: number drawn from them; real_share, hard_share: of the crops; unrelated_pairs: share of crops whose
     two images are unrelated; begin: folder of the weights from which training continues, '' for none.
     """

@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ground_motion.methods.offsets.autocorrelation import SCALES_PX, Band, learned_bands, looks_of
+from ground_motion.methods.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
+from ground_motion.methods.offsets.resampling import node_means, whole
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.networks.cc_res_siamnet import NODE_PX
 from lab.simulation.kept import Draw, kept
 from lab.simulation.sar import motion, opera_like
 from lab.simulation.sar.ground import Likely
@@ -30,11 +35,6 @@ from lab.simulation.sar.recipes import (
 )
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.networks.cc_res_siamnet import NODE_PX
-from ml.offsets.autocorrelation import SCALES_PX, Band, learned_bands, looks_of
-from ml.offsets.evidence import KEPT_LAGS, evidence, surfaces_of
-from ml.offsets.resampling import node_means, whole
-from ml.offsets.texture import texture
 
 SIZE_PX, MIN_POWER = 160, 1e-6
 BAND = 4 + len(SCALES_PX)  # numbers that describe a band

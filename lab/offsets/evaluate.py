@@ -12,6 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ground_motion.methods.offsets.resampling import node_means
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap_over
 from lab.benchmark import Benchmark, by_method
 from lab.offsets import baselines
 from lab.results import Compared, alone
@@ -19,9 +22,6 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import KINDS, constant_shift, joined_fingerprint, moving, stepped
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.resampling import node_means
-from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 CONSTANT, FIELDS = "offsets-constant", "offsets-fields"
 VERSION = "1"

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from ground_motion.statistics.intervals import Float64
 from lab.benchmark import by_method
 from lab.offsets.evaluate import AT, all_errors, benchmark, intervals
 from lab.results import Compared
@@ -19,7 +20,6 @@ from lab.simulation.sar.pairs import SarPair, padded, simulate_pair
 from lab.simulation.sar.recipes import fingerprint
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.statistics.intervals import Float64
 
 NAME, VERSION = "offsets-fast", "1"
 SIZE, SIZE_PX, SEARCH_PX = 10, 384, 48  # pairs of each case; px squared; 30 m a day are 36 px

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ground_motion.methods.offsets.resampling import node_means
+from ground_motion.statistics.intervals import Float64, Interval
 from lab.benchmark import by_method, over_seeds, scenes_sha256
 from lab.offsets.evaluate import EDGE_NODES, SEARCH_FIELDS_PX, all_errors, benchmark, intervals
 from lab.offsets.foreign_families import FAMILIES
@@ -17,8 +19,6 @@ from lab.offsets.foreign_imaging import imaged
 from lab.results import Compared
 from lab.simulation.sar.pairs import SarPair
 from lab.simulation.seeds import Purpose, generator
-from ml.offsets.resampling import node_means
-from ml.statistics.intervals import Float64, Interval
 
 NAME, VERSION = "offsets-foreign", "1"
 SIZE, SIZE_PX = 6, 192  # pairs of each family, and their pixels squared

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.statistics.intervals import Float64
 from lab.offsets.foreign_imaging import Field, Scene
-from ml.statistics.intervals import Float64
 
 Rng = np.random.Generator
 MIDDLE_PX = 96.0  # centre of the scenes of 192 px

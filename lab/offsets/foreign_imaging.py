@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ground_motion.statistics.intervals import Float64
 from lab.simulation.sar.pairs import SarPair
-from ml.statistics.intervals import Float64
 
 Field = Callable[[Float64, Float64], Float64]  # rows and columns, px, to values of the same shape, or of (2, shape)
 FINE = 4  # cells a pixel

@@ -17,14 +17,14 @@ import rasterio
 import torch
 from scipy import fft, ndimage
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.methods.offsets.texture import texture
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.statistics.intervals import Float64
 from lab.offsets.dataset import Scenes, bands_of
 from lab.real_data import opera_chips
 from lab.simulation.sar.system import Float32
-from ml.offsets.infer import track_offsets
-from ml.offsets.texture import texture
-from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64
 
 SEA = "292320-IW1"
 TEST_PLACE = "292324-IW2"

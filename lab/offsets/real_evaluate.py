@@ -23,6 +23,8 @@ from itertools import zip_longest
 
 import numpy as np
 
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap_over
 from lab.benchmark import by_method
 from lab.offsets import baselines
 from lab.offsets.evaluate import AT, benchmark, errors_against, intervals, known
@@ -31,8 +33,6 @@ from lab.real_data import CHIPS, folder
 from lab.results import Compared
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.rasters.imagery import ImagePair
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, POLARISATIONS, CLOSURE, VERSION = "offsets-real", "offsets-polarisations", "offsets-closure", "1"
 SIZES = {NAME: 60, POLARISATIONS: 54, CLOSURE: 84}  # of the latter two, all that there are

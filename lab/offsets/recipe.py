@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from ground_motion.methods.offsets import OffsetsMethod
+from ground_motion.methods.offsets.network import Tracker, track
+from ground_motion.methods.offsets.tracking import PRIOR
+from ground_motion.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.checkpoints import Card
 from lab.offsets.crops import Settings
 from lab.offsets.evaluate import GAMMAS, SEARCH_FIELDS_PX, errors, known, make_constant, make_field
 from lab.offsets.training_task import OffsetTrainingTask
 from lab.simulation.seeds import Purpose
 from lab.training import TrainingRecipe, TrainingTask, begin_from
-from ml.networks.cc_res_siamnet import OFFSETS, CCResSiamNet
-from ml.offsets import OffsetsMethod
-from ml.offsets.network import Tracker, track
-from ml.offsets.tracking import PRIOR
-from ml.rasters.imagery import ImagePair
-from ml.runtime.checkpoints import Card
 
 VERSION = "15"
 CALIBRATED = 21  # pairs of varying motion, and as many of even ground

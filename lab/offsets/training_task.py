@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ground_motion.methods.offsets.resampling import node_means
+from ground_motion.methods.offsets.tracking import Answer, answer, fit_windows, published_answer
+from ground_motion.networks.cc_res_siamnet import OFFSETS
 from lab.offsets.crops import Crop, Crops, Settings, crop_at, likely_start
 from lab.offsets.dataset import UNLIKE, bands_of, planes
 from lab.offsets.evaluate import GAMMAS
@@ -23,9 +26,6 @@ from lab.simulation.sar.pairs import SarPair
 from lab.simulation.sar.recipes import constant_shift, moving
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch
-from ml.networks.cc_res_siamnet import OFFSETS
-from ml.offsets.resampling import node_means
-from ml.offsets.tracking import Answer, answer, fit_windows, published_answer
 
 HUBER_SHARE = 0.08  # share of the training after which only the likelihood counts
 HUBER_PX = 0.1

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from core.projections import transformer
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.series.steps import HALF_WAVE_MM
+from ground_motion.simulation.files.egms import egms_name, write_egms_l2b
+from ground_motion.simulation.ground.frame import GRID_EPSG, LineOfSight, Motion
+from ground_motion.simulation.velocity.region import TrackGeometry, TrackPoints
+from ground_motion.simulation.velocity.series import fit_series, years_of
 from lab.replay.places import MIDDLE
-from ml.deformation.series.steps import HALF_WAVE_MM
-from ml.simulation.files.egms import egms_name, write_egms_l2b
-from ml.simulation.ground.frame import GRID_EPSG, LineOfSight, Motion
-from ml.simulation.velocity.region import TrackGeometry, TrackPoints
-from ml.simulation.velocity.series import fit_series, years_of
 
 Floats = NDArray[np.float64]
 

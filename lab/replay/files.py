@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.test.utils import override_settings
 
-from core.errors import AlreadyLoaded
-from core.storage import rasters_in
 from detection.alerts.glaciers import glacier_follow, glaciers_measure
 from detection.alerts.services import prediction_scan
 from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
 from detection.selectors import predictions_unscanned
+from ground_motion.core.errors import AlreadyLoaded
+from ingest.foundation.storage import rasters_in
 from ingest.models import Product
 from ingest.products.services import product_delete, product_load
 from ingest.scenes.pairs import pairs_make

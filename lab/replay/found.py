@@ -7,10 +7,10 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection
 from detection.search.classify import Evidence, classify
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ingest.models import Product
 from lab.replay.places import square
 from lab.replay.scenario import Event, Found, Measure
-from ml.deformation.motion.series import WITHIN_90
 
 PEAK = 1.2  # times the median
 COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1

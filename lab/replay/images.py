@@ -12,10 +12,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from core.projections import transformer
-from core.rasters import write_cog
+from ground_motion.core.projections import transformer
+from ground_motion.core.rasters import write_cog
+from ground_motion.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 from lab.replay.places import MIDDLE
-from ml.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
 
 EPSG = 32633
 PIXELS, POSTING_M = 200, 30.0

@@ -11,15 +11,15 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
-from core.areas import box_of
-from core.errors import promised
-from core.geos import geos
 from detection import tasks
 from detection.alerts import services
 from detection.models import Alert, AlertTransition
 from detection.reviews.services import alert_review, may_go_on_as, review_take_back
 from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import REASONS, Verdict
+from ground_motion.core.areas import box_of
+from ground_motion.core.errors import promised
+from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products.releases import releases_settle
 from lab.replay import files, pairs

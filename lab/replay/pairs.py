@@ -8,18 +8,18 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 from shapely import from_wkb
 
-from core.areas import box_of
-from core.errors import promised
-from core.geos import geos
 from detection.alerts import glaciers, services
 from detection.glaciers.cells import cells_of, pack
 from detection.models import GlacierMotion, GlacierSample
+from ground_motion.core.areas import box_of
+from ground_motion.core.errors import promised
+from ground_motion.methods.offsets.motion import GroundMotion
+from ingest.foundation.geos import geos
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
 from lab.replay.found import patches_of
 from lab.replay.places import square
 from lab.replay.scenario import Event, Measure
 from ml.models import ModelVersion, Prediction, Run
-from ml.offsets.motion import GroundMotion
 
 POSTING_M, EPSG = 10.0, 32633
 GLACIER_M = 2000.0

@@ -7,7 +7,7 @@ from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, AlertTransition, AlertUpdate, Review
 from detection.rules.lifecycle import Source, State
 from detection.rules.updates import Change
-from ml.deformation.motion.series import Trend
+from ground_motion.methods.deformation.motion.series import Trend
 
 TOLD_AT = datetime(2025, 2, 3, tzinfo=UTC)
 CHANGED_ON = date(2023, 3, 9)

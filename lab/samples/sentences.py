@@ -9,8 +9,8 @@ from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.motion import Figure
 from detection.rules.updates import Cause, Change
+from ground_motion.methods.deformation.motion.series import Trend
 from lab.samples import alerts as made
-from ml.deformation.motion.series import Trend
 from monitor.maps.rasters.visibility import Scope, Visibility, visibility_words
 from monitor.wording.cards.cards import what_happened
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence

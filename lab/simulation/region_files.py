@@ -14,11 +14,11 @@ import rasterio
 from rasterio import Affine
 from shapely.geometry.polygon import orient
 
-from ml.simulation.files.egms import csv_bytes, egms_name, write_egms_l2b
-from ml.simulation.ground.frame import GRID_EPSG
-from ml.simulation.ground.sources import TruthArea
-from ml.simulation.ground.terrain import Terrain
-from ml.simulation.velocity.region import Region
+from ground_motion.simulation.files.egms import csv_bytes, egms_name, write_egms_l2b
+from ground_motion.simulation.ground.frame import GRID_EPSG
+from ground_motion.simulation.ground.sources import TruthArea
+from ground_motion.simulation.ground.terrain import Terrain
+from ground_motion.simulation.velocity.region import Region
 
 
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:

@@ -11,10 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lab.simulation.seeds import log_uniform
-from ml.simulation.ground.deformation import Ellipse, Panel, SlideBody, Tunnel, influence_radius_m, tunnel_settlement_mm
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import (
+from ground_motion.simulation.ground.deformation import (
+    Ellipse,
+    Panel,
+    SlideBody,
+    Tunnel,
+    influence_radius_m,
+    tunnel_settlement_mm,
+)
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import (
     FaultedMineWaterUplift,
     FillSettlement,
     GroundwaterSubsidence,
@@ -26,7 +32,8 @@ from ml.simulation.ground.sources import (
     Source,
     TunnelSettlement,
 )
-from ml.simulation.ground.terrain import Terrain
+from ground_motion.simulation.ground.terrain import Terrain
+from lab.simulation.seeds import log_uniform
 
 STEEP_ENOUGH = 0.09  # rise per metre, 5°: a landslide needs a slope
 MAX_UPLIFT_MM_YR = 29.0  # of a mine where the water rises

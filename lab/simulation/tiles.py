@@ -16,13 +16,21 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ground_motion.simulation.ground.frame import (
+    Floats,
+    LineOfSight,
+    LocalFrame,
+    Motion,
+    Offset,
+    frame_at,
+    project_to_los_mm_yr,
+)
+from ground_motion.simulation.ground.scatter import Density, scatter_points
+from ground_motion.simulation.ground.sources import QuarrySettlement, Source, total_motion
+from ground_motion.simulation.ground.terrain import LandCover, Terrain, fractal_field
+from ground_motion.simulation.velocity.nuisance import Errors, Nuisance, Range, TrackGround, draw_errors
+from ground_motion.simulation.velocity.region import TrackGeometry
 from lab.simulation.sources import DRAWS, STEEP_ENOUGH, Site
-from ml.simulation.ground.frame import Floats, LineOfSight, LocalFrame, Motion, Offset, frame_at, project_to_los_mm_yr
-from ml.simulation.ground.scatter import Density, scatter_points
-from ml.simulation.ground.sources import QuarrySettlement, Source, total_motion
-from ml.simulation.ground.terrain import LandCover, Terrain, fractal_field
-from ml.simulation.velocity.nuisance import Errors, Nuisance, Range, TrackGround, draw_errors
-from ml.simulation.velocity.region import TrackGeometry
 
 SIDE_M, CELL_M = 10_000.0, 100.0
 CELLS = int(SIDE_M / CELL_M)

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from affine import Affine
 
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.methods import methods
 from lab.speed.measure import pairs, report, result
-from ml.coherence.infer import estimate_coherence
-from ml.rasters.imagery import ImagePair
-from ml.runtime.methods import methods
 
 CONTROL = "guarnieri-prati"
 WINDOW_PX = 17

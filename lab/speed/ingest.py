@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from ground_motion.readers.records import Component, FieldHeader, PointBatch, VelocityField
 from ingest.models import Product
 from ingest.products import loading, partitions, pyramid, services
-from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
 from lab.speed.measure import figure, pairs, report, result, seconds
 from lab.speed.simulated import DATES, made_batch, numbered, write_egms_csv
 

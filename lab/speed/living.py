@@ -11,10 +11,10 @@ import numpy as np
 from affine import Affine
 from django.db import connection, transaction
 
-from core.geos import geos
-from core.pixel_grids import PixelGrid, footprint_of
-from core.rasters import RasterExtent, write_cog_parts
-from core.storage import save_with_raster
+from ground_motion.core.pixel_grids import PixelGrid, footprint_of
+from ground_motion.core.rasters import RasterExtent, write_cog_parts
+from ingest.foundation.geos import geos
+from ingest.foundation.storage import save_with_raster
 from ingest.models import Interferogram, Product
 from ingest.products.partitions import SERIES
 from ingest.products.services import product_delete

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.runtime.code_version import code_version
+from ground_motion.runtime.code_version import code_version
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -77,13 +77,13 @@ def main() -> None:
     import torch
     from affine import Affine
 
+    from ground_motion.methods.offsets import NEAR_PX
+    from ground_motion.methods.offsets.infer import track_offsets
+    from ground_motion.rasters.imagery import PairSource
+    from ground_motion.rasters.windows import Window
+    from ground_motion.runtime.device import choose_device
     from lab.simulation.sar.recipes import constant_shift
     from lab.simulation.seeds import Purpose, generator
-    from ml.offsets import NEAR_PX
-    from ml.offsets.infer import track_offsets
-    from ml.rasters.imagery import PairSource
-    from ml.rasters.windows import Window
-    from ml.runtime.device import choose_device
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--size", type=int, required=True, help="px a side")

@@ -23,12 +23,12 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playw
 
 from detection.alerts.services import prediction_scan
 from detection.selectors import alerts_public, predictions_unscanned
+from ground_motion.simulation.ground.scatter import Density
+from ground_motion.simulation.nation import NationConfig
 from ingest.models import Product
 from lab.speed.measure import figure, report
 from lab.speed.servers import gunicorn, proxy
 from ml.runs.services import run_execute, runs_queue
-from ml.simulation.ground.scatter import Density
-from ml.simulation.nation import NationConfig
 from monitor.operations.management.commands.loaddemo import Command as LoadDemo
 
 CHROMIUM = "/usr/bin/chromium"

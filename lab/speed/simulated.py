@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from pyarrow import csv
 from pyproj import Transformer
 
-from core.projections import transformer
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Component, FieldHeader, PointBatch, Submission, VelocityField
 from ingest.models import Product
 from ingest.products import loading, services
-from ingest.readers.records import Component, FieldHeader, PointBatch, Submission, VelocityField
 
 DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
 TOWNS = 40

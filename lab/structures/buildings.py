@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import shapely
 
+from ground_motion.methods.deformation.motion.series import WITHIN_90
+from ground_motion.methods.structures.buildings import MIN_POINTS, ledger_of, motion_around
+from ground_motion.methods.structures.footprints import GEOLOCATION_M, Float64, candidates_of, footprints_of
+from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.towns import Town, draw_town
-from ml.deformation.motion.series import WITHIN_90
-from ml.statistics.intervals import Interval, bootstrap_over
-from ml.structures.buildings import MIN_POINTS, ledger_of, motion_around
-from ml.structures.footprints import GEOLOCATION_M, Float64, candidates_of, footprints_of
 
 BENCHMARK = "buildings"
 SIZE_M, YEARS = 1000.0, 5.0

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ground_motion.methods.structures.lines import Float64, breaks_of, points_along
+from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.results import code_of, recording, write
 from lab.simulation.seeds import Purpose, generator
 from lab.structures.routes import SETTLED_M, draw_route
-from ml.statistics.intervals import Interval, bootstrap_over
-from ml.structures.lines import Float64, breaks_of, points_along
 
 BENCHMARK = "lines"
 LENGTH_M, HALF_WIDTH_M = 25_000.0, 3.0

@@ -1,6 +1,6 @@
 """Simulated towns: houses in blocks along streets, what radar sees of them, and how they move.
 
-Nothing here follows the model of `ml.structures.buildings`: walls toward the radar reflect most, deviations are gamma
+Nothing here follows the model of `structures.buildings`: walls toward the radar reflect most, deviations are gamma
 distributed and tilt about one edge, noise has heavy tails and shared parts, and the stated sigma is wrong by a factor.
 """
 

@@ -2,7 +2,7 @@
 
 import django.contrib.gis.db.models.fields
 import django.db.models.deletion
-import core.storage
+import ingest.foundation.storage
 from django.db import migrations, models
 
 REPLACED = [
@@ -89,10 +89,10 @@ class Migration(migrations.Migration):
             name='Prediction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('raster', models.FileField(max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('raster', models.FileField(max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
                 ('raster_sha256', models.CharField(max_length=64)),
                 ('statistics', models.JSONField(default=dict)),
-                ('regions', models.JSONField(default=list, help_text='wide motion, as `ml.deformation.wide.search` describes it')),
+                ('regions', models.JSONField(default=list, help_text='wide motion, as `ground_motion.methods.deformation.wide.search` describes it')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='prediction', to='ml.run')),
             ],

@@ -11,8 +11,8 @@ from django.contrib.gis.measure import D
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from ground_motion.methods.deformation.quakes import ERUPTION_KM, quake_reach
 from ingest.context.exposure import people_within
-from ml.deformation.quakes import ERUPTION_KM, quake_reach
 from ml.models import MAX_WAIT, GroundEvent
 from ml.runs.events import event_pairs_find, events_followed, images_around
 

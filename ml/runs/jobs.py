@@ -10,34 +10,34 @@ import torch
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 
-from core.areas import box_around
-from core.geos import geos
+from ground_motion.core.areas import box_around
+from ground_motion.methods.coherence import ChangeMethod, CoherenceMethod, window_of
+from ground_motion.methods.coherence import change as change_infer
+from ground_motion.methods.coherence import infer as coherence_infer
+from ground_motion.methods.coherence.change import Stack
+from ground_motion.methods.coherence.compared import Beside, Compared
+from ground_motion.methods.deformation import infer as deformation_infer
+from ground_motion.methods.deformation.gridding.clusters import cluster_tracks
+from ground_motion.methods.deformation.gridding.points import PointCloud, project, usual
+from ground_motion.methods.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ground_motion.methods.deformation.wide.search import Track, confirmed_regions
+from ground_motion.methods.offsets import infer as offsets_infer
+from ground_motion.methods.offsets.motion import PixelScale
+from ground_motion.rasters.imagery import Float32, PairSource
+from ground_motion.rasters.pair_files import pair_sha256
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.rasters.results import NotRepeatable, RasterResult
+from ground_motion.rasters.windows import Window
+from ground_motion.readers.records import Component, Reference
+from ground_motion.statistics.stations import Plane
+from ingest.foundation.geos import geos
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
-from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
-from ml.coherence import ChangeMethod, CoherenceMethod, window_of
-from ml.coherence import change as change_infer
-from ml.coherence import infer as coherence_infer
-from ml.coherence.change import Stack
-from ml.coherence.compared import Beside, Compared
-from ml.deformation import infer as deformation_infer
-from ml.deformation.gridding.clusters import cluster_tracks
-from ml.deformation.gridding.points import PointCloud, project, usual
-from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
-from ml.deformation.wide.search import Track, confirmed_regions
 from ml.models import ModelVersion, Prediction, Run
-from ml.offsets import infer as offsets_infer
-from ml.offsets.motion import PixelScale
-from ml.rasters.imagery import Float32, PairSource
-from ml.rasters.pair_files import pair_sha256
-from ml.rasters.pieces import Pieces
-from ml.rasters.results import NotRepeatable, RasterResult
-from ml.rasters.windows import Window
 from ml.runs import selectors
 from ml.runs.stations import plane_of
 from ml.runs.stored import RasterWindows, opened_prediction
-from ml.statistics.stations import Plane
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.

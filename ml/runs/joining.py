@@ -10,17 +10,17 @@ import torch
 from django.conf import settings
 from django.db.models import QuerySet
 
-from core.disk import disk_full
-from core.errors import InputError
-from core.leases import heartbeat
+from ground_motion.core.errors import InputError
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.runtime.device import choose_device
+from ground_motion.runtime.progress import listening
+from ingest.foundation.disk import disk_full
+from ingest.foundation.leases import heartbeat
 from ml.models import Run
-from ml.rasters.pieces import Pieces
 from ml.runs import selectors
 from ml.runs.queue import LEASE
 from ml.runs.services import SPARE_IN_USE, pieces_key, run_progress, run_work
 from ml.runs.sharing import Claims, store_of
-from ml.runtime.device import choose_device
-from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
 HELP_SECONDS = 60.0  # afterwards other waiting work comes first, then help again

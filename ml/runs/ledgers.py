@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Count, QuerySet
 
-from core.locks import rows_of
+from ingest.foundation.locks import rows_of
 from ml.models import BuildingLedger, BuildingMotion
 
 AT_M = 15.0  # A place given to ten metres is at the building that is this near.

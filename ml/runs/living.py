@@ -19,28 +19,28 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from shapely.geometry import mapping
 
-from core.errors import UnusableData, promised
-from core.locks import rows_of
-from core.projections import transformer
-from core.storage import delete_files, raster_put, raster_storage, stored_tiff
+from ground_motion.core.errors import UnusableData, promised
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.living import kept as living_state
+from ground_motion.methods.deformation.living.changes import Clusters, bends, cluster_deviations, clusters_of
+from ground_motion.methods.deformation.living.inversion import Interferogram as Change
+from ground_motion.methods.deformation.living.inversion import begin, extend
+from ground_motion.methods.deformation.living.kept import Kept
+from ground_motion.methods.deformation.living.places import BentPlace, bent_places
+from ground_motion.methods.deformation.living.screening import Ground
+from ground_motion.methods.deformation.series.product import half_wave_mm
+from ground_motion.rasters.areas import to_geographic
+from ground_motion.readers.records import Float32
+from ground_motion.statistics.decomposition import interpolate_dates
+from ingest.foundation.locks import rows_of
+from ingest.foundation.storage import delete_files, raster_put, raster_storage, stored_tiff
 from ingest.models import Interferogram, Product
 from ingest.products import sampling
-from ingest.products.decomposition import interpolate_dates
 from ingest.products.encoding import fits_int16, pack_int16, unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import product_points, product_series
-from ingest.readers.records import Float32
 from ingest.scenes.interferograms import REACH_DATES, releases_to_continue, same_view
-from ml.deformation.living import kept as living_state
-from ml.deformation.living.changes import Clusters, bends, cluster_deviations, clusters_of
-from ml.deformation.living.inversion import Interferogram as Change
-from ml.deformation.living.inversion import begin, extend
-from ml.deformation.living.kept import Kept
-from ml.deformation.living.places import BentPlace, bent_places
-from ml.deformation.living.screening import Ground
-from ml.deformation.series.product import half_wave_mm
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
-from ml.rasters.areas import to_geographic
 from ml.runs.provisional import provisional_values
 
 CHUNK = 1024  # points

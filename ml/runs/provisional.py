@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 
+from ground_motion.readers.records import Float32
 from ingest.models import MeasurementPoint, Product
 from ingest.products.encoding import unpack_series
 from ingest.products.selectors import pids_within
-from ingest.readers.records import Float32
 from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 
 

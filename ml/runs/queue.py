@@ -6,8 +6,8 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from core.disk import disk_full
-from core.leases import NO_FAULT, Lease
+from ingest.foundation.disk import disk_full
+from ingest.foundation.leases import NO_FAULT, Lease
 from ml.models import Prediction, Run
 
 LEASE = Lease(

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.conf import settings
 
+from ground_motion.rasters.results import NotRepeatable, RasterResult
+from ground_motion.runtime.device import choose_device
+from ground_motion.runtime.methods import methods
 from ingest.models import Product, Scene
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.results import NotRepeatable, RasterResult
 from ml.runs.selectors import products_of
 from ml.runs.services import run_compute, weights_here
 from ml.runs.stored import read_prediction
-from ml.runtime.device import choose_device
-from ml.runtime.methods import methods
 
 SHORT = 12  # letters of a hash
 

@@ -11,10 +11,10 @@ from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, 
 from django.db.models.functions import Coalesce, Now, RowNumber
 from django.db.models.lookups import GreaterThanOrEqual
 
-from core.errors import promised
+from ground_motion.core.errors import promised
+from ground_motion.methods.coherence.change import MIN_PREDECESSORS, choose_in_season
+from ground_motion.readers.records import Component, Technique
 from ingest.models import Glacier, Product, Scene, ScenePair
-from ingest.readers.records import Component, Technique
-from ml.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.runs.queue import LEASE
 

@@ -15,26 +15,26 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from core.disk import disk_full
-from core.errors import InputError
-from core.failures import Cause, cause_of, reason_of
-from core.leases import NO_FAULT, Overtaken, Progress, heartbeat
-from core.storage import raster_put
+from ground_motion.core.errors import InputError
+from ground_motion.rasters.pieces import Pieces
+from ground_motion.rasters.results import RasterResult, write_result
+from ground_motion.readers.files import file_sha256
+from ground_motion.runtime.code_version import code_version
+from ground_motion.runtime.device import choose_device, numerics
+from ground_motion.runtime.memory import compute_or_fall_back
+from ground_motion.runtime.methods import Method, method_named, methods
+from ground_motion.runtime.progress import listening
+from ingest.foundation.disk import disk_full
+from ingest.foundation.failures import Cause, cause_of, reason_of
+from ingest.foundation.leases import NO_FAULT, Overtaken, Progress, heartbeat
+from ingest.foundation.storage import raster_put
 from ingest.models import Product, ScenePair
-from ingest.readers.files import file_sha256
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.pieces import Pieces
-from ml.rasters.results import RasterResult, write_result
 from ml.runs import selectors
 from ml.runs.events import runs_urgent
 from ml.runs.jobs import WORK
 from ml.runs.queue import LEASE, is_finished, run_claim
 from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
-from ml.runtime.code_version import code_version
-from ml.runtime.device import choose_device, numerics
-from ml.runtime.memory import compute_or_fall_back
-from ml.runtime.methods import Method, method_named, methods
-from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
 MAX_RUN = timedelta(hours=6)

@@ -16,12 +16,12 @@ from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
+from ground_motion.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, pack
 from ml.models import PieceClaim, Run
-from ml.rasters.pieces import DIGEST_BYTES, Arrays, Checked, Folder, Store, pack
 from ml.runs.queue import LEASE
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # The libraries of object stores are an optional extra.
+    from ingest.foundation.storage.objects import ObjectStorage  # The libraries of object stores are an optional extra.
 
 logger = logging.getLogger(__name__)
 MIN_SHARED = 4  # A stage with fewer missing pieces is finished before another worker has read its input.

@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.areas import join_halves
-from core.projections import transformer
-from ingest.models import Product, Station
-from ingest.readers.records import Float64, Reference
-from ingest.readers.stations.records import StationTechnique
-from ingest.stations.selectors import PointsAround, points_around, stations_in
-from ml.statistics.stations import (
+from ground_motion.core.areas import join_halves
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Float64, Reference
+from ground_motion.readers.stations.records import StationTechnique
+from ground_motion.statistics.stations import (
     DAYS_A_YEAR,
     Difference,
     Plane,
@@ -22,6 +20,8 @@ from ml.statistics.stations import (
     reference_plane,
     series_rate,
 )
+from ingest.models import Product, Station
+from ingest.stations.selectors import PointsAround, points_around, stations_in
 
 MIN_YEARS = 2.0  # In a shorter common period, a yearly wave and a rate cannot be separated.
 MAX_STATIONS = 100

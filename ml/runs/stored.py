@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.warp import reproject
 from rasterio.windows import Window
 
-from core.storage import stored_tiff
+from ingest.foundation.storage import stored_tiff
 from ingest.models import Product
 from ml.models import Prediction
 
@@ -94,7 +94,7 @@ def clusters_of(
 ) -> Iterator[tuple[StoredRaster, Mapping[str, Any]]]:
     """Yield the part of a raster, and the figures, of each cluster of points far apart; a raster has one, or several.
 
-    statistics: of the prediction (`ml.deformation.infer.make_mosaic`).
+    statistics: of the prediction (`ground_motion.methods.deformation.infer.make_mosaic`).
     """
     for cluster in statistics.get("clusters", [statistics]):
         row, col, rows, cols = cluster.get("window", (0, 0, *raster.shape))

@@ -9,16 +9,13 @@ import shapely
 from django.contrib.gis.geos import GEOSGeometry
 from shapely.geometry import mapping
 
-from core.areas import polygons_of, zone_of
-from core.geometry import project_geometry, to_degrees
-from core.geos import geos
-from core.projections import transformer
-from ingest.models import Product
-from ingest.products.selectors import product_points, product_series, series_within
-from ml.deformation.motion.area import series_of_area
-from ml.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
-from ml.deformation.series.product import half_wave_mm, has_cycles
-from ml.deformation.series.trend_changes import (
+from ground_motion.core.areas import polygons_of, zone_of
+from ground_motion.core.geometry import project_geometry, to_degrees
+from ground_motion.core.projections import transformer
+from ground_motion.methods.deformation.motion.area import series_of_area
+from ground_motion.methods.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
+from ground_motion.methods.deformation.series.product import half_wave_mm, has_cycles
+from ground_motion.methods.deformation.series.trend_changes import (
     NEWEST_DAYS,
     ChangedPlace,
     changed_places,
@@ -26,9 +23,12 @@ from ml.deformation.series.trend_changes import (
     join_changes,
     point_changes,
 )
+from ground_motion.rasters.areas import to_geographic
+from ground_motion.statistics.reasons import reach_of
+from ingest.foundation.geos import geos
+from ingest.models import Product
+from ingest.products.selectors import product_points, product_series, series_within
 from ml.models import TrendSearch
-from ml.rasters.areas import to_geographic
-from ml.statistics.reasons import reach_of
 
 MAX_SERIES = 600  # points inside an area, and as many around it
 MAX_PLACES = 200  # The surest places of a product are kept.
@@ -79,7 +79,7 @@ def motion_as_json(product: Product, motion: SeriesMotion) -> dict[str, Any]:
 
 
 def _ring(area: GEOSGeometry) -> GEOSGeometry:
-    """Return the ring around an area, degrees, whose points `ml.statistics.reasons` compares with those inside."""
+    """Return the ring around an area, degrees, whose points `statistics.reasons` compares with those inside."""
     geographic = shapely.from_wkb(bytes(area.wkb))
     epsg = zone_of(area)
     metric = polygons_of(project_geometry(geographic, 4326, epsg))

@@ -3,7 +3,7 @@
 import django.contrib.gis.db.models.fields
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import core.storage
+import ingest.foundation.storage
 import monitor.models.subscriptions
 from django.conf import settings
 from django.db import migrations, models
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('confirmed_at', models.DateTimeField(help_text='when its reader pressed the button behind the link', null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
-                ('file', models.FileField(blank=True, max_length=200, storage=core.storage.raster_storage, upload_to='')),
+                ('file', models.FileField(blank=True, max_length=200, storage=ingest.foundation.storage.raster_storage, upload_to='')),
             ],
             options={
                 'ordering': ['-id'],

@@ -6,8 +6,8 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
 
+from ground_motion.methods.structures import SAME_M
 from ingest.models import Product
-from ml.structures import SAME_M
 from monitor.models.subscriptions import Holding, Organisation
 
 

@@ -9,7 +9,7 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from core.storage import raster_storage
+from ingest.foundation.storage import raster_storage
 from ingest.models.jobs import CAUSES
 from monitor.models.subscriptions import Holding, language_of_request
 

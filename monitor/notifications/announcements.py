@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from core.locks import Lock, hold_lock
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
+from ingest.foundation.locks import Lock, hold_lock
 from ingest.jobs.steps import Step, attempt, rows_due
 from monitor.models.lines import Line, LineBreak, LineNotice
 from monitor.models.messages import Announcement, Bulletin, Notification, OutgoingMessage

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from core.errors import promised
+from ground_motion.core.errors import promised
 from monitor.models.lines import LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.subscribers.organisations.escalations import take_path

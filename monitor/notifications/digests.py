@@ -19,9 +19,9 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from core.locks import Lock, hold_lock
 from detection.models import Detection
 from detection.rules.lifecycle import State as AlertState
+from ingest.foundation.locks import Lock, hold_lock
 from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage, Rank
 from monitor.models.subscriptions import Subscription

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
-from core.errors import promised
 from detection.rules.lifecycle import LIVING
+from ground_motion.core.errors import promised
 from ingest.jobs.steps import Step, attempt, rows_due
 from ingest.models import StepFailure
 from monitor.models.escalations import Contact, Escalation, EscalationStep

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from core.errors import promised
-from core.leases import Lease
 from detection.reviews.visits import visits_coming
+from ground_motion.core.errors import promised
+from ingest.foundation.leases import Lease
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
-from core.locks import Lock, short_text_key, try_lock
+from ingest.foundation.locks import Lock, short_text_key, try_lock
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications import base, selectors

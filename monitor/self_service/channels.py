@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_safe
 
-from core.folders import SITE_DIR
+from ingest.foundation.folders import SITE_DIR
 from monitor.models.messages import Endpoint
 from monitor.notifications import base
 from monitor.notifications.mail import files

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.geos import geos
+from ingest.foundation.geos import geos
 from monitor.maps.rasters.answers import asks_for_last_byte, ranged_file
 from monitor.models.operations import Extract
 from monitor.self_service.subscriptions.forms import EmailForm

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from core.errors import promised
 from detection.rules.motion import Figure
+from ground_motion.core.errors import promised
 from ingest.products.encoding import unpack_series
 from monitor.maps.imaging.lines import rate_profile, strip_chart
 from monitor.maps.map.place_search import NumberField

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.signals import connection_created
 
-from core.files import OWNER_ONLY, new_file
+from ground_motion.core.files import OWNER_ONLY, new_file
 from monitor.start import variables
 
 GDAL_CACHE_MB = "256"  # GDAL's own cache is a share of all memory in each process.
@@ -47,7 +47,7 @@ def command_run(arguments: list[str]) -> int | None:
         process_prepare()
         execute_from_command_line(arguments)
     except Exception as fault:
-        from core.failures import full_disk
+        from ingest.foundation.failures import full_disk
 
         if not (line := full_disk(fault)):
             raise

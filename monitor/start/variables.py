@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from core import folders
+from ingest.foundation import folders
 
 TABLE = Path(__file__).with_name("variables.csv")
 MAX_SHOWN_CHARACTERS, MAX_NAMES_CHARACTERS = 40, 100  # What is longer is cut: an error has at most 200 characters.

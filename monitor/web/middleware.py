@@ -15,9 +15,9 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import server_error
 
-from core.errors import FULL_DISK_ERRNOS, StorageFailed
-from core.places import Busy
-from core.text import plain_text
+from ground_motion.core.errors import FULL_DISK_ERRNOS, StorageFailed
+from ground_motion.core.text import plain_text
+from ingest.foundation.places import Busy
 from monitor.web.deadlines import CLOCK
 from monitor.web.guards import ViewFunction, may_view_work
 from monitor.web.request_limits import ACTS, UPLOADS, WORKBENCH, limit_of, network_of, place_take, take_later

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from core.http.allow_list import addresses_of, is_public
+from ground_motion.core.http.allow_list import addresses_of, is_public
 
 LOOKUP_SECONDS = 3.0  # a visitor waits for the page meanwhile
 MAX_HEAD_BYTES = 16 * 1024

@@ -4,7 +4,7 @@ A view, or the URLconf where it includes one, states the class of its requests; 
 and images of the map have no limit: fifty people behind one address may pan at once. Known people (accounts with a
 role, members of trusted organisations) have one more place in each class, which strangers can never take.
 
-Some threads of every web process are left for pages, and one for known people, whatever waits (`core.places`).
+Some threads of every web process are left for pages, and one for known people, whatever waits (`foundation.places`).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver
 
-from core.places import Limit, Places
+from ingest.foundation.places import Limit, Places
 from monitor.web import THREADS
 
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most

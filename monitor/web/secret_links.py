@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core import signing
 
-# a signed or random part follows; tests/monitor/test_secret_links.py compares this with the addresses there are
+# a signed or random part follows; tests/service/monitor/test_secret_links.py compares this with the addresses there are
 SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",

@@ -7,9 +7,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core.errors import promised
 from detection.rules.importance import MODERATE_TILT_MM_M_YR
 from detection.rules.motion import Figure
+from ground_motion.core.errors import promised
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, figure, length_words, likely_words, listed, mm_a_year, signed, whole
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from detection.rules.motion import SHOWN_SIGMAS, Figure
-from ml.deformation.motion.series import WITHIN_90
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 
 # Translators: %(number)s is "14" or "3.1 ± 0.2"
 UNITS = {

@@ -8,7 +8,7 @@ from typing import Protocol
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from ml.runtime.methods import methods
+from ground_motion.runtime.methods import methods
 from monitor.wording.dates import two_days
 from monitor.wording.figures import decimal, listed, percent, whole
 from monitor.wording.places import latitude_label, longitude_label, toward
@@ -72,7 +72,7 @@ NOT_RUN = {
     ),
     "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
-# reasons of ml.offsets, of which statistics hold the shares
+# reasons of ground_motion.methods.offsets, of which statistics hold the shares
 NO_VALUE = {
     "too_few_pixels": gettext_lazy("It has no value for this pair: the two images show too little ground in common."),
     "no_texture": gettext_lazy("It has no value for this pair: the images show no texture that could be recognised."),

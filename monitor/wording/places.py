@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy, pgettext
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
-from core.folders import SITE_DIR
-from core.text import search_key
+from ground_motion.core.text import search_key
+from ingest.foundation.folders import SITE_DIR
 from monitor.wording.figures import decimal
 
 Bounds = tuple[float, float, float, float]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.rules.motion import Figure
-from ingest.products.comparison import Verdict
+from ground_motion.statistics.comparison import Verdict
 from monitor.wording.components import direction, way
 from monitor.wording.dates import day_words, month_words, period_words
 from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole, with_uncertainty
@@ -82,7 +82,7 @@ def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
-    """Return sentences comparing points inside an area with those around. reason: see `ml.statistics.reasons`."""
+    """Return sentences comparing points inside an area with those around. reason: see `statistics.reasons`."""
     inside, around, n = reason["rate_mm_yr"], reason["around_mm_yr"], reason["n_points"]
     if inside is None:
         return []
@@ -120,7 +120,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
 
 
 def _assumed_sentence(kept: str) -> str:
-    """Return a sentence on the reference if little ground is stable. kept: from `ml.deformation.filters.still`."""
+    """Return a sentence on the reference if little ground is stable. kept: from `deformation.filters.still`."""
     if share := re.search(r"(\d+) %", kept):
         only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
         return only % {"share": percent(int(share[1]) / 100)}
@@ -128,7 +128,7 @@ def _assumed_sentence(kept: str) -> str:
 
 
 def _of_series(reason: Mapping[str, Any]) -> list[str]:
-    """Return sentences on jumps and scatter of the series inside (`ml.deformation.series.evidence`), if stored."""
+    """Return sentences on jumps and scatter of the series inside (`deformation.series.evidence`), if stored."""
     lines = []
     if reason.get("jump_share", 0) >= MANY:
         figures = {

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, QueryDict
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
-from core.areas import wrap_longitude
-from core.text import T, distinct_values
+from ground_motion.core.areas import wrap_longitude
+from ground_motion.core.text import T, distinct_values
 from monitor.wording.figures import whole
 from monitor.wording.places import Bounds
 

@@ -14,10 +14,10 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from core import areas
-from core.areas import MAX_KM2, MAX_VERTICES, area_of, simple_border, split_at_date_line
-from core.errors import UnusableData
-from core.projections import local_system, transformer
+from ground_motion.core import areas
+from ground_motion.core.areas import MAX_KM2, MAX_VERTICES, area_of, simple_border, split_at_date_line
+from ground_motion.core.errors import UnusableData
+from ground_motion.core.projections import local_system, transformer
 from monitor.wording.dates import day_words
 from monitor.wording.figures import area_label, decimal, whole
 from monitor.wording.places import coordinates

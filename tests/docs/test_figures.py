@@ -11,7 +11,10 @@ import pytest
 from lab import figures, results
 from lab.management.commands.bench import NAMES
 
-SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
+SHIPPED = {
+    json.loads(path.read_text())["weights_sha256"]
+    for path in (figures.ROOT / "ground_motion" / "weights").glob("*.json")
+}
 FILES = sorted(figures.FOLDER.glob("*.json"))
 COMMIT = re.compile(r"(?:^|-g|, )([0-9a-f]{7,40})(?=-dirty|,|$)")
 
@@ -47,7 +50,7 @@ def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_ship
 def test_a_figure_of_deformation_is_of_todays_code_decision_and_weights_or_says_that_it_is_not(path):
     content = json.loads(path.read_text())
     if "code" in content or not content.get("frozen"):
-        assert not results.is_stale(content), "measure it again (scripts/figures --measure)"
+        assert not results.changed_files(content), "measure it again (scripts/figures --measure)"
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +209,7 @@ def test_a_figure_in_a_sentence_is_what_was_measured(document, result, method, d
 
 
 def test_what_a_document_says_of_numbers_of_gains_stands_on_the_card():
-    validation = json.loads((ROOT / "ml/weights/overwrapped-cnn.json").read_text())["training"]["validation"]
+    validation = json.loads((ROOT / "ground_motion/weights/overwrapped-cnn.json").read_text())["training"]["validation"]
     (said,) = re.findall(r"\*\*Paper 1\*\*.*", (ROOT / "docs/models/deformation.md").read_text())
     found, told = validation["found, by gains"], validation["AUC of bowls by gain, and by the mean"]
     figures = [found[gains]["bowls"][0] for gains in ("1", "1, 2, 4, 8, 16")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import table as faults
+from tests.service.faults import table as faults
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = {"met", "not met", "not applicable"}
@@ -65,5 +65,5 @@ def test_every_attack_and_every_fault_has_an_answer_and_tests():
 
 
 def test_every_test_of_faults_is_in_their_table():
-    there = {f"tests/faults/{path.name}" for path in (ROOT / "tests" / "faults").glob("test_*.py")}
+    there = {f"tests/service/faults/{path.name}" for path in (ROOT / "tests/service/faults").glob("test_*.py")}
     assert there <= {*faults.files()}

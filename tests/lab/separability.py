@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import rankdata
 
+from ground_motion.methods.deformation.features.channels import TrackCells
+from ground_motion.methods.deformation.filters.baseline import cell_noise
+from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.methods.deformation.reliability import balanced_regression
+from ground_motion.statistics.robust import MAD_TO_SIGMA
 from lab.benchmark import auc
-from ml.deformation.features.channels import TrackCells
-from ml.deformation.filters.baseline import cell_noise
-from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.reliability import balanced_regression
-from ml.statistics.robust import MAD_TO_SIGMA
 
 LAGS_CELLS = (1, 3, 8, 24)
 FOLDS, RIDGE = 5, 1.0

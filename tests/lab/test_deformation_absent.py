@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ground_motion.methods.deformation.features.channels import TrackCells
+from ground_motion.methods.deformation.gridding.cells import grid_robust
 from lab.deformation.absent.families import ERRORS, field_tile
 from lab.deformation.measures.benchmark_tiles import cloud
 from lab.deformation.measures.scoring import placed, truth_of
 from lab.deformation.training import compose
 from lab.deformation.training.dataset import fill
 from lab.simulation.seeds import Purpose
-from ml.deformation.features.channels import TrackCells
-from ml.deformation.gridding.cells import grid_robust
 from tests.lab.separability import figures_of_errors, separability
 from tests.waiting import once_per_run
 

@@ -5,6 +5,13 @@ import pytest
 from affine import Affine
 from shapely import Point
 
+from ground_motion.methods.deformation.filters.baseline import split_by_sign
+from ground_motion.methods.deformation.infer import DeformationResult, detect_tracks, flagged_areas
+from ground_motion.rasters.areas import Area, PeakRate, Place
+from ground_motion.runtime.methods import methods
+from ground_motion.simulation.ground.deformation import Ellipse
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import GroundwaterSubsidence
 from lab.deformation import evaluate
 from lab.deformation.measures.benchmark_tiles import (
     NATIONAL,
@@ -25,13 +32,6 @@ from lab.deformation.measures.shapes import best_error, shape_metrics, true_shap
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M, with_sources
 from lab.simulation.tiles import CELLS as SIDE
-from ml.deformation.filters.baseline import split_by_sign
-from ml.deformation.infer import DeformationResult, detect_tracks, flagged_areas
-from ml.rasters.areas import Area, PeakRate, Place
-from ml.runtime.methods import methods
-from ml.simulation.ground.deformation import Ellipse
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence
 
 ROW, COL = np.mgrid[:SIDE, :SIDE]
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from ground_motion.methods.deformation.decision import Weights
+from ground_motion.runtime.checkpoints import WEIGHTS
 from lab.deformation.calibration import (
     IMPOSSIBLE,
     Evidence,
@@ -12,8 +14,6 @@ from lab.deformation.calibration import (
     odds_of,
 )
 from lab.simulation.tiles import CELLS
-from ml.deformation.decision import Weights
-from ml.runtime.checkpoints import WEIGHTS
 
 SIZE = 12  # cells of a place
 MISLED = Weights(0.2, 0.0, 1.0, 0.0, 0.0, 0.0)

@@ -4,6 +4,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from ground_motion.cli.program import main
+from ground_motion.methods.deformation import DeformationMethod
+from ground_motion.methods.deformation.filters.baseline import split_by_sign
+from ground_motion.methods.deformation.gridding.points import PointCloud, sorted_points
+from ground_motion.methods.deformation.infer import DeformationResult
+from ground_motion.rasters.areas import areas_in, count_within
 from lab.deformation.alarms import equal, levels
 from lab.deformation.alarms.equal import AIM, Bowl, Ground, Job, figures_of, level_at, measure_job, poisson, thresholds
 from lab.deformation.alarms.levels import LEVELS, View, view_of
@@ -12,12 +18,6 @@ from lab.deformation.injected.places import StillPlace
 from lab.deformation.injected.scenes import bowl_in, digest, scene, searched_km2, with_bowl
 from lab.deformation.measures.benchmark_tiles import BOWLS, TableBowl, bowl_tile
 from lab.simulation.seeds import Purpose
-from ml.__main__ import main
-from ml.deformation import DeformationMethod
-from ml.deformation.filters.baseline import split_by_sign
-from ml.deformation.gridding.points import PointCloud, sorted_points
-from ml.deformation.infer import DeformationResult
-from ml.rasters.areas import areas_in, count_within
 
 SIDE_M = 4_100.0
 

@@ -4,6 +4,22 @@ import numpy as np
 import pytest
 import torch
 
+from ground_motion.cli.program import main
+from ground_motion.methods.deformation.features.channels import CHANNELS
+from ground_motion.methods.deformation.kinds import kind_of
+from ground_motion.methods.deformation.overwrapped import WINDOW
+from ground_motion.networks.deformation_unet import DeformationUnet
+from ground_motion.networks.resnet import ResNet18
+from ground_motion.rasters.areas import KINDS
+from ground_motion.runtime.checkpoints import read_card
+from ground_motion.simulation.ground.deformation import Ellipse
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import (
+    GroundwaterSubsidence,
+    MineWaterUplift,
+    PressureSource,
+    QuarrySettlement,
+)
 from lab.deformation import gains, wrapped
 from lab.deformation.measures.benchmark_tiles import NATIONAL, still_tile
 from lab.deformation.training.compose import Recipe, sample, still, superimposed, tile_pool, weak_motion
@@ -11,17 +27,6 @@ from lab.deformation.training.dataset import NOTHING, fill, tile_arrays
 from lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import with_sources
-from ml.__main__ import main
-from ml.deformation.features.channels import CHANNELS
-from ml.deformation.kinds import kind_of
-from ml.deformation.overwrapped import WINDOW
-from ml.networks.deformation_unet import DeformationUnet
-from ml.networks.resnet import ResNet18
-from ml.rasters.areas import KINDS
-from ml.runtime.checkpoints import read_card
-from ml.simulation.ground.deformation import Ellipse
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence, MineWaterUplift, PressureSource, QuarrySettlement
 
 TILES = 6
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ground_motion.simulation.velocity.nuisance import HALF_WAVE_MM
 from lab.deformation.training import motion_shapes
 from lab.deformation.training.disturbances import GROUPS, fractal
-from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
 SHAPE = (100, 100)
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from ground_motion.cli.program import main
 from lab import results
 from lab.deformation import evaluate as deformation
 from lab.evaluate_command import TASKS
 from lab.offsets import evaluate as offsets
-from ml.__main__ import main
 
 COHERENCE = {"rmse", "rmse_sample", "bias_max", "rmse_misregistered", "within_68", "within_95", "resolution_px"}
 OFFSETS = {"bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "resolution_px"}
@@ -63,10 +63,9 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
     result = json.loads(out.read_text())
     about = "task benchmark benchmark_version truth_sha256 method model_version weights_sha256 device seconds"
     assert set(result) == {*about.split(), "commit", "code", "command", "metrics"}
-    parts = result["code"]["parts"]
-    assert "matched_filter" in parts["ml/deformation/filters/baseline.py"]
-    assert "ml/deformation/decision.py" not in parts
-    assert not results.is_stale(result)
+    assert "matched_filter" in result["code"]["ground_motion/methods/deformation/filters/baseline.py"]["parts"]
+    assert "ground_motion/methods/deformation/decision.py" not in result["code"]
+    assert not results.changed_files(result)
     assert result["truth_sha256"] == deformation.truth_sha256(2)
     assert set(result["metrics"]) >= DEFORMATION | {f"both_{name}" for name in DEFORMATION}
     for name, interval in result["metrics"].items():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from ground_motion.methods.deformation.motion.series import Trend
 from lab.motion import evaluate
 from lab.motion.scenes import NOISES, changing, still
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.motion.series import Trend
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from ground_motion.methods.offsets import infer
+from ground_motion.rasters.imagery import ImagePair
 from lab.offsets import baselines, real_evaluate
 from lab.offsets.baselines import EQUAL, averaged, box_px, overlap
 from lab.offsets.evaluate import AT, make_constant
 from lab.simulation.seeds import Purpose
-from ml.offsets import infer
-from ml.rasters.imagery import ImagePair
 
 POSTING_PX = 8
 

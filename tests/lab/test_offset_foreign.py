@@ -8,13 +8,13 @@ import pytest
 import torch
 from affine import Affine
 
+from ground_motion.cli.program import main
+from ground_motion.methods.offsets.infer import track_offsets
+from ground_motion.rasters.imagery import ImagePair
 from lab.offsets import foreign_evaluate
 from lab.offsets.foreign_families import FAMILIES, alike
 from lab.offsets.foreign_imaging import Scene, imaged
 from lab.simulation.seeds import Purpose, generator
-from ml.__main__ import main
-from ml.offsets.infer import track_offsets
-from ml.rasters.imagery import ImagePair
 
 FROZEN_SHA256 = "642b288a3cd3cd6e40ba8002d9d8f0bd180c8abf42545484c058750a98e0c327"  # of one pair of each family
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from shapely import Point
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.deformation.gridding.points import PointCloud, project
+from ground_motion.rasters.areas import KINDS, Area, PeakRate, Place
 from lab.deformation import real_fields
 from lab.deformation.real_fields import Shown, figures_of, judged, show, table, tracks_of
-from ml.deformation.gridding.points import PointCloud, project
-from ml.rasters.areas import KINDS, Area, PeakRate, Place
 
 LONGITUDE, LATITUDE, EPSG = 33.0, 40.0, 32636
 (EAST,), (NORTH,), *_ = project(np.array([LONGITUDE]), np.array([LATITUDE]), np.zeros(1, np.float32), epsg=EPSG)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
 from lab.deformation.injected.places import place, residual_field, smooth_fit
 
 

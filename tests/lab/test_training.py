@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
 from lab.train_command import read_settings
 from lab.training import SETTLED, Schedule, learning_rate_at, train
 

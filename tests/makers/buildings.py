@@ -3,8 +3,8 @@
 from django.contrib.gis.geos import Point, Polygon
 from django.utils import timezone
 
+from ground_motion.readers.context.records import ContextKind
 from ingest.models import Building, ContextLayer, Product
-from ingest.readers.context.records import ContextKind
 from ml.models import BuildingLedger, BuildingMotion
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from core.errors import InputError
-from ingest.formats.registry import open_velocity_field, open_velocity_fields
-from ingest.readers.records import Declaration, FieldHeader, PointBatch, join_batches
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_velocity_field, open_velocity_fields
+from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, join_batches
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught
 NOISY = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from core.projections import transformer
-from ingest.readers.records import Component
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Component
 from tests.makers import geotiff
 from tests.makers.generic import csv_text
 from tests.makers.sources import SINKS, Source

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import Transformer
 
-from ingest.readers.records import Component, Declaration
+from ground_motion.readers.records import Component, Declaration
 from tests.makers import shapefiles
 from tests.makers.sources import SINKS, Source
 

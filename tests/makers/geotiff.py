@@ -7,7 +7,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from ingest.readers.records import Component, Declaration, Technique
+from ground_motion.readers.records import Component, Declaration, Technique
 from tests.makers.sources import FLOWS, SINKS, Source
 
 DEGREES = Affine(0.001, 0, -99.2, 0, -0.001, 19.5)

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import scipy
 
-from ingest.readers.records import Component, Declaration
+from ground_motion.readers.records import Component, Declaration
 from tests.makers.sources import SINKS, Source
 
 ROWS, COLS = 4, 5

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ingest.readers.records import Component
+from ground_motion.readers.records import Component
 from tests.makers.generic import DATES, YEARS, csv_text
 from tests.makers.sources import SINKS, Source
 

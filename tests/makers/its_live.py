@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ingest.readers.records import Component, Technique
+from ground_motion.readers.records import Component, Technique
 from tests.makers.sources import FLOWS, Source
 
 NAME = "LC08_L1TP_062018_20180304_20200901_02_T1_X_LC08_L1TP_062018_20180405_20200901_02_T1_G0120V02_P099.nc"

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ingest.readers.records import Component, Declaration
+from ground_motion.readers.records import Component, Declaration
 from tests.makers import interferograms as ground
 from tests.makers.sources import SINKS, Source
 

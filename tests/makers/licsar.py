@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.readers.records import Component
+from ground_motion.readers.records import Component
 from tests.makers import interferograms as ground
 from tests.makers.geotiff import write
 from tests.makers.sources import SINKS, Source

@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from pyproj import Transformer
 
-from ingest.readers.records import Declaration, Submission
+from ground_motion.readers.records import Declaration, Submission
 from tests.makers.generic import COMMERCIAL, csv_text
 from tests.makers.geotiff import write
 from tests.makers.hyp3 import PHI, THETA, several_bursts

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from core.areas import box_of
-from core.geos import geos
+from ground_motion.core.areas import box_of
+from ingest.foundation.geos import geos
 from ingest.models import SceneDownload
 from ingest.scenes.next_pass import CYCLE
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ingest.readers.records import Component
+from ground_motion.readers.records import Component
 from tests.makers.sources import SINKS, Source
 
 ROWS, COLS = 4, 5

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core.storage.objects import ObjectStorage
+from ingest.foundation.storage.objects import ObjectStorage
 
 BUCKET = "ground-motion"
 KEYS = {"access_key": "made up", "secret_key": "made up, too"}

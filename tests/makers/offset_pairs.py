@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 from affine import Affine
 
+from ground_motion.rasters.imagery import ImagePair
 from lab.simulation.sar.pairs import padded, simulate_pair
 from lab.simulation.sar.recipes import even_ground
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.rasters.imagery import ImagePair
 
 
 @cache

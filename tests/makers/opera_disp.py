@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 from pyproj import CRS
 
-from ingest.readers.records import Component
+from ground_motion.readers.records import Component
 from tests.makers.sources import SINKS, Source
 
 ROWS, COLS, POSTING = 6, 5, 30.0

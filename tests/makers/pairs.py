@@ -14,8 +14,8 @@ from django.utils import timezone
 from pyproj import Transformer
 from rasterio.warp import transform_bounds
 
-from core.areas import box_of
-from core.rasters import write_cog
+from ground_motion.core.areas import box_of
+from ground_motion.core.rasters import write_cog
 from ingest.models import Scene, ScenePair
 from ml.models import ModelVersion, Prediction, Run
 

@@ -2,7 +2,7 @@
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
-from core.text import search_key
+from ground_motion.core.text import search_key
 from ingest.context.regions import slugs_give
 from ingest.models import AdministrativeRegion, ContextLayer
 

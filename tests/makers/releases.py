@@ -10,8 +10,8 @@ from affine import Affine
 from django.contrib.gis.geos import MultiPolygon
 from django.core.files.base import ContentFile
 
-from core.projections import transformer
-from core.rasters import write_cog
+from ground_motion.core.projections import transformer
+from ground_motion.core.rasters import write_cog
 from ingest.models import Product, ReleaseChange
 from ingest.products.releases import BAND_UNITS
 

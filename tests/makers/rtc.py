@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from ingest.formats.registry import open_scenes
-from ingest.readers.records import Declaration
+from ground_motion.readers.formats.registry import open_scenes
+from ground_motion.readers.records import Declaration
 from tests.makers.geotiff import write
 
 UTM = Affine(30, 0, 300_000, 0, -30, 4_200_000)
@@ -90,7 +90,7 @@ def read(path, declaration: Declaration | None = None):
 
 def outcome(path, declaration: Declaration | None = None) -> str:
     """'' for images of sane power, otherwise the line that it was refused with; anything else fails the test."""
-    from core.errors import InputError
+    from ground_motion.core.errors import InputError
 
     try:
         for scene in open_scenes(path, declared=declaration):

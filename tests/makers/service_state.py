@@ -65,7 +65,7 @@ def content() -> dict[str, object]:
     """
     from django.db import connection
 
-    from core.storage import raster_entries, raster_storage
+    from ingest.foundation.storage import raster_entries, raster_storage
     from monitor.operations.database.rights import as_owner
 
     with as_owner(), connection.cursor() as cursor:

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from ml.simulation.ground.scatter import Density
-from ml.simulation.nation import NationConfig
+from ground_motion.simulation.ground.scatter import Density
+from ground_motion.simulation.nation import NationConfig
 
 
 def small(**changes) -> NationConfig:

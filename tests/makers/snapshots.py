@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.core.files import File
 from django.db import connection, transaction
 
-from core.storage import raster_put_back, raster_storage, rasters_named
+from ingest.foundation.storage import raster_put_back, raster_storage, rasters_named
 from ingest.models import Product
 from ingest.products import functions, partitions
 

@@ -1,6 +1,6 @@
 """A row for each kind of velocity file: how to make one whose motion is known, and what a reader must make of it.
 
-A maker of velocity files lists its rows as SOURCES; `every` finds them. tests/ingest/readers/test_units_and_signs.py
+A maker of velocity files lists its rows as SOURCES; `every` finds them. tests/library/readers/test_units_and_signs.py
 reads them all.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import NamedTuple
 
-from ingest.readers.records import Component, Declaration, Technique
+from ground_motion.readers.records import Component, Declaration, Technique
 
 SINKS = -20.0  # mm/yr: away from the satellite, or down
 FLOWS = 100_000.0  # mm/yr, to the east

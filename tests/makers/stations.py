@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from django.contrib.gis.geos import Point
 
-from core.projections import transformer
+from ground_motion.core.projections import transformer
+from ground_motion.readers.stations.tenv3 import MODIFIED_JULIAN_0
 from ingest.models import Station, StationFile
-from ingest.readers.stations.tenv3 import MODIFIED_JULIAN_0
 
 FIRST, YEARS = date(2018, 1, 1), 5
 TENV3_HEAD = (

@@ -1,6 +1,7 @@
 """Locks: every file by its hash, torch by its build, and no package index by name."""
 
 import hashlib
+import itertools
 import os
 import re
 import runpy
@@ -19,6 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
+SERVICE = ROOT / "service/pyproject.toml"
 LOCKS = ["requirements.lock", "requirements-extras.lock", "requirements-dev.lock"]
 TORCH_LOCK = "requirements-torch.lock"
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -64,18 +66,24 @@ def test_no_package_is_locked_twice_and_no_cuda():
 
 
 def test_all_that_the_project_asks_for_is_locked():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = sum(project["optional-dependencies"].values(), project["dependencies"])
-    names = {canonicalize_name(Requirement(text).name) for text in wanted} - {"torch", project["name"]}
+    projects = [tomllib.loads(path.read_text())["project"] for path in (ROOT / "pyproject.toml", SERVICE)]
+    wanted = [sum(project["optional-dependencies"].values(), project["dependencies"]) for project in projects]
+    names = {canonicalize_name(Requirement(text).name) for text in itertools.chain(*wanted)} - {
+        "torch",
+        projects[0]["name"],
+    }
     assert names <= {name for lock in LOCKS for name in pins(lock)}
-    torch = next(text for text in project["dependencies"] if text.startswith("torch"))
+    torch = next(text for text in projects[0]["dependencies"] if text.startswith("torch"))
     builds = re.findall(r"^(torch==\S+)", (ROOT / TORCH_LOCK).read_text(), re.MULTILINE)
     assert builds == [torch, f"{torch}+cpu"]
 
 
 def test_the_project_allows_the_pythons_that_setup_takes():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    allowed = SpecifierSet(project["requires-python"])
+    allowed, again = (
+        SpecifierSet(tomllib.loads(path.read_text())["project"]["requires-python"])
+        for path in (ROOT / "pyproject.toml", SERVICE)
+    )
+    assert allowed == again
     assert all(allowed.contains(f"{version}.0") for version in PYTHONS)
     assert not any(allowed.contains(version) for version in ("3.10.9", "3.14.0"))
     assert "(3, 11) <= sys.version_info < (3, 14)" in (ROOT / "scripts/setup").read_text()
@@ -90,7 +98,7 @@ def test_a_package_that_two_pythons_need_in_two_versions_keeps_both_entries():
 
 
 def test_no_package_index_is_named():
-    paths = [ROOT / name for name in (*LOCKS, TORCH_LOCK, "pyproject.toml", ".env.example")]
+    paths = [ROOT / name for name in (*LOCKS, TORCH_LOCK, "pyproject.toml", "service/pyproject.toml", ".env.example")]
     paths += [path for folder in ("scripts", "docker") for path in (ROOT / folder).iterdir() if path.is_file()]
     named = {(path.name, host) for path in paths for host in re.findall(r"://([A-Za-z0-9_.-]+)", path.read_text())}
     unknown = {(name, host) for name, host in named if host not in HOSTS and name != "vendor"}

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import rasterio
 
-from core import plugins
+from ground_motion.core import plugins
+from ground_motion.readers.records import Submission
+from ground_motion.runtime.methods import methods
 from ingest.jobs import services as jobs
 from ingest.jobs.confine import ForkServer
 from ingest.jobs.given import JOBS
 from ingest.models import IngestJob
 from ingest.products.services import product_delete
-from ingest.readers.records import Submission
-from ml.runtime.methods import methods
 from monitor.models.messages import OutgoingMessage
 from monitor.notifications.base import Delivered, channel_open
 
@@ -99,7 +99,7 @@ def test_a_name_of_ours_cannot_be_taken(monkeypatch):
     theirs = plugins.EntryPoint("egms", "survey_plugin.reader", plugins.READERS)
     monkeypatch.setattr(plugins, "entry_points", lambda group: [theirs])
     plugins.entry_points_of.cache_clear()
-    with pytest.raises(ValueError, match=r"egms is registered as ingest\.readers\.velocity\.egms and as survey"):
+    with pytest.raises(ValueError, match=r"egms is registered as ground_motion\.readers\.velocity\.egms and as survey"):
         plugins.entry_points_of(plugins.READERS)
     plugins.entry_points_of.cache_clear()
 

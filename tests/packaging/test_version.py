@@ -1,7 +1,7 @@
 """The version of the package is the one that CHANGELOG.md describes first.
 
 While it is worked on its heading ends in "unreleased"; a release puts the day there, and the next work begins with a
-new heading and the same number in pyproject.toml.
+new heading and the same number in both pyproject.toml.
 """
 
 import re
@@ -19,5 +19,7 @@ def test_the_version_is_the_first_of_the_changelog():
     numbers = [tuple(int(part) for part in found.groups()[:3]) for found in headings]
     assert numbers == sorted(set(numbers), reverse=True)
     assert "unreleased" not in [found[4] for found in headings[1:]]
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert version == ".".join(headings[0].groups()[:3])
+    version = ".".join(headings[0].groups()[:3])
+    projects = [tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"] for folder in (".", "service")]
+    assert [project["version"] for project in projects] == [version, version]
+    assert f"ground-motion-monitor[tables]=={version}" in projects[1]["dependencies"]

@@ -1,4 +1,4 @@
-"""What an installed copy consists of: all that the service needs, and the version of its code."""
+"""What two wheels consist of: the library under one name, all that the service needs, the version of the code."""
 
 import shutil
 import zipfile
@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from core import plugins
-from ml.runtime import code_version as code_version_module
+from ground_motion.core import plugins
+from ground_motion.runtime import code_version as code_version_module
 
 ROOT = Path(__file__).resolve().parents[2]
+PARTS = {"library": ".", "service": "service"}  # and the folder of its pyproject.toml
+FOLDERS = {"library": {"ground_motion"}, "service": {"detection", "ingest", "ml", "monitor"}}
 PLACES = {"static": "monitor/_site/static", "templates": "monitor/_site/templates"}
 
 
 @pytest.fixture(scope="module")
-def wheel_files() -> set[str]:
-    return {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+def wheel_files() -> dict[str, set[str]]:
+    return {
+        part: {file.distribution_path for file in WheelBuilder(str(ROOT / folder)).recurse_included_files()}
+        for part, folder in PARTS.items()
+    }
 
 
 def checkout_files(folder: str) -> set[str]:
@@ -25,51 +30,46 @@ def checkout_files(folder: str) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in paths}
 
 
-@pytest.mark.parametrize("folder", ["core", "detection", "ground_motion", "ingest", "ml", "monitor"])
-def test_packages_are_whole_with_weights_and_migrations(wheel_files, folder):
-    assert checkout_files(folder) <= wheel_files
-    assert folder in ("core", "ground_motion") or f"{folder}/migrations/0001_tables_of_0_4_0.py" in wheel_files
-    assert folder != "ml" or {"ml/weights/deformation.safetensors", "ml/weights/deformation.json"} <= wheel_files
+@pytest.mark.parametrize(("part", "folder"), [(part, folder) for part in PARTS for folder in sorted(FOLDERS[part])])
+def test_packages_are_whole_with_weights_and_migrations(wheel_files, part, folder):
+    whole = checkout_files(folder)
+    assert whole <= wheel_files[part]
+    assert {f"{folder}/migrations/0001_tables_of_0_4_0.py", f"{folder}/weights/deformation.safetensors"} & whole
 
 
 @pytest.mark.parametrize("folder", PLACES)
 def test_templates_and_static_files_lie_inside_the_package(wheel_files, folder):
     expected = {file.replace(folder, PLACES[folder], 1) for file in checkout_files(folder)}
     assert expected
-    assert expected <= wheel_files
+    assert expected <= wheel_files["service"]
 
 
-def test_nothing_else_lies_beside_the_packages(wheel_files):
-    assert {file.split("/")[0] for file in wheel_files} == {
-        "core",
-        "detection",
-        "ground_motion",
-        "ingest",
-        "ml",
-        "monitor",
-    }
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_else_lies_beside_the_packages(wheel_files, part):
+    assert {file.split("/")[0] for file in wheel_files[part]} == FOLDERS[part]
 
 
 @pytest.fixture
 def small_project(tmp_path) -> Path:
-    """This project's build with empty packages, and without .git, as in the build of an image."""
-    for name in ("pyproject.toml", "README.md", "LICENSE", "scripts/build_hook.py"):
+    """This project's builds with empty packages, and without .git, as in the build of an image."""
+    for name in ("pyproject.toml", "service/pyproject.toml", "README.md", "LICENSE", "scripts/build_hook.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for folder in ("core", "detection", "ground_motion", "ingest", "ml", "monitor", "static", "templates"):
-        (tmp_path / folder).mkdir()
+    for folder in (*FOLDERS["library"], *FOLDERS["service"], *PLACES, "docs/figures"):
+        (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "__init__.py").touch()
     return tmp_path
 
 
-def built(project: Path) -> zipfile.ZipFile:
-    (wheel,) = WheelBuilder(str(project)).build(directory=str(project / "dist"), versions=["standard"])
+def built(project: Path, part: str) -> zipfile.ZipFile:
+    builder = WheelBuilder(str(project / PARTS[part]))
+    (wheel,) = builder.build(directory=str(project / "dist"), versions=["standard"])
     return zipfile.ZipFile(wheel)
 
 
 def built_version(project: Path) -> str:
-    with built(project) as archive:
-        return archive.read("ml/runtime/code_version.txt").decode().strip()
+    with built(project, "library") as archive:
+        return archive.read("ground_motion/runtime/code_version.txt").decode().strip()
 
 
 def test_a_wheel_built_without_git_knows_the_commit_it_was_given(small_project, monkeypatch):
@@ -87,20 +87,25 @@ def test_a_wheel_carries_the_languages_compiled(small_project):
     catalogue.parent.mkdir(parents=True)
     head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
     catalogue.write_text(f'{head}msgid "Map"\nmsgstr "Karte"\n')
-    with built(small_project) as archive, archive.open("monitor/_site/locale/de/LC_MESSAGES/django.mo") as file:
+    with (
+        built(small_project, "service") as archive,
+        archive.open("monitor/_site/locale/de/LC_MESSAGES/django.mo") as file,
+    ):
         assert GNUTranslations(file).gettext("Map") == "Karte"
 
 
-def test_a_wheel_registers_what_a_checkout_does(small_project):
-    with built(small_project) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
-        written = archive.read(name).decode()
-    assert name.startswith(plugins.DISTRIBUTION.replace("-", "_"))
-    for group in (plugins.READERS, plugins.METHODS, plugins.CHANNELS):
+def test_the_wheels_register_what_a_checkout_does_and_all_of_it_is_loaded(small_project):
+    written = ""
+    for part in PARTS:
+        with built(small_project, part) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
+            written += archive.read(name).decode() + "\n\n"
+        assert name.partition("-")[0].replace("_", "-") in plugins.DISTRIBUTIONS
+    for group in (plugins.READERS, plugins.METHODS, plugins.CHANNELS, plugins.PROGRAMS, plugins.COMMANDS):
         listed = written.partition(f"[{group}]\n")[2].partition("\n\n")[0].split("\n")
-        assert {f"{point.name} = {point.value}" for point in plugins.entry_points_of(group).values()} == {*listed} - {
-            ""
-        }
+        points = plugins.entry_points_of(group).values()
+        assert {f"{point.name} = {point.value}" for point in points} == {*listed} - {""}
+        assert all(point.load() for point in points)
 
 
 def test_an_installed_copy_reports_what_it_was_built_from(tmp_path, monkeypatch):

@@ -19,15 +19,15 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
-from core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
-from core.failures import Cause, cause_of, reason_of
-from ingest.formats.declared import add_declarations, declaration_of
-from ingest.formats.unknown import first_names
-from ingest.formats.walk import walk
+from ground_motion.core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
+from ground_motion.readers.formats.declared import add_declarations, declaration_of
+from ground_motion.readers.formats.unknown import first_names
+from ground_motion.readers.formats.walk import walk
+from ground_motion.readers.records import Declaration, Submission
+from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
-from ingest.readers.records import Declaration, Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from core.errors import AlreadyLoaded, InputError
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.readers.context import SUFFIXES
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.selectors import layer_states
 from ingest.context.services import context_load
-from ingest.readers.context import SUFFIXES
-from ingest.readers.context.records import ContextKind
 
 
 class Command(BaseCommand):

@@ -22,8 +22,8 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ProxyError, Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
-from core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
-from core.http.transport import BUSY, MAX_REDIRECTS, retry_after_seconds
+from ground_motion.core.http.faults import ArchiveAway, Hopeless, HostRefused, Later, SignInRefused, Stopped
+from ground_motion.core.http.transport import BUSY, MAX_REDIRECTS, retry_after_seconds
 from ingest.sources.client.scene import Checksum, file_checksum
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24

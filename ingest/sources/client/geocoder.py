@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from core.http.allow_list import AllowList
-from core.http.faults import SearchFailed, understood
-from core.http.transport import USER_AGENT, guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import SearchFailed, understood
+from ground_motion.core.http.transport import USER_AGENT, guard
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # The times are for connecting and between two bytes. A person waits, so they are short.
 MAX_NAME_LENGTH = 120

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from core.errors import one_line
-from core.http.allow_list import AllowList
-from core.http.faults import ArchiveAway, Hopeless, NotInstalled, SearchFailed, SignInRefused, understood
-from core.http.transport import BUSY, Credential, guard, retry_after_seconds
+from ground_motion.core.errors import one_line
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import ArchiveAway, Hopeless, NotInstalled, SearchFailed, SignInRefused, understood
+from ground_motion.core.http.transport import BUSY, Credential, guard, retry_after_seconds
 from ingest.sources.client.scene import CatalogueScene, exact_bytes, moment_of, safe_name
 
 SOURCE = "hyp3"

@@ -16,11 +16,11 @@ import requests
 from defusedxml.ElementTree import fromstring
 from shapely import Point, Polygon
 
-from core.areas import Position, wrap_longitude
-from core.errors import one_line
-from core.http.allow_list import AllowList
-from core.http.faults import SearchFailed, understood
-from core.http.transport import guard
+from ground_motion.core.areas import Position, wrap_longitude
+from ground_motion.core.errors import one_line
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import SearchFailed, understood
+from ground_motion.core.http.transport import guard
 
 EARTHQUAKE, ERUPTION = "earthquake", "eruption"
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.

@@ -21,8 +21,8 @@ from shapely import MultiPolygon, Polygon, box, transform, unary_union
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import split_at_date_line
-from ingest.readers.records import Direction
+from ground_motion.core.areas import split_at_date_line
+from ground_motion.readers.records import Direction
 
 LENGTHS_BYTES = {"md5": 16, "sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}
 MULTIHASH_CODES = {0x11: "sha1", 0x12: "sha256", 0x13: "sha512", 0x20: "sha384", 0xD5: "md5", 0x1013: "sha224"}

@@ -12,9 +12,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from shapely import Polygon
 
-from core.http.allow_list import AllowList
-from core.http.faults import NotInstalled, SearchFailed, SourceError, understood
-from core.http.transport import Credential, guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import NotInstalled, SearchFailed, SourceError, understood
+from ground_motion.core.http.transport import Credential, guard
 from ingest.sources.client import scene as catalogue
 
 SOURCE = "stac"

@@ -4,9 +4,9 @@ import time
 
 import requests
 
-from core.http.allow_list import AllowList
-from core.http.faults import SearchFailed
-from core.http.transport import guard
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import SearchFailed
+from ground_motion.core.http.transport import guard
 
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
 MAX_SECONDS = 60.0  # for a whole answer

@@ -18,9 +18,9 @@ from urllib.parse import urldefrag, urlsplit
 
 import requests
 
-from core.http.allow_list import AllowList
-from core.http.faults import ArchiveAway, HostRefused, Later, SearchFailed, SignInRefused
-from core.http.transport import BUSY, guard, retry_after_seconds
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import ArchiveAway, HostRefused, Later, SearchFailed, SignInRefused
+from ground_motion.core.http.transport import BUSY, guard, retry_after_seconds
 
 MARGIN_SECONDS = 60.0  # A request takes a while to arrive, so a token is renewed before its end.
 REFUSED_PAUSE_SECONDS = 300.0  # Servers lock an account after a few wrong passwords.

@@ -6,8 +6,8 @@ from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Sum, V
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
-from core.failures import Cause
-from core.leases import NO_FAULT, Lease
+from ingest.foundation.failures import Cause
+from ingest.foundation.leases import NO_FAULT, Lease
 from ingest.models import Charge, PairOrder, SceneDownload, StandingOrder
 from ingest.sources.queue import downloads_retry
 

@@ -19,13 +19,13 @@ from django.utils import timezone
 from shapely import from_wkb
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import polygons_of
-from core.errors import one_line, promised
-from core.failures import Cause, cause_of, next_step, reason_of
-from core.geos import geos
-from core.http.faults import Hopeless, HostRefused, SourceError
-from core.leases import NO_FAULT, Overtaken
-from core.locks import Lock, hold_lock
+from ground_motion.core.areas import polygons_of
+from ground_motion.core.errors import one_line, promised
+from ground_motion.core.http.faults import Hopeless, HostRefused, SourceError
+from ingest.foundation.failures import Cause, cause_of, next_step, reason_of
+from ingest.foundation.geos import geos
+from ingest.foundation.leases import NO_FAULT, Overtaken
+from ingest.foundation.locks import Lock, hold_lock
 from ingest.jobs.steps import attempt, rows_due
 from ingest.models import Charge, EventOrder, PairOrder, SceneDownload, StandingOrder, StepFailure
 from ingest.sources import configured

@@ -19,19 +19,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ground_motion.methods.coherence.change import MIN_PREDECESSORS, choose_in_season, coherence_change
+from ground_motion.methods.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, PairChange, confirm
+from ground_motion.rasters.geotiffs import open_pair
+from ground_motion.rasters.imagery import Float32
+from ground_motion.rasters.windows import Window
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap
 from lab.benchmark import Benchmark, over_seeds
 from lab.coherence.change import evaluate as simulated
 from lab.coherence.change.evaluate import DETECTED_SHARE, EDGE_PX, estimates_of
 from lab.real_data import CHIPS, folder, opera_chips
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.change import MIN_PREDECESSORS, choose_in_season, coherence_change
-from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, PairChange, confirm
-from ml.rasters.geotiffs import open_pair
-from ml.rasters.imagery import Float32
-from ml.rasters.windows import Window
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Float64, Interval, bootstrap
 
 NAME, VERSION = "change-real", "4"
 POLARISATIONS = ("VV", "VH")

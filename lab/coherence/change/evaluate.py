@@ -1,7 +1,7 @@
 """Frozen benchmarks of change: after six earlier pairs, coherence falls from 0.7 to 0.2 over 30 x 30 px.
 
-A method is an estimator of coherence followed by the robust z of `ml.coherence.change`. In `change-confirmed`, two more
-images follow the event, and the robust z of pairs one or two steps apart is followed by `ml.coherence.confirm`.
+A method is an estimator of coherence followed by the robust z of `coherence.change`. In `change-confirmed`, two more
+images follow the event, and the robust z of pairs one or two steps apart is followed by `coherence.confirm`.
 """
 
 import hashlib
@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from ground_motion.methods.coherence import WINDOW_PX
+from ground_motion.methods.coherence.change import coherence_change, scatterer_bands
+from ground_motion.methods.coherence.confirm import EPOCH, Confirmed, PairChange, confirm
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Interval, bootstrap
 from lab.benchmark import Benchmark, auc, over_seeds
 from lab.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
 from lab.simulation.sar.system import GRDH, Float32
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence import WINDOW_PX
-from ml.coherence.change import coherence_change, scatterer_bands
-from ml.coherence.confirm import EPOCH, Confirmed, PairChange, confirm
-from ml.coherence.infer import estimate_coherence
-from ml.rasters.imagery import ImagePair
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Interval, bootstrap
 
 NAME, CONFIRMED, VERSION = "change", "change-confirmed", "1"
 PREDECESSORS = 6

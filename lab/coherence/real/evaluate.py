@@ -19,17 +19,17 @@ import torch
 from affine import Affine
 from scipy import ndimage
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.coherence import CoherenceMethod
+from ground_motion.methods.coherence.infer import estimate_coherence
+from ground_motion.rasters.geotiffs import open_pair
+from ground_motion.rasters.imagery import ImagePair
+from ground_motion.rasters.windows import Window
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Float64, Interval, bootstrap_over
 from lab.benchmark import Benchmark
 from lab.real_data import folder
 from lab.simulation.sar.system import Float32, to_pixels
-from ml.coherence import CoherenceMethod
-from ml.coherence.infer import estimate_coherence
-from ml.rasters.geotiffs import open_pair
-from ml.rasters.imagery import ImagePair
-from ml.rasters.windows import Window
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "coherence-real", "1"
 IMAGES, TRUTH = ("amp_prm_vv.tif", "amp_sec_vv.tif"), "coh_vv.tif"

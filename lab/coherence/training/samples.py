@@ -16,17 +16,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ground_motion.methods.coherence.baseline import MAX_LOOKS, Estimate
+from ground_motion.methods.coherence.features import Facts, no_history, temporal
+from ground_motion.methods.coherence.network import register
+from ground_motion.methods.coherence.registration import facts_of
+from ground_motion.runtime.box_mean import box_mean
 from lab.coherence.training import textures
 from lab.coherence.training.scenes import coherence_pair, textured_pair
 from lab.simulation.kept import kept
 from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32, to_pixels
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.baseline import MAX_LOOKS, Estimate
-from ml.coherence.features import Facts, no_history, temporal
-from ml.coherence.network import register
-from ml.coherence.registration import facts_of
-from ml.runtime.box_mean import box_mean
 
 NAME, VERSION = "coherence-samples", "4"
 MAX_EARLIER = 8  # images before a pair

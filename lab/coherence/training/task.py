@@ -13,7 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.coherence import NETWORK, SAMPLE_WINDOW, SICA, CoherenceMethod
+from ground_motion.methods.coherence.baseline import Estimate
+from ground_motion.methods.coherence.features import SCATTERERS, features, no_history
+from ground_motion.methods.coherence.network import CoherenceNet, network_of
+from ground_motion.networks.coherence_heads import SicaHead
+from ground_motion.runtime.checkpoints import Card, load, read_card
+from ground_motion.runtime.methods import methods
 from lab.coherence.evaluate import EARLIER, EDGE_PX, EVERY_PX, make_even, make_history
 from lab.coherence.training import textures
 from lab.coherence.training.samples import (
@@ -32,13 +39,6 @@ from lab.simulation.sar.pairs import SarPair, Window
 from lab.simulation.sar.system import Float32
 from lab.simulation.seeds import Purpose, generator
 from lab.training import Batch, TrainingRecipe, TrainingTask, begin_from
-from ml.coherence import NETWORK, SAMPLE_WINDOW, SICA, CoherenceMethod
-from ml.coherence.baseline import Estimate
-from ml.coherence.features import SCATTERERS, features, no_history
-from ml.coherence.network import CoherenceNet, network_of
-from ml.networks.coherence_heads import SicaHead
-from ml.runtime.checkpoints import Card, load, read_card
-from ml.runtime.methods import methods
 
 SCENES, SCENE_PX = 16, 112  # of validation, for each kind of ground
 WINDOWS = (SAMPLE_WINDOW, (3, 3), (3, 11))  # of validation

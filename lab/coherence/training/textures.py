@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
 from lab.real_data import folder
 from lab.simulation.sar.ground import Bools
 from lab.simulation.sar.system import Float32

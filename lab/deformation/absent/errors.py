@@ -2,7 +2,7 @@
 
 Each family adds errors to a tile and leaves its motion unchanged. Ranges are from the cited literature or choices; none
 was chosen by a detector's results. Rates are mm/yr along the line of sight, + toward the satellite. Families with
-series add errors of whole cycles to the series and undo them as in service (`ml.deformation.series`).
+series add errors of whole cycles to the series and undo them as in service (`deformation.series`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from core.geometry import METRES_PER_DEGREE
+from ground_motion.core.geometry import METRES_PER_DEGREE
+from ground_motion.methods.deformation.series.product import SeriesReader
+from ground_motion.simulation.ground.frame import Floats
+from ground_motion.simulation.ground.terrain import LandCover
+from ground_motion.simulation.velocity.nuisance import UNDONE, Errors
 from lab.deformation.absent.fields import REGION_M, draw_waves, fault_cost, grown, valley_cost
 from lab.simulation.tiles import SIDE_M, Tile, TileTrack
-from ml.deformation.series.product import SeriesReader
-from ml.simulation.ground.frame import Floats
-from ml.simulation.ground.terrain import LandCover
-from ml.simulation.velocity.nuisance import UNDONE, Errors
 
 C_BAND_CYCLE_MM, L_BAND_CYCLE_MM = 27.73, 118.0  # half the wavelengths of 55.466 and 236 mm
 STREAKS = 8.0  # length over width of ionospheric streaks, a choice

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ground_motion.simulation.ground.scatter import Density
+from ground_motion.simulation.velocity.nuisance import Nuisance, Range
 from lab.deformation.absent import errors
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import Tile, TileConfig, make_tile
-from ml.simulation.ground.scatter import Density
-from ml.simulation.velocity.nuisance import Nuisance, Range
 
 NAME = "deformation-absent"  # of their seeds
 NATIONAL_YEARS = 5.0  # span of the series for which the errors of the national benchmark hold

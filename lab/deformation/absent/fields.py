@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ground_motion.simulation.ground.frame import Floats
 from lab.simulation.tiles import SIDE_M
-from ml.simulation.ground.frame import Floats
 
 BoolMap = NDArray[np.bool_]
 FIELD_M, REGION_M = 50.0, 50.0  # postings of fields and of wrongly unwrapped regions

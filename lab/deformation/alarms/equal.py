@@ -16,6 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
+from ground_motion.rasters.areas import CLASSES
+from ground_motion.runtime.methods import methods
+from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.benchmark import Benchmark, over_seeds, scenes_sha256
 from lab.deformation.absent.families import ERRORS, field_tile
 from lab.deformation.alarms.levels import LEVELS, view_of
@@ -26,10 +30,6 @@ from lab.deformation.measures.benchmark_tiles import BOWLS, NATIONAL, TILE_KM2, 
 from lab.deformation.measures.scoring import heart_of
 from lab.simulation.seeds import Purpose
 from lab.simulation.tiles import CELL_M
-from ml.deformation.gridding.points import Float64, PointCloud
-from ml.rasters.areas import CLASSES
-from ml.runtime.methods import methods
-from ml.statistics.intervals import Interval, bootstrap_over
 
 NAME, VERSION = "deformation-equal", "2"
 SIZE = 60  # still tiles; the other scenes are shares of them

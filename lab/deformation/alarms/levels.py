@@ -11,11 +11,11 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
+from ground_motion.methods.deformation.infer import DeformationResult, detect_all_with
+from ground_motion.rasters.areas import Motion
 from lab.deformation import CONFIGS
 from lab.deformation.measures.scoring import large_motions
-from ml.deformation.gridding.points import Float64, PointCloud
-from ml.deformation.infer import DeformationResult, detect_all_with
-from ml.rasters.areas import Motion
 
 Indices = NDArray[np.intp]
 LEVELS = np.arange(-12.0, 40.5, 0.5)  # thresholds at which areas are counted

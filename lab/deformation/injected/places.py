@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.errors import InputError
-from ingest.formats.registry import open_velocity_field
-from ingest.readers.records import Declaration
+from ground_motion.core.errors import InputError
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud, project
+from ground_motion.readers.formats.registry import open_velocity_field
+from ground_motion.readers.records import Declaration
+from ground_motion.statistics.robust import MAD_TO_SIGMA
 from lab.real_data import folder
-from ml.deformation.gridding.points import Float64, PointCloud, project
-from ml.statistics.robust import MAD_TO_SIGMA
 
 MAPPINGS = Path(__file__).parent / "mappings"
 SMOOTH_M = 6_000.0  # width of a place per degree of the removed polynomial

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ground_motion.methods.deformation.gridding.cells import CELL_M, assign_cells
+from ground_motion.methods.deformation.gridding.points import Float64, PointCloud
 from lab.deformation.injected.places import PLACES, place, residual_field
 from lab.deformation.measures.benchmark_tiles import MIN_POINTS, TableBowl
 from lab.deformation.measures.scoring import REACH_M, within_reach
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.gridding.cells import CELL_M, assign_cells
-from ml.deformation.gridding.points import Float64, PointCloud
 
 NAME = "deformation-injected"
 MIN_KEPT = 0.5  # share of the points of a thinned field

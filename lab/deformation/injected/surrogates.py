@@ -6,10 +6,10 @@ covariance by lag, but places the rates anew. So it contains no motion, and any 
 
 import numpy as np
 
+from ground_motion.methods.deformation.gridding.cells import assign_cells
+from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud
 from lab.deformation.injected.scenes import fields
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.gridding.cells import assign_cells
-from ml.deformation.gridding.points import Float32, Float64, PointCloud
 
 NAME = "deformation-surrogates"
 CELL_M = 50.0

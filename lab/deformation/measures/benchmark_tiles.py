@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ground_motion.methods.deformation.gridding.points import PointCloud
+from ground_motion.simulation.ground.deformation import Ellipse
+from ground_motion.simulation.ground.frame import Offset
+from ground_motion.simulation.ground.sources import GroundwaterSubsidence
+from ground_motion.simulation.velocity.nuisance import UNDONE
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import SIDE_M, Tile, TileConfig, TileTrack, make_tile, with_sources
-from ml.deformation.gridding.points import PointCloud
-from ml.simulation.ground.deformation import Ellipse
-from ml.simulation.ground.frame import Offset
-from ml.simulation.ground.sources import GroundwaterSubsidence
-from ml.simulation.velocity.nuisance import UNDONE
 
 NATIONAL = "deformation-national"
 TILE_KM2 = (SIDE_M / 1000) ** 2

@@ -8,14 +8,23 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely import contains_xy
 
+from ground_motion.methods.deformation.gridding.boxes import overlap
+from ground_motion.methods.deformation.gridding.cells import distance_to_points_m, middles
+from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.methods.deformation.infer import DeformationResult
+from ground_motion.methods.deformation.kinds import kind_of
+from ground_motion.methods.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
+from ground_motion.rasters.areas import (
+    CLASSES,
+    DEFAULT_THRESHOLDS,
+    KINDS,
+    SURE_SHARE,
+    Area,
+    Motion,
+    motions,
+    signs_and_names,
+)
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
-from ml.deformation.gridding.boxes import overlap
-from ml.deformation.gridding.cells import distance_to_points_m, middles
-from ml.deformation.gridding.points import Float32, Float64
-from ml.deformation.infer import DeformationResult
-from ml.deformation.kinds import kind_of
-from ml.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
-from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, Motion, motions, signs_and_names
 
 BoolMap = NDArray[np.bool_]
 MATCHING_IOU = 0.3

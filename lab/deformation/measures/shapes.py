@@ -12,12 +12,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely import contains_xy
 
+from ground_motion.methods.deformation.gridding.cells import middles
+from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.rasters.areas import Area
+from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.deformation.measures.scoring import BoolMap, ShapeError, within_reach
 from lab.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
-from ml.deformation.gridding.cells import middles
-from ml.deformation.gridding.points import Float32, Float64
-from ml.rasters.areas import Area
-from ml.statistics.intervals import Interval, bootstrap_over
 
 MIN_M = 250.0
 NTH_FASTEST = 3  # a peak rate must be reached by this many points to be measurable

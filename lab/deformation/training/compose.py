@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.methods.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
+from ground_motion.methods.deformation.features.surroundings import CellRates, surroundings
+from ground_motion.methods.deformation.filters.baseline import background_and_noise
+from ground_motion.methods.deformation.gridding.cells import CELL_M, distance_to_points_m
+from ground_motion.methods.deformation.gridding.points import Float32
+from ground_motion.methods.deformation.kinds import KINDS
+from ground_motion.methods.deformation.network import REACH_M
+from ground_motion.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 from lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache, fill
 from lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
 from lab.deformation.training.motion_shapes import draw_shape
 from lab.deformation.training.real_noise import draw_real
 from lab.simulation.seeds import log_uniform
 from lab.simulation.tiles import CELLS
-from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
-from ml.deformation.features.surroundings import CellRates, surroundings
-from ml.deformation.filters.baseline import background_and_noise
-from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
-from ml.deformation.gridding.points import Float32
-from ml.deformation.kinds import KINDS
-from ml.deformation.network import REACH_M
-from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 
 QUIET_MM_YR = 10.0  # errors are taken from tiles without faster motion, because that causes gaps and spread
 MOVING_MM_YR = 1.5

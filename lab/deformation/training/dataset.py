@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.methods.deformation.gridding.cells import Cells, cell_mean, cell_median
+from ground_motion.methods.deformation.gridding.despike import median_of, neighbours
+from ground_motion.methods.deformation.kinds import kind_of
+from ground_motion.simulation.ground.frame import project_to_los_mm_yr
+from ground_motion.simulation.ground.scatter import Density
+from ground_motion.simulation.velocity.nuisance import Nuisance, Range
 from lab.deformation.measures.benchmark_tiles import cloud
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile
-from ml.deformation.gridding.cells import Cells, cell_mean, cell_median
-from ml.deformation.gridding.despike import median_of, neighbours
-from ml.deformation.kinds import kind_of
-from ml.simulation.ground.frame import project_to_los_mm_yr
-from ml.simulation.ground.scatter import Density
-from ml.simulation.velocity.nuisance import Nuisance, Range
 
 NAME = "deformation-training"
 TRACKS = 2

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ground_motion.methods.deformation.gridding.points import Float32
+from ground_motion.simulation.velocity.nuisance import HALF_WAVE_MM
 from lab.simulation.seeds import log_uniform
-from ml.deformation.gridding.points import Float32
-from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
 FREQUENT = 0.3  # share of tracks with an error of a group
 KNEE_CELLS = 12.5  # lag at which the strength of turbulence is stated

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import erf, expit
 
+from ground_motion.methods.deformation.gridding.points import Float32
 from lab.simulation.seeds import log_uniform
-from ml.deformation.gridding.points import Float32
 
 Share = Callable[[Float32, Float32], Float32]  # (down, right) from the middle, cells -> share of the peak, 0-1
 MIN_CELLS, MAX_CELLS = 2.0, 30.0

@@ -5,11 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from ground_motion.methods.deformation.gridding.boxes import common_grid, overlap
+from ground_motion.methods.deformation.gridding.cells import grid_robust
+from ground_motion.methods.deformation.gridding.points import Float32
 from lab.deformation.injected.places import PLACES, place, residual_field
 from lab.simulation.tiles import CELLS
-from ml.deformation.gridding.boxes import common_grid, overlap
-from ml.deformation.gridding.cells import grid_robust
-from ml.deformation.gridding.points import Float32
 
 PLANES = ("velocity_mm_yr", "n_points", "mad_mm_yr", "raw_mm_yr", "height_m")
 

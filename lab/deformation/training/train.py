@@ -12,14 +12,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ground_motion.methods.deformation.features.channels import CHANNELS, channels
+from ground_motion.methods.deformation.kinds import KINDS
+from ground_motion.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
+from ground_motion.runtime.checkpoints import Card
+from ground_motion.runtime.device import low_precision
 from lab.deformation.training.compose import Recipe, Sample, TilePool, pools, sample
 from lab.deformation.training.dataset import NOTHING
 from lab.training import Batch, TrainingRecipe, TrainingTask
-from ml.deformation.features.channels import CHANNELS, channels
-from ml.deformation.kinds import KINDS
-from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
-from ml.runtime.checkpoints import Card
-from ml.runtime.device import low_precision
 
 SHIPPED = "deformation"
 

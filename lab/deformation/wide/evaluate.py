@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from rasterio.features import geometry_mask
 
-from ingest.readers.records import Reference
+from ground_motion.methods.deformation.gridding.cells import middles
+from ground_motion.methods.deformation.wide.cells import WideCells
+from ground_motion.methods.deformation.wide.regions import WideRegion, draw_regions
+from ground_motion.methods.deformation.wide.search import SIGNIFICANT_IN_TWO, fit_wide, scene, shows
+from ground_motion.readers.records import Reference
+from ground_motion.statistics.intervals import Interval, bootstrap
 from lab.benchmark import Benchmark, Measured, over_seeds
 from lab.deformation.wide.scenes import DIAMETERS_KM, RATES_MM_YR, Noise, Scene, bowl_scene, still_scene
-from ml.deformation.gridding.cells import middles
-from ml.deformation.wide.cells import WideCells
-from ml.deformation.wide.regions import WideRegion, draw_regions
-from ml.deformation.wide.search import SIGNIFICANT_IN_TWO, fit_wide, scene, shows
-from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "2"
 SIZE = 96  # four frames, twelve bowls, two places

@@ -19,12 +19,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.deformation.gridding.points import Float32, Float64, PointCloud, project
+from ground_motion.methods.deformation.wide.noise import WideNoise
 from lab.deformation.injected.places import smooth_fit
 from lab.real_data import folder
 from lab.simulation.seeds import Purpose, generator
-from ml.deformation.gridding.points import Float32, Float64, PointCloud, project
-from ml.deformation.wide.noise import WideNoise
 
 FRAMES = ("014A_04939_131313", "094D_04913_101213", "087A_04904_121313", "167D_04884_131212")
 SIMULATED = ("simulated-0", "simulated-1", "simulated-2", "simulated-3")

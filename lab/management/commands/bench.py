@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from core.files import new_file
+from ground_motion.core.files import new_file
 from monitor.operations.database.rights import as_owner
 
 NAMES = ("coherence", "faults", "ingest", "living", "load", "offsets", "page", "tiles")

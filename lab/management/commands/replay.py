@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from core.files import new_file
+from ground_motion.core.files import new_file
 from lab.replay.machine import Played, play
 from lab.replay.scenario import FOLDER, Scenario, scenarios
 

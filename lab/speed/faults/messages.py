@@ -20,9 +20,9 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.geos import geos
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
+from ingest.foundation.geos import geos
 from lab.speed.faults.processes import Forked, lasting, wait_until_alone
 from lab.speed.measure import figure
 from lab.speed.sink import sink

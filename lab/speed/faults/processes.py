@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from core.leases import Lease
+from ingest.foundation.leases import Lease
 
 
 class Forked:

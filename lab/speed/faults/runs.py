@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
-from core.errors import promised
+from ground_motion.core.errors import promised
+from ground_motion.readers.records import Component, Direction, FieldHeader, VelocityField
 from ingest.models import Product
 from ingest.products.services import field_publish, product_delete
-from ingest.readers.records import Component, Direction, FieldHeader, VelocityField
 from lab.speed.faults.processes import Forked, lasting
 from lab.speed.measure import figure
 from lab.speed.simulated import DATES, made_batch

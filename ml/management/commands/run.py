@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.failures import reason_of
+from ground_motion.runtime.methods import method_of, methods
+from ingest.foundation.failures import reason_of
 from ingest.models import Product, ScenePair
 from ml.models import ModelVersion, Run
 from ml.runs import services
 from ml.runs.repetition import run_repeat
-from ml.runtime.methods import method_of, methods
 
 Task = ModelVersion.Task
 

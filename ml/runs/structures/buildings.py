@@ -14,21 +14,28 @@ from django.utils import timezone
 from numpy.typing import NDArray
 from rasterio.transform import rowcol
 
-from core.areas import box_around
-from core.geos import geos
-from core.locks import rows_of
-from core.projections import transformer
+from ground_motion.core.areas import box_around
+from ground_motion.core.projections import transformer
+from ground_motion.methods.structures.buildings import Ledger, ledger_of
+from ground_motion.methods.structures.footprints import (
+    HEIGHT_SIGMA_M,
+    Float64,
+    Footprints,
+    candidates_of,
+    footprints_of,
+    near_any,
+)
+from ground_motion.readers.context.records import ContextKind
+from ground_motion.readers.records import Component
+from ground_motion.statistics.robust import MAD_TO_SIGMA
+from ground_motion.statistics.series import DAYS_PER_YEAR
 from ingest.context.terrain import elevation_over
+from ingest.foundation.geos import geos
+from ingest.foundation.locks import rows_of
 from ingest.models import ContextLayer, ElevationTile, Product
 from ingest.products.selectors import VALUES, points_batches
-from ingest.readers.context.records import ContextKind
-from ingest.readers.records import Component
 from ml.models import BuildingLedger, BuildingMotion
 from ml.runs.selectors import velocity_fields
-from ml.statistics.robust import MAD_TO_SIGMA
-from ml.statistics.series import DAYS_PER_YEAR
-from ml.structures.buildings import Ledger, ledger_of
-from ml.structures.footprints import HEIGHT_SIGMA_M, Float64, Footprints, candidates_of, footprints_of, near_any
 
 TILE_DEGREES = 0.05  # about five kilometres: one town is worked on at a time
 AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.

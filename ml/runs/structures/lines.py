@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from shapely import LineString, get_coordinates
 from shapely.ops import substring
 
-from core.geometry import project_geometry, to_degrees
-from core.geos import geos
-from core.projections import EARTH, transformer
-from ingest.models import Product
-from ingest.products.selectors import VALUES, PointBatch, points_batches
-from ingest.readers.records import Component, Float32
-from ml.runs.selectors import velocity_fields
-from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
-from ml.structures.lines import (
+from ground_motion.core.geometry import project_geometry, to_degrees
+from ground_motion.core.projections import EARTH, transformer
+from ground_motion.methods.structures.lines import (
     PROFILE_M,
     PROFILE_REACH,
     REACH_M,
@@ -32,6 +26,12 @@ from ml.structures.lines import (
     profile_of,
     weigh_by_motion,
 )
+from ground_motion.readers.records import Component, Float32
+from ingest.foundation.geos import geos
+from ingest.models import Product
+from ingest.products.selectors import VALUES, PointBatch, points_batches
+from ml.runs.selectors import velocity_fields
+from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 
 PIECE_M = 10_000.0  # of the line whose points are read at once
 AT_ONCE = 5000  # points with their series

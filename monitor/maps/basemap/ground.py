@@ -16,8 +16,8 @@ from shapely import LineString, Point, STRtree
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
+from ground_motion.readers.context.records import ContextKind
 from ingest.models import ContextLayer, ElevationTile
-from ingest.readers.context.records import ContextKind
 from monitor.maps.imaging import drawing
 from monitor.maps.map.tile_geometry import BOUNDS, MERCATOR_DEGREES, drawn, parameters, read_tile, tile_box
 from monitor.maps.rasters.catalogue import RasterSource

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from core.storage import open_part
+from ingest.foundation.storage import open_part
 from monitor.maps.basemap.ground import (
     FINEST_WORLD_ZOOM,
     FROM_ZOOM,

@@ -10,13 +10,13 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
+from ground_motion.readers.records import Float32
+from ground_motion.statistics.decomposition import interpolate_dates
+from ground_motion.statistics.series import fit_rates
 from ingest.models import Product
 from ingest.products import sampling
-from ingest.products.decomposition import interpolate_dates
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
-from ingest.readers.records import Float32
-from ml.statistics.series import fit_rates
 from monitor.maps.charts import selectors
 from monitor.maps.charts.selectors import Period, PointsIn
 from monitor.maps.map.layers import Layer

@@ -14,16 +14,16 @@ from shapely import Point as Spot
 from shapely import from_wkb, transform
 from shapely.ops import nearest_points
 
-from core.areas import wrap_longitude
-from core.geos import geos
 from detection.models import Alert
 from detection.rules.importance import MIN_MOVING
 from detection.rules.motion import Figure
 from detection.selectors import alerts_public
+from ground_motion.core.areas import wrap_longitude
+from ground_motion.readers.records import Component
 from ingest.context.selectors import Contact
+from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products.selectors import AreaSeries
-from ingest.readers.records import Component
 from ml.runs.provisional import provisional_within
 from monitor.maps.charts import words
 from monitor.maps.charts.rows import trace_row

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from django.contrib.gis.geos import GEOSGeometry
 from django.utils.translation import gettext as _
 
-from core.areas import centre_of
-from core.projections import EARTH
 from detection.rules.motion import Figure
+from ground_motion.core.areas import centre_of
+from ground_motion.core.projections import EARTH
 from ingest.models import Product
 from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body

@@ -20,15 +20,15 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from shapely import Point as Spot
 
-from core.areas import MAX_VERTICES, area_of, split_at_date_line, wrap_longitude
-from core.geos import geos
-from core.projections import EARTH, transformer
+from ground_motion.core.areas import MAX_VERTICES, area_of, split_at_date_line, wrap_longitude
+from ground_motion.core.projections import EARTH, transformer
+from ground_motion.readers.records import Float32, Float64
+from ingest.foundation.geos import geos
 from ingest.models import MeasurementPoint, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
-from ingest.readers.records import Float32, Float64
 from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME, Layer
 from monitor.wording import regions

@@ -14,15 +14,15 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from shapely import LineString
 
-from core.geos import geos
-from core.projections import local_system, transformer
+from ground_motion.core.projections import local_system, transformer
+from ground_motion.methods.deformation.motion.series import DatedChange
+from ground_motion.readers.records import Float64
+from ground_motion.statistics.decomposition import interpolate_dates
+from ground_motion.statistics.profile import Along, Bins, bin_values, positions_along_line
+from ground_motion.statistics.series import fit_series
+from ingest.foundation.geos import geos
 from ingest.models import MeasurementPoint, Product
-from ingest.products.decomposition import interpolate_dates
 from ingest.products.selectors import point_series
-from ingest.readers.records import Float64
-from ml.deformation.motion.series import DatedChange
-from ml.statistics.profile import Along, Bins, bin_values, positions_along_line
-from ml.statistics.series import fit_series
 from monitor.maps.charts import selectors
 from monitor.maps.charts.selectors import Period, PointName, PointsIn, ProfileQuery, SeriesQuery
 from monitor.maps.charts.words import profile_sentence

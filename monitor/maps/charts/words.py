@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from detection.rules.motion import Figure
-from ml.deformation.motion.series import STILL_MM_YR
+from ground_motion.methods.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import way
 from monitor.wording.dates import month_words, period_words
 from monitor.wording.figures import (

@@ -9,7 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from ml.deformation.motion.series import WITHIN_90
+from ground_motion.methods.deformation.motion.series import WITHIN_90
 from monitor.maps.imaging.plans import RAMP, ramp_step
 from monitor.wording.components import both_directions
 from monitor.wording.figures import short, whole

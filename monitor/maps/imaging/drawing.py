@@ -20,7 +20,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from shapely.geometry import MultiPolygon
 
-from core.projections import EARTH, transformer
+from ground_motion.core.projections import EARTH, transformer
 from monitor.maps.imaging.plan_pictures import FONT, png_of
 
 Float32 = NDArray[np.float32]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from core.projections import transformer
-from ml.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
+from ground_motion.core.projections import transformer
+from ground_motion.methods.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
 from monitor.maps.imaging.drawing import Float32, paint, png, smoothed
 from monitor.wording.refusals import number_or_none
 

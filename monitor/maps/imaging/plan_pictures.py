@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.folders import SITE_DIR
+from ingest.foundation.folders import SITE_DIR
 from monitor.maps.imaging.plans import RAMP, WIDTH, Mark, Plan, Scale, Shape
 
 VARIABLES = SITE_DIR / "static" / "css" / "variables.css"

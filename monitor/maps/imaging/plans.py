@@ -10,7 +10,7 @@ from shapely import get_parts
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from core.areas import join_halves, turn_near
+from ground_motion.core.areas import join_halves, turn_near
 from monitor.wording.figures import short
 
 WIDTH = 640  # units of the drawing

@@ -16,12 +16,12 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from core.areas import Position, box_of, parse_position, wrap_longitude
-from core.http.faults import SourceError
-from core.text import search_key
+from ground_motion.core.areas import Position, box_of, parse_position, wrap_longitude
+from ground_motion.core.http.faults import SourceError
+from ground_motion.core.text import search_key
+from ground_motion.readers.context.records import ContextKind
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
-from ingest.readers.context.records import ContextKind
 from ingest.sources.client.geocoder import Found
 from ingest.sources.configured import geocode
 from monitor.wording.figures import whole

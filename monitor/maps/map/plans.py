@@ -18,16 +18,16 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from core.areas import box_of, join_halves
-from core.errors import promised
-from core.geometry import longitude_near
-from core.geos import geos
 from detection.glaciers.moving_series import series_of
 from detection.kinds import Extent, Kind, row_of
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown
+from ground_motion.core.areas import box_of, join_halves
+from ground_motion.core.errors import promised
+from ground_motion.core.geometry import longitude_near
+from ground_motion.readers.records import Float64
+from ingest.foundation.geos import geos
 from ingest.models import AdministrativeRegion, Place, Product
-from ingest.readers.records import Float64
 from monitor.maps.imaging import plan_pictures, plans
 from monitor.maps.imaging.charts import BOTTOM, curves, rates_chart
 from monitor.maps.imaging.drawing import full_colour_mm_yr

@@ -15,21 +15,21 @@ from django.utils.translation import get_language
 from numpy.typing import NDArray
 from shapely import contains_xy, from_wkb
 
-from core.areas import box_of, join_halves, wrap_longitude
-from core.errors import promised
-from core.geos import geos
 from detection.kinds import FAMILIES, KINDS, Extent, Family
 from detection.models import Alert, AlertMotion, Detection
 from detection.rules.lifecycle import State
 from detection.rules.passes import passes_of
 from detection.selectors import alerts_public
+from ground_motion.core.areas import box_of, join_halves, wrap_longitude
+from ground_motion.core.errors import promised
+from ground_motion.readers.records import Technique
+from ingest.foundation.geos import geos
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import AreaSeries, PointColumns, area_series, product_points
-from ingest.readers.records import Technique
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
 from ml.runs.selectors import products_of

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from detection.models import Alert
 from detection.rules.motion import Figure
+from ground_motion.methods.deformation.motion.series import DatedChange, SeriesMotion, series_motion
+from ground_motion.methods.deformation.series.product import half_wave_mm, has_cycles
+from ground_motion.readers.records import Technique
+from ground_motion.statistics.series import fit_series
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
-from ingest.readers.records import Technique
-from ml.deformation.motion.series import DatedChange, SeriesMotion, series_motion
-from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.runs.provisional import provisional_of_point
-from ml.statistics.series import fit_series
 from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.map import selectors
 from monitor.wording.components import both_directions, component_label

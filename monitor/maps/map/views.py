@@ -10,10 +10,10 @@ from django.views.decorators.http import require_safe
 from detection.kinds import KINDS
 from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
+from ground_motion.runtime.code_version import code_version
 from ingest.models import MeasurementPoint
 from ingest.products.selectors import point_series
 from ml.runs.provisional import provisional_of_point
-from ml.runtime.code_version import code_version
 from monitor.maps.map import selectors
 from monitor.maps.map.context_tiles import BY_KIND, context_tile, overlays_available, truth_overlay
 from monitor.maps.map.layers import BY_NAME

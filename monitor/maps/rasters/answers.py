@@ -19,8 +19,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext_lazy
 
-from core.errors import StorageFailed
-from core.storage import stored_part
+from ground_motion.core.errors import StorageFailed
+from ingest.foundation.storage import stored_part
 from monitor.wording.refusals import number_or_none
 
 MAX_ZOOM = 22

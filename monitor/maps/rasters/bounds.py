@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.gis.db.models import Extent
 
-from core.areas import Bounds
+from ground_motion.core.areas import Bounds
 
 ACROSS_DEGREES = 180.0  # areas that fill less than half of a parallel across 180 degrees are bounded across it
 

@@ -15,12 +15,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.areas import box_of
-from core.errors import promised
-from core.geos import geos
+from ground_motion.core.areas import box_of
+from ground_motion.core.errors import promised
+from ground_motion.readers.records import Technique
+from ingest.foundation.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
-from ingest.readers.records import Technique
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
 from monitor.maps.rasters.bounds import BoundsOf

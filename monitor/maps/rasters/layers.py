@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from ingest.readers.records import Component, Direction
+from ground_motion.readers.records import Component, Direction
 from ml.models import ModelVersion
 from monitor.maps.imaging.drawing import Float32, InputGrid
 from monitor.maps.imaging.pixels import decibels

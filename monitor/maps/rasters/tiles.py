@@ -9,8 +9,8 @@ import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from core.errors import promised
-from core.storage import stored_tiff
+from ground_motion.core.errors import promised
+from ingest.foundation.storage import stored_tiff
 from monitor.maps.imaging import drawing as rasters
 from monitor.maps.imaging.drawing import Arrow, Bounds, Float32
 from monitor.maps.rasters.answers import etag_of

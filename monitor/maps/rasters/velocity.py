@@ -12,12 +12,12 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from core.projections import web_mercator
+from ground_motion.core.projections import web_mercator
+from ground_motion.readers.records import Float64
 from ingest.models import Product
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM, TABLE
-from ingest.readers.records import Float64
 from monitor.maps.imaging.drawing import HALF_WORLD_M, Bounds, Float32
 
 CELL_PX = 4  # A cell is at least so wide, as on the map.

@@ -17,10 +17,10 @@ from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
 from shapely import STRtree, from_wkb
 
-from core.areas import box_around, join_halves
-from core.errors import promised
-from core.geometry import web_mercator_of
-from core.geos import geos
+from ground_motion.core.areas import box_around, join_halves
+from ground_motion.core.errors import promised
+from ground_motion.core.geometry import web_mercator_of
+from ingest.foundation.geos import geos
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import Float32, window_values
 from monitor.maps.rasters.catalogue import RasterSource, newest_of_products
@@ -81,7 +81,7 @@ class Visibility(NamedTuple):
     """Visibility of slow motion on some ground: what would be noticed there, and the last day of measurement."""
 
     unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
-    # Rate at which nine of ten moving places (`ml.deformation.detection_limit`) would be noticed in most of the region;
+    # Rate at which nine of ten moving places (`deformation.detection_limit`) would be noticed in most of the region;
     # infinite if too much of the region has no points.
     noticed_mm_yr: float
     last_measured: date

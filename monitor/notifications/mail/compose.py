@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone, translation
 
-from core.errors import promised
 from detection.models import Alert, AlertTransition
 from detection.reviews.visits import visits_coming
+from ground_motion.core.errors import promised
 from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription

@@ -18,8 +18,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
-from core.errors import promised
 from detection.models import Alert, AlertTransition, FieldVisit
+from ground_motion.core.errors import promised
 from monitor.maps.imaging.plan_pictures import plan_png
 from monitor.maps.map.plans import card_png, mail_plan, outlines_plan
 from monitor.maps.rasters.visibility import visibility_sentence

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.mail.backends import smtp
 
-from core.errors import promised
+from ground_motion.core.errors import promised
 from monitor.web.outward import Deadline
 
 QUIT_SECONDS = 5.0

@@ -25,7 +25,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from core.files import OWNER_ONLY, new_file
+from ground_motion.core.files import OWNER_ONLY, new_file
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import brief_of

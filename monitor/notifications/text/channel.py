@@ -21,7 +21,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from core.errors import promised
+from ground_motion.core.errors import promised
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.notifications.base import Delivered, InHand, Later, Never, Outcome, Refused, brief_of

@@ -16,8 +16,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone, translation
 
-from core.areas import bounds_of
 from detection.models import Alert
+from ground_motion.core.areas import bounds_of
 from monitor.models.lines import BREAK_FIGURES, LineBreak
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base

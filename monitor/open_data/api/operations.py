@@ -12,12 +12,12 @@ from ninja import Path, Router, Schema
 from ninja.params.functions import Query
 from pydantic.fields import FieldInfo
 
-from core.areas import bounds_of
 from detection import kinds
 from detection.lists import Order
 from detection.models import Alert, Detection
 from detection.rules import lifecycle
 from detection.rules import severity as severities
+from ground_motion.core.areas import bounds_of
 from ingest.models import MeasurementPoint, Product, ScenePair, Station
 from ingest.products.selectors import products
 from ml.models import Run

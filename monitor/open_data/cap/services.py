@@ -16,9 +16,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from core.text import plain_text
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
+from ground_motion.core.text import plain_text
 from monitor.models.messages import CapMessage
 from monitor.wording.cards.cards import alert_card, alert_title, update_sentences
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import require_safe
 
-from core.text import plain_text, plain_values
+from ground_motion.core.text import plain_text, plain_values
 from monitor.models.messages import CapMessage
 from monitor.open_data.cap.services import headline
 from monitor.web.request_limits import FEEDS, costly

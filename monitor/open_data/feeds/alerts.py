@@ -20,11 +20,11 @@ from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.http import condition, require_safe
 from shapely import area, from_wkb, get_parts
 
-from core.errors import promised
 from detection.lists import Order
 from detection.models import Alert, AlertTransition
+from ground_motion.core.errors import promised
+from ground_motion.runtime.code_version import code_version
 from ingest.context.regions import region_by_slug
-from ml.runtime.code_version import code_version
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Bulletin, CapMessage
 from monitor.open_data.cap.views import MEDIA_TYPE, PlainAtom, site_feed

@@ -26,11 +26,11 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from icalendar import Calendar, Event, vText
 
-from core.errors import promised
-from core.text import plain_text, plain_values
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from ml.runtime.code_version import code_version
+from ground_motion.core.errors import promised
+from ground_motion.core.text import plain_text, plain_values
+from ground_motion.runtime.code_version import code_version
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Subscription
 from monitor.open_data.cap.views import cap_feed

@@ -18,9 +18,9 @@ from django.db.models.fields.related import RelatedField
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import split_at_180
-from core.geos import geos
-from core.text import plain_values
+from ground_motion.core.geometry import split_at_180
+from ground_motion.core.text import plain_values
+from ingest.foundation.geos import geos
 from monitor.wording.refusals import Refusal, moment, too_many, values_of
 
 Tree = Any  # CQL2 as JSON

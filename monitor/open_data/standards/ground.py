@@ -6,7 +6,6 @@ from typing import ClassVar
 from django.db.models import F, Func, IntegerField, QuerySet
 from django.urls import reverse
 
-from core.errors import promised
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
@@ -14,10 +13,11 @@ from detection.models import AREA_FIGURES, Alert, GlacierMotion
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code, alerts_public
+from ground_motion.core.errors import promised
+from ground_motion.readers.records import Component
+from ground_motion.readers.stations.records import StationTechnique
 from ingest.models import Product, Station
 from ingest.products.selectors import last_date, products
-from ingest.readers.records import Component
-from ingest.readers.stations.records import StationTechnique
 from monitor.open_data.api.operations import product_row
 from monitor.open_data.standards.collections import Feature, Rows, geojson, rows_matching
 from monitor.open_data.standards.cql2 import Queryables

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from PIL import Image, ImageColor
 
-from core.areas import bounds_of, box_of, polygons_of
-from core.projections import SEMI_MAJOR_M, web_mercator
+from ground_motion.core.areas import bounds_of, box_of, polygons_of
+from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
 from monitor.maps.rasters.answers import etag_of, unless_held
 from monitor.maps.rasters.catalogue import (

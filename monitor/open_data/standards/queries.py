@@ -14,7 +14,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
 
-from core.projections import SEMI_MAJOR_M, web_mercator
+from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.open_data.standards import cql2
 from monitor.wording.refusals import (
     BIGGEST_KEY,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, Q
 from django.http import QueryDict
 
-from core.text import plain_values
+from ground_motion.core.text import plain_values
 from monitor.open_data.standards.collections import Feature, Rows
 from monitor.open_data.standards.cql2 import NOTHING, expression_of, geometry_of
 from monitor.open_data.standards.queries import Query, read_query

@@ -7,7 +7,7 @@ from django.db.models import BooleanField, Case, DateTimeField, F, Q, QuerySet, 
 from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 
-from core.errors import promised
+from ground_motion.core.errors import promised
 from ingest.models import Product, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.views.decorators.http import require_safe
 
-from core.areas import Bounds
+from ground_motion.core.areas import Bounds
 from ingest.models import ContextLayer, Product
 from monitor.maps.basemap.ground import FROM_ZOOM, GROUND_LAYERS, KINDS, ground_version, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from core.files import OWNER_ONLY, new_file
+from ground_motion.core.files import OWNER_ONLY, new_file
 
 FORMAT = 1
 NAME = "manifest.json"

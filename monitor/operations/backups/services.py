@@ -27,10 +27,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
-from core.files import OWNER_ONLY, new_file
-from core.locks import Lock, try_lock
-from core.storage import file_fields, raster_put_back, raster_storage, rasters_named
-from ml.runtime.code_version import code_version
+from ground_motion.core.files import OWNER_ONLY, new_file
+from ground_motion.runtime.code_version import code_version
+from ingest.foundation.locks import Lock, try_lock
+from ingest.foundation.storage import file_fields, raster_put_back, raster_storage, rasters_named
 from monitor.operations.backups import manifest as lists
 from monitor.operations.backups.manifest import PUSH_KEY, RASTERS, SECRET_KEY, SETTINGS, Entry, Manifest, Unusable
 from monitor.operations.health.selectors import BACKUP, sign_give

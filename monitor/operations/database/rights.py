@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from core.locks import Lock, lock
+from ingest.foundation.locks import Lock, lock
 from ingest.products import pyramid
 from ingest.products.functions import CREATE_FUNCTIONS
 from ingest.products.partitions import POINTS, SERIES

@@ -25,7 +25,7 @@ from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from core.locks import Lock, try_lock
+from ingest.foundation.locks import Lock, try_lock
 from monitor.models.operations import Alarm
 from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from core.errors import one_line
+from ground_motion.core.errors import one_line
 
 
 class Wrong(Exception):

@@ -20,8 +20,8 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from core.http.faults import SourceError
-from core.storage import raster_folder
+from ground_motion.core.http.faults import SourceError
+from ingest.foundation.storage import raster_folder
 from ingest.sources.configured import geocode, geocoder_kind
 from monitor import broker as brokers
 from monitor.maps.basemap.views import fault_of
@@ -34,7 +34,7 @@ from monitor.web.deadlines import PREFIX
 from monitor.wording.dates import duration_words
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from ingest.foundation.storage.objects import ObjectStorage  # its libraries are an optional extra
 
 ANSWER_SECONDS = 3
 PAGE_SECONDS = 10.0

@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from core.disk import disk_places
+from ingest.foundation.disk import disk_places
 from monitor.operations.health import alarms, selectors
 from monitor.operations.health.condition import Report, examine
 from monitor.operations.health.conditions import CONDITIONS

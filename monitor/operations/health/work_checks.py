@@ -8,10 +8,10 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from core.disk import disk_full, disk_places
-from core.errors import one_line
-from core.failures import Cause
-from core.http.faults import SourceError
+from ground_motion.core.errors import one_line
+from ground_motion.core.http.faults import SourceError
+from ingest.foundation.disk import disk_full, disk_places
+from ingest.foundation.failures import Cause
 from ingest.models import PairOrder, SceneDownload, StandingOrder
 from ingest.sources.configured import processor, token_ends
 from ingest.sources.orders.queue import charges_of_month, orders_paid

@@ -15,8 +15,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
-from core.failures import Cause
 from detection.reviews.audit import audit_write
+from ingest.foundation.failures import Cause
 from ingest.jobs.services import LEASE as JOB_LEASE
 from ingest.jobs.services import jobs_retry
 from ingest.jobs.steps import failures_retry

@@ -20,9 +20,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.areas import polygons_of
-from core.geos import geos
 from detection.reviews.audit import audit_write
+from ground_motion.core.areas import polygons_of
+from ingest.foundation.geos import geos
 from ingest.models import AdministrativeRegion, PairOrder, StandingOrder
 from ingest.sources.orders.queue import charges_of_month
 from monitor.operations.health.alarms import alarms_open, with_remedies

@@ -20,12 +20,12 @@ from django.db.models.functions import RowNumber
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from core.locks import Lock, try_lock
-from core.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
-from core.storage.inputs import input_delete, input_store
 from detection.glaciers.selectors import predictions_unmeasured
 from detection.models import Detection, GlacierSample, SealedEvidence
 from detection.rules.lifecycle import State as AlertState
+from ingest.foundation.locks import Lock, try_lock
+from ingest.foundation.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
+from ingest.foundation.storage.inputs import input_delete, input_store
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.parts import product_bytes
 from ingest.products.releases import releases_older_than
@@ -35,7 +35,7 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor.subscribers.reports.selectors import reports_over
 
 if TYPE_CHECKING:
-    from core.storage.objects import ObjectStorage  # its libraries are an optional extra
+    from ingest.foundation.storage.objects import ObjectStorage  # its libraries are an optional extra
 
 Row = TypeVar("Row", bound=Model)
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")

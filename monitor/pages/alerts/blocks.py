@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from shapely import from_wkb
 from shapely.geometry import shape
 
-from core.areas import area_of
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, AlertMotion, Detection, SealedEvidence, SurgeSeries
 from detection.selectors import evidence_of, scans_beside
+from ground_motion.core.areas import area_of
 from ml.models import Prediction
 from monitor.maps.imaging.charts import zero_mm
 from monitor.subscribers.reports.selectors import NEAR_M, reports_near

@@ -10,8 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.areas import bounds_of
-from core.errors import promised
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
@@ -20,10 +18,12 @@ from detection.models import Alert, AlertMotion, Detection, GlacierMotion
 from detection.rules.motion import SHOWN_SIGMAS
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_shown, reviews_standing
+from ground_motion.core.areas import bounds_of
+from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ingest.products.selectors import AreaSeries
-from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean
 from ml.runs.selectors import products_of

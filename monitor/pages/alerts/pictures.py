@@ -19,16 +19,16 @@ from rasterio.transform import from_bounds
 from shapely import box
 from shapely.geometry import MultiPolygon
 
-from core.areas import bounds_of, join_halves, polygons_of, zone_of
-from core.errors import promised
-from core.geometry import project_geometry, to_degrees, web_mercator_of
-from core.pixel_grids import PixelGrid
-from core.projections import transformer
-from core.storage import stored_tiff
 from detection.kinds import Extent
 from detection.models import Alert, Detection
+from ground_motion.core.areas import bounds_of, join_halves, polygons_of, zone_of
+from ground_motion.core.errors import promised
+from ground_motion.core.geometry import project_geometry, to_degrees, web_mercator_of
+from ground_motion.core.pixel_grids import PixelGrid
+from ground_motion.core.projections import transformer
+from ground_motion.statistics.comparison import Verdict
+from ingest.foundation.storage import stored_tiff
 from ingest.models import Product, ReleaseChange, ScenePair
-from ingest.products.comparison import Verdict
 from ingest.scenes.images import PairImages, read_scene
 from ml.runs.selectors import products_of
 from monitor.maps.imaging import drawing

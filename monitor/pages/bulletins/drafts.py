@@ -21,8 +21,6 @@ from shapely import from_wkb, union_all
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from core.geometry import METRES_PER_DEGREE
-from core.text import plain_text
 from detection.kinds import Family, family
 from detection.lists import alerts_matching
 from detection.models import PublicText
@@ -31,11 +29,13 @@ from detection.reviews.claims import Overtaken
 from detection.reviews.proposals import text_overtake, text_propose
 from detection.search.areas import to_django
 from detection.selectors import alerts_public
+from ground_motion.core.geometry import METRES_PER_DEGREE
+from ground_motion.core.text import plain_text
+from ground_motion.readers.records import Float32
+from ground_motion.readers.stations.records import GaugeKind
 from ingest.context.selectors import regions_at
 from ingest.jobs.steps import Step, rows_due
 from ingest.models import AdministrativeRegion, Gauge
-from ingest.readers.records import Float32
-from ingest.readers.stations.records import GaugeKind
 from ml.models import TrendSearch
 from ml.runs.selectors import trend_searches_due
 from monitor.models.messages import Bulletin

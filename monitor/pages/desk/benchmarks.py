@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.folders import INSTALLED, SITE_DIR
+from ingest.foundation.folders import INSTALLED, SITE_DIR
 
 FOLDER = SITE_DIR / "figures" if INSTALLED else SITE_DIR / "docs" / "figures"
 SPEED = "speed-"  # prefix of the names of speed benchmarks

@@ -12,11 +12,10 @@ from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from core.areas import join_halves
-from core.geometry import LineOfSight, decompose_up_east
-from core.projections import local_system, transformer
-from ingest.models import Product
-from ingest.products.decomposition import (
+from ground_motion.core.areas import join_halves
+from ground_motion.core.geometry import LineOfSight, decompose_up_east
+from ground_motion.core.projections import local_system, transformer
+from ground_motion.statistics.decomposition import (
     Cells,
     UpEastCells,
     cells_around,
@@ -24,9 +23,10 @@ from ingest.products.decomposition import (
     decompose_cells,
     interpolate_dates,
 )
-from ingest.products.decomposition import DirectionPoints as TrackPoints
-from ml.statistics.many_series import Groups, fit_parabolas, group
-from ml.statistics.relations import Ninths, Relation, ninths, relation
+from ground_motion.statistics.decomposition import DirectionPoints as TrackPoints
+from ground_motion.statistics.many_series import Groups, fit_parabolas, group
+from ground_motion.statistics.relations import Ninths, Relation, ninths, relation
+from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.differences import Difference, Picture, cell_side_m, difference, picture

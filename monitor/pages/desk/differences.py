@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ground_motion.readers.records import Float64
+from ground_motion.statistics.relations import correlation
+from ground_motion.statistics.robust import MAD_TO_SIGMA
 from ingest.products.pyramid import CELLS
-from ingest.readers.records import Float64
-from ml.statistics.relations import correlation
-from ml.statistics.robust import MAD_TO_SIGMA
 
 MAX_PIXELS = 160  # longest side of the map of differences
 

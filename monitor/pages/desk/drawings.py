@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from django.utils.formats import get_format
 
-from ml.statistics.profile import Bins
-from ml.statistics.relations import Density, Relation
+from ground_motion.statistics.profile import Bins
+from ground_motion.statistics.relations import Density, Relation
 from monitor.maps.imaging.plan_pictures import theme_colours
 from monitor.pages.desk.benchmarks import Value
 

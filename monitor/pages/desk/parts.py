@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from numpy.typing import NDArray
 
+from ground_motion.statistics.relations import Ninths, Relation, ninths
 from ingest.models import Product
-from ml.statistics.relations import Ninths, Relation, ninths
 from monitor.pages.desk import drawings, words
 from monitor.pages.desk.query import BY_NAME, View, address
 from monitor.pages.desk.samples import Marks

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.areas import MAX_KM2, bounds_of
-from core.geos import geos
+from ground_motion.core.areas import MAX_KM2, bounds_of
+from ingest.foundation.geos import geos
 from ingest.models import Product
 from monitor.maps.charts.selectors import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.layers import BY_NAME as LAYERS

@@ -15,9 +15,11 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
 
-from core.areas import box_around, join_halves
-from core.geos import geos
-from core.projections import transformer
+from ground_motion.core.areas import box_around, join_halves
+from ground_motion.core.projections import transformer
+from ground_motion.readers.records import Float32, Float64
+from ground_motion.runtime.code_version import code_version
+from ingest.foundation.geos import geos
 from ingest.models import DisplacementSeries, Product
 from ingest.products import sampling
 from ingest.products.encoding import unpack_series
@@ -25,8 +27,6 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import rows_sampled, usual_velocity_std
-from ingest.readers.records import Float32, Float64
-from ml.runtime.code_version import code_version
 from monitor.maps.charts.selectors import bounded, products_over
 from monitor.maps.imaging.drawing import HALF_WORLD_M
 from monitor.maps.map.layers import BY_NAME as LAYERS

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from plotly.io.json import to_json_plotly
 
-from core.places import Busy
+from ground_motion.readers.records import Float32, Float64
+from ground_motion.statistics.relations import Relation, relation
+from ingest.foundation.places import Busy
 from ingest.models import Product
-from ingest.readers.records import Float32, Float64
-from ml.statistics.relations import Relation, relation
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks

@@ -9,9 +9,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
-from core.geos import geos
+from ground_motion.statistics.profile import Bins, bin_values, piece_of
+from ingest.foundation.geos import geos
 from ingest.models import Product
-from ml.statistics.profile import Bins, bin_values, piece_of
 from monitor.maps.charts.selectors import Line, PointsIn, line_query, points_in
 from monitor.maps.charts.traces import AVERAGED, bins_of, highest_of, over_points, places_along
 from monitor.maps.charts.words import profile_sentence

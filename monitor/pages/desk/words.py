@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from numpy.typing import NDArray
 
+from ground_motion.statistics.relations import Relation
 from ingest.models import Product
-from ml.statistics.relations import Relation
 from monitor.pages.desk.differences import Difference
 from monitor.pages.desk.query import Attribute
 from monitor.wording.components import both_directions, component_label

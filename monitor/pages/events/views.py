@@ -22,17 +22,17 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 from rasterio.errors import RasterioError
 
-from core.areas import bounds_of
-from core.errors import promised
-from core.storage import stored_tiff
 from detection import pairs as pair_selectors
 from detection.lists import alerts_matching
 from detection.reviews.audit import audit_write
+from ground_motion.core.areas import bounds_of
+from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.quakes import MIN_OFFSETS_M, quake_reach
+from ground_motion.methods.offsets.motion import PixelScale
+from ingest.foundation.storage import stored_tiff
 from ingest.models import Scene, ScenePair
 from ingest.scenes.looks import looks_at
-from ml.deformation.quakes import MIN_OFFSETS_M, quake_reach
 from ml.models import GroundEvent, Prediction
-from ml.offsets.motion import PixelScale
 from ml.runs import events
 from ml.runs.events import event_report
 from monitor.maps.imaging.pixels import Around, near_coherence, near_motion

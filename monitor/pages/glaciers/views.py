@@ -13,14 +13,14 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 from shapely import from_wkb
 
-from core.areas import bounds_of
-from core.errors import promised
 from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of
 from detection.glaciers.selectors import samples_by_view
 from detection.kinds import Kind
 from detection.models import GlacierMotion
 from detection.selectors import alerts_public
+from ground_motion.core.areas import bounds_of
+from ground_motion.core.errors import promised
 from ingest.models import Glacier
 from monitor.maps.imaging.charts import middles
 from monitor.maps.map.selectors import map_at

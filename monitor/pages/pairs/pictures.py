@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from rasterio.errors import RasterioError
 
-from core.errors import promised
-from core.pixel_grids import PixelGrid
-from core.storage import stored_tiff
+from ground_motion.core.errors import promised
+from ground_motion.core.pixel_grids import PixelGrid
+from ingest.foundation.storage import stored_tiff
 from ingest.models import Scene, ScenePair
 from ingest.scenes.images import read_pair, read_scene
 from ml.models import Prediction

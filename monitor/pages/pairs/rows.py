@@ -10,11 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
-from core.areas import bounds_of
-from core.errors import promised
 from detection import pairs as pair_selectors
 from detection.models import Alert
-from ingest.formats.registry import TITLES
+from ground_motion.core.areas import bounds_of
+from ground_motion.core.errors import promised
+from ground_motion.readers.formats.registry import TITLES
 from ingest.models import Scene, ScenePair
 from ml.models import Run
 from monitor.maps.map.selectors import map_at

@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_safe
 from shapely import from_wkb
 
-from core.areas import bounds_of, box_of
-from core.errors import promised
-from core.geos import geos
-from ingest.formats.registry import TITLES
+from ground_motion.core.areas import bounds_of, box_of
+from ground_motion.core.errors import promised
+from ground_motion.readers.formats.registry import TITLES
+from ingest.foundation.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date, products
 from ingest.stations.selectors import has_stations

@@ -35,11 +35,11 @@ from detection.reviews.audit import audit_write
 from detection.reviews.claims import Overtaken
 from detection.reviews.proposals import text_propose
 from detection.rules.lifecycle import LIVING, State
+from ground_motion.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from ingest.context.regions import levels_loaded, regions_around, regions_listed, regions_within
 from ingest.context.selectors import Contact
 from ingest.models import AdministrativeRegion, Product, Scene
 from ingest.products.selectors import last_date
-from ingest.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE
 from monitor.maps.imaging.charts import column_chart
 from monitor.maps.map.plans import region_plan
 from monitor.maps.rasters.visibility import visibility_sentence

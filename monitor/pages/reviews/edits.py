@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.areas import bounds_of
 from detection.by_hand import as_json, columns_set_by_hand
 from detection.kinds import Kind, row_of
 from detection.models import Alert, CaseFile, Proposal
@@ -29,6 +28,7 @@ from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import PUBLIC_STATES
+from ground_motion.core.areas import bounds_of
 from monitor.maps.map.selectors import map_config, map_totals
 from monitor.pages.reviews.visits import files_of, key_of
 from monitor.web.guards import account_in, reviewers_only

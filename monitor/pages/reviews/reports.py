@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.errors import promised
 from detection.models import Alert
+from ground_motion.core.errors import promised
 from monitor.maps.map.selectors import map_at
 from monitor.models.operations import ResidentReport
 from monitor.subscribers.reports.selectors import alerts_near_reports, reports_confirmed, reports_waiting

@@ -10,8 +10,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.errors import promised
-from core.text import distinct_values
 from detection.models import Alert, FieldVisit
 from detection.reviews.claims import Overtaken
 from detection.reviews.notes import MAX_BYTES, MAX_FILES, MAX_NOTE_LENGTH, SUFFIXES, Given, too_many_files
@@ -27,6 +25,8 @@ from detection.reviews.visits import (
     visits_open,
 )
 from detection.selectors import detections_shown
+from ground_motion.core.errors import promised
+from ground_motion.core.text import distinct_values
 from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request

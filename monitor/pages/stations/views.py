@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from ingest.formats.registry import TITLES
+from ground_motion.readers.formats.registry import TITLES
+from ground_motion.readers.records import Reference, Technique
+from ground_motion.readers.stations.records import StationTechnique
+from ground_motion.statistics.stations import Difference, agreement
 from ingest.models import Product, Station
-from ingest.readers.records import Reference, Technique
-from ingest.readers.stations.records import StationTechnique
 from ingest.stations.selectors import stations_in
 from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
-from ml.statistics.stations import Difference, agreement
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.selectors import map_at

@@ -14,13 +14,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from core.areas import wrap_longitude
-from ingest.formats.registry import TITLES
+from ground_motion.core.areas import wrap_longitude
+from ground_motion.readers.formats.registry import TITLES
+from ground_motion.readers.images.scenes import POLARISATIONS
+from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
+from ground_motion.readers.records import Declaration, Direction, Submission
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
-from ingest.readers.images.scenes import POLARISATIONS
-from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction, Submission
 from monitor.pages.uploads.resumable import in_words
 from monitor.wording.figures import short, whole
 from monitor.wording.images import DIRECTION_WORDS

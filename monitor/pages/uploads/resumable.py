@@ -19,8 +19,8 @@ from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpl
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.errors import promised
-from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
+from ground_motion.core.errors import promised
+from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.jobs.services import folder_delete
 from monitor.wording.figures import short, whole
 

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.errors import DiskFull, promised
-from core.storage.inputs import input_put
-from ingest.formats.registry import SUFFIXES_OF_ONE_FILE
+from ground_motion.core.errors import DiskFull, promised
+from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
+from ingest.foundation.storage.inputs import input_put
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
 from ingest.models import IngestJob

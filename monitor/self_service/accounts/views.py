@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from core.errors import promised
+from ground_motion.core.errors import promised
 from monitor.models.messages import Invitation
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.sessions import sessions_end

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from shapely import from_wkb
 from shapely.geometry import mapping
 
-from core.areas import MAX_RADIUS_M, area_of, simple_border
-from core.geos import geos
 from detection.kinds import KIND_LABELS, Kind
+from ground_motion.core.areas import MAX_RADIUS_M, area_of, simple_border
 from ingest.context.regions import region_by_name, region_by_slug
+from ingest.foundation.geos import geos
 from monitor.maps.map.selectors import map_totals, urls
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Subscription

@@ -22,8 +22,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from requests import RequestException
 
-from core.errors import promised
 from detection.reviews.audit import audit_write
+from ground_motion.core.errors import promised
 from monitor.subscribers.accounts.sessions import LASTS_UNTIL, TRUSTED, sessions_end
 from monitor.web.accounts import locked_out
 from monitor.web.guards import ADMINISTRATORS

@@ -1,7 +1,7 @@
 """Files of points with their series, written table by table: GeoPackage, GeoParquet, CSV and KML.
 
-A GeoPackage is written with sqlite3, as in `ingest.vectors`: the only GDAL of the process is that of rasterio. Sources:
-OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
+A GeoPackage is written with sqlite3, as in `readers.vectors`: the only GDAL of the process is that of rasterio.
+Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
 """
 
 import csv
@@ -26,7 +26,7 @@ from pyarrow.csv import CSVWriter
 from pyarrow.parquet import ParquetWriter
 from pyproj import CRS
 
-from core.errors import UnusableData
+from ground_motion.core.errors import UnusableData
 
 GEOMETRY_HEAD = b"GP\0\1" + struct.pack("<i", 4326)  # version 1, little-endian, no envelope
 GEOMETRY = {"encoding": "WKB", "geometry_types": ["Point"]}  # coordinates are OGC:CRS84 where nothing else is stated

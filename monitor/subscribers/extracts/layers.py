@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from django.conf import settings
 
-from core.errors import UnusableData
+from ground_motion.core.errors import UnusableData
+from ground_motion.readers.records import Float32
 from ingest.models import Product
 from ingest.products.encoding import STEP_MM
 from ingest.products.selectors import VALUES, points_batches
-from ingest.readers.records import Float32
 from ml.runs.provisional import living_of, provisional_days, provisional_values
 from monitor.models.operations import Extract
 from monitor.subscribers.extracts.formats import Layer

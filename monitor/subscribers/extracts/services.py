@@ -18,11 +18,11 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.disk import work_room_bytes
-from core.failures import Cause, cause_of, reason_of
-from core.geos import geos
-from core.leases import NO_FAULT, Lease, Overtaken, heartbeat
-from core.storage import delete_files, raster_put
+from ingest.foundation.disk import work_room_bytes
+from ingest.foundation.failures import Cause, cause_of, reason_of
+from ingest.foundation.geos import geos
+from ingest.foundation.leases import NO_FAULT, Lease, Overtaken, heartbeat
+from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import MeasurementPoint, Product
 from ml.runs.provisional import provisional_days
 from monitor.maps.charts.selectors import bounded, products_over

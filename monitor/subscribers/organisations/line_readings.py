@@ -10,12 +10,12 @@ from django.utils import timezone
 from numpy.typing import NDArray
 from shapely import from_wkb
 
+from ground_motion.methods.deformation.motion.series import WITHIN_90
+from ground_motion.methods.structures import SAME_M
+from ground_motion.methods.structures.lines import WIDTHS_M, Break
 from ingest.models import Product
 from ingest.products.encoding import pack_int16
-from ml.deformation.motion.series import WITHIN_90
 from ml.runs.structures.lines import LineMotion, fields_along, motion_along
-from ml.structures import SAME_M
-from ml.structures.lines import WIDTHS_M, Break
 from monitor.models.lines import Line, LineBreak, LineReading
 from monitor.subscribers.organisations.lines import line_bytes
 from monitor.subscribers.quotas.known import organisations_trusted

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely.ops import substring
 
-from core.errors import one_line
-from core.projections import EARTH
+from ground_motion.core.errors import one_line
+from ground_motion.core.projections import EARTH
 from monitor.models.lines import Line
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.organisations.escalations import organisation_audit

@@ -7,7 +7,7 @@ at the end of a word, and not before an ending of internet addresses; each word 
 import re
 import unicodedata
 
-from core.errors import one_line
+from ground_motion.core.errors import one_line
 
 MAX_TITLE_LENGTH = 60
 MAX_DIGITS = 5  # A year, a postal code, an emergency number; telephone numbers have more.

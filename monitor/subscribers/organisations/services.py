@@ -11,8 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.errors import one_line, promised
-from core.locks import Lock, hold_lock
+from ground_motion.core.errors import one_line, promised
+from ingest.foundation.locks import Lock, hold_lock
 from monitor.models.escalations import Contact
 from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import OutgoingMessage

@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy
 
-from core.locks import Lock, hold_lock
+from ingest.foundation.locks import Lock, hold_lock
 from monitor.models.subscriptions import Holding
 from monitor.subscribers.quotas.stores import DISK_SHARE, STRANGERS_SHARE, Store
 from monitor.web.request_limits import WIDE_NETWORK_BITS

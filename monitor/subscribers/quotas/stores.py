@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
-from core.disk import database_room_bytes, work_room_bytes
+from ingest.foundation.disk import database_room_bytes, work_room_bytes
 from monitor.models.lines import Line
 from monitor.models.operations import Extract, ResidentReport, UnconfirmedPhoto
 from monitor.models.subscriptions import Holding, Subscription

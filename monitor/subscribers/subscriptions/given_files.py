@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from shapely import LineString, MultiPolygon, from_wkb
 
-from core.errors import MAX_REFUSAL, InputError, one_line, short, shortened
+from ground_motion.core.errors import MAX_REFUSAL, InputError, one_line, short, shortened
 from ingest.jobs.given import NotRead, read_given
 from monitor.subscribers.subscriptions.assets import SiteArea
 from monitor.wording import regions

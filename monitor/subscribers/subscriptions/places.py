@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from shapely import from_wkb
 
-from core.errors import promised
-from core.text import distinct_values
+from ground_motion.core.errors import promised
+from ground_motion.core.text import distinct_values
 from ingest.context.regions import region_by_name, region_by_slug, regions_listed
 from ingest.models import AdministrativeRegion
 from monitor.maps.map.place_search import Hit, NumberField, place_search

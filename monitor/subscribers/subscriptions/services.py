@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
-from core.areas import MAX_RADIUS_M
-from core.errors import one_line
-from core.geos import geos
 from detection.kinds import KIND_LABELS
+from ground_motion.core.areas import MAX_RADIUS_M
+from ground_motion.core.errors import one_line
+from ingest.foundation.geos import geos
 from monitor.models.escalations import Escalation
 from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.operations import Extract, RequestCount, ResidentReport

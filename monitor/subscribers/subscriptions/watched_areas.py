@@ -12,7 +12,7 @@ from shapely import Polygon, box, from_wkb, from_wkt
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from core.geos import geos
+from ingest.foundation.geos import geos
 from ingest.models import Product, Scene
 from ingest.sources.client.scene import coarse
 from monitor.maps.basemap.ground import touches_land

@@ -7,13 +7,13 @@ from django.core.cache import cache
 from django.db.models import Count, Max, QuerySet
 from django.http import Http404
 
-from core.errors import promised
 from detection.kinds import Kind
 from detection.lists import Order, Period, alerts_matching, alerts_within
 from detection.models import Alert
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
+from ground_motion.core.errors import promised
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
 from monitor.wording.refusals import Refusal, area_of, choice, day, moment

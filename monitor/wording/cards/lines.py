@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from detection.rules.motion import SHOWN_SIGMAS, Figure
-from ml.deformation.motion.series import STILL_MM_YR
+from ground_motion.methods.deformation.motion.series import STILL_MM_YR
 from monitor.wording.components import direction
 from monitor.wording.figures import decimal, listed_few, percent, rate_and_margin, signed, whole
 

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rasterio.errors import RasterioError
 
-from core.errors import promised
 from detection.alerts.looks import is_news, least_found, searches_over
 from detection.kinds import Kind
 from detection.models import Alert, AlertMotion, Scan
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES
+from ground_motion.core.errors import promised
 from ingest.models import Scene
 from ingest.scenes.looks import NISAR, Look, looks_at
 from ingest.scenes.next_pass import SAME_PASS

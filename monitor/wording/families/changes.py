@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from detection.rules.motion import TURNED, Figure, MotionFigures, Stated
 from detection.rules.passes import passes_of
-from ml.deformation.motion.series import WITHIN_90, Trend
+from ground_motion.methods.deformation.motion.series import WITHIN_90, Trend
 from monitor.wording.components import direction, way, way_of
 from monitor.wording.dates import IN, SINCE, UNTIL, day_words, month_name
 from monitor.wording.figures import (

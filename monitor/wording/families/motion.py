@@ -5,9 +5,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core.errors import promised
 from detection.kinds import row_of
 from detection.search.patches import MOTION
+from ground_motion.core.errors import promised
 from monitor.wording.dates import day_words, days_words, period_words
 from monitor.wording.families.voice import (
     AlertFigures,

@@ -6,12 +6,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core.errors import promised
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from detection.rules.motion import Figure, Part, Stated, rate_of, stated
-from ingest.readers.records import Reference
-from ml.deformation.motion.series import Trend
-from ml.rasters.areas import SURE_SHARE
+from ground_motion.core.errors import promised
+from ground_motion.methods.deformation.motion.series import Trend
+from ground_motion.rasters.areas import SURE_SHARE
+from ground_motion.readers.records import Reference
 from monitor.wording.components import component_label, direction, way_of
 from monitor.wording.dates import IN, period_words
 from monitor.wording.families.changes import (

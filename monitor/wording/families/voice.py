@@ -64,7 +64,7 @@ class AlertFigures(AreaFigures, Protocol):
 
 
 class DetectionFigures(AreaFigures, Protocol):
-    """Figures of a detection. reasons: see `ml.statistics.reasons`; places: `ml.rasters.areas.place_as_dict`."""
+    """Figures of a detection. reasons: see `statistics.reasons`; places: `rasters.areas.place_as_dict`."""
 
     reasons: Sequence[Mapping[str, Any]]
     places: Sequence[Mapping[str, Any]]

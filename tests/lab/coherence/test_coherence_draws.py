@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from core.errors import InputError
+from ground_motion.core.errors import InputError
+from ground_motion.methods.coherence.features import INPUTS, features, no_history, temporal
+from ground_motion.methods.coherence.network import NAME, CoherenceNetwork, Settings, network_of, register
+from ground_motion.methods.coherence.registration import facts_of
+from ground_motion.runtime.methods import methods
 from lab import real_data
 from lab.coherence.training import samples, task, textures
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of
@@ -14,10 +18,6 @@ from lab.simulation.sar.pairs import sample_coherence, simulate_pair
 from lab.simulation.sar.recipes import even_ground, homogeneous
 from lab.simulation.sar.system import GRDH
 from lab.simulation.seeds import Purpose, generator
-from ml.coherence.features import INPUTS, features, no_history, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, network_of, register
-from ml.coherence.registration import facts_of
-from ml.runtime.methods import methods
 
 torch = pytest.importorskip("torch")
 SMALL = (8, 8)  # widths

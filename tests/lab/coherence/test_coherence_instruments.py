@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import rasterio
 
-from core.errors import InputError
+from ground_motion.cli.program import main
+from ground_motion.core.errors import InputError
+from ground_motion.methods.coherence import NETWORK
+from ground_motion.methods.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
+from ground_motion.methods.coherence.network import load_shipped
+from ground_motion.methods.coherence.registration import facts_of
+from ground_motion.runtime.methods import methods
 from lab import compare_command
 from lab.coherence import evaluate
 from lab.coherence.change import chips
@@ -20,12 +26,6 @@ from lab.coherence.training.task import stretch
 from lab.simulation.sar.pairs import sample_coherence
 from lab.simulation.sar.series import EVENT_PX
 from lab.simulation.seeds import Purpose
-from ml.__main__ import main
-from ml.coherence import NETWORK
-from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
-from ml.coherence.network import load_shipped
-from ml.coherence.registration import facts_of
-from ml.runtime.methods import methods
 
 torch = pytest.importorskip("torch")
 CPU = torch.device("cpu")

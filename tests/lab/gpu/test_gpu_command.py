@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from ground_motion.runtime.box_mean import box_mean
 from lab import training
 from lab.coherence.training.samples import coherence_over
 from lab.gpu import run
 from lab.gpu.drawn import batch_of, draw
-from ml.runtime.box_mean import box_mean
 
 CPU = torch.device("cpu")
 LACKING = ("django", "celery", "rasterio", "pyproj", "shapely", "pyarrow", "h5py")

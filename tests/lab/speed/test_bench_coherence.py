@@ -1,7 +1,7 @@
 """The bench of coherence runs, and says what was measured; how fast is no matter of a test."""
 
+from ground_motion.runtime.methods import methods
 from lab.speed import coherence
-from ml.runtime.methods import methods
 
 
 def test_the_bench_times_the_network_and_the_windows_against_one_control():

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.http.faults import SourceError
+from ground_motion.core.http.faults import SourceError
 from ingest.models import SceneDownload
 from ingest.sources import services
 from ingest.sources.client.scene import coarse

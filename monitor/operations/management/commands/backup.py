@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from core.errors import promised
-from core.failures import full_disk
+from ground_motion.core.errors import promised
+from ingest.foundation.failures import full_disk
 from monitor.operations.backups.manifest import Unusable
 from monitor.operations.backups.services import SERIES_TIME, backup_add, backup_make, series_folders
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 
-from core.files import OWNER_ONLY, new_file
+from ground_motion.core.files import OWNER_ONLY, new_file
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 
 ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}

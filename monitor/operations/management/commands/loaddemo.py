@@ -11,21 +11,21 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from core.errors import AlreadyLoaded
+from ground_motion.core.errors import AlreadyLoaded
+from ground_motion.readers.context.records import ContextKind
+from ground_motion.simulation.files import borders, passes, rivers, settled
+from ground_motion.simulation.files import nation as nation_files
+from ground_motion.simulation.files.context import write_heights
+from ground_motion.simulation.nation import Nation, NationConfig, simulate_nation
+from ground_motion.simulation.nation_scenes import AreaImages, simulate_images
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
 from ingest.jobs.child import arrival_load
 from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.products.derived import derived_make
 from ingest.products.services import product_load
-from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.simulation.files import borders, passes, rivers, settled
-from ml.simulation.files import nation as nation_files
-from ml.simulation.files.context import write_heights
-from ml.simulation.nation import Nation, NationConfig, simulate_nation
-from ml.simulation.nation_scenes import AreaImages, simulate_images
 from monitor.subscribers.organisations.contacts import demo_organisation_make
 from monitor.subscribers.organisations.lines import demo_line_make
 from monitor.subscribers.subscriptions.services import VILLAGE_ADDRESS, VILLAGE_RADIUS_M, demo_subscription_make

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.failures import full_disk
+from ingest.foundation.failures import full_disk
 from monitor.operations.backups.manifest import SETTINGS, Unusable
 from monitor.operations.backups.services import backup_restore, unsaved_rows_delete
 

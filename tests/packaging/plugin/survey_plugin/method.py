@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.deformation import DeformationMethod
+from ground_motion.methods.deformation import DeformationMethod
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ METHODS = (
 
 def detect(tracks, config, device, pieces):
     """Return the maps of the first track."""
-    from ml.deformation.filters.baseline import split_by_sign
-    from ml.deformation.gridding.cells import grid_robust
-    from ml.deformation.infer import DeformationResult
+    from ground_motion.methods.deformation.filters.baseline import split_by_sign
+    from ground_motion.methods.deformation.gridding.cells import grid_robust
+    from ground_motion.methods.deformation.infer import DeformationResult
 
     grid = grid_robust(tracks[0])
     rate = grid.velocity_mm_yr

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
+from ground_motion.readers.records import Component, FieldHeader, PointBatch, VelocityField
 
 NAME = "survey"
 TITLE = "Survey of Nowhere"

@@ -1,0 +1,1 @@
+"""The methods, one folder each, numerics only. They lie here because `coherence` and others are functions."""

@@ -1,0 +1,254 @@
+"""Rate, tilt and differential settlement of each building, with intervals, from points that may lie on it or beside it.
+
+A Bayesian mixture, drawn by Gibbs sampling. Each point was reflected by one of the buildings within reach, by the
+ground between them, or by something else (several bounces). A building moves with the ground around it, but for a
+deviation and a tilt that are small for most buildings and large for some; how small, how large and how many is learned
+from the town. A building with few points, or with points that may be its neighbour's, so gets a wide interval.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from ground_motion.methods.structures.footprints import Candidates, Footprints
+from ground_motion.statistics.robust import MAD_TO_SIGMA
+
+Bool = NDArray[np.bool_]
+Float64 = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+CHAINS = 8  # Which of two neighbours moves is decided while a chain cools: the chains together say how unsure that is.
+WARM_UP, DRAWS = 60, 25  # of each
+HOT_MM_YR, COOLED = 10.0, 40  # Rates count little at first (standard deviation added), fully after so many draws.
+NEIGHBOURS = 48  # points whose plane is the motion of the ground around a place
+ROUNDS, TUKEY = 3, 4.685  # fits of that plane; limit of Tukey's biweight in standard deviations (efficiency 0.95)
+STRAY_SHARE, STRAY_MM_YR = 0.02, 15.0  # points of several bounces and other errors, and their spread
+CORRELATED_MM_YR = (
+    0.45  # error that near points share (semivariance 0.2 between 30 and 120 m, measured on EGMS, Ustica)
+)
+MIN_POINTS = 2.0  # points that a building is expected to have, for its rate
+MIN_TILT_POINTS = 6.0  # and for its tilt
+WITHIN_90 = (5.0, 50.0, 95.0)  # percentiles
+# Upper ends of the classes of damage 1 (negligible), 2 (slight) and 3 (moderate); above: 4 (high). Rankin 1988, Ground
+# movements resulting from urban tunnelling: greatest slope of the building, and its greatest settlement, which is taken
+# against the ground around, because a building that sinks evenly with its surroundings is not damaged by that.
+RANKIN_MM_M, RANKIN_MM = (2.0, 5.0, 20.0), (10.0, 50.0, 75.0)
+DEVIATION_MM_YR = 0.5  # usual deviation of a building from the ground around, before this town has told its own
+PRIOR_TOWNS = 5.0  # buildings as which that value counts
+HEAVY = 2.0  # degrees of freedom of deviations: some buildings move ten times as much as usual (Student's t)
+
+
+class Ledger(NamedTuple):
+    """Buildings (n,) of a town. Rates in mm/yr in the product's own direction; (3, n): 5th, 50th, 95th percentile.
+
+    rate_mm_yr: of the middle; deviation_mm_yr: of the middle, against the ground around; along_mm_yr, across_mm_yr: how
+    much more the far end of its long and short side moves than the near end; tilt_mm_m_yr: the steepest; damage: class
+    by RANKIN after the years given; points: expected number on it; rate_known, tilt_known: False: points cannot say.
+    """
+
+    rate_mm_yr: Float64
+    deviation_mm_yr: Float64
+    along_mm_yr: Float64
+    across_mm_yr: Float64
+    tilt_mm_m_yr: Float64
+    damage: Float64
+    points: Float64
+    rate_known: Bool
+    tilt_known: Bool
+
+
+class _Town(NamedTuple):
+    """What stays the same between draws. ground_mm_yr: (points,), motion of the ground around; middle_mm_yr: (n,).
+
+    log_building: (pairs,), log_ground, log_stray: (points,), logarithms of weights before any rate is known.
+    """
+
+    candidates: Candidates
+    rate_mm_yr: Float64
+    variance: Float64
+    ground_mm_yr: Float64
+    middle_mm_yr: Float64
+    log_building: Float64
+    log_ground: Float64
+    log_stray: Float64
+    starts: Index
+    has: Index
+
+
+class _State:
+    """One draw of all that is unknown. motion: (n, 3): deviation from the ground around, along, across; mm/yr."""
+
+    def __init__(self, n: int) -> None:
+        self.motion = np.zeros((n, 3))
+        self.deviation_var = np.full(n, DEVIATION_MM_YR**2)
+        self.usual_var = DEVIATION_MM_YR**2  # of deviations in this town
+        self.tilt_ratio = 0.5  # variance of a tilt by that of the deviation
+        self.scale = 1.0  # variance of points by the stated one
+
+
+def ledger_of(
+    footprints: Footprints,
+    candidates: Candidates,
+    x_m: Float64,
+    y_m: Float64,
+    rate_mm_yr: Float64,
+    sigma_mm_yr: Float64,
+    years: float,
+    rng: np.random.Generator,
+) -> Ledger:
+    """Return how buildings move, from the rates of points (points,) and their standard deviations.
+
+    years: that the motion lasted, for the class of damage.
+    """
+    places = np.column_stack([x_m, y_m])
+    middles = np.column_stack([footprints.x_m, footprints.y_m])
+    around_points, around_middles = np.split(
+        motion_around(np.concatenate([places, middles]), places, rate_mm_yr), [len(x_m)]
+    )
+    has, starts = np.unique(candidates.point, return_index=True)
+    total = np.bincount(candidates.point, candidates.weight, rate_mm_yr.size) + candidates.ground
+    town = _Town(
+        candidates,
+        rate_mm_yr,
+        sigma_mm_yr**2,
+        around_points,
+        around_middles,
+        np.log(candidates.weight + 1e-12),
+        np.log(candidates.ground + 1e-12),
+        np.log(STRAY_SHARE * total),
+        starts,
+        has,
+    )
+    n = footprints.size
+    draws = np.empty((CHAINS * DRAWS, n, 3), dtype=np.float32)
+    points = np.zeros(n)
+    for chain in range(CHAINS):
+        state = _State(n)
+        for number in range(-WARM_UP, DRAWS):
+            heat = HOT_MM_YR * max(0.0, 1 - (number + WARM_UP) / COOLED)
+            chosen = _assign(town, state, heat**2, rng)
+            _move(town, state, chosen, rng)
+            if number >= 0:
+                draws[chain * DRAWS + number] = state.motion
+                points += np.bincount(candidates.building[chosen], minlength=n)
+    points /= CHAINS * DRAWS
+    draws[..., 0] += rng.normal(0, CORRELATED_MM_YR, draws.shape[:2])
+    tilt = np.hypot(draws[..., 1] / footprints.length_m, draws[..., 2] / footprints.width_m)
+    by_tilt, by_settlement = (
+        1 + np.searchsorted(limits, years * values)
+        for limits, values in ((RANKIN_MM_M, tilt), (RANKIN_MM, np.abs(draws[..., 0])))
+    )
+    deviation, along, across = np.moveaxis(np.percentile(draws, WITHIN_90, axis=0), -1, 0)
+    return Ledger(
+        deviation + town.middle_mm_yr,
+        deviation,
+        along,
+        across,
+        np.percentile(tilt, WITHIN_90, axis=0),
+        np.percentile(np.maximum(by_tilt, by_settlement), WITHIN_90, axis=0, method="nearest"),
+        points,
+        points >= MIN_POINTS,
+        points >= MIN_TILT_POINTS,
+    )
+
+
+def motion_around(at: Float64, places: Float64, rate_mm_yr: Float64) -> Float64:
+    """Return the motion of the ground around places (n, 2) in metres: there, the plane through the nearest points.
+
+    places: (points, 2). Tukey's weights, in each of ROUNDS fits, keep buildings that move by themselves from
+    tilting it.
+    """
+    count = min(NEIGHBOURS, len(places))
+    away, rows = KDTree(places).query(at, count)
+    rows, away = rows.reshape(len(at), count), away.reshape(len(at), count)
+    reach = away[:, -1:] + 1.0
+    terms = np.concatenate(
+        [np.ones((len(at), count, 1)), (places[rows] - at[:, np.newaxis]) / reach[..., np.newaxis]], 2
+    )
+    rates = rate_mm_yr[rows]
+    fitted = np.median(rates, axis=1, keepdims=True) + np.zeros_like(rates)
+    plane = np.zeros((len(at), 3))
+    for _ in range(ROUNDS):
+        left = rates - fitted
+        limit = TUKEY * np.maximum(MAD_TO_SIGMA * np.median(np.abs(left), axis=1, keepdims=True), 0.1)
+        weight = np.clip(1 - (left / limit) ** 2, 0, None) ** 2
+        weighted = weight[..., np.newaxis] * terms
+        normal = weighted.transpose(0, 2, 1) @ terms + 1e-3 * np.eye(3)
+        plane = np.linalg.solve(normal, weighted.transpose(0, 2, 1) @ rates[..., np.newaxis])[..., 0]
+        fitted = (terms @ plane[..., np.newaxis])[..., 0]
+    return np.asarray(plane[:, 0])
+
+
+def _assign(town: _Town, state: _State, heat: float, rng: np.random.Generator) -> Index:
+    """Draw what reflected each point; return the pairs of those that a building reflected."""
+    pairs, rate = town.candidates, town.rate_mm_yr
+    motion = state.motion[pairs.building]
+    expected = (
+        town.middle_mm_yr[pairs.building] + motion[:, 0] + motion[:, 1] * pairs.along + motion[:, 2] * pairs.across
+    )
+    noise = state.scale * town.variance + heat
+    variance = noise[pairs.point] + _spread(motion, pairs.along_var, pairs.across_var)
+    on_building = _log_normal(rate[pairs.point] - expected, variance) + town.log_building
+    on_building += rng.gumbel(size=on_building.size)
+    off = rate - town.ground_mm_yr
+    on_ground = _log_normal(off, noise + CORRELATED_MM_YR**2) + town.log_ground
+    stray = _log_normal(off, np.full_like(off, STRAY_MM_YR**2 + heat)) + town.log_stray
+    other = np.maximum(on_ground + rng.gumbel(size=off.size), stray + rng.gumbel(size=off.size))
+    best = np.maximum.reduceat(on_building, town.starts)
+    by_building = np.zeros(rate.size, dtype=bool)
+    by_building[town.has] = best > other[town.has]
+    best_of = np.full(rate.size, np.nan)
+    best_of[town.has] = best
+    return np.flatnonzero((on_building == best_of[pairs.point]) & by_building[pairs.point])
+
+
+def _move(town: _Town, state: _State, chosen: Index, rng: np.random.Generator) -> None:
+    """Draw how buildings move, given their points, then how buildings of this town move at all."""
+    pairs, n = town.candidates, len(state.motion)
+    point, building = pairs.point[chosen], pairs.building[chosen]
+    terms = np.column_stack([np.ones(chosen.size), pairs.along[chosen], pairs.across[chosen]])
+    spread = _spread(state.motion[building], pairs.along_var[chosen], pairs.across_var[chosen])
+    weight = 1 / (state.scale * town.variance[point] + spread)
+    residual = town.rate_mm_yr[point] - town.middle_mm_yr[building]
+    normal = np.empty((n, 3, 3))
+    right = np.empty((n, 3))
+    for row in range(3):
+        right[:, row] = np.bincount(building, weight * terms[:, row] * residual, n)
+        for col in range(row + 1):
+            normal[:, row, col] = normal[:, col, row] = np.bincount(building, weight * terms[:, row] * terms[:, col], n)
+    diagonal = np.arange(3)
+    normal[:, diagonal, diagonal] += 1 / (
+        state.deviation_var[:, np.newaxis] * [1.0, state.tilt_ratio, state.tilt_ratio]
+    )
+    factor = np.linalg.cholesky(normal)
+    mean = np.linalg.solve(normal, right[..., np.newaxis])
+    noise = np.linalg.solve(factor.transpose(0, 2, 1), rng.standard_normal((n, 3, 1)))
+    state.motion = np.asarray((mean + noise)[..., 0])
+
+    left = residual - (terms * state.motion[building]).sum(axis=1)
+    state.scale = _inverse_gamma(rng, left**2 / town.variance[point], 1.0, 20.0)
+    size = state.motion**2
+    squares = size[:, 0] + size[:, 1:].sum(axis=1) / state.tilt_ratio
+    state.deviation_var = (HEAVY * state.usual_var + squares) / rng.chisquare(HEAVY + 3, n)
+    shape = n * HEAVY / 2 + PRIOR_TOWNS
+    state.usual_var = rng.gamma(shape) / (
+        HEAVY / 2 * np.sum(1 / state.deviation_var) + PRIOR_TOWNS / DEVIATION_MM_YR**2
+    )
+    state.tilt_ratio = _inverse_gamma(rng, (size[:, 1:] / state.deviation_var[:, np.newaxis]).ravel(), 0.5, 10.0)
+
+
+def _spread(motion: Float64, along_var: Float64, across_var: Float64) -> Float64:
+    """Return the variance of rates (pairs,) that a tilt makes of not knowing where on its building a point is."""
+    return np.asarray(motion[:, 1] ** 2 * along_var + motion[:, 2] ** 2 * across_var)
+
+
+def _log_normal(residual: Float64, variance: Float64) -> Float64:
+    """Return the logarithm of a Gaussian density, up to a constant."""
+    return np.asarray(-0.5 * (np.log(variance) + residual**2 / variance))
+
+
+def _inverse_gamma(rng: np.random.Generator, squares: Float64, prior: float, strength: float) -> float:
+    """Draw a variance from squares of it and a prior value that counts as much as `strength` of them."""
+    return float((squares.sum() + strength * prior) / rng.chisquare(squares.size + strength))

@@ -1,0 +1,63 @@
+"""Result of every method: named bands on a grid, with metadata."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from ground_motion.core.errors import InputError
+from ground_motion.core.rasters import RasterExtent, write_cog, write_cog_parts
+from ground_motion.rasters.pieces import PieceBands
+
+
+class NotRepeatable(ValueError):
+    """Error: a finished run cannot be repeated exactly. The message states what is missing; `brief`: in a few words."""
+
+    def __init__(self, reason: str, brief: str) -> None:
+        super().__init__(reason)
+        self.brief = brief
+
+
+class RasterResult(NamedTuple):
+    """Result of a run.
+
+    bands: name -> (rows, cols) float32, NaN unknown, in memory or in pieces; units: one for each band; epsg: None for a
+    plain pixel grid.
+
+    regions: wide motion in addition to the bands, as GeoJSON features; parameters: those used besides the constants of
+    the version; note: a remark for people, a sentence or empty; companions: keys of the products used besides the run's
+    own.
+    """
+
+    bands: Mapping[str, NDArray[np.float32]]
+    units: tuple[str, ...]
+    transform: Affine
+    epsg: int | None
+    tags: dict[str, str]
+    statistics: dict[str, Any]
+    regions: Sequence[dict[str, Any]] = ()
+    parameters: Mapping[str, Any] = MappingProxyType({})
+    note: str = ""
+    companions: Sequence[int] = ()
+
+
+def require_folders(*paths: Path | None) -> None:
+    """Check, before work begins, that the folders of files to be written exist. Raises InputError."""
+    for path in paths:
+        if path and not path.parent.is_dir():
+            raise InputError(path, "its folder does not exist", "Make the folder first")
+
+
+def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> None:
+    """Write the bands as COG, completely or not at all; piece by piece if they are stored in pieces."""
+    tags = result.tags | dict(tags)
+    if not isinstance(result.bands, PieceBands):
+        write_cog(path, result.bands, result.transform, result.epsg, result.units, tags)
+        return
+    place = RasterExtent(result.bands.shape, result.transform, result.epsg)
+    parts = (((at.row, at.col), bands) for at, bands in result.bands.blocks())
+    write_cog_parts(path, place, parts, dict(zip(result.bands, result.units, strict=True)), tags)

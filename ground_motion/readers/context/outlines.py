@@ -1,0 +1,179 @@
+"""Polygons with properties, repaired if they cross themselves: outlines of mines and of administrative regions.
+
+Mines: such as those of Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (ISO3_CODE, COUNTRY_NAME, AREA); other lists
+may state a NAME, and in STATE or STATUS whether it works. Regions: Natural Earth's admin_0 and admin_1, geoBoundaries,
+NUTS of Eurostat, GADM (`name_1`), OCHA (`adm1_en`), or any with a property `name`, perhaps `code`, `level` (0 a
+country, 1 a province, 2 and more what lies below) and `country`. Names in other languages: `name_de`, `name_fr`, …, as
+Natural Earth has them.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shapely import MultiPolygon, Polygon, make_valid
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE, MineRecord, RegionRecord, Remark
+from ground_motion.readers.context.tables import names_by_language
+from ground_motion.readers.vectors import layers
+from ground_motion.readers.vectors.features import POLYGONS, read_features
+
+CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
+ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
+MAUS = {"iso3_code", "country_name", "area"}
+NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen", "nom", "nombre", "nome", "naam")
+NUMBERED = re.compile(r"(?:name_|adm)(\d)(?:_[a-z]{2})?")  # GADM and OCHA name the regions of every level above, too.
+MIN_DISTINCT = 0.9  # Fewer distinct values name something larger, such as the city of each ward.
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code", "name_0", "adm0_en")
+CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
+NO_CODE = "-99"  # Natural Earth writes this for a missing code.
+
+
+class Outline(NamedTuple):
+    """A feature of a file. properties: by lower-case name; outline: None if unusable; fault: the reason then."""
+
+    properties: dict[str, Any]
+    outline: MultiPolygon | None
+    fault: str = ""
+
+
+def read_outlines(path: Path) -> Iterator[Outline]:
+    """Read every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+    for properties, geometry, fault in read_features(path, POLYGONS):
+        if geometry is None:
+            yield Outline(properties, None, fault)
+            continue
+        polygons = list(_polygons(geometry if geometry.is_valid else make_valid(geometry)))
+        yield (
+            Outline(properties, MultiPolygon(polygons))
+            if polygons
+            else Outline(properties, None, "an outline without any area")
+        )
+
+
+def property_names(path: Path) -> set[str]:
+    """Return the lower-case names of the first feature's properties."""
+    first = next(read_outlines(path), None)
+    return set(first.properties) if first else set()
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of a layer: the path itself, or all parts of a shapefile."""
+    return layers.parts_of(path)
+
+
+def text_of(properties: dict[str, Any], *names: str) -> str:
+    """Return, as text, the first of the named properties that has a value; empty if none has."""
+    for name in names:
+        value = properties.get(name)
+        if value is not None and str(value).strip():
+            return str(value).strip()
+    return ""
+
+
+def _polygons(geometry: Any) -> Iterator[Polygon]:
+    for part in getattr(geometry, "geoms", [geometry]):
+        if isinstance(part, Polygon):
+            if not part.is_empty:
+                yield part
+        elif hasattr(part, "geoms"):
+            yield from _polygons(part)
+
+
+def is_maus(properties: set[str]) -> bool:
+    """Return whether the properties include all columns of Maus et al."""
+    return properties >= MAUS
+
+
+def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
+    """Yield every mine with an outline, even without a name; a remark for any other feature."""
+    for feature in read_outlines(path):
+        if feature.outline is None:
+            yield Remark(feature.fault, refused=True)
+        else:
+            name = text_of(feature.properties, "name", "mine_name", "mine")
+            country = text_of(feature.properties, "country_name", "country")
+            state = state_of(text_of(feature.properties, "state", "status", "operation_status", "op_status"))
+            yield MineRecord(name[:200], country[:100], feature.outline, state)
+
+
+def state_of(text: str) -> str:
+    """Return 'active' or 'closed' for a mine's state in the terms of published lists; empty for other words."""
+    word = text.strip().lower()
+    return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
+
+
+def is_natural_earth(properties: set[str]) -> bool:
+    """Return whether the properties are those of Natural Earth, which states the type of each feature."""
+    return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
+
+
+def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
+    """Yield every region with a name and an outline. InputError if no property holds names."""
+    names = property_names(path)
+    named, depth = _naming(path, names)
+    if not named:
+        listed = ", ".join(sorted(names))[:200] or "none"
+        raise InputError(path, f"its features have no property 'name' (found: {listed})", "Name the regions")
+    for feature in read_outlines(path):
+        name = text_of(feature.properties, *named)
+        if feature.outline is None:
+            yield Remark(feature.fault, refused=True)
+        elif not name:
+            yield Remark("no name", refused=True)
+        else:
+            level = _level(feature.properties, depth)
+            country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
+            code = text_of(feature.properties, f"gid_{depth}", f"adm{depth}_pcode", *CODES)
+            code = "" if code == NO_CODE else code[:40]
+            contact, fault = _contact(feature.properties)
+            if fault:
+                yield Remark(fault, refused=False)
+            by_language = names_by_language(feature.properties)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact, by_language)
+
+
+def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
+    """Return name, telephone number and page of the responsible office, empty if unknown, and a remark on faults."""
+    name, phone, page = (text_of(properties, f"contact_{part}") for part in ("name", "phone", "page"))
+    if not name:
+        return ("", "", ""), "contact without contact_name: left out" if phone or page else ""
+    faults = []
+    if phone and not PHONE.fullmatch(phone):
+        phone, faults = "", ["contact_phone is no telephone number: left out"]
+    if page and not (PAGE.fullmatch(page) and len(page) <= MAX_PAGE_LENGTH):
+        page, faults = "", [*faults, "contact_page is no address that begins with http:// or https://: left out"]
+    return (name[:200], phone, page), "; ".join(faults)
+
+
+def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
+    """Return the properties that may hold a region's name, empty if there is none, and the level that they stand for.
+
+    Files without a usual one: the deepest level of GADM or OCHA, else the only property that ends with "name", unless
+    many regions share its values.
+    """
+    if names & set(NAMES):
+        return NAMES, 1
+    numbered = sorted((int(match[1]), name) for name in names if (match := NUMBERED.fullmatch(name)))
+    if numbered:
+        deepest = numbered[-1][0]
+        alike = [name for level, name in numbered if level == deepest]
+        return sorted(alike, key=lambda name: not name.endswith(("_en", str(deepest)))), deepest
+    alike = [name for name in names if name.endswith("name")]
+    if len(alike) == 1:
+        values = [text_of(feature.properties, *alike) for feature in read_outlines(path)]
+        return (alike if len(set(values)) >= MIN_DISTINCT * len(values) else ()), 1
+    return (), 1
+
+
+def _level(properties: dict[str, object], default: int) -> int:
+    """Return a region's level: 0 for a country of Natural Earth, 1 for a province; else as stated, or the default."""
+    feature_class = str(properties.get("featurecla", "")).lower()
+    if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
+        return 0
+    if feature_class.startswith("admin-1"):
+        return 1
+    value = text_of(properties, "admin_level", "level", "levl_code")
+    return int(value) if value.isdigit() and int(value) < 20 else default

@@ -1,0 +1,62 @@
+"""Plain tables (CSV): rain or levels of groundwater, one row for each gauge and date.
+
+Columns for rain: gauge, date, longitude, latitude, rain_mm_day. For groundwater: gauge, date, longitude, latitude,
+level_m. A level counts from any fixed zero, positive upwards.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers.context.tables import read_rows
+from ground_motion.readers.records import Declaration
+from ground_motion.readers.stations.records import (
+    GaugeKind,
+    GaugeSeries,
+    Row,
+    parse_number,
+    parsed_day,
+    parsed_place,
+    rows_by_day,
+)
+from ground_motion.readers.stations.table import header_names, table_columns
+
+NAME, TITLE = "gauges", "table of gauges"
+ORDER = 50
+SUFFIXES = frozenset({".csv"})
+COLUMNS = ("gauge", "date", "longitude", "latitude")
+VALUES = {GaugeKind.RAIN: "rain_mm_day", GaugeKind.GROUNDWATER: "level_m"}
+POSSIBLE = {GaugeKind.RAIN: (0.0, 2_000.0), GaugeKind.GROUNDWATER: (-10_000.0, 10_000.0)}  # other values: wrong unit
+
+
+def recognises(path: Path) -> bool:
+    """Return whether the header has a column `gauge` and one of the two quantities."""
+    return _kind(header_names(path, SUFFIXES)) is not None
+
+
+def read_stations(path: Path, declared: Declaration) -> tuple[GaugeSeries, ...]:
+    """Read the series of all gauges of a table. Raises InputError."""
+    kind = _kind(table_columns(path)) or GaugeKind.RAIN
+    fields = enumerate(read_rows(path, (*COLUMNS, VALUES[kind])), start=2)
+    rows = {line: _row(path, line, kind, values) for line, values in fields}
+    return tuple(_series(code, kind, list(days.values())) for code, days in rows_by_day(path, rows).items())
+
+
+def _kind(names: set[str]) -> GaugeKind | None:
+    return next((kind for kind, value in VALUES.items() if {"gauge", value} <= names), None)
+
+
+def _row(path: Path, line: int, kind: GaugeKind, values: dict[str, str]) -> Row:
+    day, value = parsed_day(path, line, values["date"]), parse_number(path, line, VALUES[kind], values[VALUES[kind]])
+    low, high = POSSIBLE[kind]
+    if not low <= value <= high:
+        problem = f"line {line}: {VALUES[kind]} is {value:g}"
+        raise InputError(path, problem, f"Give {low:g} to {high:g}, in the unit that the column names")
+    return Row(values["gauge"], day, *parsed_place(path, line, values["longitude"], values["latitude"]), (value,))
+
+
+def _series(code: str, kind: GaugeKind, numbered: list[tuple[int, Row]]) -> GaugeSeries:
+    rows = [row for _, row in numbered]
+    values = np.array([row.values[0] for row in rows], dtype=np.float32)
+    return GaugeSeries(code, kind, rows[0].longitude, rows[0].latitude, tuple(row.day for row in rows), values)

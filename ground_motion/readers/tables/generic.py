@@ -1,0 +1,210 @@
+"""Any table of points (CSV, shapefile, GeoPackage, GeoParquet), by the aliases of common exports or a mapping.
+
+Without a mapping, the aliases of `readers.tables.mapping` find the columns, and `--unit` and `--positive` state
+what the file does not. A table with series and no velocities gets the least-squares slope of each series.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ground_motion.core.errors import InputError
+from ground_motion.core.projections import is_metric
+from ground_motion.readers import gate
+from ground_motion.readers.records import (
+    Component,
+    Declaration,
+    Direction,
+    FieldHeader,
+    Reference,
+    Stated,
+    VelocityField,
+)
+from ground_motion.readers.tables import columns, dates, geoparquet, layers, mapping, text_table
+from ground_motion.readers.tables.columns import Plan, Source
+from ground_motion.readers.tables.spacing import Spacing, spacing_of
+from ground_motion.readers.tables.text_table import Table
+
+NAME = "generic"
+TITLE = "Table"
+ORDER = 910
+SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
+UNSTATED = "Table of points; its source is not stated in the file"
+MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
+SAMPLED_PLACES = 100_000  # So many places show a grid and are read in a moment.
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a text table has columns for a position, and a velocity or dates; True for other kinds."""
+    if layers.is_layer(path) or geoparquet.is_parquet(path):
+        return True
+    if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
+        return False
+    try:
+        table = text_table.table_of(path)
+    except InputError:
+        return False
+    plain = {mapping.plain(name) for name in table.names}
+    roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
+    if not table.is_headed:
+        return text_table.has_numbers(table)
+    if mapping.layout_of(table.names):
+        return True
+    moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
+    is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
+    return is_placed and (moves or bool(plain & set(mapping.LONG_NAMES)))
+
+
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+    """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
+    if declared.for_lacking and declared.mapping:  # A folder's mapping is for tables that cannot be read without it.
+        with suppress(InputError):
+            return read(path, replace(declared, mapping=None))
+    declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
+    stated = mapping.mapping_of(declared.mapping)
+    source = source_of(path, declared if not stated.columns else None)
+    if declared.mapping is None:
+        stated = mapping.layout_of(source.names) or stated
+    plans = mapping.plans_of(path, source, stated, declared)
+    if stated.date_row is not None:
+        source = columns.skip_first_row(source)
+    return tuple(_field(path, source, plan, stated, declared) for plan in plans)
+
+
+def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
+    first, days = columns.first_points(path, source, plan), tuple(plan.dates.values())
+    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, days) is None:
+        mapping.refuse_years(path, plan.dates)
+    cells = _cells(path, source, plan, stated)
+    seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
+    header = FieldHeader(
+        source_format=NAME,
+        level=source.kind,
+        component=plan.component,
+        dates=days or declared.period or _period(declared.mapping, stated),
+        has_series=bool(plan.dates),
+        track=gate.agree(path, "track", {"--track": declared.track, "the mapping": stated.track}),
+        direction=Direction(stated.direction) or seen,
+        posting_m=cells.posting_m,
+        grid_epsg=cells.epsg,
+        release=stated.release,
+        tile=stated.tile,
+        reference=Reference(stated.reference),
+        attribution=stated.attribution or UNSTATED,
+        licence=stated.licence,
+        extras=_extras(plan, stated),
+    )
+    has_places = "longitude" in plan.columns or plan.geometry_crs is not None
+    facts = Stated(
+        crs=plan.geometry_crs or (None if has_places else plan.epsg),
+        velocity_scale=plan.velocity_factor,
+        series_scale=plan.series_factor,
+        velocity_is_slope="velocity" not in plan.columns,
+        direction={"the mapping": Direction(stated.direction)} if stated.direction else {},
+        look=plan.look,
+        unique_ids="pid" not in plan.columns,
+    )
+    points = partial(columns.points, path, source, plan)
+    unread = Counter(re.sub(r"\d+", "#", name) for name in source.names if name not in plan.types())
+    changes = [source.note] if source.note else []
+    changes += [f"{count} columns {name!r:.40} were not read." for name, count in unread.items() if count > MAX_UNREAD]
+    return VelocityField(
+        header=header, batches=points, files=source.parts, expected_points=source.rows, stated=facts, changes=changes
+    )
+
+
+def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
+    """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
+    places = columns.first_places(path, source, plan, SAMPLED_PLACES)
+    is_dated = not plan.dates and not set(mapping.LONG_NAMES).isdisjoint(map(mapping.plain, source.names))
+    if is_dated and 2 * np.unique(places, axis=1).shape[1] <= places[0].size:
+        raise InputError(path, "it has a row for each date", mapping.ONE_ROW_EACH)
+    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
+    seen = spacing_of(*places, own)
+    return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
+
+
+def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
+    if path is None or stated.first_day is None or stated.last_day is None:
+        return ()
+    if stated.last_day <= stated.first_day:
+        raise InputError(path, f"last_day {stated.last_day} is not after first_day", "Correct the two days")
+    return stated.first_day, stated.last_day
+
+
+def source_of(path: Path, declared: Declaration | None = None) -> Source:
+    """Open a table by its extension and first bytes; rows are read later. Raises InputError.
+
+    declared: what is stated of a table without a header, if its columns may be taken in the order of GMT.
+    """
+    suffix = path.suffix.lower()
+    if suffix in layers.SUFFIXES or layers.is_layer(path):
+        return layers.source(path)
+    if suffix in geoparquet.SUFFIXES:
+        return geoparquet.source(path)
+    if suffix in text_table.SUFFIXES:
+        return csv_source(path, declared)
+    problem = f"a file {suffix or 'without extension'!r} is not a table"
+    raise InputError(path, problem, f"Give {', '.join(sorted(SUFFIXES))}")
+
+
+def csv_source(path: Path, declared: Declaration | None = None) -> Source:
+    """Open a text table, plain or zipped. Raises InputError if it is cut off, or nothing names its columns."""
+    table = text_table.table_of(path)
+    text_table.refuse_cut_off(path)
+    note = ""
+    if not table.is_headed and declared is not None:
+        table, note = _name_gmt_columns(path, table, declared)
+
+    def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+        few = rows <= columns.FEW_ROWS
+        yield from text_table.record_batches(path, table, types, 2**20 if few else text_table.BLOCK_BYTES)
+
+    return Source("CSV", table.names, batches, note=note)
+
+
+def _name_gmt_columns(path: Path, table: Table, declared: Declaration) -> tuple[Table, str]:
+    """Name the first columns of a table without a header longitude, latitude and velocity, and say so.
+
+    GMT, StaMPS and GMTSAR write "lon lat value". Raises InputError unless unit and sign are declared, and the suffix
+    .xy or .xyz, or a first number beyond 90, shows that the longitude comes first.
+    """
+    shown = " ".join(table.first)
+    problem = f"it has no header: {len(table.names)} columns, {shown:.60}"
+    remedy = 'Name them in a mapping (--mapping), as longitude = "column 1", and epsg if they are metres'
+    try:
+        longitude, latitude = float(table.first[0]), float(table.first[1])
+    except (ValueError, IndexError):
+        raise InputError(path, problem, remedy) from None
+    is_placed = len(table.names) >= 3 and abs(longitude) <= 360 and abs(latitude) <= 90
+    is_placed &= path.suffix.lower() in {".xy", ".xyz"} or abs(longitude) > 90
+    if not is_placed or not {longitude, latitude}.isdisjoint({float(int(longitude)), float(int(latitude))}):
+        raise InputError(path, problem, remedy)
+    if declared.unit is None or declared.positive is None:
+        remedy = "If they are longitude, latitude, velocity, add --unit and --positive; else name them in a mapping"
+        raise InputError(path, problem, remedy)
+    names = ["longitude", "latitude", "velocity", *table.names[3:]]
+    return table._replace(
+        names=names
+    ), "It has no header: its first columns were taken for longitude, latitude, velocity."
+
+
+def _extras(plan: Plan, declared: mapping.Mapping) -> dict[str, str]:
+    stated = {role: columns.printable(name) for role, name in plan.columns.items()}
+    if declared.wavelength_m is not None:
+        stated["wavelength_m"] = f"{declared.wavelength_m:g}"
+    if plan.geometry_crs is not None:
+        stated["position"] = "geometry"
+    if "velocity" not in plan.columns:
+        stated["velocity"] = "least-squares slope of the series"
+    if "pid" not in plan.columns:
+        stated["pid"] = "row number"
+    return stated

@@ -1,0 +1,116 @@
+"""GeoTIFF of velocities. Unit and sign are the submitter's, or the band's where its unit is stated."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers import gate, raster
+from ground_motion.readers.raster import open_geotiff
+from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, Stated, Technique, VelocityField
+
+NAME = "geotiff"
+TITLE = "GeoTIFF"
+ORDER = 900
+SUFFIXES = raster.SUFFIXES
+BLOCK_PIXELS = raster.BLOCK_PIXELS
+TRACKED_UNITS = {"m/day"}  # Phase measurements are never given in these units.
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
+_LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
+OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}
+RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a path is a GeoTIFF; readers of particular formats are asked before this one."""
+    return raster.is_geotiff(path)
+
+
+def other_layer(path: Path) -> str:
+    """Return what a file holds instead of velocities, by its name; empty if its name says nothing of the kind."""
+    said = next((what for what, word in OTHER_LAYERS.items() if word.search(path.stem)), "")
+    is_velocity = RATE.search(path.stem) and said != "errors or counts"  # such as velocities in a mask
+    return "" if is_velocity else said
+
+
+def refuse_other_layer(path: Path, unit: str = "") -> None:
+    """Raise InputError for what is no velocity by its unit or its name, so that no unit of velocity is asked for it."""
+    said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
+    if said.endswith("interferogram"):
+        problem = f"this is {said} (radians), not a velocity"
+        raise InputError(path, problem, "Give the whole stack of HyP3, LiCSAR or PyRate, or velocities made of it")
+    if said:
+        remedy = "Give the velocities; if these are, name the file vel.tif; of an image, add --scale"
+        raise InputError(path, f"by its name it holds {said}, not velocities", remedy)
+
+
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+    """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
+    with open_geotiff(path) as dataset:
+        stated = raster.unit_of(dataset)
+        refuse_other_layer(path, stated)
+        _refuse_other_kinds(path, dataset)
+        posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
+        epsg = raster.epsg_of(path, dataset)
+    otherwise = "; or --scale power|amplitude|db if it is a radar image"
+    units = gate.units(path, declared, unit={"the band": stated}, dates_known=False, otherwise=otherwise)
+    header = FieldHeader(
+        source_format=NAME,
+        level="velocity",
+        component=units.component,
+        dates=declared.period or (),
+        has_series=False,
+        technique=Technique.TRACKING if units.unit in TRACKED_UNITS else Technique.INSAR,
+        track=declared.track,
+        posting_m=posting,
+        grid_epsg=epsg if metric else None,
+        attribution="Velocity raster; its source is not stated in the file",
+        extras={"unit": units.unit, "positive": units.positive},
+    )
+    return (field(path, units, header),)
+
+
+def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
+    """Raise InputError for pictures, several bands and complex numbers, before anything is asked about them."""
+    if dataset.count > 1 and dataset.dtypes[0] == "uint8":
+        problem = f"it holds {dataset.count} bands of 8-bit numbers, as of a picture"
+        raise InputError(path, problem, "Give the velocities themselves")
+    if dataset.count != 1:
+        problem = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
+        raise InputError(path, problem, f"Give one band (gdal_translate -b 1 {path.name} {path.stem}_1.tif)")
+    if dataset.dtypes[0].startswith("complex"):
+        raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
+
+
+def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
+    """Return the only band as a velocity field with a given header; values are read later."""
+    with open_geotiff(path) as dataset:  # Refuse what cannot be used before its points are read.
+        epsg = raster.epsg_of(path, dataset)
+        _refuse_other_kinds(path, dataset)
+        pixels = dataset.width * dataset.height
+        packing = dataset.scales[0], dataset.offsets[0]
+        picture = dataset.dtypes[0] in {"uint8", "int8"} and packing[0] == 1
+    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture, packing=packing)
+    batches = partial(_batches, path, units.factor, header)
+    return VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
+
+
+def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
+    with open_geotiff(path) as dataset:
+        epsg = raster.epsg_of(path, dataset)
+        lines = max(1, BLOCK_PIXELS // dataset.width)
+        for first in range(0, dataset.height, lines):
+            window = Window(0, first, dataset.width, min(lines, dataset.height - first))
+            # file: its unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
+            values = raster.values_of(path, dataset, window) * factor
+            row, col = np.nonzero(np.isfinite(values))
+            if row.size:
+                velocity = values[row, col].astype(np.float32)
+                places = raster.degrees(path, epsg, *raster.centres(dataset.transform, row + first, col))
+                yield raster.batch(row + first, col, *places, velocity, header.component)

@@ -1,0 +1,99 @@
+"""MintPy's HDF-EOS5 product (`save_hdfeos5.py`), the single file that UNAVCO's archive and insarmaps accept.
+
+Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). Displacement is m along the line of sight,
+positive toward the satellite; for the geometry see `ground_motion.readers.velocity.mintpy.stack`. A product in radar
+coordinates has the latitude and longitude of each pixel, and those are used.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import h5py
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers import hdf5
+from ground_motion.readers.hdf5_grids import Grid
+from ground_motion.readers.records import Component, Declaration, FieldHeader, VelocityField
+from ground_motion.readers.velocity.mintpy import stack as mintpy_stack
+from ground_motion.readers.velocity.mintpy.stack import Layer, Stack
+
+NAME = "hdfeos5"
+TITLE = "HDF-EOS5"
+ORDER = 100
+SUFFIXES = hdf5.SUFFIXES
+ROOT = "HDFEOS/GRIDS/timeseries"
+DISPLACEMENT, DATE = f"{ROOT}/observation/displacement", f"{ROOT}/observation/date"
+LAYERS = {
+    "coherence": f"{ROOT}/quality/temporalCoherence",
+    "mask": f"{ROOT}/quality/mask",
+    "height": f"{ROOT}/geometry/height",
+    "incidence": f"{ROOT}/geometry/incidenceAngle",
+    "azimuth": f"{ROOT}/geometry/azimuthAngle",
+}
+POSITIONS = {"latitude": f"{ROOT}/geometry/latitude", "longitude": f"{ROOT}/geometry/longitude"}
+REMEDY = "Give the .he5 that MintPy's save_hdfeos5.py wrote"
+MISSION_KEPT = ("mission", "beam_mode", "processing_software", "post_processing_method")
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a file has the product's group of time series."""
+    return hdf5.holds(path, ROOT)
+
+
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+    """Read the header of a product; its pixels are read later, in batches. Raises InputError."""
+    with hdf5.open_file(path) as file:
+        hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
+        attributes = hdf5.attributes(path, file)
+        unit = hdf5.attributes(path, file, DISPLACEMENT).get("Units", attributes.get("UNIT", ""))
+        units = mintpy_stack.units_of(path, declared, unit, of_series=True)
+        shape, dates = hdf5.shape_of(path, file, DISPLACEMENT), hdf5.days(path, file, DATE)
+        if len(shape) != 3 or shape[0] != len(dates):
+            raise InputError(path, f"it holds {len(dates)} dates and displacements of the shape {shape}", REMEDY)
+        wanted = LAYERS if "X_FIRST" in attributes else LAYERS | POSITIONS
+        layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
+        grid = _grid(path, attributes, layers, shape)
+    stack = Stack(
+        grid=grid,
+        dates=dates,
+        displacement=Layer(path, DISPLACEMENT),
+        azimuth_deg=mintpy_stack.azimuth_of(attributes),
+        series_mm=units.factor,
+        velocity_mm=units.factor,
+        **layers,
+    )
+    scattered = "latitude" in layers
+    kept = {name: attributes[name][:100] for name in (*mintpy_stack.KEPT, *MISSION_KEPT) if name in attributes}
+    header = FieldHeader(
+        source_format=NAME,
+        level="time series",
+        component=Component.LOS,
+        dates=dates,
+        track=declared.track or mintpy_stack.track_of(attributes),
+        direction=mintpy_stack.direction_of(attributes),
+        polarisation=attributes.get("polarization", "")[:2] if attributes.get("polarization") != "Unknown" else "",
+        posting_m=None if scattered else grid.posting_m,
+        grid_epsg=None if scattered else grid.metric_epsg,
+        attribution=mintpy_stack.ATTRIBUTION,
+        extras=kept | {"velocity": mintpy_stack.SLOPE},
+    )
+    pixels = stack.grid.rows * stack.grid.cols
+    batches, stated = partial(mintpy_stack.batches, stack), mintpy_stack.stated_of(attributes, stack)
+    return (VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated),)
+
+
+def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
+    """Return whether a layer exists. Raises InputError if its shape is not that of the displacements."""
+    if not hdf5.is_dataset(path, file, name):
+        return False
+    if hdf5.shape_of(path, file, name) != shape[1:]:
+        problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
+        raise InputError(path, problem, REMEDY)
+    return True
+
+
+def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
+    """Return the grid stated by the attributes; in radar coordinates only its numbers of rows and cols are valid."""
+    if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
+        return mintpy_stack.grid_of(path, attributes, *shape[1:])
+    return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

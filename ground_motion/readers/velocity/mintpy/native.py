@@ -1,0 +1,193 @@
+"""MintPy: a geocoded `timeseries*.h5`, a `velocity.h5`, or the folder `geo` that holds both with their geometry.
+
+Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeseries` (dates, rows, cols) is m and
+`velocity` m/yr along the line of sight, positive toward the satellite. A single file is read alone; the other files
+are used only if their folder is given.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers import gate, hdf5
+from ground_motion.readers.files import names_in
+from ground_motion.readers.hdf5_grids import Grid
+from ground_motion.readers.records import Component, Declaration, FieldHeader, VelocityField
+from ground_motion.readers.velocity.mintpy import stack as mintpy_stack
+from ground_motion.readers.velocity.mintpy.stack import Layer, Stack
+
+NAME = "mintpy"
+TITLE = "MintPy"
+ORDER = 90
+SUFFIXES = hdf5.SUFFIXES
+MAIN = ("timeseries", "velocity")
+SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
+MASK = "maskTempCoh"  # Of a folder's masks, this one marks the measured pixels.
+SIDE = {
+    "timeseries": {"displacement": "timeseries"},
+    "velocity": {"velocity": "velocity", "velocity_std": "velocityStd"},
+    "geometry": {"incidence": "incidenceAngle", "azimuth": "azimuthAngle", "height": "height"},
+    "temporalCoherence": {"coherence": "temporalCoherence"},
+    "mask": {"mask": "mask"},
+}  # kind of file -> field of a stack -> dataset
+REMEDY = "Give the file as MintPy wrote it"
+MAX_FILES = 200
+
+
+class Part(NamedTuple):
+    """File of a product: its grid, layers, attributes, and the factor from its values to mm or mm/yr."""
+
+    grid: Grid
+    layers: dict[str, Layer]
+    attributes: dict[str, str]
+    units: gate.Units
+
+
+def recognises(path: Path) -> bool:
+    """Return whether a file is MintPy's by datasets and attributes, or a folder holds such a file."""
+    given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
+    return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
+
+
+def _product(path: Path) -> Path:
+    """Return the folder `geo` of a project, whose own files are in radar coordinates; any other path as it is."""
+    return path / "geo" if path.is_dir() and recognises(path / "geo") else path
+
+
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+    """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
+    path = _product(path)
+    files: dict[str, Path] = {}
+    given = _files(path) if path.is_dir() else [path]
+    if len(given) > MAX_FILES:
+        raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
+    for file in given:
+        with hdf5.open_file(file) as content:  # A damaged file of a folder is not passed over.
+            kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
+        if kind in files:
+            others = f"{files[kind].name} and {file.name}"
+            raise InputError(path, f"it holds two files of {kind}: {others}", "Leave one of them, or give it alone")
+        if kind:
+            files[kind] = file
+    if not files.keys() & {*MAIN}:
+        raise InputError(path, "it holds neither a time series nor a velocity", REMEDY)
+    return (_field(path, {kind: files[kind] for kind in SIDE if kind in files}, declared),)
+
+
+def _files(path: Path) -> list[Path]:
+    files = [path / name for name in names_in(path) if name.lower().endswith(".h5")]
+    return [file for file in files if file.is_file()]
+
+
+def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
+    """Return the kind of a file, a key of SIDE; empty if the file is not MintPy's or is not used."""
+    stated, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
+    for kind in MAIN:
+        if stated == kind or (not stated and signs and kind in names):
+            return kind
+    if not signs:
+        return ""
+    if "incidenceAngle" in names:
+        return "geometry"
+    if "temporalCoherence" in names:
+        return "temporalCoherence"
+    return "mask" if "mask" in names and path.stem.endswith(MASK) else ""
+
+
+def _field(path: Path, files: dict[str, Path], declared: Declaration) -> VelocityField:
+    parts = {kind: _part(kind, file, declared) for kind, file in files.items()}
+    first = next(iter(parts.values()))
+    for kind, part in parts.items():
+        if not part.grid.fits(first.grid):
+            problem = f"{files[kind].name} and {next(iter(files.values())).name} are not on one grid"
+            raise InputError(path, problem, "Keep files of one geocoding in the folder")
+    dates: tuple[date, ...] = ()
+    if "timeseries" in files:
+        dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
+    layers = {name: layer for part in parts.values() for name, layer in part.layers.items()}
+    azimuth_deg = mintpy_stack.azimuth_of(first.attributes)
+    scale = {kind: part.units.factor for kind, part in parts.items()}
+    stack = Stack(
+        grid=first.grid,
+        dates=dates,
+        azimuth_deg=azimuth_deg,
+        series_mm=scale.get("timeseries", 1000.0),
+        velocity_mm=scale.get("velocity", 1000.0),
+        **layers,
+    )
+    header = _header(files, first, parts, dates, declared)
+    return VelocityField(
+        header=header,
+        batches=lambda: mintpy_stack.batches(stack),
+        files=tuple(files.values()) if path.is_dir() else (),
+        expected_points=stack.grid.rows * stack.grid.cols,
+        stated=mintpy_stack.stated_of(first.attributes, stack),
+    )
+
+
+def _part(kind: str, path: Path, declared: Declaration) -> Part:
+    with hdf5.open_file(path) as file:
+        attributes = hdf5.attributes(path, file)
+        name = next(iter(SIDE[kind].values()))
+        hdf5.require(path, file, (name, "date") if kind == "timeseries" else (name,), REMEDY)
+        shape = hdf5.shape_of(path, file, name)
+        if len(shape) != (3 if kind == "timeseries" else 2):
+            raise InputError(path, f"dataset {name!r} has the shape {shape}", REMEDY)
+        grid = mintpy_stack.grid_of(path, attributes, *shape[-2:])
+        present = {field: name for field, name in SIDE[kind].items() if hdf5.is_dataset(path, file, name)}
+        for name in present.values():
+            if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
+                problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
+                raise InputError(path, problem, REMEDY)
+    units = gate.Units("m/yr", "toward")  # A file without motion keeps these units.
+    if kind in MAIN:
+        unit = attributes.get("UNIT", "")
+        units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
+    return Part(grid, {field: Layer(path, name) for field, name in present.items()}, attributes, units)
+
+
+def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
+    with hdf5.open_file(path) as file:
+        dates = hdf5.days(path, file, "date")
+        layers = hdf5.shape_of(path, file, displacement.name)[0]
+    if layers != len(dates):
+        raise InputError(path, f"it holds {len(dates)} dates and {layers} displacements", REMEDY)
+    return dates
+
+
+def _header(
+    files: dict[str, Path], first: Part, parts: dict[str, Part], dates: tuple[date, ...], declared: Declaration
+) -> FieldHeader:
+    attributes = first.attributes
+    estimated = "velocity" in files
+    extras = {name: attributes[name][:100] for name in mintpy_stack.KEPT if name in attributes}
+    extras["velocity"] = "as MintPy estimated it" if estimated else mintpy_stack.SLOPE
+    extras |= {kind: file.name for kind, file in files.items() if kind != next(iter(files))}
+    return FieldHeader(
+        source_format=NAME,
+        level="time series" if dates else "velocity",
+        component=Component.LOS,
+        dates=dates or _period(files["velocity"], parts["velocity"].attributes),
+        has_series=bool(dates),
+        track=declared.track or mintpy_stack.track_of(attributes),
+        direction=mintpy_stack.direction_of(attributes),
+        posting_m=first.grid.posting_m,
+        grid_epsg=first.grid.metric_epsg,
+        attribution=mintpy_stack.ATTRIBUTION,
+        extras=extras,
+    )
+
+
+def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
+    """Return the first and last day of the data behind a velocity; empty if not stated. Raises InputError."""
+    stated = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
+    try:
+        period = tuple(hdf5.day_of(day) for day in stated)
+    except ValueError as fault:
+        raise InputError(path, f"START_DATE or END_DATE is not a date ({fault})", REMEDY) from fault
+    if len(period) < 2:
+        return ()
+    if period[1] <= period[0]:
+        raise InputError(path, f"START_DATE {stated[0]} is not before END_DATE {stated[1]}", REMEDY)
+    return period

@@ -1,0 +1,280 @@
+"""Attributes, geometry and points that MintPy's own files and its HDF-EOS5 product have in common.
+
+Sources: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331), its class `coordinate` (X_FIRST and Y_FIRST are
+the outer corner of the first pixel, so that a centre is X_FIRST + (column + 0.5) X_STEP) and its `utils0`
+(azimuthAngle: of the line of sight from the ground to the satellite, from north, anti-clockwise).
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers import gate, hdf5, raster
+from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
+from ground_motion.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated
+from ground_motion.readers.slopes import Slopes, slopes
+
+Places = NDArray[np.int64]
+
+METRES = {"m", "meter", "meters", "metre", "metres"}
+ATTRIBUTION = "MintPy time series; its source is not stated in the file"
+SLOPE = "least-squares slope of the series"
+KEPT = ("REF_LAT", "REF_LON", "REF_DATE", "WAVELENGTH", "HEADING", "PLATFORM", "PROCESSOR", "START_DATE", "END_DATE")
+
+
+class Layer(NamedTuple):
+    """Name of a dataset and its file. Its shape: (rows, cols), or (dates, rows, cols) for displacement."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Layer of each quantity of a product, None if missing. azimuth_deg: one for all pixels, see `los_vector`.
+
+    series_mm, velocity_mm: factors from the files' values to mm and mm/yr.
+    """
+
+    grid: Grid
+    dates: tuple[date, ...] = ()
+    displacement: Layer | None = None
+    velocity: Layer | None = None
+    velocity_std: Layer | None = None
+    coherence: Layer | None = None
+    mask: Layer | None = None
+    height: Layer | None = None
+    incidence: Layer | None = None
+    azimuth: Layer | None = None
+    latitude: Layer | None = None
+    longitude: Layer | None = None
+    azimuth_deg: float | None = None
+    series_mm: float = 1000.0
+    velocity_mm: float = 1000.0
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Layers that the product has."""
+        return tuple(value for value in vars(self).values() if isinstance(value, Layer))
+
+    @property
+    def main(self) -> Layer:
+        """Layer that every product has: displacement, else velocity."""
+        layer = self.displacement or self.velocity
+        if layer is None:
+            raise ValueError("a stack has displacements or velocities")
+        return layer
+
+
+def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
+    """Return the grid of a geocoded file. Raises InputError if it is in radar coordinates or without a unit."""
+    if "X_FIRST" not in attributes:
+        remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
+        raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
+    x, dx, y, dy = (number(path, attributes, name) for name in ("X_FIRST", "X_STEP", "Y_FIRST", "Y_STEP"))
+    # file: the corner of the first pixel; ours: its centre
+    grid = Grid(x=x + dx / 2, dx=dx, y=y + dy / 2, dy=dy, rows=rows, cols=cols, epsg=_epsg(path, attributes))
+    return grid.checked(path)
+
+
+def _epsg(path: Path, attributes: dict[str, str]) -> int:
+    unit = attributes.get("X_UNIT", "").strip().lower()
+    if unit != attributes.get("Y_UNIT", unit).strip().lower():
+        raise InputError(path, f"X_UNIT is {unit!r} and Y_UNIT {attributes['Y_UNIT']!r}", "Geocode it again")
+    if unit.startswith("deg"):  # ROI_PAC writes 'degres'
+        return GEOGRAPHIC
+    if unit not in METRES:
+        problem = f"the unit of its coordinates, X_UNIT, is {unit or 'missing'}"
+        raise InputError(path, problem, "Add it with MintPy's add_attribute.py: X_UNIT=degrees, or meters and EPSG")
+    code, zone = attributes.get("EPSG", "").strip(), attributes.get("UTM_ZONE", "").strip().upper()
+    if not code and len(zone) > 1 and zone[:-1].isdigit() and 1 <= int(zone[:-1]) <= 60 and zone[-1] in "NS":
+        code = str((32600 if zone[-1] == "N" else 32700) + int(zone[:-1]))
+    if not code.isdigit() or len(code) > 6:
+        problem = f"its coordinates are metres and EPSG is {code or 'missing'}"
+        raise InputError(path, problem, "Add it with MintPy's add_attribute.py: EPSG=32611 or the like")
+    metric_crs(path, int(code))
+    return int(code)
+
+
+def number(path: Path, attributes: dict[str, str], name: str) -> float:
+    """Parse an attribute that must be a number. Raises InputError."""
+    try:
+        value = float(attributes[name])
+    except KeyError as fault:
+        raise InputError(path, f"attribute {name!r} is missing", "Make it again with MintPy") from fault
+    except ValueError as fault:
+        raise InputError(path, f"attribute {name!r} is {attributes[name][:40]!r}", "Make it again") from fault
+    if not np.isfinite(value):
+        raise InputError(path, f"attribute {name!r} is {value}", "Make it again with MintPy")
+    return value
+
+
+def units_of(path: Path, declared: Declaration, unit: str, *, of_series: bool) -> gate.Units:
+    """Return the unit and sign of values, of which MintPy states the unit. Raises InputError."""
+    return gate.units(path, declared, unit={"UNIT": unit}, sign={"MintPy": "toward"}, of_series=of_series)
+
+
+def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
+    """Return the flight direction by each attribute that states it."""
+    text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
+    stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
+    heading = _known_value(attributes, "HEADING")
+    if heading is not None:
+        stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING
+    return {source: way for source, way in stated.items() if way}
+
+
+def direction_of(attributes: dict[str, str]) -> Direction:
+    """Return the stated flight direction, or unknown."""
+    return next(iter(directions_of(attributes).values()), Direction.UNKNOWN)
+
+
+def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
+    """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
+    return Stated(
+        crs=stack.grid.metric_epsg,
+        velocity_scale=stack.velocity_mm if stack.velocity else stack.series_mm,
+        series_scale=stack.series_mm,
+        velocity_is_slope=stack.velocity is None,
+        direction=directions_of(attributes),
+        look=-1.0 if (_known_value(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
+    )
+
+
+def _known_value(attributes: dict[str, str], name: str) -> float | None:
+    try:
+        value = float(attributes[name])
+    except (KeyError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def track_of(attributes: dict[str, str]) -> int | None:
+    """Return the relative orbit, 1 to 999; None where it is not stated."""
+    text = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
+    return int(text) if text.isdigit() and 0 < int(text) < 1000 else None
+
+
+def azimuth_of(attributes: dict[str, str]) -> float | None:
+    """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
+    heading, side = _known_value(attributes, "HEADING"), _known_value(attributes, "ANTENNA_SIDE")
+    if heading is None or side is None:
+        return None
+    # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
+    return 90 - heading if side < 0 else -90 - heading
+
+
+def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, Float32, Float32]:
+    """Return the unit vector from the ground to the satellite: (east, north, up), NaN where unknown.
+
+    incidence_deg: from the vertical; azimuth_deg: of the line of sight from the ground to the satellite, from north,
+    anti-clockwise. An incidence of 0 is MintPy's nodata.
+    """
+    incidence = np.radians(np.where((incidence_deg > 0) & (incidence_deg < 90), incidence_deg, np.nan))
+    azimuth = np.radians(np.where(np.abs(azimuth_deg) <= 360, azimuth_deg, np.nan))
+    horizontal = np.sin(incidence)
+    vector = (-horizontal * np.sin(azimuth), horizontal * np.cos(azimuth), np.cos(incidence) + 0 * azimuth)
+    return tuple(part.astype(np.float32) for part in vector)  # type: ignore[return-value]
+
+
+class Rows(NamedTuple):
+    """Block of rows of a stack, with the stack's open files."""
+
+    stack: Stack
+    opened: dict[Path, h5py.File]
+    rows: slice
+
+    def plane(self, layer: Layer | None) -> Float32:
+        """Return the rows of a layer, (rows, cols); all NaN if the stack has no such layer."""
+        if layer is None:
+            return np.full((self.rows.stop - self.rows.start, self.stack.grid.cols), np.nan, dtype=np.float32)
+        return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, self.rows)
+
+    def series(self) -> Float32 | None:
+        """Return the rows' displacements, (dates, rows, cols), m; None if the stack has no series."""
+        layer = self.stack.displacement
+        if layer is None:
+            return None
+        return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, (slice(None), self.rows))
+
+    def line_of_sight(self, row: Places, col: Places) -> tuple[Float32, Float32, Float32]:
+        """Return (east, north, up) of unit vectors to the satellite, by pixel; NaN where unknown."""
+        azimuth = self.plane(self.stack.azimuth)[row, col]
+        if self.stack.azimuth is None and self.stack.azimuth_deg is not None:
+            azimuth = np.full(row.size, self.stack.azimuth_deg, dtype=np.float32)
+        return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
+
+    def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
+        """Return (longitude, latitude) of pixels, from the stack's layers of these or else from its grid."""
+        if self.stack.longitude is None or self.stack.latitude is None:
+            return self.stack.grid.positions(row + self.rows.start, col)
+        longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
+        latitude = self.plane(self.stack.latitude)[row, col].astype(np.float64)
+        return longitude, latitude
+
+
+def batches(stack: Stack) -> Iterator[PointBatch]:
+    """Yield the pixels that hold a measurement as points, at most 64 rows at a time. InputError if there are none."""
+    n_points = 0
+    with ExitStack() as files:
+        opened = {path: files.enter_context(hdf5.open_file(path)) for path in dict(stack.layers)}
+        for rows in hdf5.row_blocks(stack.grid.rows, stack.grid.cols, max(1, len(stack.dates))):
+            batch = _block(Rows(stack, opened, rows))
+            n_points += batch.pid.size
+            if batch.pid.size:
+                yield batch
+    if not n_points:
+        raise InputError(stack.main.path, "no pixel holds a measurement", "Relax MintPy's mask and run it again")
+
+
+def _block(block: Rows) -> PointBatch:
+    stack, series, velocity = block.stack, block.series(), block.plane(block.stack.velocity)
+    good = _has_measurement(series, velocity if stack.velocity else None)
+    if stack.mask is not None:
+        good &= block.plane(stack.mask) > 0
+    row, col = np.nonzero(good)
+    displacement = np.empty((row.size, 0), dtype=np.float32)
+    if series is not None:  # file: usually m, positive toward the satellite; ours: mm, the same sign
+        displacement = hdf5.millimetres(np.ascontiguousarray(series[:, row, col].T), stack.series_mm)  # (pixels, dates)
+    motion = _motion(stack, velocity[row, col], block.plane(stack.velocity_std)[row, col], displacement)
+    east, north, up = block.line_of_sight(row, col)
+    return raster.batch(
+        row + block.rows.start,
+        col,
+        *block.positions(row, col),
+        motion.velocity_mm_yr,
+        Component.LOS,
+        height_m=block.plane(stack.height)[row, col],
+        velocity_std_mm_yr=motion.velocity_std_mm_yr,
+        temporal_coherence=block.plane(stack.coherence)[row, col],
+        los_east=east,
+        los_north=north,
+        los_up=up,
+        displacement_mm=displacement,
+    )
+
+
+def _has_measurement(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
+    """Return where there is a measurement, (rows, cols); MintPy marks missing ones by NaN, or 0 on every date."""
+    good: Any = True
+    if series is not None:
+        known = np.isfinite(series)
+        good = (known.sum(axis=0) >= 2) & (known & (series != 0)).any(axis=0)
+    if velocity is not None:
+        good = good & np.isfinite(velocity) & ((velocity != 0) if series is None else True)
+    return np.asarray(good, dtype=np.bool_)
+
+
+def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Float32) -> Slopes:
+    if stack.velocity is not None:  # file: usually m/yr, positive toward the satellite; ours: mm/yr, the same sign
+        velocity, std = (hdf5.millimetres(values, stack.velocity_mm) for values in (velocity, std))
+        return Slopes(velocity_mm_yr=velocity, velocity_std_mm_yr=std)
+    return slopes(displacement_mm, stack.dates)

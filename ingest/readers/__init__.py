@@ -1,1 +1,0 @@
-"""Readers of submitted files, one module for each format, registered in `ingest.formats.registry`."""

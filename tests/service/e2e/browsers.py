@@ -1,0 +1,113 @@
+"""What every test in a browser shares: the flags of headless Chromium, the two sizes, waiting for the map."""
+
+import json
+import re
+from collections.abc import Iterable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from monitor.notifications.push.channel import public_key
+from tests.makers.people import PASSWORD
+from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
+from tests.waiting import wait_until
+
+CHROMIUM = "/usr/bin/chromium"
+DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# Chromium makes these two pages of its address bar for every window, although nobody sees the bar: half of its work.
+UNSEEN = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"]
+# Of several lists Chromium takes the last one, so that Playwright's own is repeated here.
+PLAYWRIGHTS = [
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
+    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+]
+OFF = [f"--disable-features={','.join([*PLAYWRIGHTS, *UNSEEN])}"]
+# Debian's Chromium draws text and boxes on the card, too, which here is a program that takes ten times as long for it.
+ON_THE_PROCESSOR = ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
+FLAGS = ["--no-sandbox", "--no-first-run", *DRAWING, *ON_THE_PROCESSOR, *SILENT, *OFF]
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+either_size = pytest.mark.parametrize("page", SIZES, indirect=True)
+TABLETS = ({"width": 768, "height": 1024}, {"width": 1024, "height": 768})
+BOXES = """() => Object.fromEntries([...document.querySelectorAll("[data-glance]")].map((one) => {
+  const { left, right, top, bottom } = one.getBoundingClientRect();
+  const over = document.elementFromPoint((left + right) / 2, bottom - 2);
+  return [one.dataset.glance, { left, right, top, bottom, covered: !one.contains(over) }];
+}))"""
+READY_MS = 120_000  # expectations poll, so this is a ceiling against hanging and no wait
+
+
+def watch(page: Page, faults: list[str]) -> None:
+    """Note every script that fails, every file that is missing, and every other host that is asked."""
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
+    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    page.on("request", lambda sent: faults.append(f"foreign: {sent.url}") if foreign(sent.url) else None)
+
+
+def foreign(url: str) -> bool:
+    return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
+
+
+def sign_in(page: Page, to: str = "/review/", name: str = "anna") -> None:
+    """Sign in an account of `people.account` on the way to a page."""
+    page.goto(f"/login/?next={to}")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(rf"{to}$"))
+
+
+def sign_out(page: Page) -> None:
+    """Sign out and wait for the page that says so: a script first removes what the account kept on the device."""
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def link_in(message, name: str) -> str:
+    """The link of this name in the text of a mail."""
+    return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def fits_any_window(page: Page) -> bool:
+    """Return whether nothing is wider than a desktop's window, nor than a phone's; the page keeps its size."""
+    for size in (*SIZES.values(), page.viewport_size):
+        page.set_viewport_size(size)
+        wait_until(lambda: fits(page))
+    return True
+
+
+def out_of_window(page: Page, parts: Iterable[str]) -> list[str]:
+    """Return what of a page's parts (data-glance) is missing, empty, covered, or out of the window."""
+    boxes, window = page.evaluate(BOXES), page.viewport_size
+    faults = [f"{name} is missing" for name in parts if name not in boxes]
+    for name, box in boxes.items():
+        inside = box["top"] >= 0 and box["left"] >= 0 and box["right"] <= window["width"]
+        height = box["bottom"] - box["top"]
+        if not inside or box["bottom"] > window["height"] or height < (130 if name == "map" else 10) or box["covered"]:
+            faults.append(f"{name}, {window['width']} px wide: {box}")
+    return faults
+
+
+def wait_for_map(page: Page) -> None:
+    """Until the map says, as it does to a screen reader, that it has drawn everything."""
+    expect(page.locator(".maplibregl-map")).to_have_attribute("aria-busy", "false")
+
+
+def push_service(site_key: str, url: str) -> str:
+    """A script for a page: its browser lets it send messages to url, in place of the service of the browser's maker."""
+    given = json.dumps({"endpoint": url, "keys": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}})
+    return f"""
+      PushManager.prototype.getSubscription = async () => ({given});
+      PushManager.prototype.subscribe = async ({{ userVisibleOnly, applicationServerKey }}) => {{
+        if (!userVisibleOnly || applicationServerKey !== "{public_key(site_key)}") throw new Error("not allowed");
+        return {{ toJSON: () => ({given}) }};
+      }};
+    """

@@ -1,0 +1,58 @@
+"""What tests in a browser may ask for besides the fixtures of everybody."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ml.models import Prediction
+from monitor.web.guards import OPERATORS
+from tests.makers import pairs as made_pairs
+from tests.makers.people import account
+from tests.service.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
+
+expect.set_options(timeout=READY_MS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
+    """Opens pages, desktop or phone, that fail the test over a failing script, a missing file, or another host."""
+    contexts, faults = [], []
+
+    def make(size: str, **options) -> Page:
+        contexts.append(browser.new_context(viewport=SIZES[size], base_url=live_server.url, **options))
+        contexts[-1].set_default_timeout(READY_MS)
+        page = contexts[-1].new_page()
+        watch(page, faults)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def page(request, open_page) -> Page:
+    """A page as wide as a desktop's; tests of `either_size` have it as wide as a phone's, too."""
+    return open_page(getattr(request, "param", "desktop"))
+
+
+@pytest.fixture
+def operator(transactional_db) -> User:
+    return account("anna", OPERATORS)
+
+
+@pytest.fixture
+def pair_predictions(transactional_db) -> list[Prediction]:
+    """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
+    return made_pairs.make_dates()

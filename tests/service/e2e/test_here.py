@@ -1,0 +1,58 @@
+"""A house or street: the menu leads there, Enter answers on the page itself, and the first screen holds the answer."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from detection.kinds import Kind
+from detection.models import Alert
+from ground_motion.readers.context.records import ContextKind
+from ingest.context.services import context_load
+from tests.service.e2e.browsers import SIZES, out_of_window, wait_for_map
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+ANSWER = ("sentence", "curve", "map")
+
+
+@pytest.fixture
+def village(watched_region, tmp_path) -> str:
+    """The name of a village in the simulated country, on the ground of an alert."""
+    place = Alert.objects.filter(kind=Kind.SUBSIDENCE).first().area.point_on_surface
+    path = tmp_path / "villages.csv"
+    path.write_text(f"name,latitude,longitude,population\nAldwick,{place.y},{place.x},2300\n")
+    context_load(path=path, kind=ContextKind.PLACES)
+    return "Aldwick"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_from_the_menu_a_name_and_enter_are_answered_on_the_first_screen(open_page, village, size):
+    page = open_page(size, reduced_motion="reduce")
+    page.goto("/about/")
+    page.get_by_role("link", name="My house", exact=True).click()
+    wait_for_map(page)
+    page.get_by_label("Search a place").fill(village)
+    page.get_by_label("Search a place").press("Enter")
+    expect(page).to_have_url(re.compile(r"/here/\?lat=.+&lon="))
+    wait_for_map(page)
+    assert out_of_window(page, ANSWER) == []
+
+
+def test_a_press_on_the_map_asks_for_that_place(open_page, village):
+    page = open_page("desktop", reduced_motion="reduce")
+    page.goto(f"/here/?q={village}")
+    wait_for_map(page)
+    asked = page.url
+    page.locator("#here-map canvas").click(position={"x": 60, "y": 200})
+    page.wait_for_url(lambda url: url != asked)
+    expect(page.locator("[data-glance=sentence]")).to_be_visible()
+
+
+def test_without_scripts_the_form_answers_on_the_page(open_page, village):
+    page = open_page("phone", java_script_enabled=False)
+    page.goto("/here/")
+    page.get_by_label("Search a place").fill(village)
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"/here/\?q="))
+    expect(page.locator("[data-glance=sentence]")).to_be_visible()
+    expect(page.locator("#here-map .plan")).to_be_visible()

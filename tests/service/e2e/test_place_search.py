@@ -1,0 +1,79 @@
+"""A resident looks for a village: with the keyboard on the map, and on a page without JavaScript."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from ground_motion.readers.context.records import ContextKind
+from ingest.context.services import context_load
+from tests.service.e2e.browsers import either_size, wait_for_map
+from tests.service.ingest.sources import replay
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def villages(tmp_path):
+    path = tmp_path / "villages.csv"
+    rows = ["name,latitude,longitude,population", "Aldwick,47.01,-12,2300", "Aldwickham,46.5,-11,10"]
+    path.write_text("\n".join(rows) + "\n")
+    context_load(path=path, kind=ContextKind.PLACES)
+
+
+@either_size
+def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, live_server, make_alert, villages):
+    make_alert()
+    page.goto(live_server.url)
+    wait_for_map(page)
+    field = page.get_by_role("combobox", name="Search a place")
+    field.press_sequentially("aldw")
+    options = page.get_by_role("listbox", name="Places found").get_by_role("option")
+    expect(options).to_have_count(2)
+    expect(field).to_have_attribute("aria-expanded", "true")
+    names = options.first.evaluate("option => getComputedStyle(option).paddingLeft")
+    assert names != "0px"
+    field.press("ArrowDown")
+    field.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    expect(field).to_have_attribute("aria-activedescendant", options.nth(1).get_attribute("id"))
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    expect(field).to_have_value("Aldwickham")
+    expect(page).to_have_url(re.compile(r"#[\d.]+/46\.5\d*/-1[01]"))
+    field.fill("aldw")
+    expect(options).to_have_count(2)
+    field.press("Escape")
+    expect(options.first).to_be_hidden()
+
+
+def test_an_address_is_asked_for_by_the_server_when_enter_is_pressed(open_page, live_server, settings):
+    with replay.running() as geocoder:
+        row = {"display_name": "5, Hauptstraße, Aldwick", "lon": "-12", "lat": "47"}
+        geocoder.answers["/search"] = lambda request: ([row], {})
+        settings.OUTBOUND_HOSTS, settings.GEOCODER_URL = [geocoder.address], f"{geocoder.address}/search"
+        page = open_page("desktop")
+        page.goto("/")
+        field = page.get_by_role("combobox", name="Search a place")
+        field.press_sequentially("hauptstr 5")
+        expect(page.locator("#search-note")).to_contain_text("Press Enter to search for an address")
+        assert geocoder.requests == []
+        field.press("Enter")
+        expect(page.get_by_role("option", name="5, Hauptstraße")).to_be_visible()
+        expect(page.locator("#search-note")).to_contain_text("© OpenStreetMap contributors")
+        field.press("Enter")
+        expect(page).to_have_url(re.compile(r"#[\d.]+/47(\.0\d*)?/-12"))
+        assert ["ground-motion" in sent.headers["User-Agent"] for sent in geocoder.requests] == [True]
+
+
+def test_the_search_works_without_javascript(browser, live_server, villages):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(live_server.url)
+    page.get_by_label("Search a place").fill("aldwick")
+    page.get_by_role("button", name="Search").click()
+    link = page.get_by_role("link", name="Aldwick", exact=True)
+    expect(link).to_have_attribute("href", re.compile("bbox="))
+    below = page.get_by_role("link", name="Back to the map")
+    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page
+    context.close()

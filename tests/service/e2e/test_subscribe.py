@@ -1,0 +1,165 @@
+"""A resident in a browser: chooses a place, confirms by mail, hears of an alert, unsubscribes, hears no more."""
+
+import re
+
+import pytest
+from django.utils import translation
+from playwright.sync_api import Page, expect
+
+from detection.alerts.services import alert_transition
+from detection.rules.lifecycle import State
+from ground_motion.readers.context.records import ContextKind
+from ingest.context.services import context_load
+from lab.samples.alerts import step
+from monitor import tasks
+from monitor.models.subscriptions import Subscription
+from monitor.notifications import rounds
+from monitor.notifications.mail import letters
+from monitor.notifications.mail.letters import AlertNews, RegionNews
+from monitor.subscribers.subscriptions import tokens
+from monitor.wording.cards.cards import alert_cards
+from tests.service.e2e.browsers import fits, link_in, push_service, wait_for_map
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def draw_around(page: Page) -> None:
+    """Click four corners around the middle of the map, and the first one again."""
+    page.get_by_text("Drawn area").click()
+    expect(page.locator("#draw-again")).to_be_enabled()  # by then the map hears clicks as corners
+    box = page.locator("#region-map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for right, down in ((-90, -70), (90, -70), (90, 70), (-90, 70), (-90, -70)):
+        page.mouse.move(x + right, y + down)
+        page.mouse.click(x + right, y + down)
+    expect(page.locator("#drawn")).not_to_have_value("")
+
+
+def deliver() -> None:
+    tasks.announce_transitions()
+    rounds.messages_send()
+
+
+@pytest.fixture
+def reachable(settings, live_server):
+    settings.PUBLIC_URL = live_server.url
+    return live_server.url
+
+
+def subscribe(page: Page, mail_server) -> None:
+    """From the filled form to the mailbox and back."""
+    expect(page.locator("#preview")).to_contain_text("In the last 2 years this would have sent you one mail.")
+    page.get_by_label("Your e-mail address").fill("resident@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
+    deliver()
+    (question,) = mail_server.received
+    page.goto(link_in(question, "subscribe/confirm"))
+    page.get_by_role("button", name="Yes, send me these mails").click()
+    expect(page.locator("h1")).to_have_text("You will hear from us")
+
+
+def hear_and_leave(page: Page, mail_server, alert) -> None:
+    """News, an update, one click, and silence."""
+    alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
+    deliver()
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    deliver()
+    _, news, update = mail_server.received
+    assert (news["To"], update["To"]) == ("resident@example.org", "resident@example.org")
+    page.goto(link_in(news, "alerts"))
+    expect(page.locator("h1")).to_have_text("Sinking ground")
+    page.goto(update["List-Unsubscribe"].strip(" <>"))
+    page.get_by_role("button", name="Unsubscribe").click()
+    expect(page.locator("h1")).to_have_text("You are unsubscribed")
+
+    alert_transition(alert=alert, to=State.FINISHED, reason="at rest", actor="operator")
+    deliver()
+    assert len(mail_server.received) == 3
+
+
+def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachable, mail_server, make_alert):
+    alert, page = make_alert(), open_page("desktop")
+    page.goto(f"{reachable}/subscribe/")
+    wait_for_map(page)
+    draw_around(page)
+    subscribe(page, mail_server)
+    hear_and_leave(page, mail_server, alert)
+    assert Subscription.objects.get().label.startswith("a drawn area of ")
+
+
+def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
+    open_page, reachable, mail_server, receiver, push_key, make_alert, tmp_path
+):
+    alert, page = make_alert(), open_page("phone", has_touch=True, permissions=["notifications"])
+    page.add_init_script(push_service(push_key, f"{receiver.url}/phone"))
+    table = tmp_path / "villages.csv"
+    table.write_text("name,latitude,longitude,population\nAldwick,47.005,-12,2300\nAldwick,46.2,-11,90\n")
+    context_load(path=table, kind=ContextKind.PLACES)
+    page.goto(f"{reachable}/subscribe/")
+    wait_for_map(page)
+    page.locator("#region-map canvas").tap()
+    expect(page.locator("#latitude")).not_to_have_value("")
+    page.get_by_label("Place or address").fill("aldwick")
+    page.keyboard.press("Enter")
+    page.get_by_label("Aldwick 2,300 inhabitants").check()
+    expect(page.locator("#latitude")).to_have_value("47.00500")
+    page.get_by_text("Neighbourhood (800 m)").click()
+    subscribe(page, mail_server)
+
+    page.goto(f"{reachable}/subscriptions/{tokens.manage_token(Subscription.objects.get().pk)}/")
+    page.get_by_role("link", name="Other ways to hear of it").click()
+    page.get_by_label("Address of your server").fill(f"{receiver.url}/program")
+    page.get_by_role("button", name="Add a webhook").click()
+    expect(page.get_by_text("It is shown only now")).to_be_visible()
+    page.get_by_role("button", name="Show messages on this device").click()
+    expect(page.locator("[data-device]")).to_have_count(1)
+    deliver()
+    assert sorted(path for path, _, _ in receiver.received) == ["/phone", "/program"]  # tests, before they count
+
+    hear_and_leave(page, mail_server, alert)
+    assert sorted(path for path, _, _ in receiver.received[2:]) == ["/phone", "/phone", "/program", "/program"]
+    assert Subscription.objects.get().label == "800 m around Aldwick"
+
+
+def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
+    make_alert()
+    page = open_page("desktop")
+    page.goto(reachable)
+    wait_for_map(page)
+    page.get_by_role("link", name="Mail me about this view of the map").click()
+    expect(page).to_have_url(re.compile("/subscribe/"))
+    wait_for_map(page)
+    expect(page.get_by_label("Drawn area")).to_be_checked()
+    expect(page.locator("#preview")).to_contain_text("A drawn area of")
+
+
+def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_server, make_alert):
+    page = open_page("desktop", java_script_enabled=False)
+    page.goto(f"{reachable}/subscribe/")
+    assert not page.get_by_text("Drawn area").is_visible()
+    page.get_by_text("Coordinates").click()
+    page.get_by_label("Latitude").fill("47,0")
+    page.get_by_label("Longitude").fill("-12,0")
+    page.get_by_label("Your e-mail address").fill("resident@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
+    assert Subscription.objects.get().label == "2 km around 47.00° N 12.00° W"
+
+
+def test_a_digest_of_ten_alerts_takes_four_screens_of_a_phone_in_german_too(open_page, make_alert, make_subscription):
+    alerts = [make_alert(longitude=-12 + n / 10, peak_rate_mm_yr=-30.0) for n in range(10)]
+    with translation.override("de"):
+        news = [
+            AlertNews(card, (step(alert, "", "first"),))
+            for alert, card in zip(alerts, alert_cards(alerts), strict=True)
+        ]
+        places = [RegionNews(make_subscription(), news, "")]
+        to = {"key": "k", "subscriptions": [places[0].subscription]}
+        mail = letters.digest_mail(**to, places=places, draw=letters.card_part)
+    html = mail.alternatives[0].content
+    assert html.count("cid:") >= len(alerts)
+    page = open_page("phone")
+    page.set_content(re.sub(r'"cid:[^"]+"', '"data:,"', html))
+    assert fits(page)
+    assert page.evaluate("document.documentElement.scrollHeight") < 3500

@@ -1,0 +1,116 @@
+"""Catalogues of events: what their answers mean, and what is refused."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from ground_motion.core.http.allow_list import AllowList
+from ground_motion.core.http.faults import HostRefused, SearchFailed
+from ingest.sources.client import quakes
+from tests.makers import catalogues
+from tests.service.ingest.sources import replay
+
+NOW = catalogues.KAHRAMANMARAS_AT
+USGS, EMSC = "https://earthquake.usgs.gov/4.5_week.geojson", "https://www.seismicportal.eu/fdsnws/event/1/query"
+VOLCANOES = "https://volcanoes.example.org/cap.xml"
+
+
+def parsed(content: object, url: str = USGS) -> quakes.Reports:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return quakes.parse(raw, url, NOW)
+
+
+def test_the_summary_of_the_usgs_is_understood():
+    (event,) = parsed(catalogues.usgs([catalogues.usgs_quake()], made_at=NOW)).events
+    assert (event.source, event.event_id, event.kind) == ("earthquake.usgs.gov", "us6000jllz", "earthquake")
+    assert (event.magnitude, event.depth_km) == (7.8, 10.0)
+    assert event.position == (37.0143, 37.2256)
+    assert event.happened_at == datetime(2023, 2, 6, 1, 17, 34, tzinfo=UTC)
+    assert event.url == "https://earthquake.usgs.gov/earthquakes/eventpage/us6000jllz"
+
+
+def test_the_answer_of_the_emsc_is_understood_and_its_depth_is_positive():
+    (event,) = parsed(catalogues.emsc([catalogues.emsc_quake()]), EMSC).events
+    assert (event.source, event.magnitude, event.depth_km) == ("www.seismicportal.eu", 7.8, 20.0)
+    assert event.position == (37.08, 37.17)
+    assert event.url == "https://www.seismicportal.eu/eventdetails.html?unid=20230206_0000008"
+
+
+def test_what_is_deleted_is_withdrawn():
+    reports = parsed(catalogues.usgs([catalogues.usgs_quake(status="deleted")]))
+    assert (reports.events, reports.withdrawn) == ([], {"us6000jllz"})
+
+
+@pytest.mark.parametrize("values", [{"type": "quarry blast"}, {"mag": None}])
+def test_explosions_and_quakes_without_a_magnitude_are_left_out(values):
+    assert parsed(catalogues.usgs([catalogues.usgs_quake(**values)])).events == []
+
+
+def test_the_page_of_another_site_is_not_linked():
+    (event,) = parsed(catalogues.usgs([catalogues.usgs_quake(url="https://elsewhere.example.org/")])).events
+    assert event.url == ""
+
+
+def test_a_notice_of_a_volcano_keeps_the_id_of_its_first_one():
+    first = catalogues.cap_notice("VA-1")
+    update = catalogues.cap_notice("VA-2", kind="Update", references="v@example.org,VA-1,2023-02-05T00:00:00+00:00")
+    events = parsed(catalogues.cap_feed(first, update), VOLCANOES).events
+    assert [event.event_id for event in events] == ["VA-1", "VA-1"]
+    assert (events[0].kind, events[0].name, events[0].magnitude) == ("eruption", "Mount Made", None)
+    assert events[0].position == (-152.25, 61.3)
+
+
+def test_a_cancelled_notice_is_withdrawn():
+    cancel = catalogues.cap_notice("VA-3", kind="Cancel", references="v@example.org,VA-1,2023-02-05T00:00:00+00:00")
+    reports = parsed(catalogues.cap_feed(catalogues.cap_notice("VA-1"), cancel), VOLCANOES)
+    assert (reports.events, reports.withdrawn) == ([], {"VA-1"})
+
+
+@pytest.mark.parametrize("values", [{"status": "Exercise"}, {"severity": "Minor"}, {"event": "Flood"}])
+def test_exercises_and_what_is_not_grave_or_no_volcano_are_left_out(values):
+    assert parsed(catalogues.cap_notice("VA-1", **values), VOLCANOES).events == []
+
+
+BOMB = (
+    b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">&d;</alert>'
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"<alert",
+        BOMB,
+        b"[" * 100_000,
+        b" " * (quakes.MAX_BYTES + 1),
+        catalogues.usgs([catalogues.usgs_quake(mag="strong")]),
+        catalogues.usgs([catalogues.usgs_quake(mag=99)]),
+        catalogues.usgs([catalogues.usgs_quake(time=1e300)]),
+        catalogues.usgs([catalogues.usgs_quake() | {"geometry": {"coordinates": [float("nan"), 1, 1]}}]),
+        catalogues.usgs([catalogues.usgs_quake() | {"id": "x" * 1000}]),
+        catalogues.usgs([catalogues.usgs_quake()] * (quakes.MAX_EVENTS + 1)),
+        catalogues.usgs([], made_at=datetime(2023, 2, 1, tzinfo=UTC)),
+        catalogues.cap_notice("VA-1", circle="here"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_one_clear_error(content):
+    with pytest.raises(SearchFailed, match=r"^The catalogue at [\w.]+ "):
+        parsed(content)
+
+
+def test_only_listed_hosts_are_asked_and_a_refusal_is_named(server):
+    allowed = AllowList.parse([server.address])
+    with pytest.raises(HostRefused):
+        quakes.fetch(url=USGS, allowed=allowed, now=NOW)
+    server.files["/quakes"] = json.dumps(catalogues.usgs([catalogues.usgs_quake()])).encode()
+    assert len(quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events) == 1
+    server.faults["/quakes"] = [replay.status(503), replay.status(204), replay.reset]
+    with pytest.raises(SearchFailed, match="answers 503"):
+        quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW)
+    assert quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW).events == []
+    with pytest.raises(SearchFailed, match="does not answer"):
+        quakes.fetch(url=f"{server.address}/quakes", allowed=allowed, now=NOW)

@@ -1,0 +1,241 @@
+"""Inputs of others that were misread once: each is right now, or refused in one sentence that helps.
+
+The folder `cases` beside the project names in its README what is right for each; `RIGHT` says the same as checks.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ground_motion.core.errors import InputError
+from ground_motion.readers.formats.registry import open_scenes, open_velocity_fields
+from ground_motion.readers.gate import join_batches
+from ground_motion.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
+
+pytestmark = pytest.mark.realdata
+TOWARD = Declaration(positive="toward")
+T = Declaration(unit="mm/yr", positive="toward")
+MAX_SENTENCE = 200
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read of an input: header and points of each component, what the gate changed, and the refusal if any."""
+
+    headers: list[FieldHeader]
+    points: list[PointBatch]
+    changes: list[str]
+    refusal: str = ""
+
+    @property
+    def one(self) -> PointBatch:
+        """The points of the only component."""
+        (points,) = self.points
+        return points
+
+    def lowest_at(self) -> tuple[float, float, float]:
+        """Return longitude, latitude (degrees) and velocity (mm/yr) of the fastest sinking point."""
+        at = int(self.one.velocity_mm_yr.argmin())
+        return float(self.one.longitude[at]), float(self.one.latitude[at]), float(self.one.velocity_mm_yr[at])
+
+
+def read(path: Path, declared: Declaration) -> Read:
+    try:
+        fields = open_velocity_fields(path, declared=declared)
+        points = [join_batches(list(field.batches())) for field in fields]
+    except InputError as fault:
+        # The place of the file on this machine is no part of the sentence.
+        return Read([], [], [], f"{path.name}: {fault.problem}. {fault.remedy}.")
+    return Read([field.header for field in fields], points, [line for field in fields for line in field.changes])
+
+
+def approx(*values: float, within: float = 0.01) -> object:
+    return pytest.approx(values, abs=within)
+
+
+def has(
+    n: int, lowest: float | None = None, highest: float | None = None, at: tuple[float, float] | None = None
+) -> Callable[[Read], None]:
+    """Return a check of the number of points, their extremes (mm/yr) and the place of the lowest (degrees)."""
+
+    def check(got: Read) -> None:
+        assert not got.refusal
+        assert got.one.pid.size == n
+        if lowest is not None:
+            assert got.one.velocity_mm_yr.min() == pytest.approx(lowest, abs=0.06)
+        if highest is not None:
+            assert got.one.velocity_mm_yr.max() == pytest.approx(highest, abs=0.06)
+        if at is not None:
+            assert got.lowest_at()[:2] == approx(*at, within=0.002)
+
+    return check
+
+
+def refused(*words: str) -> Callable[[Read], None]:
+    """Return a check that an input is refused in one short sentence with these words."""
+
+    def check(got: Read) -> None:
+        assert got.refusal, f"it was read: {[points.pid.size for points in got.points]}"
+        assert len(got.refusal) <= MAX_SENTENCE, got.refusal
+        assert not [word for word in words if word not in got.refusal], got.refusal
+
+    return check
+
+
+def antimeridian(got: Read) -> None:
+    has(1296, -24.85)(got)
+    assert set(np.sign(got.one.longitude)) == {-1.0, 1.0}
+    assert abs(abs(got.lowest_at()[0]) - 180) < 0.002
+    assert got.lowest_at()[1] == pytest.approx(-16.8, abs=0.002)
+
+
+def zero_zero(got: Read) -> None:
+    has(882)(got)
+    assert (np.median(got.one.longitude), np.median(got.one.latitude)) == approx(12.5, 41.9, within=0.01)
+    assert len(got.one.refused) == 18
+    assert {row.reason for row in got.one.refused} == {"its position is 0, 0: it was not geocoded"}
+
+
+def longitude_281(got: Read) -> None:
+    has(900, -24.71, 1.83)(got)
+    assert (got.one.longitude.min(), got.one.longitude.max()) == approx(-78.8073, -78.7927, within=0.0001)
+    assert got.changes
+
+
+def gmtsar_minus_339(got: Read) -> None:
+    has(1600, -25.16, 1.21)(got)
+    ends = (got.one.longitude.min(), got.one.longitude.max(), got.one.latitude.min(), got.one.latitude.max())
+    assert ends == approx(20.7948, 20.8143, 26.0928, 26.1123, within=0.0002)
+
+
+def licsbas_maps(got: Read) -> None:
+    has(1600)(got)
+    assert (got.headers[0].track, got.headers[0].direction) == (87, Direction.DESCENDING)
+
+
+def hyp3(got: Read) -> None:
+    has(1600, -25.7)(got)
+    assert (len(got.headers[0].dates), got.headers[0].direction) == (3, Direction.ASCENDING)
+
+
+def its_live(got: Read) -> None:
+    assert not got.refusal
+    assert [header.component for header in got.headers] == [Component.EAST, Component.NORTH]
+    assert [points.pid.size for points in got.points] == [2700, 2700]
+    assert got.headers[0].grid_epsg == 32607
+    assert got.headers[0].dates == (date(2018, 3, 4), date(2018, 4, 5))
+    east, north = (np.median(points.velocity_mm_yr) / 1000 for points in got.points)
+    assert np.hypot(east, north) == pytest.approx(np.hypot(100, 40), abs=0.1)
+
+
+def masked(got: Read) -> None:
+    has(1707, -64.9)(got)
+    assert np.median(got.one.velocity_mm_yr) == pytest.approx(-6.1, abs=0.1)
+    assert "missing value" in got.changes[0]
+
+
+def untagged(got: Read) -> None:
+    masked(got)
+    assert got.lowest_at()[:2] == approx(15.018, 41.898, within=0.003)
+    assert "-9999" in got.changes[0]
+
+
+def egms_comma(got: Read) -> None:
+    assert not got.refusal
+    assert got.one.pid.size == 160
+    assert len(got.headers[0].dates) == 69
+    assert np.median(got.one.velocity_mm_yr) == pytest.approx(-0.9, abs=0.1)
+    assert (np.median(got.one.longitude), np.median(got.one.latitude)) == approx(13.171, 38.691, within=0.01)
+
+
+def with_dates(got: Read) -> None:
+    has(900)(got)
+    dates = got.headers[0].dates
+    assert (len(dates), dates[0], dates[-1]) == (24, date(2019, 1, 4), date(2020, 7, 9))
+    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
+    slopes = np.polyfit(years, got.one.displacement_mm.T, 1)[0]
+    assert np.corrcoef(slopes, got.one.velocity_mm_yr)[0, 1] > 0.99
+
+
+def none_is_unknown(got: Read) -> None:
+    assert not got.refusal
+    assert 800 <= got.one.pid.size <= 900
+
+
+def duplicates(got: Read) -> None:
+    has(900)(got)
+    assert len(got.one.refused) == 300
+
+
+def two_components(got: Read) -> None:
+    assert not got.refusal
+    ways = {header.component: points for header, points in zip(got.headers, got.points, strict=True)}
+    up, east = ways[Component.UP].velocity_mm_yr, ways[Component.EAST].velocity_mm_yr
+    assert (up.min(), up.max()) == approx(-49.9, 3.7, within=0.06)
+    assert (east.min(), east.max()) == approx(-4.5, 6.2, within=0.06)
+
+
+# folder -> (what is given inside it, what is declared, what is right)
+RIGHT: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
+    "gmtsar_lon_minus339": ("vel_ll.tif", T, gmtsar_minus_339),
+    "csv_lon_281": ("points.csv", TOWARD, longitude_281),
+    "csv_antimeridian": ("points.csv", TOWARD, antimeridian),
+    "csv_zero_zero": ("points.csv", T, zero_zero),
+    "csv_utm_swapped": ("points.csv", T, refused("EPSG:32654", "swapped")),
+    "licsbas_mask_in_h5": ("cum_filt.h5", Declaration(), has(1040, -24.99, 1.06)),
+    "licsbas_filt_mskd_maps": ("087D_04904_121313", Declaration(), licsbas_maps),
+    "mintpy_gdal_zero_masked": ("geo_velocity.tif", Declaration(unit="m/yr", positive="toward"), masked),
+    "geotiff_9999_untagged": ("vel.tif", T, untagged),
+    "dolphin_velocity_units": ("velocity.tif", T, refused("mm/yr", "--unit", "m/yr")),
+    "mintpy_azimuth_opposite": ("geo", Declaration(), refused("ascending", "descending", "ORBIT_DIRECTION")),
+    "hyp3_burst": ("", Declaration(), hyp3),
+    "itslive_v1_utm_projection": ("*.nc", Declaration(), its_live),
+    "egms_excel_decimal_comma": ("*.csv", Declaration(), egms_comma),
+    "csv_dates_dmy": ("points.csv", T, with_dates),
+    "csv_dates_yyyyddd": ("points.csv", T, with_dates),
+    "csv_missing_None": ("points.csv", T, none_is_unknown),
+    "csv_latin1": ("points.csv", T, has(900, -24.81)),
+    "csv_comment_lines": ("points.csv", T, has(900)),
+    "csv_utf16": ("points.csv", T, has(400, -19.33)),
+    "csv_gz": ("points.csv.gz", T, has(900)),
+    "zip_of_geotiff": ("vel.zip", T, lambda got: has(got.one.pid.size)(got)),
+    "gmtsar_grd_folder": ("", T, has(1600, -25.61, at=(20.804, 26.1095))),
+    "csv_duplicates": ("points.csv", T, duplicates),
+    "tre_2d_geopackage": ("insar-test.gpkg", Declaration(unit="mm/yr"), two_components),
+}
+IMAGES = {"sentinel1_stripmap"}
+
+
+@pytest.fixture(scope="module")
+def cases(real_data) -> Path:
+    folder = real_data / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here")
+    return folder
+
+
+def test_every_row_of_the_readme_is_tried_here(cases):
+    rows = re.findall(r"^\| `([^`/]+)[`/]", (cases / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(rows) == RIGHT.keys() | IMAGES
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_case_is_right_or_refused_as_its_row_says(cases, name):
+    inside, declared, right = RIGHT[name]
+    folder = cases / name
+    given = next(folder.glob(inside)) if "*" in inside else folder / inside
+    mapping = folder / "m.toml"
+    if mapping.exists():
+        declared = Declaration(unit=declared.unit, positive=declared.positive, mapping=mapping)
+    right(read(given, declared))
+
+
+def test_a_stripmap_image_is_read(cases):
+    (given,) = (cases / "sentinel1_stripmap").iterdir()
+    (image,) = open_scenes(given)
+    assert image.header.mode == "SM"

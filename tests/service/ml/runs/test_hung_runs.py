@@ -1,0 +1,67 @@
+"""A run that hangs gives up its lease and its process, is tried again, and fails for good; by real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from ingest.foundation.failures import Cause, next_step
+from ingest.products.services import product_delete, product_load
+from ml.models import Run
+from ml.runs import queue, services
+from tests.waiting import HANG_SECONDS, reread, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HANGING = """
+import sys, time, django
+django.setup()
+from ml.runs import services
+from ml.models import Run
+run = Run.objects.get(pk=int(sys.argv[1]))
+task = run.model_version.task
+services.WORK[task] = lambda *_: time.sleep(3600)
+services.run_execute(run_id=run.pk)
+"""
+
+
+@pytest.fixture
+def run(make_egms):
+    product = product_load(path=make_egms(n=12))
+    (queued,) = services.runs_queue(method="matched-filter")
+    yield queued
+    product_delete(product=product)
+
+
+def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = os.environ | {
+        "DATABASE_URL": urlunsplit(database),
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        "TEST_SETTINGS": json.dumps({"RUN_STALL_MINUTES": stall_minutes, "RUN_BEAT_SECONDS": 0.1}),
+    }
+    return subprocess.Popen([sys.executable, "-c", HANGING, str(run.pk)], env=environment)
+
+
+def test_a_run_that_hangs_ends_with_its_process_and_fails_the_third_time(run):
+    """Before, its heartbeat prolonged its lease for ever."""
+    Run.objects.filter(pk=run.pk).update(faults=2, cause="stalled")
+    assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
+    assert (reread(run).state, run.cause, run.faults, run.lease_until) == ("failed", "stalled", 3, None)
+    assert run.error == "It made no progress for 0.01 minutes."
+    again = next_step(Cause.STALLED, faults=0, cause_before="", now=timezone.now())
+    assert again.next_try_at > timezone.now() + timedelta(minutes=4)
+
+
+def test_cancelling_a_running_run_ends_its_process(run):
+    process = hang(run, stall_minutes=60)
+    wait_until(lambda: Run.objects.get(pk=run.pk).state == Run.State.RUNNING)
+    assert process.poll() is None
+    assert queue.runs_cancel(runs=Run.objects.all(), by="anna") == 1
+    assert process.wait(HANG_SECONDS) == 1
+    assert Run.objects.get(pk=run.pk).state == Run.State.CANCELLED

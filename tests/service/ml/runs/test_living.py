@@ -1,0 +1,163 @@
+"""Living series: interferograms of new passes prolong a release, and the next release replaces them."""
+
+import numpy as np
+import pytest
+import shapely
+from django.contrib.gis.geos import Point
+from shapely.geometry import shape
+
+from ingest.foundation.storage import raster_storage
+from ingest.jobs.child import arrival_load, job_carry_out
+from ingest.jobs.services import job_queue
+from ingest.models import IngestJob, Interferogram, MeasurementPoint, Product
+from ingest.products.services import product_load
+from ml.models import LivingDate, LivingValues
+from ml.runs import living
+from ml.runs.provisional import provisional_of_point, provisional_within
+from tests.makers import living as made
+from tests.makers.hyp3 import zipped
+
+KNOWN = made.KNOWN
+
+
+@pytest.fixture
+def ground():
+    return made.made_ground()
+
+
+@pytest.fixture
+def moved(ground):
+    return made.series(ground, onset_mm_yr=-150.0)
+
+
+@pytest.fixture
+def product(db, tmp_path, ground, moved) -> Product:
+    return product_load(path=made.release(tmp_path, ground, moved[:, :KNOWN]), submission=made.DECLARED)
+
+
+def arrive(folder, ground, moved, passes: int, reach: int = 3) -> None:
+    for number in range(KNOWN, KNOWN + passes):
+        for path in made.interferograms(folder, ground, moved, number, reach):
+            assert arrival_load(path=path).interferograms
+
+
+def test_interferograms_of_a_loaded_release_become_no_product(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=1)
+    assert Product.objects.count() == 1
+    rows = Interferogram.objects.order_by("reference_day")
+    assert [row.reference_day for row in rows] == made.DATES[KNOWN - 3 : KNOWN]
+    assert {(row.track, row.direction, row.secondary_day) for row in rows} == {(64, "ascending", made.DATES[KNOWN])}
+
+
+def test_a_zip_as_hyp3_delivers_it_is_taken_by_its_job(product, tmp_path, ground, moved):
+    folder = made.interferograms(tmp_path, ground, moved, KNOWN, reach=1)[0]
+    path = zipped(folder)
+    job = job_queue(source=IngestJob.Source.FETCHED, path=path, original_name=path.name)
+    IngestJob.objects.filter(pk=job.pk).update(state="running", attempts=1)
+    job_carry_out(job_id=job.pk, attempt=1)
+    job.refresh_from_db()
+    assert (job.state, Interferogram.objects.count(), Product.objects.count()) == ("loaded", 1, 1)
+    assert "interferograms that continue a loaded release" in job.error
+    again = job_queue(source=IngestJob.Source.FETCHED, path=path, original_name=path.name)
+    IngestJob.objects.filter(pk=again.pk).update(state="running", attempts=1)
+    job_carry_out(job_id=again.pk, attempt=1)
+    again.refresh_from_db()
+    assert (again.state, Interferogram.objects.count()) == ("loaded", 1)
+    assert "already loaded" in again.error
+
+
+def test_without_a_release_a_pair_is_a_product_as_before(db, tmp_path, ground, moved):
+    path = made.interferograms(tmp_path, ground, moved, KNOWN, reach=1)[0]
+    assert [product.level for product in arrival_load(path=path).products] == ["pair"]
+
+
+def test_a_pass_prolongs_every_point(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=4)
+    assert list(living.living_due()) == [product]
+    dates = living.living_extend(product=product)
+    assert [row.day for row in dates] == made.DATES[KNOWN : KNOWN + 4]
+    assert not living.living_due().exists()
+    points = MeasurementPoint.objects.filter(product=product).order_by("pid")
+    for number in (0, 4_111, 9_999):
+        found = provisional_of_point(point=points[number])
+        assert found.dates == made.DATES[KNOWN : KNOWN + 4]
+        assert np.abs(found.values_mm[0] - moved[number, KNOWN : KNOWN + 4]).max() < 4
+        assert (np.diff(found.sigma_mm[0]) >= 0).all()
+    errors = np.column_stack([row.n_known for row in dates])
+    assert (errors == made.N_POINTS).all()
+
+
+def test_each_pass_is_taken_once_and_one_state_is_kept(product, tmp_path, ground, moved):
+    stored = []
+    for passes in (1, 2, 3):
+        for path in made.interferograms(tmp_path, ground, moved, KNOWN + passes - 1):
+            arrival_load(path=path)
+        living.living_extend(product=product)
+        assert living.living_extend(product=product) == []
+        stored.append([entry.name for entry in raster_storage().entries() if entry.name.endswith(".npz")])
+    assert LivingDate.objects.count() == 3
+    assert LivingValues.objects.count() == 3 * -(-made.N_POINTS // living.CHUNK)
+
+
+def test_a_pass_waits_for_its_other_interferograms(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=1, reach=2)
+    assert not living.living_due().exists()
+    Interferogram.objects.update(loaded_at=Interferogram.objects.first().loaded_at - 2 * living.AWAITED)
+    assert living.living_due().exists()
+    assert living.living_extend(product=product)[0].n_interferograms == 2
+
+
+def test_a_failure_half_way_changes_nothing(product, tmp_path, ground, moved, monkeypatch):
+    arrive(tmp_path, ground, moved, passes=2)
+    taken = iter([living._take])
+
+    def fail_at_the_second(*args):
+        return next(taken, None)(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(living, "_take", fail_at_the_second)
+        with pytest.raises(TypeError):
+            living.living_extend(product=product)
+    assert not LivingDate.objects.exists()
+    assert len(living.living_extend(product=product)) == 2
+
+
+def test_the_mean_of_an_area_follows_its_points(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=3)
+    living.living_extend(product=product)
+    x, y = made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)
+    centre = Point(x, y, srid=made.EPSG)
+    area = centre.buffer(400).transform(4326, clone=True)
+    found = provisional_within(product=product, area=area)
+    east, north = made.GRID @ (ground.cols + 0.5, ground.rows + 0.5)
+    inside = np.hypot(east - x, north - y) < 400
+    assert found.mean_mm == pytest.approx(moved[inside, KNOWN : KNOWN + 3].mean(axis=0), abs=2.0)
+
+
+def test_places_that_begin_to_move_are_found_and_still_ground_is_not(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=12)
+    dates = living.living_extend(product=product)
+    assert not any(row.places for row in dates[:3])  # Bends are fitted from the fourth pass on.
+    (place,) = dates[-1].places
+    assert place["change_mm_yr"] == pytest.approx(-150, rel=0.4)
+    assert abs(place["before_mm_yr"]) < 5
+    centre = Point(*(made.GRID @ (made.SIDE_PX / 2, made.SIDE_PX / 2)), srid=made.EPSG).transform(4326, clone=True)
+    assert shape(place["outline"]).contains(shapely.Point(centre.x, centre.y))
+
+
+def test_the_next_release_replaces_them_and_tells_how_far_they_were_off(product, tmp_path, ground, moved):
+    arrive(tmp_path, ground, moved, passes=5)
+    living.living_extend(product=product)
+    path = made.release(tmp_path, ground, moved[:, : KNOWN + 10], made.DATES[: KNOWN + 10], "next.csv")
+    newer = product_load(path=path, submission=made.DECLARED)
+    Product.objects.filter(pk=product.pk).update(superseded_by=newer)
+    (series,) = living.living_to_replace()
+    living.living_replace(series=series)
+    series.refresh_from_db()
+    assert series.replaced_by == newer
+    assert 0 < series.difference["within_mm"] < 4
+    assert series.difference["n"] == pytest.approx(5 * made.N_POINTS, rel=0.5)
+    assert not LivingValues.objects.exists()
+    assert not Interferogram.objects.exists()
+    assert not living.living_to_replace().exists()
+    assert provisional_of_point(point=MeasurementPoint.objects.filter(product=product)[0]) is None

@@ -1,0 +1,78 @@
+"""Wide regions of a product without a zero of its own are measured against the stations that are loaded there."""
+
+import numpy as np
+import pytest
+from pyproj import Transformer
+
+from ground_motion.readers.records import Declaration, Submission
+from ingest.models import Product, Station
+from ingest.products.services import product_load
+from ingest.stations.selectors import PointsAround
+from ingest.stations.services import stations_load
+from ml.models import Prediction
+from ml.runs import stations as compared_stations
+from ml.runs.repetition import run_repeat
+from tests.makers.stations import enu_mm, gnss_table
+from tests.makers.watching import watch
+
+pytestmark = pytest.mark.django_db
+EAST_M, NORTH_M, ZERO = 4_320_000.0, 2_680_000.0, 6.0  # what the product's zero moves, mm/yr
+MAPPING = """
+unit = "mm/yr"
+positive = "up"
+epsg = 3035
+reference = "local"
+first_day = 2018-01-01
+last_day = 2022-12-31
+[columns]
+easting = "easting"
+northing = "northing"
+velocity = "velocity"
+"""
+
+
+def truth(east_km, north_km):
+    """A plain that sinks by 4 mm/yr, and in it a bowl of 40 km that sinks by 9 more."""
+    return -4 - 9 * np.exp(-(((east_km - 22) ** 2 + (north_km - 23) ** 2) / 15**2))
+
+
+def plain(folder):
+    east, north = np.meshgrid(*[(np.arange(90) + 0.5) * 0.5] * 2)
+    rate = ZERO + truth(east, north) + np.random.default_rng(1).normal(0, 0.4, east.shape)
+    places = zip((EAST_M + 1000 * east).flat, (NORTH_M + 1000 * north).flat, rate.flat, strict=True)
+    table, mapping = folder / "plain.csv", folder / "plain.toml"
+    table.write_text("\n".join(["easting,northing,velocity", *(f"{x},{y},{v:.2f}" for x, y, v in places), ""]))
+    mapping.write_text(MAPPING)
+    return product_load(path=table, submission=Submission(declared=Declaration(mapping=mapping)))
+
+
+def stations(folder):
+    places = [(3, 3), (42, 4), (4, 42), (41, 41), (22, 23), (10, 25), (33, 12), (30, 33)]
+    to_degrees = Transformer.from_crs(3035, 4326, always_xy=True).transform
+    rows = {
+        f"S{at}": (
+            enu_mm((0, 0, truth(*place)), 365, 5, at),
+            to_degrees(EAST_M + 1000 * place[0], NORTH_M + 1000 * place[1]),
+        )
+        for at, place in enumerate(places)
+    }
+    return gnss_table(folder, rows)
+
+
+def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_region(tmp_path):
+    plain(tmp_path)
+    stations_load(path=stations(tmp_path))
+    watch()
+    prediction = Prediction.objects.get()
+    (region,) = prediction.regions
+    assert region["properties"]["reference"] == "gnss"
+    assert region["properties"]["level_mm_yr"] == pytest.approx(ZERO, abs=0.7)
+    assert region["properties"]["peak_rate_mm_yr"] == pytest.approx(-13, abs=2.5)  # the plain's own motion included
+    assert run_repeat(run=prediction.run).same
+
+
+def test_heights_have_no_curve_beside_points_that_move_east(monkeypatch):
+    around = PointsAround(50.0, 12, (1.0, 0.0, 0.0), *np.zeros((2, 12), np.float32), np.zeros((12, 3), np.float32))
+    monkeypatch.setattr(compared_stations, "points_around", lambda **_: [around])
+    product, benchmark = Product(component="east"), Station(technique="levelling")
+    assert compared_stations.compared_with_curves(product=product, station=benchmark)[1] is None

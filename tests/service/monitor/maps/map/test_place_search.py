@@ -1,0 +1,285 @@
+"""Searching for a place: in lists of places and by a geocoder, on a page and as data; alerts named by what is near."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import mapbox_vector_tile
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client
+from django.utils import translation
+
+from ground_motion.core.areas import parse_position
+from ground_motion.readers.context.records import ContextKind
+from ingest.context.services import context_load
+from ingest.sources.client.geocoder import kind_of
+from monitor.operations.health.condition import Wrong
+from monitor.operations.health.site_checks import geocoder
+from monitor.wording import surroundings as words
+from monitor.wording.cards.whereabouts import alert_places
+from monitor.wording.places import countries_named, place_name
+from tests.makers.people import words as text
+from tests.service.ingest.sources import replay
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def villages(tmp_path):
+    """Aldwick three kilometres north of the made alert, with a name that tries to be HTML."""
+    path = tmp_path / "villages.csv"
+    rows = ["name,latitude,longitude,population", "Aldwick,47.027,-12,2300", "<b>Bold</b> Aldwick,46,-12,10"]
+    path.write_text("\n".join(rows) + "\n")
+    return context_load(path=path, kind=ContextKind.PLACES, attribution="Villages: made")
+
+
+@pytest.fixture
+def outlines(tmp_path, load_context):
+    """Load a glacier, a mine, a region and a landslide around the made alert."""
+    ring = [[-12.1, 46.9], [-11.9, 46.9], [-11.9, 47.1], [-12.1, 47.1], [-12.1, 46.9]]
+    square = {"type": "Polygon", "coordinates": [ring]}
+    load_context("regions", square, name="Westshore", admin="Atlantis")
+    load_context("mines", square, name="Old Pit")
+    load_context("glaciers", square, Name="Whitefall", RGIId="RGI60-99.1", Surging="3")
+    path = tmp_path / "slides.csv"
+    path.write_text(
+        "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size\n"
+        "1,09/25/2015,47.02,-12,Landslide,Rain,Known_within_5_km,Small\n"
+    )
+    context_load(path=path)
+
+
+@pytest.mark.parametrize(
+    ("typed", "longitude", "latitude"),
+    [
+        ("19.4, -99.1", -99.1, 19.4),
+        ("19.41° N 99.08° W", -99.08, 19.41),
+        ("99.08 W, 19.41 N", -99.08, 19.41),
+        ("-33.9 151.2", 151.2, -33.9),
+        ("−33.9; 151.2", 151.2, -33.9),
+    ],
+)
+def test_coordinates_are_read_as_people_write_them(typed, longitude, latitude):
+    assert parse_position(typed) == pytest.approx((longitude, latitude))
+
+
+@pytest.mark.parametrize("typed", ["", "19.4", "91, 0", "0, 361", "10 N 20 S", "-10 N 20 E", "1, 2, 3", "1e9, nan"])
+def test_what_is_no_coordinate_is_not_taken_for_one(typed):
+    assert parse_position(typed) is None
+
+
+def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_says_so(client):
+    answer = client.get("/places.json?q=mexi").json()
+    assert [hit["name"] for hit in answer["hits"]] == ["Mexico"]
+    assert "No list of places is loaded" in answer["note"]
+    assert "data-context" not in client.get("/").content.decode()  # no overlay is offered either
+    (hit,) = client.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
+    west, south, east, north = hit["bounds"]
+    assert west < -99.1 < east
+    assert south < 19.4 < north
+    page = text(client.get("/places/?q=nowhere+at+all"))
+    assert "No place of this name was found. No list of places is loaded" in page
+
+
+def test_one_letter_gets_a_hint_and_no_empty_page(client, villages):
+    assert "Type the name of a place" in text(client.get("/places/", {"q": "a"}))
+
+
+def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
+    ((_, (west, _, east, _)),) = countries_named("new zealand", 5)
+    assert 160 < west < east < 180
+
+
+def test_a_page_without_javascript_leads_to_the_map(client, villages):
+    page = client.get("/places/?q=aldwick")
+    content, source = text(page), page.content.decode()
+    assert "Villages: made" in client.get("/").content.decode()
+    assert "Aldwick 2,300 inhabitants" in content
+    assert 'href="/?bbox=-12.06,46.967,-11.94,47.087"' in source
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in source
+    assert "<b>Bold" not in source
+    assert client.get("/?bbox=-12.06,46.967,-11.94,47.087").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["'", "\\", "%", "a:*", "& | !", "\x00", "x" * 5000, "<script>", "ß", "🏔", "((("])
+def test_anything_may_be_typed(client, villages, typed):
+    for address in ("/places/", "/places.json"):
+        assert client.get(address, {"q": typed}).status_code == 200
+
+
+def test_an_alert_is_named_by_the_nearest_village(client, alert, villages):
+    for address in ("/", "/alerts/", f"/alerts/{alert.code}/", "/alerts.geojson", "/api/v1/alerts", "/alerts.atom"):
+        assert "3 km south of Aldwick" in client.get(address).content.decode(), address
+
+
+def test_an_alert_says_what_is_here(client, alert, villages, outlines):
+    page = text(client.get(f"/alerts/{alert.code}/"))
+    assert "3 km south of Aldwick, in Westshore, Atlantis." in page
+    assert "It touches the known outline of a mine: Old Pit." in page
+    assert "On a glacier: Whitefall, which is known to surge." in page
+    assert "One landslide was reported within 5 km. It happened on 25 September 2015." in page
+    assert "Not loaded" not in page
+
+
+def test_only_operators_hear_what_is_not_loaded(client, alert, operator):
+    assert "About this place" not in text(client.get(f"/alerts/{alert.code}/"))
+    assert "Not loaded: administrative regions, names of places" in text(operator.get(f"/alerts/{alert.code}/"))
+
+
+def test_the_list_looks_places_up_all_at_once(client, make_alert, villages, django_assert_max_num_queries):
+    alerts = [make_alert(longitude=-12 + n / 10) for n in range(20)]
+    with django_assert_max_num_queries(3):
+        assert len(alert_places(alerts)) == 20
+
+
+@pytest.mark.parametrize("kind", ["regions", "glaciers", "mines", "landslides"])
+def test_what_is_known_is_drawn_far_out_and_close_by(client, outlines, kind):
+    for z, x, y in ((0, 0, 0), (10, 477, 360)):
+        answer = client.get(f"/tiles/context/{kind}/{z}/{x}/{y}.mvt")
+        assert answer.status_code == 200
+        features = mapbox_vector_tile.decode(answer.content)["context"]["features"]
+        assert len(features) == 1
+    assert f'data-context="{kind}"' in client.get("/").content.decode()
+
+
+def test_a_region_around_the_pole_does_not_break_a_tile(client, load_context):
+    ring = [[-180, -90], [180, -90], [180, -60], [-180, -60], [-180, -90]]
+    load_context("regions", {"type": "Polygon", "coordinates": [ring]}, name="South")
+    assert mapbox_vector_tile.decode(client.get("/tiles/context/regions/0/0/0.mvt").content)["context"]["features"]
+
+
+def test_places_are_named_by_distance_and_direction():
+    assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
+    assert words.near_words("Aldwick", 400, 180) == "Aldwick"
+    with translation.override("fr"):
+        assert words.near_words("Aldwick", 3003, 180) == "3\N{NO-BREAK SPACE}km au sud d’Aldwick"
+        assert words.near_words("Westshore", 3003, 90) == "3\N{NO-BREAK SPACE}km à l’est de Westshore"
+    assert place_name(-99.1, 19.4, near="3 km south of Aldwick") == "3 km south of Aldwick, Mexico"
+    assert place_name(-99.1, 19.4, region="Westshore, Mexico") == "Westshore, Mexico, 19.40° N 99.10° W"
+    assert place_name(-99.1, 19.4, simulated=True) == "simulated region, 19.40° N 99.10° W"
+    assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
+
+
+def test_the_doctor_says_what_is_not_loaded(villages, capsys):
+    with pytest.raises(SystemExit):  # no worker runs in here
+        call_command("doctor")
+    output = capsys.readouterr().out
+    assert "ok       context: places" in output
+    assert "without  context: regions, glaciers, mines, landslides, elevation" in output
+
+
+TYPED = "Hauptstraße 5 Aldwick"
+HOUSE = {"display_name": "5, Hauptstraße, Aldwick, Westshore, 12345, Atlantis", "lon": "-12.0012", "lat": "47.0034"}
+HOUSE |= {"boundingbox": ["47.00335", "47.00345", "-12.00125", "-12.00115"]}
+STREET = {"display_name": "<b>Hauptstraße</b>, Aldwick, Atlantis", "lon": "-12.0", "lat": "47.0"}
+STREET |= {"boundingbox": ["46.9", "47.1", "-12.1", "-11.9"]}
+NOMINATIM = [HOUSE, STREET]  # as Nominatim 4 answers with format=jsonv2
+FOUND = {"street": "Hauptstraße", "housenumber": "5", "postcode": "12345", "city": "Aldwick", "country": "Atlantis"}
+FEATURE = {"geometry": {"type": "Point", "coordinates": [-12.0012, 47.0034]}, "properties": FOUND}
+PHOTON = {"type": "FeatureCollection", "features": [FEATURE]}
+
+
+@pytest.fixture
+def server(settings):
+    """Run an allowed geocoder on this machine; every test begins without memory of an earlier one."""
+    cache.clear()
+    with replay.running() as running:
+        running.answers["/search"] = lambda request: (NOMINATIM, {})
+        running.answers["/api"] = lambda request: (PHOTON, {})
+        settings.OUTBOUND_HOSTS = [running.address]
+        settings.GEOCODER_URL, settings.GEOCODER_SECONDS = f"{running.address}/search", 0
+        yield running
+
+
+def ask(typed: str = TYPED, **wanted) -> dict:
+    return Client().get("/places.json", {"q": typed, "addresses": "1", **wanted}).json()
+
+
+def test_an_address_is_found_when_enter_is_pressed_and_not_while_it_is_typed(server):
+    typing = Client().get("/places.json", {"q": TYPED}).json()
+    assert typing["hits"] == []
+    assert "Press Enter to search for an address at 127.0.0.1" in typing["note"]
+    assert server.requests == []
+    answer = ask()
+    house, street = answer["hits"]
+    assert (house["name"], house["detail"]) == ("5, Hauptstraße", "Aldwick, Westshore, 12345, Atlantis")
+    assert house["bounds"] == [-12.0042, 47.0004, -11.9982, 47.0064]  # 300 m around it
+    assert street["bounds"] == [-12.1, 46.9, -11.9, 47.1]
+    assert "© OpenStreetMap contributors" in answer["note"]
+    (request,) = server.requests
+    assert parse_qs(urlsplit(request.path).query)["q"] == [TYPED]
+    assert re.fullmatch(r"ground-motion-monitor \(\+http.+\)", request.headers["User-Agent"])
+    assert not {"Cookie", "Referer", "X-Forwarded-For"} & set(request.headers)
+
+
+def test_the_same_question_is_asked_once_a_day(server):
+    assert ask() == ask()
+    assert ask(TYPED.upper())["hits"] == ask()["hits"]
+    assert len(server.requests) == 1
+
+
+def test_one_question_a_second_for_all_visitors_together(server, settings):
+    settings.GEOCODER_SECONDS = 30
+    assert ask()["hits"]
+    assert "Try again in a few seconds" in ask("Another street 7")["note"]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("typed", ["Mexico", "47.0, -12.0", "ab"])
+def test_what_is_known_here_is_asked_of_nobody(server, typed):
+    ask(typed)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("begin", ["", "photon+"])
+def test_photon_is_known_by_its_address(server, settings, begin):
+    settings.GEOCODER_URL = f"{begin}{server.address}/api"
+    (hit,) = ask()["hits"]
+    assert (hit["name"], hit["detail"]) == ("Hauptstraße 5", "12345 Aldwick, Atlantis")
+    assert [kind_of(f"https://{host}.example.org/") for host in ("photon", "nominatim")] == ["photon", "nominatim"]
+    assert kind_of("nominatim+https://maps.example.org/find") == "nominatim"
+
+
+def test_the_page_without_scripts_finds_it_too_and_stays_text(server):
+    page = Client().get("/places/", {"q": TYPED}).content.decode()
+    assert "5, Hauptstraße" in page
+    assert "&lt;b&gt;Hauptstraße" in page
+    assert "<b>Hauptstraße" not in page
+    assert "© OpenStreetMap contributors" in page
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replay.status(429),
+        replay.status(200),
+        replay.redirect("http://127.0.0.1:9/elsewhere"),
+        lambda handler, data: handler.send(200, b'{"a": 1}'),
+        lambda handler, data: handler.send(200, b'[{"display_name": "x", "lon": "nan", "lat": "0"}]'),
+    ],
+)
+def test_a_geocoder_that_fails_is_left_alone_for_a_while_and_the_search_says_so(server, answer):
+    server.answers.clear()
+    server.always["/search"] = answer
+    for typed in (TYPED, "Another street 7"):
+        assert ask(typed)["note"] == "The search for addresses does not answer at the moment."
+    assert len(server.requests) == 1
+
+
+def test_a_host_that_is_not_listed_is_not_contacted_and_the_doctor_says_why(server, settings):
+    assert geocoder() == "nominatim at 127.0.0.1"
+    settings.OUTBOUND_HOSTS = []
+    assert "does not answer" in ask("Another street 7")["note"]
+    with pytest.raises(Wrong, match="OUTBOUND_HOSTS"):
+        geocoder()
+    settings.GEOCODER_URL = "https://example.org/find"
+    with pytest.raises(Wrong, match="GEOCODER_URL: it ends with /search"):
+        geocoder()
+    assert len(server.requests) == 1
+
+
+def test_the_page_about_the_service_says_who_learns_what(settings):
+    assert "nominatim.example.org" not in Client().get("/about/").content.decode()
+    settings.GEOCODER_URL = "https://nominatim.example.org/search"
+    assert "sends the words to nominatim.example.org" in re.sub(r"\s+", " ", Client().get("/about/").content.decode())

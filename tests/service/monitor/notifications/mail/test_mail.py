@@ -1,0 +1,352 @@
+"""Sending: none lost, none twice, whatever the mail server does."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from ingest.foundation.locks import Lock, try_lock
+from monitor import tasks
+from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.subscriptions import Subscription
+from monitor.notifications import outbox, rounds
+from monitor.notifications.mail import files, letters
+from monitor.subscribers.subscriptions import services as subscriptions
+from monitor.web.guards import MAIL_FILES_BACKEND
+from tests.fixtures.servers import another_connection
+from tests.waiting import HANG_SECONDS, reread, wait_until
+
+ROOT = Path(__file__).resolve().parents[5]
+pytestmark = pytest.mark.django_db
+
+
+def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
+    emails = [f"person{index}@example.org" for index in range(n)]
+    for email in emails:
+        make_subscription(email)
+    make_alert()
+    tasks.announce_transitions()
+    return emails
+
+
+def let_time_pass() -> None:
+    """Every delay, every lease and every pause is over."""
+    past = timezone.now() - timedelta(seconds=1)
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
+    OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
+    ChannelPause.objects.update(next_try_at=past)
+
+
+def received_by(mail_server) -> list[str]:
+    return sorted(message["To"] for message in mail_server.received)
+
+
+def test_a_mail_is_whole(make_alert, make_subscription, mail_server, settings):
+    settings.PUBLIC_URL = "https://motion.example.org"
+    queued(make_alert, make_subscription)
+    assert rounds.messages_send() == 1
+    (message,) = mail_server.received
+    assert message["Message-ID"].endswith("@motion.example.org>")
+    assert message["List-Unsubscribe"].strip().startswith("<https://motion.example.org/subscribe/stop/")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["Auto-Submitted"] == "auto-generated"
+    types = ["multipart/related", "multipart/alternative", "text/plain", "text/html", "image/png"]
+    assert [part.get_content_type() for part in message.walk()] == types
+    stop_url = message["List-Unsubscribe"].strip(" <>")
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,)).get_content()
+        assert stop_url in body
+        assert "You get this mail because you asked" in body
+        assert "https://motion.example.org/alerts/" in body
+
+
+def test_the_map_is_drawn_once_for_all_readers(make_alert, make_subscription, mail_server, monkeypatch):
+    drawn, draw = [], letters.plan_png
+    monkeypatch.setattr(letters, "plan_png", lambda plan: drawn.append(draw(plan)) or drawn[-1])
+    make_subscription("clara@example.org", language="de")
+    queued(make_alert, make_subscription, 3)
+    assert rounds.messages_send() == 4
+    assert len(drawn) == 1
+    for message in mail_server.received:
+        (picture,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
+        page = message.get_body(("html",)).get_content()
+        assert f'src="cid:{picture["Content-ID"].strip(" <>")}"' in page
+        assert picture.get_content() == drawn[0]
+        assert len(drawn[0]) <= 60_000
+        assert re.findall(r"https?://(?!localhost)[^\s\"<]+", page) == []  # nothing is fetched from any other host
+
+
+def test_a_map_that_cannot_be_drawn_holds_up_no_mail(make_alert, make_subscription, mail_server, monkeypatch):
+    monkeypatch.setattr(letters, "plan_png", lambda plan: 1 / 0)
+    queued(make_alert, make_subscription, 1)
+    assert rounds.messages_send() == 1
+    assert "cid:" not in mail_server.received[0].get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize("fault", ["refuses for now", "drops the line after the data", "hangs", "is not there"])
+def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mail_server, settings):
+    emails = queued(make_alert, make_subscription, 2)
+    port, answers = settings.EMAIL_PORT, {"refuses for now": "451 later", "drops the line after the data": "drop"}
+    listener = None
+    if fault in answers:
+        mail_server.on_data = lambda count: answers[fault]
+    else:
+        listener = closed_or_silent(silent=fault == "hangs")
+        settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = listener.getsockname()[1], 0.3
+        if fault == "is not there":
+            listener.close()
+    assert rounds.messages_send() == 0
+    assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("queued", 1)}
+    assert all(mail.next_try_at > timezone.now() for mail in OutgoingMessage.objects.all())
+    assert all(mail.error for mail in OutgoingMessage.objects.all())
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 60
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert rounds.messages_send() == 2
+    assert received_by(mail_server) == emails
+    if listener:
+        listener.close()
+
+
+def closed_or_silent(silent: bool):
+    """Yield a port that takes connections and never answers; closed, one where nobody listens."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    if silent:
+        listener.listen()
+    return listener
+
+
+def test_a_mail_that_never_gets_through_is_given_up_after_days(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    mail_server.on_data = lambda count: "451 later"
+    for _ in range(len(outbox.BACK_OFF) + 1):
+        let_time_pass()
+        rounds.messages_send()
+    assert OutgoingMessage.objects.get().state == "queued"
+    OutgoingMessage.objects.update(created_at=timezone.now() - outbox.GIVE_UP_AFTER - timedelta(minutes=1))
+    let_time_pass()
+    rounds.messages_send()
+    assert OutgoingMessage.objects.get().state == "failed"
+    assert "451" in OutgoingMessage.objects.get().error
+
+
+def test_a_server_that_is_away_for_a_month_costs_no_mail(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 4)
+    OutgoingMessage.objects.update(created_at=timezone.now() - timedelta(days=30), attempts=40)
+    mail_server.on_data = lambda count: "421 busy"
+    rounds.messages_send()
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"queued"}
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert rounds.messages_send() == 4
+    assert received_by(mail_server) == emails
+
+
+RELAY_REFUSES = "554 5.7.1 relay access denied"
+
+
+@pytest.mark.parametrize("answer", [RELAY_REFUSES, "550 5.1.1 no such user"])
+def test_a_relay_that_refuses_everybody_costs_no_mail(answer, make_alert, make_subscription, mail_server):
+    """Rounds end after a few attempts, one mail is tried from time to time, and all arrive when it is over."""
+    emails = queued(make_alert, make_subscription, 12)
+    ChannelPause.objects.create(channel="mail", reason="earlier", next_try_at=timezone.now())
+    mail_server.on_recipient = lambda count: answer
+    for _ in range(12):
+        assert rounds.messages_send() == 0
+        let_time_pass()
+    assert len(mail_server.recipients) == 12
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"queued"}
+    assert set(Subscription.objects.values_list("bounces", "pause_reason")) == {(0, "")}
+    pause = ChannelPause.objects.get()
+    assert (pause.attempts, pause.reason) == (13, answer)
+    mail_server.on_recipient = lambda count: None
+    assert rounds.messages_send() == 12
+    assert received_by(mail_server) == sorted(emails)
+    assert not ChannelPause.objects.exists()
+
+
+def test_a_mail_refused_for_its_content_is_no_bounce(alert, subscription, mail_server):
+    tasks.announce_transitions()
+    mail_server.on_data = lambda count: "554 5.7.1 looks like spam"
+    rounds.messages_send()
+    assert (OutgoingMessage.objects.get().state, reread(subscription).bounces) == ("queued", 0)
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert rounds.messages_send() == 1
+
+
+def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
+    make_alert, make_subscription, mail_server
+):
+    gone = make_subscription("gone@example.org")
+    make_subscription("there@example.org")
+    mail_server.on_recipient = lambda count: (
+        "550 5.1.1 no such user" if mail_server.recipients[-1].startswith("gone") else None
+    )
+    for n in range(4):
+        make_alert(longitude=-12.0 + n / 1000)
+        tasks.announce_transitions()
+        rounds.messages_send()
+    assert (reread(gone).bounces, gone.pause_reason) == (3, "bounced")
+    assert mail_server.recipients.count("gone@example.org") == 3
+    assert received_by(mail_server) == ["there@example.org"] * 4
+
+
+def test_an_address_whose_mails_came_back_is_paused_by_hand(subscription, capsys):
+    call_command("pausemails", subscription.email.upper())
+    assert reread(subscription).pause_reason == "bounced"
+    assert "paused subscriptions: 1" in capsys.readouterr().out
+
+
+def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, make_subscription, mail_server):
+    subscription = make_subscription(bounces=2)
+    make_alert()
+    tasks.announce_transitions()
+    rounds.messages_send()
+    assert reread(subscription).bounces == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_sender_loses_no_mail(make_alert, make_subscription, mail_server, own_environment):
+    emails = queued(make_alert, make_subscription, 6)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "sendalerts"],
+        cwd=ROOT,
+        env=own_environment(mail_server.port),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def kill_before_the_third(count: int) -> None:
+        if count == 3 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+
+    mail_server.on_recipient = kill_before_the_third
+    assert process.wait(timeout=HANG_SECONDS) == -signal.SIGKILL
+    assert len(mail_server.received) == 2
+    states = sorted(OutgoingMessage.objects.values_list("state", flat=True))
+    assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
+    mail_server.on_recipient = lambda count: None
+    wait_until_alone()
+    rounds.messages_send()
+    assert len(mail_server.received) == 5  # the claimed one is left alone until its lease is over
+    let_time_pass()
+    rounds.messages_send()
+    assert received_by(mail_server) == emails
+    assert len({message["Message-ID"] for message in mail_server.received}) == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 12)
+    with ThreadPoolExecutor(3) as pool:
+        sent = sum(
+            pool.map(in_a_thread, [rounds.messages_send, *(partial(rounds.messages_help, share=n) for n in (1, 2))])
+        )
+    assert sent == 12
+    assert received_by(mail_server) == sorted(emails)  # a server that is too busy to answer is tried again
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def in_a_thread(send) -> int:
+    try:
+        return send(of=3)
+    finally:
+        connection.close()
+
+
+def test_one_sender_takes_the_shares_of_all_who_do_not_come(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 7)
+    assert rounds.messages_help(share=1, of=3) == 7
+    assert received_by(mail_server) == sorted(emails)
+
+
+def test_helpers_are_called_for_much_and_not_for_little(make_alert, make_subscription, monkeypatch):
+    asked = []
+    monkeypatch.setattr(rounds, "BATCH", 3)
+    monkeypatch.setattr(rounds, "messages_send", lambda **how: asked.append(how["of"]))
+    monkeypatch.setattr(tasks.help_to_send, "apply_async", lambda args, expires: asked.extend(args))
+    queued(make_alert, make_subscription, 3)
+    tasks.send_messages()
+    assert asked == [3]
+    make_alert(longitude=-12.01)
+    tasks.announce_transitions()
+    tasks.send_messages()
+    assert asked == [3, 1, 2, 3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    with another_connection() as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [Lock.SENDING])
+        assert rounds.messages_send() == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [Lock.SENDING])
+    assert rounds.messages_send() == 1
+
+
+def wait_until_alone() -> None:
+    """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
+
+    def free() -> bool:
+        with try_lock(Lock.SENDING) as alone:
+            return alone
+
+    wait_until(free)
+
+
+@pytest.fixture
+def kept_as_files(settings, tmp_path):
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = MAIL_FILES_BACKEND, tmp_path / "mail"
+    settings.DEMO = True
+
+
+def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_subscription, kept_as_files, settings):
+    queued(make_alert, make_subscription)
+    rounds.messages_send()
+    (kept,) = files.mails_kept()
+    assert "resident" not in kept.to
+    pages = ["/demo/mail/", f"/demo/mail/{kept.name}/", f"/demo/mail/{kept.name}/html/"]
+    for page in pages:
+        assert client.get(page).status_code == 200
+    assert kept.subject in client.get("/demo/mail/").content.decode()
+    framed = client.get(pages[2])
+    assert "sandbox" in framed["Content-Security-Policy"]
+    assert 'src="data:image/png;base64,' in framed.content.decode()
+    for missing in ("/demo/mail/0000000000000000/", "/demo/mail/..%2f..%2fetc/", "/demo/mail/nonsense/html/"):
+        assert client.get(missing).status_code == 404
+    settings.DEMO = False
+    assert {client.get(page).status_code for page in pages} == {404}
+    settings.DEMO, settings.EMAIL_BACKEND = True, "monitor.notifications.mail.server.EmailBackend"
+    assert {client.get(page).status_code for page in pages} == {404}
+
+
+def test_an_address_cannot_smuggle_a_header(make_alert, make_subscription):
+    make_subscription("a@example.org\nBcc: other@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    assert rounds.messages_send() == 0
+    assert Subscription.objects.count() == 1
+    assert "BadHeaderError" in OutgoingMessage.objects.get().error
+
+
+def test_the_demo_has_one_reader_who_hears_of_the_simulated_region(make_alert, kept_as_files):
+    first, second = subscriptions.demo_subscription_make(), subscriptions.demo_subscription_make()
+    assert first.pk == second.pk
+    make_alert(*subscriptions.DEMO_PLACE, simulated=True)
+    tasks.announce_transitions()
+    rounds.messages_send()
+    (mail,) = files.mails_kept()
+    assert mail.to == subscriptions.DEMO_ADDRESS
+    assert mail.text.startswith("SIMULATED DATA")

@@ -1,0 +1,163 @@
+"""The page of data: releases, what changed, what was refused and why; and the layers of ice."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from rasterio.io import MemoryFile
+
+from ground_motion.readers.context.records import ContextKind
+from ground_motion.readers.records import Submission
+from ingest.context.services import context_load
+from ingest.models import Product, Scene
+from ingest.products.releases import release_changes_make
+from ingest.products.services import product_load, products_load
+from ml.models import ModelVersion, Run
+from monitor.maps.map import plans
+from monitor.maps.map.selectors import layers_available
+from monitor.pages.products import views
+from monitor.wording.figures import cell_text
+from tests.makers import its_live as made_its_live
+from tests.makers import pairs as made_pairs
+
+pytestmark = pytest.mark.django_db
+
+
+def incomplete(table):
+    table["mean_velocity"][2] = "nan"
+    table["pid"][2] = '=HYPERLINK("http://example.org")'
+    table["latitude"][5] = "nan"
+
+
+@pytest.fixture
+def two_releases(make_egms) -> list[Product]:
+    def shifted(table):
+        for day in [name for name in table if name.isdigit()]:
+            table[f"{int(day) + 10000}"] = table.pop(day)
+
+    older = product_load(path=make_egms(name="EGMS_L2b_117_0227_IW2_VV_2019_2023_1.zip", n=14, velocity_mm_yr=-5.0))
+    newer = make_egms(name="EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip", n=12, velocity_mm_yr=-7.0, change=shifted)
+    return [older, product_load(path=newer)]
+
+
+def test_refused_rows_are_counted_by_reason_and_can_be_downloaded(client, make_egms):
+    product = product_load(path=make_egms(change=incomplete))
+    page = client.get(reverse("product-list")).content.decode()
+    assert "its velocity is not a number (1)" in page
+    assert "its position is not a number (1)" in page
+    answer = client.get(reverse("product-refused", args=[product.pk]))
+    assert "attachment" in answer["Content-Disposition"]
+    rows = list(csv.reader(io.StringIO(answer.content.decode())))
+    assert rows[0] == ["point", "reason"]
+    assert ["pt00000005", "its position is not a number"] in rows
+    assert rows[2][0].startswith("'=HYPERLINK")  # no spreadsheet runs it
+
+
+def test_what_was_corrected_as_a_file_was_read_stands_beside_its_refused_rows(client, make_egms):
+    def without_nodata(table):
+        table["mean_velocity"][:3] = [-9999] * 3
+
+    product_load(path=make_egms(change=without_nodata))
+    page = client.get(reverse("product-list")).content.decode()
+    assert "3 rows hold -9999, which was taken for a missing value." in page
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_no_text_starts_a_formula(text):
+    assert cell_text(text) == f"'{text}"
+    assert cell_text("its velocity is not a number") == "its velocity is not a number"
+
+
+def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
+    release_changes_make()
+    older, newer = two_releases
+    page = client.get(reverse("product-list")).content.decode()
+    assert "Older releases, kept but no longer shown (1)" in page
+    assert f"Replaced by a newer release: {newer.name}" in page
+    assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
+    assert "Still ground differs by 2.0 mm a year between the two releases; this is subtracted." in page
+    assert re.search(r"Of \d+ cells, 0 move faster, 0 move slower, 0 show new motion, and 0 have lost", page)
+    answer = client.get(reverse("product-change", args=[newer.pk]))
+    with MemoryFile(b"".join(answer)) as memory, memory.open() as raster:
+        assert raster.descriptions == ("gone", "new", "velocity_change_mm_yr", "sigma_mm_yr", "verdict")
+    assert client.get(reverse("product-change", args=[older.pk])).status_code == 404
+
+
+def test_who_loaded_it_is_for_operators_only(client, operator, make_egms):
+    product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
+    assert "somebody.else" not in client.get(reverse("product-list")).content.decode()
+    assert "somebody.else" in operator.get(reverse("product-list")).content.decode()
+
+
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, operator, product):
+    version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
+    Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
+    page = reverse("product-list")
+    assert "Searched for motion" not in client.get(page).content.decode()
+    content = operator.get(page).content.decode()
+    assert "running, 40 % done" in content
+    assert "weights <code>abababababab</code>" in content
+
+
+def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_egms):
+    products_load(path=made_its_live.make(tmp_path, vx=100))
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    assert {layer.name for layer in layers_available()} == {"east", "tracked-east", "tracked-north"}
+    east = Product.objects.get(component="east", technique="tracking")
+    point = east.measurementpoint_set.order_by("pid").last()
+    body = client.get(reverse("point-series", args=[east.pk, point.pid])).json()
+    assert "moved east by about 100" in body["sentence"]
+    assert "m a year" in body["sentence"]
+    assert (body["dates"], body["displacement_mm"], body["fit_mm"]) == ([], [], None)
+
+
+def test_filters_in_the_address_narrow_the_table_and_wrong_ones_are_told(client, tmp_path, make_egms):
+    product_load(path=make_egms())
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    village = tmp_path / "villages.csv"
+    village.write_text("name,latitude,longitude,population\nFaraway,1,1,9\n")
+    context_load(path=village, kind=ContextKind.PLACES)
+
+    def shown(query: str) -> set[str]:
+        page = client.get(f"{reverse('product-list')}?{query}")
+        assert page.status_code == 200
+        return {row["row"].component for row in page.context["products"]}
+
+    everything = {"los", "east"}
+    assert shown("") == shown("sort=points") == shown("origin=real&since=2020&until=2024") == everything
+    assert shown("kind=east") == {"east"}
+    assert shown("kind=images") == shown("origin=simulated") == shown("place=faraway") == shown("since=2090") == set()
+    assert shown("kind=nonsense&since=soon&place=nowhere&page=x") == everything
+    assert "No place of this name was found." in client.get(f"{reverse('product-list')}?place=nowhere").content.decode()
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_ground_of_images_alone_is_drawn_as_what_it_is(client, monkeypatch, simulated):
+    made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
+    Scene.objects.update(simulated=simulated, source_format="sentinel1-grd")
+    drawn = []
+    monkeypatch.setattr(
+        views, "footprints_plan", lambda *given: drawn.append(given[-1]) or plans.footprints_plan(*given)
+    )
+    assert client.get(f"{reverse('product-list')}?kind=images").context["stacks"]
+    assert drawn == [simulated]
+
+
+def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
+    client, make_egms, monkeypatch, django_assert_max_num_queries
+):
+    product_load(path=make_egms())
+    product_load(path=make_egms(name="EGMS_L3_E46N17_100km_E_2020_2024_1.zip"))
+    with CaptureQueriesContext(connection) as of_two:
+        client.get(reverse("product-list"))
+    monkeypatch.setattr(views, "PER_PAGE", 1)
+    with django_assert_max_num_queries(len(of_two)):
+        first = client.get(reverse("product-list"))
+    second = client.get(f"{reverse('product-list')}?page=2")
+    assert [row["row"].component for page in (first, second) for row in page.context["products"]] == ["east", "los"]
+    assert "?page=2" in first.content.decode()

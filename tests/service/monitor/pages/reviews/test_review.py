@@ -1,0 +1,362 @@
+"""Signing in, roles, the queue as plain forms, what viewers may do, and what the public reads of a verdict."""
+
+import json
+import re
+import stat
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from detection.models import Alert, AuditEntry, Claim, Review
+from detection.rules.verdicts import Verdict
+from monitor.models.messages import Notification, OutgoingMessage
+from monitor.notifications.announcements import transition_announce
+from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
+from tests.makers.people import PASSWORD, account, signed_in, words
+from tests.service.monitor.pages.reviews.test_quality import judge
+
+pytestmark = pytest.mark.django_db
+
+
+def case(alert: Alert) -> str:
+    return f"/review/{alert.code}/"
+
+
+def verdict(alert: Alert, **changes) -> dict[str, str]:
+    return {
+        "verdict": "reject",
+        "reason_code": "surface",
+        "public_note": "Deep snow until May.",
+        "internal_note": "ask the ranger",
+        "expected_state": alert.state,
+    } | changes
+
+
+def test_the_roles_exist_without_anybody_making_them():
+    rights = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}
+    assert rights[OPERATORS] == {"view_review", "add_review", "add_ingestjob"}
+    assert rights[PUBLISHERS] == rights[OPERATORS] | {"publish_proposal"}
+    assert rights[VIEWERS] == {"view_review"}
+    assert {"add_review", "view_alert", "view_auditentry", "change_periodictask"} <= rights[ADMINISTRATORS]
+    changes = {right for right in rights[ADMINISTRATORS] if right.startswith(("add_", "change_", "delete_"))}
+    assert not {right for right in changes if right.endswith(("_user", "_group", "_alert", "_auditentry"))}
+
+
+def test_a_password_is_kept_as_argon2(anna, settings):
+    settings.PASSWORD_HASHERS = settings.PASSWORD_HASHERS[1:]  # the first one is for tests only
+    anna.set_password("a long enough pass phrase")
+    assert anna.password.startswith("argon2$")
+
+
+def test_an_operator_signs_in_reaches_the_queue_and_signs_out(client, anna):
+    assert "Sign in" in words(client.get("/"))
+    answer = client.post("/login/", {"username": "anna", "password": PASSWORD})
+    assert answer["Location"] == "/review/"
+    page = words(client.get("/review/"))
+    assert "anna" in page
+    assert "Sign out" in page
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/").status_code == 302
+    assert client.get("/review/").status_code == 302
+
+
+def test_who_asks_for_a_case_gets_there_after_signing_in(client, anna, alert):
+    path = case(alert)
+    redirect = client.get(path)
+    assert redirect["Location"] == f"/login/?next={path}"
+    answer = client.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})
+    assert answer["Location"] == path
+
+
+def test_the_way_after_signing_in_never_leads_to_another_site(client, anna):
+    sent = {"username": "anna", "password": PASSWORD, "next": "https://example.org/"}
+    assert client.post("/login/", sent)["Location"] == "/review/"
+
+
+def test_an_account_without_the_role_is_refused_in_plain_words():
+    answer = signed_in(account("guest")).get("/review/")
+    assert answer.status_code == 403
+    assert "Your account may not review alerts" in words(answer)
+
+
+def test_five_wrong_passwords_bring_a_pause_even_for_the_right_one(client, anna):
+    for _ in range(4):
+        assert client.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 200
+    assert client.post("/login/", {"username": "anna", "password": "wrong"}).status_code == 429
+    answer = client.post("/login/", {"username": "anna", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert "quarter of an hour" in words(answer)
+    elsewhere = client.post("/login/", {"username": "anna", "password": PASSWORD}, REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.status_code == 302
+
+
+def test_behind_a_proxy_of_ours_the_visitor_is_counted_and_not_the_proxy(client, anna, settings):
+    settings.PROXIES = 1
+    wrong, right = ({"username": "anna", "password": word} for word in ("wrong", PASSWORD))
+    for forged in range(5):  # what a client puts before the proxy's own word does not count
+        client.post("/login/", wrong, HTTP_X_FORWARDED_FOR=f"10.0.0.{forged}, 192.0.2.1")
+    assert client.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.1").status_code == 429
+    assert client.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 302
+
+
+def test_a_reviewer_changes_the_password_to_a_good_one(operator, anna):
+    form = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"}
+    assert "too short" in words(operator.post("/password/", form))
+    new = "another long pass phrase"
+    answer = operator.post("/password/", form | {"new_password1": new, "new_password2": new})
+    assert "Your password was changed" in words(operator.get(answer["Location"]))
+    anna.refresh_from_db()
+    assert anna.check_password(new)
+
+
+def test_the_administration_uses_the_same_door(client, anna):
+    answer = client.get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/login/?next=/admin/"
+    assert signed_in(anna).get("/admin/", follow=True).status_code == 403
+    assert signed_in(account("chief", ADMINISTRATORS, is_staff=True)).get("/admin/").status_code == 200
+
+
+def test_the_session_is_out_of_reach_for_scripts_and_other_sites(client, anna):
+    client.post("/login/", {"username": "anna", "password": PASSWORD})
+    cookie = client.cookies["sessionid"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+
+
+def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").first()
+    page = words(operator.get(case(alert)))
+    for expected in ("The ground here sank by about", "track 901", "track 902", "Score map", "Trail", "Not motion"):
+        assert expected in page
+
+
+def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, client, make_alert, alert):
+    make_alert(longitude=-13.0)
+    answer = operator.post(case(alert), verdict(alert))
+    assert re.fullmatch(rf"/review/\w+/\?after={alert.code}", answer["Location"])
+    assert case(alert) not in answer["Location"]
+    assert f"{alert.code} recorded: vegetation or snow" in words(operator.get(answer["Location"]))
+    page = words(client.get(f"/alerts/{alert.code}/"))
+    assert "What a specialist says" in page
+    assert "This is not motion of the ground (vegetation or snow)" in page
+    assert "Deep snow until May." in page
+    assert "by a specialist" in page
+    assert "anna" not in page
+    assert "ranger" not in page
+
+
+def test_a_verdict_is_taken_back_from_the_trail(operator, client, alert):
+    operator.post(case(alert), verdict(alert))
+    operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
+    page = words(client.get(f"/alerts/{alert.code}/"))
+    assert "What a specialist says" not in page
+    assert "Deep snow" not in page
+    assert "taken back" in words(operator.get(case(alert)))
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["review.taken-back", "review.reject"]
+
+
+def test_of_two_operators_the_second_reads_who_was_quicker_and_keeps_the_text(operator, alert):
+    form = verdict(alert, public_note="My own words.")
+    signed_in(account("ben", OPERATORS)).post(case(alert), verdict(alert, verdict="confirm", reason_code="plausible"))
+    answer = operator.post(case(alert), form)
+    assert answer.status_code == 409
+    page = words(answer)
+    assert "ben decided first: this alert is now “confirmed”. Yours was not recorded." in page
+    assert "My own words." in page
+    assert Review.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"verdict": ""}, {"verdict": "taken-back"}, {"reason_code": ""}, {"reason_code": "visit"}]
+)
+def test_a_form_without_a_fitting_reason_is_given_back_with_its_text(operator, alert, wrong):
+    answer = operator.post(case(alert), verdict(alert, **wrong))
+    assert answer.status_code == 400
+    assert not Review.objects.exists()
+
+
+def test_a_note_is_shown_as_text_and_never_as_markup(operator, client, alert):
+    operator.post(case(alert), verdict(alert, public_note="<img src=x onerror=alert(1)>"))
+    for page in (client.get(f"/alerts/{alert.code}/"), operator.get(case(alert))):
+        assert "<img src=x" not in page.content.decode()
+
+
+def queries_of(operator, path: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert operator.get(path).status_code == 200
+    return len(queries)
+
+
+def test_queue_and_case_take_as_many_queries_for_many_cases_as_for_few(operator, make_alert):
+    few = [make_alert(longitude=-12 + i / 40) for i in range(2)]
+    paths = ("/review/", case(few[0]))
+    for path in paths:
+        operator.get(path)  # the first visit of a minute notes that the session is in use
+    before = [queries_of(operator, path) for path in paths]
+    for i in range(6):
+        make_alert(longitude=-12 + i / 50, latitude=47.03)
+    assert [queries_of(operator, path) for path in paths] == before
+    assert before[0] <= 27
+
+
+def codes_listed(client, query: str = "") -> list[str]:
+    return re.findall(r'data-case="(\w+)"', client.get(f"/review/{query}").content.decode())
+
+
+def test_a_case_that_somebody_holds_has_no_form_for_others_and_refuses_their_verdict(operator, alert):
+    operator.get(case(alert))
+    ben = signed_in(account("ben", OPERATORS))
+    assert 'name="verdict"' not in ben.get(case(alert)).content.decode()
+    answer = ben.post(case(alert), verdict(alert))
+    assert answer.status_code == 409
+    assert "anna holds this case until" in words(answer)
+    assert not Review.objects.exists()
+    assert operator.post(f"{case(alert)}claim/", {"act": "renew"}).json() == {"held": True}
+    assert ben.post(f"{case(alert)}claim/", {"act": "renew"}).json() == {"held": False}
+    assert operator.post(f"{case(alert)}claim/", {"act": "release"})["Location"] == "/review/"
+    assert 'name="verdict"' in ben.get(case(alert)).content.decode()
+    assert operator.post(f"{case(alert)}claim/", {"act": "renew"}).json() == {"held": False}
+
+
+def test_the_queue_is_filtered_and_its_choice_goes_along_from_case_to_case(operator, anna, make_alert):
+    strong = [make_alert(severity="strong", longitude=-12 + i / 10) for i in range(3)]
+    make_alert(severity="minor", longitude=-13.0)
+    confirmed = make_alert(state="confirmed", longitude=-14.0)
+    assert sorted(codes_listed(operator, "?severity=strong")[:3]) == sorted(one.code for one in strong)
+    assert codes_listed(operator, "?state=confirmed") == [confirmed.code]
+    assert codes_listed(operator, "?kind=glacier-surge") == [confirmed.code]  # lately reviewed
+    first, second, third = codes_listed(operator, "?severity=strong")[:3]
+    page = operator.get(f"/review/{first}/?severity=strong").content.decode()
+    assert f'href="/review/{second}/?severity=strong"' in page
+    assert "1 of 3" in words(operator.get(f"/review/{first}/?severity=strong"))
+    ben = account("ben", OPERATORS)
+    signed_in(ben).get(f"/review/{second}/")
+    assert second not in codes_listed(operator, "?claim=free")
+    assert codes_listed(operator, "?claim=mine")[0] == first
+    alert = next(alert for alert in strong if alert.code == first)
+    answer = operator.post(f"/review/{first}/?severity=strong", verdict(alert))
+    assert answer["Location"] == f"/review/{third}/?severity=strong&after={first}"
+
+
+def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, make_alert, alert):
+    make_alert(longitude=-12.0, latitude=47.07)
+    touching = make_alert(longitude=-11.985)
+    make_alert(longitude=-12.0, latitude=47.2)  # 20 km
+    found = operator.get(case(alert)).context["neighbours"]
+    assert [one["away"] for one in found] == ["touches it", "5.6 km"]
+    assert found[0]["card"].code == touching.code
+
+
+def test_a_duplicate_names_the_other_on_its_public_page_and_leaves_the_queue(operator, client, make_alert):
+    alert, other = make_alert(), make_alert(longitude=-11.99)
+    form = verdict(alert, verdict="duplicate", reason_code="same-place", public_note="")
+    assert operator.post(case(alert), form | {"other": "nonsense"}).status_code == 400
+    assert operator.post(case(alert), form | {"other": other.code.lower()}).status_code == 302
+    page = words(client.get(f"/alerts/{alert.code}/"))
+    assert other.code in page
+    assert "part of another alert" in page
+    assert alert.code not in codes_listed(operator)
+    operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
+    assert alert.code in codes_listed(operator)
+
+
+def test_nobody_is_sent_a_second_mail_for_a_duplicate_or_its_way_back(operator, make_alert, make_subscription):
+    subscriptions = [make_subscription(email, unreviewed=True) for email in ("a@example.org", "b@example.org")]
+    alert, other = make_alert(), make_alert()
+    first, second = (transition_announce(transition_id=one.transitions.get().pk) for one in (alert, other))
+    assert first.n_notifications == second.n_notifications == 2
+    sent = OutgoingMessage.objects.create(
+        kind="alert", key="one", address="a@example.org", state="sent", next_try_at=timezone.now()
+    )
+    Notification.objects.filter(transition__alert=alert, subscription=subscriptions[0]).update(message=sent)
+    form = verdict(alert, verdict="duplicate", reason_code="same-place", other=other.code)
+    operator.post(case(alert), form)
+    operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
+    merged, back = alert.transitions.order_by("pk")[1:]
+    assert (merged.to_state, back.from_state, back.to_state) == ("merged", "merged", "first")
+    assert transition_announce(transition_id=merged.pk).n_notifications == 0
+    assert transition_announce(transition_id=back.pk).n_notifications == 1  # whose mail was withdrawn
+    assert Notification.objects.get(transition=back).subscription == subscriptions[1]
+
+
+def test_demo_accounts_are_made_once_and_kept_for_their_owner_only(settings, tmp_path, capsys):
+    settings.DEMO_ACCOUNTS_FILE = tmp_path / "accounts.json"
+    call_command("demoaccounts")
+    first = capsys.readouterr().out
+    call_command("demoaccounts")
+    assert capsys.readouterr().out == first
+    assert stat.S_IMODE(settings.DEMO_ACCOUNTS_FILE.stat().st_mode) == 0o600
+    passwords = json.loads(settings.DEMO_ACCOUNTS_FILE.read_text())
+    for name in ("operator", "administrator"):
+        user = get_user_model().objects.get(username=name)
+        assert user.check_password(passwords[name])
+        assert not user.is_superuser
+        assert user.is_staff == (name == "administrator")
+
+
+def test_demo_accounts_are_refused_on_a_public_service_and_take_nobodys_account(settings, tmp_path):
+    settings.DEMO_ACCOUNTS_FILE = tmp_path / "accounts.json"
+    account("operator")
+    with pytest.raises(CommandError, match="no demo account"):
+        call_command("demoaccounts")
+    settings.BEHIND_HTTPS = True
+    with pytest.raises(CommandError, match="public service"):
+        call_command("demoaccounts")
+
+
+def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, alert):
+    judge(alert, Verdict.CONFIRM, anna)
+    anna.delete()
+    page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))
+    assert "an account that is gone" in page
+
+
+@pytest.fixture
+def viewer() -> Client:
+    return signed_in(account("vera", VIEWERS))
+
+
+def forms_that_change(page: str) -> list[str]:
+    """Where the forms of a page lead, except the way out and the language of the page."""
+    forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>", page)
+    return [form for form in forms if "/logout/" not in form and "/language/" not in form]
+
+
+def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, alert):
+    page = viewer.get(f"/review/{alert.code}/")
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Operators decide them." in page.content.decode()
+    assert viewer.post(f"/review/{alert.code}/", {"verdict": "confirm"}).status_code == 403
+    assert not Review.objects.exists()
+
+
+def test_a_viewer_who_reads_a_case_does_not_claim_it(viewer, alert):
+    viewer.get(f"/review/{alert.code}/")
+    assert not Claim.objects.exists()
+    operator = signed_in(account("otto", OPERATORS))
+    operator.get(f"/review/{alert.code}/")
+    assert "otto has held this case since" in viewer.get(f"/review/{alert.code}/").content.decode()
+
+
+def test_a_viewer_reads_a_verdict_but_cannot_take_it_back(viewer, alert):
+    otto = account("otto")
+    review = judge(alert, Verdict.CONFIRM, otto)
+    page = viewer.get(f"/review/{alert.code}/").content.decode()
+    assert "otto" in page
+    assert forms_that_change(page) == []
+    assert viewer.post(f"/review/{alert.code}/undo/", {"review": review.pk}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/review/", "/events/", "/pairs/", "/pairs/images/", "/products/"])
+def test_pages_for_operators_are_read_by_viewers_without_a_button_that_changes(viewer, path):
+    page = viewer.get(path)
+    assert page.status_code == 200
+    assert forms_that_change(page.content.decode()) == []
+    assert "Add data" not in page.content.decode()

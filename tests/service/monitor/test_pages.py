@@ -1,0 +1,160 @@
+"""What a client without a login, and without JavaScript, gets to see."""
+
+import re
+
+import mapbox_vector_tile
+import pytest
+
+from detection.models import Alert
+from ground_motion.methods.deformation import DeformationMethod
+from ingest.models import MeasurementPoint
+from ingest.products.services import product_load
+from tests.makers.people import words as text
+from tests.service.monitor.maps.rasters.test_raster_tiles import tile_of
+
+pytestmark = pytest.mark.django_db
+PAGES = ["/", "/alerts/", "/products/", "/about/", "/reading/"]
+
+
+def test_pages_open_while_nothing_is_loaded(client):
+    assert {client.get(page).status_code for page in PAGES} == {200}
+
+
+def test_an_alert_says_what_where_how_sure_and_what_now(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    content = text(client.get(f"/alerts/{alert.code}/"))
+    said = r"The (ground here|fastest part) sank by about [\d.]+ mm a year \(probably [\d.]+ to [\d.]+\)"
+    assert re.search(said, content)
+    assert "simulated region" in content
+    assert "What you can do" in content
+    assert "No specialist has confirmed it yet" in content
+    assert "track 901 ascending" in content
+    assert "track 902 descending" in content
+    assert f"matched-filter {DeformationMethod.find('matched-filter').version}" in content
+    assert "danger" not in content.lower()
+
+
+def test_an_alert_is_found_in_lower_case_and_others_are_not_found(client, watched_region):
+    alert = Alert.objects.first()
+    assert client.get(f"/alerts/{alert.code.lower()}/").status_code == 200
+    assert {client.get(f"/alerts/{code}/").status_code for code in ("ZZZZ", "nonsense!", "AB")} == {404}
+
+
+def test_simulated_data_carry_a_banner_on_every_page(client, watched_region):
+    for page in PAGES:
+        assert "simulated" in text(client.get(page)).lower(), page
+
+
+def test_real_data_carry_no_banner_and_name_their_source(client, product):
+    content = text(client.get("/"))
+    assert "Simulated data" not in content
+    assert "Copernicus" in content
+
+
+def test_no_page_allows_eval_or_foreign_hosts(client, watched_region):
+    policy = client.get("/")["Content-Security-Policy"]
+    assert "script-src 'self' 'nonce-" in policy
+    assert "http" not in policy
+    for page in PAGES:
+        source = client.get(page).content.decode().replace("http://www.w3.org", "").replace("http://testserver", "")
+        assert not re.search(r"""(src|href)=["'](https?:)?//(?!127\.0\.0\.1)""", source)
+
+
+def test_the_series_of_an_area_has_both_tracks_and_its_spread(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").first()
+    body = client.get(f"/alerts/{alert.code}/series.json").json()
+    assert len(body["series"]) == 2
+    for series in body["series"]:
+        assert len(series["dates"]) == len(series["mean_mm"]) == len(series["low_mm"]) == 120
+        assert series["low_mm"][-1] <= series["mean_mm"][-1] <= series["high_mm"][-1]
+        assert series["mean_mm"][-1] < -5
+
+
+def test_a_point_gives_its_series_its_fit_and_a_sentence(client, make_egms):
+    product = product_load(path=make_egms(velocity_mm_yr=-12.0))
+    body = client.get(f"/api/points/{product.pk}/pt00000003/series/").json()
+    assert body["sentence"].startswith("This point moved away from the satellite (down or sideways) by about 12 mm a ")
+    assert body["sentence"].endswith("year (probably 11 to 13) between 2020 and 2022.")
+    assert body["displacement_mm"][-1] == pytest.approx(-24)
+    assert body["fit_mm"][-1] == pytest.approx(-24, abs=0.2)
+    assert body["band_mm"] is not None
+    assert body["temporal_coherence"] == pytest.approx(0.9)
+    rows = client.get(body["csv_url"]).content.decode().splitlines()
+    assert rows[0] == "date,displacement_mm_los,status"
+    assert rows[-1] == "2022-01-03,-24.0,released"
+
+
+def test_a_close_tile_holds_single_points_with_id_and_rate(client, make_egms):
+    product = product_load(path=make_egms(n=5, velocity_mm_yr=-7.3))
+    point = MeasurementPoint.objects.first()
+    answer = client.get(f"/tiles/points/los/{tile_of(point.position.x, point.position.y, 12)}.mvt")
+    features = mapbox_vector_tile.decode(answer.content)["points"]["features"]
+    assert len(features) == 5
+    assert features[0]["properties"]["product"] == product.pk
+    assert features[0]["properties"]["v"] == pytest.approx(-7.3, abs=0.05)
+    assert {feature["properties"]["pid"] for feature in features} == {f"pt{n:08d}" for n in range(5)}
+
+
+def test_a_far_tile_holds_averages_and_stays_small(client, watched_region):
+    answer = client.get("/tiles/points/los/5/14/11.mvt")
+    features = mapbox_vector_tile.decode(answer.content)["points"]["features"]
+    assert sum(feature["properties"]["n"] for feature in features) == MeasurementPoint.objects.count()
+    assert len(answer.content) < 500_000
+
+
+def test_layers_show_their_direction_only(client, watched_region):
+    counts = {}
+    for layer in ("los", "ascending", "descending", "vertical"):
+        content = client.get(f"/tiles/points/{layer}/0/0/0.mvt").content
+        features = mapbox_vector_tile.decode(content).get("points", {"features": []})["features"]
+        counts[layer] = sum(feature["properties"]["n"] for feature in features)
+    assert counts["los"] == counts["ascending"] + counts["descending"] == MeasurementPoint.objects.count()
+    assert counts["vertical"] == 0
+
+
+TILES = [f"rasters/{one}/1/0/0.png" for one in ("nonsense/2021-12-13-12d", "coherence/2021-12-13", "coherence/%00")]
+TILES += [
+    f"rasters/coherence/{one}.png"
+    for one in ("2021-13-45-12d/1/0/0", "2021-12-13-12d/1/5/0", "２０２１-12-13-12d/1/0/0")
+]
+TILES += [f"rasters/{one}/9/1/1.png" for one in ("probability/0000", "probability/2021-12-13-12d", "radar/99")]
+TILES += [f"rasters/coherence/2021-12-13-12d/{one}.png" for one in ("60/0/0", "1/5/0")] + ["ground/3/9/0.mvt"]
+TILES += [f"points/{one}.mvt" for one in ("nonsense/1/0/0", "los/1/5/0", "los/60/0/0")]
+TILES += [f"context/{one}.mvt" for one in ("houses/0/0/0", "mines/0/1/0", "mines/40/0/0")]
+NOWHERE = [f"/tiles/{tile}" for tile in TILES]
+NOWHERE += [
+    "/rasters/99999.tif",
+    "/api/points/1/none/series/",
+    "/api/points/99999/pt00000003/series/",
+    "/basemap.pmtiles",
+]
+NOWHERE += [f"/glaciers/{one}/{page}" for one in ("NOBODY", "999999999999", "-1") for page in ("", "series.csv")]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_what_is_not_there_is_not_found(client, address):
+    assert client.get(address).status_code == 404
+
+
+def test_the_raster_behind_an_alert_can_be_downloaded(client, watched_region):
+    page = client.get(f"/alerts/{Alert.objects.first().code}/").content.decode()
+    address = re.search(r'href="(/rasters/\d+\.tif)"', page)[1]
+    content = b"".join(client.get(address))
+    assert content[:4] in (b"II*\0", b"II+\0")
+
+
+def test_pages_take_few_queries_however_many_alerts(client, watched_region, django_assert_max_num_queries):
+    for page, first, later in (("/", 18, 12), ("/alerts/", 12, 12), ("/alerts.atom", 14, 14)):
+        for most in (first, later):
+            with django_assert_max_num_queries(most):
+                client.get(page)
+
+
+def test_an_administrator_sees_jobs_and_alerts_and_changes_nothing_there(admin_client, watched_region):
+    for page in ("ingest/product", "ml/run", "ml/modelversion", "detection/alert"):
+        assert admin_client.get(f"/admin/{page}/").status_code == 200
+        assert admin_client.get(f"/admin/{page}/add/").status_code == 403
+    alert = Alert.objects.first()
+    assert admin_client.get(f"/admin/detection/alert/{alert.pk}/change/").status_code == 200
+    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/change/", {"state": "rejected"}).status_code == 403
+    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/delete/", {"post": "yes"}).status_code == 403
