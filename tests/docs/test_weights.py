@@ -102,13 +102,13 @@ def test_a_lighter_count_differs_like_a_heavier_one():
 
 
 def test_seconds_are_compared_on_the_same_machine_only():
-    known = record(1, 1)._replace(seconds=Seconds("a machine", {"ml": 100.0, "core": 2.0}))
-    assert weights.slower(known, Seconds("a machine", {"ml": 114.0, "core": 6.9, "new": 50.0})) == []
-    assert weights.slower(known, Seconds("a machine", {"ml": 116.0, "core": 7.1})) == [
-        f"tests/service/ml: 116 s of processor time, and {FILE} says 100",
-        f"tests/library/core: 7 s of processor time, and {FILE} says 2",
+    known = record(1, 1)._replace(seconds=Seconds("a machine", {"service": 100.0, "library": 2.0}))
+    assert weights.slower(known, Seconds("a machine", {"service": 114.0, "library": 6.9, "new": 50.0})) == []
+    assert weights.slower(known, Seconds("a machine", {"service": 116.0, "library": 7.1})) == [
+        f"tests/service: 116 s of processor time, and {FILE} says 100",
+        f"tests/library: 7 s of processor time, and {FILE} says 2",
     ]
-    assert weights.slower(known, Seconds("another", {"ml": 500.0})) == []
+    assert weights.slower(known, Seconds("another", {"service": 500.0})) == []
 
 
 def test_the_file_is_written_as_it_is_read():
@@ -132,5 +132,5 @@ def test_the_seconds_of_a_process_are_also_those_of_its_children():
 
 
 def test_a_part_is_the_folder_of_a_test():
-    assert part("tests/service/ml/runs/test_runs.py::test_one[a/b]") == "ml"
+    assert part("tests/service/ml/runs/test_runs.py::test_one[a/b]") == "service"
     assert part("tests/test_layers.py::test_one") == "modules"

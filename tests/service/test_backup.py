@@ -1,6 +1,7 @@
 """A drill: a service is backed up, everything of it is lost, and it comes back row by row; on servers of its own."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -230,8 +231,9 @@ def test_files_of_areas_and_unconfirmed_photos_are_in_no_backup_and_their_rows_g
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("DATABASE_POOLER" in os.environ, reason="pg_dump connects directly")
 def test_a_backup_into_a_full_disk_names_the_file_and_the_next_step_and_leaves_the_last_one(
-    tmp_path, settings, own_rasters, monkeypatch, capsys
+    tmp_path, settings, own_rasters, monkeypatch, capsys, caplog
 ):
+    caplog.set_level(logging.WARNING, "environ")  # It says on standard error that there is no .env.
     settings.DATABASE_OWNER = settings.DATABASE_OWNER | {"NAME": connection.settings_dict["NAME"]}
     with small_file_system(tmp_path / "small", "size=8m") as disk:
         folder = disk / "backup"
@@ -260,7 +262,8 @@ def test_a_backup_into_a_full_disk_names_the_file_and_the_next_step_and_leaves_t
 
 
 @pytest.mark.django_db
-def test_a_command_that_meets_a_full_disk_ends_with_one_line(tmp_path, monkeypatch, capsys):
+def test_a_command_that_meets_a_full_disk_ends_with_one_line(tmp_path, monkeypatch, capsys, caplog):
+    caplog.set_level(logging.WARNING, "environ")
     with small_file_system(tmp_path / "small", "size=64k") as disk:
         fill_up(disk / "ballast")
         assert command_run(["manage.py", "labels", str(disk / "labels.parquet")]) == 1

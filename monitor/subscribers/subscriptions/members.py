@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from monitor.models.subscriptions import Membership, Organisation, Subscription
+from monitor.subscribers.quotas.known import organisations_trusted
 from monitor.subscribers.quotas.services import mailbox_key
 from monitor.subscribers.subscriptions import tokens
 from monitor.web.middleware import KNOWN_BY
@@ -45,7 +46,7 @@ def is_of_trusted_organisation(request: HttpRequest) -> bool:
         theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
     except (KeyError, Wrong):
         pass  # Most addresses have no such link.
-    return bool(theirs) and Membership.objects.filter(ACTIVE, theirs, organisation__trusted_at__isnull=False).exists()
+    return bool(theirs) and Membership.objects.filter(ACTIVE, theirs, organisation__in=organisations_trusted()).exists()
 
 
 KNOWN_BY.append(is_of_trusted_organisation)

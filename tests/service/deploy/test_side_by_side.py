@@ -150,7 +150,7 @@ def test_one_network_has_a_share_of_each_class_and_pages_have_none():
     most = runpy.run_path(str(settings.BASE_DIR / "scripts" / "limits"))["MAX_OF_NETWORK"]
     with socket.create_server(("127.0.0.1", 0), backlog=2 * most) as site, contextlib.ExitStack() as held:
         site.settimeout(HANG_SECONDS)
-        port = held.enter_context(servers.proxy(f"127.0.0.1:{site.getsockname()[1]}"))
+        port = held.enter_context(servers.proxy(f"127.0.0.1:{site.getsockname()[1]}", MAX_PER_NETWORK=str(4 * most)))
 
         def begin(path: str) -> bytes:
             """Send a request, which the site leaves unanswered; return what the site gets of it."""

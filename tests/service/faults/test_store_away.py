@@ -4,6 +4,7 @@ one clear reason is given, and everything goes on once it is back.
 
 import contextlib
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_what_goes_into_an_alert_is_never_computed_without_what_the_store_holds(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("begin", FAULTS_OF_READING)
 def test_a_backup_that_cannot_read_is_none_and_leaves_the_one_before(wire, begin, make_rtc, tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "_dump", lambda path, snapshot: path.write_bytes(b"dump"))
+    monkeypatch.setattr(services, "_dump", lambda path, snapshot: Path(path).write_bytes(b"dump"))
     folder = tmp_path / "backup"
     scenes_load(path=make_rtc("20211119"))
     before = services.backup_make(folder=folder)
@@ -188,7 +189,7 @@ def test_a_backup_that_cannot_read_is_none_and_leaves_the_one_before(wire, begin
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("begin", FAULTS_OF_WRITING)
 def test_a_restore_that_breaks_off_is_taken_up_again(wire, begin, make_rtc, tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "_dump", lambda path, snapshot: path.write_bytes(b"dump"))
+    monkeypatch.setattr(services, "_dump", lambda path, snapshot: Path(path).write_bytes(b"dump"))
     (scene,) = scenes_load(path=make_rtc())
     name = scene.raster.name
     with raster_storage().open(name) as stream:

@@ -85,7 +85,7 @@ detection.SetByHand: kind severity
 # Readers and organisations write them; an operator lets the public name of an organisation be read.
 OF_READERS = """
 monitor.AccountLanguage: language
-monitor.Organisation: name asks_from public_name
+monitor.Organisation: mailbox network name asks_from public_name
 monitor.Membership: language time_zone
 monitor.Subscription: mailbox network channel label name kinds language time_zone feed_key
 monitor.Asset: name

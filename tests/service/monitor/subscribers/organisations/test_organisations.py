@@ -147,7 +147,7 @@ def test_nothing_comes_before_the_invited_person_agrees(three, make_alert, clien
     make_alert(longitude=-12.001)
     assert "carla@example.org" not in announce_and_send()
     with translation.override("fr"):
-        client.post(link.removeprefix("http://localhost:8000"), {"time_zone": "Europe/Paris"})
+        client.post(link.removeprefix("http://localhost:8000"), {"time_zone": "Europe/Paris", "deed": "join"})
     make_alert(longitude=-12.002)
     assert len(announce_and_send()["carla@example.org"]) == 1
     seat = Subscription.objects.get(email="carla@example.org")
