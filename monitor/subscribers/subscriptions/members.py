@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from ground_motion.core.errors import promised
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.subscribers.quotas.known import organisations_trusted
 from monitor.subscribers.quotas.services import mailbox_key
@@ -42,7 +43,7 @@ def is_of_trusted_organisation(request: HttpRequest) -> bool:
     if request.user.is_authenticated and request.user.email:
         theirs |= Q(email=request.user.email.lower())
     try:
-        subscription, membership = tokens.read_manage(request.resolver_match.kwargs["token"])
+        subscription, membership = tokens.read_manage(promised(request.resolver_match).kwargs["token"])
         theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
     except (KeyError, Wrong):
         pass  # Most addresses have no such link.
