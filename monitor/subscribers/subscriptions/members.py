@@ -1,5 +1,6 @@
 """A person's memberships of organisations: reading, exporting and deleting them."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,11 +43,9 @@ def is_of_trusted_organisation(request: HttpRequest) -> bool:
     theirs = Q()
     if request.user.is_authenticated and request.user.email:
         theirs |= Q(email=request.user.email.lower())
-    try:
+    with suppress(KeyError, Wrong):  # Most addresses have no such link.
         subscription, membership = tokens.read_manage(promised(request.resolver_match).kwargs["token"])
         theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
-    except (KeyError, Wrong):
-        pass  # Most addresses have no such link.
     return bool(theirs) and Membership.objects.filter(ACTIVE, theirs, organisation__in=organisations_trusted()).exists()
 
 
