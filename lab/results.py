@@ -22,7 +22,7 @@ from ground_motion.statistics.intervals import Interval
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 CODE, WEIGHTS = ("ground_motion/", "lab/"), "ground_motion/weights/"  # folders of the code and the weights of a figure
-LEFT_OUT = (  # what makes scenes, which the hash of a benchmark's truth covers, and what only reads, runs and writes
+LEFT_OUT = (  # The hash of a benchmark's truth covers simulations; the other modules only read, run and write.
     *("ground_motion/simulation/", "lab/simulation/"),
     *("ground_motion/cli/", "ground_motion/core/", "ground_motion/readers/"),
     *("lab/benchmark.py", "lab/results.py", "lab/real_data.py"),

@@ -112,9 +112,9 @@ def proposal_overtake(*, alert: Alert, by: User) -> None:
 def text_propose(*, subject: str, change: Mapping[str, Any], by: User) -> PublicText | None:
     """Keep a text until a second person agrees; return None if nobody has to, so that the caller publishes it at once.
 
-    subject: kind and name of what the text is about; change: what is published, by column. It is shown beside alerts of
-    every severity, so that every setting of SECOND_PERSON_FROM counts. An earlier text about the same ends; a change
-    that holds no text, which only takes something away, waits for nobody.
+    subject: kind and name of what the text is about; change: new value of each column. Whatever its severity,
+    SECOND_PERSON_FROM makes texts wait, because they appear with alerts of every severity. An earlier text about
+    the same subject is closed. A change without a text only removes something and never waits.
     """
     with transaction.atomic():
         text_overtake(subject=subject, by=by)

@@ -40,7 +40,7 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
     """Return cases that match the filters; without a state, those that wait for a verdict or a visit.
 
     mine: held by the person; free: held by nobody else; proposed: with a proposal waiting, in any state; visit: living
-    ones whose visit is due, or planned for later.
+    alerts whose visit is due, or planned for later.
     """
     proposed = Proposal.objects.filter(outcome=Proposal.Outcome.WAITING).values("alert")
     states = State if wanted.proposed else LIVING if wanted.visit else UNREVIEWED_STATES
@@ -48,7 +48,7 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
     if wanted.proposed:
         cases = cases.filter(pk__in=proposed)
     elif not wanted.state and not wanted.visit:
-        cases = cases.exclude(pk__in=proposed.exclude(reason_code=""))  # Who waits for a text alone still has to judge.
+        cases = cases.exclude(pk__in=proposed.exclude(reason_code=""))  # A waiting text is no verdict.
     if wanted.visit:
         cases = cases.filter(**{f"visit_{wanted.visit}": True})
     for name in ("kind", "severity"):

@@ -169,9 +169,10 @@ def _finish(review: Review, before: State, publisher: User | None = None) -> Non
 
 
 def may_note(*, alert: Alert, verdict: Verdict) -> bool:
-    """Return whether a verdict may have a public note: the public reads no words of one person beside a strong alert.
+    """Return whether a verdict may have a public note.
 
-    A confirmation may, because it is proposed with its note. The sentence of a reason may always be published.
+    Nothing that one person wrote is published with an alert that needs a second person. A confirmation may have a note,
+    because the second person reads the note, too. The fixed sentence of a reason may always be published.
     """
     return verdict is Verdict.CONFIRM or not needs_second(alert=alert)
 

@@ -97,7 +97,7 @@ class Proposed(models.Model):
 
 
 class Proposal(Proposed):
-    """Proposal to confirm an alert, to change it, or, of an alert that was drawn with a text, both.
+    """Proposal to confirm an alert or to change it; for an alert that a person drew with a text, to do both.
 
     When published, it becomes a review or an edit of the person who proposed it.
     """
@@ -136,7 +136,7 @@ class Proposal(Proposed):
 
 
 class PublicText(Proposed):
-    """Text of one person that the public would read beside alerts, outside their own tables: an office, a bulletin."""
+    """Text by one person that appears with alerts but is not part of one: the office of a region, a bulletin."""
 
     subject = models.CharField(max_length=140, help_text="kind and name of what it is about: 'region westshore'")
     change = models.JSONField(help_text="column: the value to publish")

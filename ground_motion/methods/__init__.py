@@ -1,1 +1,1 @@
-"""The methods, one folder each, numerics only. They lie here because `coherence` and others are functions."""
+"""The methods, one folder each, numerics only. `ground_motion.coherence` and others are functions, not folders."""

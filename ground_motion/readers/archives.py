@@ -70,7 +70,7 @@ def _zip(path: Path) -> Iterator[tuple[int, Members]]:
 
 @contextmanager
 def _tar(path: Path) -> Iterator[tuple[int, Members]]:
-    """Yield the same of a tar, which is decompressed twice: its list of files is spread over all of it."""
+    """Yield the same for a tar, decompressed once to measure it and again to read it: it has no list of its files."""
     with _tar_stream(path) as archive:
         size_bytes = measure(path, map(_entry, archive))
     with _tar_stream(path) as archive:
@@ -92,7 +92,7 @@ def _packed(path: Path) -> Iterator[tuple[int, Members]]:
 
 
 class _Counted:
-    """The decompressed bytes of an archive, which end with an InputError where there are too many."""
+    """Stream of the decompressed bytes of an archive. Reading too many raises InputError."""
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self._path, self._stream, self._left = path, stream, max_unpacked_bytes(path)

@@ -1,7 +1,7 @@
-"""Program that writes the only sheet with cells of a spreadsheet as a table, in a process of its own.
+"""Program that writes the only filled sheet of a spreadsheet as a table. It runs in a process of its own.
 
-A cell far from all others makes the library reserve memory for all between them, which ends its process. It is run by
-its path, and so imports nothing of the service.
+If one cell is far from all others, python_calamine reserves memory for all cells between them, which ends the process.
+The program is started by its path, so it imports nothing else of this project.
 """
 
 import csv

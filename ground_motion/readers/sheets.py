@@ -17,10 +17,10 @@ EXPORT = "Export it as CSV"
 
 
 def unpack(path: Path, folder: Path) -> None:
-    """Write the only sheet with cells of a spreadsheet into a folder. Raises InputError, also for several."""
+    """Write the only filled sheet of a spreadsheet into a folder. Raises InputError, also if several are filled."""
     if zipfile.is_zipfile(path):
         with open_zip(path, MAX_SHEET_BYTES):
-            pass  # It is measured; the library opens it itself.
+            pass  # open_zip measures the file; python_calamine opens it itself.
     elif path.stat().st_size > MAX_SHEET_BYTES:
         raise too_large(path, MAX_SHEET_BYTES)
     if find_spec("python_calamine") is None:

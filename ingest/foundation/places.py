@@ -1,7 +1,7 @@
-"""Places that few may hold at a time: of known people and of strangers, in one process or on the whole machine.
+"""Places for costly requests: a few for strangers and one more for known people, in each process or on the machine.
 
-Whoever waits for a place holds a thread, so waiting is limited, too. Where too many wait, who had a turn last is put
-off. The places of a whole machine are locked files, which the kernel unlocks when their process dies.
+A request that waits for a place holds a thread, so waiting is limited, too: if too many wait, the one is refused whose
+sender got a place most recently. A place of the machine is a locked file, which the kernel unlocks if a process dies.
 """
 
 import fcntl
@@ -20,11 +20,11 @@ MAX_TURNS, OWN_LOCKS = 1000, 1024
 class Limit(NamedTuple):
     """Class of requests that share places."""
 
-    name: str  # The locked files have it, and docs/limits.csv.
+    name: str  # Lock files and docs/limits.csv call the class by this name.
     process: int = 0  # Strangers' places in each process; one more is for known people.
-    machine: int = 0  # The same in all processes together, if not in each.
-    share: int = 5  # A process has at most this number in hand, waiting or not, for one who is not known.
-    threads: str = "costly"  # They hold a thread of this kind; empty: any, and each who asks has a place of their own.
+    machine: int = 0  # The same for all processes together; set where `process` is 0.
+    share: int = 5  # One stranger has at most this number of requests in a process, waiting or not.
+    threads: str = "costly"  # Kind of thread that a request holds; empty: any thread, and places for each sender apart.
 
 
 class Busy(Exception):
@@ -32,7 +32,7 @@ class Busy(Exception):
 
 
 class _Request:
-    """Request in hand. who: network or link; queue: name of those that wait for the same places."""
+    """Request that holds a place or waits for one. who: network or link; queue: requests of a queue share places."""
 
     def __init__(self, limit: Limit, who: str, is_known: bool) -> None:
         self.limit, self.who, self.is_known, self.has_place = limit, who, is_known, False
@@ -45,14 +45,14 @@ class Places:
     """Places of a process.
 
     Args:
-        n_threads: that may hold requests, those of known people included
+        n_threads: number of threads that may hold requests, those of known people included
         for_strangers: number of threads that strangers may hold, by kind
     """
 
     def __init__(self, *, n_threads: int, for_strangers: Mapping[str, int]) -> None:
         self.n_threads, self.for_strangers, self.wait_seconds, self.poll_seconds = n_threads, for_strangers, 5.0, 0.05
         self.in_hand: list[_Request] = []
-        self._turns: dict[str, float] = {}  # When each last got a place; the latest stands last.
+        self._turns: dict[str, float] = {}  # Network or link -> time of its last place, the newest at the end.
         self._changed = threading.Condition()
 
     def take(self, limit: Limit, who: str, is_known: Callable[[], bool], folder: Path) -> Callable[[], None]:
@@ -84,7 +84,7 @@ class Places:
         return partial(self._leave, mine)
 
     def _join(self, mine: _Request) -> None:
-        """Hold a thread for a request; if none is left, put off one that waits. Raises Busy if this one comes last."""
+        """Count a thread for a request; if none is left, refuse the last one that waits. Raises Busy if it is this."""
         beside = [other for other in self.in_hand if other.threads == mine.threads]
         if not mine.is_known and sum(other.who == mine.who for other in beside) >= mine.limit.share:
             raise Busy

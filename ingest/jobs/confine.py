@@ -107,7 +107,7 @@ class ForkServer:
         raise ChildProcessError(f"The fork server of {self.module or 'commands'} does not start.")
 
     def retire(self, control: socket.socket | None = None) -> None:
-        """Let the server (the one at this socket) end with its last child. The next child is of a new server."""
+        """Let the server (the one at this socket) end with its last child. A new server starts the next child."""
         with self._lock:
             if self._control and control in {None, self._control}:
                 self._control.close()
@@ -131,7 +131,7 @@ class ForkServer:
 
 
 class Child(NamedTuple):
-    """A confined process. status: socket that tells its end; if it is shut down, the process is killed."""
+    """A confined process. status: socket that reports the end of the process; shutting it down kills the process."""
 
     pid: int
     status: socket.socket
@@ -194,7 +194,7 @@ def run_confined(
             child.status.shutdown(socket.SHUT_WR)
             child.wait(None)  # Until it has ended, it may write into its folder.
     if outcome.ended is Ended.CRASHED:
-        server.retire()  # Nobody tries the same addresses twice.
+        server.retire()  # A file that guesses addresses in memory must not meet the same addresses again.
     return outcome
 
 

@@ -138,7 +138,7 @@ def _child(server: int, own: list[int], descriptors: list[int], main: Main | Non
 
 
 def _confine(server: int, limits: dict[str, int], allowed: dict[str, Any]) -> None:
-    """Set limits on this process, and give up all other rights. landlock.restrict: `allowed`."""
+    """Set limits on this process, and give up all other rights. allowed: see `landlock.restrict`."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)

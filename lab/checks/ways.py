@@ -3,8 +3,8 @@
     python -m lab.checks.ways START END TEST
 
 START and END are functions as `module:name`; the way begins where START is called first and ends where END returns.
-Whoever reads it reads each function once, in the order in which they first run, and of this project's modules only.
-A return is a module that they must come back to after they had left it, however often.
+Its functions, of this project's modules only, are read once each, in the order in which they first run. A return is a
+module that the reader left and has to open again; it counts once, however often that happens.
 """
 
 import argparse

@@ -47,7 +47,7 @@ def escalations_follow() -> None:
     """Ask about new and graver alerts, close what is over, and ask the next contacts; a fault delays no other row."""
     now = timezone.now()
     over = ~Q(alert__state__in=LIVING) | Q(taken_at=None, organisation__asks_from="")
-    for n, severity in enumerate(SEVERITIES):  # What operators have taken up and what is graver now waits again.
+    for n, severity in enumerate(SEVERITIES):  # A graver alert ends what operators took up.
         over |= Q(organisation=None, alert__severity=severity, severity__in=SEVERITIES[:n])
     Escalation.objects.filter(over, closed_at=None).update(closed_at=now)
     asking = Organisation.objects.exclude(asks_from="")

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0  # for other requests of the process; the proxy reports an error for those cut off
 CLOCK = "ground_motion.clock"  # key in the WSGI environ
 PREFIX = "web process ended: "  # A record is a sign of life, which `doctor` reports for a day.
-MAX_LETTERS = 120  # A sign of life has no longer name.
+MAX_LETTERS = 120  # The column for the name of a sign of life holds this number of letters.
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 

@@ -52,7 +52,7 @@ BUSY_SECONDS = 10
 DISK_SECONDS = 300  # somebody has to free space
 UPLOAD_SECONDS = 600.0  # as in docker/nginx: a large file may be stored while its sender waits
 PLACE = "_give_place_back"  # attribute of a request
-KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # checks of higher floors: whether a visitor is no stranger
+KNOWN_BY: list[Callable[[HttpRequest], bool]] = []  # Higher packages add their checks.
 
 # What browsers let no page of this site use, and what they let only pages of this very site use. A browser reports
 # names that it does not know in its console, so only names that every browser knows are listed.

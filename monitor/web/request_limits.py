@@ -1,6 +1,6 @@
 """Costly requests: how many are answered at once, and whose share that is.
 
-A view, or the URLconf where it includes one, states the class of its requests; what states none is a page. Pages, tiles
+A view, or the URLconf that includes it, states the class of its requests; a view without one is a page. Pages, tiles
 and images of the map have no limit: fifty people behind one address may pan at once. Known people (accounts with a
 role, members of trusted organisations) have one more place in each class, which strangers can never take.
 

@@ -22,9 +22,9 @@ from ground_motion.core.errors import DiskFull, InputError, gettext_noop, one_li
 MAX_MEMBERS = 1000
 MAX_BYTES = 16 * 2**30
 MAX_RATIO = 200  # Digits pack about 1:5; far more is a bomb.
-SMALL_BYTES = 16 * 2**20  # Below it, no ratio of packing does harm.
+SMALL_BYTES = 16 * 2**20  # Archives that unpack to less do no harm, whatever their ratio.
 MAX_DISK_SHARE = 0.5  # An unpacked archive takes at most this share of the free disk.
-MAX_NAME_BYTES, MAX_DEPTH = 255, 32  # Linux knows no longer names; folders are made one in the other.
+MAX_NAME_BYTES, MAX_DEPTH = 255, 32  # Linux allows no longer names; MAX_DEPTH limits nested folders.
 BLOCK_BYTES = 2**20
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (
@@ -61,7 +61,7 @@ def max_unpacked_bytes(path: Path, most_bytes: int = MAX_BYTES) -> int:
 
 
 def measure(path: Path, entries: Iterable[Entry], most_bytes: int = MAX_BYTES) -> int:
-    """Return how many bytes the members of an archive unpack to. InputError if one may not be unpacked, or not all."""
+    """Return how many bytes the members of an archive unpack to. InputError if a member or the sum is refused."""
     most, total = max_unpacked_bytes(path, most_bytes), 0
     files: set[PurePosixPath] = set()
     folders = {PurePosixPath()}  # A file without a name would be the archive's own folder.

@@ -81,7 +81,7 @@ class Visibility(NamedTuple):
     """Visibility of slow motion on some ground: what would be noticed there, and the last day of measurement."""
 
     unseen: float  # share where motion slower than SLOW_MM_YR would not be noticed, 0-1
-    # Rate at which nine of ten moving places (`deformation.detection_limit`) would be noticed in most of the region;
+    # Rate at which nine of ten moving places (`deformation.bowls.search`) would be noticed in most of the region;
     # infinite if too much of the region has no points.
     noticed_mm_yr: float
     last_measured: date

@@ -80,7 +80,7 @@ def asking_set(*, organisation: Organisation, severity: str, public_name: str) -
 
 
 def organisation_trust(*, organisation: Organisation, trusted: bool, actor: str, shown: str = "") -> None:
-    """Let count what an organisation asks and has taken up, also in public under the name that it chose; or no longer.
+    """Trust an organisation or end that trust: its questions and what it takes up count, also in public, while trusted.
 
     shown: the name that the operator has read. Raises Refusal if trust is given to another one.
     """

@@ -143,7 +143,7 @@ def alert_take_over(*, alert: Alert, actor: str) -> None:
 
 
 def alert_hand_back(*, alert: Alert, actor: str) -> None:
-    """Take back that the operators have an alert: whoever was asked about it before is asked on."""
+    """Take back that the operators have an alert: questions to contacts go on where they had stopped."""
     now = timezone.now()
     with transaction.atomic():
         theirs = Escalation.objects.filter(alert=alert, organisation=None, closed_at=None)

@@ -66,7 +66,7 @@ class Claim(NamedTuple):
         mailbox: keyed hash of the mailbox whose quota they count against; empty: none.
         network: keyed hash of the network whose quota they count against; empty: of somebody known (`quotas.known`).
         instead_of: primary key of the row that they replace, which is not counted.
-        is_proven: whether the mailbox is that of who asks; before that, the share of strangers is not looked at.
+        is_proven: whether the sender has confirmed the mailbox; until then, the share of strangers is not checked.
     """
 
     size_bytes: int

@@ -26,7 +26,7 @@ PUBLIC_DOMAINS = {
     "gmx.net",
 }
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
-MAILBOXES_OF_NETWORK = 3  # A network may do as much in a day as so many mailboxes that found organisations.
+MAILBOXES_OF_NETWORK = 3  # A network of founders may do as much in a day as this number of mailboxes.
 
 
 def allowed_for_address(*, email: str) -> bool:

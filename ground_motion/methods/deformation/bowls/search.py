@@ -88,7 +88,7 @@ class Bowls(NamedTuple):
     """Best bowl at each place, (rows, cols), on cells of 100 m. Row 0 is in the north.
 
     score: of the module's head, LOWEST where nothing is known; amplitude_mm_yr: with the product's sign; radius_m.
-    detectable_mm_yr: rate of a bowl of about 800 m at which nine of ten are found, inf where none is. tracks: the cells
+    detectable_mm_yr: rate at which nine of ten bowls of OF_LIMIT_M are found, inf where none is. tracks: the cells
     of each track, rates against its median (`zeros_mm_yr`) and without what follows the heights.
     """
 

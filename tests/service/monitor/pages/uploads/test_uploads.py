@@ -1,4 +1,4 @@
-"""Sending files: who may, what is kept, what is answered. What becomes of them: service/ingest/jobs/test_jobs.py."""
+"""Sending files: who may, what is kept, what is answered. What becomes of them: tests/service/ingest/jobs."""
 
 import hashlib
 import stat
