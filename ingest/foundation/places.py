@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-MAX_TURNS, OWN_LOCKS = 1000, 1024
+MAX_TURNS, OWN_LOCKS, MAX_WAITING = 1000, 1024, 2
 
 
 class Limit(NamedTuple):
@@ -71,6 +71,9 @@ class Places:
 
     def _placed(self, mine: _Request, folder: Path, seconds: float) -> Callable[[], None]:
         with self._changed:
+            waiting = [other for other in self.in_hand if not (other.limit.threads or other.has_place)]
+            if seconds and not (mine.limit.threads or mine.is_known) and len(waiting) >= MAX_WAITING:
+                raise Busy  # These wait on the threads of pages, and strings that share a lock are easy to find.
             self._join(mine)
             ends = time.monotonic() + seconds
             try:

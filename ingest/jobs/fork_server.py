@@ -70,7 +70,8 @@ def serve(control: socket.socket, main: Main | None) -> None:
                 poll.register(status, select.POLLIN)
                 _send(status, pid)
             else:  # Whoever waited for a child has ended, or waits no longer.
-                poll.unregister(descriptor)
+                with contextlib.suppress(KeyError):  # The child may have been reaped in this very round.
+                    poll.unregister(descriptor)
                 for pid in [pid for pid, status in children.items() if status.fileno() == descriptor]:
                     _kill(pid)
 

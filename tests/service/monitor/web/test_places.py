@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from zlib import crc32
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -13,7 +14,7 @@ from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResp
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 
-from ingest.foundation.places import Busy, Limit
+from ingest.foundation.places import MAX_WAITING, OWN_LOCKS, Busy, Limit
 from monitor.gunicorn import threads
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions.tokens import member_token
@@ -183,6 +184,27 @@ def test_acts_come_one_at_a_time_with_each_link_and_do_not_wait_for_previews():
     place_take(ACTS, "another link")()
     first()
     place_take(ACTS, "a link")()
+
+
+def test_links_that_share_a_lock_hold_few_threads_while_they_wait(monkeypatch):
+    monkeypatch.setattr(request_limits.PLACES, "wait_seconds", HANG_SECONDS)
+    alike = [who for who in map(str, range(50_000)) if crc32(who.encode()) % OWN_LOCKS == crc32(b"mine") % OWN_LOCKS]
+    give_back, refused = place_take(ACTS, "mine"), []
+
+    def press(who: str) -> None:
+        try:
+            place_take(ACTS, who)()
+        except Busy:
+            refused.append(who)
+
+    people = [threading.Thread(target=press, args=[who]) for who in alike[:30]]
+    for person in people:
+        person.start()
+    wait_until(lambda: len(refused) == len(people) - MAX_WAITING)
+    give_back()
+    for person in people:
+        person.join(HANG_SECONDS)
+    assert len(refused) == len(people) - MAX_WAITING
 
 
 def test_those_are_known_who_have_a_role_or_belong_to_an_organisation_that_operators_trust(make_subscription):
