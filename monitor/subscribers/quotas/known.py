@@ -21,11 +21,15 @@ def by_trusted() -> Q:
     return Q(organisation=None) | Q(organisation__in=organisations_trusted())
 
 
+def members_trusted() -> QuerySet[Membership]:
+    """Return the members of organisations that operators trust."""
+    return Membership.objects.filter(left_at=None, organisation__in=organisations_trusted()).exclude(confirmed_at=None)
+
+
 def is_known(*, email: str) -> bool:
     """Return whether an address, which its reader has confirmed, is of an account with a role or a trusted member."""
-    mine = Membership.objects.filter(email=email, left_at=None, organisation__in=organisations_trusted())
     accounts = User.objects.filter(email__iexact=email, is_active=True).exclude(groups=None, is_superuser=False)
-    return mine.exclude(confirmed_at=None).exists() or accounts.exists()
+    return members_trusted().filter(email=email).exists() or accounts.exists()
 
 
 def network_of_person(*, email: str, ip: str) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from ground_motion.core.errors import promised
 from monitor.models.subscriptions import Membership, Organisation, Subscription
-from monitor.subscribers.quotas.known import organisations_trusted
+from monitor.subscribers.quotas.known import members_trusted
 from monitor.subscribers.quotas.services import mailbox_key
 from monitor.subscribers.subscriptions import tokens
 from monitor.web.middleware import KNOWN_BY
@@ -46,7 +46,7 @@ def is_of_trusted_organisation(request: HttpRequest) -> bool:
     with suppress(KeyError, Wrong):  # Most addresses have no such link.
         subscription, membership = tokens.read_manage(promised(request.resolver_match).kwargs["token"])
         theirs |= Q(pk=membership) | Q(email__in=Subscription.objects.filter(pk=subscription).values("email"))
-    return bool(theirs) and Membership.objects.filter(ACTIVE, theirs, organisation__in=organisations_trusted()).exists()
+    return bool(theirs) and members_trusted().filter(theirs).exists()
 
 
 KNOWN_BY.append(is_of_trusted_organisation)
