@@ -47,8 +47,11 @@ def escalations_follow() -> None:
     """Ask about new and graver alerts, close what is over, and ask the next contacts; a fault delays no other row."""
     now = timezone.now()
     over = ~Q(alert__state__in=LIVING) | Q(taken_at=None, organisation__asks_from="")
-    for n, severity in enumerate(SEVERITIES):  # A graver alert ends what operators took up.
-        over |= Q(organisation=None, alert__severity=severity, severity__in=SEVERITIES[:n])
+    graver = Q(pk__in=[])
+    for n, severity in enumerate(SEVERITIES):
+        graver |= Q(organisation=None, alert__severity=severity, severity__in=SEVERITIES[:n])
+    # The public must not read that operators have a graver alert, before they take it up again.
+    Escalation.objects.filter(graver, closed_at=None).update(taken_at=None, returned_at=now, closed_at=now)
     Escalation.objects.filter(over, closed_at=None).update(closed_at=now)
     asking = Organisation.objects.exclude(asks_from="")
     _for_each(Step.ASK, asking, lambda one: _ask_about_new(one, now))

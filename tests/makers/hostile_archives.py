@@ -72,6 +72,7 @@ def archives_and_sheets() -> Iterator[Hostile]:
         "with a file and a folder of one name": [("a/b.csv", TABLE), ("a", b"")],
         "with a file inside a file": [("a", b""), ("a/b.csv", TABLE)],
         "with a name of 300 letters": [(f"{'x' * 300}.csv", TABLE)],
+        "with 20 folders of 250 letters": [("/".join(["y" * 250] * 20 + ["a.csv"]), TABLE)],
         "with 400 folders in each other": [(f"{'a/' * 400}a.csv", TABLE)],
         "with a name that ends in its middle": [("a\0b.csv", TABLE)],
         "with a name in another encoding": [("\udcfc.csv", TABLE)],
@@ -79,7 +80,8 @@ def archives_and_sheets() -> Iterator[Hostile]:
     }
     for what, files in members.items():
         yield Hostile(f"tar {what}", "a.tar", _tar(files))
-    for what in ("with a file and a folder of one name", "with a name of 300 letters"):
+    named = ("with a file and a folder of one name", "with a name of 300 letters", "with 20 folders of 250 letters")
+    for what in named:
         yield Hostile(f"zip {what}", "a.zip", _zip(dict(members[what])))
     for what, kind in {"a link": tarfile.SYMTYPE, "a pipe": tarfile.FIFOTYPE}.items():
         yield Hostile(f"tar with {what}", "a.tar", _special(kind))

@@ -25,6 +25,7 @@ MAX_RATIO = 200  # Digits pack about 1:5; far more is a bomb.
 SMALL_BYTES = 16 * 2**20  # Archives that unpack to less do no harm, whatever their ratio.
 MAX_DISK_SHARE = 0.5  # An unpacked archive takes at most this share of the free disk.
 MAX_NAME_BYTES, MAX_DEPTH = 255, 32  # Linux allows no longer names; MAX_DEPTH limits nested folders.
+MAX_PATH_BYTES = 2048  # Linux allows paths of 4,096 bytes, with that of the folder.
 BLOCK_BYTES = 2**20
 LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (
@@ -111,7 +112,11 @@ def _check_member(path: Path, entry: Entry) -> None:
         remedy = gettext_noop("Unpack it with its password, and give what it holds")
     elif any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in entry.name):
         problem, remedy = gettext_noop("the name %(name)s is not written in UTF-8"), RENAME
-    elif len(parts) > MAX_DEPTH or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+    elif (
+        len(parts) > MAX_DEPTH
+        or len(entry.name.encode()) > MAX_PATH_BYTES
+        or any(len(part.encode()) > MAX_NAME_BYTES for part in parts)
+    ):
         problem, remedy = gettext_noop("the name %(name)s is too long"), RENAME
     elif entry.size_bytes < 0:
         problem, remedy = gettext_noop("%(name)s has no size"), DOWNLOAD

@@ -33,7 +33,7 @@ from monitor.notifications.push.channel import public_key
 from monitor.notifications.text.gateway import Gateway
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
-from monitor.subscribers.organisations.escalations import alert_return, alert_take
+from monitor.subscribers.organisations.escalations import alert_return, alert_take, alert_take_over, alerts_taken
 from monitor.subscribers.organisations.services import member_leave, organisation_dissolve, organisation_exported
 from monitor.subscribers.subscriptions.members import manage_token_of
 from monitor.web import outward
@@ -558,3 +558,12 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
             sent = [one.sent_at for one in step.messages.all() if one.state == "sent"]
             reached = min((at for at in sent if at < following.created_at), default=None)  # by its first message
             assert reached is None or reached + timedelta(hours=HOURS) <= following.created_at
+
+
+def test_nobody_reads_that_operators_have_an_alert_that_got_graver(make_alert):
+    alert = make_alert(severity="moderate")
+    alert_take_over(alert=alert, actor="olga")
+    assert alerts_taken(alerts=[alert])
+    Alert.objects.filter(pk=alert.pk).update(severity="strong")
+    escalations.escalations_follow()
+    assert alerts_taken(alerts=[alert]) == {}
