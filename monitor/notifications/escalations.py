@@ -74,6 +74,8 @@ def operators_ask(now: datetime) -> None:
     reads = dict(AccountLanguage.objects.filter(account__in=accounts).values_list("account", "language"))
     languages = {one.email.lower(): reads.get(one.pk, settings.LANGUAGE_CODE) for one in accounts}
     languages = languages or dict.fromkeys(settings.ADMIN_EMAILS, settings.LANGUAGE_CODE)
+    if not languages:  # The questions wait until somebody has an address.
+        return
     with transaction.atomic():
         OutgoingMessage.objects.bulk_create(
             message_about(Kind.ASKED, f"{now:%Y%m%d%H%M}", email, language=language)

@@ -23,6 +23,7 @@ from ground_motion.core.errors import promised
 from monitor.models.messages import Invitation
 from monitor.subscribers.accounts import selectors, services
 from monitor.subscribers.accounts.sessions import sessions_end
+from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.subscriptions import limits
 from monitor.web.accounts import browser_remember, failure_count, refuse_while_paused, sign_in
 from monitor.web.guards import account_in, inviters_only, superusers_only
@@ -177,8 +178,9 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Send a link to a new password. The answer is the same whether there is such an account or not."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        if limits.allowed_for_connection(ip=network_of(request)):
-            services.password_link_request(email=form.cleaned_data["email"])
+        email = form.cleaned_data["email"]
+        if limits.allowed_for_connection(ip=network_of(request)) or is_known(email=email):
+            services.password_link_request(email=email)
         return HttpResponseRedirect(f"{request.path}?sent=yes")
     return render(request, "self_service/accounts/forgotten.html", {"form": form}, status=422 if form.errors else 200)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry
@@ -23,6 +24,7 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Subscription
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
 from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, replay, rows_of
+from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
@@ -160,10 +162,8 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "self_service/subscriptions/link.html", {"form": form}, status=status)
-    if not within_limits(request):
-        return too_many(request)
-    subscriptions.link_request(email=form.cleaned_data["email"])
-    return redirect("subscribe-sent")
+    email = form.cleaned_data["email"]
+    return _mailed(request, email, lambda: subscriptions.link_request(email=email))
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
@@ -172,11 +172,19 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
-    if not within_limits(request):
-        return too_many(request)
-    clock = request.POST.get("time_zone", "")
-    subscriptions.subscription_request(**choice, ip=network_of(request), time_zone=clock)
-    return redirect("subscribe-sent")
+    choice |= {"ip": network_of(request), "time_zone": request.POST.get("time_zone", "")}
+    return _mailed(request, choice["email"], lambda: subscriptions.subscription_request(**choice))
+
+
+def _mailed(request: HttpRequest, email: str, send: Callable[[], object]) -> HttpResponse:
+    """Send a mail if the limits allow it. Somebody known gets it all the same, and the answer does not show it."""
+    if within_limits(request):
+        send()
+        return redirect("subscribe-sent")
+    if is_known(email=email):
+        with suppress(Refusal):
+            send()
+    return too_many(request)
 
 
 def within_limits(request: HttpRequest) -> bool:

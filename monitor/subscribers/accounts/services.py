@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils import timezone
@@ -12,10 +13,10 @@ from detection.reviews.audit import audit_write
 from monitor.models.messages import Invitation, OutgoingMessage
 from monitor.subscribers.accounts import selectors
 from monitor.subscribers.accounts.sessions import sessions_end
-from monitor.subscribers.subscriptions.limits import allowed_for_address
 from monitor.wording.refusals import Refusal
 
 KEEP_INVITATIONS = timedelta(days=30)
+LINKS = 2  # to a new password: the second one for when the first is lost
 Kind = OutgoingMessage.Kind
 
 
@@ -64,11 +65,14 @@ def account_set_active(*, account: User, active: bool, actor: User) -> None:
 
 
 def password_link_request(*, email: str) -> None:
-    """Queue a mail with a link to a new password for every account of an address; nothing for an unknown one."""
-    if not allowed_for_address(email=email):
-        return
+    """Queue a mail with a link to a new password for every account of an address; nothing for an unknown one.
+
+    An address gets LINKS mails while a link works, and then others: strangers who ask for it cannot use up a day's.
+    """
+    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     for account in selectors.accounts_of(email=email).filter(is_active=True):
-        if account.has_usable_password():
+        mails = OutgoingMessage.objects.filter(kind=Kind.RESET, account=account, created_at__gt=since)
+        if account.has_usable_password() and mails.count() < LINKS:
             OutgoingMessage.queue(Kind.RESET, f"password:{uuid4()}", account.email, account=account)
 
 

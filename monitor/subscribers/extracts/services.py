@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, When
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -208,7 +208,8 @@ def extracts_make() -> None:
         about = {"extract": extract, "language": extract.language}
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}{FAILED}", extract.email, **about)
     due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False, size_bytes__lte=work_room_bytes() // COPIES)
-    if first := due.order_by("pk").first():
+    strangers = Case(When(network="", then=0), default=1)  # They come last.
+    if first := due.order_by(strangers, "pk").first():
         extract_make(extract_id=first.pk)
 
 

@@ -30,11 +30,16 @@ MAILBOXES_OF_NETWORK = 3  # A network of founders may do as much in a day as thi
 
 
 def allowed_for_address(*, email: str) -> bool:
-    """Count one mail to this mailbox and its domain. Return False if either has reached its daily limit."""
+    """Count one mail to this mailbox and its domain. Return False if either has reached its daily limit.
+
+    Of somebody known, the domain does not count: strangers could use up its mails.
+    """
     mailbox, domain = mailbox_of(email), domain_of(email)
     if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):
         return False
-    return domain in PUBLIC_DOMAINS or _count(f"domain {domain}", settings.MAIL_LIMIT_PER_DOMAIN)
+    if domain in PUBLIC_DOMAINS or is_known(email=email):
+        return True
+    return _count(f"domain {domain}", settings.MAIL_LIMIT_PER_DOMAIN)
 
 
 def allowed_for_connection(*, ip: str) -> bool:

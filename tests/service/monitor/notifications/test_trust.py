@@ -26,7 +26,7 @@ from monitor.notifications import rounds, selectors
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.work_checks import unclaimed
 from monitor.subscribers.organisations import contacts, services
-from monitor.subscribers.organisations.escalations import alert_take, alerts_unclaimed
+from monitor.subscribers.organisations.escalations import alert_hand_back, alert_take, alert_take_over, alerts_unclaimed
 from monitor.subscribers.quotas.known import is_known, network_of_organisation
 from monitor.subscribers.quotas.services import mailbox_key
 from monitor.subscribers.subscriptions import limits
@@ -188,6 +188,23 @@ def test_a_mail_to_an_operator_that_has_not_left_gets_no_second_one(found, seven
         make_alert(longitude=-12.0 - hours / 90, severity="strong")
         tasks.ask_who_takes_up()
     assert sorted(OutgoingMessage.objects.filter(kind=Kind.ASKED).values_list("address", flat=True)) == operators
+
+
+def test_questions_wait_for_an_operator_with_an_address_and_return_with_what_is_given_back(
+    found, seven, settings, monkeypatch
+):
+    now, hours, settings.ADMIN_EMAILS = timezone.now(), 0, []
+    monkeypatch.setattr(timezone, "now", lambda: now + hours * HOUR)
+    trust(found().organisation)
+    assert ask_and_send() == []
+    olga = account("olga", OPERATORS)
+    assert ask_and_send() == [olga.email]
+    for alert in seven:
+        alert_take_over(alert=alert, actor="olga")
+    hours = 2
+    assert ask_and_send() == []
+    alert_hand_back(alert=seven[0], actor="olga")
+    assert ask_and_send() == [olga.email]
 
 
 def test_alert_mails_leave_first_whatever_waits(make_subscription):

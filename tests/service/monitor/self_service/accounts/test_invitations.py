@@ -265,11 +265,15 @@ def test_an_unknown_or_deactivated_address_gets_the_same_answer_and_no_mail():
     assert OutgoingMessage.objects.count() == 1
 
 
-def test_nobody_floods_a_mailbox_with_links(settings):
+def test_strangers_neither_flood_a_mailbox_with_links_nor_use_up_those_of_somebody_known(settings):
+    settings.MAIL_LIMIT_OVERALL = settings.MAIL_LIMIT_PER_DOMAIN = 5
     account("otto", OPERATORS)
     for number in range(10):
         ask("otto@example.org", REMOTE_ADDR=f"198.51.100.{number}")
-    assert OutgoingMessage.objects.count() == settings.MAIL_LIMIT_PER_ADDRESS
+    assert OutgoingMessage.objects.count() == services.LINKS
+    OutgoingMessage.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    ask("otto@example.org")
+    assert OutgoingMessage.objects.count() == services.LINKS + 1
 
 
 def test_the_owner_of_the_mailbox_gets_in_while_others_guess():

@@ -30,13 +30,14 @@ from monitor.subscribers.reports.services import report_confirm, report_decide, 
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
 from monitor.subscribers.subscriptions.given_files import sites_read
+from monitor.web.guards import OPERATORS
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import rectangle
 from tests.fixtures.storage import small_file_system
 from tests.makers.lines import WISH as RAILWAY
 from tests.makers.organisations import FORM as SUBSCRIBE
 from tests.makers.organisations import WISH, make_organisation
-from tests.makers.people import words
+from tests.makers.people import account, words
 from tests.makers.reports import FORM as REPORT
 from tests.makers.reports import make_report, photo
 from tests.waiting import Elsewhere, reread
@@ -81,6 +82,13 @@ def held_bytes(*, store: Store) -> int:
 
 def on_disk() -> int:
     return sum(entry.size_bytes for entry in raster_entries())
+
+
+@pytest.mark.django_db
+def test_files_of_somebody_known_are_made_before_those_of_strangers(full_files):
+    stranger, known = confirmed("anna@example.org", size=MB), confirmed(account("otto", OPERATORS).email, size=MB)
+    services.extracts_make()
+    assert (reread(stranger).state, reread(known).state) == ("queued", "succeeded")
 
 
 @pytest.mark.django_db
