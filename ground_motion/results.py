@@ -32,7 +32,7 @@ VARIABLES = {  # name: what it is, its sign or how it is meant
     "quality": ("quality of the match", "0 to 1"),
     "probability": ("probability that the ground moves against its surroundings", "0 to 1"),
     "rate_mm_yr": ("rate against the background", LOS_SIGN),
-    "smallest_rate_mm_yr": ("rate at which nine of ten bowls 800 m wide would be found", "a magnitude"),
+    "smallest_rate_mm_yr": ("rate at which nine of ten bowls about 1,600 m across would be found", "a magnitude"),
     "velocity": ("velocity", LOS_SIGN),
     "velocity_sigma": ("usual standard deviation of the track's velocities", ""),
     "height": ("height", "above any common level"),

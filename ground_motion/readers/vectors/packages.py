@@ -94,7 +94,7 @@ def require_room(path: Path, size_bytes: int, folder: Path) -> None:
     disk = shutil.disk_usage(folder)
     if size_bytes > MAX_DISK_SHARE * disk.total:
         problem = gettext_noop("it would unpack to %(size)s bytes, more than this disk has room for")
-        raise InputError(path, problem, gettext_noop("Give it in pieces"), size=size_bytes)
+        raise InputError(path, problem, gettext_noop("Split it into smaller files"), size=size_bytes)
     if size_bytes > MAX_DISK_SHARE * disk.free:
         room = f"{disk.free / 1e9:.2f} GB of the disk of temporary files are free"
         raise DiskFull(f"{path.name:.80} unpacks to {size_bytes / 1e9:.2f} GB, but only {room}: free space.")

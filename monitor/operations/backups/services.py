@@ -247,7 +247,7 @@ def _run(program: str, *arguments: str) -> str:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
         if "output file" in reason and os.strerror(errno.ENOSPC) in reason:
             raise OSError(errno.ENOSPC, reason)
-        raise Unusable(f"{program} failed: {reason}. Mend that, then run the command again")
+        raise Unusable(f"{program} failed: {reason}. Correct this, then run the command again")
     return done.stdout
 
 

@@ -117,7 +117,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
     active = action == "activate"
     try:
         if action not in ("activate", "deactivate"):
-            raise Refusal(_("Nothing was changed: the form named no action."), _("Use a button of this page."))
+            raise Refusal(_("Nothing was changed, because no button was used."), _("Use a button on this page."))
         services.account_set_active(account=chosen, active=active, actor=account_in(request))
     except Refusal as refusal:
         messages.error(request, f"{refusal.error} {refusal.remedy}")

@@ -159,4 +159,4 @@ def test_no_more_is_unpacked_than_half_of_the_free_disk(tmp_path, monkeypatch):
     with pytest.raises(DiskFull, match=r"a.zip unpacks to 0.00 GB, but only 0.00 GB of the disk"):
         recognise(path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk._replace(total=2**20))
-    assert "1,048,576 bytes, more than this disk has room for. Give it in pieces" in outcome(path, TOWARD)
+    assert "1,048,576 bytes, more than this disk has room for. Split it into smaller files" in outcome(path, TOWARD)

@@ -120,7 +120,7 @@ def test_whatever_a_stranger_asks_or_takes_up_changes_nothing_until_it_is_truste
     ask_and_send()
     assert effects(client, operator, alert, owner) == before
     shown = operator.get(reverse("review-taken")).content.decode()
-    assert shown.count("not trusted") == len(seven)
+    assert shown.count("not trusted yet") == len(seven)
     assert "taken up on" in shown
     trust(owner.organisation)
     owner.organisation.contacts.all().delete()

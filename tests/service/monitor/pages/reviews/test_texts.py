@@ -53,7 +53,7 @@ def test_the_office_of_a_region_is_public_when_a_second_person_agrees(anna, ben,
     text = offer(anna, region, WRONG)
     assert office_shown(region) == OFFICE
     assert "+43 900 1" in words(ben.get(TEXTS))
-    assert "Texts for the public (1 waits)" in words(ben.get("/review/"))
+    assert "Texts that wait for a second person (1 waits)" in words(ben.get("/review/"))
     answer = {"text": text.pk, "act": "publish"}
     assert anna.post(TEXTS, answer).status_code == 400
     assert office_shown(region) == OFFICE

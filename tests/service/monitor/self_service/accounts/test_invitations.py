@@ -206,7 +206,7 @@ def test_a_deactivated_account_is_signed_out_and_stays_out(superuser):
 def test_a_form_without_an_action_changes_no_account(superuser, form):
     otto = account("otto", OPERATORS)
     answer = superuser.post(f"/accounts/{otto.pk}/", form, follow=True)
-    assert "Nothing was changed: the form named no action." in answer.content.decode()
+    assert "Nothing was changed, because no button was used." in answer.content.decode()
     assert User.objects.get(pk=otto.pk).is_active
     assert not AuditEntry.objects.filter(subject="otto").exists()
 
