@@ -32,15 +32,10 @@ class Part(StrEnum):
 class Figure:
     """One rate of an area, and all that a reader must know of it.
 
-    Attributes:
-        value: Signed as its component.
-        sigma: One standard deviation; None if it is not known.
-        since, until: Days between which it was measured.
-        unit: mm/yr, or m/day along the ground.
-        along: Component: los, up, east or north; ground for motion along the ground.
-        against: What it is compared with: around (the ground around), gnss, local (the stillest ground of a product) or
-            image (the rest of an image).
-        ends: Measured 90 % interval, if any, perhaps asymmetric; signed.
+    value: signed as its component; sigma: one standard deviation, None if it is not known; since, until: days between
+    which it was measured; unit: mm/yr, or m/day along the ground; along: component (los, up, east or north), or ground
+    for motion along the ground; against: what it is compared with: around (the ground around), gnss, local (the
+    stillest ground of a product) or image (the rest of it); ends: measured 90 % interval, if any, signed.
     """
 
     value: float
@@ -109,13 +104,9 @@ class MotionFigures(Protocol):
 class Stated:
     """Every rate that is stated of an alert.
 
-    Attributes:
-        whole: Of all data and the whole area.
-        now: Of the whole area since its last change; `whole` without one.
-        before: The same before that change; None without one.
-        fastest: Of all data, in the fastest place; None if it was not measured apart.
-        change: The motion that changed; None without a change.
-        n_fast_places: Places that surely move far faster than the median.
+    whole: of all data and the whole area; now: of the whole area since its last change, `whole` without one; before:
+    the same before that change; fastest: of all data, in the fastest place, None if it was not measured apart; change:
+    the motion that changed; n_fast_places: places that surely move far faster than the median.
     """
 
     whole: Figure
