@@ -16,7 +16,7 @@ from ingest.foundation.storage import raster_storage
 from ingest.models import Building, Product, ScenePair
 from ingest.models.jobs import CAUSES
 
-MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited so long.
+MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited this long.
 
 
 class ModelVersion(models.Model):

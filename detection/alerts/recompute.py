@@ -155,7 +155,7 @@ class Recomputer:
         if run.pk not in self._done:
             result = self.again(run)
             raster, packed = StoredRaster(result.bands, result.transform, promised(result.epsg)), dict[int, bytes]()
-            if run.model_version.task == ModelVersion.Task.OFFSETS:  # with the outlines that are loaded now
+            if run.model_version.task == ModelVersion.Task.OFFSETS:  # The outlines loaded now count.
                 _, samples = measure_glaciers(raster, run.its_pair, list(glaciers_in(pair=run.its_pair)))
                 packed = {number: pack(motion) for number, motion in samples.items()}
             self._done[run.pk] = _search(prediction, result, raster), packed
@@ -284,7 +284,7 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 
 def _column_differences(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
-    for name, value in columns.items():  # For alerts of earlier releases, the stored number of views is a guess.
+    for name, value in columns.items():  # The stored number of views is a guess in alerts of earlier releases.
         if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
             yield Difference(name, as_json(getattr(alert, name)), as_json(value))
     shares = columns.get("class_shares", alert.class_shares)

@@ -46,7 +46,7 @@ NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other te
 PROVISIONAL = -13.0  # It sorts below all motion in releases (at least -1.5) and above ground without motion.
 MIN_MOVING = -14.5  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
-BELOW = 0.001  # A grade ends by so many steps below the next one.
+BELOW = 0.001  # A grade ends this many steps below the next one.
 
 
 class Terms(NamedTuple):

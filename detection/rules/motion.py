@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.motion.series import STILL_MM_YR, WITHIN_
 
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
-SHOWN_SIGMAS = 2.0  # A figure is stated with so many standard deviations, and is motion only beyond them.
+SHOWN_SIGMAS = 2.0  # A figure is stated with this many standard deviations, and is motion only beyond them.
 UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # About the slowest motion found; m/day: any counts.
 
 
@@ -154,7 +154,7 @@ def stated(alert: Any) -> Stated | None:
     whole = rate_of(alert, alert.component, alert.first_motion, alert.last_motion)
     change = motion_of(alert)
     if change is not None:
-        # At rest, points no longer differ; else the deviation includes how much they do, as that of the alert does.
+        # Points at rest no longer differ; else the deviation includes how much they do, as that of the alert does.
         spread = 0.0 if change.trend == Trend.AT_REST else alert.rate_sigma_mm_yr or 0.0
         told = changed(whole, change, max(change.rate_sigma_mm_yr, spread))
         return replace(told, fastest=_fastest(alert, whole), n_fast_places=alert.n_fast_places)

@@ -41,7 +41,7 @@ from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_b
 
 Task = ModelVersion.Task
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
-MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
+MAX_SERIES = 1_000  # The series of this many points inside an area are examined one by one.
 
 
 class Search(NamedTuple):

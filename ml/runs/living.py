@@ -44,8 +44,8 @@ from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 from ml.runs.provisional import provisional_values
 
 CHUNK = 1024  # points
-COMPLETE = 3  # A pass with interferograms from so many earlier dates awaits no more.
-AWAITED = timedelta(hours=6)  # An incomplete pass is taken so long after its newest interferogram.
+COMPLETE = 3  # A pass with interferograms from this many earlier dates awaits no more.
+AWAITED = timedelta(hours=6)  # An incomplete pass is taken this long after its newest interferogram.
 RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
 MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file states none.
 STRIP_ROWS = 1024

@@ -23,9 +23,9 @@ from ground_motion.statistics.stations import (
 from ingest.models import Product, Station
 from ingest.stations.selectors import PointsAround, points_around, stations_in
 
-MIN_YEARS = 2.0  # In a shorter common period, a yearly wave and a rate cannot be separated.
+MIN_YEARS = 2.0  # A yearly wave and a rate cannot be separated in a shorter common period.
 MAX_STATIONS = 100
-MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # In these frames, stations move with their continent.
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # Stations move with their continent in these frames.
 
 
 class Left(StrEnum):

@@ -15,7 +15,7 @@ from ml.runs.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
-MAX_NAMED = 2  # A row of the table names at most so many figures.
+MAX_NAMED = 2  # A row of the table names at most this many figures.
 
 
 class Command(BaseCommand):
