@@ -1,6 +1,8 @@
 """Read-only admin pages of alerts, their history, reviews and the audit. States change only by transitions."""
 
 from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 
 from detection.models import (
     Alert,
@@ -16,12 +18,17 @@ from ingest.admin import ReadOnlyAdmin
 
 
 class TransitionInline(admin.TabularInline):  # type: ignore[type-arg]  # It takes none as Django runs.
-    """Transitions on an alert's page, read-only: services alone write them, and nothing changes them."""
+    """Transitions on an alert's page, read-only."""
 
     model = AlertTransition
     extra = 0
     can_delete = False
-    has_add_permission = has_change_permission = ReadOnlyAdmin.refuse
+
+    def refuse(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse additions and changes: services alone write transitions, and nothing changes them."""
+        return False
+
+    has_add_permission = has_change_permission = refuse
 
 
 admin.site.register(

@@ -166,10 +166,7 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, Any]) -> bool:
-    """Return whether a second person must agree before an alert shows these values of FIELDS.
-
-    Texts of an alert are public before it is confirmed, so that they always wait.
-    """
+    """Return whether a second person must agree to these values of FIELDS; texts wait before a confirmation, too."""
     severity = after["severity"] or set_by_hand.computed.get("severity", "")
     return (alert.state in PUBLISHED or bool(after["texts"])) and needs_second(alert=alert, severity=severity)
 

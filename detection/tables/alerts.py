@@ -10,10 +10,9 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """Changes in the figures of an alert that a step of its life reported. Rows are only added.
+    """Changes in the figures of an alert that a step of its life reported, perhaps from a state to itself.
 
-    The step is a transition to another state, or, if only figures changed, from a state to itself. It is announced like
-    any other.
+    Rows are only added.
     """
 
     transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="update")

@@ -19,12 +19,10 @@ from ground_motion.simulation.files import nation as nation_files
 from ground_motion.simulation.nation import GLACIER, NationConfig, simulate_nation
 from ground_motion.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
 from ingest.context.services import context_load
-from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.models import ContextLayer, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.runs.stored import read_prediction
-from tests.makers import pairs as made_pairs
-from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+from tests.makers.glaciers import follow, make_glacier, make_offsets
 from tests.makers.small_nation import small
 from tests.makers.watching import run_all, search_all
 
@@ -40,25 +38,6 @@ def test_a_pair_is_measured_against_stable_ground_and_kept_cell_by_cell():
     scan = GlacierSample.objects.get().prediction.glacier_scan
     assert scan.stable_ground == "stationary"
     assert scan.stable_rmse_m_day == pytest.approx(0.05 * 10 / 12, rel=0.15)
-
-
-def test_a_surge_becomes_one_alert_that_every_pair_confirms():
-    make_glacier()
-    make_offsets([0.4] * 10 + [1.2, 2.0, 2.6])
-    motion = follow()
-    assert motion.state == GlacierMotion.State.SURGING
-    alert = Alert.objects.get()
-    assert (alert.kind, alert.state, alert.detections.count()) == ("glacier-surge", "provisional", 3)
-    assert alert.speed_m_day == pytest.approx(2.6, abs=0.1)
-    assert alert.usual_speed_m_day == pytest.approx(0.4, abs=0.1)
-    assert alert.bearing_deg == pytest.approx(45 - 2.2, abs=3)  # grid north is 2.2 degrees west of true north there
-    assert alert.onset <= (FIRST + 11 * STEP).date()
-    make_later = made_pairs.make_scene(FIRST + 14 * STEP)
-    last = glacier_selectors.samples_by_view(glacier=Glacier.objects.get())["track 901 ascending"][-1]
-    pair = made_pairs.make_pair(last.prediction.run.pair.secondary, make_later)
-    made_pairs.make_prediction(pair, "offsets", read_prediction(last.prediction).bands)
-    follow()
-    assert Alert.objects.get().detections.count() == 4
 
 
 def test_a_surge_that_was_over_long_ago_is_history_and_no_alert(monkeypatch):

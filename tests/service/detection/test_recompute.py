@@ -130,6 +130,7 @@ def test_a_surge_comes_out_the_same_from_the_series_that_it_was_found_in():
     made_pairs.make_prediction(pair, "offsets", read_prediction(last).bands)
     follow()
     alert = Alert.objects.get()
+    assert (alert.state, alert.detections.count()) == ("provisional", 4)
     done = Recomputer(as_stored).recompute(alert)
     assert (done.verdict, done.iou, done.differences, len(done.runs)) == ("the same", 1.0, [], 14)
     first, *_, newest = alert.detections.order_by("id")
