@@ -89,11 +89,11 @@ class KindRow:
     they are shown; they are neither stored nor compared.
     """
 
-    family: Family
     label: Any
     short: Any
     meaning: Any
     mark: Mark
+    family: Family = Family.VELOCITY
     sign: Sign | None = None
     advice: tuple[Any, ...] = ()
     limits: tuple[Any, ...] = ()
@@ -109,7 +109,6 @@ class KindRow:
 
 KINDS: dict[Kind, KindRow] = {
     Kind.SUBSIDENCE: KindRow(
-        family=Family.VELOCITY,
         label=_("Sinking ground"),
         short=_("sinking"),
         meaning=_("The ground goes down or moves away from the satellite."),
@@ -117,7 +116,6 @@ KINDS: dict[Kind, KindRow] = {
         sign=Sign.SINKING,
     ),
     Kind.MINING: KindRow(
-        family=Family.VELOCITY,
         label=_("Sinking ground, likely mining"),
         short=_("sinking, likely mining"),
         meaning=_("Ground sinks like this over mines, tunnels and other hollows."),
@@ -127,7 +125,6 @@ KINDS: dict[Kind, KindRow] = {
         class_words=_("mining"),
     ),
     Kind.GROUNDWATER: KindRow(
-        family=Family.VELOCITY,
         label=_("Sinking ground, likely groundwater"),
         short=_("sinking, likely groundwater"),
         meaning=_("Ground sinks like this, widely and evenly, where much water is pumped from below."),
@@ -137,7 +134,6 @@ KINDS: dict[Kind, KindRow] = {
         class_words=_("pumped groundwater"),
     ),
     Kind.FILL: KindRow(
-        family=Family.VELOCITY,
         label=_("Sinking ground, likely fill or quarry"),
         short=_("sinking, likely fill or quarry"),
         meaning=_("Fresh fill, waste heaps and the floors of quarries settle like this."),
@@ -147,7 +143,6 @@ KINDS: dict[Kind, KindRow] = {
         class_words=_("fill or a quarry"),
     ),
     Kind.LANDSLIDE: KindRow(
-        family=Family.VELOCITY,
         label=_("Sliding slope, likely a landslide"),
         short=_("likely a landslide"),
         meaning=_("Slopes that creep downhill look like this."),
@@ -160,7 +155,6 @@ KINDS: dict[Kind, KindRow] = {
         importance_steps=1.0,
     ),
     Kind.UPLIFT: KindRow(
-        family=Family.VELOCITY,
         label=_("Rising ground"),
         short=_("rising"),
         meaning=_(
@@ -173,7 +167,6 @@ KINDS: dict[Kind, KindRow] = {
         class_words=_("rising ground"),
     ),
     Kind.UNKNOWN: KindRow(
-        family=Family.VELOCITY,
         label=_("Moving ground, cause not known"),
         short=_("not sure"),
         meaning=_("It moves, but the cause is not known."),

@@ -100,7 +100,7 @@ def alerts_within(
     if area is not None:
         alerts = alerts.filter(area__intersects=area)
     if among is not None:
-        alerts = alerts.filter(pk__in=_rows(among))
+        alerts = alerts.filter(pk__in=rows_among(among))
     if found.first:
         alerts = alerts.filter(created_at__gte=_midnight(found.first))
     if found.last:
@@ -120,7 +120,7 @@ def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
 
 def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> list[Month]:
     """Count alerts in each of the last months, up to that of `until`, in one query. among: primary keys."""
-    steps = AlertTransition.objects.filter(alert__in=_rows(among)).exclude(alert__state__in=NEVER_WERE)
+    steps = AlertTransition.objects.filter(alert__in=rows_among(among)).exclude(alert__state__in=NEVER_WERE)
     months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
     rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))
     found, finished, change = Counter[date](), Counter[date](), Counter[date]()
@@ -129,19 +129,14 @@ def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> 
         found[day] += n * (not before)
         finished[day] += n * (after == State.FINISHED and before != after)
         change[day] += n * (is_living - was_living)
-    days = [_months_before(until, back) for back in reversed(range(n_months))]
+    last = 12 * until.year + until.month  # Months are counted from the year 0.
+    days = [date((month - 1) // 12, (month - 1) % 12 + 1, 1) for month in range(last - n_months + 1, last + 1)]
     return [Month(day, found[day], finished[day], sum(n for at, n in change.items() if at <= day)) for day in days]
 
 
-def _rows(numbers: Sequence[int]) -> RawSQL:
+def rows_among(numbers: Sequence[int]) -> RawSQL:
     """Return an SQL expression for many row numbers that takes them as one parameter."""
     return RawSQL("SELECT unnest(%s::bigint[])", [list(numbers)])
-
-
-def _months_before(day: date, back: int) -> date:
-    """Return the first day of the month that lies the given number of months before a day's month."""
-    year, month = divmod(12 * day.year + day.month - 1 - back, 12)
-    return date(year, month + 1, 1)
 
 
 def _midnight(day: date) -> datetime:

@@ -1,11 +1,6 @@
-"""Detection: one area in one run. Alert: a moving place that people follow, with all its detections.
+"""Tables: a Detection is one area in one run, an Alert a moving place that people follow, with all its detections.
 
-Transition: a step of an alert's life; updates and relations are in `detection.tables.alerts`.
-Review: a specialist's verdict. Claim: a reviewer's hold on an alert. AuditEntry: who did what, kept for ever.
-AlertMotion: an alert's motion over time, from a mean series.
-GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-Proposal, PublicText, FieldVisit: in `detection.tables.reviews`.
-Evidence by which people check an alert: `detection.tables.alerts`.
+Those of `detection.tables` are imported here, because Django looks for them here.
 """
 
 from collections.abc import Iterable
@@ -21,15 +16,7 @@ from detection.rules.lifecycle import Source, State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
 from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SealedEvidence, SurgeSeries
-from detection.tables.reviews import (
-    AlertEdit,
-    CaseFile,
-    CaseNote,
-    FieldVisit,
-    Proposal,
-    PublicText,
-    SetByHand,
-)
+from detection.tables.reviews import AlertEdit, CaseFile, CaseNote, FieldVisit, Proposal, PublicText, SetByHand
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
@@ -48,21 +35,10 @@ __all__ = [  # These tables are defined in other modules.
     "SetByHand",
     "SurgeSeries",
 ]
-AREA_FIGURES = (  # The numbers of an area are published in this order.
-    "area_m2",
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "peak_low_mm_yr",
-    "peak_high_mm_yr",
-    "rate_sigma_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-)
+RATES = ("rate_mm_yr", "peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr", "rate_sigma_mm_yr")
+SPEEDS = ("speed_m_day", "peak_speed_m_day", "speed_sigma_m_day", "bearing_deg")
+CHANGES = ("coherence_before", "coherence_after", "change_sigma")
+AREA_FIGURES = ("area_m2", *RATES, *SPEEDS, *CHANGES)  # The numbers of an area are published in this order.
 
 
 def _choices(values: Iterable[StrEnum]) -> list[tuple[str, str]]:
@@ -77,9 +53,6 @@ class Scan(models.Model):
     code_version = models.CharField(max_length=60, blank=True, help_text="that searched")
     n_detections = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.n_detections} areas in {self.prediction}"
 
 
 class AreaFigures(models.Model):
@@ -177,9 +150,6 @@ class AlertExposure(models.Model):
     sources = models.JSONField(default=list, help_text="the layers that were asked: kind, name, loaded_on, attribution")
     counted_at = models.DateTimeField(auto_now=True)
 
-    def __str__(self) -> str:
-        return f"on {self.alert.code}: {self.buildings} buildings, {self.people} people"
-
 
 class AlertCause(models.Model):
     """Evidence for an alert's likely cause: class probabilities and surroundings (`deformation.places.context`)."""
@@ -190,9 +160,6 @@ class AlertCause(models.Model):
     terms = models.JSONField(help_text="facts of the surroundings, and by how much each multiplies odds")
     elongation = models.FloatField(help_text="longer over shorter side")
     across_m = models.FloatField(help_text="diameter of the circle of the same area")
-
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {', '.join(term['fact'] for term in self.terms)}"
 
 
 class Detection(AreaFigures):
@@ -210,9 +177,6 @@ class Detection(AreaFigures):
 
     class Meta:
         ordering = ["-score", "-area_m2"]
-
-    def __str__(self) -> str:
-        return f"{self.kind}, {self.area_m2:,.0f} m²"
 
 
 class AlertTransition(models.Model):
@@ -276,9 +240,6 @@ class Claim(models.Model):
     since = models.DateTimeField()
     until = models.DateTimeField()
 
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {self.holder} since {self.since:%H:%M}"
-
 
 class AuditEntry(models.Model):
     """Audit entry: who did what, and when. The database refuses to change or delete rows; names are kept as text."""
@@ -325,9 +286,6 @@ class AlertMotion(models.Model):
     basis = models.CharField(max_length=64, help_text="hash of what it was made from")
     updated_at = models.DateTimeField(auto_now=True)
 
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {self.trend}"
-
 
 class GlacierScan(models.Model):
     """Measurement of glaciers in a prediction of offsets.
@@ -341,9 +299,6 @@ class GlacierScan(models.Model):
     stable_rmse_m_day = models.FloatField(null=True, help_text="apparent motion of stable ground, median removed")
     measured_at = models.DateTimeField()
 
-    def __str__(self) -> str:
-        return f"{self.n_glaciers} glaciers in {self.prediction}"
-
 
 class GlacierSample(models.Model):
     """Velocities of one glacier's cells from one pair, packed by `detection.glaciers.cells.pack`."""
@@ -354,9 +309,6 @@ class GlacierSample(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["glacier", "prediction"], name="one_sample_per_glacier_and_run")]
-
-    def __str__(self) -> str:
-        return f"{self.glacier} in {self.prediction}"
 
 
 class GlacierMotion(models.Model):

@@ -126,11 +126,7 @@ def runs_of_pair(*, pair: ScenePair) -> list[Run]:
 
 def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
     """Return a run on this pair that has a result."""
-    runs = Run.objects.filter(pair=pair, pk=number, prediction__isnull=False)
-    run = runs.select_related("model_version", "prediction").first()
-    if run is not None:
-        run.pair = pair
-    return run
+    return next((run for run in runs_of_pair(pair=pair) if run.pk == number and hasattr(run, "prediction")), None)
 
 
 def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:

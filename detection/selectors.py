@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet, Value, Window
@@ -185,13 +186,9 @@ def alerts_touching(
 
 def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
     """Return unreviewed alerts that touch this one and have no detection in any latest run."""
-    beside = (
-        alerts_touching(area=alert.area, family=family, extent=alert.extent)
-        .filter(state__in=UNREVIEWED_STATES)
-        .filter(by_hand=None)
-        .exclude(pk=alert.pk)
-    )
-    return [neighbour for neighbour in beside if not detections_current(alert=neighbour).exists()]
+    beside = alerts_touching(area=alert.area, family=family, extent=alert.extent).exclude(pk=alert.pk)
+    unreviewed = beside.filter(state__in=UNREVIEWED_STATES, by_hand=None)
+    return [neighbour for neighbour in unreviewed if not detections_current(alert=neighbour).exists()]
 
 
 def alerts_missed(
@@ -244,10 +241,8 @@ def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> Que
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
     """Return the alerts that people have judged, the latest first."""
-    by_people = Q(state__in=[State.CONFIRMED, State.REJECTED]) | Q(
-        state=State.FINISHED, transitions__review__verdict=Verdict.FINISH
-    )
-    judged = Alert.objects.filter(by_people).distinct()
+    ended = Q(state=State.FINISHED, transitions__review__verdict=Verdict.FINISH)
+    judged = Alert.objects.filter(Q(state__in=[State.CONFIRMED, State.REJECTED]) | ended).distinct()
     return judged.order_by("-updated_at", "-id")[:limit]
 
 
@@ -270,12 +265,10 @@ def reviews_standing(*, alert: Alert) -> list[Review]:
     reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).exclude(visit__result__gt="")
     reviews = reviews.filter(taken_back_by=None).select_related("transition")
     for review in reviews.order_by("-created_at", "-id"):
-        if review.transition is None:
+        if review.transition is None or review.transition.to_state == alert.state:
             standing.append(review)
-            continue
-        if review.transition.to_state == alert.state:
-            standing.append(review)
-        break
+        if review.transition:
+            break
     return standing
 
 
@@ -292,7 +285,9 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
 
     Only detections that gave the alert its rates count. Their outlines are large and are not read from the database.
     """
-    columns = {f"every_{name}": _each_place(name) for name in OF_PLACES}
+    each = partial(Func, F("places"), function="jsonb_path_query_array", output_field=JSONField())
+    cast = "%(function)s(%(expressions)s::jsonpath)"
+    columns = {f"every_{name}": each(Value(f"$[*].{name}"), template=cast) for name in OF_PLACES}
     rows = Detection.objects.filter(
         alert__in=[alert.pk for alert in alerts],
         rate_mm_yr=F("alert__rate_mm_yr"),
@@ -303,9 +298,3 @@ def steepest_tilts(*, alerts: Sequence[Alert]) -> dict[int, Tilt]:
         if measured := list(zip(*tilts, strict=True)):
             steepest[number] = max(measured)
     return steepest
-
-
-def _each_place(name: str) -> Func:
-    cast = "%(function)s(%(expressions)s::jsonpath)"
-    places, path = F("places"), Value(f"$[*].{name}")
-    return Func(places, path, function="jsonb_path_query_array", template=cast, output_field=JSONField())

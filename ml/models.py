@@ -16,7 +16,7 @@ from ingest.foundation.storage import raster_storage
 from ingest.models import Building, Product, ScenePair
 from ingest.models.jobs import CAUSES
 
-MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited so long.
+MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited this long.
 
 
 class ModelVersion(models.Model):
@@ -132,9 +132,6 @@ class PieceClaim(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "piece"], name="one_claim_per_piece")]
 
-    def __str__(self) -> str:
-        return f"{self.piece} of run {self.run_id} by {self.worker}"
-
 
 class Prediction(models.Model):
     """The result of a run: a raster in storage and its statistics."""
@@ -223,9 +220,6 @@ class TrendSearch(models.Model):
     sampled = models.MultiPointField(srid=4326, null=True, help_text="some of the cells that were tested")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    def __str__(self) -> str:
-        return f"changes of trend in {self.product}"
-
 
 class BuildingLedger(models.Model):
     """How the buildings on a product's ground move, computed once for each product by `ml.runs.structures`."""
@@ -234,9 +228,6 @@ class BuildingLedger(models.Model):
     n_buildings = models.PositiveIntegerField(help_text="with a footprint, where the product has points")
     n_known = models.PositiveIntegerField(help_text="of which points can say the rate")
     made_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"buildings in {self.product}"
 
 
 class BuildingMotion(models.Model):
@@ -260,9 +251,6 @@ class BuildingMotion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ledger", "building"], name="one_motion_per_building")]
-
-    def __str__(self) -> str:
-        return f"building {self.building_id} in ledger {self.ledger_id}"
 
 
 class LivingSeries(models.Model):
@@ -292,9 +280,6 @@ class LivingChunk(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "number"], name="one_chunk_per_number")]
-
-    def __str__(self) -> str:
-        return f"chunk {self.number} of {self.series}"
 
 
 class LivingDate(models.Model):
@@ -330,6 +315,3 @@ class LivingValues(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["date", "number"], name="one_row_per_date_and_chunk")]
-
-    def __str__(self) -> str:
-        return f"chunk {self.number} of {self.date}"

@@ -1,16 +1,19 @@
 """Celery's entry points. Each of them fetches what it needs, calls one service and returns."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 from celery import current_app, shared_task
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ingest.foundation.disk import disk_full
 from ingest.jobs.steps import Step, attempt, rows_due, stage
+from ingest.models import Product, StepFailure
 from ml.models import Run
 from ml.runs import events, queue, selectors
 
@@ -94,23 +97,15 @@ def extend_living_series() -> None:
     for series in rows_due(Step.REPLACE, living.living_to_replace()):
         with attempt(Step.REPLACE, series):
             living.living_replace(series=series)
-    if disk_full():
-        return
-    for product in rows_due(Step.PASSES, living.living_due())[:1]:
-        with attempt(Step.PASSES, product):
-            living.living_extend(product=product)
+    _work_on_one(Step.PASSES, living.living_due(), living.living_extend)
 
 
 @stage
 def search_trends() -> None:
-    """Search one new velocity field for changes of trend, so that the worker is soon free for other tasks."""
+    """Search one new velocity field for changes of trend."""
     from ml.runs import trends  # shapely and scipy, only in a worker
 
-    if disk_full():
-        return
-    for product in rows_due(Step.TRENDS, selectors.trend_searches_due())[:1]:
-        with attempt(Step.TRENDS, product):
-            trends.trend_search_make(product=product)
+    _work_on_one(Step.TRENDS, selectors.trend_searches_due(), trends.trend_search_make)
 
 
 @stage
@@ -118,8 +113,13 @@ def make_ledgers() -> None:
     """Compute the ledger of buildings of one velocity field."""
     from ml.runs.structures import buildings  # shapely and scipy, only in a worker
 
+    _work_on_one(Step.BUILDINGS, buildings.ledgers_due(), buildings.ledger_make)
+
+
+def _work_on_one(step: StepFailure.Step, pending: QuerySet[Product], work: Callable[..., object]) -> None:
+    """Work on the first product that is due, unless the disk is full, so that the worker is soon free again."""
     if disk_full():
         return
-    for product in rows_due(Step.BUILDINGS, buildings.ledgers_due())[:1]:
-        with attempt(Step.BUILDINGS, product):
-            buildings.ledger_make(product=product)
+    for product in rows_due(step, pending)[:1]:
+        with attempt(step, product):
+            work(product=product)

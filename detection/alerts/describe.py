@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import transaction
 from shapely import from_wkb, get_coordinates, unary_union
 
 from detection.kinds import Extent, Family, family, row_of
-from detection.models import Alert, AlertCause, AlertExposure, Detection
+from detection.models import CHANGES, RATES, SPEEDS, Alert, AlertCause, AlertExposure, Detection
+from detection.rules.lifecycle import as_json
 from detection.rules.motion import count_fast_places
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.areas import to_django
-from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
+from detection.search.classify import UNKNOWN_PLACE, classify, evidence_of, mean_shares
 from ground_motion.core.areas import area_of, zone_of
 from ground_motion.core.errors import promised
 from ground_motion.core.geometry import project_geometry
@@ -27,32 +27,18 @@ from ml.models import Run
 from ml.runs.selectors import products_of
 
 COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
-FIGURES_OF_PAIRS = (
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-    "usual_speed_m_day",
-    "onset",
-    "onset_sigma_days",
-)
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """Return mines, landslides, ice, roads and slope in or near an area (loaded layers), elongation and diameter."""
-    elongation, across_m = shape_of(area)
-    return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
+    """Return mines, landslides, ice, roads and slope in or near an area (loaded layers), elongation and diameter.
 
-
-def shape_of(area: GEOSGeometry) -> tuple[float, float]:
-    """Return (longer / shorter side of the smallest rectangle around an area, diameter of the equal-area circle, m)."""
+    The former is that of the smallest rectangle around the area, the latter that of a circle as large.
+    """
     shape = from_wkb(bytes(area.wkb))
     flat = project_geometry(shape, 4326, zone_of(area))
-    sides = np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2]
-    return float(max(sides) / max(min(sides), 1.0)), 2 * sqrt(area_of(shape) / pi)
+    short_m, long_m = sorted(np.hypot(*np.diff(get_coordinates(flat.minimum_rotated_rectangle), axis=0).T)[:2])
+    elongation, across_m = float(long_m / max(short_m, 1.0)), 2 * sqrt(area_of(shape) / pi)
+    return Surroundings(**nearby(area=area, simulated=simulated)._asdict(), elongation=elongation, across_m=across_m)
 
 
 def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
@@ -73,18 +59,15 @@ def cause_refresh(*, alert: Alert, detections: Sequence[Detection]) -> None:
     AlertCause.objects.update_or_create(alert=alert, defaults=values)
 
 
-def exposure_refresh(*, alert: Alert) -> AlertExposure:
+def exposure_refresh(*, alert: Alert) -> None:
     """Recount buildings, roads, railways and people on an alert's ground, replacing the earlier count."""
     exposed = exposed_in(area=alert.area, simulated=alert.simulated)
+    weighty = Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
     values = {name: getattr(exposed, name) for name in COLUMNS} | {
-        "weight": exposure_points(
-            Exposure(exposed.buildings, exposed.main_road_km, exposed.railway_km, exposed.people)
-        ),
-        "sources": [source._asdict() | {"loaded_on": source.loaded_on.isoformat()} for source in exposed.sources],
+        "weight": exposure_points(weighty),
+        "sources": [as_json(source) for source in exposed.sources],
     }
-    with transaction.atomic():
-        kept, _ = AlertExposure.objects.update_or_create(alert=alert, defaults=values)
-    return kept
+    AlertExposure.objects.update_or_create(alert=alert, defaults=values)
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
@@ -92,7 +75,8 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
-    local = detections[0].extent == Extent.LOCAL and family(detections[0].kind) is Family.VELOCITY
+    by_rate = family(detections[0].kind) is Family.VELOCITY
+    local = by_rate and detections[0].extent == Extent.LOCAL
     place = surroundings_at(area=shape, simulated=simulated) if local else UNKNOWN_PLACE
     spans = [data_span(detection) for detection in detections]
     begins = [first for first, _ in spans] + [detection.onset for detection in detections if detection.onset]
@@ -103,7 +87,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
         "last_motion": max(last for _, last in spans),
         "simulated": simulated,
         "n_views": n_views(detections),
-        **_FIGURES_OF[family(detections[0].kind)](detections, place),
+        **(_velocity_figures(detections, place) if by_rate else _pair_figures(detections)),
     }
 
 
@@ -169,54 +153,33 @@ def data_end(seen: Product | ScenePair) -> date:
     return seen.secondary.day if isinstance(seen, ScenePair) else seen.dates[-1]
 
 
-def event_span(detection: Detection) -> tuple[date, date] | None:
-    """Return the first and last day of an event, that is a surface change or a surge; None for lasting motion."""
-    if not row_of(detection.kind).event:
-        return None
-    first, last = data_span(detection)
-    return min(detection.onset or first, first), last
-
-
 def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
     products = [detection.scan.prediction.run.its_product for detection in detections]
     at = main_of([(p.component, promised(d.peak_rate_mm_yr)) for d, p in zip(detections, products, strict=True)])
     main = detections[at]
-    evidence = [item for d, p in zip(detections, products, strict=True) for item in _evidence(d, p)]
+    evidence = [
+        item
+        for d, p in zip(detections, products, strict=True)
+        for item in evidence_of(
+            d.reasons or [{"track": p.direction}], p.component, promised(d.rate_mm_yr), d.area_m2, d.class_shares
+        )
+    ]
     weighed = weigh(mean_shares([detection.class_shares for detection in detections]), place)
     return {
         "kind": classify(evidence, place),
         "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},
-        "rate_mm_yr": main.rate_mm_yr,
-        "peak_rate_mm_yr": main.peak_rate_mm_yr,
-        "peak_low_mm_yr": main.peak_low_mm_yr,
-        "peak_high_mm_yr": main.peak_high_mm_yr,
-        "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "n_fast_places": count_fast_places(main.places, promised(main.rate_mm_yr)),
         "component": products[at].component,
-        "extent": main.extent,
-        "reference": main.reference,
+        **{name: getattr(main, name) for name in (*RATES, "extent", "reference")},
     }
 
 
-def _evidence(detection: Detection, product: Product) -> list[Evidence]:
-    reasons = detection.reasons or [{"track": product.direction}]
-    rate_mm_yr = promised(detection.rate_mm_yr)
-    return evidence_of(reasons, product.component, rate_mm_yr, detection.area_m2, detection.class_shares)
-
-
-def _surface_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
-    """Return the figures of the detection with the greatest loss of coherence."""
-    return _copy_figures(min(detections, key=lambda detection: promised(detection.change_sigma)))
-
-
-def _offsets_figures(detections: Sequence[Detection], place: Surroundings) -> dict[str, Any]:
-    """Return the figures of the latest detection (of the latest surge, if there are any)."""
-    detections = [detection for detection in detections if row_of(detection.kind).event] or detections
-    return _copy_figures(max(detections, key=lambda detection: (data_span(detection)[1], detection.score)))
-
-
-_FIGURES_OF = {Family.VELOCITY: _velocity_figures, Family.SURFACE: _surface_figures, Family.OFFSETS: _offsets_figures}
-
-
-def _copy_figures(main: Detection) -> dict[str, Any]:
-    return {"kind": main.kind, **{name: getattr(main, name) for name in FIGURES_OF_PAIRS}}
+def _pair_figures(detections: Sequence[Detection]) -> dict[str, Any]:
+    """Return the figures of the greatest loss of coherence, or of the latest detection (surge, if there are any)."""
+    if family(detections[0].kind) is Family.SURFACE:
+        main = min(detections, key=lambda detection: promised(detection.change_sigma))
+    else:
+        detections = [detection for detection in detections if row_of(detection.kind).event] or detections
+        main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
+    columns = ("kind", *SPEEDS, *CHANGES, "usual_speed_m_day", "onset", "onset_sigma_days")
+    return {name: getattr(main, name) for name in columns}

@@ -4,7 +4,7 @@ Both are computed when the alert already exists, so that the search itself does 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -39,7 +39,7 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
     if products and not kept:
         return AlertMotion.objects.filter(alert=alert).first()
     for product in kept:
-        basis = _series_basis(alert, product)
+        basis = _hash_of(alert, [VERSION, str(product.pk), alert.extent])
         row = AlertMotion.objects.filter(alert=alert, basis=basis).first()
         motion = None
         if not row:
@@ -75,16 +75,17 @@ def _series_products(alert: Alert, detections: Sequence[Detection]) -> list[Prod
     )
 
 
-def _series_basis(alert: Alert, product: Product) -> str:
-    return hashlib.sha256(f"{VERSION} {product.pk} {alert.extent}".encode() + bytes(alert.area.wkb)).hexdigest()
+def _hash_of(alert: Alert, made_from: Iterable[str]) -> str:
+    """Return a hash of an alert's outline and of what its evidence is made from."""
+    return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
 
 
 def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
     before, changed = motion.before, motion.changed
+    copied = ("n_dates", "accelerating_since", "at_rest_since", "moving_since", "season_mm", "season_month")
     return {
         "product": product,
         "direction": product.direction,
-        "n_dates": motion.n_dates,
         "trend": motion.trend.value,
         "rate_mm_yr": motion.now.mm_yr,
         "rate_sigma_mm_yr": motion.now.sigma_mm_yr,
@@ -92,12 +93,8 @@ def _columns(product: Product, motion: SeriesMotion) -> dict[str, Any]:
         "before_sigma_mm_yr": before.sigma_mm_yr if before else None,
         "changed_on": changed.day if changed else None,
         "changed_sigma_days": (changed.last - changed.first).days / 2 / WITHIN_90 if changed else None,
-        "accelerating_since": motion.accelerating_since,
-        "at_rest_since": motion.at_rest_since,
-        "moving_since": motion.moving_since,
-        "season_mm": motion.season_mm,
-        "season_month": motion.season_month,
         "fit": motion_as_json(product, motion),
+        **{name: getattr(motion, name) for name in copied},
     }
 
 
@@ -108,11 +105,16 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
     """
     begun, current = timezone.now(), list(detections_current(alert=alert))
     if not AlertMotion.objects.filter(alert=alert).exists():
-        _motion_begin(alert, current)
-    products = _products(current) if alert.extent == Extent.LOCAL else []
-    own = {detection.scan.prediction.run.model_version.method for detection in current}
-    methods = [name for name in COMPARED if name not in own]
-    basis, kept = _basis(alert, products, methods), AlertMethods.objects.filter(alert=alert).first()
+        with hold_lock(Lock.ALERTS):
+            alert_motion_refresh(alert=alert, detections=current)
+            importance_refresh(alert=alert)
+    runs = [detection.scan.prediction.run for detection in current]
+    seen = {product.pk: product for run in runs for product in products_of(run=run)}
+    products = [seen[number] for number in sorted(seen)] if alert.extent == Extent.LOCAL else []
+    methods = [name for name in COMPARED if name not in {run.model_version.method for run in runs}]
+    versions = [f"{name} {DeformationMethod.find(name).version}" for name in methods]
+    basis = _hash_of(alert, [*versions, *(str(product.pk) for product in products)])
+    kept = AlertMethods.objects.filter(alert=alert).first()
     values: dict[str, Any] = {"compared_at": begun}
     if kept is None or (kept.basis != basis and not any(product.points_deleted_at for product in products)):
         looks = _method_results(alert, [product for product in products if not product.points_deleted_at], methods)
@@ -120,37 +122,16 @@ def evidence_complete(*, alert: Alert) -> AlertMethods:
     return AlertMethods.objects.update_or_create(alert=alert, defaults=values)[0]
 
 
-def _motion_begin(alert: Alert, current: Sequence[Detection]) -> None:
-    with hold_lock(Lock.ALERTS):
-        alert_motion_refresh(alert=alert, detections=current)
-        importance_refresh(alert=alert)
-
-
-def _products(current: Sequence[Detection]) -> list[Product]:
-    """Return the products that the runs behind an alert searched, each once."""
-    seen = {product.pk: product for detection in current for product in products_of(run=detection.scan.prediction.run)}
-    return [seen[number] for number in sorted(seen)]
-
-
-def _basis(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> str:
-    made_from = [
-        *(f"{name} {DeformationMethod.find(name).version}" for name in methods),
-        *(str(product.pk) for product in products),
-    ]
-    return hashlib.sha256(" ".join(made_from).encode() + bytes(alert.area.wkb)).hexdigest()
-
-
 def _method_results(alert: Alert, products: Sequence[Product], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Run the named methods on the points and rates of an alert's search; return one dict of results per method."""
     geographic = from_wkb(bytes(alert.area.wkb))
     epsg = zone_of(geographic)
     place = polygons_of(project_geometry(geographic, 4326, epsg))
-    ground = box(*ground_around(place))
-    tracks = [cloud for product in products if (cloud := _cloud(product, ground, epsg)).x.size]
+    ground, tracks = box(*ground_around(place)), []
+    for product in products:
+        points = points_in(product, ground, epsg)
+        if points.x.size:
+            cloud = PointCloud(points.x, points.y, points.velocity_mm_yr, epsg, product.posting_m, points.height_m)
+            tracks.append(cloud)
     results = results_at(place, tracks, methods) if tracks else []
     return [result._replace(score=round(result.score, 4), share=round(result.share, 4))._asdict() for result in results]
-
-
-def _cloud(product: Product, ground: Any, epsg: int) -> PointCloud:
-    points = points_in(product, ground, epsg)
-    return PointCloud(points.x, points.y, points.velocity_mm_yr, epsg, product.posting_m, points.height_m)

@@ -1,6 +1,5 @@
 """Glaciers: measurement of velocities in each pair, their time series, and alerts of surges."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -9,10 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
-from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from shapely import from_wkb
-from shapely.geometry.base import BaseGeometry
 
 from detection.alerts.describe import data_end, views_of_run
 from detection.alerts.life import life_of
@@ -55,18 +52,9 @@ from ingest.models import Glacier, ScenePair
 from ml.models import Prediction, Run
 from ml.runs.stored import StoredRaster, read_prediction
 
-logger = logging.getLogger(__name__)
-
 MIN_KM2 = 0.25  # A smaller glacier cannot surge by the rule.
 Days = tuple[date, date]  # These are the days of a pair's two images.
 NEWS_DAYS = 180  # A surge that ended longer before the last pair is history and no alert.
-
-
-class Measured(NamedTuple):
-    """Velocities from one pair. ground: stable ground, for errors; samples: glacier's primary key -> velocities."""
-
-    ground: StableGround | None
-    samples: dict[int, GroundMotion]
 
 
 class Sampled(NamedTuple):
@@ -75,13 +63,6 @@ class Sampled(NamedTuple):
     glacier: Glacier
     cells: Cells
     rows: Sequence[GlacierSample]
-
-
-class SurgeObservation(NamedTuple):
-    """Velocity series of a glacier from one track, and the run on the last pair of the series."""
-
-    view: GlacierView
-    run: Run
 
 
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
@@ -107,14 +88,20 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     return scan
 
 
-def measure_glaciers(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
-    """Return the velocities of glaciers in a pair's offsets, unsaved; glaciers below MIN_KM2 are left out."""
+def measure_glaciers(
+    raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]
+) -> tuple[StableGround | None, dict[int, GroundMotion]]:
+    """Return the stable ground of a pair's offsets, for errors, and primary key of a glacier -> its velocities.
+
+    Nothing is saved. Glaciers below MIN_KM2 are left out.
+    """
     shapes = {glacier.pk: from_wkb(bytes(promised(glacier.outline).wkb)) for glacier in glaciers}
-    nodes = _nodes(raster)
-    motion = ground_motion(
-        nodes, raster.epsg, PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
-    )
-    ground = stable_ground(motion, ~_is_ice(raster, list(shapes.values())).ravel())
+    nodes, scale = _nodes(raster), PixelScale(promised(pair.reference.posting_m), pair.temporal_baseline_days)
+    motion, is_ice = ground_motion(nodes, raster.epsg, scale), np.zeros(raster.shape, dtype=bool)
+    if shapes:
+        on_map = [project_geometry(polygon, 4326, raster.epsg) for polygon in shapes.values()]
+        is_ice = geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True)
+    ground = stable_ground(motion, ~is_ice.ravel())
     samples: dict[int, GroundMotion] = {}
     for number, shape in shapes.items():
         if ground is None or area_of(shape) < MIN_KM2 * 1e6:
@@ -123,7 +110,7 @@ def measure_glaciers(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[G
         cell = cells.numbers_of(raster.epsg, nodes.x_m, nodes.y_m)
         if (cell >= 0).any():
             samples[number] = into_cells(against_stable(motion, ground), cell, cells.n)
-    return Measured(ground, samples)
+    return ground, samples
 
 
 def _nodes(raster: StoredRaster) -> Nodes:
@@ -134,13 +121,6 @@ def _nodes(raster: StoredRaster) -> Nodes:
         raster.bands[name].ravel().astype(np.float64) for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
     )
     return Nodes(x_m, y_m, dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2))
-
-
-def _is_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
-    if not outlines:
-        return np.zeros(raster.shape, dtype=bool)
-    on_map = [project_geometry(polygon, 4326, raster.epsg) for polygon in outlines]
-    return np.asarray(geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True))
 
 
 def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
@@ -159,7 +139,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
                 made.append((name, view))
                 for surge in view.surges:
                     _surge_carry(sampled, view, surge, chosen)
-                observations += [SurgeObservation(view, max(chosen.items())[1].prediction.run)]
+                observations += [(view, max(chosen.items())[1].prediction.run)]
         for alert in selectors.surges_living(glacier=glacier) if observations else ():
             _surge_end_where_over(alert, observations)
         _summarise(motion, made)
@@ -167,27 +147,24 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     return motion
 
 
-def _surge_end_where_over(alert: Alert, observations: Sequence[SurgeObservation]) -> None:
-    """Examine the series of each track again, and finish a surge's alert if the surge has ended."""
+def _surge_end_where_over(alert: Alert, observations: Sequence[tuple[GlacierView, Run]]) -> None:
+    """Finish a surge's alert if the surge has ended. observations: series of each track, run on its last pair."""
     begin, end, known = day_number(alert.first_motion), day_number(alert.last_motion), life_of(alert)
     for view, run in observations:
         (name,) = views_of_run(run)
         series = view.series
         if name not in known.views:
             continue
-        moved_until = known.views[name].moved_until
+        moved_until, body = known.views[name].moved_until, np.ones(series.sigma_m_day.shape[1], dtype=bool)
         during = [surge for surge in view.surges if surge.onset.day <= end and series.end_day[surge.last] >= begin]
         if during:
             moved_until = day_of(max(series.end_day[surge.last] for surge in during))
-        body = np.ones(series.sigma_m_day.shape[1], dtype=bool)
-        if during:
             body = np.any([surge.cells for surge in during], axis=0)
         shown = np.isfinite(mean_speed(series, body)[0]) & (series.start_day >= day_number(moved_until))
         rest_until = day_of(series.end_day[shown].max()) if shown.any() else None
         known = known.replace_view(name, ViewLife(moved_until, int(shown.sum()), rest_until))
-    alert_end_where_over(
-        alert, known, max((observation.run for observation in observations), key=lambda run: data_end(run.its_pair))
-    )
+    newest = max((run for _, run in observations), key=lambda run: data_end(run.its_pair))
+    alert_end_where_over(alert, known, newest)
 
 
 def surges_in(sampled: Sampled) -> list[Detection]:
@@ -221,15 +198,11 @@ def _surge_carry(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
         return
-    made_from = {
-        "glacier": sampled.glacier,
-        "predictions": [row.prediction_id for row in sampled.rows],
-        "rule": asdict(RULE),
-    }
+    numbers = [row.prediction_id for row in sampled.rows]
+    made_from = {"glacier": sampled.glacier, "predictions": numbers, "rule": asdict(RULE)}
     for detection in _detections(sampled.cells, view, surge, chosen):
-        if not Detection.objects.filter(
-            scan=detection.scan, kind=detection.kind, area__intersects=detection.area
-        ).exists():
+        known = Detection.objects.filter(scan=detection.scan, kind=detection.kind)
+        if not known.filter(area__intersects=detection.area).exists():
             carry_into_alert(detection)
             SurgeSeries.objects.create(detection=detection, **made_from)
 

@@ -34,10 +34,8 @@ def severity_as_moving(*, alert: Alert) -> Severity:
     """
     ((fresh, tilt),) = _alerts_and_tilts([alert.pk])
     versions = (fresh, as_computed(fresh))
-    return max(
-        (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions),
-        key=list(Severity).index,
-    )
+    grades = (severity(version, terms_of(version, tilt)._replace(standing=0.0)) for version in versions)
+    return max(grades, key=list(Severity).index)
 
 
 def importance_refresh(*, alert: Alert) -> None:
@@ -46,8 +44,7 @@ def importance_refresh(*, alert: Alert) -> None:
     before = fresh.severity
     _compute(fresh, tilt)
     values = {name: getattr(fresh, name) for name in COLUMNS}
-    if fresh.severity != before:
-        values["updated_at"] = timezone.now()
+    values |= {"updated_at": timezone.now()} if fresh.severity != before else {}
     Alert.objects.filter(pk=alert.pk).update(**values)
     for name, value in values.items():
         setattr(alert, name, value)
@@ -111,21 +108,15 @@ def _recompute(numbers: Sequence[int]) -> int:
         _compute(alert, tilt)
         if (alert.importance, alert.severity) != (importance_before, before):
             changed.append(alert)
-            entries.append(_audit_entry(alert, before, importance_before))
+            was, now = f"{before}, {importance_before:g} steps", f"{alert.severity}, {alert.importance:g} steps"
+            about = {"actor": "prepare", "action": "importance", "subject": alert.code}
+            detail = f"the rule of version {code_version()}"
+            entries.append(AuditEntry(**about, before=was, after=now, detail=detail))
         if alert.severity != before:
             graded.setdefault((before, alert.severity), []).append(alert.pk)
     Alert.objects.bulk_update(changed, COLUMNS)
     AuditEntry.objects.bulk_create(entries)
     for (before, after), alerts in graded.items():
-        lives = AlertLife.objects.filter(alert__in=alerts, told__severity=before)
         told = Func(F("told"), Value("{severity}"), Value(after, JSONField()), function="jsonb_set")
-        lives.update(told=told)
+        AlertLife.objects.filter(alert__in=alerts, told__severity=before).update(told=told)
     return len(changed)
-
-
-def _audit_entry(alert: Alert, severity_before: str, importance_before: float) -> AuditEntry:
-    before, after = f"{severity_before}, {importance_before:g} steps", f"{alert.severity}, {alert.importance:g} steps"
-    detail = f"the rule of version {code_version()}"
-    return AuditEntry(
-        actor="prepare", action="importance", subject=alert.code, before=before, after=after, detail=detail
-    )

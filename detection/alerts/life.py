@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,11 +15,11 @@ from detection.glaciers.surge import RULE
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
 from detection.rules import lifecycle, updates
-from detection.rules.lifecycle import Observation, Proof, SeriesMotion, State, ViewLife, may_become
+from detection.rules.lifecycle import Observation, SeriesMotion, State, ViewLife, as_json, may_become, with_dates
 from detection.rules.motion import sigma_of
 from detection.rules.updates import Cause, Change, Figures, ViewFigures
 from detection.search.patches import CHANGE
-from detection.selectors import FOLLOWED_STATES, detections_current
+from detection.selectors import detections_current
 from detection.tables.reviews import SetByHand
 from ground_motion.core.errors import promised
 from ml.models import Run
@@ -30,12 +30,11 @@ PAIRS_TOGETHER = 3  # The median of the last pairs counts, so that one wrong pai
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
     """Return the figures that a message would state of an alert now, computed from its current detections."""
-    unit, by_view = UNITS[family(alert.kind)], _group_by_view(detections)
-    views = (
-        {}
-        if row_of(alert.kind).event
-        else {name: _VIEW_FIGURES[unit](found) for name, found in by_view.items() if unit}
-    )
+    unit, by_view = UNITS[family(alert.kind)], dict[str, list[Detection]]()
+    if unit and not row_of(alert.kind).event:
+        for detection in detections:
+            by_view.setdefault(view_of_detection(detection), []).append(detection)
+    views = {name: _VIEW_FIGURES[unit](found) for name, found in by_view.items()}
     main = max(views, key=lambda name: (views[name].until, abs(views[name].rate)), default="")
     if unit == "mm/yr" and views:
         main = max(views, key=lambda name: (name.split("/")[0] == alert.component, abs(views[name].rate)))
@@ -51,10 +50,6 @@ class Life(NamedTuple):
     reported: Figures
     reported_at: datetime
     views: Mapping[str, ViewLife]
-
-    def is_newer(self, until: date) -> bool:
-        """Return whether data that end on `until` are newer than all earlier observations by any view."""
-        return all(until > max(life.moved_until, life.rest_until or life.moved_until) for life in self.views.values())
 
     def observe(self, view: str, until: date, found: Iterable[Detection]) -> tuple["Life", bool]:
         """Note whether a view, with data that end on `until`, shows motion; return also whether motion follows rest."""
@@ -83,23 +78,17 @@ def life_of(alert: Alert, detections: Iterable[Detection] | None = None) -> Life
         last = alert.transitions.last()
         row = AlertLife.objects.create(
             alert=alert,
-            told=updates.as_json(figures_of(alert, shown)),
+            told=as_json(figures_of(alert, shown)),
             told_at=last.created_at if last else alert.updated_at,
-            views=_views_as_json(_views_shown(shown)),
+            views=as_json(_views_shown(shown)),
         )
-    return Life(updates.from_json(row.told), row.told_at, _views(row.views))
+    views = {name: ViewLife(**with_dates(seen, "moved_until", "rest_until")) for name, seen in row.views.items()}
+    return Life(updates.from_json(row.told), row.told_at, views)
 
 
-def life_store(alert: Alert, life: Life) -> None:
-    """Store what an alert's life has become."""
-    told, views = updates.as_json(life.reported), _views_as_json(life.views)
+def _life_store(alert: Alert, life: Life) -> None:
+    told, views = as_json(life.reported), as_json(life.views)
     AlertLife.objects.filter(alert=alert).update(told=told, told_at=life.reported_at, views=views)
-
-
-def lives_begin() -> None:
-    """Begin the life of followed alerts that have none (earlier releases), before new data change figures."""
-    for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
-        life_of(alert)
 
 
 def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
@@ -111,7 +100,7 @@ def begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
 def step_apply(alert: Alert, life: Life, step: plan.Step | None, run: Run | None = None) -> AlertTransition | None:
     """Apply a planned step and report it, or store the life of an alert without one. run: what the step is based on."""
     if step is None:
-        life_store(alert, life)
+        _life_store(alert, life)
         return None
     if step.to != alert.state:
         return alert_transition(alert=alert, to=step.to, reason=step.reason, changed=step.changes, run=run, life=life)
@@ -173,7 +162,7 @@ def report(
         )
     alert.state = to.value
     reported = updates.reported_by_step(figures_of(alert, detections_current(alert=alert)), changed)
-    life_store(alert, life._replace(reported=reported, reported_at=now))
+    _life_store(alert, life._replace(reported=reported, reported_at=now))
     return taken
 
 
@@ -190,8 +179,11 @@ def changes_since_report(alert: Alert, life: Life, current: Sequence[Detection])
 
 
 def series_resumed(alert: Alert, life: Life) -> bool:
-    """Return whether an alert whose series was last reported at rest moves again in its series."""
-    return lifecycle.series_moves_again(life.reported.series.at_rest_since, _series_of(alert))
+    """Return whether an alert's series show motion that began or accelerated after the rest that was last reported."""
+    rested_since, series = life.reported.series.at_rest_since, _series_of(alert)
+    if rested_since is None or series.at_rest_since is not None:
+        return False
+    return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
 
 
 def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
@@ -201,8 +193,12 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
     and the alert's own standard deviation counts.
     """
     reported = life.reported
-    if row_of(alert.kind).event:
-        since = lifecycle.rest_proved_since(life.views, _event_proof(alert))
+    if family(alert.kind) is Family.SURFACE:
+        proof = lifecycle.event_proof(promised(alert.change_sigma), CHANGE.enter)
+        since = lifecycle.rest_proved_since(life.views, proof)
+    elif row_of(alert.kind).event:  # More pairs than the gap that a surge may have must show it without motion.
+        rise = (promised(alert.speed_m_day) - promised(alert.usual_speed_m_day)) / promised(alert.speed_sigma_m_day)
+        since = lifecycle.rest_proved_since(life.views, lifecycle.event_proof(rise, RULE.z, RULE.gap_pairs + 1))
     else:
         sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if reported.unit == "mm/yr" else None
         since = lifecycle.rest_proved_since(life.views, lifecycle.rest_proof(sigma))
@@ -213,27 +209,12 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
     return since, Change(Cause.FINISHED, before, since.isoformat(), reported.unit, alert.component)
 
 
-def _event_proof(alert: Alert) -> Proof:
-    """Return the proof required to end an event; for a surge, more pairs without motion than RULE.gap_pairs."""
-    if family(alert.kind) is Family.SURFACE:
-        return lifecycle.event_proof(promised(alert.change_sigma), CHANGE.enter)
-    rise = (promised(alert.speed_m_day) - promised(alert.usual_speed_m_day)) / promised(alert.speed_sigma_m_day)
-    return lifecycle.event_proof(rise, RULE.z, RULE.gap_pairs + 1)
-
-
 def _series_of(alert: Alert) -> SeriesMotion:
     """Return the dates of acceleration, rest and new motion in an alert's series; all None if not examined."""
     motion = AlertMotion.objects.filter(alert=alert).first()
     if motion is None:
         return SeriesMotion()
     return SeriesMotion(motion.accelerating_since, motion.at_rest_since, motion.moving_since)
-
-
-def _group_by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
-    by_view: dict[str, list[Detection]] = {}
-    for detection in detections:
-        by_view.setdefault(view_of_detection(detection), []).append(detection)
-    return by_view
 
 
 def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
@@ -245,8 +226,7 @@ def _figures_as_rate(found: Sequence[Detection]) -> ViewFigures:
     area_m2 = sum(detection.area_m2 for detection in newest)
     low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
     sigma = None if low is None or high is None else sigma_of(low, high)
-    rate_sigma = main.rate_sigma_mm_yr or 0.0
-    rate = promised(main.rate_mm_yr)
+    rate, rate_sigma = promised(main.rate_mm_yr), main.rate_sigma_mm_yr or 0.0
     return ViewFigures(rate, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
 
 
@@ -277,31 +257,7 @@ def _views_shown(detections: Iterable[Detection]) -> dict[str, ViewLife]:
     """Return name of a view -> its observations, rebuilt from the detections of an alert without AlertLife."""
     views: dict[str, ViewLife] = {}
     for detection in sorted(detections, key=lambda each: data_end(measured_in(each))):
-        view = view_of_detection(detection)
-        after = lifecycle.life_after_observation(
-            views.get(view), Observation(data_end(measured_in(detection)), _moves(detection))
-        )
-        views |= {view: after} if after else {}
+        view, seen = view_of_detection(detection), Observation(data_end(measured_in(detection)), _moves(detection))
+        if after := lifecycle.life_after_observation(views.get(view), seen):
+            views[view] = after
     return views
-
-
-def _views(stored: Mapping[str, Any]) -> dict[str, ViewLife]:
-    return {
-        name: ViewLife(
-            date.fromisoformat(life_values["moved_until"]),
-            life_values["rest_looks"],
-            date.fromisoformat(life_values["rest_until"]) if life_values["rest_until"] else None,
-        )
-        for name, life_values in stored.items()
-    }
-
-
-def _views_as_json(views: Mapping[str, ViewLife]) -> dict[str, Any]:
-    return {
-        name: {
-            "moved_until": life.moved_until.isoformat(),
-            "rest_looks": life.rest_looks,
-            "rest_until": life.rest_until.isoformat() if life.rest_until else None,
-        }
-        for name, life in views.items()
-    }

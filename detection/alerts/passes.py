@@ -1,30 +1,27 @@
 """Provisional alerts from living series: ground that leaves its forecast is reported before a release shows it."""
 
-import json
 from datetime import date
 from typing import Any
 
-from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import QuerySet
 from django.utils import timezone
-from shapely import from_wkb
+from shapely.geometry import shape
 
 from detection.alerts import life, plan
 from detection.alerts.describe import exposure_refresh
 from detection.alerts.importance import importance_refresh
 from detection.alerts.life import alert_transition
 from detection.alerts.services import same_place
-from detection.by_hand import keep_by_hand
+from detection.by_hand import area_m2_of, keep_by_hand
 from detection.kinds import Extent
 from detection.models import Alert, Detection
 from detection.rules import passes
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING, State, as_json
 from detection.rules.passes import Passes
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify_by_sign
 from detection.selectors import detections_current
-from ground_motion.core.areas import area_of, polygons_of
 from ingest.foundation.locks import Lock, hold_lock
 from ml.models import LivingDate, LivingSeries, Prediction
 
@@ -68,9 +65,8 @@ def alert_release(*, alert: Alert) -> None:
 
 def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
     product = row.series.product
-    area = GEOSGeometry(json.dumps(place["outline"]), srid=4326)
-    outline = to_django(polygons_of(from_wkb(bytes(area.wkb))))
-    area_m2, rate = area_of(from_wkb(bytes(outline.wkb))), place["before_mm_yr"] + place["change_mm_yr"]
+    outline = to_django(shape(place["outline"]))
+    area_m2, rate = area_m2_of(outline), place["before_mm_yr"] + place["change_mm_yr"]
     kind = classify_by_sign([Evidence(product.component, product.direction, rate, area_m2)])
     since = date.fromisoformat(place["since"])
     seen = Passes(row.series_id, since, row.day, place["before_mm_yr"], rate, place["sigma_mm_yr"], True, rate)
@@ -94,7 +90,7 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
     alone = before is not None and before.alone and not detections_current(alert=alert).exists()
     news = passes.differs(before, seen)
     seen = seen._replace(alone=alone, told_mm_yr=rate if news or before is None else before.told_mm_yr)
-    columns = {**ground, **_columns(seen)} if alone else {"passes": passes.as_json(seen)}
+    columns = {**ground, **_columns(seen)} if alone else {"passes": as_json(seen)}
     kept = keep_by_hand(alert=alert, columns=columns)
     Alert.objects.filter(pk=alert.pk).update(**kept, updated_at=timezone.now())
     alert.refresh_from_db()
@@ -108,7 +104,7 @@ def _place_follow(row: LivingDate, place: dict[str, Any]) -> None:
 
 def _columns(seen: Passes) -> dict[str, Any]:
     return {
-        "passes": passes.as_json(seen),
+        "passes": as_json(seen),
         "rate_mm_yr": seen.now_mm_yr,
         "peak_rate_mm_yr": seen.now_mm_yr,
         "rate_sigma_mm_yr": seen.sigma_mm_yr,

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from detection.glaciers.selectors import glaciers_in, samples_by_view
 from detection.kinds import Kind
 from detection.models import Alert, Detection, GlacierSample, Scan, SurgeSeries
 from detection.rules.importance import severity
-from detection.rules.lifecycle import Source
+from detection.rules.lifecycle import Source, as_json
 from detection.rules.severity import Severity
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
@@ -38,125 +38,8 @@ MIN_IOU = 0.99
 RELATIVE = 0.005  # Rounding errors of another processor are a far smaller share of a figure.
 # The keys are endings of figures' names.
 ROUNDING = {"mm_yr": 0.05, "m_day": 0.005, "sigma": 0.05, "score": 0.005, "days": 0.5}
-FIGURES = (
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "change_sigma",
-    "area_m2",
-    "score",
-    "n_points",
-)
-
-
-class Done(NamedTuple):
-    """Results of a repeated run. samples: primary key of a glacier -> velocities, packed by `cells.pack`."""
-
-    detections: list[Detection]
-    samples: dict[int, bytes]
-
-
-class Series(NamedTuple):
-    """A glacier, and the predictions of offsets in which its surge was found, oldest first."""
-
-    glacier: Glacier
-    predictions: list[Prediction]
-
-
-class Reruns:
-    """Cache of repeated runs, so that each is repeated once only. again: repeats a run, or raises NotRepeatable."""
-
-    def __init__(self, again: Again) -> None:
-        self.again = again
-        self._done: dict[int, Done] = {}
-        self._surges: dict[tuple[int, ...], list[Detection]] = {}
-
-    def detections(self, stored: Detection) -> list[Detection]:
-        """Repeat the run of a stored detection (all runs of a surge's series); return the new detections."""
-        if stored.kind != Kind.GLACIER_SURGE:
-            return self._repeat(stored.scan.prediction).detections
-        series = series_of(stored)
-        key = (series.glacier.pk, *(prediction.pk for prediction in series.predictions))
-        if key not in self._surges:
-            self._surges[key] = self._surges_in(series)
-        return [detection for detection in self._surges[key] if detection.scan.pk == stored.scan_id]
-
-    def _surges_in(self, series: Series) -> list[Detection]:
-        glacier = series.glacier
-        known = [(prediction, self._repeat(prediction).samples) for prediction in series.predictions]
-        rows = [
-            GlacierSample(glacier=glacier, prediction=prediction, packed=samples[glacier.pk])
-            for prediction, samples in known
-            if glacier.pk in samples
-        ]
-        return surges_in(Sampled(glacier, cells_of(from_wkb(bytes(promised(glacier.outline).wkb))), rows))
-
-    def _repeat(self, prediction: Prediction) -> Done:
-        run = prediction.run
-        if run.pk not in self._done:
-            result = self.again(run)
-            raster = StoredRaster(result.bands, result.transform, promised(result.epsg))
-            self._done[run.pk] = Done(_search(prediction, result, raster), _samples(run, raster))
-        return self._done[run.pk]
-
-
-def runs_behind(stored: Detection) -> list[Run]:
-    """Return the runs from which a detection was computed. Raises NotRepeatable if some are no longer stored."""
-    if stored.kind == Kind.GLACIER_SURGE:
-        return [prediction.run for prediction in series_of(stored).predictions]
-    return [stored.scan.prediction.run]
-
-
-def series_of(stored: Detection) -> Series:
-    """Return the series in which a surge was found; the present series if none was recorded (earlier releases).
-
-    Raises NotRepeatable if a part of it is no longer stored.
-    """
-    kept = SurgeSeries.objects.filter(detection=stored).select_related("glacier").first()
-    if kept is None:
-        return _series_today(stored)
-    if kept.glacier is None or kept.glacier.outline is None:
-        raise NotRepeatable("the outline of its glacier is no longer loaded", "missing: outline of the glacier")
-    there = Prediction.objects.select_related(*WITH_INPUT).in_bulk(kept.predictions)
-    n = len(kept.predictions)
-    if gone := n - len(there):
-        reason = f"results of {gone} of the {n} pairs that the surge was found in are no longer stored"
-        raise NotRepeatable(reason, f"missing: results of {gone} of {n} pairs")
-    return Series(kept.glacier, [there[number] for number in kept.predictions])
-
-
-def _series_today(stored: Detection) -> Series:
-    samples = GlacierSample.objects.filter(
-        prediction=stored.scan.prediction_id, glacier__shown=True, glacier__outline__intersects=stored.area
-    )
-    for sample in samples.select_related("glacier"):
-        for rows in samples_by_view(glacier=sample.glacier).values():
-            if any(row.prediction_id == sample.prediction_id for row in rows):
-                return Series(sample.glacier, [row.prediction for row in rows])
-    raise NotRepeatable("no measurement of its glacier is kept for this pair", "missing: samples of the glacier")
-
-
-def _search(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
-    """Search the raster of a repeated run with the thresholds of its stored scan; return unsaved detections."""
-    scan = getattr(prediction, "scan", None)
-    if scan is None:
-        return []
-    shown = copy.copy(prediction)
-    shown.statistics, shown.regions = result.statistics, list(result.regions)
-    way = SEARCHES[prediction.run.model_version.task]
-    detections = way.find(shown, raster, type(way.thresholds)(**scan.thresholds))
-    for detection in detections:
-        detection.scan = scan
-    return detections
-
-
-def _samples(run: Run, raster: StoredRaster) -> dict[int, bytes]:
-    """Measure glaciers in a repeated run's offsets with the outlines loaded now; return packed samples by glacier."""
-    if run.model_version.task != ModelVersion.Task.OFFSETS:
-        return {}
-    samples = measure_glaciers(raster, run.its_pair, list(glaciers_in(pair=run.its_pair))).samples
-    return {number: pack(motion) for number, motion in samples.items()}
+RATES = ("rate_mm_yr", "peak_rate_mm_yr", "speed_m_day", "peak_speed_m_day")
+FIGURES = (*RATES, "change_sigma", "area_m2", "score", "n_points")
 
 
 class Outcome(StrEnum):
@@ -205,10 +88,15 @@ class Recomputation(NamedTuple):
 
 
 class Recomputer:
-    """Recomputes alerts, and repeats a run only once even if several alerts need it. again: repeats a run."""
+    """Recomputes alerts, and repeats a run only once even if several alerts need it.
+
+    again: repeats a run, or raises NotRepeatable.
+    """
 
     def __init__(self, again: Again) -> None:
-        self.reruns = Reruns(again)
+        self.again = again
+        self._done: dict[int, tuple[list[Detection], dict[int, bytes]]] = {}
+        self._surges: dict[tuple[int, ...], list[Detection]] = {}
 
     def recompute(self, alert: Alert) -> Recomputation:
         """Repeat the runs of an alert, search their results and compare, in a transaction that cannot write."""
@@ -222,7 +110,7 @@ class Recomputer:
         twins: list[tuple[Detection, Detection | None]] = []
         for detection in [] if missing else stored:
             try:
-                twins.append((detection, _twin(detection, self.reruns.detections(detection))))
+                twins.append((detection, _twin(detection, self._found_again(detection))))
             except NotRepeatable as fault:
                 missing.append(Missing(str(fault), fault.brief))
             except InputError as fault:
@@ -244,15 +132,85 @@ class Recomputer:
         same = outline >= MIN_IOU and not differences
         return Recomputation(Outcome.SAME if same else Outcome.DIFFERENT, outline, differences, [], notes, runs)
 
+    def _found_again(self, stored: Detection) -> list[Detection]:
+        """Repeat the run of a stored detection (all runs of a surge's series); return the new detections."""
+        if stored.kind != Kind.GLACIER_SURGE:
+            return self._repeat(stored.scan.prediction)[0]
+        glacier, predictions = series_of(stored)
+        key = (glacier.pk, *(prediction.pk for prediction in predictions))
+        if key not in self._surges:
+            known = [(prediction, self._repeat(prediction)[1]) for prediction in predictions]
+            rows = [
+                GlacierSample(glacier=glacier, prediction=prediction, packed=samples[glacier.pk])
+                for prediction, samples in known
+                if glacier.pk in samples
+            ]
+            cells = cells_of(from_wkb(bytes(promised(glacier.outline).wkb)))
+            self._surges[key] = surges_in(Sampled(glacier, cells, rows))
+        return [detection for detection in self._surges[key] if detection.scan.pk == stored.scan_id]
+
+    def _repeat(self, prediction: Prediction) -> tuple[list[Detection], dict[int, bytes]]:
+        """Repeat a run; return its detections, and primary key of a glacier -> velocities, packed by `cells.pack`."""
+        run = prediction.run
+        if run.pk not in self._done:
+            result = self.again(run)
+            raster, packed = StoredRaster(result.bands, result.transform, promised(result.epsg)), dict[int, bytes]()
+            if run.model_version.task == ModelVersion.Task.OFFSETS:  # The outlines loaded now count.
+                _, samples = measure_glaciers(raster, run.its_pair, list(glaciers_in(pair=run.its_pair)))
+                packed = {number: pack(motion) for number, motion in samples.items()}
+            self._done[run.pk] = _search(prediction, result, raster), packed
+        return self._done[run.pk]
+
+
+def series_of(stored: Detection) -> tuple[Glacier, list[Prediction]]:
+    """Return a surge's glacier, and the predictions of offsets in which it was found, oldest first.
+
+    They are those of today if none were recorded (earlier releases). Raises NotRepeatable if a part of them is no
+    longer stored.
+    """
+    kept = SurgeSeries.objects.filter(detection=stored).select_related("glacier").first()
+    if kept is None:
+        return _series_today(stored)
+    if kept.glacier is None or kept.glacier.outline is None:
+        raise NotRepeatable("the outline of its glacier is no longer loaded", "missing: outline of the glacier")
+    there = Prediction.objects.select_related(*WITH_INPUT).in_bulk(kept.predictions)
+    n = len(kept.predictions)
+    if gone := n - len(there):
+        reason = f"results of {gone} of the {n} pairs that the surge was found in are no longer stored"
+        raise NotRepeatable(reason, f"missing: results of {gone} of {n} pairs")
+    return kept.glacier, [there[number] for number in kept.predictions]
+
+
+def _series_today(stored: Detection) -> tuple[Glacier, list[Prediction]]:
+    samples = GlacierSample.objects.filter(
+        prediction=stored.scan.prediction_id, glacier__shown=True, glacier__outline__intersects=stored.area
+    )
+    for sample in samples.select_related("glacier"):
+        for rows in samples_by_view(glacier=sample.glacier).values():
+            if any(row.prediction_id == sample.prediction_id for row in rows):
+                return sample.glacier, [row.prediction for row in rows]
+    raise NotRepeatable("no measurement of its glacier is kept for this pair", "missing: samples of the glacier")
+
+
+def _search(prediction: Prediction, result: RasterResult, raster: StoredRaster) -> list[Detection]:
+    """Search the raster of a repeated run with the thresholds of its stored scan; return unsaved detections."""
+    scan = getattr(prediction, "scan", None)
+    if scan is None:
+        return []
+    shown = copy.copy(prediction)
+    shown.statistics, shown.regions = result.statistics, list(result.regions)
+    way = SEARCHES[prediction.run.model_version.task]
+    detections = way.find(shown, raster, type(way.thresholds)(**scan.thresholds))
+    for detection in detections:
+        detection.scan = scan
+    return detections
+
 
 def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
     """Return the new detection that overlaps a stored one most; None where none does."""
     place = _shape(stored.area)
-    shared = [(overlap(place, _shape(other.area)), other) for other in found]
-    best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
-    if twin is None or best <= 0:
-        return None
-    return twin
+    shared = [(share, other) for other in found if (share := overlap(place, _shape(other.area))) > 0]
+    return max(shared, key=lambda pair: pair[0])[1] if shared else None
 
 
 def _severity(alert: Alert, columns: Mapping[str, Any], again: Sequence[Detection]) -> Severity:
@@ -292,10 +250,11 @@ def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
     """Yield the inputs, code and thresholds of each run behind an alert as dicts."""
     runs: dict[int, Run] = {}
     for detection in stored:
-        try:
-            runs |= {run.pk: run for run in runs_behind(detection)}
-        except NotRepeatable:  # reported when the runs are repeated
-            runs[detection.scan.prediction.run_id] = detection.scan.prediction.run
+        predictions = [detection.scan.prediction]
+        if detection.kind == Kind.GLACIER_SURGE:
+            with suppress(NotRepeatable):  # It is reported when the runs are repeated.
+                _, predictions = series_of(detection)
+        runs |= {prediction.run.pk: prediction.run for prediction in predictions}
     for run in runs.values():
         scan = getattr(run.prediction, "scan", None)
         yield {
@@ -325,9 +284,9 @@ def _notes(scan: Scan) -> Iterator[str]:
 
 
 def _column_differences(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:
-    for name, value in columns.items():  # For alerts of earlier releases, the stored number of views is a guess.
+    for name, value in columns.items():  # The stored number of views is a guess in alerts of earlier releases.
         if name not in {"class_shares", "n_views"} and not _alike(name, getattr(alert, name), value):
-            yield Difference(name, _plain(getattr(alert, name)), _plain(value))
+            yield Difference(name, as_json(getattr(alert, name)), as_json(value))
     shares = columns.get("class_shares", alert.class_shares)
     for name in sorted(shares | alert.class_shares):
         if not _alike("score", alert.class_shares.get(name), shares.get(name)):
@@ -348,13 +307,9 @@ def _detection_differences(stored: Detection, again: Detection | None) -> Iterat
 def _alike(name: str, stored: Any, again: Any) -> bool:
     """Return whether two values are equal, numbers within rounding."""
     if not (isinstance(stored, int | float) and isinstance(again, int | float)):
-        return bool(_plain(stored) == _plain(again))
+        return bool(as_json(stored) == as_json(again))
     absolute = next((step for end, step in ROUNDING.items() if name.endswith(end)), 0.0)
     return math.isclose(stored, again, rel_tol=RELATIVE, abs_tol=absolute)
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _scans(detections: Sequence[Detection]) -> list[Scan]:

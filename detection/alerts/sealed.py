@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from math import ceil, floor
 from pathlib import Path
@@ -50,11 +50,7 @@ MAX_CLOCK = timedelta(minutes=10)  # A time stamp may state a time this far from
 
 
 class Unsealable(Exception):
-    """Figures of an alert that do not follow from inputs that are still stored; `why` says why not."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+    """Figures of an alert that do not follow from inputs that are still stored; its text is a `Why`."""
 
 
 def alerts_unsealed() -> QuerySet[Alert]:
@@ -88,17 +84,15 @@ def evidence_seal(*, alert: Alert) -> SealedEvidence:
             row.seal = opened(archive).seal
             _store(row, archive)
         except Unsealable as fault:
-            row.why = fault.why
+            row.why = str(fault)
             row.save()
     return kept.get()
 
 
 def evidence_stamp(*, row: SealedEvidence, ask: Callable[[bytes], bytes]) -> None:
-    """Store a package anew with the answer of a time-stamp service.
+    """Store a package anew with the answer of a time-stamp service; `ask` returns its answer to a request.
 
     Raises BadStamp if the answer is no stamp of this package.
-
-    ask: returns the answer of the service to a request.
     """
     with row.file.open() as stored:
         package = opened(stored.read())
@@ -144,6 +138,8 @@ def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
     if any(product.points_deleted_at for product in products):
         raise Unsealable(Why.POINTS)
     shown = plain(mapping(polygons_of(from_wkb(bytes(detection.area.wkb)))))
+    tracks_shown = [{name: reason.get(name) for name in OF_REASON} for reason in detection.reasons]
+    known = {"outline": shown, "tracks": tracks_shown}
     for inputs in _candidates(detection, products):
         flagged, tracks = inputs.flagged(), inputs.tracks()
         for part, area in enumerate(inputs.areas(flagged, tracks)):
@@ -159,15 +155,9 @@ def _measured(detection: Detection) -> tuple[Measurement, dict[str, Any]]:
                 inputs = inputs._replace(series=series.mean_mm)
             inputs = inputs._replace(facts=facts)
             computed = plain(inputs.figures(area, outline, tracks))
-            if computed == _stated(detection, {"outline": shown}, computed):
+            if computed == known | {name: plain(getattr(detection, name)) for name in computed.keys() - known.keys()}:
                 return inputs, computed
     raise Unsealable(Why.OTHER_CODE)
-
-
-def _stated(detection: Detection, shown: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return figures of a detection by their names, as its row has them. shown: those that were read already."""
-    known = {**shown, "tracks": [{name: reason.get(name) for name in OF_REASON} for reason in detection.reasons]}
-    return {name: known[name] if name in known else plain(getattr(detection, name)) for name in names}
 
 
 def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[Measurement]:
@@ -203,24 +193,17 @@ def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[M
                     "part": 0,
                     "series_dates": [],
                 }
-                points = [_as_rows(points) for points in views.values()]
-                yield Measurement(facts, np.stack([*flagged.bands.values()]), points, np.empty(0, np.float32))
+                rows = [_as_rows(points) for points in views.values()]
+                yield Measurement(facts, np.stack([*flagged.bands.values()]), rows, np.empty(0, np.float32))
 
 
 def _flagged_near(
     raster: StoredRaster, part: Part, shown: BaseGeometry, rank: int, thresholds: AreaThresholds
 ) -> tuple[int, Flagged] | None:
-    """Read the raster around the flagged area that is the rank-th nearest to an outline; None if there are fewer.
+    """Read an open raster around the flagged area that is the rank-th nearest to an outline; None if there are fewer.
 
     The window holds all of the flagged areas that count in the measurement, and so much around them that they are
-    flagged in the window as in the whole raster.
-
-    Args:
-        raster: An open raster.
-        part: The part of it that is one cluster of points.
-        shown: The outline, in the system of the raster.
-        rank: 0 for the nearest.
-        thresholds: Thresholds of the search.
+    flagged in the window as in the whole raster. part: of the raster, one cluster of points; rank: 0 for the nearest.
     """
     top, left, rows, cols = part
     cluster = raster.transform @ Affine.translation(left, top)
@@ -238,17 +221,14 @@ def _flagged_near(
         areas = areas_in(bands, transform, thresholds)
         if len(areas) <= rank:
             return None
-        number = sorted(range(len(areas)), key=lambda at: _farness(areas[at].polygon, shown))[rank]
+        farness = [(-area.polygon.intersection(shown).area, area.polygon.distance(shown)) for area in areas]
+        number = sorted(range(len(areas)), key=farness.__getitem__)[rank]
         around = ground_around(areas[number])
         counting = [around, *(area.polygon for area in areas if area.polygon.intersects(around))]
         needed = unary_union([each.envelope for each in counting]).envelope.buffer(2 * thresholds.joined_m).envelope
         if ground.contains(needed) or (row, col, last_row, last_col) == (0, 0, rows, cols):
             return number, Flagged(areas, bands, transform, raster.epsg)
         ground = unary_union([ground, needed]).envelope
-
-
-def _farness(polygon: BaseGeometry, shown: BaseGeometry) -> tuple[float, float]:
-    return -polygon.intersection(shown).area, polygon.distance(shown)
 
 
 def _track(product: Product, points: PointColumns) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Application of search results to alerts, in one transaction: steps are planned in `plan` and reported in `life`."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,8 +10,8 @@ from detection.alerts import life, plan
 from detection.alerts.describe import (
     cause_refresh,
     data_end,
+    data_span,
     describe,
-    event_span,
     exposure_refresh,
     n_views,
     view_of_detection,
@@ -24,16 +23,25 @@ from detection.alerts.life import Life, alert_transition
 from detection.by_hand import keep_by_hand
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING, State, state_after_sighting
+from detection.rules.updates import Cause, Change, may_report
 from detection.search.areas import SEARCHES, search
 from detection.search.known import MIN_KNOWN, known_share
-from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current, followed_as
+from detection.selectors import (
+    FOLLOWED_STATES,
+    alerts_missed,
+    alerts_overtaken,
+    alerts_touching,
+    detections_current,
+    followed_as,
+)
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.runtime.code_version import code_version
 from ingest.foundation.locks import Lock, hold_lock, lock
 from ingest.products.selectors import points_count_within
 from ml.models import ModelVersion, Prediction, Run
 
+INSIDE_SHARE = 0.5  # An alert takes over another one if this share of the other's area lies in it.
 FAMILY_OF: dict[str, Family] = {
     ModelVersion.Task.DEFORMATION: Family.VELOCITY,
     ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
@@ -41,26 +49,24 @@ FAMILY_OF: dict[str, Family] = {
 }
 
 
-def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
+def prediction_scan(*, prediction: Prediction) -> Scan | None:
     """Search a prediction and merge its detections into alerts, in one transaction.
 
     Return None if the prediction has been searched, or another worker is searching it. Several workers search in
     parallel, because no search reads an alert; they merge one after the other.
     """
-    used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
     with transaction.atomic():
         unclaimed = Prediction.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=prediction.pk)
         if not unclaimed.values_list("pk") or Scan.objects.filter(prediction=prediction).exists():
             return None
-        detections = search(prediction, used)
+        detections = search(prediction)
         lock(Lock.ALERTS)
+        used = SEARCHES[prediction.run.model_version.task].thresholds
         scan = Scan.objects.create(
-            prediction=prediction,
-            thresholds=used._asdict(),
-            code_version=code_version(),
-            n_detections=len(detections),
+            prediction=prediction, thresholds=used._asdict(), code_version=code_version(), n_detections=len(detections)
         )
-        life.lives_begin()
+        for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
+            life.life_of(alert)  # Those of earlier releases have none; it begins before new data change figures.
         for detection in detections:
             detection.scan = scan
         alerts = _sightings_save(detections)
@@ -78,8 +84,8 @@ def alert_follow(*, alert: Alert) -> AlertTransition | None:
         current = list(detections_current(alert=alert))
         if not current or alert.state not in LIVING:
             return None
-        facts, known = _facts(alert, life.life_of(alert), current, None)
-        return life.step_apply(alert, known, plan.next_step(facts))
+        step, known = _next_step(alert, life.life_of(alert), current, None)
+        return life.step_apply(alert, known, step)
 
 
 def carry_into_alert(detection: Detection) -> None:
@@ -88,9 +94,9 @@ def carry_into_alert(detection: Detection) -> None:
         _advance(alert, detection.scan.prediction.run, found)
 
 
-def alert_end_where_over(alert: Alert, known: Life, run: Run) -> AlertTransition | None:
+def alert_end_where_over(alert: Alert, known: Life, run: Run) -> None:
     """Store an alert's life, and finish the alert if it has been at rest, or over, for as long as the rule requires."""
-    return life.step_apply(alert, known, _end_step(alert, known, run), run)
+    life.step_apply(alert, known, _end_step(alert, known, run), run)
 
 
 def same_place(detection: Detection) -> Alert | None:
@@ -98,14 +104,11 @@ def same_place(detection: Detection) -> Alert | None:
 
     For events, that is a surface change or a surge, the dates must overlap as well.
     """
-    touching = list(
-        alerts_touching(
-            area=detection.area,
-            family=family(detection.kind),
-            extent=detection.extent,
-            during=event_span(detection),
-        )
-    )
+    kind, during = row_of(detection.kind), None
+    if kind.event:
+        first, last = data_span(detection)
+        during = min(detection.onset or first, first), last
+    touching = list(alerts_touching(area=detection.area, family=kind.family, extent=detection.extent, during=during))
     known = [(from_wkb(bytes(alert.area.wkb)), State(alert.state)) for alert in touching]
     match = plan.best_match(from_wkb(bytes(detection.area.wkb)), known)
     return None if match is None else followed_as(alert=touching[match])
@@ -123,15 +126,16 @@ def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, l
         detection.alert = alert or Alert.objects.create(state=State.FIRST, **describe([detection]))
         detection.save()
         if alert is None:
-            _begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
+            _surroundings_refresh(detection.alert, [detection])
+            life.begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
         alerts[detection.alert.pk] = detection.alert, [*found, detection]
     return alerts
 
 
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Update an alert after a run that shows it, and take the step that is due."""
-    known, ends, resumed = life.life_of(alert), views_of_run(run), False
-    newer = known.is_newer(data_end(run.input))
+    known, ends, until, resumed = life.life_of(alert), views_of_run(run), data_end(run.input), False
+    newer = all(until > (seen.rest_until or seen.moved_until) for seen in known.views.values())
     for view in sorted({view_of_detection(detection) for detection in found}):
         known, again = known.observe(view, ends[view], found)
         resumed = resumed or again
@@ -141,34 +145,47 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
         if newer:
             current, known = _split_off(alert, known, current, found, run)
         if current:
-            _columns_refresh(alert, current)
+            description = keep_by_hand(alert=alert, columns=describe(current))
+            for name, value in description.items():
+                setattr(alert, name, value)
+            alert.save(update_fields=[*description, "updated_at"])
+            _surroundings_refresh(alert, current)
             step = _end_step(alert, known, run)
             if step is None:
-                facts, known = _facts(alert, known, current, run)
-                step = plan.next_step(facts)
+                step, known = _next_step(alert, known, current, run)
     life.step_apply(alert, known, step, run)
 
 
-def _facts(alert: Alert, known: Life, current: Sequence[Detection], run: Run | None) -> tuple[plan.Facts, Life]:
-    """Gather the facts on which the next step of an alert depends; return also its life with a new baseline."""
-    changes, rebased = life.changes_since_report(alert, known, current)
-    facts = plan.Facts(
-        state=State(alert.state),
-        n_detections=len(current),
-        n_views=n_views(current),
-        n_views_in_run=n_views(detection for detection in current if detection.scan.prediction.run == run),
-        changes=changes,
-        since_report=timezone.now() - known.reported_at,
-        source=str(run.input) if run else "the newest data",
-    )
-    return facts, rebased
+def _next_step(
+    alert: Alert, known: Life, current: Sequence[Detection], run: Run | None
+) -> tuple[plan.Step | None, Life]:
+    """Plan the step that current detections require, None if nothing is to be reported yet; rebase the alert's life."""
+    changes, known = life.changes_since_report(alert, known, current)
+    state, source = State(alert.state), str(run.input) if run else "the newest data"
+    if state is State.FINISHED:
+        in_run = n_views(detection for detection in current if detection.scan.prediction.run == run)
+        to, changes = state_after_sighting(State.FIRST, in_run), (Change(Cause.WOKEN, None, None), *changes)
+        return plan.Step(to, f"moves again: seen in {source}", changes), known
+    to = state_after_sighting(state, n_views(current))
+    if to is not state:
+        said = "seen again" if len(current) > 1 else "two tracks show it"
+        return plan.Step(to, f"{said} in {source}", changes), known
+    if state in LIVING and may_report(changes, timezone.now() - known.reported_at):
+        return plan.Step(state, f"changed in {source}", changes), known
+    return None, known
 
 
 def _end_step(alert: Alert, known: Life, run: Run) -> plan.Step | None:
     """Plan the end of a living alert if a run's data show that it is over; else return None."""
     noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
     rest = life.rest_of(alert, known, data_end(run.input), noise) if alert.state in LIVING else None
-    return plan.end_step(alert.kind, State(alert.state), rest, str(run.input)) if rest else None
+    if rest is None:
+        return None
+    since, change = rest
+    reason = f"no {row_of(alert.kind).ended} after {since:%-d %B %Y} in {run.input}"
+    if alert.state == State.CONFIRMED:
+        reason = f"{reason}; a specialist had confirmed the motion, its end is the computer's finding"
+    return plan.Step(State.FINISHED, reason, (change,))
 
 
 def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_again: bool) -> bool:
@@ -179,27 +196,12 @@ def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_a
     return life.series_resumed(alert, known)
 
 
-def _columns_refresh(alert: Alert, current: Sequence[Detection]) -> None:
-    """Compute an alert's columns, exposure, cause and motion from its current detections."""
-    description = keep_by_hand(alert=alert, columns=describe(current))
-    for name, value in description.items():
-        setattr(alert, name, value)
-    alert.save(update_fields=[*description, "updated_at"])
-    _surroundings_refresh(alert, current)
-
-
 def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:
     """Compute an alert's exposure, cause and motion, and the importance that follows from them."""
     exposure_refresh(alert=alert)
     cause_refresh(alert=alert, detections=current)
     alert_motion_refresh(alert=alert, detections=current)
     importance_refresh(alert=alert)
-
-
-def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
-    """Compute exposure, cause, motion and severity of a new alert, then begin its life with that severity."""
-    _surroundings_refresh(alert, detections)
-    life.begin(alert, reason, detections)
 
 
 def _split_off(
@@ -218,7 +220,8 @@ def _split_off(
         new = Alert.objects.create(state=State.FIRST, **describe(part))
         Detection.objects.filter(pk__in=[detection.pk for detection in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
-        _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
+        _surroundings_refresh(new, part)
+        life.begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
         known = known.shrink_to_rest(life.figures_of(alert, kept).views)
     return kept, known
 
@@ -233,7 +236,8 @@ def _take_over(alert: Alert) -> None:
         return
     area = from_wkb(bytes(alert.area.wkb))
     for other in alerts_overtaken(alert=alert, family=kind):
-        if plan.is_taken_over(from_wkb(bytes(other.area.wkb)), area):
+        outline = from_wkb(bytes(other.area.wkb))
+        if outline.intersection(area).area >= INSIDE_SHARE * outline.area:
             alert_transition(alert=other, to=State.MERGED, reason=f"part of alert {alert.code} in the newest run")
             AlertRelation.objects.create(alert=other, other=alert, relation="merged-into")
 
@@ -242,21 +246,16 @@ def _advance_missed(run: Run, touched: Iterable[int], found: Sequence[Detection]
     """Store that a run does not show alerts that its views showed before; end those at rest for long enough."""
     views, seen = views_of_run(run), run.input
     for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=touched):
-        moves_elsewhere = any(
-            detection.extent == alert.extent and detection.area.intersects(alert.area) for detection in found
-        )
-        if moves_elsewhere or not _shows_afterwards(run, alert):
-            continue  # The ground moves under another code, or has not been observed since: neither is rest.
+        if any(detection.extent == alert.extent and detection.area.intersects(alert.area) for detection in found):
+            continue  # The ground moves under another code.
+        if run.product:
+            is_seen = points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
+        else:
+            is_newer = run.its_pair.reference.day >= alert.last_motion
+            is_seen = is_newer and known_share(prediction=run.prediction, area=alert.area) >= MIN_KNOWN
+        if not is_seen:
+            continue  # It has not been observed since its last motion.
         known = life.life_of(alert)
         for view, until in views.items():
             known, _ = known.observe(view, until, [])
         alert_end_where_over(alert, known, run)
-
-
-def _shows_afterwards(run: Run, alert: Alert) -> bool:
-    """Return whether a run covers an alert's ground; a pair may not begin before the alert's last motion."""
-    if run.product:
-        return points_count_within(product=run.product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
-    if run.its_pair.reference.day < alert.last_motion:
-        return False
-    return known_share(prediction=run.prediction, area=alert.area) >= MIN_KNOWN

@@ -1,15 +1,21 @@
 """Selectors of glaciers and their measurements."""
 
+import math
 from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Max, Q, QuerySet, When
 from shapely import from_wkb, unary_union
 
+from detection.glaciers.surge import PairSample, as_json, view_of
 from detection.kinds import Kind
-from detection.models import Alert, GlacierMotion, GlacierSample
+from detection.models import Alert, Detection, GlacierMotion, GlacierSample
 from detection.rules.lifecycle import LIVING
 from ground_motion.core.errors import promised
+from ground_motion.methods.offsets.motion import GroundMotion
 from ground_motion.readers.context.records import ContextKind
 from ingest.models import ContextLayer, Glacier, ScenePair
 from ml.models import ModelVersion, Prediction
@@ -75,10 +81,7 @@ def surges_living(*, glacier: Glacier) -> list[Alert]:
     """Return living surge alerts whose area lies on a glacier (a point inside the area decides)."""
     outline = promised(glacier.outline)
     living = Alert.objects.filter(
-        kind=Kind.GLACIER_SURGE,
-        state__in=LIVING,
-        area__intersects=outline,
-        simulated=glacier.layer.simulated,
+        kind=Kind.GLACIER_SURGE, state__in=LIVING, area__intersects=outline, simulated=glacier.layer.simulated
     )
     return [alert for alert in living.order_by("pk") if outline.contains(alert.area.point_on_surface)]
 
@@ -109,3 +112,25 @@ def motions_touching(*, area: MultiPolygon, simulated: bool) -> list[GlacierMoti
         glacier__outline__intersects=area, glacier__shown=True, glacier__layer__simulated=simulated
     )
     return list(motions.select_related("glacier__layer").order_by("-speed_m_day", "id"))
+
+
+def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
+    """Return one series per track of moving ground without an outline of its own, as `surge.as_json`: m/day.
+
+    Of two detections in pairs of the same days (two polarisations, two bursts) the first one counts. Pairs in which
+    the area did not differ from still ground are missing, so the series does not prove rest.
+    """
+    views: dict[str, dict[tuple[Any, Any], PairSample]] = {}
+    km2: dict[str, float] = {}
+    for detection in detections:
+        pair, speed, sigma = detection.scan.prediction.run.pair, detection.speed_m_day, detection.speed_sigma_m_day
+        if pair is None or not speed or not sigma or detection.bearing_deg is None:
+            continue
+        bearing = math.radians(detection.bearing_deg)
+        parts = speed * math.sin(bearing), speed * math.cos(bearing), sigma
+        name = f"track {pair.reference.track} {pair.reference.direction}".strip()
+        days = pair.reference.day, pair.secondary.day
+        sample = PairSample(*days, GroundMotion(*(np.array([part]) for part in parts)))
+        views.setdefault(name, {}).setdefault(days, sample)
+        km2[name] = detection.area_m2 / 1e6
+    return [as_json(view_of([by[days] for days in sorted(by)], km2[name]), name) for name, by in sorted(views.items())]

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from detection.models import Alert, Claim
+from detection.rules.lifecycle import State
 
 
 class Overtaken(ValueError):
@@ -58,16 +59,18 @@ def claim_release(*, alert: Alert, holder: User) -> None:
     Claim.objects.filter(alert=alert, holder=holder).delete()
 
 
-def claim_of_another(*, alert: Alert, person: User) -> Claim | None:
-    """Return the living claim of another person, or None."""
+def lock(alert: Alert, person: User, expected_state: str | None = None) -> State:
+    """Lock an alert's row until the end of the transaction, refresh the object, and return its state.
+
+    Raises Overtaken if the state is another than the expected one, Claimed if another person holds the alert.
+    """
+    alert.refresh_from_db(from_queryset=Alert.objects.select_for_update())
+    if expected_state is not None and alert.state != expected_state:
+        raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
     living = Claim.objects.select_related("holder", "alert").filter(alert=alert, until__gte=timezone.now())
-    return living.exclude(holder=person).first()
-
-
-def check_unclaimed(*, alert: Alert, person: User) -> None:
-    """Raise Claimed if another person holds the alert."""
-    if claim := claim_of_another(alert=alert, person=person):
+    if claim := living.exclude(holder=person).first():
         raise Claimed(claim)
+    return State(alert.state)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from detection.by_hand import COLUMNS, FIELDS, area_m2_of, as_json, columns_set_
 from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert, Claim, Proposal
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, check_unclaimed
+from detection.reviews.claims import Overtaken, lock
 from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.proposals import PUBLISHED, needs_second, proposal_answer, proposal_make, proposal_overtake
 from detection.reviews.services import SPECIALIST
@@ -61,8 +61,8 @@ def alert_edit(
     shown, Claimed if another person holds it, Unfit for invalid input, ValueError for an alert that is not followed.
     """
     with transaction.atomic():
-        _lock(alert, editor)
-        if alert.state != expected_state or last_edit(alert) != expected_edit:
+        lock(alert, editor, expected_state)
+        if last_edit(alert) != expected_edit:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
         if alert.state not in PUBLIC_STATES:
             raise ValueError("this alert is not followed any more; take the verdict on it back first")
@@ -94,9 +94,7 @@ def edit_publish(*, proposal: Proposal, publisher: User, expected_state: str) ->
     """Agree with a proposed change and publish it. Raises the errors of `services.review_publish`."""
     alert, change = proposal.alert, promised(proposal.change)
     with transaction.atomic():
-        _lock(alert, publisher)
-        if alert.state != expected_state:
-            raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
+        lock(alert, publisher, expected_state)
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
         if alert.state not in PUBLIC_STATES:
             raise ValueError(f"an alert that is {alert.state} is not changed like this; decline it")
@@ -125,7 +123,7 @@ def edit_take_back(*, edit: AlertEdit, editor: User) -> AlertEdit | Proposal:
     """
     with transaction.atomic():
         alert = edit.alert
-        _lock(alert, editor)
+        lock(alert, editor)
         if not may_take_back_edit(edit=edit):
             raise ValueError("this can no longer be taken back; change it again instead")
         if undo_waits_for_second(edit=edit):
@@ -167,18 +165,8 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
     return {code: text for code, text in texts.items() if text}
 
 
-def _lock(alert: Alert, person: User) -> None:
-    """Lock the alert's row until the end of the transaction, and refresh the object. Raises Claimed."""
-    Alert.objects.select_for_update().get(pk=alert.pk)
-    alert.refresh_from_db()
-    check_unclaimed(alert=alert, person=person)
-
-
 def _waits_for_second(alert: Alert, set_by_hand: SetByHand, after: Mapping[str, Any]) -> bool:
-    """Return whether a second person must agree before an alert shows these values of FIELDS.
-
-    Texts of an alert are public before it is confirmed, so that they always wait.
-    """
+    """Return whether a second person must agree to these values of FIELDS; texts wait before a confirmation, too."""
     severity = after["severity"] or set_by_hand.computed.get("severity", "")
     return (alert.state in PUBLISHED or bool(after["texts"])) and needs_second(alert=alert, severity=severity)
 

@@ -1,7 +1,6 @@
 """Outlines that people draw or write: GeoJSON of one area, as large as alerts are, near the alert."""
 
 import json
-from typing import Any
 
 from django.utils.translation import gettext as _
 from pyproj import Geod
@@ -54,7 +53,10 @@ def _area(text: str) -> MultiPolygon:
     if len(text) > MAX_TEXT_LENGTH:
         raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MAX_CORNERS})
     try:
-        found = shape(_geometry(json.loads(text)))
+        given = json.loads(text)
+        if given["type"] == "FeatureCollection":
+            (given,) = given["features"]
+        found = shape(given["geometry"] if given["type"] == "Feature" else given)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, ShapelyError) as fault:
         raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
     if isinstance(found, Polygon):
@@ -62,9 +64,3 @@ def _area(text: str) -> MultiPolygon:
     if not isinstance(found, MultiPolygon):
         raise Unfit(_("The outline is no GeoJSON of a polygon."))
     return found
-
-
-def _geometry(given: dict[str, Any]) -> dict[str, Any]:
-    if given["type"] == "FeatureCollection":
-        (given,) = given["features"]
-    return given["geometry"] if given["type"] == "Feature" else given

@@ -18,7 +18,7 @@ from detection.alerts.importance import severity_as_moving
 from detection.by_hand import columns_set_by_hand
 from detection.models import Alert, Proposal, PublicText
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, alone, check_unclaimed
+from detection.reviews.claims import Overtaken, lock
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.tables.reviews import Proposed
@@ -81,18 +81,29 @@ def confirmation_propose(*, alert: Alert, proposer: User, **said: Any) -> Propos
     return proposal_make(alert=alert, proposer=proposer, change=change, **said)
 
 
-def proposal_decline(*, proposal: Proposal, publisher: User, answer: str) -> None:
-    """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal."""
-    with alone(proposal.alert):
-        check_unclaimed(alert=proposal.alert, person=publisher)
-        _decline(proposal, publisher, answer)
+def proposal_decline(*, proposal: Proposal | PublicText, publisher: User, answer: str) -> None:
+    """Decline a proposal; its alert returns to the queue. ValueError without a reason, or for one's own proposal.
+
+    Raises Claimed if a third person holds the alert.
+    """
+    with transaction.atomic():
+        if isinstance(proposal, Proposal):
+            lock(proposal.alert, publisher)
+        if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
+            raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
+        proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
+        _audit(proposal, publisher, "proposal.declined", answer.strip())
 
 
-def proposal_withdraw(*, proposal: Proposal, proposer: User) -> None:
-    """Withdraw one's own proposal before it is answered."""
-    with alone(proposal.alert):
-        check_unclaimed(alert=proposal.alert, person=proposer)
-        _withdraw(proposal, proposer)
+def proposal_withdraw(*, proposal: Proposal | PublicText, proposer: User) -> None:
+    """Withdraw one's own proposal before it is answered. Raises Claimed if another person holds the alert."""
+    with transaction.atomic():
+        if isinstance(proposal, Proposal):
+            lock(proposal.alert, proposer)
+        if proposal.proposer_id != proposer.pk:
+            raise ValueError("only who proposed it withdraws it")
+        _close(proposal, proposer, Outcome.WITHDRAWN)
+        _audit(proposal, proposer, "proposal.withdrawn")
 
 
 def proposal_answer(*, proposal: Proposal | PublicText, publisher: User, outcome: Outcome, answer: str = "") -> None:
@@ -138,32 +149,6 @@ def text_publish(*, text: PublicText, publisher: User, publish: Callable[[Public
         proposal_answer(proposal=text, publisher=publisher, outcome=Outcome.PUBLISHED)
         publish(text, publisher)
         _audit(text, publisher, "proposal.published")
-
-
-def text_decline(*, text: PublicText, publisher: User, answer: str) -> None:
-    """Decline another person's text. ValueError without a reason, or for one's own."""
-    with transaction.atomic():
-        _decline(text, publisher, answer)
-
-
-def text_withdraw(*, text: PublicText, proposer: User) -> None:
-    """Withdraw one's own text before it is answered."""
-    with transaction.atomic():
-        _withdraw(text, proposer)
-
-
-def _decline(proposal: Proposal | PublicText, publisher: User, answer: str) -> None:
-    if not answer.strip() or len(answer) > MAX_ANSWER_LENGTH:
-        raise ValueError(f"say why in at most {MAX_ANSWER_LENGTH} characters")
-    proposal_answer(proposal=proposal, publisher=publisher, outcome=Outcome.DECLINED, answer=answer.strip())
-    _audit(proposal, publisher, "proposal.declined", answer.strip())
-
-
-def _withdraw(proposal: Proposal | PublicText, proposer: User) -> None:
-    if proposal.proposer_id != proposer.pk:
-        raise ValueError("only who proposed it withdraws it")
-    _close(proposal, proposer, Outcome.WITHDRAWN)
-    _audit(proposal, proposer, "proposal.withdrawn")
 
 
 def _close(proposal: Proposal | PublicText, by: User, outcome: Outcome, answer: str = "") -> None:

@@ -9,6 +9,7 @@ from django.db.models import F, FloatField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Extract, Least
 
+from detection.lists import rows_among
 from detection.models import Alert, Claim, Proposal, Review
 from detection.rules.importance import DAYS_PER_STEP, MAX_WAIT_STEPS
 from detection.rules.lifecycle import LIVING, State
@@ -55,7 +56,7 @@ def cases_wanted(*, wanted: Wanted, person: User, now: datetime) -> QuerySet[Ale
         if value := getattr(wanted, name):
             cases = cases.filter(**{name: value})
     if wanted.among is not None:
-        cases = cases.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(wanted.among)]))
+        cases = cases.filter(pk__in=rows_among(wanted.among))
     held = Claim.objects.filter(until__gte=now)
     if wanted.mine:
         cases = cases.filter(pk__in=held.filter(holder=person).values("alert"))

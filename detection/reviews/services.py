@@ -10,7 +10,7 @@ from detection.by_hand import columns_set_by_hand, values_by_hand
 from detection.kinds import family
 from detection.models import Alert, AlertRelation, Claim, Proposal, Review
 from detection.reviews.audit import audit_write
-from detection.reviews.claims import Overtaken, check_unclaimed
+from detection.reviews.claims import lock
 from detection.reviews.proposals import confirmation_propose, needs_second, proposal_answer, proposal_overtake
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
@@ -27,10 +27,10 @@ def alert_review(
     alert: Alert,
     verdict: Verdict,
     reason_code: str,
-    public_note: str,
-    internal_note: str,
     reviewer: User,
     expected_state: str,
+    public_note: str = "",
+    internal_note: str = "",
     other: Alert | None = None,
 ) -> Review | Proposal:
     """Record a specialist's verdict. Without a note, the sentence of the reason is published.
@@ -44,7 +44,7 @@ def alert_review(
     if max(len(public_note), len(internal_note)) > MAX_NOTE_LENGTH:
         raise ValueError(f"a note of more than {MAX_NOTE_LENGTH} characters; shorten it")
     with transaction.atomic():
-        before = _lock(alert, expected_state, reviewer)
+        before = lock(alert, reviewer, expected_state)
         if verdict not in verdicts_open(before):
             raise ValueError(f"an alert that is {before} cannot be answered with {verdict}")
         if (verdict is Verdict.DUPLICATE) != (other is not None):
@@ -75,7 +75,7 @@ def review_publish(*, proposal: Proposal, publisher: User, expected_state: str) 
     """
     alert = proposal.alert
     with transaction.atomic():
-        before = _lock(alert, expected_state, publisher)
+        before = lock(alert, publisher, expected_state)
         proposal_answer(proposal=proposal, publisher=publisher, outcome=Proposal.Outcome.PUBLISHED)
         if Verdict.CONFIRM not in verdicts_open(before):
             raise ValueError(f"an alert that is {before} cannot be confirmed; decline it")
@@ -93,7 +93,7 @@ def review_take_back(*, review: Review, reviewer: User) -> Review:
     """Undo a verdict and restore the alert's earlier state. ValueError if undone already, or its state has changed."""
     alert = review.alert
     with transaction.atomic():
-        before = _lock(alert, review.transition.to_state if review.transition else alert.state, reviewer)
+        before = lock(alert, reviewer, review.transition.to_state if review.transition else alert.state)
         if not may_take_back(review=review, alert=alert):
             raise ValueError("this can no longer be taken back; record a new verdict instead")
         step = None
@@ -125,16 +125,6 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
     # Changes by the computer have no review, so they stand.
     standing = later.filter(review__takes_back=None, review__taken_back_by=None)
     return alert.state == review.transition.to_state and not standing.exists()
-
-
-def _lock(alert: Alert, expected_state: str, person: User) -> State:
-    """Lock the alert's row until the end of the transaction; return its state. Raises Overtaken, Claimed."""
-    locked = Alert.objects.select_for_update().values_list("state", "severity")
-    alert.state, alert.severity = locked.get(pk=alert.pk)
-    if alert.state != expected_state:
-        raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
-    check_unclaimed(alert=alert, person=person)
-    return State(alert.state)
 
 
 def _record(review: Review, before: State, publisher: User | None = None) -> Review:
@@ -183,9 +173,6 @@ def may_go_on_as(alert: Alert, other: Alert) -> None:
         raise ValueError("an alert is no duplicate of itself")
     if other.state in {State.MERGED, State.REJECTED}:
         raise ValueError(f"alert {other.code} is not followed any more")
-    if (
-        family(other.kind) is not family(alert.kind)
-        or other.extent != alert.extent
-        or other.simulated != alert.simulated
-    ):
+    mine, others = ((family(one.kind), one.extent, one.simulated) for one in (alert, other))
+    if mine != others:
         raise ValueError(f"alert {other.code} is of another kind")

@@ -57,13 +57,7 @@ def visit_told(*, alert: Alert, by: User) -> FieldVisit | None:
 
 
 def visit_plan(
-    *,
-    alert: Alert,
-    plan: Plan,
-    by: User,
-    expected_state: str,
-    public_note: str = "",
-    internal_note: str = "",
+    *, alert: Alert, plan: Plan, by: User, expected_state: str, public_note: str = "", internal_note: str = ""
 ) -> FieldVisit:
     """Plan a visit and record the verdict for it, in one transaction; an earlier plan is replaced.
 
@@ -130,15 +124,7 @@ def visit_report(
         audit_write(actor=by, action="visit.reported", subject=alert.code, after=result)
         if judge:
             verdict, reason = VERDICTS[Result(result)]
-            alert_review(
-                alert=alert,
-                verdict=verdict,
-                reason_code=reason,
-                public_note="",
-                internal_note="",
-                reviewer=by,
-                expected_state=expected_state,
-            )
+            alert_review(alert=alert, verdict=verdict, reason_code=reason, reviewer=by, expected_state=expected_state)
         return row
 
 

@@ -38,18 +38,14 @@ def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
     took: dict[str, list[float]] = {}
     for row in decided:
         took.setdefault(row["alert__severity"], []).append((row["first"] - row["alert__created_at"]).total_seconds())
-    return [
-        Waiting(grade, len(took[grade]), _share_within(took[grade], 0.5), _share_within(took[grade], 0.9))
-        for grade in reversed(Severity)
-        if grade in took
-    ]
+    rows = []
+    for grade in (grade for grade in reversed(Severity) if grade in took):
+        half, most = (timedelta(seconds=float(np.quantile(took[grade], share))) for share in (0.5, 0.9))
+        rows.append(Waiting(grade, len(took[grade]), half, most))
+    return rows
 
 
 def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
     """Return the number of waiting cases, and since when the oldest one has been waiting."""
     waiting = Alert.objects.filter(state__in=list(UNREVIEWED_STATES), simulated=simulated)
     return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
-
-
-def _share_within(seconds: list[float], share: float) -> timedelta:
-    return timedelta(seconds=float(np.quantile(seconds, share)))

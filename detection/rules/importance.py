@@ -17,13 +17,6 @@ a place stands.
 Only the queue adds time: a step for every 30 days without a look, two at most. So a case that waits moves up, but an
 old minor case never stands before a new strong one. A severity is minor below 3 steps and strong from 5 on. A changed
 surface has no rate: its size counts as its motion, and alone gives its severity.
-
-| scenario | first to last |
-|---|---|
-| change | faster than before under buildings; steady; slower; at rest under 1,000 buildings |
-| evidence | 9 ± 1 mm a year; 9 ± 4 in two views; 9 ± 4 in one view; 1.6 ± 3.1, which is no motion |
-| speed | a surge of 3.4 m a day; a mine at 58 ± 17 mm a year, faster than before, under 340 buildings; slower ones |
-| kind | a landslide; the same rate of groundwater or of an unknown cause |
 """
 
 import math
@@ -53,7 +46,7 @@ NO_MOTION, AT_REST = -20.0, -40.0  # The two lie farther apart than all other te
 PROVISIONAL = -13.0  # It sorts below all motion in releases (at least -1.5) and above ground without motion.
 MIN_MOVING = -14.5  # Every place that moves has a higher importance than this.
 DAYS_PER_STEP, MAX_WAIT_STEPS = 30, 2.0
-BELOW = 0.001  # A grade ends by so many steps below the next one.
+BELOW = 0.001  # A grade ends this many steps below the next one.
 
 
 class Terms(NamedTuple):
@@ -81,13 +74,10 @@ class Terms(NamedTuple):
 def importance(
     alert: Any, *, exposure_weight: int | None = None, tilt_mm_m_yr: float | None = None, judgement: str = ""
 ) -> Terms:
-    """Return the terms of an alert's importance.
+    """Return the terms of an alert's importance. alert: columns of `models.Alert`, with its `motion` if there is one.
 
-    Args:
-        alert: columns of `detection.models.Alert`, with its `motion` if there is one.
-        exposure_weight: 0 to 2; None where it was not counted.
-        tilt_mm_m_yr: lower end of the interval of the steepest tilt, mm a year per m.
-        judgement: severity that a person gave; it counts in place of the computed one.
+    exposure_weight: 0 to 2, None where it was not counted; tilt_mm_m_yr: lower end of the interval of the steepest
+    tilt, mm a year per m; judgement: severity that a person gave, which counts in place of the computed one.
     """
     told = stated(alert)
     parts = list(_parts(told)) if told else []
@@ -98,8 +88,11 @@ def importance(
         standing = NO_MOTION if parts and not moving else 0.0
     if moving and told and told.change is None and tilt_mm_m_yr is not None and is_known(tilt_mm_m_yr):
         moving.append(replace(told.now, value=MODERATE_MM_YR / MODERATE_TILT_MM_M_YR * tilt_mm_m_yr, sigma=0.0))
+    motion = _steps(moving, alert.n_views)
+    if _is_surface(alert):
+        motion = MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(alert.area_m2, 1.0) / MODERATE_M2)
     terms = Terms(
-        motion=_steps_of_area(alert.area_m2) if _is_surface(alert) else _steps(moving, alert.n_views),
+        motion=min(max(motion, 0.0), MAX_STEPS),
         trend=_trend(told) if told else 0.0,
         exposure=float(exposure_weight or 0),
         kind=row_of(alert.kind).importance_steps,
@@ -142,15 +135,7 @@ def _parts(told: Stated) -> Iterator[Figure]:
 def _steps(moving: list[Figure], n_views: int) -> float:
     sigmas = SURE_SIGMAS if n_views > 1 else ONE_VIEW_SIGMAS
     surely = max((abs(part.value) - sigmas * part.known_sigma for part in moving), default=0.0)
-    return _clip_to_scale(MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE)))
-
-
-def _steps_of_area(area_m2: float) -> float:
-    return _clip_to_scale(MODERATE_STEPS + STEPS_PER_DECADE_M2 * math.log10(max(area_m2, 1.0) / MODERATE_M2))
-
-
-def _clip_to_scale(steps: float) -> float:
-    return min(max(steps, 0.0), MAX_STEPS)
+    return MODERATE_STEPS + math.log2(max(surely / MODERATE_MM_YR, MIN_SHARE))
 
 
 def _trend(told: Stated) -> float:

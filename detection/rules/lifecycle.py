@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LEAVING_MM_YR = 2.0  # Faster ground moves (deformation.reliability.MOVING_MM_YR); ground below half of it rests.
 MIN_OBSERVATIONS, MAX_OBSERVATIONS = 2, 12
@@ -159,15 +159,20 @@ def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | No
     return at_rest_since if long_enough else None
 
 
-def series_moves_again(rested_since: date | None, series: SeriesMotion) -> bool:
-    """Return whether series at rest since a date now show motion that began or accelerated after that date."""
-    if rested_since is None or series.at_rest_since is not None:
-        return False
-    return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
-
-
 def moves_again(life: ViewLife | None, observation: Observation) -> bool:
     """Return whether a view observes motion after it observed rest."""
-    return (
-        life is not None and life.rest_until is not None and observation.moves and observation.until > life.rest_until
-    )
+    rested_until = life.rest_until if life else None
+    return rested_until is not None and observation.moves and observation.until > rested_until
+
+
+def as_json(values: Any) -> Any:
+    """Return named tuples and mappings as dicts, and dates in ISO 8601, at every depth; other values unchanged."""
+    if isinstance(values, date):
+        return values.isoformat()
+    fields = values._asdict() if hasattr(values, "_asdict") else values
+    return {name: as_json(value) for name, value in fields.items()} if isinstance(fields, Mapping) else fields
+
+
+def with_dates(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return values that `as_json` stored, with dates again. names: of the dates, each of which may be null."""
+    return {**stored} | {name: date.fromisoformat(day) if (day := stored[name]) else None for name in names}

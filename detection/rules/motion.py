@@ -17,7 +17,7 @@ from ground_motion.methods.deformation.motion.series import STILL_MM_YR, WITHIN_
 
 TURNED = (Trend.AT_REST, Trend.REVERSED)  # After these, the alert's own rate is mostly that from before the change.
 MIN_FAST = 2.0  # A place this many times as fast as the area's median stands for its alert.
-SHOWN_SIGMAS = 2.0  # A figure is stated with so many standard deviations, and is motion only beyond them.
+SHOWN_SIGMAS = 2.0  # A figure is stated with this many standard deviations, and is motion only beyond them.
 UNKNOWN_SIGMA = {"mm/yr": 2.0, "m/day": 0.0}  # About the slowest motion found; m/day: any counts.
 
 
@@ -32,15 +32,10 @@ class Part(StrEnum):
 class Figure:
     """One rate of an area, and all that a reader must know of it.
 
-    Attributes:
-        value: Signed as its component.
-        sigma: One standard deviation; None if it is not known.
-        since, until: Days between which it was measured.
-        unit: mm/yr, or m/day along the ground.
-        along: Component: los, up, east or north; ground for motion along the ground.
-        against: What it is compared with: around (the ground around), gnss, local (the stillest ground of a product) or
-            image (the rest of an image).
-        ends: Measured 90 % interval, if any, perhaps asymmetric; signed.
+    value: signed as its component; sigma: one standard deviation, None if it is not known; since, until: days between
+    which it was measured; unit: mm/yr, or m/day along the ground; along: component (los, up, east or north), or ground
+    for motion along the ground; against: what it is compared with: around (the ground around), gnss, local (the
+    stillest ground of a product) or image (the rest of it); ends: measured 90 % interval, if any, signed.
     """
 
     value: float
@@ -109,13 +104,9 @@ class MotionFigures(Protocol):
 class Stated:
     """Every rate that is stated of an alert.
 
-    Attributes:
-        whole: Of all data and the whole area.
-        now: Of the whole area since its last change; `whole` without one.
-        before: The same before that change; None without one.
-        fastest: Of all data, in the fastest place; None if it was not measured apart.
-        change: The motion that changed; None without a change.
-        n_fast_places: Places that surely move far faster than the median.
+    whole: of all data and the whole area; now: of the whole area since its last change, `whole` without one; before:
+    the same before that change; fastest: of all data, in the fastest place, None if it was not measured apart; change:
+    the motion that changed; n_fast_places: places that surely move far faster than the median.
     """
 
     whole: Figure
@@ -163,7 +154,7 @@ def stated(alert: Any) -> Stated | None:
     whole = rate_of(alert, alert.component, alert.first_motion, alert.last_motion)
     change = motion_of(alert)
     if change is not None:
-        # At rest, points no longer differ; else the deviation includes how much they do, as that of the alert does.
+        # Points at rest no longer differ; else the deviation includes how much they do, as that of the alert does.
         spread = 0.0 if change.trend == Trend.AT_REST else alert.rate_sigma_mm_yr or 0.0
         told = changed(whole, change, max(change.rate_sigma_mm_yr, spread))
         return replace(told, fastest=_fastest(alert, whole), n_fast_places=alert.n_fast_places)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from detection.kinds import row_of
-from detection.rules.lifecycle import SeriesMotion
+from detection.rules.lifecycle import SeriesMotion, with_dates
 from detection.rules.severity import Severity
 from ground_motion.rasters.areas import SURE_SHARE
 
@@ -96,9 +96,8 @@ def changes(reported: Figures, now: Figures) -> tuple[Change, ...]:
 
 def common_view(reported: Figures, now: Figures) -> str:
     """Return the name of a view that was reported and has newer data, preferably a main one; empty if there is none."""
-    newer = [
-        name for name in now.views if name in reported.views and now.views[name].until > reported.views[name].until
-    ]
+    shared = now.views.keys() & reported.views.keys()
+    newer = [name for name in shared if now.views[name].until > reported.views[name].until]
     return next((name for name in (now.main, reported.main) if name in newer), min(newer, default=""))
 
 
@@ -133,21 +132,11 @@ def reported_by_step(now: Figures, changed: Iterable[Change]) -> Figures:
     return now._replace(views={name: seen for name, seen in now.views.items() if seen.until == newest})
 
 
-def as_json(figures: Figures) -> dict[str, Any]:
-    """Return figures as JSON values: dates in ISO 8601, other values unchanged."""
-    series = {name: day.isoformat() if day else None for name, day in figures.series._asdict().items()}
-    views = {name: seen._asdict() | {"until": seen.until.isoformat()} for name, seen in figures.views.items()}
-    return figures._asdict() | {"views": views, "series": series, "shares": dict(figures.shares)}
-
-
 def from_json(stored: Mapping[str, Any]) -> Figures:
-    """Restore figures from `as_json`."""
-    views = {
-        name: ViewFigures(**figures | {"until": date.fromisoformat(figures["until"])})
-        for name, figures in stored["views"].items()
-    }
-    days = {name: date.fromisoformat(day) if day else None for name, day in stored["series"].items()}
-    return Figures(**{**stored, "views": views, "series": SeriesMotion(**days)})
+    """Restore figures that `as_json` stored."""
+    views = {name: ViewFigures(**with_dates(figures, "until")) for name, figures in stored["views"].items()}
+    series = SeriesMotion(**with_dates(stored["series"], *stored["series"]))
+    return Figures(**{**stored, "views": views, "series": series})
 
 
 def _changes_of_view(view: str, reported: ViewFigures, now: ViewFigures, unit: str) -> list[Change]:
@@ -185,11 +174,8 @@ def _is_named_by_network(kind: str, shares: Mapping[str, float]) -> bool:
 
 def _named_anew(reported: Figures, now: Figures) -> bool:
     """Return whether a new kind is more than noise: if named by the rate alone, the rate must have changed."""
-    if (
-        now.unit != "mm/yr"
-        or _is_named_by_network(reported.kind, reported.shares)
-        or _is_named_by_network(now.kind, now.shares)
-    ):
+    by_network = any(_is_named_by_network(figures.kind, figures.shares) for figures in (reported, now))
+    if now.unit != "mm/yr" or by_network:
         return True
     view = common_view(reported, now)
     return bool(view) and _rate_changed(reported.views[view], now.views[view])
@@ -202,10 +188,6 @@ def _graded_anew(reported: Figures, now: Figures) -> bool:
         return False
     before, after = reported.views[view], now.views[view]
     grown = before.by == after.by and not 1 / AREA_FACTOR < after.area_m2 / before.area_m2 < AREA_FACTOR
-    return (
-        _differ(before, after)
-        or _peaks_differ(before, after)
-        or grown
-        or now.series.accelerating_since != reported.series.accelerating_since
-        or now.series.at_rest_since != reported.series.at_rest_since
-    )
+    was, series = reported.series, now.series
+    turned = (was.accelerating_since, was.at_rest_since) != (series.accelerating_since, series.at_rest_since)
+    return _differ(before, after) or _peaks_differ(before, after) or grown or turned

@@ -41,7 +41,7 @@ from ml.runs.stored import StoredRaster, background_mm_yr, clusters_of, opened_b
 
 Task = ModelVersion.Task
 MAX_CORRECTED = 100_000  # If more points lie in and around an area, their series are not read (this takes seconds).
-MAX_SERIES = 1_000  # The series of so many points inside an area are examined one by one.
+MAX_SERIES = 1_000  # The series of this many points inside an area are examined one by one.
 
 
 class Search(NamedTuple):
@@ -66,18 +66,11 @@ class PointColumns(NamedTuple):
     line_of_sight: LineOfSight | None
 
 
-class ProductPoints(NamedTuple):
-    """Product with its points in an area and around it."""
-
-    product: Product
-    points: SortedPoints
-
-
-def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
+def search(prediction: Prediction) -> list[Detection]:
     """Return the detections in a prediction, strongest first, unsaved and without scan and alert."""
     way = SEARCHES[prediction.run.model_version.task]
     with opened_bands(prediction) if way.by_parts else nullcontext(read_prediction(prediction)) as raster:
-        return way.find(prediction, raster, thresholds or way.thresholds)
+        return way.find(prediction, raster, way.thresholds)
 
 
 def _search_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
@@ -106,13 +99,10 @@ def _search_cluster(
             continue
         if _points_within(products, place) < thresholds.fewest_points:
             continue
-        views = [
-            ProductPoints(product, points)
-            for product in products
-            if (points := points_in(product, ground_around(flagged_area), raster.epsg)).x.size
-        ]
-        backgrounds = [background_mm_yr(statistics, view.product) for view in views]
-        drawn = measured_areas(number, flagged, [view.points for view in views], backgrounds, causes)
+        around = {product: points_in(product, ground_around(flagged_area), raster.epsg) for product in products}
+        views = {product: points for product, points in around.items() if points.x.size}
+        backgrounds = [background_mm_yr(statistics, product) for product in views]
+        drawn = measured_areas(number, flagged, [*views.values()], backgrounds, causes)
         detections += [_area_detection(statistics, area, views, raster.epsg) for area in drawn]
     return detections
 
@@ -142,21 +132,23 @@ def _region_detection(prediction: Prediction, feature: Mapping[str, Any]) -> Det
     )
 
 
-def _area_detection(statistics: Mapping[str, Any], area: Area, views: Sequence[ProductPoints], epsg: int) -> Detection:
+def _area_detection(
+    statistics: Mapping[str, Any], area: Area, views: Mapping[Product, SortedPoints], epsg: int
+) -> Detection:
     """Return a detection of an area. Its reasons begin with the track that gave the rates. statistics: of its run."""
-    outline = to_geographic(area.polygon, epsg)
-    place = to_django(outline)
-    product = views[area.track].product
+    outline, products = to_geographic(area.polygon, epsg), [*views]
+    place, product = to_django(outline), products[area.track]
     series = ingest_selectors.area_series(product=product, area=place)
     figures = figures_of(area, outline, epsg, statistics, (series.dates, series.mean_mm) if series else None)
-    shown = reasons_of(area, [view.points for view in views], [view.product.direction for view in views])
-    reasons = [_reason(views[number].product, reason, place) for number, reason in shown.items()]
-    reasons[0] |= _assumption(statistics)
+    shown = reasons_of(area, [*views.values()], [seen.direction for seen in products])
+    reasons = [_reason(products[number], reason, place) for number, reason in shown.items()]
+    if sentence := assumption(statistics.get("still_share")):
+        reasons[0]["assumes"] = sentence
     return Detection(
         kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, figures["area_m2"], area.kinds)),
         reasons=reasons,
         area=place,
-        n_points=_points_within([view.product for view in views], place),
+        n_points=_points_within(products, place),
         **figures,
     )
 
@@ -252,21 +244,10 @@ def _has_cycles(product: Product) -> bool:
 def _reason(product: Product, reason: TrackReason, place: MultiPolygon) -> dict[str, Any]:
     """Return for JSON how a product's points show an area's motion, with what their series show."""
     seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
-    return reason.as_dict() | seen_by | _series_evidence(product, place)
-
-
-def _assumption(statistics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return {"assumes": sentence on the assumed reference of the rates}, or {} if most of the ground is still."""
-    sentence = assumption(statistics.get("still_share"))
-    return {"assumes": sentence} if sentence else {}
-
-
-def _series_evidence(product: Product, place: MultiPolygon) -> dict[str, Any]:
-    """Return evidence from the series of points inside an area; empty if the product has no series of phase."""
     if not _has_cycles(product):
-        return {}
+        return reason.as_dict() | seen_by
     _, series = ingest_selectors.series_within(product=product, area=place, most=MAX_SERIES)
-    return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
+    return reason.as_dict() | seen_by | series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
 
 
 def to_django(geometry: BaseGeometry) -> MultiPolygon:

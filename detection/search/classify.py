@@ -28,26 +28,19 @@ class Evidence(NamedTuple):
 
 
 def evidence_of(
-    reasons: Sequence[Mapping[str, Any]],
-    component: str,
-    rate_mm_yr: float,
-    area_m2: float,
-    shares: Mapping[str, float],
+    reasons: Sequence[Mapping[str, Any]], component: str, rate_mm_yr: float, area_m2: float, shares: Mapping[str, float]
 ) -> list[Evidence]:
     """Return one item of evidence per track: the track that gave the area's rate, then others that show it moving.
 
     reasons: of the tracks in this order, as `ground_motion.statistics.reasons` describes them.
     """
     first, *others = reasons
-    own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)
-    seen = [reason for reason in others if reason["seen"]]
-    return [
-        own,
-        *(
-            Evidence(reason["component"], reason["track"], reason["rate_mm_yr"] - reason["around_mm_yr"], area_m2)
-            for reason in seen
-        ),
-    ]
+    items = [Evidence(component, first["track"], rate_mm_yr, area_m2, shares)]
+    for reason in others:
+        if reason["seen"]:
+            rate = reason["rate_mm_yr"] - reason["around_mm_yr"]
+            items.append(Evidence(reason["component"], reason["track"], rate, area_m2))
+    return items
 
 
 def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:

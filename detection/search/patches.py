@@ -140,12 +140,7 @@ def _corner(region: Region, transform: Affine) -> Affine:
 
 
 def moving_patches(
-    bands: Bands,
-    transform: Affine,
-    epsg: int,
-    posting_m: float,
-    days: float,
-    thresholds: MotionThresholds = MOTION,
+    bands: Bands, transform: Affine, epsg: int, posting_m: float, days: float, thresholds: MotionThresholds = MOTION
 ) -> list[Patch]:
     """Find patches that moved against the rest of the scene. bands: as `python -m ml offsets` writes them.
 

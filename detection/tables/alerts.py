@@ -10,10 +10,9 @@ RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
-    """Changes in the figures of an alert that a step of its life reported. Rows are only added.
+    """Changes in the figures of an alert that a step of its life reported, perhaps from a state to itself.
 
-    The step is a transition to another state, or, if only figures changed, from a state to itself. It is announced like
-    any other.
+    Rows are only added.
     """
 
     transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="update")
@@ -36,9 +35,6 @@ class AlertLife(models.Model):
     told = models.JSONField(help_text="of detection.rules.updates.Figures")
     told_at = models.DateTimeField(help_text="of the last step")
     views = models.JSONField(default=dict, help_text="view: its detection.rules.lifecycle.ViewLife")
-
-    def __str__(self) -> str:
-        return f"{self.alert.code} as reported on {self.told_at:%Y-%m-%d}"
 
 
 class AlertRelation(models.Model):
@@ -68,9 +64,6 @@ class SurgeSeries(models.Model):
     predictions = models.JSONField(help_text="numbers of the offsets, oldest first; they may be deleted")
     rule = models.JSONField(help_text="of ground_motion.methods.glaciers.surges.SurgeRule")
 
-    def __str__(self) -> str:
-        return f"surge of {self.glacier} in {len(self.predictions)} pairs"
-
 
 class AlertMethods(models.Model):
     """Results of other methods on an alert's ground; velocity fields only."""
@@ -81,9 +74,6 @@ class AlertMethods(models.Model):
     )
     basis = models.CharField(max_length=64, help_text="hash of what they looked at")
     compared_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {', '.join(look['method'] for look in self.looks)}"
 
 
 class SealedEvidence(models.Model):

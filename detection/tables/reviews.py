@@ -14,9 +14,6 @@ class SetByHand(models.Model):
     texts = models.JSONField(default=dict, help_text="language: what everybody reads beside the computed sentence")
     computed = models.JSONField(default=dict, help_text="kind, severity and area (GeoJSON) of the last look")
 
-    def __str__(self) -> str:
-        return f"{self.alert.code} by hand"
-
 
 class AlertEdit(models.Model):
     """One act of a person who changed an alert. Rows are only added: taking one back adds another.
@@ -37,9 +34,6 @@ class AlertEdit(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
 
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {', '.join(self.after)}"
-
 
 class CaseNote(models.Model):
     """A note of an operator on an alert, for reviewers only. Rows are only added."""
@@ -55,9 +49,6 @@ class CaseNote(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
 
-    def __str__(self) -> str:
-        return f"{self.alert.code}: {self.text[:40]}"
-
 
 class CaseFile(models.Model):
     """A photo or document of a note, as stored: photos without position and other metadata."""
@@ -70,9 +61,6 @@ class CaseFile(models.Model):
 
     class Meta:
         ordering = ["id"]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Proposed(models.Model):

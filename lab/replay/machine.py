@@ -161,8 +161,6 @@ class Machine:
             alert=alert,
             verdict=verdict,
             reason_code=next(iter(REASONS[verdict])),
-            public_note="",
-            internal_note="",
             reviewer=self.reviewer,
             expected_state=alert.state,
             other=goes_on_as(alert) if verdict is Verdict.DUPLICATE else None,

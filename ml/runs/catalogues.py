@@ -44,7 +44,12 @@ def reports_take(*, reports: Reports, is_watched: Watched) -> list[GroundEvent]:
             event = _same(found)
         if event is not None:
             _revise(event, found, radius_km)
-        elif radius_km and (event := _new(found, radius_km, is_watched)):
+        elif radius_km:
+            event = GroundEvent(kind=found.kind, reported_by=found.source, radius_km=radius_km)
+            event.happened_at = event.over_at = found.happened_at
+            event.position = Point(*found.position, srid=4326)
+            if abs(found.position.latitude) > MAX_LATITUDE or not is_watched(event.area):
+                continue
             _revise(event, found, radius_km)
             event_pairs_find(event=event)
             new.append(event)
@@ -72,14 +77,6 @@ def _same(found: CatalogueEvent) -> GroundEvent | None:
     if found.magnitude is not None:
         rows = rows.filter(magnitude__range=(found.magnitude - MAX_MAGNITUDES, found.magnitude + MAX_MAGNITUDES))
     return rows.first()
-
-
-def _new(found: CatalogueEvent, radius_km: float, is_watched: Watched) -> GroundEvent | None:
-    """Return a new event without its figures; None if its area is not watched."""
-    event = GroundEvent(kind=found.kind, reported_by=found.source, radius_km=radius_km)
-    event.happened_at = event.over_at = found.happened_at
-    event.position = Point(*found.position, srid=4326)
-    return event if abs(found.position.latitude) <= MAX_LATITUDE and is_watched(event.area) else None
 
 
 def _revise(event: GroundEvent, found: CatalogueEvent, radius_km: float | None) -> None:

@@ -41,6 +41,7 @@ from ml.runs.stored import RasterWindows, opened_prediction
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # Another track's points are read this far beyond a product's: the network's range.
+WITH_PAIR = ("model_version", "pair__reference", "pair__secondary")
 COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions on which a change of coherence is based
 WINDOW = "window"  # rows x columns, px
 STATIONS = "stations"  # planes by which products exceed the stations on their ground
@@ -141,13 +142,14 @@ def _cloud(
 
 def coherence(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Estimate a pair's coherence; networks that take a window get COHERENCE_WINDOW, a repeated run its former one."""
-    row, looks = CoherenceMethod.find(run.model_version.method), looks_of(run.its_pair)
+    row, pair = CoherenceMethod.find(run.model_version.method), run.its_pair
+    looks = pair.reference.looks if pair.reference.looks == pair.secondary.looks else None  # None: it is estimated.
     first = {WINDOW: settings.COHERENCE_WINDOW} if row.window_is_input else {}
     kept = pieces.once(WINDOW, lambda: first | run.parameters)
     window = window_of(kept[WINDOW]) if row.window_is_input else None
-    result = coherence_infer.estimate_coherence(_images(run.its_pair), row.name, device, window, looks, pieces)
+    result = coherence_infer.estimate_coherence(_images(pair), row.name, device, window, looks, pieces)
     kept_with = {**result.parameters, **{name: kept[name] for name in first}}
-    return _add_pair_tags(result._replace(parameters=kept_with), run.its_pair)
+    return _add_pair_tags(result._replace(parameters=kept_with), pair)
 
 
 def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
@@ -163,7 +165,8 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
-    own, predecessors, beside = _load_compared(pieces.once("compared", lambda: run.parameters or _due(run)))
+    ids = pieces.once("compared", lambda: run.parameters or _due(run))  # Repeated or resumed, it compares the same.
+    own, predecessors, beside = _load_compared(ids)
     share = np.float32(CoherenceMethod.find(own.run.model_version.method).area_share)
     with ExitStack() as stack:
         now = stack.enter_context(opened_prediction(own))
@@ -198,17 +201,11 @@ def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterRe
         "predecessors": str(len(predecessors)),
         "confirming_pairs": str(len(beside)),
     }
-    ids = dict(
-        zip(COMPARED, ([prediction.pk for prediction in each] for each in ([own], predecessors, beside)), strict=True)
-    )
     return _add_pair_tags(result._replace(tags=result.tags | tags, parameters=ids), run.its_pair)
 
 
 def _due(run: Run) -> dict[str, list[int]]:
-    """Return the ids of the predictions that a new run compares, by the names in COMPARED.
-
-    These are the coherence of its pair, that of the predecessors, and the changes of overlapping pairs.
-    """
+    """Return the ids of the coherence of a pair, that of its predecessors, and the changes of pairs that overlap it."""
     own, predecessors = selectors.coherence_history(pair=run.its_pair, most=change_infer.MAX_PREDECESSORS)
     newest = {prediction.run.pair_id: prediction for prediction in selectors.changes_beside(pair=run.its_pair)}
     groups = ([own], predecessors, newest.values())
@@ -216,19 +213,14 @@ def _due(run: Run) -> dict[str, list[int]]:
 
 
 def _load_compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """Load the predictions named by `_due`, so that a run that is repeated or resumed compares the same ones.
-
-    Raises NotRepeatable if some are no longer stored.
-    """
-    kept = Prediction.objects.select_related(
-        "run__model_version", "run__pair__reference", "run__pair__secondary"
-    ).in_bulk([pk for name in COMPARED for pk in ids[name]])
+    """Load the predictions with the ids of `_due`. Raises NotRepeatable if some are no longer stored."""
+    predictions = Prediction.objects.select_related(*(f"run__{name}" for name in WITH_PAIR))
+    kept = predictions.in_bulk([pk for name in COMPARED for pk in ids[name]])
     try:
         own, predecessors, beside = ([kept[pk] for pk in ids[name]] for name in COMPARED)
     except KeyError as missing:
-        raise NotRepeatable(
-            "results of other pairs that the run compared are no longer stored", "missing: results of other pairs"
-        ) from missing
+        reason = "results of other pairs that the run compared are no longer stored"
+        raise NotRepeatable(reason, "missing: results of other pairs") from missing
     return own[0], predecessors, beside
 
 
@@ -236,20 +228,9 @@ def _dates(pair: ScenePair) -> tuple[date, date]:
     return pair.reference.day, pair.secondary.day
 
 
-def looks_of(pair: ScenePair) -> float | None:
-    """Return the equivalent number of looks of both images; None (to estimate it) if it is unknown or they differ."""
-    first, second = pair.reference.looks, pair.secondary.looks
-    return first if first == second else None
-
-
 def _images(pair: ScenePair) -> PairSource:
-    grid = pair.pixel_grid
-    return PairSource(
-        (grid.rows, grid.cols),
-        grid.transform,
-        grid.epsg,
-        lambda at: np.stack(read_pair(pair, grid.part(*at))),
-    )
+    grid, size = pair.pixel_grid, (pair.pixel_grid.rows, pair.pixel_grid.cols)
+    return PairSource(size, grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at))))
 
 
 def _add_pair_tags(result: RasterResult, pair: ScenePair) -> RasterResult:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
@@ -44,8 +44,8 @@ from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 from ml.runs.provisional import provisional_values
 
 CHUNK = 1024  # points
-COMPLETE = 3  # A pass with interferograms from so many earlier dates awaits no more.
-AWAITED = timedelta(hours=6)  # An incomplete pass is taken so long after its newest interferogram.
+COMPLETE = 3  # A pass with interferograms from this many earlier dates awaits no more.
+AWAITED = timedelta(hours=6)  # An incomplete pass is taken this long after its newest interferogram.
 RESOLUTION_CELL_M2 = 5.0 * 20.0  # ground range by azimuth of Sentinel-1 IW (ESA)
 MIN_COHERENCE, USUAL_COHERENCE = 0.05, 0.5  # The latter is assumed where a file states none.
 STRIP_ROWS = 1024
@@ -55,20 +55,14 @@ COMMON_DATES = 10  # last dates of a release on which the next one is compared w
 SIMPLIFIED_DEGREES = 1e-5
 
 
-class Coming(NamedTuple):
-    """A pass that may prolong living series: its day, and its interferograms that reach back to their last dates."""
-
-    day: date
-    pairs: list[Interferogram]
-
-
 def living_due() -> QuerySet[Product]:
     """Return the releases for which a new pass is complete."""
     views = Interferogram.objects.order_by().values_list("track", "direction", "simulated").distinct()
     due = set()
     for track, direction, simulated in views:
         for product in releases_to_continue(place=same_view(track=track, direction=direction), simulated=simulated):
-            if _next_pass(product, _last_days(product)):
+            provisional = LivingDate.objects.filter(series__product=product).values_list("day", flat=True)
+            if _next_pass(product, [*product.dates[-REACH_DATES:], *provisional][-REACH_DATES:]):
                 due.add(product.pk)
     return Product.objects.filter(pk__in=due).order_by("pk")
 
@@ -82,11 +76,9 @@ def living_extend(*, product: Product) -> list[LivingDate]:
         else:
             kept = _load(series)
         made, epsg, clusters = [], product.metric_epsg, clusters_of(kept.state.ground)
-        active = list(kept.state.days)
-        while coming := _next_pass(product, active):
-            kept, row = _take(kept, series, coming, epsg, clusters)
+        while pairs := _next_pass(product, kept.state.days):
+            kept, row = _take(kept, series, pairs, epsg, clusters)
             made.append(row)
-            active = list(kept.state.days)
         if made:
             _store(series, kept)
         return made
@@ -122,13 +114,8 @@ def _forget_covered(product: Product) -> None:
             row.delete()
 
 
-def _last_days(product: Product) -> list[date]:
-    provisional = LivingDate.objects.filter(series__product=product).values_list("day", flat=True)
-    return [*product.dates[-REACH_DATES:], *provisional][-REACH_DATES:]
-
-
-def _next_pass(product: Product, active: Sequence[date]) -> Coming | None:
-    """Return the first complete pass after the active dates, None if there is none."""
+def _next_pass(product: Product, active: Sequence[date]) -> list[Interferogram]:
+    """Return the interferograms of the first complete pass after the active dates, which reach back to these."""
     waiting = Interferogram.objects.filter(
         same_view(track=product.track, direction=product.direction),
         simulated=product.simulated,
@@ -138,11 +125,11 @@ def _next_pass(product: Product, active: Sequence[date]) -> Coming | None:
     )
     pairs = list(waiting.order_by("secondary_day", "pk"))
     if not pairs:
-        return None
+        return []
     own = [pair for pair in pairs if pair.secondary_day == pairs[0].secondary_day]
     complete = len({pair.reference_day for pair in own}) >= COMPLETE
     newest = max(pair.loaded_at for pair in own)
-    return Coming(own[0].secondary_day, own) if complete or timezone.now() - newest >= AWAITED else None
+    return own if complete or timezone.now() - newest >= AWAITED else []
 
 
 def _begin(product: Product) -> tuple[Kept, LivingSeries]:
@@ -199,22 +186,23 @@ def _store(series: LivingSeries, kept: Kept) -> None:
             series.save()
 
 
-def _take(kept: Kept, series: LivingSeries, coming: Coming, epsg: int, clusters: Clusters) -> tuple[Kept, LivingDate]:
+def _take(
+    kept: Kept, series: LivingSeries, pairs: Sequence[Interferogram], epsg: int, clusters: Clusters
+) -> tuple[Kept, LivingDate]:
     """Add one pass: return the state after it, and its stored row."""
-    ground = kept.state.ground
-    state, new = extend(kept.state, coming.day, _changes(coming.pairs, ground, epsg))
+    day = pairs[0].secondary_day
+    state, new = extend(kept.state, day, _changes(pairs, kept.state.ground, epsg))
     deviation = np.column_stack([kept.deviation_mm, cluster_deviations(clusters, new.deviation_mm)])
-    days = (*kept.days, coming.day)
+    days = (*kept.days, day)
     found = bent_places(state, clusters, bends(state.released, days, deviation), days)
-    places = [_place(place, epsg) for place in found]
     row = LivingDate.objects.create(
         series=series,
-        day=coming.day,
-        n_interferograms=len(coming.pairs),
+        day=day,
+        n_interferograms=len(pairs),
         n_known=int(np.isfinite(new.displacement_mm).sum()),
         delay_sigma_mm=new.delay_sigma_mm,
         undone=new.undone,
-        places=places,
+        places=[_place(place, epsg) for place in found],
     )
     known = kept.order if row.n_known else kept.order[:0]  # A pass that misses all points stores no values.
     stored, sigma = new.displacement_mm[known], new.sigma_mm[known]
@@ -234,15 +222,12 @@ def _packed(values_mm: Float32) -> bytes:
 
 
 def _place(place: BentPlace, epsg: int) -> dict[str, Any]:
-    outline = to_geographic(place.outline, epsg)
-    figures = {
-        name: round(getattr(place, name), 1) for name in ("score", "before_mm_yr", "change_mm_yr", "sigma_mm_yr")
-    }
+    figures = ("score", "before_mm_yr", "change_mm_yr", "sigma_mm_yr")
     return {
-        "outline": mapping(outline.simplify(SIMPLIFIED_DEGREES)),
+        "outline": mapping(to_geographic(place.outline, epsg).simplify(SIMPLIFIED_DEGREES)),
         "n_points": place.n_points,
         "since": place.since.isoformat(),
-        **figures,
+        **{name: round(getattr(place, name), 1) for name in figures},
     }
 
 

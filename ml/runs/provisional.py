@@ -15,12 +15,9 @@ from ml.models import LivingChunk, LivingDate, LivingSeries, LivingValues
 
 
 class Provisional(NamedTuple):
-    """Provisional values after a release.
+    """Provisional values after a release, on ascending dates, (points, dates), NaN where missing.
 
-    Attributes:
-        dates: Ascending, after it.
-        values_mm, sigma_mm: (points, dates), displacement that continues the release, signed as it is, and its
-            standard deviation; NaN where missing.
+    values_mm: displacement that continues the release, signed as it is; sigma_mm: its standard deviation.
     """
 
     dates: list[date]

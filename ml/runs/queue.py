@@ -36,11 +36,6 @@ def run_claim(*, run_id: int) -> Run | None:
     return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 
 
-def is_finished(run: Run) -> bool:
-    """Return whether this attempt at a run has succeeded."""
-    return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED).exists()
-
-
 def runs_requeue_expired() -> int:
     """Return runs with an expired lease (their worker died) to the queue; return their number."""
     return LEASE.return_expired(error="The worker that computed it ended without a result.")

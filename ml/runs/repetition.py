@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +19,6 @@ from ml.runs.services import run_compute, weights_here
 from ml.runs.stored import read_prediction
 
 SHORT = 12  # letters of a hash
-
-
-class Missing(NamedTuple):
-    """Reason why a run cannot be repeated exactly, in a sentence and in a few words."""
-
-    reason: str
-    brief: str
 
 
 class Repetition(NamedTuple):
@@ -66,24 +59,24 @@ def run_again(*, run: Run) -> RasterResult:
     was, read = run.input_sha256, result.tags["input_sha256"]
     if read != was:
         reason = f"what run {run.pk} reads has changed: its SHA-256 was {was}, and is {read}"
-        raise NotRepeatable(reason, _change("input", was[:SHORT], read[:SHORT]))
+        raise NotRepeatable(reason, f"input changed: {was[:SHORT]} → {read[:SHORT]}")
     return result
 
 
-def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
-    """Yield the first difference between this version of a method and the method on this machine, if they differ."""
+def _missing_of_method(version: ModelVersion) -> Iterator[tuple[str, str]]:
+    """Yield the first difference of this version from the method on this machine, as reason and in a few words."""
     name, row = version.method, methods(version.task).get(version.method)
     if row is None:
-        yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
+        yield f"the method {name} is not part of this code any more", f"missing: method {name}"
         return
     was, here = version.weights_sha256, weights_here(row)
     if here != was:
         reason = f"the weights have changed: their SHA-256 was {was}, and here is {here}"
-        yield Missing(reason, _change("weights", was[:SHORT], here[:SHORT]))
+        yield reason, f"weights changed: {was[:SHORT]} → {here[:SHORT]}"
         return
     if row.version != version.version:
         reason = f"{name} was version {version.version}, and here is {row.version}"
-        yield Missing(reason, _change(f"version of {name}", version.version, row.version))
+        yield reason, f"version of {name} changed: {version.version} → {row.version}"
         return
     today: dict[str, Any] = json.loads(json.dumps(row.parameters()))
     changed = sorted(
@@ -91,29 +84,18 @@ def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
     )
     if changed:
         reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"
-        yield Missing(reason, f"constants of {name} changed")
+        yield reason, f"constants of {name} changed"
 
 
-def _missing_of_input(run: Run) -> Iterator[Missing]:
-    """Yield the products or images of a run that are no longer stored."""
-    if run.pair is None:
-        for product in products_of(run=run):
-            if product.points_deleted_at:
-                yield Missing(_deletion_reason(product), f"missing: {product.file_name}")
-        return
-    for scene in (run.pair.reference, run.pair.secondary):
-        if not (scene.raster.name and scene.raster.storage.exists(scene.raster.name)):
-            yield Missing(f"the image of {_file(scene)} is no longer stored", f"missing: {scene.file_name}")
-
-
-def _change(what: str, was: str, here: str) -> str:
-    return f"{what} changed: {was} → {here}"
-
-
-def _deletion_reason(product: Product) -> str:
-    newer = f"; {product.superseded_by} superseded it" if product.superseded_by else ""
-    return f"the points of {_file(product)} were deleted on {product.points_deleted_at:%Y-%m-%d}{newer}"
-
-
-def _file(source: Product | Scene) -> str:
-    return f"{source.file_name} (SHA-256 {source.file_sha256})"
+def _missing_of_input(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the products or images of a run that are no longer stored, each as reason and in a few words."""
+    sources: Sequence[Product | Scene] = [run.pair.reference, run.pair.secondary] if run.pair else products_of(run=run)
+    for source in sources:
+        file = f"{source.file_name} (SHA-256 {source.file_sha256})"
+        if isinstance(source, Scene):
+            if not (source.raster.name and source.raster.storage.exists(source.raster.name)):
+                yield f"the image of {file} is no longer stored", f"missing: {source.file_name}"
+        elif source.points_deleted_at:
+            newer = f"; {source.superseded_by} superseded it" if source.superseded_by else ""
+            reason = f"the points of {file} were deleted on {source.points_deleted_at:%Y-%m-%d}{newer}"
+            yield reason, f"missing: {source.file_name}"

@@ -79,8 +79,10 @@ def companions_of(*, run: Run) -> list[Product]:
     )
     tracks: dict[tuple[bool, int | None], list[Any]] = {}
     for candidate in beside:
-        if _is_another_track(candidate, product) and _is_at_the_same_time(candidate, product):
-            tracks.setdefault((candidate.direction != product.direction, candidate.track), []).append(candidate)
+        is_other_way, known = candidate.direction != product.direction, None not in (candidate.track, product.track)
+        is_another = is_other_way or (known and candidate.track != product.track)
+        if is_another and _is_at_the_same_time(candidate, product):
+            tracks.setdefault((is_other_way, candidate.track), []).append(candidate)
     if not tracks:
         return []
     best = max(tracks, key=lambda track: (track[0], sum(candidate.shared for candidate in tracks[track])))
@@ -90,12 +92,6 @@ def companions_of(*, run: Run) -> list[Product]:
 def products_of(*, run: Run) -> list[Product]:
     """Return the products that a run on a velocity field used: its own product first, then its companions."""
     return [run.its_product, *run.companions.order_by("id")]
-
-
-def _is_another_track(product: Product, other: Product) -> bool:
-    if product.direction != other.direction:
-        return True
-    return None not in (product.track, other.track) and product.track != other.track
 
 
 def _is_at_the_same_time(product: Product, other: Product) -> bool:
@@ -114,9 +110,12 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
     to_come = before.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)  # Images are kept.
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
-    ready = coherence.filter(prediction__isnull=False).annotate(  # Old results are deleted, their runs are not.
+    known = before.filter(Exists(alike.filter(prediction__isnull=False))).order_by("id")
+    ready = coherence.filter(
+        prediction__isnull=False
+    ).annotate(  # Old results are deleted, their runs are not.
         waited_for=Exists(to_come.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
-        enough=_has_at_least(MIN_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
+        enough=Exists(known[MIN_PREDECESSORS - 1 : MIN_PREDECESSORS]),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
@@ -146,7 +145,8 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
     Pairs whose period only touches share an image with the pair, and so reveal whether that image is bad. Earlier
     means: ended before the pair, or with it and shorter; thus a run's input does not depend on the speed of workers.
     """
-    beside = list(_pairs_beside(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
+    ended_since = _earlier(_fields_of(pair).__getitem__).filter(secondary__acquired_at__gte=pair.reference.acquired_at)
+    beside = list(ended_since.values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
     return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
 
@@ -195,11 +195,6 @@ def _earlier(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     return _same_ground(value).filter(Q(secondary__acquired_at__lt=ended) | Q(together, secondary__acquired_at=ended))
 
 
-def _pairs_beside(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
-    """Return earlier pairs whose period overlaps or meets that of a pair. value: field name -> value."""
-    return _earlier(value).filter(secondary__acquired_at__gte=value("reference__acquired_at"))
-
-
 def _same_ground(value: Callable[[str], Any]) -> QuerySet[ScenePair]:
     """Return pairs of the same track, polarisation and place. value: field name -> value."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
@@ -217,11 +212,6 @@ def _shared_area(ground: object) -> Func:
     """Return the area that a footprint shares with other ground, in square degrees, for comparisons only."""
     intersection = "ST_Area(ST_Intersection(%(expressions)s))"
     return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
-
-
-def _has_at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
-    """Return a query condition: a subquery, correlated with the outer one, has at least n rows."""
-    return Exists(rows.order_by("id")[n - 1 : n])
 
 
 def runs_to_announce(*, queued_before: datetime) -> list[Run]:

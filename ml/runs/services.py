@@ -33,7 +33,7 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
 from ml.runs.events import runs_urgent
 from ml.runs.jobs import WORK
-from ml.runs.queue import LEASE, is_finished, run_claim
+from ml.runs.queue import LEASE, run_claim
 from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,8 @@ def run_execute(*, run_id: int) -> Run | None:
             return False
         for claim in claims[-1:]:
             claim.prolong()
-        return LEASE.prolong(run, share_done=progress.done or 0.0) or is_finished(run)
+        finished = Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED)
+        return LEASE.prolong(run, share_done=progress.done or 0.0) or finished.exists()
 
     started = time.monotonic()
     try:

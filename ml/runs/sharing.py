@@ -69,7 +69,7 @@ class Claims:
     def __init__(self, run: Run, key: str, device: str, joined: bool = False) -> None:
         self._run, self._key, self._device, self._shared = run, key, device, joined
         self._worker = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._in_hand = ""
+        self._piece = ""
 
     def share(self, missing: int) -> bool:
         """Open the run to other workers if enough pieces are missing; return whether it is open."""
@@ -90,13 +90,13 @@ class Claims:
             _warn_of_database("worked on without claims")
             return True
         if taken:
-            self._in_hand = name
+            self._piece = name
         return taken
 
     def prolong(self) -> None:
         """Prolong the claim on the current piece. Called in the heartbeat's thread. Raises DatabaseError."""
-        if self._in_hand:
-            own = PieceClaim.objects.filter(run=self._run, piece=self._in_hand, worker=self._worker)
+        if self._piece:
+            own = PieceClaim.objects.filter(run=self._run, piece=self._piece, worker=self._worker)
             own.update(until=Now() + LEASE.duration)
 
     def end(self) -> None:

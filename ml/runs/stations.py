@@ -23,9 +23,9 @@ from ground_motion.statistics.stations import (
 from ingest.models import Product, Station
 from ingest.stations.selectors import PointsAround, points_around, stations_in
 
-MIN_YEARS = 2.0  # In a shorter common period, a yearly wave and a rate cannot be separated.
+MIN_YEARS = 2.0  # A yearly wave and a rate cannot be separated in a shorter common period.
 MAX_STATIONS = 100
-MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # In these frames, stations move with their continent.
+MOVING_FRAMES = ("IGS", "IGB", "ITRF", "WGS")  # Stations move with their continent in these frames.
 
 
 class Left(StrEnum):
@@ -74,10 +74,14 @@ def _compare(product: Product, station: Station, around: PointsAround | None) ->
     """Compare the rates of a station and of the product's points around it over their common period."""
     if around is None:
         return Comparison(station, left=Left.POINTS), None
-    if not np.isfinite(around.direction).all() or not _is_measured(station, product):
+    has_component = station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
+    if not np.isfinite(around.direction).all() or not has_component:  # Heights stand for the line of sight, too.
         return Comparison(station, left=Left.DIRECTION), None
     dates, values, sigmas = _station_series(product, station, around)
-    days, series = _points_series(product, station, around)
+    series, days = around.series_mm.astype(np.float64), list(product.dates)
+    if series.shape[1]:
+        shared = [station.dates[0] <= day <= station.dates[-1] for day in days]
+        days, series = [day for day, keep in zip(days, shared, strict=True) if keep], series[:, shared]
     curves = _curves(dates, values, days, series)
     if min(_years(dates), _years(days)) < MIN_YEARS:
         return Comparison(station, left=Left.PERIOD), curves
@@ -111,7 +115,8 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
         for comparison in comparisons_of(product=product)
         if comparison.difference
         and comparison.station.technique == StationTechnique.GNSS
-        and _is_plate_fixed(comparison.station.frame)
+        and (frame := comparison.station.frame.strip().upper())
+        and not frame.startswith(MOVING_FRAMES)
     ]
     if not fixed:
         return None
@@ -121,15 +126,6 @@ def plane_of(*, product: Product, epsg: int) -> Plane | None:
     west, south, east, north = join_halves(product.footprint).bounds
     corners = list(zip(*project([west, east, east, west], [south, south, north, north]), strict=True))
     return reference_plane(x, y, differences, corners)
-
-
-def _is_plate_fixed(frame: str) -> bool:
-    return bool(frame.strip()) and not frame.strip().upper().startswith(MOVING_FRAMES)
-
-
-def _is_measured(station: Station, product: Product) -> bool:
-    """Return whether a station measures a product's component; heights stand for the line of sight, too."""
-    return station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
 
 
 def _station_series(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64, Float64]:
@@ -142,15 +138,6 @@ def _station_series(product: Product, station: Station, around: PointsAround) ->
     values = project_on_view((east, north, up), *columns[:3])
     sigmas = np.sqrt(project_on_view((east**2, north**2, up**2), *columns[3:] ** 2))
     return [day for day, keep in zip(series.dates, inside, strict=True) if keep], values, sigmas
-
-
-def _points_series(product: Product, station: Station, around: PointsAround) -> tuple[list[date], Float64]:
-    """Return a product's dates within a station's period, and the series of its points on them, mm."""
-    if not around.series_mm.shape[1]:
-        return list(product.dates), around.series_mm.astype(np.float64)
-    inside = [station.dates[0] <= day <= station.dates[-1] for day in product.dates]
-    days = [day for day, keep in zip(product.dates, inside, strict=True) if keep]
-    return days, around.series_mm[:, inside].astype(np.float64)
 
 
 def _years(days: Sequence[date]) -> float:

@@ -13,7 +13,7 @@ from ground_motion.core.areas import polygons_of, zone_of
 from ground_motion.core.geometry import project_geometry, to_degrees
 from ground_motion.core.projections import transformer
 from ground_motion.methods.deformation.motion.area import series_of_area
-from ground_motion.methods.deformation.motion.series import WITHIN_90, DatedChange, SeriesMotion, Trend, series_motion
+from ground_motion.methods.deformation.motion.series import WITHIN_90, SeriesMotion, Trend, series_motion
 from ground_motion.methods.deformation.series.product import half_wave_mm, has_cycles
 from ground_motion.methods.deformation.series.trend_changes import (
     NEWEST_DAYS,
@@ -92,9 +92,10 @@ def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dic
     """Describe a place for JSON; None if the curve of its points shows no such change in the newest period."""
     outline = to_geographic(place.outline, epsg)
     motion = area_motion(product=product, area=geos(outline), local=True)
-    change = motion and _newest_change(motion, first)
-    if not motion or not change or motion.before is None or motion.trend == Trend.STEADY:
+    changes = [change for change in motion.changes if change.kind == "rate"] if motion else []
+    if not motion or not changes or changes[-1].last < first or motion.before is None or motion.trend == Trend.STEADY:
         return None
+    change = changes[-1]
     if (motion.now.mm_yr - motion.before.mm_yr) * place.change_mm_yr <= 0:
         return None
     return {
@@ -111,9 +112,3 @@ def _place(product: Product, place: ChangedPlace, epsg: int, first: date) -> dic
         "changed_sigma_days": round((change.last - change.first).days / 2 / WITHIN_90, 1),
         "fit": motion_as_json(product, motion),
     }
-
-
-def _newest_change(motion: SeriesMotion, first: date) -> DatedChange | None:
-    """Return the last change of rate, if it may have happened in the newest period, which begins on `first`."""
-    rates = [change for change in motion.changes if change.kind == "rate"]
-    return rates[-1] if rates and rates[-1].last >= first else None

@@ -8,8 +8,8 @@ from django.db import connection
 
 from detection.models import Alert, AlertEdit, Proposal, Review
 from detection.reviews.claims import Overtaken
-from detection.reviews.edits import alert_edit, last_edit
-from detection.reviews.services import alert_review
+from detection.reviews.edits import alert_edit, edit_publish, last_edit
+from detection.reviews.services import alert_review, review_publish
 from detection.rules.verdicts import REASONS, Verdict
 from tests.waiting import HANG_SECONDS
 
@@ -26,6 +26,12 @@ def edit(alert: Alert, editor: User, announce: bool = True, **wanted) -> AlertEd
     alert.refresh_from_db()
     seen = {"expected_state": alert.state, "expected_edit": last_edit(alert), "announce": announce}
     return alert_edit(alert=alert, editor=editor, wanted=wanted, **seen)
+
+
+def publish(proposal: Proposal, publisher: User, **changes) -> Review | AlertEdit:
+    """Agree with what another person proposed, as somebody does who sees its newest state."""
+    seen = {"expected_state": proposal.alert.state} | changes
+    return (review_publish if proposal.confirms else edit_publish)(proposal=proposal, publisher=publisher, **seen)
 
 
 def at_the_same_moment(*calls: Callable[[], object]) -> list[object]:

@@ -15,7 +15,7 @@ from ml.runs.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
 ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
-MAX_NAMED = 2  # A row of the table names at most so many figures.
+MAX_NAMED = 2  # A row of the table names at most this many figures.
 
 
 class Command(BaseCommand):
@@ -46,7 +46,8 @@ class Command(BaseCommand):
         recomputer, done = Recomputer(lambda run: run_again(run=run)), []
         for alert in alerts:
             done.append(recomputer.recompute(alert))
-            self.stdout.write(_text(alert, done[-1], as_table, options["json"]))
+            show = _json if options["json"] else _row if as_table else _text
+            self.stdout.write(show(alert, done[-1]))
         if as_table:
             counted = Counter(recomputation.verdict for recomputation in done).most_common()
             self.stdout.write(f"{len(done)} alerts: {', '.join(f'{n} {verdict}' for verdict, n in counted)}")
@@ -67,12 +68,6 @@ def draw_sample(n: int, seed: int) -> list[Alert]:
     return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - no secret
 
 
-def _text(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(_as_dict(alert, done))
-    return _row(alert, done) if as_table else "\n".join(_lines(alert, done))
-
-
 def _row(alert: Alert, done: Recomputation) -> str:
     differing = [f"{difference.name} {difference.stored} → {difference.recomputed}" for difference in done.differences]
     more = f" and {len(differing) - MAX_NAMED} more" if len(differing) > MAX_NAMED else ""
@@ -81,15 +76,13 @@ def _row(alert: Alert, done: Recomputation) -> str:
     return ROW.format(alert.code, family(alert.kind), alert.kind, iou, figures, done.verdict)
 
 
-def _as_dict(alert: Alert, done: Recomputation) -> dict[str, Any]:
-    rows = {
-        "differences": [difference._asdict() for difference in done.differences],
-        "missing": [gap.reason for gap in done.missing],
-    }
-    return {"alert": alert.code, "verdict": done.verdict} | done._asdict() | rows
+def _json(alert: Alert, done: Recomputation) -> str:
+    differences = [difference._asdict() for difference in done.differences]
+    rows = {"differences": differences, "missing": [gap.reason for gap in done.missing]}
+    return json.dumps({"alert": alert.code, "verdict": done.verdict} | done._asdict() | rows)
 
 
-def _lines(alert: Alert, done: Recomputation) -> list[str]:
+def _text(alert: Alert, done: Recomputation) -> str:
     agreement = "" if done.iou is None else f", the outlines agree by {done.iou:.4f} (IoU; the same from {MIN_IOU})"
     lines = [f"{alert.code} {alert.kind}: {done.outcome}{agreement}"]
     for run in done.runs:
@@ -102,4 +95,4 @@ def _lines(alert: Alert, done: Recomputation) -> list[str]:
         f"  {difference.name}: stored {difference.stored}, now {difference.recomputed}"
         for difference in done.differences
     ]
-    return lines + [f"  note: {note}" for note in done.notes]
+    return "\n".join(lines + [f"  note: {note}" for note in done.notes])

@@ -23,9 +23,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the method, its task and the product, pair or run."""
         rows = [row for task in Task for row in methods(task).values()]
-        parser.add_argument(
-            "method", choices=[*dict.fromkeys([row.name for row in rows] + [*self._tasks_of_networks()])]
-        )
+        names = dict.fromkeys([row.name for row in rows] + [*self._tasks_of_networks()])
+        parser.add_argument("method", choices=[*names])
         parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--product", type=int, metavar="ID")
@@ -64,11 +63,7 @@ class Command(BaseCommand):
 
     def _task_of_flag(self, method: str, options: Mapping[str, Any]) -> str | None:
         """Return the task implied by --product or --pair; None if it is ambiguous, as several tasks take pairs."""
-        tasks = (
-            [Task.DEFORMATION]
-            if options["product"] is not None
-            else [task for task in Task if task != Task.DEFORMATION]
-        )
+        tasks = {Task.DEFORMATION} if options["product"] is not None else {*Task} - {Task.DEFORMATION}
         wanted = [task for task in tasks if method in methods(task)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None

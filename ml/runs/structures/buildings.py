@@ -58,14 +58,13 @@ _OUTLINES = """
 
 def ledgers_due() -> QuerySet[Product]:
     """Return current fields of scattered points on whose ground footprints, or elevation, came after any ledger."""
+    simulated, ground, made_at = (OuterRef(name) for name in ("simulated", "footprint", "buildings__made_at"))
     footprints = ContextLayer.objects.filter(
-        kind=ContextKind.BUILDINGS, simulated=OuterRef("simulated"), coverage__intersects=OuterRef("footprint")
+        kind=ContextKind.BUILDINGS, simulated=simulated, coverage__intersects=ground
     )
-    newer = footprints.filter(loaded_at__gt=OuterRef("buildings__made_at"))
+    newer = footprints.filter(loaded_at__gt=made_at)
     higher = ElevationTile.objects.filter(
-        layer__simulated=OuterRef("simulated"),
-        layer__loaded_at__gt=OuterRef("buildings__made_at"),
-        footprint__intersects=OuterRef("footprint"),
+        layer__simulated=simulated, layer__loaded_at__gt=made_at, footprint__intersects=ground
     )
     fields = velocity_fields().filter(posting_m=None, points_deleted_at=None)
     return fields.filter(Q(Exists(newer)) | Q(Exists(higher)) | Q(Exists(footprints), buildings=None)).order_by("pk")
@@ -137,15 +136,7 @@ def _above_ground_m(
     """Return the heights (n,) of points above the ground, m: NaN without elevation, or if both do not agree.
 
     A product's heights have a zero of their own, mostly the ellipsoid. Points away from all buildings lie on the ground
-    and give it.
-
-    Args:
-        product: that the points belong to.
-        area: over which elevation is read, degrees.
-        footprints: of the buildings, in the product's metric system.
-        x_m: (n,), east coordinates of the points in that system, m.
-        y_m: (n,), north coordinates, m.
-        height_m: (n,), heights as the product states them, m, NaN where unknown.
+    and give it. area: over which elevation is read, degrees; x_m, y_m: in the product's metric system, as footprints.
     """
     unknown = np.full(height_m.shape, np.nan)
     if product.simulated or not np.isfinite(height_m).any():
@@ -167,27 +158,15 @@ def _above_ground_m(
 
 def _row(ledger: BuildingLedger, building_id: int, motion: Ledger, place: int, seen: float) -> BuildingMotion:
     """Return the row of a building. seen: share of vertical motion that the product's component shows."""
-    rate, deviation, damage = (
-        [round(float(value), 2) for value in part[:, place]]
-        for part in (motion.rate_mm_yr, motion.deviation_mm_yr, motion.damage)
+    rate, deviation = (
+        [round(float(value), 2) for value in part[:, place]] for part in (motion.rate_mm_yr, motion.deviation_mm_yr)
     )
     tilt = [
         round(float(value) / seen, 4) if motion.tilt_known[place] else None for value in motion.tilt_mm_m_yr[:, place]
     ]
-    return BuildingMotion(
-        ledger=ledger,
-        building_id=building_id,
-        points=round(float(motion.points[place]), 1),
-        rate_low=rate[0],
-        rate_mm_yr=rate[1],
-        rate_high=rate[2],
-        deviation_low=deviation[0],
-        deviation_mm_yr=deviation[1],
-        deviation_high=deviation[2],
-        tilt_low=tilt[0],
-        tilt_mm_m_yr=tilt[1],
-        tilt_high=tilt[2],
-        damage_low=int(damage[0]),
-        damage=int(damage[1]),
-        damage_high=int(damage[2]),
-    )
+    row = BuildingMotion(ledger=ledger, building_id=building_id, points=round(float(motion.points[place]), 1))
+    row.rate_low, row.rate_mm_yr, row.rate_high = rate
+    row.deviation_low, row.deviation_mm_yr, row.deviation_high = deviation
+    row.tilt_low, row.tilt_mm_m_yr, row.tilt_high = tilt
+    row.damage_low, row.damage, row.damage_high = (int(round(float(value), 2)) for value in motion.damage[:, place])
+    return row

@@ -29,30 +29,23 @@ from ground_motion.methods.structures.lines import (
 from ground_motion.readers.records import Component, Float32
 from ingest.foundation.geos import geos
 from ingest.models import Product
-from ingest.products.selectors import VALUES, PointBatch, points_batches
+from ingest.products.selectors import VALUES, points_batches
 from ml.runs.selectors import velocity_fields
 from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 
-PIECE_M = 10_000.0  # of the line whose points are read at once
+PIECE_M = 10_000.0  # The points of a line are read at once on this length.
 AT_ONCE = 5000  # points with their series
-STATION_M, MAX_STATIONS = 25.0, 2000  # of a profile
-MAX_CELLS, MAX_DATES = 400, 60  # of a strip
-FIRST_SHARE = 0.05  # of the dates, whose mean is the zero of a series
-BESIDE_M, MIN_BESIDE = (
-    PROFILE_REACH * PROFILE_M,
-    0.7,
-)  # A station needs a likely point of the line so near, on each side.
+STATION_M, MAX_STATIONS = 25.0, 2000  # Stations of a profile are this far apart.
+MAX_CELLS, MAX_DATES = 400, 60  # A strip has no more cells and dates.
+FIRST_SHARE = 0.05  # The mean over this share of the dates is the zero of a series.
+BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Each side of a station needs a likely point so near.
 
 
 class LineMotion(NamedTuple):
-    """Motion along a line, taken for vertical, up positive.
+    """Motion along a line, taken for vertical, up positive. profile, breaks: mm a year; n_points: near the line.
 
-    Args:
-        profile: mm a year, by station.
-        breaks: where the line breaks; height and sigma in mm a year.
-        strip: displacement since the first dates, mm, (cells, dates), NaN where unknown; cells lie evenly on the line.
-        dates: those of the strip, none if the product has no series.
-        n_points: near the line.
+    strip: displacement since the first dates, mm, (cells, dates), NaN where unknown; cells lie evenly on the line;
+    dates: those of the strip, none if the product has no series.
     """
 
     profile: Profile
@@ -79,14 +72,9 @@ def fields_along() -> QuerySet[Product]:
 def motion_along(
     *, product: Product, line: LineString, length_m: float, half_width_m: float, min_height: float
 ) -> LineMotion:
-    """Return how a line moves in a product.
+    """Return how a line (degrees) moves in a product of `fields_along`.
 
-    Args:
-        product: of `fields_along`.
-        line: in degrees.
-        length_m: of the line on the ground.
-        half_width_m: of the structure.
-        min_height: of a break, mm a year.
+    length_m: of the line on the ground; half_width_m: of the structure; min_height: of a break, mm a year.
     """
     course: LineString = project_geometry(line, 4326, product.metric_epsg)  # type: ignore[assignment]
     shown = np.unique(np.linspace(0, product.n_dates - 1, min(MAX_DATES, product.n_dates)).round().astype(int))
@@ -122,24 +110,18 @@ def _on_ground_m(station_m: Float64, line: LineString, course: LineString) -> Fl
 
 
 def _pieces(product: Product, course: LineString, shown: NDArray[np.int_]) -> Iterator[_Points]:
-    """Yield a product's points within REACH_M of a course, each once, with the dates shown, and first an empty part."""
+    """Yield a product's points within REACH_M of a course that have a rate, each once, and first an empty part."""
     onto, known = transformer(4326, product.metric_epsg).transform, set[str]()
     yield _Points(np.empty((0, 2)), np.empty((0, len(VALUES))), np.empty((0, shown.size), np.float32))
     for start_m in np.arange(0, course.length, PIECE_M):
         piece = substring(course, start_m, start_m + PIECE_M)
         area = geos(to_degrees(shapely.buffer(piece, REACH_M, quad_segs=2), product.metric_epsg))
-        with_series = bool(shown.size)
-        batches = points_batches(product=product, area=area, with_series=with_series, at_once=AT_ONCE)
-        for batch in batches:
-            yield _near(batch, known, np.column_stack(onto(*batch.position.T)), shown)
+        for batch in points_batches(product=product, area=area, with_series=bool(shown.size), at_once=AT_ONCE):
+            new = np.array([pid not in known for pid in batch.pids], dtype=bool)
+            new &= np.isfinite(batch.values[:, VALUES.index("velocity_mm_yr")])
+            place_m = np.column_stack(onto(*batch.position.T))
+            yield _Points(place_m[new], batch.values[new].astype(np.float64), batch.series[new][:, shown])
             known.update(batch.pids)
-
-
-def _near(batch: PointBatch, known: set[str], place_m: Float64, shown: NDArray[np.int_]) -> _Points:
-    """Return the points of a batch that have a rate and are in no earlier piece."""
-    new = np.array([pid not in known for pid in batch.pids], dtype=bool)
-    new &= np.isfinite(batch.values[:, VALUES.index("velocity_mm_yr")])
-    return _Points(place_m[new], batch.values[new].astype(np.float64), batch.series[new][:, shown])
 
 
 def _enclosed(along: Along, profile: Profile) -> Profile:

@@ -18,7 +18,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from detection.glaciers.moving_series import series_of
+from detection.glaciers.selectors import series_of
 from detection.kinds import Extent, Kind, row_of
 from detection.models import Alert, AlertMotion, Detection
 from detection.selectors import detections_shown

@@ -11,8 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.alerts.describe import data_end
-from detection.glaciers.moving_series import series_of
-from detection.glaciers.selectors import motions_touching
+from detection.glaciers.selectors import motions_touching, series_of
 from detection.kinds import Extent, Kind
 from detection.models import Alert, AlertMotion, Detection, GlacierMotion
 from detection.rules.motion import SHOWN_SIGMAS

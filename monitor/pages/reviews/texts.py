@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from detection.models import PublicText
-from detection.reviews.proposals import MAX_ANSWER_LENGTH, Outcome, text_decline, text_publish, text_withdraw
+from detection.reviews.proposals import MAX_ANSWER_LENGTH, Outcome, proposal_decline, proposal_withdraw, text_publish
 from ingest.models import AdministrativeRegion
 from monitor.models.messages import Bulletin
 from monitor.pages.bulletins.drafts import bulletin_publish
@@ -38,9 +38,9 @@ def review_texts(request: HttpRequest) -> HttpResponse:
         if act == "publish":
             text_publish(text=text, publisher=who, publish=PUBLISH[text.kind])
         elif act == "decline":
-            text_decline(text=text, publisher=who, answer=request.POST.get("answer", ""))
+            proposal_decline(proposal=text, publisher=who, answer=request.POST.get("answer", ""))
         else:
-            text_withdraw(text=text, proposer=who)
+            proposal_withdraw(proposal=text, proposer=who)
     except ValueError as fault:
         refusal = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
         return _page(request, refusal, status=409)

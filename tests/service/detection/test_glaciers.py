@@ -11,7 +11,7 @@ from shapely import box
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of, pack, unpack
-from detection.glaciers.surge import MIN_STEPS, slides
+from detection.glaciers.surge import slides
 from detection.models import Alert, GlacierMotion, GlacierSample
 from ground_motion.methods.offsets.motion import GroundMotion
 from ground_motion.readers.context.records import ContextKind
@@ -19,12 +19,10 @@ from ground_motion.simulation.files import nation as nation_files
 from ground_motion.simulation.nation import GLACIER, NationConfig, simulate_nation
 from ground_motion.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
 from ingest.context.services import context_load
-from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.models import ContextLayer, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from ml.runs.stored import read_prediction
-from tests.makers import pairs as made_pairs
-from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+from tests.makers.glaciers import follow, make_glacier, make_offsets
 from tests.makers.small_nation import small
 from tests.makers.watching import run_all, search_all
 
@@ -40,32 +38,6 @@ def test_a_pair_is_measured_against_stable_ground_and_kept_cell_by_cell():
     scan = GlacierSample.objects.get().prediction.glacier_scan
     assert scan.stable_ground == "stationary"
     assert scan.stable_rmse_m_day == pytest.approx(0.05 * 10 / 12, rel=0.15)
-
-
-def test_ice_that_flows_fast_and_steadily_is_no_news():
-    make_glacier()
-    make_offsets([1.0] * (MIN_STEPS + 2))
-    assert follow().state == GlacierMotion.State.STEADY
-    assert not Alert.objects.exists()
-
-
-def test_a_surge_becomes_one_alert_that_every_pair_confirms():
-    make_glacier()
-    make_offsets([0.4] * 10 + [1.2, 2.0, 2.6])
-    motion = follow()
-    assert motion.state == GlacierMotion.State.SURGING
-    alert = Alert.objects.get()
-    assert (alert.kind, alert.state, alert.detections.count()) == ("glacier-surge", "provisional", 3)
-    assert alert.speed_m_day == pytest.approx(2.6, abs=0.1)
-    assert alert.usual_speed_m_day == pytest.approx(0.4, abs=0.1)
-    assert alert.bearing_deg == pytest.approx(45 - 2.2, abs=3)  # grid north is 2.2 degrees west of true north there
-    assert alert.onset <= (FIRST + 11 * STEP).date()
-    make_later = made_pairs.make_scene(FIRST + 14 * STEP)
-    last = glacier_selectors.samples_by_view(glacier=Glacier.objects.get())["track 901 ascending"][-1]
-    pair = made_pairs.make_pair(last.prediction.run.pair.secondary, make_later)
-    made_pairs.make_prediction(pair, "offsets", read_prediction(last.prediction).bands)
-    follow()
-    assert Alert.objects.get().detections.count() == 4
 
 
 def test_a_surge_that_was_over_long_ago_is_history_and_no_alert(monkeypatch):
@@ -136,23 +108,16 @@ SIZE = {"pixels": 128, "sparse_pairs": 6, "dense_dates": 8}
 TONGUE_SHARE = 0.8**2  # Mean speed of the tongue over that of its middle: of (1 - along^4) (1 - across^4).
 
 
-@pytest.fixture(scope="module")
-def glacier_files(tmp_path_factory):
-    """Images of the glacier alone, and its outline: [paths], outline, days of the surge's pairs."""
+def test_the_surge_of_the_demo_nation_is_found_on_its_day(tmp_path):
     config: NationConfig = dataclasses.replace(small(tracks=()), **SIZE)
-    nation, folder = simulate_nation(7, config), tmp_path_factory.mktemp("glacier")
+    nation = simulate_nation(7, config)
     images = simulate_glacier_images(nation)
-    return nation_files.write_images([images], folder), nation_files.write_glacier(nation, folder / "g.geojson"), images
-
-
-@pytest.mark.parametrize("tracker", ["model", "multi-kernel"])
-def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker):
-    paths, outline, images = glacier_files
-    for path in paths:
+    for path in nation_files.write_images([images], tmp_path):
         scenes_load(path=path)
+    outline = nation_files.write_glacier(nation, tmp_path / "g.geojson")
     context_load(path=outline, kind=ContextKind.GLACIERS, simulated=True)
     pairs_make(baselines_days=[12])
-    run_all(tracker, "offsets")
+    run_all("model", "offsets")
     search_all()
     assert not Alert.objects.exists()  # that ice flows is no news
     for prediction in glacier_selectors.predictions_unmeasured():

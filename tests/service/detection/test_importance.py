@@ -217,40 +217,27 @@ def test_the_stored_importance_of_every_alert_is_what_its_rows_say(watched_regio
 
 
 @pytest.mark.django_db
-def test_whatever_an_alerts_importance_follows_from_refreshes_it(make_alert, make_motion):
+def test_whatever_an_alerts_importance_follows_from_refreshes_it(make_alert):
     alert = make_alert()
-    importance_refresh(alert=alert)
-    seen = [reread(alert).importance]
+    footprint = MultiPolygon(Polygon.from_bbox((-13, 46, -11, 48)))
+    known = {"component": "up", "dates": [date(2020, 1, 1), END], "n_points": 10, "simulated": False}
+    product = Product.objects.create(name="made", footprint=footprint, **known)
+    figures = {"before_mm_yr": -14.0, "rate_sigma_mm_yr": 0.2, "season_mm": 0.0, "n_dates": 100, "fit": {}}
+    figures |= {"product": product, "changed_on": alert.last_motion - timedelta(days=400)}
 
     def refreshed() -> float:
         importance_refresh(alert=alert)
-        seen.append(reread(alert).importance)
-        return seen[-1] - seen[-2]
+        return reread(alert).importance
 
+    first = refreshed()
     AlertExposure.objects.create(alert=alert, weight=2)
-    assert refreshed() == pytest.approx(2)
-    make_motion(alert, "faster", -14.0, -28.0)
-    assert refreshed() > 1
-    make_motion(alert, "at rest", -14.0, 0.2)
-    assert refreshed() < MIN_MOVING
+    assert refreshed() == pytest.approx(first + 2)
+    motion = AlertMotion.objects.create(alert=alert, trend="faster", rate_mm_yr=-28.0, **figures)
+    assert refreshed() > first + 3
+    motion.trend, motion.rate_mm_yr = "at rest", 0.2
+    motion.save()
+    assert refreshed() < first + MIN_MOVING
     assert (alert.severity, reread(alert).severity) == ("minor", "minor")
-
-
-@pytest.fixture
-def make_motion(db):
-    """Store the motion of an alert."""
-    known = {"component": "up", "dates": [date(2020, 1, 1), END], "n_points": 10, "simulated": False}
-    product = Product.objects.create(
-        name="made", footprint=MultiPolygon(Polygon.from_bbox((-13, 46, -11, 48))), **known
-    )
-
-    def make(alert: Alert, trend: str, before: float, now: float) -> AlertMotion:
-        figures = {"rate_mm_yr": now, "before_mm_yr": before, "rate_sigma_mm_yr": 0.2, "season_mm": 0.0}
-        day = alert.last_motion - timedelta(days=400)
-        values = figures | {"trend": trend, "changed_on": day, "n_dates": 100, "fit": {}, "product": product}
-        return AlertMotion.objects.update_or_create(alert=alert, defaults=values)[0]
-
-    return make
 
 
 @pytest.mark.django_db
@@ -262,6 +249,7 @@ def test_a_new_rule_is_applied_in_silence(make_alert, make_subscription, monkeyp
     Alert.objects.update(importance=0.0, severity="strong")
     before = Alert.objects.values_list("updated_at", flat=True).order_by("pk")[:2]
     steps = AlertTransition.objects.count()
+    monkeypatch.setattr("monitor.operations.management.commands.prepare.call_command", lambda *_, **__: None)
     call_command("prepare")
     assert [one.severity for one in Alert.objects.order_by("pk")] == ["moderate", "moderate"]
     assert reread(alert).importance == reread(other).importance > MODERATE_STEPS

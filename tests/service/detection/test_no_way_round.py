@@ -16,13 +16,14 @@ from django.utils import timezone
 from detection.alerts.life import alert_transition
 from detection.by_hand import COLUMNS, as_json, columns_set_by_hand, keep_by_hand
 from detection.models import Alert, Proposal
-from detection.reviews.edits import edit_publish, edit_take_back, may_take_back_edit, undo_waits_for_second
+from detection.reviews.edits import edit_take_back, may_take_back_edit, undo_waits_for_second
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting
 from detection.reviews.queue import Wanted, cases_wanted
-from detection.reviews.services import review_publish, review_take_back
+from detection.reviews.services import review_take_back
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import Verdict, verdicts_open
 from tests.makers.reviews import edit, say
+from tests.makers.reviews import publish as publish_proposal
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -36,9 +37,7 @@ def two_highest_levels(settings):
 
 
 def publish(alert: Alert, publisher) -> object:
-    proposal = proposal_waiting(alert=alert)
-    service = review_publish if proposal.confirms else edit_publish
-    return service(proposal=proposal, publisher=publisher, expected_state=alert.state)
+    return publish_proposal(proposal_waiting(alert=alert), publisher, expected_state=alert.state)
 
 
 def confirmed_by_two(alert: Alert, anna, ben) -> Alert:
@@ -68,8 +67,7 @@ def computer_says(alert: Alert, severity: str) -> None:
 def test_a_text_waits_beside_an_alert_that_nobody_has_confirmed_and_other_changes_do_not(make_alert, anna, ben):
     alert = make_alert(severity="strong")
     assert not isinstance(edit(alert, anna, kind="landslide"), Proposal)
-    assert isinstance(edit(alert, anna, texts=X), Proposal)
-    assert columns_set_by_hand(alert).texts == {}
+    edit(alert, anna, texts=X)
     publish(alert, ben)
     assert columns_set_by_hand(reread(alert)).texts == X
     minor = make_alert(**moving("minor"), longitude=-11)
@@ -93,11 +91,18 @@ def test_a_text_waits_alone_and_goes_along_with_the_confirmation_of_its_author(m
     assert (reread(alert).state, columns_set_by_hand(alert).texts) == ("confirmed", X)
 
 
-def test_the_undo_of_an_edit_from_before_the_rule_is_proposed(make_alert, anna, ben):
+def test_the_undo_of_an_edit_from_before_the_rule_is_proposed_and_nothing_else_beside_it(make_alert, anna, ben):
     alert = make_alert(severity="strong")
     edit_before_the_rule(alert, anna, texts=X)
     harmless = edit_before_the_rule(alert, anna, texts=Y)
     confirmed_by_two(alert, anna, ben)
+    edit_take_back(edit=harmless, editor=anna)
+    with pytest.raises(ValueError, match="already"):
+        edit_take_back(edit=harmless, editor=anna)
+    with pytest.raises(ValueError, match="whoever proposed it"):
+        publish(alert, anna)
+    proposal_decline(proposal=proposal_waiting(alert=alert), publisher=ben, answer="Not so.")
+    assert may_take_back_edit(edit=harmless)
     proposal = edit_take_back(edit=harmless, editor=anna)
     assert isinstance(proposal, Proposal)
     assert (alert.by_hand.texts, proposal.change, proposal.takes_back) == (Y, {"texts": X}, harmless)
@@ -147,20 +152,6 @@ def test_the_undo_of_one_change_of_two_that_nobody_saw_apart_is_proposed(make_al
     edit(alert, anna, texts=X)
     publish(alert, ben)
     assert undo_waits_for_second(edit=first)
-
-
-def test_an_undo_that_waits_is_the_only_thing_that_waits(make_alert, anna, ben):
-    alert = make_alert(severity="strong")
-    edit_before_the_rule(alert, anna, texts=X)
-    harmless = edit_before_the_rule(alert, anna, texts=Y)
-    confirmed_by_two(alert, anna, ben)
-    edit_take_back(edit=harmless, editor=anna)
-    with pytest.raises(ValueError, match="already"):
-        edit_take_back(edit=harmless, editor=anna)
-    with pytest.raises(ValueError, match="whoever proposed it"):
-        publish(alert, anna)
-    proposal_decline(proposal=proposal_waiting(alert=alert), publisher=ben, answer="Not so.")
-    assert may_take_back_edit(edit=harmless)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.DUPLICATE])

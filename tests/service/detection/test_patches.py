@@ -91,6 +91,8 @@ def test_moving_ground_is_reported_with_speed_and_direction():
     assert patch.figures["speed_m_day"] == pytest.approx(np.hypot(1.0, 0.5) * 30 / 12, rel=0.05)
     assert patch.figures["bearing_deg"] == pytest.approx(116.6 - 1.5, abs=4)  # grid north is not true north there
     assert 0 < patch.figures["speed_sigma_m_day"] < 0.3
+    assert len(moving(offsets(dx=0.3, dy=0.0))) == 1
+    assert moving(offsets(dx=0.3, dy=0.0), thresholds=MotionThresholds(least_px=0.5)) == []
 
 
 @pytest.mark.parametrize(
@@ -106,11 +108,6 @@ def test_moving_ground_is_reported_with_speed_and_direction():
 )
 def test_slow_narrow_or_noisy_motion_is_not_reported(bands):
     assert moving(bands) == []
-
-
-def test_thresholds_are_what_they_say():
-    assert moving(offsets(dx=0.3, dy=0.0), thresholds=MotionThresholds(least_px=0.5)) == []
-    assert len(moving(offsets(dx=0.3, dy=0.0))) == 1
 
 
 @pytest.mark.parametrize(("dx", "dy", "degrees"), [(0, -1, 0), (1, 0, 90), (0, 1, 180), (-1, 0, 270)])

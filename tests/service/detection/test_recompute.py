@@ -20,7 +20,6 @@ from ml.runs.selectors import products_of
 from ml.runs.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
-from tests.makers.watching import watch_images
 
 pytestmark = pytest.mark.django_db
 
@@ -104,9 +103,8 @@ def test_an_unknown_code_is_an_error(db):
         call_command("recompute", "0000")
 
 
-def test_alerts_from_images_come_out_the_same_whatever_came_since(simulated_scenes, filled_once, capsys):
+def test_alerts_from_images_come_out_the_same_whatever_came_since(watched_images, capsys):
     """A change of coherence is compared with the pairs that were there, not with those that came later."""
-    filled_once("images, multi-kernel", lambda: watch_images(*simulated_scenes, tracker="multi-kernel"))
     call_command("detect")
     changed, moving = Alert.objects.get(kind="surface-change"), Alert.objects.get(kind="moving-ground")
     recomputer = Recomputer(lambda run: run_again(run=run))
@@ -132,6 +130,7 @@ def test_a_surge_comes_out_the_same_from_the_series_that_it_was_found_in():
     made_pairs.make_prediction(pair, "offsets", read_prediction(last).bands)
     follow()
     alert = Alert.objects.get()
+    assert (alert.state, alert.detections.count()) == ("provisional", 4)
     done = Recomputer(as_stored).recompute(alert)
     assert (done.verdict, done.iou, done.differences, len(done.runs)) == ("the same", 1.0, [], 14)
     first, *_, newest = alert.detections.order_by("id")

@@ -54,19 +54,13 @@ def test_a_verdict_changes_state_and_date_leaves_three_rows_and_never_names_the_
     assert "Snow until May." in entry.detail
 
 
-def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
-    review = say(alert, Verdict.FIELD_VISIT, anna)
-    assert reread(alert).state == "provisional"
-    assert review.public_note == next(iter(REASONS[Verdict.FIELD_VISIT].values())).sentence  # without an own note
-    assert review.transition is None
-    assert not alert.transitions.exists()
-    assert AuditEntry.objects.get().action == "review.field-visit"
-    assert selectors.reviews_standing(alert=alert) == [review]
-
-
 @pytest.mark.parametrize("verdict", [Verdict.CONFIRM, Verdict.REJECT, Verdict.FIELD_VISIT])
 def test_every_verdict_can_be_taken_back_with_an_audit_row_of_its_own(alert, anna, ben, verdict):
-    review = say(alert, verdict, anna)
+    review, is_visit = say(alert, verdict, anna), verdict is Verdict.FIELD_VISIT
+    assert (reread(alert).state == "provisional", review.transition is None) == (is_visit, is_visit)
+    assert review.public_note == next(iter(REASONS[verdict].values())).sentence  # without an own note
+    assert AuditEntry.objects.get().action == f"review.{verdict}"
+    assert selectors.reviews_standing(alert=alert) == [review]
     back = reviews.review_take_back(review=review, reviewer=ben)
     assert reread(alert).state == "provisional"
     assert back.takes_back == review
@@ -93,7 +87,7 @@ def test_a_row_of_verdicts_is_taken_back_one_by_one_from_the_last(alert, anna):
 def test_whoever_saw_an_older_state_is_refused_and_changes_nothing(alert, anna, ben):
     seen_by_ben = Alert.objects.get(pk=alert.pk)
     say(alert, Verdict.CONFIRM, anna)
-    with pytest.raises(reviews.Overtaken, match="somebody else"):
+    with pytest.raises(claims.Overtaken, match="somebody else"):
         say(seen_by_ben, Verdict.REJECT, ben, expected_state="provisional")
     assert reread(alert).state == "confirmed"
     assert Review.objects.count() == AuditEntry.objects.count() == AlertTransition.objects.count() == 1
@@ -122,17 +116,14 @@ def test_what_does_not_fit_the_verdict_is_refused(alert, anna, verdict, wrong, w
     assert not Review.objects.exists()
 
 
-def test_a_finished_alert_is_not_judged_any_more(make_alert, anna):
+def test_a_finished_alert_is_not_judged_any_more_and_from_every_verdict_a_way_leads_back(make_alert, anna):
+    for judged in STATE_AFTER.values():
+        assert all(may_become(judged, state) for state in selectors.UNREVIEWED_STATES)
     done = make_alert(state="finished")
     assert verdicts_open(State.FINISHED) == []
     for verdict in STATE_AFTER:
         with pytest.raises(ValueError, match="cannot be answered"):
             say(done, verdict, anna)
-
-
-def test_the_way_back_is_allowed_from_every_verdict_to_every_unreviewed_state():
-    for judged in STATE_AFTER.values():
-        assert all(may_become(judged, state) for state in selectors.UNREVIEWED_STATES)
 
 
 @pytest.mark.parametrize(
@@ -160,21 +151,17 @@ def test_a_review_outlives_its_reviewers_account_and_the_audit_the_alert_too(ale
     assert (entry.actor, entry.subject) == ("anna", code)
 
 
-def test_who_looks_first_holds_the_alert_until_the_lease_ends(alert, anna, ben):
+def test_who_looks_first_holds_one_alert_until_the_lease_ends_or_there_is_a_verdict(make_alert, alert, anna, ben):
     mine = claims.claim_take(alert=alert, holder=anna)
     assert claims.claim_take(alert=alert, holder=ben).holder == anna
     assert claims.claim_take(alert=alert, holder=anna).since == mine.since
     Claim.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert selectors.claims_living(now=timezone.now()) == {}
     assert claims.claim_take(alert=alert, holder=ben).holder == ben
-
-
-def test_a_person_holds_one_alert_at_a_time_and_lets_it_go_with_the_verdict(make_alert, anna):
-    first, second = make_alert(), make_alert()
-    claims.claim_take(alert=first, holder=anna)
-    claims.claim_take(alert=second, holder=anna)
-    assert list(selectors.claims_living(now=timezone.now())) == [second.pk]
-    say(second, Verdict.CONFIRM, anna)
+    other = make_alert()
+    claims.claim_take(alert=other, holder=ben)
+    assert list(selectors.claims_living(now=timezone.now())) == [other.pk]
+    say(other, Verdict.CONFIRM, ben)
     assert selectors.claims_living(now=timezone.now()) == {}
 
 
@@ -186,7 +173,8 @@ def test_what_somebody_holds_is_decided_by_nobody_else_until_it_is_let_go(alert,
     with pytest.raises(claims.Claimed, match="held by anna"):
         reviews.review_take_back(review=review, reviewer=ben)
     claims.claim_release(alert=alert, holder=ben)
-    assert claims.claim_of_another(alert=alert, person=ben).holder == anna
+    with pytest.raises(claims.Claimed, match="held by anna"):
+        claims.lock(alert, ben)
     claims.claim_release(alert=alert, holder=anna)
     assert say(alert, Verdict.CONFIRM, ben).reviewer == ben
 

@@ -1,4 +1,6 @@
-"""Codes, kinds, severities and lives of alerts: rules without a database."""
+"""Codes, kinds, surroundings, severities and lives of alerts: rules without a database."""
+
+import math
 
 import pytest
 from hypothesis import given
@@ -6,9 +8,20 @@ from hypothesis import strategies as st
 
 from detection.kinds import Kind
 from detection.rules.codes import decode, encode
-from detection.rules.lifecycle import State, may_become, state_after_sighting
+from detection.rules.lifecycle import State, may_become
 from detection.rules.severity import Exposure, exposure_points
 from detection.search.classify import Evidence, classify
+from ground_motion.methods.deformation.places.context import (
+    FILL,
+    GROUNDWATER,
+    LANDSLIDE,
+    MINING,
+    UPLIFT,
+    Surroundings,
+    terms_of,
+    weigh,
+)
+from ground_motion.rasters.areas import KINDS
 
 
 @given(st.integers(1, 10**9))
@@ -23,13 +36,9 @@ def test_codes_are_short_and_do_not_count_up():
     assert codes[0][:3] != codes[1][:3]
 
 
-@pytest.mark.parametrize(("written", "code"), [("gb2p", "GB2P"), ("GB2P", "GB2P"), ("O1I0", "0110")])
-def test_codes_are_read_as_people_write_them(written, code):
-    assert encode(decode(written)) == code
-
-
 @pytest.mark.parametrize("text", ["", "ABC", "AB!D", "UUUU", "../x", "A" * 40])
-def test_what_is_no_code_is_refused(text):
+def test_codes_are_read_as_people_write_them_and_what_is_no_code_is_refused(text):
+    assert [encode(decode(written)) for written in ("gb2p", "GB2P", "O1I0")] == ["GB2P", "GB2P", "0110"]
     with pytest.raises(ValueError, match="no alert code"):
         decode(text)
 
@@ -55,13 +64,6 @@ def seen(rate, component="los", direction="ascending", area=2e6) -> Evidence:
 )
 def test_a_kind_is_named_only_where_sign_size_and_rate_allow(evidence, kind):
     assert classify(evidence) is kind
-
-
-def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():
-    assert state_after_sighting(State.FIRST, 1) is State.FIRST
-    assert state_after_sighting(State.FIRST, 2) is State.PROVISIONAL
-    for state in (State.CONFIRMED, State.REJECTED, State.FINISHED):
-        assert state_after_sighting(state, 5) is state
 
 
 def test_a_finished_alert_may_wake_up_and_a_merged_one_only_goes_back():
@@ -129,3 +131,68 @@ def test_more_on_it_never_weighs_less_and_not_knowing_weighs_as_nothing(exposure
     for name in Exposure._fields:
         unknown, nothing = (exposure_points(exposure._replace(**{name: value})) for value in (None, 0))
         assert unknown == nothing
+
+
+DOUBTFUL = {MINING: 0.55, GROUNDWATER: 0.15, FILL: 0.1, LANDSLIDE: 0.15, UPLIFT: 0.05}
+parts_of_one = st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda parts: sum(parts) > 0.1)
+places = st.builds(
+    Surroundings,
+    mine_m=st.none() | st.floats(0, 1e5) | st.just(math.inf),
+    mine_state=st.sampled_from(["", "active", "closed"]),
+    slide_m=st.none() | st.floats(0, 1e5),
+    ice_share=st.none() | st.floats(0, 1),
+    slope_deg=st.none() | st.floats(0, 60),
+    line_share=st.none() | st.floats(0, 1),
+    in_tunnel=st.booleans(),
+    elongation=st.floats(1, 20),
+)
+
+
+@given(parts_of_one, places)
+def test_probabilities_stay_such_and_follow_the_factors(parts, place):
+    given_shares = {name: part / sum(parts) for name, part in zip(KINDS, parts, strict=True)}
+    weighed = weigh(given_shares, place)
+    assert sum(weighed.shares.values()) == pytest.approx(1)
+    assert weighed.terms == terms_of(place)
+    assert all(factor > 0 for term in weighed.terms for factor in term.factors.values())
+    if not weighed.terms:
+        assert weighed.shares == given_shares
+
+
+def test_nothing_loaded_counts_for_nothing_and_without_a_network_nothing_does():
+    assert weigh(DOUBTFUL, Surroundings()).shares == DOUBTFUL
+    assert weigh({}, Surroundings(mine_m=0.0)).shares == {}
+
+
+def odds(place: Surroundings, name: str, against: str = GROUNDWATER) -> float:
+    """By how much a place multiplies the odds of one cause against another."""
+    after = weigh(DOUBTFUL, place).shares
+    return (after[name] / after[against]) / (DOUBTFUL[name] / DOUBTFUL[against])
+
+
+def test_each_fact_moves_the_odds_it_is_about():
+    assert odds(Surroundings(mine_m=300.0), MINING) == pytest.approx(4.0)
+    assert odds(Surroundings(mine_m=301.0), MINING) == pytest.approx(2.5)
+    assert odds(Surroundings(mine_m=9_000.0), MINING) == pytest.approx(0.6)
+    assert odds(Surroundings(mine_m=0.0, mine_state="closed"), UPLIFT) == pytest.approx(4.0)
+    assert odds(Surroundings(mine_m=0.0, mine_state="active"), UPLIFT) == pytest.approx(1.0)
+    assert odds(Surroundings(slide_m=100.0), LANDSLIDE) == pytest.approx(4.0)
+    assert odds(Surroundings(slope_deg=1.0), LANDSLIDE) < 0.5 < 1 < odds(Surroundings(slope_deg=12.0), LANDSLIDE)
+    along = Surroundings(line_share=0.6, elongation=3.0)
+    assert odds(along, FILL) == pytest.approx(8.0)
+    assert terms_of(along._replace(elongation=2.9)) == terms_of(along._replace(line_share=0.59)) == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        (Surroundings(), Kind.SUBSIDENCE),  # the network is not sure: the sign alone
+        (Surroundings(mine_m=300.0, mine_state="active"), Kind.MINING),
+        (Surroundings(mine_m=1e4, slope_deg=1.0), Kind.SUBSIDENCE),
+        (Surroundings(ice_share=0.9), Kind.UNKNOWN),
+        (Surroundings(line_share=0.9, elongation=6.0, in_tunnel=True), Kind.UNKNOWN),
+    ],
+)
+def test_the_kind_follows_where_the_surroundings_make_it_sure(place, kind):
+    seen = [Evidence(one, direction, -20.0, 2e6, DOUBTFUL) for one, direction in (("los", "asc"), ("los", "desc"))]
+    assert classify(seen, place) is kind

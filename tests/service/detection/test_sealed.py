@@ -1,7 +1,7 @@
 """Alerts of velocity fields get a package whose figures follow from its inputs, or the reason why there is none."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.utils import timezone
@@ -13,11 +13,15 @@ from ground_motion.cli.program import main
 from ground_motion.core.http.faults import SearchFailed
 from ground_motion.methods.deformation.sealed.package import opened
 from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of
+from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, StepFailure
+from ingest.products.services import product_load
+from ml.models import Run
 from monitor import tasks
 from monitor.web.identity.site_file import Site
 from tests.makers.timestamps import Authority
-from tests.makers.watching import run_all, search_all, watch
+from tests.makers.towns import town, write_points
+from tests.makers.watching import run_all, search_all
 
 pytestmark = pytest.mark.django_db
 Why = SealedEvidence.Why
@@ -47,12 +51,14 @@ def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in
         assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
 
 
-def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
-    watch(simulated_tracks[0], method="matched-filter")
-    for track in simulated_tracks[1:2]:
-        watch(track, method="model")
+def test_joint_runs_of_a_network_are_sealed(tmp_path):
+    for number, direction in enumerate(("ascending", "descending")):
+        declared = {"unit": "mm/yr", "positive": "toward", "period": (date(2020, 1, 3), date(2024, 12, 31))}
+        submission = Submission(declared=Declaration(direction=direction, **declared))
+        product_load(path=write_points(tmp_path / f"{direction}.csv", town(12.5, 41.9, number)), submission=submission)
     run_all("model", "deformation")
     search_all()
+    assert Run.companions.through.objects.count() == 2
     tasks.seal_evidence()
     assert not SealedEvidence.objects.exclude(why="").exists()
     assert SealedEvidence.objects.exists()
@@ -111,7 +117,7 @@ def test_a_stamp_comes_later_where_the_service_fails(tracks_in_turn, settings, m
     assert authority.verifies(package.manifest, package.stamp)
 
 
-def test_a_stamp_of_another_time_or_request_is_refused(tracks_in_turn, tmp_path, monkeypatch):
+def test_a_stamp_of_another_time_or_request_is_refused_and_so_is_a_large_package(tracks_in_turn, tmp_path, monkeypatch):
     row = sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first())
     authority = Authority(tmp_path)
     monkeypatch.setattr(sealed, "MAX_CLOCK", timedelta(0))
@@ -122,8 +128,5 @@ def test_a_stamp_of_another_time_or_request_is_refused(tracks_in_turn, tmp_path,
             row=row, ask=lambda _: authority.answer(request_of(opened(package_of(row.alert)).manifest, 7))
         )
     assert SealedEvidence.objects.get(pk=row.pk).stamped_at is None
-
-
-def test_a_package_too_large_to_be_opened_is_not_sealed(tracks_in_turn, monkeypatch):
-    monkeypatch.setattr(sealed, "MAX_STAMP_BYTES", sealed.MAX_BYTES)
-    assert sealed.evidence_seal(alert=Alert.objects.filter(extent="local").first()).why == Why.LARGE
+    monkeypatch.setattr(sealed, "MAX_STAMP_BYTES", sealed.MAX_BYTES)  # no room is left for a stamp
+    assert sealed.evidence_seal(alert=Alert.objects.filter(extent="local").last()).why == Why.LARGE

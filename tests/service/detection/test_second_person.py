@@ -8,13 +8,13 @@ from django.contrib.gis.geos import MultiPolygon
 
 from detection.models import Alert, AuditEntry, Proposal, Review
 from detection.reviews import services as reviews
-from detection.reviews.claims import Claimed, Overtaken, claim_take
-from detection.reviews.edits import edit_publish, edit_take_back
+from detection.reviews.claims import Claimed, Overtaken, claim_release, claim_take
+from detection.reviews.edits import edit_take_back
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting, proposal_withdraw
 from detection.reviews.record import judgements
 from detection.rules.verdicts import Verdict
 from detection.selectors import reviews_standing
-from tests.makers.reviews import at_the_same_moment, edit, say
+from tests.makers.reviews import at_the_same_moment, edit, publish, say
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def two_highest_levels(settings):
     settings.SECOND_PERSON_FROM = "moderate"
-
-
-def publish(proposal, publisher, **changes):
-    seen = {"expected_state": proposal.alert.state} | changes
-    services = reviews.review_publish if proposal.confirms else edit_publish
-    return services(proposal=proposal, publisher=publisher, **seen)
 
 
 @pytest.mark.parametrize("severity", ["moderate", "strong"])
@@ -58,7 +52,11 @@ def test_of_minor_alerts_and_without_the_setting_one_person_confirms(make_alert,
     assert not Proposal.objects.exists()
 
 
-def test_lowering_the_importance_first_does_not_get_round_it(make_alert, anna):
+def test_lowering_the_importance_or_calling_it_at_rest_first_does_not_get_round_it(make_alert, anna):
+    rest = make_alert(state="confirmed", severity="strong", rate_mm_yr=-90.0, peak_rate_mm_yr=-90.0, longitude=-10)
+    say(rest, Verdict.FINISH, anna)
+    assert reread(rest).severity == "minor"  # The verdict can be taken back, and then it is strong again.
+    assert isinstance(edit(rest, anna, texts={"en": "All is well."}), Proposal)
     alert = make_alert(severity="strong")
     edit(alert, anna, severity="minor")
     assert reread(alert).severity == "minor"
@@ -91,17 +89,6 @@ def test_nobody_answers_their_own_and_nothing_is_answered_twice(make_alert, anna
     assert [one.outcome for one in alert.proposals.all()] == ["declined", "withdrawn"]
 
 
-def test_what_a_colleague_holds_is_not_answered(make_alert, anna, ben, carl):
-    alert = make_alert()
-    proposal = say(alert, Verdict.CONFIRM, anna)
-    claim_take(alert=alert, holder=carl)
-    with pytest.raises(Claimed):
-        publish(proposal, ben)
-    with pytest.raises(Claimed):
-        proposal_withdraw(proposal=proposal, proposer=anna)
-    assert proposal_waiting(alert=alert) == proposal
-
-
 def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refused(make_alert, anna, ben, carl):
     judged, changed = make_alert(), make_alert(longitude=-11)
     first, second = say(judged, Verdict.CONFIRM, anna), say(changed, Verdict.CONFIRM, anna)
@@ -113,9 +100,15 @@ def test_another_verdict_or_change_ends_what_waits_and_a_late_publisher_is_refus
     assert set(Proposal.objects.values_list("outcome", flat=True)) == {"overtaken"}
 
 
-def test_whoever_saw_another_state_publishes_nothing(make_alert, anna, ben):
+def test_whoever_saw_another_state_or_answers_what_a_colleague_holds_changes_nothing(make_alert, anna, ben, carl):
     alert = make_alert()
     proposal = say(alert, Verdict.CONFIRM, anna)
+    claim_take(alert=alert, holder=carl)
+    with pytest.raises(Claimed):
+        publish(proposal, ben)
+    with pytest.raises(Claimed):
+        proposal_withdraw(proposal=proposal, proposer=anna)
+    claim_release(alert=alert, holder=carl)
     Alert.objects.update(state="provisional")
     with pytest.raises(Overtaken):
         publish(Proposal.objects.get(), ben, expected_state="first")
@@ -148,11 +141,3 @@ def test_of_two_publishers_at_the_same_moment_one_publishes(make_alert, anna, be
     outcomes = at_the_same_moment(*(partial(publish, *both) for both in zip(seen, (ben, carl), strict=True)))
     assert outcomes.count("overtaken") == 1
     assert Review.objects.count() == 1
-
-
-def test_who_calls_a_place_at_rest_does_not_get_around_the_second_person(make_alert, anna):
-    """An alert at rest is of low importance; its text still needs a second person, as the verdict can be taken back."""
-    alert = make_alert(state="confirmed", severity="strong", rate_mm_yr=-90.0, peak_rate_mm_yr=-90.0)
-    say(alert, Verdict.FINISH, anna)
-    assert reread(alert).severity == "minor"
-    assert isinstance(edit(alert, anna, texts={"en": "All is well."}), Proposal)

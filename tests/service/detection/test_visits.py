@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from detection import selectors
 from detection.models import AuditEntry, FieldVisit
-from detection.reviews.claims import Claimed, claim_take
+from detection.reviews.claims import Claimed, Overtaken, claim_take
 from detection.reviews.notes import Given
 from detection.reviews.outlines import Unfit
 from detection.reviews.queue import Wanted, cases_wanted, sort_cases
-from detection.reviews.services import Overtaken, review_take_back
+from detection.reviews.services import review_take_back
 from detection.reviews.visits import Plan, results_that_judge, visit_of, visit_plan, visit_report, visits_coming
 
 pytestmark = pytest.mark.django_db
@@ -77,14 +77,11 @@ def test_a_step_that_cannot_be_taken_whole_leaves_nothing(alert, anna, ben):
         visit_report(visit=visit, by=ben, result="nothing")
 
 
-@pytest.mark.parametrize("days", [-1, 1000])
-def test_a_visit_is_planned_for_a_day_to_come(alert, anna, days):
-    with pytest.raises(Unfit):
-        plan(alert, anna, days=days)
+def test_a_visit_is_planned_for_a_day_to_come_and_a_plan_that_is_taken_back_is_none(alert, anna):
+    for days in (-1, 1000):
+        with pytest.raises(Unfit):
+            plan(alert, anna, days=days)
     assert not alert.reviews.exists()
-
-
-def test_a_plan_that_is_taken_back_is_no_visit(alert, anna):
     visit = plan(alert, anna)
     review_take_back(review=visit.review, reviewer=anna)
     assert (visit_of(alert=alert), waiting(anna, visit="due")) == (None, [])

@@ -18,8 +18,9 @@ from django.utils.translation import override
 from detection.alerts.importance import importance_refresh
 from detection.models import Alert, AlertCause, AlertTransition
 from detection.rules.importance import MIN_MOVING
+from detection.rules.lifecycle import as_json
 from detection.rules.motion import Figure, sigma_of, stated
-from detection.rules.passes import Passes, as_json
+from detection.rules.passes import Passes
 from ingest.models import AdministrativeRegion, Product
 from lab.samples.sentences import samples
 from monitor.maps.charts.words import Line, chart_sentence, here_sentence, motion_at

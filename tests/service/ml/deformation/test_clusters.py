@@ -1,10 +1,6 @@
 """Clusters of points far apart: memory follows points, and each cluster gives what it gives alone."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +19,6 @@ from ml.runs.stored import StoredRaster, clusters_of
 from tests.makers.towns import METRES_PER_DEGREE, town, write_points
 
 KM = 1_000.0
-GIB = 2**30
 
 
 class Found(NamedTuple):
@@ -38,9 +33,11 @@ class Found(NamedTuple):
 def found_in(tmp_path):
     """Areas and rasters of the command for points (n, 3)."""
 
-    def run(*places: np.ndarray, method: str = "matched-filter") -> Found:
-        arguments = command(tmp_path, np.concatenate(places), method)
-        assert main(arguments) == 0
+    def run(*places: np.ndarray) -> Found:
+        table = write_points(tmp_path / "points.csv", np.concatenate(places))
+        outputs = ["--out", str(tmp_path / "p.tif"), "--areas", str(tmp_path / "a.geojson")]
+        given = ["--unit", "mm/yr", "--positive", "toward", "--method", "matched-filter"]
+        assert main(["deformation", str(table), *outputs, *given]) == 0
         rasters = [tmp_path / "p.tif", *sorted(tmp_path.glob("p-*.tif"))]
         sizes = [(raster.width * raster.height, raster.crs.to_epsg()) for raster in map(rasterio.open, rasters)]
         for raster in rasters:
@@ -50,38 +47,21 @@ def found_in(tmp_path):
     return run
 
 
-def command(folder: Path, points: np.ndarray, method: str) -> list[str]:
-    table = write_points(folder / "points.csv", points)
-    outputs = ["--out", str(folder / "p.tif"), "--areas", str(folder / "a.geojson")]
-    given = ["--unit", "mm/yr", "--positive", "toward", "--method", method]
-    return ["deformation", str(table), *outputs, *given]
-
-
-def test_two_cities_5000_km_apart_take_the_cells_of_both_and_no_more(found_in):
+def test_two_cities_5000_km_apart_take_the_cells_of_both_and_show_what_each_shows_alone(found_in, capsys):
     places = town(12.5, 41.9), town(72.8, 19.1, seed=2)
     alone = [found_in(place) for place in places]
     both = found_in(*places)
     assert both.pixels == [pixels for one in alone for pixels in one.pixels]
     assert both.systems == [utm_epsg(12.5, 41.9), utm_epsg(72.8, 19.1)]
     assert sum(both.pixels) < 1000
-
-
-def test_each_of_two_cities_shows_what_it_shows_alone(found_in):
-    places = town(12.5, 41.9), town(72.8, 19.1, seed=2)
-    alone = [found_in(place).features for place in places]
-    both = found_in(*places).features
-    assert [one["geometry"] for one in both] == [one["geometry"] for features in alone for one in features]
-    assert [one["properties"]["region"] for one in both] == [1, 2]
-
-
-def test_a_mistyped_longitude_changes_no_area_and_is_counted(found_in, capsys):
-    place = town(12.5, 41.9)
-    mistyped = place.copy()
+    assert [one["geometry"] for one in both.features] == [one["geometry"] for each in alone for one in each.features]
+    assert [one["properties"]["region"] for one in both.features] == [1, 2]
+    mistyped = places[0].copy()
     mistyped[0, 0] += 100
-    as_it_is, far = found_in(place), found_in(mistyped)
+    far = found_in(mistyped)
     assert "Left out (1): it lies far from all other points." in capsys.readouterr().out
-    assert far.pixels == as_it_is.pixels
-    assert far.features[0]["geometry"] == as_it_is.features[0]["geometry"]
+    assert far.pixels == alone[0].pixels
+    assert far.features[0]["geometry"] == alone[0].features[0]["geometry"]
 
 
 def test_a_field_across_180_is_one_area_drawn_on_both_sides(found_in):
@@ -94,20 +74,6 @@ def test_a_field_across_180_is_one_area_drawn_on_both_sides(found_in):
     assert abs(joined_at_180(outline).centroid.x) == pytest.approx(180, abs=1e-3)
     east_m = (joined_at_180(outline).bounds[2] - joined_at_180(outline).bounds[0]) * METRES_PER_DEGREE
     assert east_m < 2 * KM
-
-
-@pytest.mark.long
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
-def test_900_points_of_which_one_is_mistyped_by_100_degrees_need_less_than_a_gibibyte(tmp_path):
-    points = town(12.5, 41.9)
-    points[0, 0] += 100
-    code = "import sys; from ml.__main__ import main; main(sys.argv[1:]); print(open('/proc/self/status').read())"
-    arguments = [sys.executable, "-c", code, *command(tmp_path, points, "model")]
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, check=True, env=os.environ, cwd=Path(__file__).parents[4]
-    )
-    (peak,) = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("VmHWM")]
-    assert 1024 * peak < GIB
 
 
 def cloud(x: np.ndarray, y: np.ndarray) -> PointCloud:
@@ -133,26 +99,19 @@ def test_clusters_on_the_sphere_know_no_180():
     np.testing.assert_array_equal(second, np.arange(100, 150))
 
 
-def test_single_points_all_over_a_continent_leave_one_small_cluster():
+def test_single_points_all_over_a_continent_leave_one_small_cluster_and_a_corridor_is_cut_into_parts_of_200_km():
     stations = grid(0, 0, 3_000 * KM, 60 * KM)
     (largest,) = clusters(stations)
     assert np.ptp(stations[largest], axis=0).max() < 200 * KM
-
-
-def test_a_corridor_of_1500_km_is_cut_into_parts_of_200_km():
     along = np.linspace(0, 1_490 * KM, 30_000)
     parts = clusters(np.stack([along, along * 0.8], axis=1))
     assert sum(part.size for part in parts) == along.size
     assert all(np.ptp(along[part]) <= 200 * KM for part in parts)
 
 
-def test_points_without_a_position_on_the_plane_belong_to_no_cluster():
-    at = np.concatenate([grid(0, 0, KM, 100.0), [[np.inf, np.inf]]])
-    (found,) = clusters(at)
+def test_a_track_of_two_keeps_its_place_in_each_cluster_and_points_without_a_position_are_in_none():
+    (found,) = clusters(np.concatenate([grid(0, 0, KM, 100.0), [[np.inf, np.inf]]]))
     assert found.size == 100
-
-
-def test_a_track_of_two_keeps_its_place_in_each_cluster():
     here, there = grid(0, 0, KM, 100.0), grid(4_000 * KM, 2_000 * KM, KM, 90.0)
     first, second = cluster_tracks([cloud(*here.T), cloud(*np.concatenate([here, there]).T)])
     assert [part.x.size for part in first] == [100, 100]
@@ -183,10 +142,5 @@ def test_clusters_of_a_plane_are_stored_in_one_raster_and_read_one_by_one(tmp_pa
         assert figures["backgrounds_mm_yr"] == {"track": one.maps.backgrounds_mm_yr[0]}
     assert whole.statistics["cells_known"] == 1800
     assert whole.statistics["highest_probability"] == 0.75
-
-
-def test_one_cluster_is_stored_as_before():
-    made = result(500 * KM, 5_000 * KM, 0.75)
-    whole = make_mosaic([made], [["track"]])
-    assert whole.statistics == made.statistics(["track"])
-    assert whole.transform == made.transform
+    alone = make_mosaic(made[:1], [["track"]])  # one cluster is stored as before
+    assert (alone.statistics, alone.transform) == (made[0].statistics(["track"]), made[0].transform)

@@ -78,7 +78,7 @@ def test_neighbours_across_180_are_neighbours(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_its_series(egms):
+def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_its_series(egms, monkeypatch):
     product = product_load(path=egms)
     (run,) = services.runs_queue(method="matched-filter")
     result = jobs.deformation(run, torch.device("cpu"), Pieces())
@@ -89,19 +89,10 @@ def test_a_run_of_the_service_flags_no_unwrapping_error_where_the_product_has_it
     result = jobs.deformation(run, torch.device("cpu"), Pieces())
     assert result.statistics["cells_moving"] > 20
     assert "points_corrected" not in result.statistics
-
-
-@pytest.mark.django_db
-def test_a_product_too_large_for_its_series_is_taken_as_released(egms, monkeypatch):
-    product_load(path=egms)
-    (run,) = services.runs_queue(method="matched-filter")
-    monkeypatch.setattr(jobs, "MAX_POINTS_WITH_SERIES", 1_000)
+    Product.objects.filter(pk=product.pk).update(has_series=True)
+    run.product.refresh_from_db()
+    monkeypatch.setattr(jobs, "MAX_POINTS_WITH_SERIES", 1_000)  # too large for its series, it is taken as released
     assert jobs.deformation(run, torch.device("cpu"), Pieces()).statistics["cells_moving"] > 20
-
-
-@pytest.mark.django_db
-def test_series_come_in_the_order_of_the_points(egms):
-    product = product_load(path=egms)
     blocks = list(selectors.product_series(product=product, at_once=500))
     assert [len(block) for block in blocks] == [500, 500, 200]
     points = selectors.product_points(product=product)
@@ -109,25 +100,19 @@ def test_series_come_in_the_order_of_the_points(egms):
     np.testing.assert_allclose(rate, points.velocity_mm_yr, atol=0.06)
 
 
-def test_a_product_without_points_here_has_no_rates_and_no_warning():
-    reader = SeriesReader([date(2020, 1, 1) + timedelta(days=12 * step) for step in range(60)], HALF_WAVE_MM)
-    assert reader.summary(np.zeros(0), np.zeros(0)).rate_mm_yr.size == 0
-
-
 @pytest.mark.parametrize(("missing", "all_undone"), [((), True), (range(6, 11), True), (range(6, 20), False)])
 def test_cycles_lost_across_a_winter_without_images_may_remain(missing, all_undone):
     days = [date(2020, 1, 1) + timedelta(days=12 * step) for step in range(60) if step not in missing]
-    assert SeriesReader(days, HALF_WAVE_MM).all_undone == all_undone
+    reader = SeriesReader(days, HALF_WAVE_MM)
+    assert reader.all_undone == all_undone
+    assert reader.summary(np.zeros(0), np.zeros(0)).rate_mm_yr.size == 0  # no points, no rates and no warning
 
 
-def test_only_phase_along_the_line_of_sight_has_cycles():
+def test_only_phase_along_the_line_of_sight_has_cycles_of_half_the_wavelength_that_the_file_states():
     assert has_cycles(True, "los", "insar")
     assert not has_cycles(True, "up", "insar")
     assert not has_cycles(True, "los", "tracking")
     assert not has_cycles(False, "los", "insar")
-
-
-def test_a_cycle_is_half_the_wavelength_that_the_file_states():
     assert half_wave_mm({}) == HALF_WAVE_MM
     assert half_wave_mm({"wavelength_m": "0.2360"}) == pytest.approx(118)
     assert half_wave_mm({"WAVELENGTH": "0.0310665"}) == pytest.approx(15.53, abs=0.01)

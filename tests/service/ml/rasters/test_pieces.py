@@ -41,9 +41,7 @@ class Board:
 class Careless(Board):
     """A team without claims."""
 
-    def take(self, name: str) -> bool:
-        self.taken.add(name)
-        return True
+    take = Board.share
 
 
 def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
@@ -77,16 +75,12 @@ def test_a_damaged_piece_is_made_again(store, monkeypatch):
     assert len(store.get("first@x")["a"]) == 6
 
 
-def test_pieces_of_other_code_or_weights_are_not_taken(tmp_path):
-    Folder(tmp_path / "pieces", "a").put("x", {"a": np.arange(5)})
-    assert not Folder(tmp_path / "pieces", "b").names()
-    assert not Folder(tmp_path / "pieces", "a").names()
-
-
-def test_a_worker_that_joins_deletes_nothing(tmp_path):
+def test_pieces_of_other_code_or_weights_are_deleted_but_not_by_a_worker_that_joins(tmp_path):
     Folder(tmp_path / "pieces", "a").put("x", {"a": np.arange(5)})
     assert not Folder(tmp_path / "pieces", "b", joined=True).names()
     assert Folder(tmp_path / "pieces", "a", joined=True).names() == {"x"}
+    assert not Folder(tmp_path / "pieces", "b").names()
+    assert not Folder(tmp_path / "pieces", "a").names()
 
 
 def staged(pieces: Pieces, made: list[str], feed: Feed = AT_ONCE) -> tuple[object, ...]:
@@ -108,8 +102,7 @@ def staged(pieces: Pieces, made: list[str], feed: Feed = AT_ONCE) -> tuple[objec
     return (middle, scale, *(pieces.get("second", place)["b"].tobytes() for place in items))
 
 
-@pytest.mark.parametrize("feed", [AT_ONCE, Feed(readers=2)])
-@pytest.mark.parametrize("team", [Board, Careless])
+@pytest.mark.parametrize(("team", "feed"), [(Board, AT_ONCE), (Board, Feed(readers=2)), (Careless, Feed(readers=2))])
 def test_several_workers_make_the_same_as_one(store, team, feed):
     n, board, made = 3, team(), []
     with ThreadPoolExecutor(n) as pool:
@@ -177,8 +170,9 @@ def test_one_that_leaves_the_work_begins_no_more_and_leaves_no_reader():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
 
 
-@pytest.mark.parametrize("share", [0.5, 0.16, 0.0, 1.0])
-@pytest.mark.parametrize("n", [1, 2, 7, 1000, 30_001])
+@pytest.mark.parametrize(
+    ("n", "share"), [(1, 0.5), (2, 0.16), (7, 0.0), (7, 1.0), (1000, 0.16), (30_001, 0.5), (30_001, 0.0), (30_001, 1.0)]
+)
 def test_quantiles_of_all_pieces_are_exact(n, share):
     rng = np.random.default_rng(n)
     values = rng.normal(0, 1, n).astype(np.float32) ** 3

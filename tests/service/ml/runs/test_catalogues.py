@@ -45,23 +45,25 @@ def test_a_large_earthquake_in_watched_ground_is_taken_once():
 
 
 @pytest.mark.parametrize("values", [{"mag": 4.5}, {"place": (37.0, 37.2, 300.0), "mag": 7.0}, {"place": (0, 89, 10)}])
-def test_small_deep_and_unseen_ones_are_not(values):
+def test_small_deep_and_unseen_ones_are_not_nor_is_any_elsewhere_and_long_ago(values):
     assert take(quake(**values)) == []
-
-
-def test_elsewhere_and_long_ago_nothing_is_taken():
     assert take(quake(), watched=False) == []
     assert take(catalogues.usgs([catalogues.usgs_quake()])) == []  # of 2023
     tomorrow = timezone.now() + timedelta(days=1)
     assert take(catalogues.usgs([catalogues.usgs_quake(at=tomorrow)])) == []
 
 
-def test_two_catalogues_report_one_earthquake():
+def test_two_catalogues_report_one_earthquake_beside_what_people_reported():
+    at = timezone.now() - timedelta(hours=1)
+    place = {"position": Point(37.0143, 37.2256, srid=4326), "kind": "earthquake", "between": (at, at)}
+    by_hand = make_event(**place, name="What we felt")
     take(quake())
     assert take(of_emsc(), EMSC) == []
-    event = GroundEvent.objects.get()
+    event = GroundEvent.objects.exclude(reports={}).get()
     assert set(event.reports) == {"usgs.example", "emsc.example"}
     assert (event.depth_km, event.position.x) == (10.0, 37.0143)  # those of the first
+    by_hand.refresh_from_db()
+    assert (by_hand.name, by_hand.reports, by_hand.magnitude) == ("What we felt", {}, None)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +74,18 @@ def test_two_earthquakes_stay_two(values):
     assert len(take(of_emsc(**values), EMSC)) == 1
 
 
-def test_a_later_report_replaces_the_figures_and_an_older_one_does_not():
+def test_a_later_report_replaces_the_figures_and_an_older_one_does_not_and_too_little_counts_as_needless():
     take(quake())
     take(quake(later=10, mag=7.5, place=(37.1, 37.3, 12.0)))
     take(quake(later=5, mag=6.9))
     event = GroundEvent.objects.get()
     assert (event.magnitude, event.depth_km, event.position.coords) == (7.5, 12.0, (37.1, 37.3))
+    assert events_counted(days=1) == (1, 0)
+    take(quake(later=15, mag=4.9))
+    event.refresh_from_db()
+    assert (event.magnitude, event.withdrawn_at) == (4.9, None)
+    assert event.radius_km > 100
+    assert events_counted(days=1) == (1, 1)
 
 
 def test_an_earthquake_that_every_catalogue_withdraws_is_withdrawn_and_followed_no_more():
@@ -95,16 +103,6 @@ def test_an_earthquake_that_every_catalogue_withdraws_is_withdrawn_and_followed_
     assert GroundEvent.objects.get().withdrawn_at is None
 
 
-def test_one_revised_to_too_little_stays_and_counts_as_needless():
-    take(quake())
-    assert events_counted(days=1) == (1, 0)
-    take(quake(later=5, mag=4.9))
-    event = GroundEvent.objects.get()
-    assert (event.magnitude, event.withdrawn_at) == (4.9, None)
-    assert event.radius_km > 100
-    assert events_counted(days=1) == (1, 1)
-
-
 def test_notices_of_one_volcano_are_one_event():
     sent = (timezone.now() - timedelta(days=1)).isoformat()
     first, other = (catalogues.cap_notice(name, sent=sent) for name in ("VA-1", "VA-9"))
@@ -112,12 +110,3 @@ def test_notices_of_one_volcano_are_one_event():
     assert take(other, VOLCANOES) == []
     event = GroundEvent.objects.get()
     assert (event.kind, event.magnitude, event.radius_km) == ("eruption", None, 15.0)
-
-
-def test_what_people_reported_stays_as_it_is():
-    at = timezone.now() - timedelta(hours=1)
-    place = {"position": Point(37.0143, 37.2256, srid=4326), "kind": "earthquake", "between": (at, at)}
-    by_hand = make_event(**place, name="What we felt")
-    assert len(take(quake())) == 1
-    by_hand.refresh_from_db()
-    assert (by_hand.name, by_hand.reports, by_hand.magnitude) == ("What we felt", {}, None)

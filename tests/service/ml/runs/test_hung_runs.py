@@ -5,16 +5,15 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from ingest.foundation.failures import Cause, next_step
 from ingest.products.services import product_delete, product_load
 from ml.models import Run
 from ml.runs import queue, services
+from tests.fixtures.servers import database_url
 from tests.waiting import HANG_SECONDS, reread, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,9 +38,8 @@ def run(make_egms):
 
 
 def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     environment = os.environ | {
-        "DATABASE_URL": urlunsplit(database),
+        "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
         "TEST_SETTINGS": json.dumps({"RUN_STALL_MINUTES": stall_minutes, "RUN_BEAT_SECONDS": 0.1}),
     }

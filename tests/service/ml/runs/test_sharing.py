@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from django.core.files.storage import storages
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from ml.models import ModelVersion, PieceClaim, Prediction, Run
 from ml.runs import joining, queue, selectors, services, sharing
 from ml.runs.sharing import Claims
 from ml.runs.stored import read_prediction
+from tests.fixtures.servers import database_url
 from tests.makers import object_store as storage
 from tests.makers.glaciers import make_event
 from tests.waiting import HANG_SECONDS, reread
@@ -66,7 +67,7 @@ def staged(monkeypatch):
     return made, happens
 
 
-def test_a_piece_is_taken_by_one_worker_until_its_claim_expires_or_is_let_go(shared):
+def test_a_piece_is_taken_by_one_worker_until_its_claim_expires_or_is_let_go(shared, monkeypatch):
     one, other = (Claims(shared, "a", "cpu", joined=True) for _ in range(2))
     assert one.take("x")
     assert one.take("x")
@@ -82,20 +83,9 @@ def test_a_piece_is_taken_by_one_worker_until_its_claim_expires_or_is_let_go(sha
     other.leave()
     assert one.take("x")
     assert PieceClaim.objects.count() == 1
-
-
-def test_a_database_that_does_not_answer_stops_no_worker(shared, monkeypatch):
-    claims = Claims(shared, "a", "cpu", joined=True)
-
-    class Away:
-        def cursor(self):
-            raise DatabaseError("away")
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr(sharing, "connection", Away())
-    assert claims.take("x")
+    away = Mock(**{"cursor.side_effect": DatabaseError("away")})
+    monkeypatch.setattr(sharing, "connection", away)
+    assert other.take("x")  # A database that does not answer stops no worker.
 
 
 def test_only_a_run_with_many_missing_pieces_is_shared(run):
@@ -153,7 +143,9 @@ def test_one_that_helps_leaves_as_soon_as_the_run_is_not_shared_any_more(shared,
     assert PieceClaim.objects.count() == 0
 
 
-def test_a_worker_with_other_code_weights_or_arithmetic_does_not_join(shared, staged, monkeypatch):
+def test_a_worker_with_other_code_or_weights_or_a_full_disk_does_not_join_nor_where_enough_are_at_work(
+    shared, staged, settings, monkeypatch
+):
     made, _ = staged
     weights = {"weights_here": "f" * 64}
     for difference in ({"code_version": "another"}, {"numerics": ["more threads"]}, weights):
@@ -161,7 +153,15 @@ def test_a_worker_with_other_code_weights_or_arithmetic_does_not_join(shared, st
             for name, answer in difference.items():
                 other.setattr(services, name, lambda *_, answer=answer: answer)
             assert joining.run_join() is None
+    with monkeypatch.context() as full:
+        full.setattr(joining, "disk_full", lambda share: "full")
+        assert joining.run_join() is None
+    settings.RUN_WORKERS = 2
+    for one in "ab":
+        Claims(shared, "a", "cpu", joined=True).take(one)
+    assert joining.run_join() is None
     assert made == []
+    settings.RUN_WORKERS = 3
     joining.run_join()
     assert made == [0, 1, 2, 3, 4, 5]
     assert Prediction.objects.count() == 0
@@ -182,20 +182,8 @@ def test_a_failure_of_one_that_helps_is_not_that_of_the_run(run, staged, monkeyp
     assert made == [0, 1, 1, 2, 3, 4, 5]
 
 
-def test_nobody_joins_where_the_disk_is_full_or_enough_are_at_work(shared, staged, settings, monkeypatch):
-    made, _ = staged
-    monkeypatch.setattr(joining, "disk_full", lambda share: "full")
-    assert joining.run_join() is None
-    monkeypatch.setattr(joining, "disk_full", lambda share: "")
-    settings.RUN_WORKERS = 2
-    for one in "ab":
-        Claims(shared, "a", "cpu", joined=True).take(one)
-    assert joining.run_join() is None
-    assert made == []
-
-
-def test_workers_are_called_to_a_shared_run_on_the_device_that_it_has(
-    shared, settings, monkeypatch, django_capture_on_commit_callbacks
+def test_workers_are_called_to_a_shared_run_on_its_device_and_again_when_their_time_is_over(
+    shared, settings, monkeypatch
 ):
     settings.SCHEDULED_METHODS = {}
     called = []
@@ -204,11 +192,7 @@ def test_workers_are_called_to_a_shared_run_on_the_device_that_it_has(
         Run.objects.update(device=device, shared_key=device)
         tasks.queue_due_runs()
     assert called == ["cpu", "gpu"]
-
-
-def test_one_that_helped_until_its_time_was_over_is_called_again_behind_what_waits(shared, monkeypatch):
-    called = []
-    monkeypatch.setattr(tasks.join_run, "apply_async", lambda args, **to: called.append(to["queue"]))
+    called.clear()
     for answer in (shared, None):
         monkeypatch.setattr(joining, "run_join", lambda answer=answer: answer)
         tasks.join_run()
@@ -299,10 +283,9 @@ def test_workers_of_several_machines_make_the_same_raster_as_one_though_one_is_k
     alone.delete()
     (run,) = services.runs_queue(method="guarnieri-prati")
 
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     rasters = storages["rasters"]
     environment = os.environ | {
-        "DATABASE_URL": urlunsplit(database),
+        "DATABASE_URL": database_url(),
         "RASTER_STORAGE_URL": f"s3://{rasters.bucket_name}/{rasters.location.removesuffix('/rasters')}",
         "S3_ENDPOINT_URL": rasters.endpoint_url,
         "S3_ACCESS_KEY_ID": storage.KEYS["access_key"],

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, Station
-from ingest.products.services import product_load
 from ingest.stations.selectors import PointsAround
 from ingest.stations.services import stations_load
 from ml.models import Prediction
@@ -14,36 +12,15 @@ from ml.runs import stations as compared_stations
 from ml.runs.repetition import run_repeat
 from tests.makers.stations import enu_mm, gnss_table
 from tests.makers.watching import watch
+from tests.service.detection.test_pair_alerts import EAST_M, NORTH_M, bowl, write_plain
 
 pytestmark = pytest.mark.django_db
-EAST_M, NORTH_M, ZERO = 4_320_000.0, 2_680_000.0, 6.0  # what the product's zero moves, mm/yr
-MAPPING = """
-unit = "mm/yr"
-positive = "up"
-epsg = 3035
-reference = "local"
-first_day = 2018-01-01
-last_day = 2022-12-31
-[columns]
-easting = "easting"
-northing = "northing"
-velocity = "velocity"
-"""
+ZERO = 6.0  # by how much the product's zero moves, mm/yr
 
 
 def truth(east_km, north_km):
-    """A plain that sinks by 4 mm/yr, and in it a bowl of 40 km that sinks by 9 more."""
-    return -4 - 9 * np.exp(-(((east_km - 22) ** 2 + (north_km - 23) ** 2) / 15**2))
-
-
-def plain(folder):
-    east, north = np.meshgrid(*[(np.arange(90) + 0.5) * 0.5] * 2)
-    rate = ZERO + truth(east, north) + np.random.default_rng(1).normal(0, 0.4, east.shape)
-    places = zip((EAST_M + 1000 * east).flat, (NORTH_M + 1000 * north).flat, rate.flat, strict=True)
-    table, mapping = folder / "plain.csv", folder / "plain.toml"
-    table.write_text("\n".join(["easting,northing,velocity", *(f"{x},{y},{v:.2f}" for x, y, v in places), ""]))
-    mapping.write_text(MAPPING)
-    return product_load(path=table, submission=Submission(declared=Declaration(mapping=mapping)))
+    """A plain that sinks by 4 mm/yr, and in it a bowl."""
+    return -4 + bowl(east_km, north_km)
 
 
 def stations(folder):
@@ -60,7 +37,7 @@ def stations(folder):
 
 
 def test_loaded_stations_replace_the_stillest_ground_as_the_zero_of_a_wide_region(tmp_path):
-    plain(tmp_path)
+    write_plain(tmp_path, lambda *km: ZERO + truth(*km), positive="up", reference="local")
     stations_load(path=stations(tmp_path))
     watch()
     prediction = Prediction.objects.get()

@@ -30,6 +30,7 @@ EAST, NORTH = 500_000.0, 5_540_000.0
 HALLS = [(0, 0, 60, 30), (140, 0, 200, 30), (280, 0, 340, 30)]  # metres; the middle one sinks by itself
 SINKING_MM_YR = -12.0
 GROUND_M, RISE, ROOF_M, GEOID_M = 300.0, 0.1, 12.0, 46.5  # elevation at x = 0 and its slope; heights begin elsewhere
+GRID = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)  # of elevation
 
 
 @pytest.fixture
@@ -97,17 +98,22 @@ def test_the_ledger_tells_the_hall_that_sinks_from_its_neighbours(product, footp
         assert beside.damage_low == 1
 
 
-def test_heights_above_loaded_elevation_tell_roofs_from_ground(product, footprints, make_dem, monkeypatch):
-    load(footprints)
-    asked = []
+@pytest.fixture
+def asked(monkeypatch) -> list[np.ndarray]:
+    """The heights above ground with which candidates were asked for."""
+    made = []
     monkeypatch.setattr(
-        "ml.runs.structures.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
+        "ml.runs.structures.buildings.candidates_of", lambda *given: made.append(given[-1]) or candidates_of(*given)
     )
+    return made
+
+
+def test_heights_above_loaded_elevation_tell_roofs_from_ground(product, footprints, make_dem, asked):
+    load(footprints)
     ledger_make(product=product)
     assert np.isnan(asked[-1]).all(), "no elevation is loaded"
-    grid = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)
     slope = np.tile(GROUND_M + RISE * (10 * np.arange(120) - 295), (80, 1))
-    context_load(path=make_dem(slope, crs=f"EPSG:{EPSG}", transform=grid), kind=ContextKind.ELEVATION)
+    context_load(path=make_dem(slope, crs=f"EPSG:{EPSG}", transform=GRID), kind=ContextKind.ELEVATION)
     assert list(ledgers_due()) == [product], "it knows more now"
     ledger_make(product=product)
     everywhere = {"area": product.footprint, "with_series": False}
@@ -117,20 +123,15 @@ def test_heights_above_loaded_elevation_tell_roofs_from_ground(product, footprin
     assert np.median(asked[-1][on_roof]) == pytest.approx(ROOF_M, abs=1.0)
 
 
-def test_heights_that_disagree_with_the_elevation_are_not_used(product, footprints, make_dem, monkeypatch):
+def test_heights_that_disagree_with_the_elevation_are_not_used(product, footprints, make_dem, asked):
     load(footprints)
-    asked = []
-    monkeypatch.setattr(
-        "ml.runs.structures.buildings.candidates_of", lambda *given: asked.append(given[-1]) or candidates_of(*given)
-    )
-    grid = Affine(10, 0, EAST - 300, 0, -10, NORTH + 400)
     other = np.random.default_rng(1).normal(GROUND_M, 40, (80, 120))
-    context_load(path=make_dem(other, crs=f"EPSG:{EPSG}", transform=grid), kind=ContextKind.ELEVATION)
+    context_load(path=make_dem(other, crs=f"EPSG:{EPSG}", transform=GRID), kind=ContextKind.ELEVATION)
     ledger_make(product=product)
     assert np.isnan(asked[-1]).all()
 
 
-def test_it_is_made_once_and_again_when_newer_footprints_come(product, footprints, tmp_path):
+def test_it_is_made_once_and_again_when_newer_footprints_of_the_same_ground_come(product, footprints, tmp_path):
     assert not ledgers_due().exists()
     load(footprints)
     assert list(ledgers_due()) == [product]
@@ -140,19 +141,14 @@ def test_it_is_made_once_and_again_when_newer_footprints_come(product, footprint
     assert list(ledgers_due()) == [product]
     again = ledger_make(product=product)
     assert BuildingLedger.objects.get() == again != first
-
-
-def test_a_layer_that_goes_takes_its_buildings_along(product, footprints):
-    layer = load(footprints)
-    ledger_make(product=product)
-    layer_delete(layer=layer)
-    assert not BuildingMotion.objects.exists()
-
-
-def test_real_footprints_are_not_asked_about_simulated_ground(product, footprints):
-    load(footprints)
+    layer = load(write(tmp_path, *(house(*hall) for hall in HALLS)))
     ContextLayer.objects.update(simulated=True)
     assert not ledgers_due().exists()
+    ContextLayer.objects.update(simulated=False)
+    ledger_make(product=product)
+    assert BuildingMotion.objects.exists()
+    layer_delete(layer=layer)
+    assert not BuildingMotion.objects.exists()
 
 
 def test_my_house_the_interface_and_an_area_tell_of_it(client, product, footprints):

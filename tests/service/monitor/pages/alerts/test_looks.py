@@ -8,7 +8,8 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from detection.models import AlertMotion, Detection, Scan
-from detection.rules.passes import Passes, as_json
+from detection.rules.lifecycle import as_json
+from detection.rules.passes import Passes
 from detection.search.patches import CHANGE, MOTION
 from ingest.scenes.next_pass import CYCLE
 from ml.models import Prediction
