@@ -259,11 +259,7 @@ def _expire(pair: PairOrder) -> None:
 
 
 def charges_settle(processor: hyp3.Processor) -> None:
-    """Ask whether each attempt that ended without an answer ordered its job: follow the job, or give the charge back.
-
-    Otherwise the charge of a pair that is cancelled, given up or cannot be paid any more would lessen the budget, and
-    its job, if there is one, would be paid for and never fetched.
-    """
+    """Ask whether each attempt without an answer ordered its job: follow the job, or give the charge back."""
     for pair in pairs_in_doubt():
         job = next(iter(processor.jobs(name=pair.job_name)), None)
         charge = Charge.objects.filter(job_name=pair.job_name)
