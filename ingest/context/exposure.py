@@ -19,7 +19,7 @@ from ingest.models import ContextLayer, PopulationTile
 
 # Larger regions need more cells than a mask may have; there each cell counts wholly or not at all.
 MAX_CELLS = 4_000_000
-MAX_PARTS = 10  # The side of a cell is cut into so many parts at most; fewer for a large area.
+MAX_PARTS = 10  # The side of a cell is cut into at most this number of parts; fewer for a large area.
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
 LISTED_WITHIN_M = 50_000.0  # A list without an entry this near may not cover the country.
 # Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.

@@ -25,7 +25,7 @@ from ingest.models import ElevationTile
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
-_NODES = 17  # The scale and rotation of a map projection are computed on so many nodes per side.
+_NODES = 17  # Nodes per side at which the scale and rotation of a map projection are computed.
 logger = logging.getLogger(__name__)
 MARGIN_M = 5000.0  # Terrain displaces a pixel by about twice its height.
 WRITTEN_ROWS = 512

@@ -85,7 +85,7 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
     )
 
 
-# In a merged part, points of a product are ordered by a Hilbert curve, and none are added later. Sorting by point alone
+# Points of a product in a merged part are ordered by a Hilbert curve, and none are added later. Sorting by point alone
 # takes a quarter of the time of sorting by product and point.
 _COPY = f"""
     IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1

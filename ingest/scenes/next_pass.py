@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-CYCLE = timedelta(days=12)  # of Sentinel-1 and NISAR
+CYCLE = timedelta(days=12)  # Repeat cycle of Sentinel-1 and NISAR.
 SAME_PASS = timedelta(hours=1)  # Passes whose place in the cycle differs by less are the same orbit.
 PUBLISHED_WITHIN = timedelta(days=2)  # A pass without an image counts as unused only after this.
 LOOKED_BACK = 6  # last cycles that show whether an orbit is used

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 State = SceneDownload.State
 SAME = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")  # columns as a catalogue states them
 PROLONG_SECONDS = 5.0
-MAX_FOUND = 200  # One search returns so many images per area and product.
+MAX_FOUND = 200  # One search returns at most this number of images per area and product.
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
 ROOM_WAIT = timedelta(minutes=10)  # Room for a file is sought again after this time.

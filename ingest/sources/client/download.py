@@ -28,7 +28,7 @@ from ingest.sources.client.scene import Checksum, file_checksum
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
 DAMAGED_WAIT_SECONDS = 3600.0
-MAX_IDLE_TRIES = 5  # A download ends after so many tries in a row without new bytes.
+MAX_IDLE_TRIES = 5  # A download ends after this number of tries in a row without new bytes.
 MAX_TRIES = 60
 MAX_WAIT_SECONDS = 60.0  # The schedule resumes the download after longer waits.
 PIECE_BYTES = 2**18
