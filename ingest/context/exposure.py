@@ -19,7 +19,7 @@ from ingest.models import ContextLayer, PopulationTile
 
 # Larger regions need more cells than a mask may have; there each cell counts wholly or not at all.
 MAX_CELLS = 4_000_000
-MAX_PARTS = 10  # The side of a cell is cut into so many parts at most; fewer for a large area.
+MAX_PARTS = 10  # The side of a cell is cut into at most this number of parts; fewer for a large area.
 KINDS = (ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION)
 LISTED_WITHIN_M = 50_000.0  # A list without an entry this near may not cover the country.
 # Select the nearest candidates by degrees, then the one at the shortest distance on the ellipsoid.
@@ -57,6 +57,16 @@ _LINES = """
     FROM reach, place"""
 
 
+_BUILDINGS = """
+    SELECT count(*) FROM ingest_building
+    WHERE layer_id = ANY(%(layers)s) AND ST_Intersects(position, %(area)s::geometry) GROUP BY layer_id"""
+_LENGTHS_KM = """
+    SELECT sum(ST_Length(ST_Intersection(line, place.area)::geography)) / 1000
+    FROM ingest_transportline, (SELECT %(area)s::geometry AS area) AS place
+    WHERE layer_id = ANY(%(layers)s) AND line_class = %(line_class)s AND ST_Intersects(line, place.area)
+    GROUP BY layer_id"""
+
+
 class Source(NamedTuple):
     """A context layer that covers an area and was used to compute its exposure."""
 
@@ -82,12 +92,17 @@ def exposed_in(*, area: GEOSGeometry, simulated: bool = False) -> Exposed:
     covering = ContextLayer.objects.filter(simulated=simulated, coverage__intersects=area.point_on_surface)
     layers = list(covering.filter(kind__in=KINDS).defer("coverage").order_by("kind", "name"))
     of_kind = {kind: [layer.pk for layer in layers if layer.kind == kind] for kind in KINDS}
-    roads, rails = of_kind[ContextKind.ROADS], of_kind[ContextKind.RAILWAYS]
+
+    def most(kind: ContextKind, statement: str, line_class: str = "") -> Any:
+        """Return the highest figure of the layers of a kind; None without a layer."""
+        values = {"layers": of_kind[kind], "area": bytes(area.ewkb), "line_class": line_class}
+        return max((row[0] for row in rows_of(statement, values)), default=0) if of_kind[kind] else None
+
     return Exposed(
-        buildings=_buildings(area, of_kind[ContextKind.BUILDINGS]),
-        main_road_km=_length_km(area, roads, LineClass.MAIN),
-        other_road_km=_length_km(area, roads, LineClass.OTHER),
-        railway_km=_length_km(area, rails, LineClass.RAIL),
+        buildings=most(ContextKind.BUILDINGS, _BUILDINGS),
+        main_road_km=most(ContextKind.ROADS, _LENGTHS_KM, LineClass.MAIN.value),
+        other_road_km=most(ContextKind.ROADS, _LENGTHS_KM, LineClass.OTHER.value),
+        railway_km=most(ContextKind.RAILWAYS, _LENGTHS_KM, LineClass.RAIL.value),
         people=_people(area, of_kind[ContextKind.POPULATION]),
         sources=tuple(Source(layer.kind, layer.name, layer.loaded_at.date(), layer.attribution) for layer in layers),
     )
@@ -99,29 +114,6 @@ def people_within(*, area: GEOSGeometry) -> float | None:
         simulated=False, coverage__intersects=area.point_on_surface, kind=ContextKind.POPULATION
     )
     return _people(area, list(layers.values_list("pk", flat=True)))
-
-
-def _buildings(area: GEOSGeometry, layers: list[int]) -> int | None:
-    statement = """
-        SELECT count(*) FROM ingest_building
-        WHERE layer_id = ANY(%s) AND ST_Intersects(position, %s::geometry) GROUP BY layer_id"""
-    most: int | None = _most(layers, statement, [layers, bytes(area.ewkb)])
-    return most
-
-
-def _length_km(area: GEOSGeometry, layers: list[int], line_class: LineClass) -> float | None:
-    statement = """
-        SELECT sum(ST_Length(ST_Intersection(line, place.area)::geography)) / 1000
-        FROM ingest_transportline, (SELECT %s::geometry AS area) AS place
-        WHERE layer_id = ANY(%s) AND line_class = %s AND ST_Intersects(line, place.area) GROUP BY layer_id"""
-    most: float | None = _most(layers, statement, [bytes(area.ewkb), layers, line_class.value])
-    return most
-
-
-def _most(layers: list[int], statement: str, parameters: list[object]) -> Any:
-    if not layers:
-        return None
-    return max((row[0] for row in rows_of(statement, parameters)), default=0)
 
 
 def _people(area: GEOSGeometry, layers: list[int]) -> float | None:

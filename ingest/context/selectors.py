@@ -104,10 +104,7 @@ class Contact(NamedTuple):
 
 
 class Whereabouts(NamedTuple):
-    """Names for a point: the nearest place and the smallest region that contains it, with the office responsible.
-
-    contact: of the smallest region around the point for which one is known.
-    """
+    """Names for a point: the nearest place and the smallest region around it, and the office responsible."""
 
     near: NearPlace | None
     region: str
@@ -152,7 +149,13 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
         return []
     places = filter_by_name(Place.objects.all(), key).order_by("rank", "-population")[:limit]
     regions = filter_by_name(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
-    matches = [*map(_place_match, places), *map(_region_match, regions)]
+    matches = [
+        PlaceMatch(row.title, row.country, row.position.x, row.position.y, None, row.rank, row.population)
+        for row in places
+    ]
+    for row in regions:
+        (x, y), country = row.view.centroid, row.country if row.level else ""
+        matches.append(PlaceMatch(row.title, country, x, y, row.view.extent, row.rank, 0, row.slug, row.level))
     return sorted(matches, key=lambda match: (match.rank, match.bounds is None, -match.population))[:limit]
 
 
@@ -183,11 +186,16 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
     if ContextKind.ELEVATION in loaded:
         with suppress(StorageFailed):  # A page does not depend on the storage.
             ground = ground_at(area=area, simulated=simulated)
+    around = geos(box_around(area, LANDSLIDES_WITHIN_M))
+    slides = Landslide.objects.filter(position__intersects=around, **of_layer).extra(
+        where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
+        params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
+    )
     return Context(
         whereabouts_of(points=[(inside.x, inside.y, simulated)])[0],
         list(glaciers[:MAX_NAMED]) if ContextKind.GLACIERS in loaded else [],
         list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MAX_NAMED]),
-        _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
+        list(slides.order_by("-happened_on", "pk")[:MAX_NAMED]) if ContextKind.LANDSLIDES in loaded else [],
         ground,
         [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
     )
@@ -230,17 +238,6 @@ def is_named(key: str) -> Q:
     return Q(search_name=key) | Q(search_name__startswith=first) | inside
 
 
-def _place_match(place: Any) -> PlaceMatch:
-    x, y = place.position
-    return PlaceMatch(place.title, place.country, x, y, None, place.rank, place.population)
-
-
-def _region_match(region: Any) -> PlaceMatch:
-    x, y = region.view.centroid
-    country = region.country if region.level else ""
-    return PlaceMatch(region.title, country, x, y, region.view.extent, region.rank, 0, region.slug, region.level)
-
-
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
     return [[index for index, _ in points], [point[0] for _, point in points], [point[1] for _, point in points]]
 
@@ -268,10 +265,7 @@ def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
 def _regions(
     points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]
 ) -> dict[int, tuple[str, str, Contact | None]]:
-    """Return index of a point -> name and country of the smallest region around it, and the office responsible.
-
-    The country has the name of the largest region around the point, if that is a country.
-    """
+    """Return point's index -> names of the smallest region around it and of its country, and the office responsible."""
     if not layers:
         return {}
     query = """
@@ -292,10 +286,7 @@ def _regions(
 
 
 def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> list[AdministrativeRegion | None]:
-    """Return the province or state around each point, else the next smaller unit, else the country. Two queries.
-
-    points: longitude and latitude, degrees; simulated: whether the regions are of simulated ground.
-    """
+    """Return the province around each point (degrees), else the next smaller unit, else the country, in two queries."""
     query = """
         SELECT DISTINCT ON (target.i) target.i, region.id
         FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
@@ -307,15 +298,6 @@ def regions_at(*, points: Sequence[tuple[float, float]], simulated: bool) -> lis
     found = dict(rows_of(query, [*numbered, simulated]))
     regions = AdministrativeRegion.objects.defer("outline").in_bulk(set(found.values()))
     return [regions.get(found.get(index)) for index in range(len(points))]
-
-
-def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
-    box = geos(box_around(area, LANDSLIDES_WITHIN_M))
-    rows = Landslide.objects.filter(position__intersects=box, layer__simulated=simulated).extra(
-        where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
-        params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
-    )
-    return list(rows.order_by("-happened_on", "pk")[:MAX_NAMED])
 
 
 def _ground(raster: DatasetReader, area: BaseGeometry) -> TerrainMeans | None:

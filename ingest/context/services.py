@@ -132,10 +132,10 @@ def context_load(
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
     with open_layer(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
         lock(Lock.CONTEXT_LAYERS + list(records.ContextKind).index(file.kind))
-        sha256 = parts_sha256(file.parts)
+        digests = [file_sha256(part) for part in file.parts]
+        sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         replaced = AdministrativeRegion.objects.filter(layer__kind=file.kind, layer__name=file.name[:200])
-        set_by_people = replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug")
-        by_hand = list(set_by_people)
+        by_hand = list(replaced.filter(contact_by_hand=True).defer("outline", "view").order_by("slug"))
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
             kind=file.kind,
@@ -162,12 +162,6 @@ def context_load(
         return layer
 
 
-def parts_sha256(parts: Iterable[Path]) -> str:
-    """Return the SHA-256 of a file; of several files, that of their joined SHA-256 in hexadecimal."""
-    digests = [file_sha256(part) for part in parts]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
 def layer_delete(*, layer: ContextLayer) -> None:
     """Delete a layer with its rows; its raster is deleted once the transaction is committed."""
     for tiles in (ElevationTile, PopulationTile):
@@ -176,11 +170,7 @@ def layer_delete(*, layer: ContextLayer) -> None:
 
 
 def _contacts_put_back(layer: ContextLayer, before: Sequence[AdministrativeRegion]) -> None:
-    """Give contacts that people set to the regions of a new layer; its remarks name the contacts without a region.
-
-    A contact goes to the region of the same slug, else to the only one of its code, else to the only one of its name
-    and level.
-    """
+    """Give contacts that people set to the same regions of a new layer; its remarks name those without a region."""
     slugs = set(AdministrativeRegion.objects.filter(layer=layer).values_list("slug", flat=True))
     for former in sorted(before, key=lambda region: region.slug not in slugs):
         same = [Q(slug=former.slug), Q(code=former.code) & ~Q(code=""), Q(name=former.name, level=former.level)]
@@ -239,10 +229,7 @@ def _load_rows(
 
 
 def _cover(cursor: CursorWrapper, layer: ContextLayer) -> None:
-    """Set a layer's coverage, the area in which it counts as complete, to the union of squares around its features.
-
-    The last column of a table holds what is loaded for every feature.
-    """
+    """Set a layer's coverage: the union of squares around its features, which are in the last column of its table."""
     kind = records.ContextKind(layer.kind)
     model, (*_, column) = TABLES[kind]
     statement = sql.SQL("""

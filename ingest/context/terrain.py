@@ -25,7 +25,7 @@ from ingest.models import ElevationTile
 
 BLOCK_ROWS = 256
 _GEOD = Geod(ellps="WGS84")
-_NODES = 17  # The scale and rotation of a map projection are computed on so many nodes per side.
+_NODES = 17  # Nodes per side at which the scale and rotation of a map projection are computed.
 logger = logging.getLogger(__name__)
 MARGIN_M = 5000.0  # Terrain displaces a pixel by about twice its height.
 WRITTEN_ROWS = 512
@@ -55,7 +55,9 @@ def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAsp
     slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
     for first in range(0, rows, BLOCK_ROWS):
         last = min(first + BLOCK_ROWS, rows)
-        padded = _pad(height_m, first, last)  # (last - first + 2, cols + 2)
+        block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
+        margin = ((first == 0, last == rows), (1, 1))
+        padded = np.pad(block, margin, mode="reflect", reflect_type="odd")  # (last - first + 2, cols + 2)
         spacing = spacing_of(transform, crs, (rows, cols), first, last)
         slope[first:last], aspect[first:last] = _horn(padded, spacing)
     return SlopeAspect(slope, aspect)
@@ -82,13 +84,6 @@ def mean_bearing(bearing_deg: Float32) -> float:
         return float("nan")
     east, north = np.sin(known).mean(), np.cos(known).mean()
     return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
-
-
-def _pad(height_m: Float32, first: int, last: int) -> Float64:
-    """Return rows `first` to `last` (excluded) plus one pixel on every side, extrapolated at the grid's edges."""
-    rows = height_m.shape[0]
-    block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
-    return np.pad(block, ((first == 0, last == rows), (1, 1)), mode="reflect", reflect_type="odd")
 
 
 def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:

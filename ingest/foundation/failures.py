@@ -96,10 +96,9 @@ def reason_of(fault: Exception) -> str:
         return _disk_sentence(fault)
     if cause is Cause.MEMORY:
         return "There was not enough memory: let fewer workers run at a time (--concurrency), or give the machine more."
-    if cause is Cause.DATABASE:
-        return one_line(f"The database could not be used ({first_line(fault)}): see whether it runs.")
-    if cause is Cause.BROKER:
-        return one_line(f"The message broker could not be used ({first_line(fault)}): see whether it runs.")
+    if cause in (Cause.DATABASE, Cause.BROKER):
+        name = cause.label.capitalize()
+        return one_line(f"{name} could not be used ({first_line(fault)}): see whether it runs.")
     return str(fault) if isinstance(fault, SourceError) else sentence_of(fault)
 
 

@@ -67,10 +67,10 @@ class Lease(Generic[Row]):
     """Rules for claiming rows of a table: the names of its states, and the duration of a claim."""
 
     model: type[Row]
-    queued: str
-    running: str
-    failed: str
-    cancelled: str
+    queued: str = "queued"
+    running: str = "running"
+    failed: str = "failed"
+    cancelled: str = "cancelled"
     duration: timedelta
 
     def due(self) -> Q:
@@ -167,17 +167,12 @@ class Progress:
     def __init__(self, *, stalled_after: timedelta, most: timedelta) -> None:
         self._stalled_after, self._most = stalled_after.total_seconds(), most.total_seconds()
         self._started = self._moved = time.monotonic()
-        self._done: object = None
-
-    @property
-    def done(self) -> object:
-        """The progress last reported; None before the first report."""
-        return self._done
+        self.done: object = None  # the progress last reported
 
     def report(self, done: object) -> None:
         """Record the state of the work; only a changed value counts as progress."""
-        if done != self._done:
-            self._done, self._moved = done, time.monotonic()
+        if done != self.done:
+            self.done, self._moved = done, time.monotonic()
 
     def fault(self) -> str:
         """Return why the work must be ended; an empty text while it progresses and has time left."""

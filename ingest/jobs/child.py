@@ -3,9 +3,9 @@
 import errno
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from django.db import DataError, connections, transaction
@@ -73,32 +73,25 @@ def arrival_load(
     return Loaded(products, [])
 
 
-class PointsCounter:
-    """Counter of points that stores their number on its own connection, so that it is visible before the commit."""
+@contextmanager
+def points_counter(job: IngestJob) -> Iterator[Progress]:
+    """Yield a function that stores the number of points once a second on its own connection, before the commit."""
+    n_points, written_at = 0, 0.0
+    with closing(connections.create_connection("default")) as own:
 
-    def __init__(self, job: IngestJob) -> None:
-        self._job, self._points, self._written_at = job, 0, 0.0
-        self._connection = connections.create_connection("default")
+        def count(points: int) -> None:
+            nonlocal n_points, written_at
+            n_points += points
+            if time.monotonic() - written_at >= WRITE_SECONDS:
+                written_at = time.monotonic()
+                with own.cursor() as cursor:
+                    cursor.execute(
+                        "UPDATE ingest_ingestjob SET points_done = %s"
+                        " WHERE id = %s AND attempts = %s AND state = 'running'",
+                        [n_points, job.pk, job.attempts],
+                    )
 
-    def __enter__(self) -> "PointsCounter":
-        return self
-
-    def __call__(self, points: int) -> None:
-        """Count points, and write their number into the job's row at most once a second."""
-        self._points += points
-        if time.monotonic() - self._written_at >= WRITE_SECONDS:
-            self._written_at = time.monotonic()
-            with self._connection.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE ingest_ingestjob SET points_done = %s"
-                    " WHERE id = %s AND attempts = %s AND state = 'running'",
-                    [self._points, self._job.pk, self._job.attempts],
-                )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
+        yield count
 
 
 def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> None:
@@ -123,30 +116,23 @@ def job_carry_out(*, job_id: int, attempt: int, folder: Path | None = None) -> N
             return
         job_reject(job, sentence)
         scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=sentence)
-    except MemoryError:
-        job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
-    except DataError as fault:
-        job_reject(
-            job, f"{name}: it holds values that the database cannot keep ({first_line(fault)}). Export it again."
-        )
-    except OSError as fault:
-        if fault.errno == errno.EFBIG:
+    except Exception as fault:
+        if isinstance(fault, MemoryError):
+            job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
+        elif isinstance(fault, DataError):
+            unusable = f"it holds values that the database cannot keep ({first_line(fault)})"
+            job_reject(job, f"{name}: {unusable}. Export it again.")
+        elif isinstance(fault, OSError) and fault.errno == errno.EFBIG:
             job_reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
         else:
-            _give_back(job, fault)
-    except Exception as fault:
-        _give_back(job, fault)
-
-
-def _give_back(job: IngestJob, fault: Exception) -> None:
-    logger.exception("job %s was not loaded", job.pk)
-    LEASE.give_back(job, f"{job.original_name}: {reason_of(fault)}", cause_of(fault))
+            logger.exception("job %s was not loaded", job.pk)
+            LEASE.give_back(job, f"{name}: {reason_of(fault)}", cause_of(fault))
 
 
 def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
-        with PointsCounter(job) as progress, transaction.atomic():
+        with points_counter(job) as progress, transaction.atomic():
             loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             said = f"Loaded: {loaded}." if loaded.stations or loaded.interferograms else ""
             _finish(job, loaded.products, loaded.scenes, one_line(said))

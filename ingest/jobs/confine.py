@@ -54,6 +54,9 @@ class Ended(StrEnum):
     ABANDONED = "abandoned"
 
 
+BY_SIGNAL: dict[int, Ended] = {signal.SIGXCPU: Ended.CPU, signal.SIGKILL: Ended.KILLED, signal.SIGTERM: Ended.KILLED}
+
+
 class Outcome(NamedTuple):
     """Outcome of a command; code: the exit status, or minus the signal."""
 
@@ -143,11 +146,7 @@ class Child(NamedTuple):
         return int(code) if code else -signal.SIGKILL  # The server was killed, and all of its children with it.
 
 
-def _plain_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in PLAIN_VARIABLES if name in os.environ}
-
-
-COMMANDS = ForkServer("", _plain_environment)
+COMMANDS = ForkServer("", lambda: {name: os.environ[name] for name in PLAIN_VARIABLES if name in os.environ})
 
 
 def run_confined(
@@ -201,10 +200,12 @@ def run_confined(
 def _wait(child: Child, ends_at: float, go_on: Callable[[float], bool], every_seconds: float) -> Outcome:
     while (left := ends_at - time.monotonic()) > 0:
         try:
-            return _outcome(child.wait(min(every_seconds, left)))
+            code = child.wait(min(every_seconds, left))
         except TimeoutError:
             if not go_on(_computed_seconds(child.pid)):
                 return Outcome(Ended.ABANDONED, -signal.SIGKILL)
+        else:
+            return Outcome(Ended.DONE if code >= 0 else BY_SIGNAL.get(-code, Ended.CRASHED), code)
     return Outcome(Ended.TIME, -signal.SIGKILL)
 
 
@@ -215,13 +216,6 @@ def hide_process() -> None:
     ends with exec. A process that is hidden leaves no core dump.
     """
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def _outcome(code: int) -> Outcome:
-    if code >= 0:
-        return Outcome(Ended.DONE, code)
-    by_signal = {signal.SIGXCPU: Ended.CPU, signal.SIGKILL: Ended.KILLED, signal.SIGTERM: Ended.KILLED}
-    return Outcome(by_signal.get(signal.Signals(-code), Ended.CRASHED), code)
 
 
 def _computed_seconds(pid: int) -> float:

@@ -18,14 +18,10 @@ from ingest.jobs.child import job_carry_out  # noqa: E402 (its tables need Djang
 def main(arguments: Sequence[str]) -> None:
     """Load the file of a job. arguments: number of the job, of the attempt, folder of copies from the object store."""
     job, attempt, folder = arguments
-    _read_settings()
-    job_carry_out(job_id=int(job), attempt=int(attempt), folder=Path(folder))
-
-
-def _read_settings() -> None:
-    """Read the settings anew from this process's own variables, of which the server knew none."""
+    # The server knew none of this process's own variables, so the settings are read anew.
     importlib.reload(sys.modules[settings.SETTINGS_MODULE])
     settings._wrapped = Settings(settings.SETTINGS_MODULE)
     for handler in (connections, storages):  # They keep what they have read.
         vars(handler).clear()
         handler.__init__()  # type: ignore[misc]
+    job_carry_out(job_id=int(job), attempt=int(attempt), folder=Path(folder))

@@ -41,14 +41,7 @@ MAX_INSPECTION_BYTES = 200_000
 UPLOADS = "uploads"  # Keys of uploads in the object store begin with this.
 # Columns and declared values share these names.
 DECLARED_TEXTS = ("unit", "positive", "scale", "polarisation", "platform")
-LEASE = Lease(
-    model=IngestJob,
-    queued=State.QUEUED,
-    running=State.RUNNING,
-    failed=State.FAILED,
-    cancelled=State.CANCELLED,
-    duration=timedelta(seconds=90),
-)
+LEASE = Lease(model=IngestJob, duration=timedelta(seconds=90))
 
 
 def job_queue(
@@ -87,10 +80,7 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Claim a due job for this worker.
-
-    Return None if the job is loaded already, another worker has it, too many jobs run, or a disk is full.
-    """
+    """Claim a due job for this worker; None if it is loaded or taken already, too many jobs run, or a disk is full."""
     station_file = StationFile.objects.filter(file_sha256=OuterRef("sha256"))
     gone = Q(stored_path="") & Exists(station_file)
     loaded = Q(products__isnull=False) | Q(scenes__state=Scene.State.READY) | gone
@@ -301,12 +291,12 @@ def job_reject(job: IngestJob, error: str) -> None:
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
     """Reject or requeue a job by how its process ended; leave it unchanged if its row has an outcome already."""
     name = job.original_name
-    if outcome.ended is Ended.TIME:
-        took = f"took longer than the {limits.wall_seconds / 60:g} minutes that a file may take"
-        job_reject(job, f"{name}: reading it {took}. Cut it into pieces.")
-    elif outcome.ended is Ended.CPU:
-        took = f"needed more than the {limits.cpu_seconds / 60:g} minutes of computing that a file may take"
-        job_reject(job, f"{name}: reading it {took}. Cut it into pieces.")
+    took = {
+        Ended.TIME: f"took longer than the {limits.wall_seconds / 60:g} minutes that a file may take",
+        Ended.CPU: f"needed more than the {limits.cpu_seconds / 60:g} minutes of computing that a file may take",
+    }
+    if outcome.ended in took:
+        job_reject(job, f"{name}: reading it {took[outcome.ended]}. Cut it into pieces.")
     elif outcome.ended is Ended.CRASHED:
         crash = f"the file made the program that reads it crash ({signal.Signals(-outcome.code).name})"
         more = f"need more than {limits.memory_bytes / 2**30:g} GB of memory"

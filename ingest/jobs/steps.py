@@ -38,10 +38,7 @@ def rows_due(step: StepFailure.Step, pending: QuerySet[Row]) -> QuerySet[Row]:
 
 @contextmanager
 def attempt(step: StepFailure.Step, row: Model) -> Iterator[None]:
-    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on.
-
-    A step of NEVER_GIVEN_UP is tried on after it is marked as failed, which operators see.
-    """
+    """Run the block for one row; record an exception instead of raising it, so that other rows are worked on."""
     try:
         yield
     except Exception as fault:

@@ -97,7 +97,9 @@ def _take_up(folder: Path) -> int:
             if IngestJob.objects.filter(stored_path__in=[str(path), _key(path)]).exists():
                 continue
             try:
-                new += _queue(folder, path)
+                new += _queue(path)
+            except Refused as refused:
+                _refuse(folder, path, refused)
             except OSError:
                 logger.exception("%r in the watched folder cannot be taken", path.name)
     return new
@@ -105,7 +107,12 @@ def _take_up(folder: Path) -> int:
 
 def _scan(folder: Path) -> int:
     """Queue entries unchanged for WATCH_STABLE_SECONDS, refuse unusable ones; return the number of new jobs."""
-    now, before, seen, new = clock(), _seen_before(folder), {}, 0
+    now, seen, new = clock(), {}, 0
+    try:  # name -> (state in the previous round, time since when it is unchanged)
+        kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
+        before = {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        before = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in {DONE, REJECTED} or path.suffix.lower() in UNFINISHED:
             continue
@@ -123,7 +130,9 @@ def _scan(folder: Path) -> int:
             continue
         except OSError:
             logger.exception("%r in the watched folder cannot be taken", path.name)
-    _remember(folder, seen)
+    partial = folder / f"{SEEN}.{secrets.token_hex(4)}"
+    partial.write_text(json.dumps(seen, ensure_ascii=True), encoding="utf-8")
+    partial.replace(folder / SEEN)
     return new
 
 
@@ -175,24 +184,18 @@ def _claim(folder: Path, path: Path, state: FileState) -> int:
         own.rmdir()
         return 0
     try:
-        same = _state_of(own / path.name) == state
+        if _state_of(own / path.name) == state:
+            return _queue(own / path.name)
+        _put(own / path.name, folder)  # The file is still being written.
     except Refused as refused:
         _refuse(folder, own / path.name, refused)
-        same = True
-    if not same:  # The file is still being written.
-        _put(own / path.name, folder)
-    if not any(own.iterdir()):
-        own.rmdir()
-        return 0
-    return _queue(folder, own / path.name)
+    own.rmdir()
+    return 0
 
 
-def _queue(folder: Path, path: Path) -> int:
-    try:
-        state = _state_of(path) or FileState(0, 0, 0)
-    except Refused as refused:
-        _refuse(folder, path, refused)
-        return 0
+def _queue(path: Path) -> int:
+    """Make a job of an entry in .working/; return 1. Raises Refused."""
+    state = _state_of(path) or FileState(0, 0, 0)
     place = input_put(path, _key(path))
     job = job_queue(source=IngestJob.Source.WATCH, path=place, original_name=path.name, size_bytes=state.size_bytes)
     logger.info("%s has arrived and is job %s", job.original_name, job.pk)
@@ -201,7 +204,9 @@ def _queue(folder: Path, path: Path) -> int:
 
 def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
     """Move a file to the folder `target` under a free name, after its note NAME.kind.txt; never overwrite a file."""
-    whole = _short(path.name)
+    whole, raw = path.name, os.fsencode(path.name)
+    if len(raw) > MAX_NAME_BYTES:
+        whole = f"{os.fsdecode(raw[:120])}~{hashlib.sha256(raw).hexdigest()[:8]}~{os.fsdecode(raw[-40:])}"
     stem, dot, suffix = whole.rpartition(".")
     for count in range(1, 10_000):
         name = whole if count == 1 else f"{stem}-{count}.{suffix}" if dot else f"{whole}-{count}"
@@ -209,13 +214,6 @@ def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
         if free and (not note or _write_new(target / f"{name}.{kind}.txt", note)) and _move(path, target / name):
             return
     raise OSError(f"{target} holds too many files of the name {whole}")
-
-
-def _short(name: str) -> str:
-    raw = os.fsencode(name)
-    if len(raw) <= MAX_NAME_BYTES:
-        return name
-    return f"{os.fsdecode(raw[:120])}~{hashlib.sha256(raw).hexdigest()[:8]}~{os.fsdecode(raw[-40:])}"
 
 
 def _move(path: Path, new: Path) -> bool:
@@ -237,18 +235,3 @@ def _write_new(path: Path, text: str) -> bool:
     except FileExistsError:
         return not path.is_symlink() and path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text
     return True
-
-
-def _seen_before(folder: Path) -> dict[str, tuple[list[int], float]]:
-    """Return name -> (state in the previous round, time since when it is unchanged); empty if unknown."""
-    try:
-        kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
-        return {str(name): (list(state), float(since)) for name, (state, since) in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def _remember(folder: Path, seen: dict[str, tuple[FileState, float]]) -> None:
-    partial = folder / f"{SEEN}.{secrets.token_hex(4)}"
-    partial.write_text(json.dumps(seen, ensure_ascii=True), encoding="utf-8")
-    partial.replace(folder / SEEN)

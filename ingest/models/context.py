@@ -49,6 +49,9 @@ class OfLayer(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return str(getattr(self, "name", "") or f"{self._meta.verbose_name} {self.pk}")
+
 
 class Named(OfLayer):
     """Row with a name, and perhaps names in other languages."""
@@ -60,9 +63,6 @@ class Named(OfLayer):
 
     class Meta:
         abstract = True
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def title(self) -> str:
@@ -131,9 +131,6 @@ class Mine(OfLayer):
     position = models.PointField(srid=4326)
     outline = models.MultiPolygonField(srid=4326)
 
-    def __str__(self) -> str:
-        return self.name or f"mine {self.pk}"
-
 
 class Landslide(OfLayer):
     """A reported landslide; accuracy_m is the uncertainty of its position."""
@@ -157,9 +154,6 @@ class Building(OfLayer):
     position = models.PointField(srid=4326)
     outline = models.PolygonField(srid=4326, null=True, spatial_index=False)
 
-    def __str__(self) -> str:
-        return f"building {self.pk}"
-
 
 class TransportLine(OfLayer):
     """A piece of a road or railway."""
@@ -167,9 +161,6 @@ class TransportLine(OfLayer):
     line_class = models.CharField(max_length=5, choices=[(line.value, line.value) for line in LineClass])
     tunnel = models.BooleanField()
     line = models.MultiLineStringField(srid=4326)
-
-    def __str__(self) -> str:
-        return f"{self.line_class} {self.pk}"
 
 
 class Water(OfLayer):
@@ -179,9 +170,6 @@ class Water(OfLayer):
     name = models.CharField(max_length=200, blank=True)
     shape = models.GeometryField(srid=4326)
 
-    def __str__(self) -> str:
-        return self.name or f"{self.water_class} {self.pk}"
-
 
 class PopulationTile(OfLayer):
     """People per cell, as a raster in storage."""
@@ -189,9 +177,6 @@ class PopulationTile(OfLayer):
     people = models.FloatField(help_text="in all cells")
     footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
-
-    def __str__(self) -> str:
-        return str(self.raster.name)
 
 
 class SimulatedTruth(models.Model):
@@ -223,6 +208,3 @@ class ElevationTile(OfLayer):
     posting_m = models.FloatField()
     footprint = models.MultiPolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
-
-    def __str__(self) -> str:
-        return str(self.raster.name)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from shapely import box, get_parts
 
@@ -82,29 +82,16 @@ class Tile(NamedTuple):
         return (*self.ascending, *self.descending)
 
     @property
-    def loaded_at(self) -> datetime:
-        """Time at which the newest of the tile's products was loaded."""
-        return max(product.loaded_at for product in self.products)
-
-    @property
     def key(self) -> str:
         """Identifier of the derived products: a hash of method, tile and input files."""
         inputs = sorted(product.file_sha256 for product in self.products)
         return hashlib.sha256("\n".join([METHOD, self.name, *inputs]).encode()).hexdigest()
 
-    @property
-    def cells(self) -> Cells:
-        """The cells of the tile."""
-        across = int(TILE_M / POSTING_M)
-        return Cells(self.place.east * TILE_M, (self.place.north + 1) * TILE_M, POSTING_M, across, across)
-
 
 def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
-    """Derive missing products where inputs have changed, and delete derived ones whose inputs are no longer current.
-
-    settled_before: skip tiles with a product loaded after this time, because more products may arrive.
-    """
-    changed = list(_products_changed())
+    """Derive if inputs have changed, but not from products loaded after `settled_before`; delete what is outdated."""
+    is_due = Q(superseded_by=None, derived_at=None) | Q(superseded_by__isnull=False, derived_at__isnull=False)
+    changed = list(Product.objects.filter(is_due).exclude(level=LEVEL))
     if not changed:
         return []
     touched = {place for product in changed for place in _places(product)}
@@ -119,7 +106,8 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     DerivedTile.objects.filter(named).exclude(key__in=keys).delete()
     known = set(DerivedTile.objects.filter(key__in=keys).values_list("key", flat=True))
     due = [tile for tile in tiles if tile.key not in known]
-    settled = [tile for tile in due if settled_before is None or tile.loaded_at < settled_before]
+    newest = [max(product.loaded_at for product in tile.products) for tile in due]
+    settled = [tile for tile, at in zip(due, newest, strict=True) if settled_before is None or at < settled_before]
     made = [product for tile in settled for product in tile_derive(tile=tile)]
     waiting = {product.pk for tile in due if tile not in settled for product in tile.products}
     over = [product for product in changed if product.pk not in waiting]
@@ -144,17 +132,11 @@ def tiles_of_two_directions(places: set[TilePlace] | None = None) -> Iterator[Ti
         published = published.filter(burst__in=[place.burst for place in places])
     taken = set(published.values_list("source_format", "simulated", "burst"))
     for group, products in groups.items():
-        ascending = tuple(product for product in products if product.direction == "ascending")
-        descending = tuple(product for product in products if product.direction == "descending")
-        tile = Tile(*group, ascending, descending)
-        if ascending and descending and (tile.place.source_format, tile.simulated, tile.place.burst) not in taken:
+        ways = ("ascending", "descending")
+        tile = Tile(*group, *(tuple(product for product in products if product.direction == way) for way in ways))
+        is_taken = (tile.place.source_format, tile.simulated, tile.place.burst) in taken
+        if tile.ascending and tile.descending and not is_taken:
             yield tile
-
-
-def _products_changed() -> QuerySet[Product]:
-    came = Q(superseded_by=None, derived_at=None)
-    went = Q(superseded_by__isnull=False, derived_at__isnull=False)
-    return Product.objects.filter(came | went).exclude(level=LEVEL)
 
 
 def tile_derive(*, tile: Tile) -> list[Product]:
@@ -214,8 +196,8 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
 
 def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
     """Solve a tile in bands from north to south to bound memory; return (cells, file with the result) of each."""
-    cells = tile.cells
-    lines = int(BAND_M / POSTING_M)
+    across, lines = int(TILE_M / POSTING_M), int(BAND_M / POSTING_M)
+    cells = Cells(tile.place.east * TILE_M, (tile.place.north + 1) * TILE_M, POSTING_M, across, across)
     dates = (_dates(tile.ascending), _dates(tile.descending))
     bands = []
     for first in range(0, cells.rows, lines):
@@ -230,29 +212,26 @@ def _solve(tile: Tile, folder: Path) -> list[tuple[Cells, Path]]:
     return bands
 
 
-def _batches(tile: Tile, bands: list[tuple[Cells, Path]], component: Component) -> Iterator[PointBatch]:
-    for band, path in bands:
-        with np.load(path) as solved:
-            yield _batch(tile, band, UpEastCells(**solved), component)
-
-
 def _view(products: tuple[Product, ...], band: Cells, epsg: int, dates: tuple[date, ...]) -> DirectionPoints:
     parts = [views_in(product=product, cells=band, epsg=epsg, dates=dates) for product in products]
     return DirectionPoints(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -> PointBatch:
-    x, y = band.centre(solved.cell)
-    longitude, latitude = transformer(tile.place.epsg, 4326).transform(x, y)
-    up = component is Component.UP
-    return raster.batch(
-        (x // POSTING_M).astype(np.int64),
-        (y // POSTING_M).astype(np.int64),
-        longitude,
-        latitude,
-        solved.up_mm_yr if up else solved.east_mm_yr,
-        component,
-        height_m=solved.height_m,
-        velocity_std_mm_yr=solved.up_std_mm_yr if up else solved.east_std_mm_yr,
-        displacement_mm=solved.up_mm if up else solved.east_mm,
-    )
+def _batches(tile: Tile, bands: list[tuple[Cells, Path]], component: Component) -> Iterator[PointBatch]:
+    for band, path in bands:
+        with np.load(path) as file:
+            solved = UpEastCells(**file)
+        x, y = band.centre(solved.cell)
+        longitude, latitude = transformer(tile.place.epsg, 4326).transform(x, y)
+        name = component.value
+        yield raster.batch(
+            (x // POSTING_M).astype(np.int64),
+            (y // POSTING_M).astype(np.int64),
+            longitude,
+            latitude,
+            getattr(solved, f"{name}_mm_yr"),
+            component,
+            height_m=solved.height_m,
+            velocity_std_mm_yr=getattr(solved, f"{name}_std_mm_yr"),
+            displacement_mm=getattr(solved, f"{name}_mm"),
+        )

@@ -5,7 +5,8 @@ attached in the same transaction, and never into the tables of another product. 
 a caller becomes a name or SQL.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -84,7 +85,7 @@ def _samples(part: str, of: Callable[[str], str]) -> str:
     )
 
 
-# In a merged part, points of a product are ordered by a Hilbert curve, and none are added later. Sorting by point alone
+# Points of a product in a merged part are ordered by a Hilbert curve, and none are added later. Sorting by point alone
 # takes a quarter of the time of sorting by product and point.
 _COPY = f"""
     IF (SELECT cardinality(products) FROM ({partitions.PARTS}) AS known WHERE part = source) > 1
@@ -171,42 +172,24 @@ CREATE_FUNCTIONS = "".join(
 )
 
 
-def product_begin() -> int:
-    """Create the tables of a new product and return the product's number. For use in a transaction."""
-    return int(_call("ingest_product_begin"))
-
-
-def product_attach(product_id: int, n_points: int) -> None:
-    """Index a product's filled tables, attach them and fill the pyramid. IntegrityError for a repeated point id."""
-    _call("ingest_product_attach", product_id, n_points)
-
-
-def product_drop(product_id: int) -> None:
-    """Delete a product's points, series and pyramid. Waits, without locking a table, while parts are merged."""
-    _call("ingest_product_drop", product_id)
-
-
-def parts_build(parts: Sequence[int]) -> int:
-    """Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`."""
-    return int(_call("ingest_parts_build", list(parts)))
-
-
-def parts_swap(merged: int, parts: Sequence[int]) -> None:
-    """Replace the source parts by the merged part. OperationalError if readers would wait longer than a second."""
-    _call("ingest_parts_swap", merged, list(parts))
-
-
-def parts_sweep() -> int:
-    """Drop the tables of merged parts that were never attached; return the number of tables."""
-    return int(_call("ingest_parts_sweep"))
-
-
-def releases_order(source_format: str, tile: str, component: str, simulated: bool) -> None:
-    """Link each release of a tile to the next one, ordered by name, presence of series, last image and loading time."""
-    _call("ingest_releases_settle", source_format, tile, component, simulated)
-
-
 def _call(name: str, *arguments: object) -> Any:
     with connection.cursor() as cursor:
         cursor.callproc(name, arguments)
         return cursor.fetchone()[0]
+
+
+# Create the tables of a new product and return the product's number. For use in a transaction.
+product_begin: Callable[[], int] = partial(_call, "ingest_product_begin")
+# Index a product's filled tables of n points, attach them and fill the pyramid. IntegrityError for a repeated point id.
+product_attach: Callable[[int, int], None] = partial(_call, "ingest_product_attach")
+# Delete a product's points, series and pyramid. Waits, without locking a table, while parts are merged.
+product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
+# Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
+parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
+# Replace the source parts by the merged part. OperationalError if readers would wait longer than a second.
+parts_swap: Callable[[int, list[int]], None] = partial(_call, "ingest_parts_swap")
+# Drop the tables of merged parts that were never attached; return the number of tables.
+parts_sweep: Callable[[], int] = partial(_call, "ingest_parts_sweep")
+# Link each release of a format and tile, of a component, simulated or not, to the next one, ordered by name, presence
+# of series, last image and loading time.
+releases_order: Callable[[str, str, str, bool], None] = partial(_call, "ingest_releases_settle")

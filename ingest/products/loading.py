@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ground_motion.core.errors import DiskFull, InputError
 from ground_motion.core.projections import web_mercator
-from ground_motion.readers.records import FieldHeader, PointBatch, RefusedRow, VelocityField
+from ground_motion.readers.records import PointBatch, RefusedRow, VelocityField
 from ingest.foundation.disk import database_room_bytes
 from ingest.products import encoding, functions, partitions, sampling
 from ingest.products.footprints import Footprint
@@ -43,16 +43,11 @@ def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
     _require_room(sum(_bytes_needed(path, field) for field in fields))
 
 
-def point_bytes(header: FieldHeader) -> float:
-    """Return the approximate bytes of a point in the database, including its series and all indexes."""
-    series = SERIES_BYTES + SERIES_INDEX_BYTES + DATE_BYTES * len(header.dates) if header.has_series else 0
-    return POINT_BYTES + POINT_INDEX_BYTES + series
-
-
 def _bytes_needed(path: Path, field: VelocityField) -> float:
     """Return the most bytes that a field can need in the database: at most one point for each byte of its files."""
-    expected, size = field.expected_points or 0, _file_bytes(path, field)
-    return (expected if size is None else min(expected, size)) * point_bytes(field.header)
+    expected, size, header = field.expected_points or 0, _file_bytes(path, field), field.header
+    series = SERIES_BYTES + SERIES_INDEX_BYTES + DATE_BYTES * len(header.dates) if header.has_series else 0
+    return (expected if size is None else min(expected, size)) * (POINT_BYTES + POINT_INDEX_BYTES + series)
 
 
 def _file_bytes(path: Path, field: VelocityField) -> int | None:
@@ -256,18 +251,13 @@ def _point_rows(batch: PointBatch) -> list[memoryview]:
 def _series_rows(batch: PointBatch) -> list[memoryview]:
     try:
         packed = encoding.pack_int16(batch.displacement_mm)
-    except ValueError:
-        return _mixed_series_rows(batch)
+    except ValueError:  # Each row is int16 if it fits, else float32; this is slower than int16 for all rows.
+        small = encoding.fits_int16(batch.displacement_mm)
+        packed = encoding.pack_int16(batch.displacement_mm[small])
+        wide = batch.displacement_mm[~small].astype("<f4")
+        rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
+        return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]
     return encoding.copy_rows([batch.pid, packed])
-
-
-def _mixed_series_rows(batch: PointBatch) -> list[memoryview]:
-    """Encode each row's series as int16 if it fits, else as float32; slower than int16 for all rows."""
-    small = encoding.fits_int16(batch.displacement_mm)
-    packed = encoding.pack_int16(batch.displacement_mm[small])
-    wide = batch.displacement_mm[~small].astype("<f4")
-    rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
-    return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]
 
 
 Item = TypeVar("Item")

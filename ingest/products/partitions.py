@@ -39,6 +39,7 @@ POINT_COLUMNS = (
 
 MERGED = "merged"  # A merged part has this constraint until it is attached.
 REST = "autovacuum_enabled = off"  # Autovacuum yields to waiting locks, but the exchange locks with NOWAIT.
+# SQL of all parts: their numbers, about how many points they hold, and of which products.
 PARTS = f"""
     SELECT substring(child.relname FROM '[0-9]+$')::bigint AS part, child.reltuples AS n_points,
            (SELECT array_agg(matched[1]::bigint)
@@ -110,6 +111,3 @@ def drop(part: int | str) -> str:
 def delete(part: str, product_id: str) -> str:
     """Return SQL that removes the rows of one product from a shared part."""
     return "".join(f"DELETE FROM {table}_p{part} WHERE product_id = {product_id};" for table in (POINTS, SERIES))  # noqa: S608
-
-
-"""SQL of all parts: their numbers, about how many points they hold, and of which products."""

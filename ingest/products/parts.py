@@ -23,8 +23,8 @@ from ingest.products.partitions import PARTS, POINTS, SERIES
 MIN_FULL = 4_000_000
 MAX_FULL = 64
 MIN_LOOSE = 96  # Products of usual size are copied once: 80 products of 50,000 points fill a part.
-MAX_AT_ONCE = 128  # The tables and indexes of so many products are locked together.
-_BITS = 16  # Each coordinate on the curve has so many bits: half a kilometre.
+MAX_AT_ONCE = 128  # The tables and indexes of at most this number of products are locked together.
+_BITS = 16  # Bits of each coordinate on the curve; the last one is half a kilometre.
 logger = logging.getLogger(__name__)
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)  # These are pauses between attempts to put a merged part into place.
 ROOM = 1.5  # A group's second copy and the write-ahead log need this multiple of the group's size.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from ground_motion.core.errors import promised
 from ground_motion.core.projections import transformer
@@ -35,13 +35,6 @@ def releases_settle(*, like: Product) -> None:
     releases_order(like.source_format, like.tile, like.component, like.simulated)
 
 
-def release_changes_due() -> QuerySet[Product]:
-    """Return superseded releases that have not been compared with their successor, or not by cell."""
-    compared = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False).values("older")
-    with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
-    return with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
-
-
 def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
     """Yield superseded releases with more than `keep` successors, each with its successors."""
     products = Product.objects.defer("refused_rows", "header").in_bulk()
@@ -56,8 +49,11 @@ def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]
 
 
 def release_changes_make() -> list[ReleaseChange]:
-    """Make every comparison that is due."""
-    return [release_change_make(older=older) for older in release_changes_due()]
+    """Compare superseded releases that have not been compared with their successor, or not by cell."""
+    compared = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False).values("older")
+    with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
+    due = with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
+    return [release_change_make(older=older) for older in due]
 
 
 def release_change_make(*, older: Product) -> ReleaseChange:

@@ -36,10 +36,7 @@ def create_index(product_id: int | str, share: int) -> str:
 
 
 def storing_order(pid: NDArray[np.bytes_], x: Float64, y: Float64) -> NDArray[np.intp]:
-    """Return the order in which to store points: the sparsest sample first, each sample along a Z-order curve.
-
-    pid: (n,), not empty; x, y: (n,), m, EPSG:3857.
-    """
+    """Return the order to store points in, (n,), n > 0: sparse samples first, each along a Z-order curve. x, y: m."""
     hashes = _hashtext(pid)
     level = sum((hashes & np.uint32(share - 1) != 0).astype(np.uint64) for share in SHARES)
     across, down = (

@@ -1,6 +1,6 @@
 """Reading of pixels of scenes and pairs. A pair's secondary is resampled to the common grid here, at most once."""
 
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ def _resample(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tup
 
 def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
     """Write both images on the common grid for `python -m ml` (COG, linear power, NaN unknown); return paths."""
-    paths = folder / "reference.tif", folder / "secondary.tif"
+    paths, grid = (folder / "reference.tif", folder / "secondary.tif"), pair.pixel_grid
     for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
         tags = {
             "file_name": scene.file_name,
@@ -94,14 +94,8 @@ def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
             "pair": str(pair),
             "temporal_baseline_days": str(pair.temporal_baseline_days),
         }
-        write_cog_blocks(
-            path, pair.pixel_grid, _pieces(scene, pair.pixel_grid), (scene.polarisation, "linear power"), tags
-        )
+        corners = product(range(0, grid.rows, PIECE_PX), range(0, grid.cols, PIECE_PX))
+        parts = ((row, col, min(PIECE_PX, grid.rows - row), min(PIECE_PX, grid.cols - col)) for row, col in corners)
+        blocks = (Block(part[0], part[1], read_scene(scene, grid.part(*part))) for part in parts)
+        write_cog_blocks(path, grid, blocks, (scene.polarisation, "linear power"), tags)
     return paths
-
-
-def _pieces(scene: Scene, grid: PixelGrid) -> Iterator[Block]:
-    for row in range(0, grid.rows, PIECE_PX):
-        for col in range(0, grid.cols, PIECE_PX):
-            part = grid.part(row, col, min(PIECE_PX, grid.rows - row), min(PIECE_PX, grid.cols - col))
-            yield Block(row, col, read_scene(scene, part))

@@ -23,7 +23,7 @@ from ingest.foundation.storage import save_with_raster
 from ingest.models import Interferogram, Product
 from ingest.scenes.services import rasters_forget
 
-REACH_DATES = 5  # Interferograms reach back so many dates at most.
+REACH_DATES = 5  # Interferograms reach back at most this number of dates.
 MAX_PAIRS = 10  # More pairs are a stack with a rate of its own.
 BANDS = {"change_mm": "mm", "coherence": ""}
 

@@ -21,10 +21,7 @@ Pass = tuple[datetime, int, str, str]  # time, track, direction, platform
 
 
 class Look(NamedTuple):
-    """Expected pass. has_time: False where only the day is known, and `at` is its noon, UTC.
-
-    platform, last_at: of the last image of this orbit; probability: that an image is taken, 0–1.
-    """
+    """Expected pass; at noon, UTC, without has_time. platform, last_at: of the orbit's last image; probability: 0–1."""
 
     at: datetime
     track: int

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-CYCLE = timedelta(days=12)  # of Sentinel-1 and NISAR
+CYCLE = timedelta(days=12)  # Repeat cycle of Sentinel-1 and NISAR.
 SAME_PASS = timedelta(hours=1)  # Passes whose place in the cycle differs by less are the same orbit.
 PUBLISHED_WITHIN = timedelta(days=2)  # A pass without an image counts as unused only after this.
 LOOKED_BACK = 6  # last cycles that show whether an orbit is used
@@ -32,29 +32,17 @@ def expected_passes(passes: Iterable[datetime], after: datetime) -> list[Expecte
         passes: Times of the images of one track at a place, of any satellites, in any order.
         after: Time from which on passes are expected; later passes are not known yet.
     """
+    orbits: dict[int, list[datetime]] = defaultdict(list)  # Times with the same place in the repeat cycle.
+    for time in sorted(time for time in passes if time <= after):
+        same = (key for key, earlier in orbits.items() if _apart(earlier[-1], time) <= SAME_PASS)
+        orbits[next(same, len(orbits))].append(time)
     expected = []
-    for times in _orbits(sorted(time for time in passes if time <= after)):
+    for times in orbits.values():
         share = _used(times, after)
         cycles = max(1, -(-(after - times[-1]) // CYCLE))
         if share and cycles <= MAX_CYCLES:
             expected.append(Expected(times[-1] + cycles * CYCLE, share))
     return sorted(expected)
-
-
-def next_pass(passes: Iterable[datetime], after: datetime) -> Expected | None:
-    """Return the first pass that is likely, or the likeliest one; None if no orbit was used lately."""
-    expected = expected_passes(passes, after)
-    likely = [orbit for orbit in expected if orbit.probability >= LIKELY]
-    return likely[0] if likely else max(expected, key=lambda orbit: orbit.probability, default=None)
-
-
-def _orbits(times: Sequence[datetime]) -> list[list[datetime]]:
-    """Group ascending times by their place in the repeat cycle."""
-    orbits: dict[int, list[datetime]] = defaultdict(list)
-    for time in times:
-        same = (key for key, earlier in orbits.items() if _apart(earlier[-1], time) <= SAME_PASS)
-        orbits[next(same, len(orbits))].append(time)
-    return list(orbits.values())
 
 
 def _apart(earlier: datetime, later: datetime) -> timedelta:

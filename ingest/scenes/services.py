@@ -36,11 +36,14 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
     sha256 = files_sha256(_files_of(path, files[0]))
     scenes: list[Scene] = []
     try:
-        with hold_lock(content_key(sha256)):
-            _forget_refused(sha256)
+        with hold_lock(content_key(sha256)), connection.cursor() as cursor:
+            # Refused rows have no raster. The reader's role may delete no others, so that this is SQL.
+            cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
             new = [file for file in files if not _is_loaded(path, sha256, file.header)]
             if not new:
-                raise AlreadyLoaded(path, f"this very file is already loaded as {_numbers(sha256)}", "Nothing to do")
+                known = Scene.objects.filter(file_sha256=sha256).order_by("id").values_list("pk", flat=True)
+                numbers = " and ".join(f"scene {number}" for number in known)
+                raise AlreadyLoaded(path, f"this very file is already loaded as {numbers}", "Nothing to do")
             for file in new:
                 with tempfile.TemporaryDirectory() as folder:
                     scenes.append(_create(path, sha256, _place(file, Path(folder)), submission, Path(folder)))
@@ -107,12 +110,6 @@ def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
     return [path] if path.is_file() else sorted(inside for inside in path.rglob("*") if inside.is_file())
 
 
-def _forget_refused(sha256: str) -> None:
-    """Delete a file's refused rows, which have no raster, by SQL: the reader's role may delete no others."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM ingest_scene WHERE file_sha256 = %s AND state = 'refused'", [sha256])
-
-
 def _is_loaded(path: Path, sha256: str, header: SceneHeader) -> bool:
     """Return whether the image is loaded from this same file. InputError if it is loaded from another file."""
     same = Scene.objects.ready().filter(polarisation=header.polarisation)
@@ -129,11 +126,6 @@ def _is_loaded(path: Path, sha256: str, header: SceneHeader) -> bool:
         problem = f"the same image is already loaded from another file, {other.file_name} (scene {other.pk})"
         raise InputError(path, problem, "Keep one of the two")
     return False
-
-
-def _numbers(sha256: str) -> str:
-    numbers = Scene.objects.filter(file_sha256=sha256).order_by("id").values_list("pk", flat=True)
-    return " and ".join(f"scene {number}" for number in numbers)
 
 
 def _place(file: SceneFile, folder: Path) -> SceneFile:
@@ -170,16 +162,6 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     )
     cog = folder / f"scene_{path.stem[:80]}_{header.polarisation}.tif"
     band = (header.polarisation, "linear power")
-    if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
-        raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
-    deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
-    if deleted:  # The row and pairs of a deleted image are used again.
-        row.pk, row.loaded_at = deleted.pk, timezone.now()
-    save_with_raster(row, cog)
-    return row
-
-
-def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
     stated = {
         "file_name": path.name,
         "file_sha256": sha256,
@@ -190,7 +172,14 @@ def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
         "acquired_at": header.acquired_at.isoformat(),
         "simulated": "yes" if header.simulated else "",
     }
-    return {name: value for name, value in (header.extras | stated).items() if value}
+    tags = {name: value for name, value in (header.extras | stated).items() if value}
+    if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, tags):
+        raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
+    deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
+    if deleted:  # The row and pairs of a deleted image are used again.
+        row.pk, row.loaded_at = deleted.pk, timezone.now()
+    save_with_raster(row, cog)
+    return row
 
 
 def _name(header: SceneHeader) -> str:

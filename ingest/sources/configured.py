@@ -85,10 +85,7 @@ def download_session() -> requests.Session:
 def search(
     *, source: str, area: Polygon, start: datetime, end: datetime, most: int, products: Sequence[str] = ()
 ) -> Iterator[CatalogueScene]:
-    """Yield images over an area from the search service `source`. Raises SourceError.
-
-    products: products of ASF to search for, in place of ACQUIRE_PRODUCT.
-    """
+    """Yield images over an area from `source`. products: of ASF, in place of ACQUIRE_PRODUCT. Raises SourceError."""
     wanted: dict[str, Any] = {
         "area": area,
         "start": start,

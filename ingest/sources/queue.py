@@ -5,22 +5,19 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from ground_motion.core.http.faults import NoRoom
 from ingest.foundation.failures import Cause
 from ingest.foundation.leases import NO_FAULT, Lease
-from ingest.models import IngestJob, Scene, SceneDownload
-from ingest.sources.client.scene import CatalogueScene
+from ingest.models import SceneDownload
 
 State = SceneDownload.State
 LEASE = Lease(
     model=SceneDownload,
     queued=State.WANTED,
     running=State.FETCHING,
-    failed=State.FAILED,
-    cancelled=State.CANCELLED,
     duration=timedelta(minutes=5),  # longer than any wait between two bytes or two attempts
 )
 PUT_OFF_BY_ARCHIVE = Q(state=State.WANTED, cause__in=[Cause.ARCHIVE, Cause.SIGN_IN])
@@ -62,27 +59,6 @@ def downloads_due() -> QuerySet[SceneDownload]:
     return due.order_by(F("next_try_at").asc(nulls_first=True), "-acquired_at", "id")
 
 
-def faults_of_archive(*, source: str) -> int:
-    """Return how often in a row the archive as a whole was away or refused the sign-in; 0 if nothing waits for it."""
-    waiting = SceneDownload.objects.filter(PUT_OFF_BY_ARCHIVE, source=source)
-    return int(waiting.aggregate(faults=Max("faults"))["faults"] or 0)
-
-
 def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
     """Requeue failed, cancelled and delayed downloads that have no job yet; return their number."""
     return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
-
-
-def is_known(*, scene: CatalogueScene) -> bool:
-    """Return whether an image has a download row already, or was loaded by any means."""
-    return (
-        SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
-        or Scene.objects.ready().filter(file_name=scene.file_name).exists()
-    )
-
-
-def downloads_processed() -> QuerySet[SceneDownload]:
-    """Return the rows of files that may be deleted: loaded, or refused by the reader."""
-    return SceneDownload.objects.exclude(stored_path="").filter(
-        state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
-    )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from shapely import Polygon
 
@@ -22,25 +23,18 @@ from ingest.foundation.leases import NO_FAULT, Progress, heartbeat
 from ingest.foundation.locks import Lock, hold_lock
 from ingest.foundation.storage.inputs import input_delete, input_put, input_store, is_path
 from ingest.jobs.services import job_queue
-from ingest.models import IngestJob, SceneDownload
+from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources import configured
 from ingest.sources.client.download import Known, TransferCallbacks, Wanted, fetch
 from ingest.sources.client.scene import CatalogueScene, Checksum
-from ingest.sources.queue import (
-    LEASE,
-    downloads_due,
-    downloads_processed,
-    faults_of_archive,
-    folder_bytes,
-    is_known,
-    make_way,
-)
+from ingest.sources.queue import LEASE, PUT_OFF_BY_ARCHIVE, downloads_due, folder_bytes, make_way
 
 logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
+SAME = ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")  # columns as a catalogue states them
 PROLONG_SECONDS = 5.0
-MAX_FOUND = 200  # One search returns so many images per area and product.
+MAX_FOUND = 200  # One search returns at most this number of images per area and product.
 CONNECT_SECONDS = 15.0
 CAUSE_OF_ARCHIVE: dict[type[Later], Cause] = {ArchiveAway: Cause.ARCHIVE, SignInRefused: Cause.SIGN_IN}
 ROOM_WAIT = timedelta(minutes=10)  # Room for a file is sought again after this time.
@@ -58,10 +52,7 @@ class Search(NamedTuple):
 def scenes_search(
     *, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None, products: Sequence[str] = ()
 ) -> Search:
-    """Search images of the last `days` in areas, until `limit` are new; store nothing. Raises SourceError.
-
-    products: products of ASF to search for, in place of ACQUIRE_PRODUCT.
-    """
+    """Search images of the last `days` in areas, until `limit` are new. products: see `configured.search`."""
     end = timezone.now()
     wanted: dict[str, Any] = {"source": source, "start": end - timedelta(days=days), "end": end, "most": MAX_FOUND}
     allowed = configured.allow_list()
@@ -71,7 +62,8 @@ def scenes_search(
         for scene in configured.search(**wanted, area=area, products=products):
             if scene.scene_id in new or scene.scene_id in known:
                 continue
-            if is_known(scene=scene):
+            wanted_before = SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
+            if wanted_before or Scene.objects.ready().filter(file_name=scene.file_name).exists():
                 known.add(scene.scene_id)
                 continue
             try:
@@ -85,13 +77,20 @@ def scenes_search(
 
 def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
     """Create a download row for each image that has none; return the new rows."""
-    rows = [
-        SceneDownload.objects.get_or_create(
-            source=scene.source, scene_id=scene.scene_id[:255], defaults=_columns(scene)
-        )
-        for scene in scenes
-    ]
-    return [row for row, is_new in rows if is_new]
+    new = []
+    for scene in scenes:
+        columns = {name: getattr(scene, name) for name in SAME} | {
+            "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
+            "checksum": scene.checksum.hexadecimal if scene.checksum else "",
+            "direction": scene.direction.value,
+            "polarisation": scene.polarisation[:11],
+            "footprint": scene.footprint and geos(scene.footprint),
+        }
+        key = {"source": scene.source, "scene_id": scene.scene_id[:255]}
+        row, is_new = SceneDownload.objects.get_or_create(**key, defaults=columns)
+        if is_new:
+            new.append(row)
+    return new
 
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
@@ -165,10 +164,7 @@ def downloads_settle() -> int:
 
 
 def room_make(*, needed_bytes: int, besides: Sequence[int] = ()) -> list[int]:
-    """Delete processed files until `needed_bytes` and running downloads fit; return keys of rows. Raises NoRoom.
-
-    besides: keys of downloads that do not count.
-    """
+    """Delete processed files until `needed_bytes` and downloads, but `besides`, fit; return keys. Raises NoRoom."""
     folder, store = Path(settings.ACQUIRE_FOLDER), input_store()
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
@@ -178,7 +174,10 @@ def room_make(*, needed_bytes: int, besides: Sequence[int] = ()) -> list[int]:
         stored = sum(entry.size_bytes for entry in store.entries("downloads/")) if store else 0
         over_quota = folder_bytes(folder) + stored + coming_bytes + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
         over_disk = coming_bytes + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
-        going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=downloads_processed())
+        judged = SceneDownload.objects.filter(
+            state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
+        )
+        going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=judged.exclude(stored_path=""))
         for row in going:
             _delete_file(row)
     return [row.pk for row in going]
@@ -273,15 +272,14 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
 
 
 def _put_off(download: SceneDownload, fault: Later) -> None:
-    """Requeue a download after a wait, which grows with each attempt that brought nothing. Attempts never end.
-
-    If the whole archive is away, or refuses the sign-in, its other downloads wait as long (`downloads_due`).
-    """
+    """Requeue a download after a wait that grows; if the whole archive is away, its other downloads wait as long."""
     whole = next((cause for kind, cause in CAUSE_OF_ARCHIVE.items() if isinstance(fault, kind)), "")
-    if _part_bytes(download) > download.bytes_done:
-        faults = 1
-    else:
-        faults = 1 + max(download.faults, faults_of_archive(source=download.source) if whole else 0)
+    before = 0
+    if _part_bytes(download) <= download.bytes_done:
+        others = SceneDownload.objects.filter(PUT_OFF_BY_ARCHIVE, source=download.source)
+        of_archive = others.aggregate(faults=Max("faults"))["faults"] if whole else 0
+        before = max(download.faults, of_archive or 0)
+    faults = 1 + before
     wait = max(delay(Cause(whole or Cause.ARCHIVE), faults), timedelta(seconds=fault.after_seconds or 0))
     _settle(download, State.WANTED, fault, next_try_at=timezone.now() + wait, faults=faults, cause=whole)
 
@@ -298,17 +296,3 @@ def _settle(download: SceneDownload, state: str, fault: Exception, **values: Any
 def _part_bytes(download: SceneDownload) -> int:
     part = _transfer_request(download).part
     return part.stat().st_size if part.exists() else 0
-
-
-def _columns(scene: CatalogueScene) -> dict[str, Any]:
-    return {
-        **{
-            name: getattr(scene, name)
-            for name in ("url", "file_name", "size_bytes", "platform", "track", "acquired_at")
-        },
-        "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
-        "checksum": scene.checksum.hexadecimal if scene.checksum else "",
-        "direction": scene.direction.value,
-        "polarisation": scene.polarisation[:11],
-        "footprint": scene.footprint and geos(scene.footprint),
-    }

@@ -44,10 +44,7 @@ def has_stations() -> Q:
 
 
 def points_around(*, product: Product, stations: Sequence[Station]) -> list[PointsAround | None]:
-    """Return the points of a product around each station, within the smallest radius with enough; None with too few.
-
-    Any number of stations takes two queries.
-    """
+    """Return a product's points around each station, in the smallest radius with enough or None, by two queries."""
     stretches = [
         math.cos(math.radians(station.position.y)) for station in stations
     ]  # metres on the ground per EPSG:3857 metre
@@ -105,10 +102,7 @@ def _summary(product: Product, radius_m: float, rows: Sequence[Sequence[Any]]) -
 
 
 def radius_by_density(distances_m: Sequence[float]) -> float | None:
-    """Return the smallest radius with enough points, else the largest; None with too few points.
-
-    distances_m: of the nearest ENOUGH_POINTS points.
-    """
+    """Return the smallest radius with enough of the nearest points, else the largest; None with too few points."""
     counts = [(radius, sum(away <= radius for away in distances_m)) for radius in RADII_M]
     enough = next((radius for radius, count in counts if count >= ENOUGH_POINTS), None)
     return enough or (RADII_M[-1] if counts[-1][1] >= MIN_POINTS else None)

@@ -149,10 +149,7 @@ def raster_put_back(name: str, stream: File[Any]) -> None:
 
 
 def save_with_raster(row: Model, path: Path) -> None:
-    """Store the file and save the row, both or neither.
-
-    The row gets the file as `raster` and, if it has that field, the file's size as `raster_bytes`.
-    """
+    """Store the file as `raster` of a row, with `raster_bytes` where it has that, and save the row; both or neither."""
     with raster_put(path) as name:
         row.raster = name  # type: ignore[attr-defined]
         if hasattr(row, "raster_bytes"):

@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 # Servers answer with these codes when they are full.
 FULL = {"507", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"}
-TRIES = 4  # A request is repeated so often with growing pauses; later the whole work is tried again.
+TRIES = 4  # Tries of a request, with growing pauses; later the whole work is tried again.
 CONNECT_SECONDS, READ_SECONDS = 5, 60
 CHUNK_BYTES = 2**20
 MAX_DELETED = 1000  # S3 deletes no more objects in one request.

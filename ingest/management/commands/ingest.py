@@ -10,7 +10,6 @@ import traceback
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load the paths and exit with 2 where one could not be loaded."""
-        self.skip_loaded, self.options = options["skip_loaded"], options
+        self.options = options
         self.loaded: list[Path] = []
         self.refused: dict[Path, InputError | str] = {}
         self.left_alone: dict[Path, str] = {}
@@ -69,14 +68,24 @@ class Command(BaseCommand):
         paths = self._arrivals(options["paths"], submission.declared)
         if len(paths) > 1:
             submission = replace(submission, declared=replace(submission.declared, for_lacking=True))
-        with self._bar(paths) as bar:
+        desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+        is_shown = sys.stderr.isatty()
+        with tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not is_shown) as bar:
             if len(paths) < 2 or options["workers"] < 2:
                 for path in paths:
                     self._load(path, submission, bar)
             else:
                 with ThreadPoolExecutor(options["workers"]) as pool:
                     list(pool.map(lambda path: self._load_apart(path, submission, bar), paths))
-        self._follow_up()
+        stations_settle()  # The next steps are taken now instead of by the schedule.
+        if new := pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS):
+            self.stdout.write(f"{new} new pairs of images")
+        for change in release_changes_make():
+            self.stdout.write(
+                f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
+            )
+        for product in derived_make():
+            self.stdout.write(f"derived product {product.pk} ({product.name}), {product.n_points:,} cells")
         self._report()
         if self.refused and not (options["any"] and self.loaded):
             sys.exit(2)
@@ -94,10 +103,6 @@ class Command(BaseCommand):
         # A file may be given beside its folder, or by a link.
         return list({path.resolve(): path for path in reversed(arrivals)}.values())[::-1]
 
-    def _bar(self, paths: list[Path]) -> tqdm[Any]:
-        desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
-        return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
-
     def _load_apart(self, path: Path, submission: Submission, bar: tqdm[Any]) -> None:
         try:
             self._load(path, submission, bar)
@@ -107,11 +112,15 @@ class Command(BaseCommand):
     def _load(self, path: Path, submission: Submission, bar: tqdm[Any]) -> None:
         started = time.monotonic()
         try:
-            loaded = arrival_load(
-                path=path, submission=submission, progress=bar.update, expect=partial(self._expect, bar)
-            )
+
+            def expect(points: int) -> None:
+                """Show the time left once the expected number of points is known."""
+                bar.total = (bar.total or 0) + points or None
+                bar.refresh()
+
+            loaded = arrival_load(path=path, submission=submission, progress=bar.update, expect=expect)
         except AlreadyLoaded as known:
-            if self.skip_loaded:
+            if self.options["skip_loaded"]:
                 self.loaded.append(path)
                 self.stdout.write(f"{known}")
             else:
@@ -126,12 +135,6 @@ class Command(BaseCommand):
         else:
             self.loaded.append(path)
             self.stdout.write(f"{printable(path.name)}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
-
-    def _expect(self, bar: tqdm[Any], points: int) -> None:
-        """Show the time left once the expected number of points is known."""
-        if points:
-            bar.total = (bar.total or 0) + points
-            bar.refresh()
 
     def _refuse(self, path: Path, fault: InputError | str) -> None:
         self.refused[path] = fault
@@ -166,16 +169,3 @@ class Command(BaseCommand):
             self.stdout.write("Put what holds in the place of these examples:")
             program = "scripts/demo" if settings.DEMO else "manage.py ingest"
             self.stdout.write(f"  {program} {' '.join(words)} {shlex.join(paths)}")
-
-    def _follow_up(self) -> None:
-        """Derive products and pairs now instead of waiting for the schedule."""
-        stations_settle()
-        new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
-        if new:
-            self.stdout.write(f"{new} new pairs of images")
-        for change in release_changes_make():
-            self.stdout.write(
-                f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
-            )
-        for product in derived_make():
-            self.stdout.write(f"derived product {product.pk} ({product.name}), {product.n_points:,} cells")

@@ -43,7 +43,11 @@ class Command(BaseCommand):
             raise CommandError("give a kind and files, or --list", returncode=2)
         kind = None if options["kind"] == "auto" else ContextKind(options["kind"])
         failed = False
-        for path in (file for given in options["paths"] for file in self._files(given)):
+        paths = []
+        for given in options["paths"]:  # Every file of a folder that could be a layer, or the folder itself.
+            files = [file for file in given.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES]
+            paths += sorted(files) or [given]
+        for path in paths:
             try:
                 self._load(path, kind, options)
             except AlreadyLoaded as known:
@@ -70,12 +74,6 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{path.name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{remarks}"
         )
-
-    def _files(self, path: Path) -> list[Path]:
-        """List every file of a folder that could be a layer, or the folder itself where there is none."""
-        if not path.is_dir():
-            return [path]
-        return sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES) or [path]
 
     def _list(self) -> None:
         for state in layer_states():

@@ -35,22 +35,17 @@ class Command(BaseCommand):
         for number in () if options["once"] else (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         while True:
-            self._round(folder, stop, work=options["work"])
+            try:
+                if new := watching.round_make(folder=folder):
+                    self.stdout.write(f"{new} new")
+            except OSError as fault:
+                raise CommandError(f"the folder cannot be used: {fault}") from fault
+            if options["work"]:
+                jobs.jobs_requeue_expired()
+                for job in list(IngestJob.objects.filter(state=IngestJob.State.QUEUED).order_by("id")):
+                    done = None if stop.is_set() else jobs.job_execute(job_id=job.pk)
+                    if done:
+                        self.stdout.write(f"{done.original_name}: {done.get_state_display()} {done.error}".rstrip())
+                watching.round_make(folder=folder)
             if options["once"] or stop.wait(options["every"]):
                 return
-
-    def _round(self, folder: Path, stop: threading.Event, *, work: bool) -> None:
-        try:
-            new = watching.round_make(folder=folder)
-        except OSError as fault:
-            raise CommandError(f"the folder cannot be used: {fault}") from fault
-        if new:
-            self.stdout.write(f"{new} new")
-        if not work:
-            return
-        jobs.jobs_requeue_expired()
-        for job in list(IngestJob.objects.filter(state=IngestJob.State.QUEUED).order_by("id")):
-            done = None if stop.is_set() else jobs.job_execute(job_id=job.pk)
-            if done:
-                self.stdout.write(f"{done.original_name}: {done.get_state_display()} {done.error}".rstrip())
-        watching.round_make(folder=folder)

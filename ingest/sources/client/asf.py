@@ -138,8 +138,8 @@ def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> req
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
     """Yield the wanted files of a granule: an RTC's image in `polarisation`, or the one file of another product."""
     properties, umm = granule.properties, granule.umm
-    listed = umm.get("AdditionalAttributes", [])
-    attributes = {entry.get("Name"): entry["Values"] for entry in listed if entry.get("Values")}
+    stated = umm.get("AdditionalAttributes", [])
+    attributes = {entry.get("Name"): entry["Values"] for entry in stated if entry.get("Values")}
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
         str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
@@ -150,7 +150,9 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
         wanted = last.endswith(f"_{polarisation}.tif") if product == "RTC" else last.endswith(SUFFIXES[product])
         if link.get("Type") != "GET DATA" or not url.startswith("http") or not wanted:
             continue
-        entry = packed.get(last, {})
+        entry, md5 = packed.get(last, {}), properties.get("md5sum") if product == "GRD" else None
+        listed = entry.get("Checksum") or {}
+        main = catalogue.checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
         held = properties.get("polarization") or ""
         yield catalogue.CatalogueScene(
             source=SOURCE,
@@ -160,7 +162,7 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
             size_bytes=catalogue.exact_bytes(
                 entry.get("SizeInBytes") or (properties.get("bytes") if product == "GRD" else None)
             ),
-            checksum=_checksum(entry, properties.get("md5sum") if product == "GRD" else None),
+            checksum=main or (catalogue.checksum("md5", md5) if isinstance(md5, str) else None),
             platform=catalogue.platform_of(properties.get("platform")),
             track=catalogue.track_of(properties.get("pathNumber")),
             direction=catalogue.direction_of(
@@ -170,9 +172,3 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[catalogue.
             acquired_at=catalogue.moment_of(properties.get("startTime")),
             footprint=catalogue.outline_of(granule.geometry),
         )
-
-
-def _checksum(entry: Any, md5: object) -> catalogue.Checksum | None:
-    listed = entry.get("Checksum") or {}
-    main = catalogue.checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
-    return main or (catalogue.checksum("md5", md5) if isinstance(md5, str) else None)

@@ -28,7 +28,7 @@ from ingest.sources.client.scene import Checksum, file_checksum
 
 MAX_DAMAGED_AT_ONCE, MAX_DAMAGED = 3, 24
 DAMAGED_WAIT_SECONDS = 3600.0
-MAX_IDLE_TRIES = 5  # A download ends after so many tries in a row without new bytes.
+MAX_IDLE_TRIES = 5  # A download ends after this number of tries in a row without new bytes.
 MAX_TRIES = 60
 MAX_WAIT_SECONDS = 60.0  # The schedule resumes the download after longer waits.
 PIECE_BYTES = 2**18
@@ -124,9 +124,15 @@ class _Transfer:
             except Overlong:
                 right = False
             else:
-                right = self._is_right()
-            if right:
-                return Fetched(self._put_in_place(), tries, self.known.damaged)
+                right, checksum = self.wanted.size_bytes in (None, self._have()), self.wanted.checksum
+                if checksum is not None:
+                    right = file_checksum(self.wanted.part, checksum.algorithm) == checksum
+            if right:  # After a power cut, too, the target is whole.
+                size, part, path = self._have(), self.wanted.part, self.wanted.path
+                _flush(part)
+                part.replace(path)
+                _flush(path.parent)
+                return Fetched(size, tries, self.known.damaged)
             reached = 0
             self._throw_away()
         raise Later(f"{_host(self.wanted.url)} cut the transfer {MAX_TRIES} times. It goes on later.")
@@ -161,8 +167,11 @@ class _Transfer:
             elif self.known.modified:
                 headers["If-Range"] = self.known.modified
         with closing(self._ask(headers)) as response:
-            if response.status_code == 416 and have:
-                self._check_whole(response, have)
+            if response.status_code == 416 and have:  # The part is already whole, or there is another file.
+                match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
+                if not match or int(match[1]) != have or self._has_changed(response):
+                    self._discard()
+                    raise Cut(f"{_host(response.url)} has a shorter file than the piece that lies here")
                 return
             start, total = self._judge(response, have)
             etag, modified = response.headers.get("ETag", "")[:200], response.headers.get("Last-Modified", "")[:60]
@@ -246,18 +255,6 @@ class _Transfer:
         if not self.callbacks.go_on(done, resumable):
             raise Stopped(f"stopped after {done:,} bytes; they are kept")
 
-    def _check_whole(self, response: requests.Response, have: int) -> None:
-        """Return after status 416 if the part is already whole; else delete it and raise Cut."""
-        match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
-        if not match or int(match[1]) != have or self._has_changed(response):
-            self._discard()
-            raise Cut(f"{_host(response.url)} has a shorter file than the piece that lies here")
-
-    def _is_right(self) -> bool:
-        if self.wanted.checksum is not None:
-            return file_checksum(self.wanted.part, self.wanted.checksum.algorithm) == self.wanted.checksum
-        return self.wanted.size_bytes is None or self._have() == self.wanted.size_bytes
-
     def _throw_away(self) -> None:
         """Delete a part with wrong bytes and count this. Raises Later after a few times, Hopeless after many."""
         self._discard()
@@ -269,14 +266,6 @@ class _Transfer:
             raise Hopeless(f"{reason} They were thrown away.")
         if damaged >= MAX_DAMAGED_AT_ONCE:
             raise Later(f"{reason} They were thrown away; it goes on later.", DAMAGED_WAIT_SECONDS)
-
-    def _put_in_place(self) -> int:
-        """Flush the part to disk and rename it (after a power cut, too, the target is whole); return its size."""
-        size = self._have()
-        _flush(self.wanted.part)
-        self.wanted.part.replace(self.wanted.path)
-        _flush(self.wanted.path.parent)
-        return size
 
     def _wait(self, cut: Cut, idle: int) -> None:
         """Wait before the next attempt, longer each time and partly at random. Raises Stopped; Later if too long."""

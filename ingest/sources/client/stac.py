@@ -84,13 +84,16 @@ def _guard(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, .
 
 
 def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalogue.CatalogueScene]:
+    """Yield at most one file of an item: the whole image if there is one, else the raster of `polarisation`."""
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
     own = next((str(link["href"]) for link in item.get("links", []) if link.get("rel") == "self"), url)
-    for key, asset in _choose_asset(item["assets"], polarisation):
+    whole = [asset for key, asset in item["assets"].items() if key.lower() in WHOLE]
+    rasters = [asset for key, asset in item["assets"].items() if key.lower() == polarisation.lower()]
+    for asset in (whole or rasters)[:1]:
         address, media_type = _address(asset, own), str(asset.get("type", ""))
-        whole = key.lower() in WHOLE or "zip" in media_type
-        scene_id = scene if whole else f"{scene}_{polarisation}"
+        is_whole = bool(whole) or "zip" in media_type
+        scene_id = scene if is_whole else f"{scene}_{polarisation}"
         yield catalogue.CatalogueScene(
             source=SOURCE,
             scene_id=scene_id,
@@ -101,17 +104,10 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[catalo
             platform=catalogue.platform_of(properties.get("platform")),
             track=catalogue.track_of(properties.get("sat:relative_orbit")),
             direction=catalogue.direction_of(properties.get("sat:orbit_state")),
-            polarisation=held if whole else polarisation,
+            polarisation=held if is_whole else polarisation,
             acquired_at=catalogue.moment_of(properties.get("start_datetime") or properties.get("datetime")),
             footprint=catalogue.outline_of(item.get("geometry")),
         )
-
-
-def _choose_asset(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return at most one (key, asset) to fetch: the whole image if there is one, else the raster of `polarisation`."""
-    whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
-    rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
-    return (whole or rasters)[:1]
 
 
 def _address(asset: dict[str, Any], own: str) -> str:

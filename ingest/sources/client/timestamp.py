@@ -9,7 +9,7 @@ from ground_motion.core.http.faults import SearchFailed
 from ground_motion.core.http.transport import guard
 
 TIMEOUT_SECONDS = (10.0, 30.0)  # The times are for connecting and between two bytes.
-MAX_SECONDS = 60.0  # for a whole answer
+MAX_SECONDS = 60.0  # A whole answer takes at most this long.
 MAX_BYTES = 100_000
 REQUEST = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 

@@ -16,8 +16,6 @@ LEASE = Lease(
     model=PairOrder,
     queued=State.WANTED,
     running=State.ORDERING,
-    failed=State.FAILED,
-    cancelled=State.CANCELLED,
     duration=timedelta(minutes=5),  # The few requests of one order take less.
 )
 

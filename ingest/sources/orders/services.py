@@ -39,14 +39,14 @@ logger = logging.getLogger(__name__)
 
 State, Download, Step = PairOrder.State, SceneDownload.State, StepFailure.Step
 MAX_BASELINE = timedelta(days=48)
-EARLIER_PASSES = 3  # A new pass is paired with so many earlier ones.
+EARLIER_PASSES = 3  # A new pass is paired with this number of earlier ones.
 SEARCH_EVERY, EVENT_SEARCH_EVERY = timedelta(hours=6), timedelta(minutes=30)
 EVENT_AGE = timedelta(days=24)  # Two repeats of one satellite: the first pass after an event has appeared by then.
 SETTLED_AFTER = timedelta(days=1)  # Not all bursts of a pass appear at once.
 BLOCK_BURSTS = 5  # Five bursts in three swaths are as many as one job takes.
 LOST_AFTER = timedelta(days=15)  # HyP3 deletes products after 14 days.
 POLL_MARGIN = timedelta(hours=1)  # Clocks differ.
-MAX_ORDERS = 50  # One round orders so many pairs, each with two requests.
+MAX_ORDERS = 50  # One round orders at most this number of pairs, each with two requests.
 FAILED = "HyP3 could not make this product, and its credits are spent. Try again to order it once more."
 EXPIRED = "HyP3 deleted the product before it was fetched."
 
@@ -259,11 +259,7 @@ def _expire(pair: PairOrder) -> None:
 
 
 def charges_settle(processor: hyp3.Processor) -> None:
-    """Ask whether each attempt that ended without an answer ordered its job: follow the job, or give the charge back.
-
-    Otherwise the charge of a pair that is cancelled, given up or cannot be paid any more would lessen the budget, and
-    its job, if there is one, would be paid for and never fetched.
-    """
+    """Ask whether each attempt without an answer ordered its job: follow the job, or give the charge back."""
     for pair in pairs_in_doubt():
         job = next(iter(processor.jobs(name=pair.job_name)), None)
         charge = Charge.objects.filter(job_name=pair.job_name)

@@ -1,9 +1,11 @@
 """What is put into the watched folder is loaded once, and lies in done/ or rejected/ afterwards; nothing is lost."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,6 @@ from ingest.foundation.storage.inputs import input_exists
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product
-from ingest.products.services import product_load
 from tests.waiting import HANG_SECONDS, Elsewhere
 
 State = IngestJob.State
@@ -40,19 +41,8 @@ def here(monkeypatch, tmp_path):
     """Jobs are carried out in the test's own transaction; test_jobs.py has the confined process."""
     from ingest.jobs.child import job_carry_out
 
-    class Apart:
-        """Where the row of a test is not committed, nobody else can write its progress."""
-
-        def __init__(self, job):
-            pass
-
-        def __enter__(self):
-            return lambda points: None
-
-        def __exit__(self, *fault):
-            pass
-
-    monkeypatch.setattr("ingest.jobs.child.PointsCounter", Apart)
+    # The row of a test is not committed, so that no other connection can write its progress.
+    monkeypatch.setattr("ingest.jobs.child.points_counter", lambda job: nullcontext(lambda points: None))
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)
@@ -76,22 +66,17 @@ def lying(inbox: Path) -> list[str]:
     return sorted(str(path.relative_to(inbox)) for path in inbox.rglob("*") if path.is_file() and path.name[0] != ".")
 
 
-def test_a_file_is_loaded_and_lies_in_done(inbox, give):
+def test_a_file_is_loaded_and_lies_in_done_and_a_bad_one_in_rejected_with_its_one_line_and_the_time(inbox, give):
     path = give(n=30)
     before = path.read_bytes()
-    rounds(inbox)
-    assert Product.objects.get().n_points == 30
-    assert lying(inbox) == [f"done/{path.name}"]
-    assert (inbox / "done" / path.name).read_bytes() == before
-    assert list((inbox / ".working").iterdir()) == []
-    job = IngestJob.objects.get()
-    assert (job.state, job.stored_path, job.size_bytes) == (State.LOADED, "", len(before))
-
-
-def test_a_bad_file_lies_in_rejected_with_its_one_line_and_the_time(inbox):
     (inbox / "notes.csv").write_text("name,colour\nanna,red\n")
     rounds(inbox)
-    assert lying(inbox) == ["rejected/notes.csv", "rejected/notes.csv.reason.txt"]
+    assert Product.objects.get().n_points == 30
+    assert lying(inbox) == [f"done/{path.name}", "rejected/notes.csv", "rejected/notes.csv.reason.txt"]
+    assert (inbox / "done" / path.name).read_bytes() == before
+    assert list((inbox / ".working").iterdir()) == []
+    job = IngestJob.objects.get(state=State.LOADED)
+    assert (job.stored_path, job.size_bytes) == ("", len(before))
     reason = (inbox / "rejected" / "notes.csv.reason.txt").read_text()
     assert reason.count("\n") == 1
     assert reason[:4].isdigit()
@@ -114,37 +99,35 @@ def test_a_file_that_still_grows_is_left_alone_until_it_has_not_changed_for_a_wh
     clock[0] = 100.0  # a clock that was set back makes a file wait, and no more
     assert watching.round_make(folder=inbox) == 0
     clock[0] = 111.0
+    with try_lock(Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))):  # Another watcher is at work.
+        assert watching.round_make(folder=inbox) == 0
     assert watching.round_make(folder=inbox) == 1
 
 
-@pytest.mark.parametrize("name", [".hidden.zip", "a.zip.part", "a.zip.crdownload", "a.TMP", "empty folder"])
-def test_what_is_not_whole_is_left_where_it_lies(inbox, name):
-    if name == "empty folder":
-        (inbox / name).mkdir()
-    else:
+def test_what_is_not_whole_is_left_where_it_lies(inbox):
+    (inbox / "empty folder").mkdir()
+    names = [".hidden.zip", "a.TMP", "a.zip.crdownload", "a.zip.part", "empty folder"]
+    for name in names[:-1]:
         (inbox / name).write_text("half")
     rounds(inbox)
-    assert (inbox / name).exists()
+    own = {".seen.json", ".working", "done", "rejected"}
+    assert sorted(path.name for path in inbox.iterdir() if path.name not in own) == names
     assert not IngestJob.objects.exists()
 
 
-def test_nothing_is_overwritten_in_done(inbox, give):
+def test_nothing_is_overwritten_in_done_and_a_file_that_is_loaded_already_has_a_note(inbox, give):
     path = give(n=12)
     rounds(inbox)
     give(path.name, n=13)
     (inbox / "done" / path.with_stem(f"{path.stem}-2").name).write_text("somebody's own")
     rounds(inbox)
-    stem = f"done/{path.stem}"
-    assert lying(inbox) == [f"{stem}-2.zip", f"{stem}-3.zip", f"{stem}.zip"]
-    assert Product.objects.count() == 2
-
-
-def test_a_file_that_is_loaded_already_goes_to_done_with_a_note(inbox, give):
-    path = give()
-    product = product_load(path=path)
+    shutil.copy(inbox / "done" / path.name, inbox / "again.zip")
     rounds(inbox)
-    assert lying(inbox) == [f"done/{path.name}", f"done/{path.name}.note.txt"]
-    assert f"already loaded as product {product.pk}" in (inbox / "done" / f"{path.name}.note.txt").read_text()
+    names = [f"{path.stem}-2.zip", f"{path.stem}-3.zip", f"{path.stem}.zip", "again.zip", "again.zip.note.txt"]
+    assert lying(inbox) == [f"done/{name}" for name in names]
+    product = Product.objects.earliest("pk")
+    assert f"already loaded as product {product.pk}" in (inbox / "done" / "again.zip.note.txt").read_text()
+    assert Product.objects.count() == 2
 
 
 @pytest.mark.parametrize("kind", ["link to a file", "link to a folder", "link in a folder", "pipe"])
@@ -198,9 +181,12 @@ def test_a_file_that_changes_while_it_is_taken_goes_back(inbox, give, monkeypatc
 
 @pytest.mark.parametrize("died", ["before the row", "before the move", "between line and move", "after the move"])
 def test_after_a_crash_at_any_point_the_next_round_goes_on(inbox, give, died, monkeypatch):
-    path = give() if died != "between line and move" else inbox / "bad.csv"
+    path, lies = inbox / "bad.csv", ["rejected/bad.csv", "rejected/bad.csv.reason.txt"]
     if died == "between line and move":
         path.write_text("a,b\n1,2\n")
+    else:
+        path = give()
+        lies = [f"done/{path.name}"]
 
     class Died(BaseException):
         pass
@@ -221,42 +207,24 @@ def test_after_a_crash_at_any_point_the_next_round_goes_on(inbox, give, died, mo
         patch.setattr(target, name, dies)
         with pytest.raises(Died):
             watching.round_make(folder=inbox)
-    assert IngestJob.objects.count() == (0 if died == "before the row" else 1)
+    assert IngestJob.objects.count() == (died != "before the row")
     rounds(inbox)
-    expected = (
-        [f"done/{path.name}"] if path.suffix == ".zip" else [f"rejected/{path.name}", "rejected/bad.csv.reason.txt"]
-    )
-    assert lying(inbox) == expected
-    assert list((inbox / ".working").iterdir()) == []
-    assert IngestJob.objects.count() == 1
+    assert (lying(inbox), list((inbox / ".working").iterdir()), IngestJob.objects.count()) == (lies, [], 1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_watchers_at_once_take_every_file_once(inbox):
-    for index in range(40):
+def test_several_watchers_at_once_take_every_file_once(inbox):
+    for index in range(12):
         (inbox / f"{index}.csv").write_text(f"a,b\n{index},2\n")
 
     def watch():
-        for _ in range(5):
+        for _ in range(3):
             watching.round_make(folder=inbox)
 
-    for watcher in [Elsewhere(watch) for _ in range(4)]:
+    for watcher in [Elsewhere(watch) for _ in range(3)]:
         watcher.returned()
-    assert sorted(int(job.original_name[:-4]) for job in IngestJob.objects.all()) == list(range(40))
+    assert sorted(int(job.original_name[:-4]) for job in IngestJob.objects.all()) == list(range(12))
     assert all(input_exists(job.stored_path) for job in IngestJob.objects.all())
-
-
-def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
-    give()
-    with try_lock(Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))):
-        assert watching.round_make(folder=inbox) == 0
-    assert watching.round_make(folder=inbox) == 1
-
-
-def test_a_link_in_place_of_one_of_its_own_folders_is_an_error(inbox, tmp_path):
-    (inbox / "done").symlink_to(tmp_path)
-    with pytest.raises(CommandError, match="is a link"):
-        call_command("watch", str(inbox), "--once")
 
 
 def test_the_command_does_one_round_or_says_what_it_lacks(inbox, give, tmp_path, capsys):
@@ -264,8 +232,11 @@ def test_the_command_does_one_round_or_says_what_it_lacks(inbox, give, tmp_path,
     call_command("watch", str(inbox), "--once", "--work")
     assert Product.objects.count() == 1
     assert "loaded" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="there is no folder"):
-        call_command("watch", str(tmp_path / "nowhere"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "done").symlink_to(tmp_path)
+    for name, message in (("nowhere", "there is no folder"), ("other", "is a link")):
+        with pytest.raises(CommandError, match=message):
+            call_command("watch", str(tmp_path / name), "--once")
 
 
 def test_the_loop_ends_cleanly_on_sigterm(inbox):
