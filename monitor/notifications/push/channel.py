@@ -38,11 +38,11 @@ from monitor.wording.refusals import Refusal
 
 PUSH = "push"
 MAX_URL_LENGTH = 2000
-KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
+KEEP_SECONDS = 7 * 24 * 3600  # A device that is switched off gets its messages later.
 WORKS = gettext_noop("Messages of this site reach this device.")
-VALID_SECONDS = 12 * 3600  # of a day at most
+VALID_SECONDS = 12 * 3600  # RFC 8292 allows a day at most.
 CURVE = ec.SECP256R1()
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of this curve, FIPS 186-5
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # Order of this curve, FIPS 186-5.
 RECORD_BYTES = 4096
 LAST_RECORD = b"\x02"
 
@@ -98,18 +98,12 @@ def from_text(text: str) -> bytes:
     return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
 
 
-def encrypt(
-    *,
-    plain: bytes,
-    browser: bytes,
-    secret: bytes,
-    salt: bytes | None = None,
-    sender: ec.EllipticCurvePrivateKey | None = None,
-) -> bytes:
-    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key."""
-    # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
-    # given by tests alone.
-    salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)
+def encrypt(*, plain: bytes, browser: bytes, secret: bytes) -> bytes:
+    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key.
+
+    browser: its public key (p256dh), 65 bytes; secret: `auth`, 16 bytes.
+    """
+    salt, sender = secrets.token_bytes(16), ec.generate_private_key(CURVE)
     shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, browser))
     mixed = _derive(shared, secret, b"WebPush: info\0" + browser + point(sender), 32)
     key = _derive(mixed, salt, b"Content-Encoding: aes128gcm\0", 16)

@@ -84,10 +84,6 @@ class ChoiceForm(WhereForm):
         """Return the chosen region, filters and frequency as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in ("region", *WISH)}
 
-    def often(self) -> dict[str, Any]:
-        """Return quiet hours and the wishes for signs of life and bulletins as keyword arguments of the services."""
-        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life", "bulletins")}
-
 
 class EmailForm(forms.Form):
     """Form with an address alone."""

@@ -16,8 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
-from monitor.self_service.subscriptions.preview import news_of
-from monitor.self_service.subscriptions.views import DEFAULTS, where_config
+from monitor.self_service.subscriptions.views import DEFAULTS, news_of, where_config
 from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
@@ -177,10 +176,8 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     if mine is None or not mine.confirmed_at:
         raise Expired("it was ended in the meantime")
     if request.method == "POST":
-        if request.POST.get("deed") == "open":
-            tokens.feeds_open(subscription=mine)
-        elif request.POST.get("deed") == "close":
-            tokens.feeds_close(subscription=mine)
+        if (deed := request.POST.get("deed")) in ("open", "close"):
+            tokens.feeds_set(subscription=mine, opened=deed == "open")
         return redirect("subscription-feeds", token=token, subscription=mine.pk)
     context = {"token": token, "subscription": mine, "addresses": tokens.feed_addresses(subscription=mine)}
     return render(request, "self_service/subscriptions/feeds.html", context)
