@@ -115,25 +115,24 @@ class Composer:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=message.key, subscriptions=list(silent))
         subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
+        to: letters.To = {"key": message.key, "subscriptions": subscriptions}
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return letters.digest_mail(
-                key=message.key,
-                subscriptions=subscriptions,
+                **to,
                 places=self._places(message.news),
                 burst=self._burst(message.news),
                 sites=sites,
                 draw=partial(picture_of, make=letters.card_part),
             )
-        to: dict[str, Any] = {"key": message.key, "subscriptions": subscriptions}
         transition = promised(message.transition)
         alert, card = transition.alert, self._cards(transition.alert)
         if kind == Kind.CORRECTION:
             return letters.correction_mail(**to, card=card, transition=transition)
         about = (alert.pk, translation.get_language())
         unseen = self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
-        to |= {"unseen": unseen, "picture": picture_of(alert, card, letters.map_part)}
-        return letters.alert_mail(**to, card=card, transition=transition, sites=sites)
+        picture = picture_of(alert, card, letters.map_part)
+        return letters.alert_mail(**to, card=card, transition=transition, unseen=unseen, sites=sites, picture=picture)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""

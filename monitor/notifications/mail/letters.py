@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from email.mime.image import MIMEImage
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -59,6 +59,13 @@ class Related(EmailMultiAlternatives):
     """Mail whose HTML shows what is attached."""
 
     mixed_subtype = "related"
+
+
+class To(TypedDict):
+    """Whom a mail goes to: the key of its message, and the subscriptions that brought it."""
+
+    key: str
+    subscriptions: Sequence[Subscription]
 
 
 class AlertNews(NamedTuple):
@@ -223,10 +230,10 @@ def letter(kind: str, message: OutgoingMessage) -> EmailMultiAlternatives:
     return _mail("password" if kind == Kind.RESET else kind, message, context)
 
 
-def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+def sign_mail(**to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
-    places = [(subscription.label, visibility_sentence(subscription.region)) for subscription in subscriptions]
-    return to_reader("sign", {"places": places}, key=key, subscriptions=subscriptions)
+    places = [(one.label, visibility_sentence(one.region)) for one in to["subscriptions"]]
+    return to_reader("sign", {"places": places}, **to)
 
 
 def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
@@ -235,7 +242,7 @@ def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, Ale
     return _mail("visits", message, {"visits": rows})
 
 
-def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+def bulletin_mail(*, bulletin: Bulletin, **to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail of a signed bulletin: its first sentence, a map, its texts, and its places by region."""
     regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
     names, picture = listed([one.name for one in regions]), None
@@ -253,41 +260,37 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
         "map_cid": _cid(picture),
         "names": names,
     }
-    return to_reader("bulletin", context, [picture], key=key, subscriptions=subscriptions)
+    return to_reader("bulletin", context, [picture], **to)
 
 
 def alert_mail(
     *,
-    key: str,
-    subscriptions: Sequence[Subscription],
     card: AlertCard,
     transition: AlertTransition,
     unseen: str,
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
+    **to: Unpack[To],
 ) -> EmailMultiAlternatives:
     """Return the mail about what is new about one alert."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **_of_alert(card, transition)}
-    return to_reader("alert", context, [picture], key=key, subscriptions=subscriptions)
+    return to_reader("alert", context, [picture], **to)
 
 
-def correction_mail(
-    *, key: str, subscriptions: Sequence[Subscription], card: AlertCard, transition: AlertTransition
-) -> EmailMultiAlternatives:
+def correction_mail(*, card: AlertCard, transition: AlertTransition, **to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail that corrects an earlier one."""
-    return to_reader("correction", _of_alert(card, transition), key=key, subscriptions=subscriptions)
+    return to_reader("correction", _of_alert(card, transition), **to)
 
 
 def digest_mail(
     *,
-    key: str,
-    subscriptions: Sequence[Subscription],
     places: Sequence[RegionNews],
     burst: Burst | None = None,
     sites: Sequence[str] = (),
     draw: Drawer,
+    **to: Unpack[To],
 ) -> EmailMultiAlternatives:
     """Return the digest of news by region; many places become a summary that links to all of them."""
     # subscriptions: all that caused it, even without a region in it. draw: returns an alert's `card_part`, or None.
@@ -301,21 +304,17 @@ def digest_mail(
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
         "burst": BURST_WORDS[burst] if many and burst else "",
-        "news_url": absolute("subscription-news", tokens.manage_token(subscriptions[0].pk)) if many else "",
+        "news_url": absolute("subscription-news", tokens.manage_token(to["subscriptions"][0].pk)) if many else "",
     }
     pictures = [item.picture for part in parts for item in part.items]
-    return to_reader("digest", context, pictures, key=key, subscriptions=subscriptions)
+    return to_reader("digest", context, pictures, **to)
 
 
 def to_reader(
-    name: str,
-    context: dict[str, Any],
-    pictures: Sequence[MIMEImage | None] = (),
-    *,
-    key: str,
-    subscriptions: Sequence[Subscription],
+    name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | None] = (), **to: Unpack[To]
 ) -> EmailMultiAlternatives:
     """Return a mail that ends with the subscriptions which brought it; one click ends them all (RFC 8058)."""
+    subscriptions = to["subscriptions"]
     stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(subscription.pk for subscription in subscriptions)))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     context |= {
@@ -323,7 +322,7 @@ def to_reader(
         "stop_url": stop_url,
         "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
     }
-    return _rendered(name, context, pictures, to=subscriptions[0].email, key=key, headers=headers)
+    return _rendered(name, context, pictures, to=subscriptions[0].email, key=to["key"], headers=headers)
 
 
 def _part(place: RegionNews, many: bool, draw: Drawer) -> Part:

@@ -28,16 +28,8 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    Raises Refusal if the sender's network, or all visitors together, have no room for the photo.
-
-    Args:
-        email: address of the sender
-        kind: of ResidentReport.Kind
-        place: longitude and latitude, degrees
-        seen_on: day on which it was seen
-        text: the sender's own words
-        photo: already encoded anew
-        ip: address or network from which the report comes
+    place: longitude and latitude, degrees; photo: already encoded anew; ip: address or network that sends it. Raises
+    Refusal if there is no room for the photo.
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))
