@@ -99,12 +99,8 @@ def _queue(news: AlertTransition, kind: str, readers: list[Any]) -> None:
 
 def _unsent(news: AlertTransition) -> QuerySet[Notification]:
     """Return earlier news of the same alert that has not been sent yet."""
-    return Notification.objects.filter(
-        Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
-        transition__alert=news.alert_id,
-        transition__lt=news.pk,
-        withdrawn_at=None,
-    )
+    earlier = Notification.objects.filter(transition__alert=news.alert_id, transition__lt=news.pk, withdrawn_at=None)
+    return earlier.filter(Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED))
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:

@@ -18,13 +18,8 @@ from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
-from monitor.subscribers.subscriptions import endpoints
-from monitor.subscribers.subscriptions.selectors import (
-    is_held,
-    subscriptions_active,
-    subscriptions_silent,
-    subscriptions_to_bulletin,
-)
+from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
 
 logger = logging.getLogger(__name__)
 
@@ -43,17 +38,8 @@ OPEN_UNTIL: dict[str, tuple[str, ...]] = {
     Kind.REPORT: ("report", "confirmed_at"),
     Kind.TEST: ("subscription", "ended_at"),
 }
-# What letters are about.
-ABOUT = (
-    "invitation",
-    "extract",
-    "account",
-    "endpoint",
-    "bulletin",
-    "report",
-    "step__escalation__alert",
-    "notice__line",
-)
+# Rows that letters are about.
+ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "notice__line")
 LEASE = Lease(
     model=OutgoingMessage,
     queued=State.QUEUED,
@@ -66,12 +52,9 @@ LEASE = Lease(
 
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
     """Return active subscriptions to which a message about an earlier step of the same alert was or is being sent."""
-    earlier = Notification.objects.filter(
-        transition__alert=transition.alert_id,
-        transition__lt=transition.pk,
-        message__state__in=[State.SENT, State.SENDING],
-    )
-    return subscriptions_active().filter(pk__in=earlier.values("subscription"))
+    earlier = Notification.objects.filter(transition__alert=transition.alert_id, transition__lt=transition.pk)
+    reached = earlier.filter(message__state__in=[State.SENT, State.SENDING])
+    return subscriptions_active().filter(pk__in=reached.values("subscription"))
 
 
 def notifications_waiting() -> QuerySet[Notification]:
@@ -100,7 +83,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     )
     return (
         messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
-        .select_related("subscription", "transition__alert", "transition__update", *ABOUT)
+        .select_related("subscription", "transition__alert", "transition__update", "step__escalation__alert", *ABOUT)
         .defer("subscription__region", "transition__alert__area", "report__photo", "step__escalation__alert__area")
         .defer("notice__line__geometry")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
@@ -265,10 +248,10 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         row = getattr(message, subject)
         return row is not None and not any(getattr(row, end) for end in ends)
     if message.kind == Kind.SIGN:
-        silent = subscriptions_silent(now=timezone.now())
+        silent = selectors.subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
-        readers = subscriptions_to_bulletin(bulletin=promised(message.bulletin))
+        readers = selectors.subscriptions_to_bulletin(bulletin=promised(message.bulletin))
         return readers.filter(email=message.address).exists()
     if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
         return True

@@ -94,7 +94,8 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         page = reverse("subscription-manage", args=[token])
         return redirect(f"{page}?answer={answer}" if answer else page)
     held = selectors.subscriptions_of(email=email)
-    newest = held.filter(ended_at=None).last()
+    active = held.filter(ended_at=None)
+    newest = active.last()
     context = {
         "email": email,
         "token": token,
@@ -104,10 +105,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "hours": HOURS,
         "languages": settings.LANGUAGES,
         "time_zones": sorted(available_timezones()) if newest else [],
-        "subscriptions": [
-            subscriptions.described(one) | {"unseen": visibility_sentence(one.region)}
-            for one in held.filter(ended_at=None)
-        ],
+        "subscriptions": [subscriptions.described(one) | {"unseen": visibility_sentence(one.region)} for one in active],
         "n_ended": held.exclude(ended_at=None).count(),
         "frequencies": Subscription.Frequency.choices,
         "keep_days": subscriptions.KEEP_ENDED.days,

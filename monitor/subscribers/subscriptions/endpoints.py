@@ -155,12 +155,9 @@ def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
         most = endpoint_rules(channel).most_an_hour
         if most is None:
             continue
-        theirs = OutgoingMessage.objects.filter(
-            Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED),
-            endpoint__in=endpoints.filter(channel=channel),
-            kind=Kind.ALERT,
-        )
-        counted = theirs.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
+        alerts = OutgoingMessage.objects.filter(endpoint__in=endpoints.filter(channel=channel), kind=Kind.ALERT)
+        lately = alerts.filter(Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED))
+        counted = lately.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
         enough.update(counted.values_list("endpoint", flat=True))
     return enough
 

@@ -193,11 +193,8 @@ def subscriptions_resume_due(*, now: datetime | None = None) -> int:
 
 def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
     """Return active subscriptions that want a sign of life and have brought nothing for a quarter of a year."""
-    lately = Notification.objects.filter(
-        subscription=OuterRef("pk"),
-        message__state=OutgoingMessage.State.SENT,
-        message__sent_at__gt=now - QUARTER,
-    )
+    sent = Notification.objects.filter(subscription=OuterRef("pk"), message__state=OutgoingMessage.State.SENT)
+    lately = sent.filter(message__sent_at__gt=now - QUARTER)
     return subscriptions_active().filter(~Exists(lately), sign_of_life=True, confirmed_at__lt=now - QUARTER)
 
 

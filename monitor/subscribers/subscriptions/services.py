@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -250,13 +250,11 @@ def link_request(*, email: str) -> OutgoingMessage | None:
 
 def person_export(*, email: str) -> dict[str, Any]:
     """Return all data held of a person, in machine-readable form."""
+    mails = OutgoingMessage.objects.filter(address=email)
     return {
         "email": email,
         "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
-        "mails": [
-            {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
-            for mail in OutgoingMessage.objects.filter(address=email)
-        ],
+        "mails": list(mails.values("kind", "state", created=F("created_at"), sent=F("sent_at"))),
         "extracts": [
             {"label": one.label, "area": one.area.json, "format": one.file_format, "created": one.created_at}
             for one in Extract.objects.filter(email=email)
