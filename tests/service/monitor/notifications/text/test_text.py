@@ -255,20 +255,16 @@ def test_a_number_that_is_refused_delays_no_other_and_is_in_no_log(status, numbe
     assert NUMBER[1:] not in caplog.text + str(list(OutgoingMessage.objects.values()))
 
 
-def test_a_number_is_deleted_with_the_last_subscription_and_exported_before(make_subscription):
+def test_a_number_is_deleted_with_the_last_subscription_or_unconfirmed_and_exported_before(make_subscription):
     first, second = make_subscription(), make_subscription(label="another place")
-    number_made()
+    number_made(verified_at=None)
+    subscriptions.purge()
     assert subscriptions.person_export(email=RESIDENT)["endpoints"][0]["url"] == f"tel:{NUMBER}"
+    Endpoint.objects.update(created_at=timezone.now() - tokens.CONFIRM_FOR - timedelta(minutes=1))
+    subscriptions.purge()
+    assert not Endpoint.objects.exists()
+    number_made()
     subscriptions.subscriptions_end(ids=[first.pk])
     assert Endpoint.objects.exists()
     subscriptions.subscriptions_end(ids=[second.pk])
-    assert not Endpoint.objects.exists()
-
-
-def test_a_number_that_nobody_confirmed_is_deleted(number):
-    Endpoint.objects.update(verified_at=None)
-    subscriptions.purge()
-    assert Endpoint.objects.exists()
-    Endpoint.objects.update(created_at=timezone.now() - tokens.CONFIRM_FOR - timedelta(minutes=1))
-    subscriptions.purge()
     assert not Endpoint.objects.exists()
