@@ -250,12 +250,14 @@ def languages() -> dict[str, str]:
     return {one.to[0]: one.extra_headers["Content-Language"] for one in mails.outbox}
 
 
-def test_a_subscription_speaks_the_language_of_its_page():
+def test_a_subscription_speaks_the_language_of_its_page_and_mails_without_one_that_of_who_asked():
+    with translation.override("es"):
+        services.link_request(email="bea@example.org")
     Client().post("/subscribe/", FORM | {"email": "anna@example.org", "time_zone": "Europe/Berlin"}, headers=GERMAN)
     wanted = Subscription.objects.get()
     assert (wanted.language, wanted.time_zone) == ("de", "Europe/Berlin")
     with translation.override("fr"):  # whatever the sender speaks
-        assert languages() == {"anna@example.org": "de"}
+        assert languages() == {"anna@example.org": "de", "bea@example.org": "es"}
         assert translation.get_language() == "fr"
 
 
@@ -288,13 +290,6 @@ def test_a_reader_changes_the_language_of_all_their_mails(make_subscription):
     assert (reread(other).language, other.time_zone) == ("fr", "Europe/Paris")
     Client().post(path, {"deed": "read", "language": "xx", "time_zone": "Nowhere"})
     assert (reread(other).language, other.time_zone) == ("fr", "Europe/Paris")
-
-
-def test_a_mail_that_no_subscription_speaks_for_follows_who_asked():
-    with translation.override("es"):
-        services.link_request(email="anna@example.org")
-    assert OutgoingMessage.objects.get().language == "es"
-    assert languages() == {"anna@example.org": "es"}
 
 
 def test_a_day_is_the_readers_day(make_subscription):

@@ -282,10 +282,7 @@ HOSTILE += ["Call 0800 123456", "+49 (721) 123-456", "0 8 0 0 1 2", "O8OO l2 34"
 HOSTILE += ["Ruf 0800/12x34", "null acht null null eins zwei", "un deux trois, cinq-huit-neuf", "一二三四五六"]
 
 
-def test_honest_names_are_kept_as_they_were_examined():
+def test_honest_names_are_kept_as_they_were_examined_and_those_that_read_as_addresses_or_numbers_are_refused():
     assert [name for name in HONEST if title_of(name) != name] == []
     assert title_of("  Ｇｅｏ\u2003Survey ") == "Geo Survey"
-
-
-def test_names_that_read_as_addresses_or_telephone_numbers_are_refused():
     assert [name for name in HOSTILE if title_of(name) is not None] == []
