@@ -142,7 +142,11 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
     elif isinstance(outcome, Refused):
         message_retry(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
-        message_bounce(message=message, error=outcome.reason)
+        logger.warning("%s was refused: %s", message, outcome.reason)
+        LEASE.settle(message, State.FAILED, error=outcome.reason[:MAX_ERROR_LENGTH])
+        active = subscriptions_active().filter(email=message.address, channel=message.channel)
+        active.update(bounces=F("bounces") + 1)
+        _pause_refused(active)
 
 
 def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Delivered | Refused | Never) -> None:
@@ -182,15 +186,6 @@ def message_retry(*, message: OutgoingMessage, error: str) -> None:
         message_put_off(message=message, error=error)
 
 
-def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """Give up a message to an address that does not exist; MAX_BOUNCES in a row pause the address's subscriptions."""
-    logger.warning("%s was refused: %s", message, error)
-    LEASE.settle(message, State.FAILED, error=error[:MAX_ERROR_LENGTH])
-    active = subscriptions_active().filter(email=message.address, channel=message.channel)
-    active.update(bounces=F("bounces") + 1)
-    _pause_refused(active)
-
-
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
     """Record that a sent message came back. Return False if it is not marked as sent, as after an earlier report."""
     # passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
@@ -201,21 +196,16 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
             return False
         message = OutgoingMessage.objects.get(pk=message_id)
         active = subscriptions_active().filter(email=message.address, channel=message.channel)
-        active.update(bounces=_failed_in_a_row(message))
+        finished = OutgoingMessage.objects.filter(state__in=[State.SENT, State.FAILED], address=message.address)
+        last = finished.filter(channel=message.channel).order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
+        errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
+        lasting = sum(not error.startswith(PASSING) for error in errors)
+        # The counter of refusals would not do: a relay takes every message, which sets it to nought. The count is
+        # MAX_BOUNCES, too, if none of the last MAX_RETURNS has arrived, whatever the reasons.
+        active.update(bounces=MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES))
         _pause_refused(active)
     logger.warning("%s: %s", message, reason)
     return True
-
-
-def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """Count lasting failures among the newest messages to the address that failed in a row, MAX_BOUNCES at most."""
-    # The count is MAX_BOUNCES, too, if none of the last MAX_RETURNS has arrived, whatever the reasons. The counter of
-    # refusals would not do: a relay takes every message, which sets it to nought.
-    finished = OutgoingMessage.objects.filter(state__in=[State.SENT, State.FAILED], address=message.address)
-    last = finished.filter(channel=message.channel).order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
-    errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
-    lasting = sum(not error.startswith(PASSING) for error in errors)
-    return MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES)
 
 
 def _pause_refused(active: QuerySet[Subscription]) -> None:

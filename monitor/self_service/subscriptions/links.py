@@ -85,9 +85,8 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             subscriptions.person_delete(email=email)
             return render(request, "self_service/subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
-            reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
-            quiet = subscriptions.quiet_hours(request.POST.get("quiet_from", ""), request.POST.get("quiet_until", ""))
-            subscriptions.reader_set(email=email, **reads, quiet=quiet)
+            names = ("language", "time_zone", "quiet_from", "quiet_until")
+            subscriptions.reader_set(email=email, **{name: request.POST.get(name, "") for name in names})
             return redirect("subscription-manage", token=token)
         wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
         answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)

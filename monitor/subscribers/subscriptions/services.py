@@ -176,22 +176,17 @@ def subscription_move(
         assets_replace(subscription=subscription, sites=sites)
 
 
-def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """Set the language, time zone and quiet hours of all messages to a person."""
-    # An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
+def reader_set(*, email: str, language: str, time_zone: str, quiet_from: str = "", quiet_until: str = "") -> None:
+    """Set the language, time zone and quiet hours of all messages to a person, as a form sends them."""
+    # An unknown language or clock changes nothing. Quiet hours are two different hours of the day, else none.
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
     if time_zone_known(time_zone) == time_zone:
         mine.update(time_zone=time_zone)
-    start, end = quiet or (None, None)
+    hours = [int(text) for text in (quiet_from, quiet_until) if text in HOURS]
+    start, end = (hours[0], hours[1]) if len(set(hours)) == 2 else (None, None)
     mine.update(quiet_from=start, quiet_until=end)
-
-
-def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
-    """Return the quiet hours that a form sends as texts; None unless they are two different hours of the day."""
-    hours = [int(text) for text in (start, end) if text in HOURS]
-    return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
 
 
 def time_zone_known(name: str) -> str:
