@@ -16,7 +16,7 @@ from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.sources.client.scene import coarse
 from ml.models import GroundEvent
 from ml.runs import catalogues
-from monitor.notifications import announcements, digests, escalations, rounds, selectors
+from monitor.notifications import announcements, digests, escalations, outbox, rounds
 from monitor.open_data.cap import services as cap
 from monitor.operations.health import selectors as health
 from monitor.operations.health.alarms import Watchman
@@ -97,7 +97,7 @@ def issue_cap_messages() -> None:
 @stage
 def send_messages() -> None:
     """Send the messages that are due; if one server gets many, other processes of the worker send a share each."""
-    if selectors.messages_due(now=timezone.now())[rounds.BATCH :].exists():
+    if outbox.messages_due(now=timezone.now())[rounds.BATCH :].exists():
         for share in range(1, settings.MAIL_SENDERS):
             help_to_send.apply_async(args=(share,), expires=SEND_SECONDS)
     rounds.messages_send(seconds=SEND_SECONDS, of=settings.MAIL_SENDERS, beside=True)

@@ -170,7 +170,7 @@ class OutgoingMessage(models.Model):
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
-    news: list["Notification"]  # what it reports, as monitor.notifications.selectors reads it
+    news: list["Notification"]  # what it reports, as monitor.notifications.outbox reads it
     labels: list[str] | None = None  # of its subscriptions, as monitor.subscribers.subscriptions.endpoints reads them
 
     class Meta:

@@ -18,10 +18,9 @@ from ingest.jobs.steps import Step, attempt, rows_due
 from monitor.models.lines import Line, LineBreak, LineNotice
 from monitor.models.messages import Announcement, Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import selectors
 from monitor.notifications.digests import BATCH, messages_gather
 from monitor.notifications.escalations import endpoints_working, messages_to_member
-from monitor.notifications.outbox import message_about
+from monitor.notifications.outbox import message_about, subscriptions_notified
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.endpoints import message_to
 from monitor.subscribers.subscriptions.members import members
@@ -71,11 +70,9 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 def _readers(news: AlertTransition) -> list[Any]:
     """Return rows (pk, email, channel, frequency) of who wants this news or, for a rejection, was notified before."""
     rejected = news.to_state == State.REJECTED
-    audience = (
-        selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
-    )
+    audience = subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
     if news.from_state == State.MERGED:  # it was no duplicate, and nobody had a mail saying that it was
-        audience = audience.exclude(pk__in=selectors.subscriptions_notified(transition=news).values("pk"))
+        audience = audience.exclude(pk__in=subscriptions_notified(transition=news).values("pk"))
     if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
     return list(audience.values_list("pk", "email", "channel", "frequency", named=True))
@@ -96,20 +93,14 @@ def _queue(news: AlertTransition, kind: str, readers: list[Any]) -> None:
     }
     OutgoingMessage.objects.bulk_create(messages.values(), batch_size=BATCH)
     of_reader = {reader: messages[reader.channel, reader.email] for reader in at_once}
-    notifications = [
-        Notification(transition=news, subscription_id=reader.pk, message=of_reader.get(reader)) for reader in readers
-    ]
-    Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
+    rows = [Notification(transition=news, subscription_id=one.pk, message=of_reader.get(one)) for one in readers]
+    Notification.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
 
 
 def _unsent(news: AlertTransition) -> QuerySet[Notification]:
     """Return earlier news of the same alert that has not been sent yet."""
-    return Notification.objects.filter(
-        Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
-        transition__alert=news.alert_id,
-        transition__lt=news.pk,
-        withdrawn_at=None,
-    )
+    earlier = Notification.objects.filter(transition__alert=news.alert_id, transition__lt=news.pk, withdrawn_at=None)
+    return earlier.filter(Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED))
 
 
 def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
@@ -123,9 +114,9 @@ def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> N
         return
     Notification.objects.filter(pk__in=unsent_ids).update(withdrawn_at=timezone.now())
     still_needed = Notification.objects.filter(withdrawn_at=None, message__isnull=False).values("message")
-    OutgoingMessage.objects.filter(
-        state=OutgoingMessage.State.QUEUED, transition__alert=news.alert_id, transition__lt=news.pk
-    ).exclude(pk__in=still_needed).update(state=OutgoingMessage.State.WITHDRAWN)
+    older = OutgoingMessage.objects.filter(transition__alert=news.alert_id, transition__lt=news.pk)
+    waiting = older.filter(state=OutgoingMessage.State.QUEUED).exclude(pk__in=still_needed)
+    waiting.update(state=OutgoingMessage.State.WITHDRAWN)
 
 
 def breaks_announce() -> None:
@@ -144,12 +135,8 @@ def _new_breaks() -> QuerySet[LineBreak]:
 @transaction.atomic
 def _announce(pk: int) -> None:
     """Queue one message about the new breaks of a line to each member, chat room and webhook of its organisation."""
-    line = (
-        Line.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("organisation")
-        .filter(pk=pk)
-        .first()
-    )
+    locked = Line.objects.select_for_update(skip_locked=True, of=("self",))
+    line = locked.select_related("organisation").filter(pk=pk).first()
     if line is None or not _new_breaks().filter(line=line).exists():
         return
     notice = LineNotice.objects.create(line=line)

@@ -85,7 +85,7 @@ class Channel(Protocol):
         """Read what the next batch of messages needs, in few queries."""
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand | None:
-        """Deliver a message read by `selectors.messages_to_deliver`; return the outcome, or `InHand` for the rest.
+        """Deliver a message read by `outbox.messages_to_deliver`; return the outcome, or `InHand` for the rest.
 
         None if it is not this sender's any more: there is nothing to record.
         """
@@ -111,7 +111,8 @@ class EndpointChannel(Channel):
 
     def __init__(self) -> None:
         self.cards = KeptCards()
-        self.at_once = settings.WEBHOOKS_AT_ONCE
+        if not self.one_server:
+            self.at_once = settings.WEBHOOKS_AT_ONCE
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Return the request of a message, to be run in a thread; Never if the endpoint was removed."""

@@ -25,11 +25,10 @@ from ingest.foundation.locks import Lock, hold_lock
 from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage, Rank
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.outbox import message_about, message_key
-from monitor.notifications.selectors import notifications_waiting
+from monitor.notifications.outbox import message_about, message_key, notifications_waiting
 from monitor.subscribers.subscriptions.selectors import awake, signs_due, subscriptions_active, subscriptions_resume_due
 
-MANY_PLACES = 10  # of more, a message is a summary
+MANY_PLACES = 10  # A message about more places is a summary.
 HOLD = timedelta(days=1)  # after a summary, of what no person has reviewed
 AUTOMATIC = "automatic"
 BATCH = 2000
@@ -39,7 +38,7 @@ _PUT_INTO = """
     UPDATE monitor_notification SET message_id = pairs.message
     FROM unnest(%s::bigint[], %s::bigint[]) AS pairs(id, message) WHERE monitor_notification.id = pairs.id"""
 MOST = 0.5  # share of the alerts
-DIGEST_HOUR = 6  # of the reader's morning
+DIGEST_HOUR = 6  # The hour of the reader's clock.
 
 
 class Pace(NamedTuple):
@@ -51,10 +50,7 @@ class Pace(NamedTuple):
 
 def paces() -> dict[str, Pace]:
     """Return the pace of each channel that gathers news, by the channel's name."""
-    return {
-        channel: Pace(timedelta(minutes=delay), timedelta(minutes=rest))
-        for channel, (delay, rest) in settings.GATHERING.items()
-    }
+    return {name: Pace(*(timedelta(minutes=one) for one in pace)) for name, pace in settings.GATHERING.items()}
 
 
 def messages_gather(*, now: datetime | None = None) -> int:
@@ -107,9 +103,8 @@ def _of_addresses_due(channel: str, pace: Pace, now: datetime) -> QuerySet[Notif
 
 
 def _messages(channel: str) -> QuerySet[OutgoingMessage]:
-    return OutgoingMessage.objects.filter(
-        channel=channel, kind__in=NEWS, state__in=[State.QUEUED, State.SENDING, State.SENT]
-    )
+    alive = [State.QUEUED, State.SENDING, State.SENT]
+    return OutgoingMessage.objects.filter(channel=channel, kind__in=NEWS, state__in=alive)
 
 
 def _queue(channel: str, pace: Pace, now: datetime) -> int:
@@ -121,9 +116,8 @@ def _queue(channel: str, pace: Pace, now: datetime) -> int:
     by_address: dict[str, list[Any]] = defaultdict(list)
     for item in rows.values_list("pk", "transition", *fields, named=True):
         by_address[item.email].append(item)
-    made = OutgoingMessage.objects.bulk_create(
-        (_message(channel, items) for items in by_address.values()), batch_size=BATCH
-    )
+    messages = (_message(channel, items) for items in by_address.values())
+    made = OutgoingMessage.objects.bulk_create(messages, batch_size=BATCH)
     pairs = [(item.pk, message.pk) for message, items in zip(made, by_address.values(), strict=True) for item in items]
     if pairs:
         with connection.cursor() as cursor:
@@ -153,13 +147,11 @@ def burst_of(*, news: Sequence[Notification]) -> Burst | None:
     """Return the common reason of most news items, new data or a new model; None if there is none."""
     # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
     # data: most were last detected in data that had not been searched before.
-    alerts = {item.transition.alert_id for item in news if item.transition.actor == "automatic"}
+    alerts = {item.transition.alert_id for item in news if item.transition.actor == AUTOMATIC}
     same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
     before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))
-    task = OuterRef("scan__prediction__run__model_version__task")
-    before = before.filter(model_version__task=task).exclude(
-        model_version=OuterRef("scan__prediction__run__model_version")
-    )
+    version, task = (OuterRef(f"scan__prediction__run__model_version{end}") for end in ("", "__task"))
+    before = before.filter(model_version__task=task).exclude(model_version=version)
     last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
     again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
     least = MOST * len({item.transition.alert_id for item in news})

@@ -2,31 +2,31 @@
 
 import hashlib
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
+from detection.models import AlertTransition
 from detection.reviews.visits import visits_coming
 from ground_motion.core.errors import promised
 from ingest.foundation.leases import Lease
-from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint, Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
-from monitor.subscribers.subscriptions import endpoints
-from monitor.subscribers.subscriptions import selectors as subscriptions
-from monitor.subscribers.subscriptions.selectors import subscriptions_silent
+from monitor.subscribers.subscriptions import endpoints, selectors
+from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
 
 logger = logging.getLogger(__name__)
 
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 GIVE_UP_AFTER = timedelta(days=3)
 MAX_BOUNCES = 3
-MAX_RETURNS = 10  # in a row, of whatever kind
+MAX_RETURNS = 10  # Mails in a row that came back for whatever reason.
 PASSING = "for now: "  # how the error of a mail begins that came back for a reason which may pass
 MAX_ERROR_LENGTH = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -38,6 +38,8 @@ OPEN_UNTIL: dict[str, tuple[str, ...]] = {
     Kind.REPORT: ("report", "confirmed_at"),
     Kind.TEST: ("subscription", "ended_at"),
 }
+# Rows that letters are about.
+ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "notice__line")
 LEASE = Lease(
     model=OutgoingMessage,
     queued=State.QUEUED,
@@ -46,6 +48,46 @@ LEASE = Lease(
     cancelled=State.WITHDRAWN,
     duration=timedelta(minutes=5),
 )
+
+
+def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
+    """Return active subscriptions to which a message about an earlier step of the same alert was or is being sent."""
+    earlier = Notification.objects.filter(transition__alert=transition.alert_id, transition__lt=transition.pk)
+    reached = earlier.filter(message__state__in=[State.SENT, State.SENDING])
+    return subscriptions_active().filter(pk__in=reached.values("subscription"))
+
+
+def notifications_waiting() -> QuerySet[Notification]:
+    """Return the notifications that belong to no message yet: the content of digests."""
+    return Notification.objects.filter(message=None, withdrawn_at=None)
+
+
+def channels_due(*, now: datetime) -> set[str]:
+    """Return the names of the channels that have something to send now."""
+    return set(messages_due(now=now).order_by().values_list("channel", flat=True).distinct())
+
+
+def messages_due(*, now: datetime) -> QuerySet[OutgoingMessage]:
+    """Return queued messages whose time has come, and those whose sender died, except those held by quiet hours."""
+    due = Q(state=State.QUEUED, next_try_at__lte=now) | LEASE.is_expired()
+    return OutgoingMessage.objects.filter(due).exclude(is_held(now=now)).order_by("rank", "next_try_at", "id")
+
+
+def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
+    """Return due messages with the rows that delivery needs; `news` lists notifications to active subscriptions."""
+    news = (
+        Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
+        .select_related("subscription", "transition__alert", "transition__update")
+        .defer("subscription__region", "transition__alert__area")
+        .order_by("subscription_id", "transition_id")
+    )
+    return (
+        messages_due(now=now)  # type: ignore[no-redef]  # the model declares `news` for its readers
+        .select_related("subscription", "transition__alert", "transition__update", "step__escalation__alert", *ABOUT)
+        .defer("subscription__region", "transition__alert__area", "report__photo", "step__escalation__alert__area")
+        .defer("notice__line__geometry")
+        .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
+    )
 
 
 def message_key(kind: str, about: object, address: str) -> str:
@@ -70,8 +112,8 @@ def message_claim(*, message: OutgoingMessage) -> bool:
 
 def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | InHand | None:
     """Deliver a claimed message; record and return the outcome, None for a faulty or no longer needed message."""
-    # message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
-    # answers say nothing about an address. Of what is still in hand the outcome is recorded later (`message_settle`).
+    # message: as `outbox.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
+    # answers say nothing about an address. The outcome of `InHand` is recorded later (`message_settle`).
     try:
         outcome = channel.deliver(message) if _is_still_needed(message) else None
     except Exception as fault:  # one bad message does not hold up the others
@@ -100,7 +142,11 @@ def message_settle(*, message: OutgoingMessage, outcome: Outcome) -> None:
     elif isinstance(outcome, Refused):
         message_retry(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
-        message_bounce(message=message, error=outcome.reason)
+        logger.warning("%s was refused: %s", message, outcome.reason)
+        LEASE.settle(message, State.FAILED, error=outcome.reason[:MAX_ERROR_LENGTH])
+        active = subscriptions_active().filter(email=message.address, channel=message.channel)
+        active.update(bounces=F("bounces") + 1)
+        _pause_refused(active)
 
 
 def endpoint_settle(*, message: OutgoingMessage, endpoint: Endpoint, outcome: Delivered | Refused | Never) -> None:
@@ -140,15 +186,6 @@ def message_retry(*, message: OutgoingMessage, error: str) -> None:
         message_put_off(message=message, error=error)
 
 
-def message_bounce(*, message: OutgoingMessage, error: str) -> None:
-    """Give up a message to an address that does not exist; MAX_BOUNCES in a row pause the address's subscriptions."""
-    logger.warning("%s was refused: %s", message, error)
-    LEASE.settle(message, State.FAILED, error=error[:MAX_ERROR_LENGTH])
-    active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
-    active.update(bounces=F("bounces") + 1)
-    _pause_refused(active)
-
-
 def message_return(*, message_id: int, error: str, passing: bool = False) -> bool:
     """Record that a sent message came back. Return False if it is not marked as sent, as after an earlier report."""
     # passing: the address may take mails again, as a mailbox that is full: only many of these pause it.
@@ -158,30 +195,22 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
         if not sent.update(state=State.FAILED, error=reason):
             return False
         message = OutgoingMessage.objects.get(pk=message_id)
-        active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
-        active.update(bounces=_failed_in_a_row(message))
+        active = subscriptions_active().filter(email=message.address, channel=message.channel)
+        finished = OutgoingMessage.objects.filter(state__in=[State.SENT, State.FAILED], address=message.address)
+        last = finished.filter(channel=message.channel).order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
+        errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
+        lasting = sum(not error.startswith(PASSING) for error in errors)
+        # The counter of refusals would not do: a relay takes every message, which sets it to nought. The count is
+        # MAX_BOUNCES, too, if none of the last MAX_RETURNS has arrived, whatever the reasons.
+        active.update(bounces=MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES))
         _pause_refused(active)
     logger.warning("%s: %s", message, reason)
     return True
 
 
-def _failed_in_a_row(message: OutgoingMessage) -> int:
-    """Count lasting failures among the newest messages to the address that failed in a row, MAX_BOUNCES at most."""
-    # At most as many as pause the address; that many if none has arrived for long, whatever the reasons. The counter of
-    # refusals would not do: a relay takes every message, which sets it to nought.
-    finished = OutgoingMessage.objects.filter(
-        address=message.address, channel=message.channel, state__in=[State.SENT, State.FAILED]
-    )
-    last = finished.order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
-    errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
-    lasting = sum(not error.startswith(PASSING) for error in errors)
-    return MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES)
-
-
 def _pause_refused(active: QuerySet[Subscription]) -> None:
-    active.filter(bounces__gte=MAX_BOUNCES).update(
-        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
-    )
+    pause = {"paused_at": timezone.now(), "pause_reason": Subscription.PauseReason.BOUNCED}
+    active.filter(bounces__gte=MAX_BOUNCES).update(**pause)
 
 
 def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
@@ -209,10 +238,10 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
         row = getattr(message, subject)
         return row is not None and not any(getattr(row, end) for end in ends)
     if message.kind == Kind.SIGN:
-        silent = subscriptions_silent(now=timezone.now())
+        silent = selectors.subscriptions_silent(now=timezone.now())
         return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind == Kind.BULLETIN:
-        readers = subscriptions.subscriptions_to_bulletin(bulletin=promised(message.bulletin))
+        readers = selectors.subscriptions_to_bulletin(bulletin=promised(message.bulletin))
         return readers.filter(email=message.address).exists()
     if message.kind in (Kind.LINK, Kind.RESET, Kind.EXTRACT, Kind.DISSOLVED):
         return True

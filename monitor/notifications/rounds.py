@@ -13,7 +13,7 @@ from django.utils import timezone
 from ingest.foundation.locks import Lock, short_text_key, try_lock
 from monitor.models.messages import ChannelPause, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL
-from monitor.notifications import base, selectors
+from monitor.notifications import base, outbox
 from monitor.notifications.outbox import message_claim, message_deliver, message_put_off, message_settle
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.assets import concerned_read
@@ -22,12 +22,12 @@ from monitor.subscribers.subscriptions.channels import channel_class
 logger = logging.getLogger(__name__)
 
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 15)]
-MAX_TROUBLES = 3  # in a row, or as many addresses that are refused: then a channel is paused
+MAX_TROUBLES = 3  # Failures in a row, or refused addresses, that pause a channel.
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
-NEXT_CHECK_SECONDS = 1.0  # of the other channels, while one is still sending
-# A server of its own has the round for itself until it has answered, as long as there is time for all that is due: a
-# sender that is killed then repeats one message. Whoever takes longer, or failed before, is waited for beside others.
+NEXT_CHECK_SECONDS = 1.0  # The other channels are looked at again while one is sending.
+# A round waits for the server of one endpoint alone, as long as there is time for all that is due: a sender that is
+# killed then repeats one message. Servers that take longer, or failed before, are waited for together.
 ALONE_SECONDS, IN_TURN_SECONDS = 1.0, 15.0
 
 
@@ -57,7 +57,7 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
     # of: processes that share the messages of a channel with one server, this one included (`messages_help`). beside:
     # each channel in a thread of its own, so that none waits for another; else all of them in this one.
     deadline = None if seconds is None else time.monotonic() + seconds
-    names = selectors.channels_due(now=timezone.now())
+    names = outbox.channels_due(now=timezone.now())
     if not beside:
         return sum(_send(name, deadline, 0, of) for name in sorted(names))
     sent = 0
@@ -69,14 +69,14 @@ def messages_send(*, seconds: float | None = None, of: int = 1, beside: bool = F
             for name in [name for name, round_ in running.items() if round_ in done]:
                 sent += running.pop(name).result()
             over = not running or (deadline is not None and time.monotonic() > deadline)
-            names = set() if over else selectors.channels_due(now=timezone.now())
+            names = set() if over else outbox.channels_due(now=timezone.now())
     return sent
 
 
 def messages_help(*, share: int, of: int, seconds: float | None = None) -> int:
     """Send share number `share` of due messages on one-server channels; return how many. `messages_send` has 0."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    names = filter(_has_one_server, sorted(selectors.channels_due(now=timezone.now())))
+    names = filter(_has_one_server, sorted(outbox.channels_due(now=timezone.now())))
     return sum(_send(name, deadline, share, of) for name in names)
 
 
@@ -113,7 +113,7 @@ class _Round:
         self.name, self.share, self.of = name, share, of
         self.has_one_server = _has_one_server(name)
         self.channel: base.Channel | None = None
-        self.troubles = 0  # in a row
+        self.troubles = 0  # Failures in a row.
         self.refused: set[str] = set()  # addresses in a row
         next_try_at = ChannelPause.objects.filter(channel=name).values_list("next_try_at", flat=True).first()
         self.paused = next_try_at is not None
@@ -168,25 +168,20 @@ class _Round:
     def _walk(self, batch: list[OutgoingMessage], deadline: float | None) -> None:
         fresh_until = time.monotonic() + FRESH_SECONDS
         for message in batch:
-            if not self._is_busy(message) and message_claim(message=message):
+            busy = {other.endpoint_id for other in self.in_hand.values()} - {None}  # An endpoint gets one at a time.
+            if message.endpoint_id not in busy and message_claim(message=message):
                 self._deliver(message)
             if self.left_alone or _is_over(deadline) or time.monotonic() > fresh_until:
                 return
 
     def _due(self) -> QuerySet[OutgoingMessage]:
-        due = selectors.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
+        due = outbox.messages_to_deliver(now=timezone.now()).filter(channel=self.name)
         # Where endpoints have servers of their own, fresh messages go before those that were refused before.
         if not self.has_one_server:
             due = due.order_by("attempts", "rank", "next_try_at", "id")
         if self.in_hand:
             due = due.exclude(endpoint__in=[message.endpoint_id for message in self.in_hand.values()])
         return due.alias(share=Mod("id", self.of)).filter(share=self.share) if self.of > 1 else due
-
-    def _is_busy(self, message: OutgoingMessage) -> bool:
-        """Return whether a delivery to the message's endpoint is under way: an endpoint gets one message at a time."""
-        return message.endpoint_id is not None and any(
-            other.endpoint_id == message.endpoint_id for other in self.in_hand.values()
-        )
 
     def _deliver(self, message: OutgoingMessage) -> None:
         if self.channel is None:

@@ -50,30 +50,24 @@ def _act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
     if channel is None:
         return {}
     deed, given = request.POST.get("deed", ""), request.POST.dict()
+    shown: dict[str, Any] | None = {}
     asks_code = endpoint_rules(name).is_number and deed in SENDING and not (mine and mine.verified_at)
     try:
         if asks_code and not limits.allowed_for_codes_of(network=network_of(request)):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if mine:
             shown = channel.act(deed=deed, endpoint=mine, given=given)
-            shown = _act_on_any(mine, deed, given) if shown is None else shown
+            if shown is None and deed == "remove":
+                mine.delete()
+            elif shown is None and deed == "test":
+                endpoints.endpoint_check(endpoint=mine)
+            elif shown is None and deed == "again":
+                endpoints.delivery_replay(endpoint=mine, pk=given.get("delivery", ""))
         elif deed == "add":
             shown = channel.add(given=given, agent=request.headers.get("User-Agent", ""), **owner)
-        else:
-            shown = {}
     except Refusal as refusal:
         shown = {"refusal": refusal.error, "typed": given, "about": mine}
     return {name: shown} if shown else {}
-
-
-def _act_on_any(mine: Endpoint, deed: str, given: dict[str, str]) -> dict[str, Any]:
-    if deed == "remove":
-        mine.delete()
-    elif deed == "test":
-        endpoints.endpoint_check(endpoint=mine)
-    elif deed == "again":
-        endpoints.delivery_replay(endpoint=mine, pk=given.get("delivery", ""))
-    return {}
 
 
 def _sections(shown: dict[str, dict[str, Any]], **owner: Any) -> list[dict[str, Any]]:

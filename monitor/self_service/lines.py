@@ -33,7 +33,7 @@ from monitor.wording.figures import cell_text
 from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal, number_or_none
 
-DRAWN = ("rate_mm_yr", "sigma_mm_yr", "strip")  # of the one reading that a page shows
+DRAWN = ("rate_mm_yr", "sigma_mm_yr", "strip")  # A page reads these columns only for the reading that it shows.
 DEFAULTS = {"kind": Line.Kind.RAIL, "width_m": 6, "first_km": 0, "limit_mm_m_yr": 2}
 
 
@@ -103,7 +103,9 @@ def line_page(request: HttpRequest, token: str, organisation: int, line: int) ->
     """Show how a line moves and where it breaks; its owners change or remove it."""
     mine = member_of(token, organisation)
     shown = _line_of(mine, line)
-    form = LineForm(request.POST if request.method == "POST" else None, initial=_initial(shown))
+    known = {name: getattr(shown, name) for name in ("name", "kind", "limit_mm_m_yr")}
+    known |= {"width_m": 2 * shown.half_width_m, "first_km": shown.first_station_m / 1000}
+    form = LineForm(request.POST if request.method == "POST" else None, initial=known)
     if request.method == "POST":
         if not mine.is_owner:
             raise PermissionDenied
@@ -165,11 +167,6 @@ def _readings(line: Line) -> list[LineReading]:
     counted = line.readings.annotate(n_beyond=Count("breaks", Q(breaks__is_beyond=True)))
     rows = counted.order_by(F("n_beyond").desc(), known.desc(), "pk").select_related("product")
     return list(rows.defer("slope_mm_m_yr", "curvature_mm_m2_yr", *DRAWN))
-
-
-def _initial(line: Line) -> dict[str, Any]:
-    own = {name: getattr(line, name) for name in ("name", "kind", "limit_mm_m_yr")}
-    return own | {"width_m": 2 * line.half_width_m, "first_km": line.first_station_m / 1000}
 
 
 def _name(reading: LineReading) -> str:

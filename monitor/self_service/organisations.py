@@ -31,7 +31,7 @@ from monitor.wording.cards.buildings import site_rows
 from monitor.wording.cards.cards import alert_card, alert_cards
 from monitor.wording.refusals import Refusal, number_or_none
 
-MAX_ALERTS = 100  # of a page
+MAX_ALERTS = 100  # A page lists no more.
 ABOUT_ONE = {"remove": services.member_remove, "share": services.ownership_share, "end": services.shared_end}
 OWNERS_MAY = {*ABOUT_ONE, "invite", "rename", "dissolve"}
 
@@ -48,9 +48,8 @@ def organisation_list(request: HttpRequest, token: str) -> HttpResponse:
     context: dict[str, Any] = {"token": token}
     if request.method == "POST":
         try:
-            founded = services.organisation_found(
-                email=email, name=request.POST.get("name", ""), ip=network_of(request)
-            )
+            name = request.POST.get("name", "")
+            founded = services.organisation_found(email=email, name=name, ip=network_of(request))
             return redirect("organisation", token=token, organisation=founded.organisation_id)
         except Refusal as refusal:
             context |= {"refusal": refusal.error, "typed": request.POST.get("name", "")}
@@ -192,11 +191,10 @@ def organisation_alerts(request: HttpRequest, token: str, organisation: int) -> 
     """Show the alerts at an organisation's places, and who has them; a member takes one up, or gives it back."""
     mine = member_of(token, organisation)
     listed = list(escalations.alerts_followed(organisation=mine.organisation).defer(None)[:MAX_ALERTS])
-    refusal = ""
     chosen = next((one for one in listed if one.code == request.POST.get("about", "")), None)
+    refusal = ""
     if chosen:
-        contact = Contact.objects.filter(member=mine).first()
-        refusal = _take(request, chosen, mine.organisation, contact)
+        refusal = _take(request, chosen, mine.organisation, Contact.objects.filter(member=mine).first())
     if request.method == "POST" and not refusal:
         return redirect(request.path)
     rows = escalations.escalations_seen(organisation=mine.organisation)
@@ -282,12 +280,8 @@ def _act(deed: str, request: HttpRequest, mine: Membership) -> None:
 
 def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200, **shown: Any) -> HttpResponse:
     organisation = mine.organisation
-    seats = {
-        one.shared_id: one
-        for one in Subscription.objects.filter(
-            email=mine.email, shared__organisation=organisation, ended_at=None
-        ).defer("region")
-    }
+    held = Subscription.objects.filter(email=mine.email, shared__organisation=organisation, ended_at=None)
+    seats = {one.shared_id: one for one in held.defer("region")}
     followed = list(organisation.subscriptions.filter(ended_at=None))
     joined = list(members.members(organisation=organisation))
     context = {
@@ -310,13 +304,19 @@ def _page(request: HttpRequest, token: str, mine: Membership, status: int = 200,
 
 
 def _place(request: HttpRequest, token: str, organisation: Organisation, shared: Subscription | None) -> HttpResponse:
-    initial = DEFAULTS
-    if shared:
-        initial = DEFAULTS | {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)}
+    known = {"where": places.KEEP} | {name: getattr(shared, name) for name in ("name", *WISH)} if shared else {}
     form_class: type[ChoiceForm] = ChangeForm if shared else ChoiceForm
-    form, status = places.form_of(form_class, request, initial)
-    if form.is_valid() and _keep(form, organisation, shared):
-        return redirect("organisation", token=token, organisation=organisation.pk)
+    form, status = places.form_of(form_class, request, DEFAULTS | known)
+    if form.is_valid():
+        wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
+        try:
+            if shared:
+                services.shared_change(shared=shared, **wanted)
+            else:
+                services.shared_add(organisation=organisation, **wanted)
+            return redirect("organisation", token=token, organisation=organisation.pk)
+        except Refusal as refusal:
+            form.add_error(None, refusal.error)
     context = {
         "token": token,
         "organisation": organisation,
@@ -325,17 +325,3 @@ def _place(request: HttpRequest, token: str, organisation: Organisation, shared:
         "where_config": where_config(form, shared.region if shared else None),
     }
     return render(request, "self_service/organisations/place.html", context, status=status)
-
-
-def _keep(form: ChoiceForm, organisation: Organisation, shared: Subscription | None) -> bool:
-    """Save the place of a form; if that is refused, add the reason to the form and return False."""
-    wanted = form.choice() | {name: form.cleaned_data[name] for name in ("name", "sites")}
-    try:
-        if shared:
-            services.shared_change(shared=shared, **wanted)
-        else:
-            services.shared_add(organisation=organisation, **wanted)
-    except Refusal as refusal:
-        form.add_error(None, refusal.error)
-        return False
-    return True

@@ -53,8 +53,7 @@ def random_star(n: int, seed: int) -> dict[str, object]:
 
 
 def _crossing() -> Iterator[tuple[str, bytes]]:
-    for n, seed in ((480, 1), (499, 2), (300, 3)):
-        yield f"crossing star of {n}", geojson(random_star(n, seed))
+    yield "crossing star", geojson(random_star(499, 2))
     yield "many crossing triangles", geojson(*(random_star(3, seed) for seed in range(120)))
     yield "the same square 2,000 times", geojson(*[POLYGON] * 2000)
     spiral = [[5 + n / 1e4 * math.cos(n / 9), 5 + n / 1e4 * math.sin(n / 9)] for n in range(9000)]

@@ -87,7 +87,7 @@ class Composer:
                 self._cards.read_ahead(alerts)
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
-        """Return the mail of a message that is still needed and was read by `selectors.messages_to_deliver`."""
+        """Return the mail of a message that is still needed and was read by `outbox.messages_to_deliver`."""
         reader = message.news[-1].subscription if message.news else message.subscription
         if reader is None and message.kind in (Kind.SIGN, Kind.BULLETIN):
             reader = subscriptions_of(email=message.address).last()
@@ -102,7 +102,7 @@ class Composer:
     def _compose(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         kind = message.kind
         if kind in letters.LETTERS:
-            return letters.LETTERS[kind](message)
+            return letters.letter(kind, message)
         if kind == Kind.VISITS:
             visits = visits_coming(visitor=promised(message.account))
             cards = alert_cards([visit.review.alert for visit in visits])
@@ -115,23 +115,24 @@ class Composer:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=message.key, subscriptions=list(silent))
         subscriptions = list({item.subscription_id: item.subscription for item in message.news}.values())
+        to: letters.To = {"key": message.key, "subscriptions": subscriptions}
         sites = sites_of_news(message.news)
         if kind in DIGESTS:
             return letters.digest_mail(
-                key=message.key,
-                subscriptions=subscriptions,
+                **to,
                 places=self._places(message.news),
                 burst=self._burst(message.news),
                 sites=sites,
                 draw=partial(picture_of, make=letters.card_part),
             )
-        to: dict[str, Any] = {"key": message.key, "subscriptions": subscriptions}
         transition = promised(message.transition)
         alert, card = transition.alert, self._cards(transition.alert)
         if kind == Kind.CORRECTION:
             return letters.correction_mail(**to, card=card, transition=transition)
-        to |= {"unseen": self.unseen_around(alert), "picture": picture_of(alert, card, letters.map_part)}
-        return letters.alert_mail(**to, card=card, transition=transition, sites=sites)
+        about = (alert.pk, translation.get_language())
+        unseen = self._unseen.get_or_make(about, lambda: visibility_around(alert.area))
+        picture = picture_of(alert, card, letters.map_part)
+        return letters.alert_mail(**to, card=card, transition=transition, unseen=unseen, sites=sites, picture=picture)
 
     def _places(self, news: list[Notification]) -> list[letters.RegionNews]:
         """Return the news by region. Each alert is in one region only, with all its steps since the last digest."""
@@ -146,9 +147,8 @@ class Composer:
         for alert, happened in steps.items():
             first, *others = regions[alert].values()
             taken = tuple(happened[pk] for pk in sorted(happened))
-            item = letters.AlertNews(
-                self._cards(taken[-1].alert), taken, tuple(dict.fromkeys(other.label for other in others))
-            )
+            also = tuple(dict.fromkeys(other.label for other in others))
+            item = letters.AlertNews(self._cards(taken[-1].alert), taken, also)
             places.setdefault(first.pk, (first, []))[1].append(item)
         return [letters.RegionNews(one, items, self._unseen_in(one)) for one, items in places.values()]
 
@@ -163,8 +163,3 @@ class Composer:
         steps = frozenset(item.transition_id for item in news)
         many = len({item.transition.alert_id for item in news}) > MANY_PLACES
         return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None
-
-    def unseen_around(self, alert: Alert) -> str:
-        """Return the sentence on what could not be detected around an alert; computed once per language."""
-        about = (alert.pk, translation.get_language())
-        return self._unseen.get_or_make(about, lambda: visibility_around(alert.area))

@@ -85,7 +85,6 @@ def _part(message: Parsed, kind: str) -> str:
     for part in message.walk():
         if part.get_content_maintype() == "image":
             data = base64.b64encode(part.get_content()).decode()
-            content = content.replace(
-                f"cid:{str(part['Content-ID']).strip('<>')}", f"data:{part.get_content_type()};base64,{data}"
-            )
+            cid = str(part["Content-ID"]).strip("<>")
+            content = content.replace(f"cid:{cid}", f"data:{part.get_content_type()};base64,{data}")
     return content

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from email.mime.image import MIMEImage
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -61,6 +61,13 @@ class Related(EmailMultiAlternatives):
     mixed_subtype = "related"
 
 
+class To(TypedDict):
+    """Whom a mail goes to: the key of its message, and the subscriptions that brought it."""
+
+    key: str
+    subscriptions: Sequence[Subscription]
+
+
 class AlertNews(NamedTuple):
     """Alert in a digest, with its steps since the last digest."""
 
@@ -78,7 +85,7 @@ class RegionNews(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Alert for a digest's template. also: the sentence on its other regions; picture: its `card_part`."""
+    """Alert for a digest's template. also: the sentence on its other regions; picture, cid: its `card_part`."""
 
     card: AlertCard
     title: str
@@ -86,11 +93,7 @@ class Item(NamedTuple):
     url: str
     also: str
     picture: MIMEImage | None
-
-    @property
-    def cid(self) -> str:
-        """Return the Content-ID of the picture, without its brackets."""
-        return _cid(self.picture)
+    cid: str
 
 
 class Part(NamedTuple):
@@ -106,119 +109,78 @@ class Part(NamedTuple):
     items: list[Item]
 
 
-def confirm_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that asks an address to confirm its subscription. Until then it gets nothing else."""
-    asked = promised(message.subscription)
-    url, unseen = absolute("subscribe-confirm", tokens.confirm_token(asked.pk)), visibility_sentence(asked.region)
-    return _mail("confirm", message, {"subscription": asked, "confirm_url": url, "unseen": unseen})
-
-
-def link_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail with the link to all data held of an address, or with a sentence that there are none."""
+def _link(message: OutgoingMessage) -> dict[str, Any]:
+    """Return the link to all data held of an address, or none if nothing is held."""
     token = manage_token_of(email=message.address)
     url = absolute("subscription-manage", token) if token else ""
-    return _mail("link", message, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+    return {"manage_url": url, "subscribe_url": absolute("subscribe")}
 
 
-def extract_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail with the link to the file of an area: to start its making, or to fetch it."""
+def _extract(message: OutgoingMessage) -> dict[str, Any]:
+    """Return the link to the file of an area: to start its making, or to fetch it."""
     extract = promised(message.extract)
     url = absolute("extract-page", extract_token(extract.pk))
-    about = {"extract": extract, "url": url, "keep_days": KEEP.days, "max_minutes": MAX_WORK.seconds // 60}
-    return _mail("extract", message, about)
+    return {"extract": extract, "url": url, "keep_days": KEEP.days, "max_minutes": MAX_WORK.seconds // 60}
 
 
-def test_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return a test mail, which states what the subscription reports and when."""
-    subscription = promised(message.subscription)
-    context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
-    return to_reader("test", context, key=message.key, subscriptions=[subscription])
-
-
-def ended_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail about the end of an endpoint, which took nothing for a week or answered that it is gone."""
+def _ended(message: OutgoingMessage) -> dict[str, Any]:
+    """Return what is said of an endpoint that took nothing for a week or answered that it is gone."""
     endpoint, token = promised(message.endpoint), manage_token_of(email=message.address)
     about = ["organisation-ways", token, endpoint.organisation_id]
-    context = {
+    return {
         "host": urlsplit(endpoint.url).hostname,
         "gone": endpoint.end_reason == Endpoint.EndReason.GONE,
         "ways_url": absolute(*(about if endpoint.organisation_id else ["subscription-ways", token])) if token else "",
         "subscribe_url": absolute("subscribe"),
     }
-    return _mail("ended", message, context)
 
 
-def invitation_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that invites a person to make an account."""
-    invitation = promised(message.invitation)
-    url = absolute("invitation-open", invitation_token(invitation.pk))
-    return _mail("invitation", message, {"invitation": invitation, "join_url": url})
-
-
-def membership_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that invites an address to an organisation, which sends it nothing else before it has joined."""
+def _membership(message: OutgoingMessage) -> dict[str, Any]:
     asked = promised(message.membership)
     url = absolute("organisation-join", tokens.join_token(asked.pk))
     owner = asked.invited_by.email if asked.invited_by else ""
-    return _mail("membership", message, {"organisation": asked.organisation.name, "owner": owner, "join_url": url})
+    return {"organisation": asked.organisation.name, "owner": owner, "join_url": url}
 
 
-def dissolved_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that reports to a member that an organisation was dissolved."""
-    return _mail("dissolved", message, {"organisation": message.about, "subscribe_url": absolute("subscribe")})
-
-
-def password_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail with the link to choose a new password; the link works once, and for two hours."""
+def _password(message: OutgoingMessage) -> dict[str, Any]:
+    """Return the link to choose a new password; it works once, and for two hours."""
     account = promised(message.account)
     owner = urlsafe_base64_encode(force_bytes(account.pk))
     url = absolute("password-new", owner, default_token_generator.make_token(account))
-    return _mail("password", message, {"account": account, "password_url": url})
+    return {"account": account, "password_url": url}
 
 
-def report_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail with the link that confirms a resident's report, and later shows and deletes it."""
-    report = promised(message.report)
-    url = absolute("report-link", report_token(report.pk))
-    return _mail("report", message, {"report": report, "report_url": url})
-
-
-def ask_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that asks one contact who takes up an alert."""
+def _ask(message: OutgoingMessage) -> dict[str, Any]:
     step = promised(message.step)
-    alert, card = step.escalation.alert, alert_card(step.escalation.alert)
-    context = {
+    card = alert_card(step.escalation.alert)
+    return {
         "card": card,
         "organisation": promised(step.escalation.organisation).name,
         "step": step,
         "alert_url": settings.PUBLIC_URL + card.url,
         "take_url": settings.PUBLIC_URL + take_path(step),
-        "simulated": alert.simulated,
+        "simulated": card.simulated,
     }
-    return _mail("ask", message, context)
 
 
-def asked_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail to an operator about all alerts that trusted organisations ask about and nobody has."""
+def _asked(message: OutgoingMessage) -> dict[str, Any]:
+    """Return all alerts that trusted organisations ask about and nobody has."""
     asked = alerts_asked_about()
     cards, n = alert_cards(list(asked[:SHOWN_OF_MANY])), asked.count()
-    context = {
+    return {
         "n": n,
         "n_more": n - len(cards),
         "items": [(card, _title(card), settings.PUBLIC_URL + card.url) for card in cards],
         "taken_url": absolute("review-taken"),
         "simulated": any(card.simulated for card in cards),
     }
-    return _mail("asked", message, context)
 
 
-def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
-    """Return the mail that reports the new breaks of a line to one member of its organisation."""
-    line = promised(message.notice).line
-    rows = promised(message.notice).places()
+def _line(message: OutgoingMessage) -> dict[str, Any]:
+    line, rows = promised(message.notice).line, promised(message.notice).places()
     products = [row.reading.product for row in rows if row.reading]
     sources = [f"{data_set_name(one.name)}, {period_words(one.dates[0], one.dates[-1])}" for one in products]
-    context = {
+    return {
         "line": line,
         "organisation": line.organisation.name,
         "breaks": [break_words(line, row) for row in rows[:MAX_NAMED]],
@@ -228,30 +190,50 @@ def line_mail(message: OutgoingMessage) -> EmailMultiAlternatives:
         "line_url": settings.PUBLIC_URL + line_path(message, rows),
         "simulated": any(one.simulated for one in products),
     }
-    return _mail("line", message, context)
 
 
-LETTERS: dict[str, Callable[[OutgoingMessage], EmailMultiAlternatives]] = {  # letters for which their message is enough
-    Kind.CONFIRM: confirm_mail,
-    Kind.LINK: link_mail,
-    Kind.EXTRACT: extract_mail,
-    Kind.TEST: test_mail,
-    Kind.ENDED: ended_mail,
-    Kind.INVITATION: invitation_mail,
-    Kind.MEMBERSHIP: membership_mail,
-    Kind.DISSOLVED: dissolved_mail,
-    Kind.RESET: password_mail,
-    Kind.REPORT: report_mail,
-    Kind.ASK: ask_mail,
-    Kind.ASKED: asked_mail,
-    Kind.LINE: line_mail,
+LETTERS: dict[str, Callable[[OutgoingMessage], dict[str, Any]]] = {  # what the templates of each kind are filled with
+    Kind.CONFIRM: lambda message: {
+        "subscription": message.subscription,
+        "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(promised(message.subscription).pk)),
+        "unseen": visibility_sentence(promised(message.subscription).region),
+    },
+    Kind.LINK: _link,
+    Kind.EXTRACT: _extract,
+    Kind.TEST: lambda message: {
+        "subscription": message.subscription,
+        "wanted": described(promised(message.subscription))["wanted"],
+    },
+    Kind.ENDED: _ended,
+    Kind.INVITATION: lambda message: {
+        "invitation": message.invitation,
+        "join_url": absolute("invitation-open", invitation_token(promised(message.invitation).pk)),
+    },
+    Kind.MEMBERSHIP: _membership,
+    Kind.DISSOLVED: lambda message: {"organisation": message.about, "subscribe_url": absolute("subscribe")},
+    Kind.RESET: _password,
+    Kind.REPORT: lambda message: {  # The link confirms a resident's report, and later shows and deletes it.
+        "report": message.report,
+        "report_url": absolute("report-link", report_token(promised(message.report).pk)),
+    },
+    Kind.ASK: _ask,
+    Kind.ASKED: _asked,
+    Kind.LINE: _line,
 }
 
 
-def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+def letter(kind: str, message: OutgoingMessage) -> EmailMultiAlternatives:
+    """Return the mail of a message whose kind is in LETTERS: the message says all that the mail needs."""
+    context = LETTERS[kind](message)
+    if kind == Kind.TEST:
+        return to_reader("test", context, key=message.key, subscriptions=[promised(message.subscription)])
+    return _mail("password" if kind == Kind.RESET else kind, message, context)
+
+
+def sign_mail(**to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail that reports three months without news, the last search, and where nothing can be detected."""
-    places = [(subscription.label, visibility_sentence(subscription.region)) for subscription in subscriptions]
-    return to_reader("sign", {"places": places}, key=key, subscriptions=subscriptions)
+    places = [(one.label, visibility_sentence(one.region)) for one in to["subscriptions"]]
+    return to_reader("sign", {"places": places}, **to)
 
 
 def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, AlertCard]]) -> EmailMultiAlternatives:
@@ -260,7 +242,7 @@ def visits_mail(message: OutgoingMessage, visits: Sequence[tuple[FieldVisit, Ale
     return _mail("visits", message, {"visits": rows})
 
 
-def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+def bulletin_mail(*, bulletin: Bulletin, **to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail of a signed bulletin: its first sentence, a map, its texts, and its places by region."""
     regions = bulletin_words.regions_in_words(bulletin.content, bulletin.comments)
     names, picture = listed([one.name for one in regions]), None
@@ -278,41 +260,37 @@ def bulletin_mail(*, key: str, bulletin: Bulletin, subscriptions: Sequence[Subsc
         "map_cid": _cid(picture),
         "names": names,
     }
-    return to_reader("bulletin", context, [picture], key=key, subscriptions=subscriptions)
+    return to_reader("bulletin", context, [picture], **to)
 
 
 def alert_mail(
     *,
-    key: str,
-    subscriptions: Sequence[Subscription],
     card: AlertCard,
     transition: AlertTransition,
     unseen: str,
     sites: Sequence[str] = (),
     picture: MIMEImage | None = None,
+    **to: Unpack[To],
 ) -> EmailMultiAlternatives:
     """Return the mail about what is new about one alert."""
     # unseen: what would not be detected around it; that of each reader's own region stands in digests and on the page
     # of the subscription. sites: which of a person's sites it concerns. picture: of `map_part`.
     context = {"sites": sites, "unseen": unseen, "map_cid": _cid(picture), **_of_alert(card, transition)}
-    return to_reader("alert", context, [picture], key=key, subscriptions=subscriptions)
+    return to_reader("alert", context, [picture], **to)
 
 
-def correction_mail(
-    *, key: str, subscriptions: Sequence[Subscription], card: AlertCard, transition: AlertTransition
-) -> EmailMultiAlternatives:
+def correction_mail(*, card: AlertCard, transition: AlertTransition, **to: Unpack[To]) -> EmailMultiAlternatives:
     """Return the mail that corrects an earlier one."""
-    return to_reader("correction", _of_alert(card, transition), key=key, subscriptions=subscriptions)
+    return to_reader("correction", _of_alert(card, transition), **to)
 
 
 def digest_mail(
     *,
-    key: str,
-    subscriptions: Sequence[Subscription],
     places: Sequence[RegionNews],
     burst: Burst | None = None,
     sites: Sequence[str] = (),
     draw: Drawer,
+    **to: Unpack[To],
 ) -> EmailMultiAlternatives:
     """Return the digest of news by region; many places become a summary that links to all of them."""
     # subscriptions: all that caused it, even without a region in it. draw: returns an alert's `card_part`, or None.
@@ -326,21 +304,17 @@ def digest_mail(
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
         "burst": BURST_WORDS[burst] if many and burst else "",
-        "news_url": absolute("subscription-news", tokens.manage_token(subscriptions[0].pk)) if many else "",
+        "news_url": absolute("subscription-news", tokens.manage_token(to["subscriptions"][0].pk)) if many else "",
     }
     pictures = [item.picture for part in parts for item in part.items]
-    return to_reader("digest", context, pictures, key=key, subscriptions=subscriptions)
+    return to_reader("digest", context, pictures, **to)
 
 
 def to_reader(
-    name: str,
-    context: dict[str, Any],
-    pictures: Sequence[MIMEImage | None] = (),
-    *,
-    key: str,
-    subscriptions: Sequence[Subscription],
+    name: str, context: dict[str, Any], pictures: Sequence[MIMEImage | None] = (), **to: Unpack[To]
 ) -> EmailMultiAlternatives:
     """Return a mail that ends with the subscriptions which brought it; one click ends them all (RFC 8058)."""
+    subscriptions = to["subscriptions"]
     stop_url = absolute("subscribe-stop", tokens.stop_token(sorted(subscription.pk for subscription in subscriptions)))
     headers = {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     context |= {
@@ -348,7 +322,7 @@ def to_reader(
         "stop_url": stop_url,
         "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
     }
-    return _rendered(name, context, pictures, to=subscriptions[0].email, headers=_headers(key) | headers)
+    return _rendered(name, context, pictures, to=subscriptions[0].email, key=to["key"], headers=headers)
 
 
 def _part(place: RegionNews, many: bool, draw: Drawer) -> Part:
@@ -362,7 +336,7 @@ def _item(news: AlertNews, draw: Drawer) -> Item:
     card, happened = news.card, " ".join(what_happened(step) for step in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
     picture = None if card.state == "rejected" else draw(news.steps[-1].alert, card)
-    return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture)
+    return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture, _cid(picture))
 
 
 def absolute(name: str, *args: object) -> str:
@@ -421,7 +395,7 @@ def _of_alert(card: AlertCard, transition: AlertTransition) -> dict[str, Any]:
 
 
 def _mail(name: str, message: OutgoingMessage, context: dict[str, Any]) -> EmailMultiAlternatives:
-    return _rendered(name, context, to=message.address, headers=_headers(message.key))
+    return _rendered(name, context, to=message.address, key=message.key)
 
 
 def _rendered(
@@ -430,23 +404,17 @@ def _rendered(
     pictures: Sequence[MIMEImage | None] = (),
     *,
     to: str,
-    headers: dict[str, str],
+    key: str,
+    headers: dict[str, str] | None = None,
 ) -> EmailMultiAlternatives:
     """Return a mail made from its templates."""
     context["site_url"] = settings.PUBLIC_URL
-    subject, text, html = (
-        get_template(f"notifications/mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
-    )
-    mail = Related(" ".join(subject.split()), text.strip() + "\n", to=[to], headers=headers)
+    own = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated"}
+    own["Content-Language"] = get_language() or settings.LANGUAGE_CODE
+    templates = (get_template(f"notifications/mail/{name}{part}") for part in ("_subject.txt", ".txt", ".html"))
+    subject, text, html = (template.render(context) for template in templates)
+    mail = Related(" ".join(subject.split()), text.strip() + "\n", to=[to], headers=own | (headers or {}))
     mail.attach_alternative(html, "text/html")
     for picture in filter(None, pictures):
         mail.attach(picture)
     return mail
-
-
-def _headers(key: str) -> dict[str, str]:
-    return {
-        "Message-ID": message_id(key),
-        "Auto-Submitted": "auto-generated",
-        "Content-Language": get_language() or settings.LANGUAGE_CODE,
-    }

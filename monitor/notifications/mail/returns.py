@@ -4,10 +4,9 @@ Mail relays report them to webhooks of django-anymail, if that is installed and 
 """
 
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -69,7 +68,9 @@ def _signature(message_id: int, day: int) -> str:
 
 def report_of(mail: EmailMessage) -> Report | None:
     """Return the failure that a mail reports; None if it reports none, for example only a delay."""
-    for fields in _recipients(mail):
+    reports = (part for part in mail.walk() if part.get_content_type() == "message/delivery-status")
+    recipients = (block for part in reports if part.is_multipart() for block in part.iter_parts())
+    for fields in recipients:  # each in a block of fields
         if str(fields.get("Action", "")).strip().lower() != "failed":
             continue
         texts = [str(fields.get(name, "")) for name in ("Status", "Diagnostic-Code")]
@@ -77,13 +78,6 @@ def report_of(mail: EmailMessage) -> Report | None:
         of_reader = [code for code in codes if NO_SUCH_ADDRESS.match(code) or OUT_OF_REACH.match(code)]
         return Report((of_reader or codes or ["5.0.0"])[0], bool(of_reader))
     return None
-
-
-def _recipients(mail: EmailMessage) -> Iterator[Message]:
-    """Yield the blocks of fields in a delivery report, each block about one recipient."""
-    for part in mail.walk():
-        if part.get_content_type() == "message/delivery-status" and part.is_multipart():
-            yield from (block for block in part.iter_parts() if "Action" in block)
 
 
 def return_take(*, content: bytes, recipient: str = "") -> str:
@@ -114,10 +108,8 @@ def tracked(sender: object, event: Any, **more: object) -> None:
     """Record a report of failure for the newest mail to its address, because relays do not report our message ids."""
     if event.event_type not in FAILED or event.reject_reason in OURS:
         return
-    sent = OutgoingMessage.objects.filter(
-        address=email_normal(event.recipient or ""), channel=DEFAULT_CHANNEL, state=OutgoingMessage.State.SENT
-    )
-    last = sent.order_by("-pk").values_list("pk", flat=True).first()
+    sent = OutgoingMessage.objects.filter(channel=DEFAULT_CHANNEL, state=OutgoingMessage.State.SENT)
+    last = sent.filter(address=email_normal(event.recipient or "")).order_by("-pk").values_list("pk", flat=True).first()
     if last is not None:
         codes = CODE.findall(event.mta_response or "")
         passing = event.reject_reason == TIMED_OUT or any(map(PASSING.match, codes))

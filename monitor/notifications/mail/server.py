@@ -67,7 +67,7 @@ class _Conversation(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         self.deadline = Deadline(timeout)
         connection = self.deadline.connect(host, port)
-        self.deadline.limit(connection)  # for the TLS handshake, if one follows
+        self.deadline.limit(connection)  # A TLS handshake may follow.
         return connection
 
     def getreply(self) -> tuple[int, bytes]:

@@ -38,13 +38,14 @@ from monitor.wording.refusals import Refusal
 
 PUSH = "push"
 MAX_URL_LENGTH = 2000
-KEEP_SECONDS = 7 * 24 * 3600  # for a device that is switched off
+KEEP_SECONDS = 7 * 24 * 3600  # A device that is switched off gets its messages later.
 WORKS = gettext_noop("Messages of this site reach this device.")
-VALID_SECONDS = 12 * 3600  # of a day at most
+VALID_SECONDS = 12 * 3600  # RFC 8292 allows a day at most.
 CURVE = ec.SECP256R1()
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of this curve, FIPS 186-5
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # Order of this curve, FIPS 186-5.
 RECORD_BYTES = 4096
 LAST_RECORD = b"\x02"
+SECRET_BYTES = 16
 
 
 def key_make(*, path: Path) -> bool:
@@ -78,11 +79,8 @@ def point(key: ec.EllipticCurvePrivateKey) -> bytes:
 def authorization(*, url: str, now: float) -> str:
     """Return the Authorization header for a push service, signed and valid for a while. now: seconds since 1970."""
     key, service = private_key(settings.PUSH_PRIVATE_KEY), urlsplit(url)
-    claims = {
-        "aud": f"{service.scheme}://{service.netloc}",
-        "exp": int(now) + VALID_SECONDS,
-        "sub": settings.PUBLIC_URL,
-    }
+    audience = f"{service.scheme}://{service.netloc}"
+    claims = {"aud": audience, "exp": int(now) + VALID_SECONDS, "sub": settings.PUBLIC_URL}
     signed = ".".join(to_text(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "ES256"}, claims))
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
     return f"vapid t={signed}.{to_text(r.to_bytes(32) + s.to_bytes(32))}, k={to_text(point(key))}"
@@ -98,18 +96,12 @@ def from_text(text: str) -> bytes:
     return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
 
 
-def encrypt(
-    *,
-    plain: bytes,
-    browser: bytes,
-    secret: bytes,
-    salt: bytes | None = None,
-    sender: ec.EllipticCurvePrivateKey | None = None,
-) -> bytes:
-    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key."""
-    # browser: its public key (p256dh), 65 bytes; secret: `auth`, 16. salt and sender are new for each message; they are
-    # given by tests alone.
-    salt, sender = salt or secrets.token_bytes(16), sender or ec.generate_private_key(CURVE)
+def encrypt(*, plain: bytes, browser: bytes, secret: bytes) -> bytes:
+    """Return `plain` encrypted as one record of aes128gcm, after its header. Raises ValueError for an invalid key.
+
+    browser: its public key (p256dh), 65 bytes; secret: `auth`, 16 bytes.
+    """
+    salt, sender = secrets.token_bytes(16), ec.generate_private_key(CURVE)
     shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, browser))
     mixed = _derive(shared, secret, b"WebPush: info\0" + browser + point(sender), 32)
     key = _derive(mixed, salt, b"Content-Encoding: aes128gcm\0", 16)
@@ -157,10 +149,15 @@ class Channel(base.EndpointChannel):
         """Add a device by the address and keys that its browser gave."""
         url, keys = given.get("url", ""), {name: given.get(name, "")[:100] for name in ("p256dh", "auth")}
         known = bool(settings.PUSH_PRIVATE_KEY) and not outward.url_fault(url) and len(url) <= MAX_URL_LENGTH
-        if not known or not _are_keys(keys):
-            raise Refusal(
-                _("This browser gave no address that messages can be sent to. Reload the page and try again.")
-            )
+        try:
+            secret = from_text(keys["auth"])
+            encrypt(plain=b"", browser=from_text(keys["p256dh"]), secret=secret)
+            known &= len(secret) == SECRET_BYTES
+        except ValueError:
+            known = False
+        if not known:
+            words = _("This browser gave no address that messages can be sent to. Reload the page and try again.")
+            raise Refusal(words)
         name = ", ".join(filter(None, browser_and_system(agent)))  # 'Chrome, Android', as far as it says so
         endpoints.endpoint_add(channel=PUSH, url=url, keys=keys, name=name, **owner)
         return {}
@@ -169,23 +166,9 @@ class Channel(base.EndpointChannel):
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, str]:
     """Return the text that a device shows, for its service worker, without personal addresses or regions."""
     brief = brief_of(message, cards, works=WORKS)
-    shown: dict[str, str] = {
-        "title": brief.title,
-        "body": brief.sentence,
-        "url": brief.path,
-        "tag": brief.about,
-        "lang": message.language,
-    }
+    shown = {"title": brief.title, "body": brief.sentence, "url": brief.path, "tag": brief.about}
+    shown["lang"] = message.language
     if message.step:
         with translation.override(message.language):  # a label: its button posts to `url`
             shown |= {"tag": f"{brief.about}-ask", "take": _("We take this up")}
     return shown
-
-
-def _are_keys(keys: Mapping[str, str]) -> bool:
-    try:
-        secret = from_text(keys["auth"])
-        encrypt(plain=b"", browser=from_text(keys["p256dh"]), secret=secret)
-    except ValueError:
-        return False
-    return len(secret) == 16

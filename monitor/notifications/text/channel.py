@@ -29,7 +29,6 @@ from monitor.notifications.text.gateway import Gateway
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.channels import EndpointRules
 from monitor.web import outward
-from monitor.wording.cards.cards import KeptCards
 from monitor.wording.refusals import Refusal
 
 TEXT, SCHEME = "text", "tel:"
@@ -56,7 +55,8 @@ class Channel(base.EndpointChannel):
     @classmethod
     def add(cls, *, given: Mapping[str, str], agent: str, **owner: Any) -> dict[str, Any]:
         """Add a number and send it a code."""
-        number = number_normal(given.get("number", ""))
+        number = re.sub(r"[\s()/.\-]", "", given.get("number", "")[:40])
+        number = f"+{number[2:]}" if number.startswith("00") else number
         if not NUMBER.fullmatch(number) or not number.startswith(promised(settings.TEXT_GATEWAY).prefixes):
             raise Refusal(_("Type a mobile number with its country: +49 151 23456789."))
         if endpoints.endpoints_of(channel=TEXT, **owner).filter(url=SCHEME + number).exists():
@@ -80,9 +80,6 @@ class Channel(base.EndpointChannel):
             return {}
         return None
 
-    def __init__(self) -> None:
-        self.cards = KeptCards()
-
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Send a text, or return the request to be run in a thread; Never if the number was removed."""
         if message.endpoint is None:
@@ -90,7 +87,7 @@ class Channel(base.EndpointChannel):
         gateway: Gateway | None = settings.TEXT_GATEWAY
         if gateway is None:
             return Later("There is no text_gateway.toml.")
-        number, words = number_of(message.endpoint), self._words(message)
+        number, words = message.endpoint.url.removeprefix(SCHEME), self._words(message)
         if gateway.mail_address:
             return by_mail(gateway, number, words)
         return InHand(partial(by_request, gateway, number, words))
@@ -130,17 +127,6 @@ def by_request(gateway: Gateway, number: str, words: str) -> Outcome:
         return Delivered()
     reason = f"The gateway answered with {answer.status}."
     return Refused(reason, answer.retry_after) if answer.status in OF_THIS_NUMBER else Later(reason)
-
-
-def number_normal(text: str) -> str:
-    """Return a phone number without spaces and marks; 00 at its beginning becomes a plus sign."""
-    number = re.sub(r"[\s()/.\-]", "", text[:40])
-    return f"+{number[2:]}" if number.startswith("00") else number
-
-
-def number_of(endpoint: Endpoint) -> str:
-    """Return the phone number of an endpoint."""
-    return endpoint.url.removeprefix(SCHEME)
 
 
 def code_of(endpoint: Endpoint) -> str:

@@ -36,10 +36,16 @@ class Gateway:
     def request(self, number: str, text: str) -> dict[str, Any]:
         """Return URL, body and headers of the request that sends a text."""
         blanks = {"number": number, "text": text}
-        body, kind = body_of(self.body, blanks)
+        if JSON_OBJECT.match(self.body):
+            inside = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in blanks.items()}
+            kind, body = "application/json", filled(self.body, inside)
+        else:
+            form = [(name, filled(value, blanks)) for name, value in parse_qsl(self.body)]
+            kind, body = "application/x-www-form-urlencoded", urlencode(form)
         name, _colon, value = self.header.partition(":")
         url = filled(self.url, {blank: quote(value, safe="") for blank, value in blanks.items()})
-        return {"url": url, "body": body, "headers": {"Content-Type": kind, **({name: value.strip()} if name else {})}}
+        headers = {"Content-Type": kind, **({name: value.strip()} if name else {})}
+        return {"url": url, "body": body.encode(), "headers": headers}
 
 
 def gateway_of(path: Path) -> Gateway | None:
@@ -64,15 +70,6 @@ def gateway_of(path: Path) -> Gateway | None:
     except (ValueError, TypeError) as fault:
         raise ImproperlyConfigured(f"{path.name}: {fault}.") from fault
     return gateway
-
-
-def body_of(template: str, blanks: dict[str, str]) -> tuple[bytes, str]:
-    """Return a body and its content type: JSON if the template begins as an object, else the fields of a form."""
-    if JSON_OBJECT.match(template):
-        inside = {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in blanks.items()}
-        return filled(template, inside).encode(), "application/json"
-    form = [(name, filled(value, blanks)) for name, value in parse_qsl(template)]
-    return urlencode(form).encode(), "application/x-www-form-urlencoded"
 
 
 def filled(template: str, blanks: dict[str, str]) -> str:

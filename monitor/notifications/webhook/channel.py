@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 
 from detection.models import Alert
 from ground_motion.core.areas import bounds_of
-from monitor.models.lines import BREAK_FIGURES, LineBreak
+from monitor.models.lines import BREAK_FIGURES
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
 from monitor.subscribers.organisations.escalations import take_path
@@ -28,8 +28,8 @@ from monitor.subscribers.subscriptions.endpoints import labels_of
 from monitor.wording.cards.cards import PROPERTIES, AlertCard, KeptCards, alert_title, update_sentences
 
 WEBHOOK = "webhook"
-PREFIX = "whsec_"  # of secrets
-BOTH_FOR = timedelta(days=1)  # in which the old secret also signs
+PREFIX = "whsec_"  # Secrets begin with this.
+BOTH_FOR = timedelta(days=1)  # The old secret also signs for this time.
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "area_m2")
 
 
@@ -72,41 +72,37 @@ class Channel(base.EndpointChannel):
 
 
 def payload(message: OutgoingMessage, cards: KeptCards) -> dict[str, Any]:
-    """Return the body of a webhook: type, timestamp and data. message: read by `selectors.messages_to_deliver`."""
+    """Return the body of a webhook: type, timestamp and data. message: read by `outbox.messages_to_deliver`."""
+    data: dict[str, Any] = {"language": message.language}
+    kind, at = "test", message.created_at
     with translation.override(message.language):
         if message.step:
-            card = cards(message.step.escalation.alert)
-            asked = {"title": alert_title(card), "take_url": settings.PUBLIC_URL + take_path(message.step)}
-            facts = {"language": message.language, **asked, "alert": _facts(message.step.escalation.alert, card)}
-            return {"type": "alert.unclaimed", "timestamp": message.created_at.isoformat(), "data": facts}
-        if message.notice:
-            line = message.notice.line
-            breaks = [_break_facts(one, line.first_station_m) for one in message.notice.places()]
-            told = {"language": message.language, "line": line.name, "breaks": breaks}
-            return {"type": "line.breaks", "timestamp": message.created_at.isoformat(), "data": told}
-        if message.transition is None:
-            data: dict[str, Any] = {"language": message.language, "site": settings.PUBLIC_URL}
-            return {"type": "test", "timestamp": message.created_at.isoformat(), "data": data}
-        step = message.transition
-        card = cards(step.alert)
-        return {
-            "type": f"alert.{step.to_state if step.changes_state else 'updated'}",
-            "timestamp": step.created_at.isoformat(),
-            "data": {
-                "language": message.language,
+            kind, alert = "alert.unclaimed", message.step.escalation.alert
+            card, take_url = cards(alert), settings.PUBLIC_URL + take_path(message.step)
+            data |= {"title": alert_title(card), "take_url": take_url, "alert": _facts(alert, card)}
+        elif message.notice:
+            kind, line = "line.breaks", message.notice.line
+            stations = ("station_m", "from_m", "to_m")
+            breaks = [
+                {name: line.first_station_m + getattr(one, name) for name in stations}
+                | {name: getattr(one, name) for name in BREAK_FIGURES}
+                for one in message.notice.places()
+            ]
+            data |= {"line": line.name, "breaks": breaks}
+        elif message.transition is None:
+            data |= {"site": settings.PUBLIC_URL}
+        else:
+            step, at = message.transition, message.transition.created_at
+            kind, card = f"alert.{step.to_state if step.changes_state else 'updated'}", cards(step.alert)
+            data |= {
                 "subscriptions": labels_of(message),
                 "title": alert_title(card),
                 "changes": [str(sentence) for sentence in update_sentences(step)],
                 "from_state": step.from_state,
                 "to_state": step.to_state,
                 "alert": _facts(step.alert, card),
-            },
-        }
-
-
-def _break_facts(one: LineBreak, first_m: float) -> dict[str, float]:
-    stations = {name: first_m + getattr(one, name) for name in ("station_m", "from_m", "to_m")}
-    return stations | {name: getattr(one, name) for name in BREAK_FIGURES}
+            }
+    return {"type": kind, "timestamp": at.isoformat(), "data": data}
 
 
 def _facts(alert: Alert, card: AlertCard) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions.places import SeveralField, WhereForm
 from monitor.subscribers.subscriptions.selectors import WISH
 
+Frequency = Subscription.Frequency
 SEVERITY_WORDS = [
     ("minor", gettext_lazy("Any motion")),
     (
@@ -33,19 +34,10 @@ EXPOSURE_WORDS = [
     ("100", gettext_lazy("Where at least 100 people live or 100 buildings stand")),
 ]
 FREQUENCY_WORDS = [
-    (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: within minutes, and at most one mail an hour")),
-    (
-        Subscription.Frequency.DAILY.value,
-        gettext_lazy("Once a day: one mail in the morning, if there is something new"),
-    ),
-    (
-        Subscription.Frequency.WEEKLY.value,
-        gettext_lazy("Once a week: one mail on Monday, if there is something new"),
-    ),
-    (
-        Subscription.Frequency.MONTHLY.value,
-        gettext_lazy("Once a month: one mail on the first day, if there is something new"),
-    ),
+    (Frequency.AT_ONCE.value, gettext_lazy("At once: within minutes, and at most one mail an hour")),
+    (Frequency.DAILY.value, gettext_lazy("Once a day: one mail in the morning, if there is something new")),
+    (Frequency.WEEKLY.value, gettext_lazy("Once a week: one mail on Monday, if there is something new")),
+    (Frequency.MONTHLY.value, gettext_lazy("Once a month: one mail on the first day, if there is something new")),
 ]
 HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 
@@ -83,10 +75,6 @@ class ChoiceForm(WhereForm):
     def choice(self) -> dict[str, Any]:
         """Return the chosen region, filters and frequency as keyword arguments of the services."""
         return {name: self.cleaned_data[name] for name in ("region", *WISH)}
-
-    def often(self) -> dict[str, Any]:
-        """Return quiet hours and the wishes for signs of life and bulletins as keyword arguments of the services."""
-        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life", "bulletins")}
 
 
 class EmailForm(forms.Form):

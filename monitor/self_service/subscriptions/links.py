@@ -16,8 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.subscriptions import Membership, Subscription
 from monitor.self_service.subscriptions.forms import HOURS
-from monitor.self_service.subscriptions.preview import news_of
-from monitor.self_service.subscriptions.views import DEFAULTS, where_config
+from monitor.self_service.subscriptions.views import DEFAULTS, news_of, where_config
 from monitor.subscribers.quotas.known import network_of_person
 from monitor.subscribers.subscriptions import places, selectors, tokens
 from monitor.subscribers.subscriptions import services as subscriptions
@@ -86,16 +85,16 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             subscriptions.person_delete(email=email)
             return render(request, "self_service/subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
-            reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
-            quiet = subscriptions.quiet_hours(request.POST.get("quiet_from", ""), request.POST.get("quiet_until", ""))
-            subscriptions.reader_set(email=email, **reads, quiet=quiet)
+            names = ("language", "time_zone", "quiet_from", "quiet_until")
+            subscriptions.reader_set(email=email, **{name: request.POST.get(name, "") for name in names})
             return redirect("subscription-manage", token=token)
         wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
         answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)
         page = reverse("subscription-manage", args=[token])
         return redirect(f"{page}?answer={answer}" if answer else page)
     held = selectors.subscriptions_of(email=email)
-    newest = held.filter(ended_at=None).last()
+    active = held.filter(ended_at=None)
+    newest = active.last()
     context = {
         "email": email,
         "token": token,
@@ -105,10 +104,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "hours": HOURS,
         "languages": settings.LANGUAGES,
         "time_zones": sorted(available_timezones()) if newest else [],
-        "subscriptions": [
-            subscriptions.described(one) | {"unseen": visibility_sentence(one.region)}
-            for one in held.filter(ended_at=None)
-        ],
+        "subscriptions": [subscriptions.described(one) | {"unseen": visibility_sentence(one.region)} for one in active],
         "n_ended": held.exclude(ended_at=None).count(),
         "frequencies": Subscription.Frequency.choices,
         "keep_days": subscriptions.KEEP_ENDED.days,
@@ -177,10 +173,8 @@ def feeds(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
     if mine is None or not mine.confirmed_at:
         raise Expired("it was ended in the meantime")
     if request.method == "POST":
-        if request.POST.get("deed") == "open":
-            tokens.feeds_open(subscription=mine)
-        elif request.POST.get("deed") == "close":
-            tokens.feeds_close(subscription=mine)
+        if (deed := request.POST.get("deed")) in ("open", "close"):
+            tokens.feeds_set(subscription=mine, opened=deed == "open")
         return redirect("subscription-feeds", token=token, subscription=mine.pk)
     context = {"token": token, "subscription": mine, "addresses": tokens.feed_addresses(subscription=mine)}
     return render(request, "self_service/subscriptions/feeds.html", context)

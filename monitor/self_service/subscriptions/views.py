@@ -1,9 +1,10 @@
 """Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,26 +17,34 @@ from shapely import from_wkb
 from shapely.geometry import mapping
 
 from detection.kinds import KIND_LABELS, Kind
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
 from ground_motion.core.areas import MAX_RADIUS_M, area_of, simple_border
 from ingest.context.regions import region_by_name, region_by_slug
 from ingest.foundation.geos import geos
 from monitor.maps.map.selectors import map_totals, urls
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.models.subscriptions import Subscription
+from monitor.models.messages import Notification
+from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
+from monitor.notifications.digests import AUTOMATIC, HOLD, MANY_PLACES, Pace, last_moment, paces
 from monitor.self_service.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
-from monitor.self_service.subscriptions.preview import PREVIEW_YEARS, SHOWN, replay, rows_of
 from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.subscriptions import limits, places, selectors
 from monitor.subscribers.subscriptions import services as subscriptions
-from monitor.subscribers.subscriptions.selectors import Quiet, Wanted
+from monitor.subscribers.subscriptions.selectors import Quiet, Wanted, quiet_ends, step_of, steps_in, wants
 from monitor.web.request_limits import GIVEN_FILES, PREVIEWS, costly, network_of
 from monitor.wording import regions
+from monitor.wording.cards.cards import alert_cards, what_happened
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.dates import day_words
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, finite_numbers
 from monitor.wording.updates import preview_sentence
 
+PREVIEW_YEARS = 2
+SHOWN = 20
+MOST = 300
+ENTERED = ("email", "name", "sites", "quiet_from", "quiet_until", "sign_of_life", "bulletins")
 DEFAULTS = {
     "where": "circle",
     "distance": "2000",
@@ -63,9 +72,9 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         return _page(request, form, with_past=True, status=200 if form.is_valid() else 422)
     if not form.is_valid():
         return _page(request, form, status=422)
-    entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
+    entered = {name: form.cleaned_data[name] for name in ENTERED}
     try:
-        return _keep(request, **entered, **form.choice(), **form.often())
+        return _keep(request, **entered, **form.choice())
     except Refusal as refusal:
         form.add_error("where", refusal.error)
         return _page(request, form, status=422)
@@ -76,9 +85,8 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     """Show the form to follow the place of one alert, which asks only for an address."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
-        return render(
-            request, "self_service/subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422
-        )
+        page = "self_service/subscriptions/subscribe_alert.html"
+        return render(request, page, {"alert": alert, "form": form}, status=422)
     return _keep(
         request,
         email=form.cleaned_data["email"],
@@ -101,7 +109,21 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
     """Count the mails that a form's subscription would have brought; by POST, as regions must not end up in logs."""
     form = ChoiceForm(request.POST, request.FILES)
-    return preview(form, lambda: _preview_rows(_past_news(form)))
+
+    def found() -> dict[str, Any]:
+        past = _past_news(form)
+        items = [
+            {
+                "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
+                "url": row["card"].url,
+                "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
+            }
+            for row in past["rows"]
+        ]
+        said = {name: past[name] for name in ("sentence", "unseen", "more")}
+        return said | {"mails": past["n_mails"], "years": PREVIEW_YEARS, "items": items}
+
+    return preview(form, found)
 
 
 def preview(form: places.WhereForm, found: Callable[[], dict[str, Any]]) -> JsonResponse:
@@ -114,28 +136,14 @@ def preview(form: places.WhereForm, found: Callable[[], dict[str, Any]]) -> Json
     return JsonResponse({"label": region.label, **outline, **found()})
 
 
-def _preview_rows(past: dict[str, Any]) -> dict[str, Any]:
-    """Return past news as the script of the page reads them."""
-    return {name: past[name] for name in ("sentence", "unseen", "more")} | {
-        "mails": past["n_mails"],
-        "years": PREVIEW_YEARS,
-        "items": [
-            {
-                "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
-                "url": row["card"].url,
-                "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
-            }
-            for row in past["rows"]
-        ],
-    }
-
-
 def _past_news(form: ChoiceForm) -> dict[str, Any]:
     """Return the past news that a valid form's choices would have brought, for the page and its script."""
     choice = form.choice()
     region, frequency = choice.pop("region"), choice.pop("frequency")
-    outline = geos(region.outline)
-    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=_quiet(form))
+    outline, start = geos(region.outline), form.cleaned_data["quiet_from"]
+    zone = subscriptions.time_zone_known(form.data.get("time_zone", ""))
+    quiet = None if start is None else Quiet(zone, start, form.cleaned_data["quiet_until"])
+    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency, quiet=quiet)
     n_more = len(past.steps) - SHOWN
     more = ngettext("And %(n)s older one.", "And %(n)s older ones.", max(0, n_more))
     return {
@@ -146,12 +154,6 @@ def _past_news(form: ChoiceForm) -> dict[str, Any]:
         "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
         "unseen": visibility_sentence(outline),
     }
-
-
-def _quiet(form: ChoiceForm) -> Quiet | None:
-    start, end = form.cleaned_data["quiet_from"], form.cleaned_data["quiet_until"]
-    zone = subscriptions.time_zone_known(form.data.get("time_zone", ""))
-    return Quiet(zone, start, end) if start is not None else None
 
 
 @costly(posted=PREVIEWS)
@@ -242,3 +244,63 @@ def prefilled(request: HttpRequest) -> dict[str, Any]:
 def _numbers(text: str, count: int) -> list[float]:
     numbers = finite_numbers(text)
     return numbers if len(numbers) == count else []
+
+
+class Replay(NamedTuple):
+    """Past news of a subscription: the steps that it would have reported, newest first, and the number of mails."""
+
+    steps: list[AlertTransition]
+    n_mails: int
+
+
+def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
+    """Return the news that a subscription would have brought, without alerts that were rejected later."""
+    past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
+    past = past.order_by("-created_at", "-id")
+    steps = [one for one in past if wants(wish, step_of(one))]
+    if frequency == Subscription.Frequency.AT_ONCE:
+        pace = paces().get(DEFAULT_CHANNEL, Pace(timedelta(0), timedelta(0)))
+        return Replay(steps, _gathered(steps, pace, quiet))
+    return Replay(steps, len({last_moment(frequency=frequency, now=step.created_at) for step in steps}))
+
+
+def rows_of(steps: Sequence[AlertTransition]) -> list[dict[str, Any]]:
+    """Return steps as rows for a list: the card of the alert, the time, and what happened."""
+    alerts = {step.alert_id: step.alert for step in steps}
+    cards = dict(zip(alerts, alert_cards(alerts.values()), strict=True))
+    return [{"card": cards[step.alert_id], "at": step.created_at, "happened": what_happened(step)} for step in steps]
+
+
+def _gathered(steps: Sequence[AlertTransition], pace: Pace, quiet: Quiet | None) -> int:
+    """Return the number of mails that `monitor.notifications.digests` would have made of these steps."""
+    waiting = [(step.created_at, step) for step in sorted(steps, key=lambda step: step.created_at)]
+    count, last = 0, None
+    while waiting:
+        leaves = waiting[0][0] + pace.delay
+        leaves = quiet_ends(max(leaves, last + pace.rest) if last else leaves, quiet)
+        reported = {one.alert_id for at, one in waiting if at <= leaves}
+        waiting = [each for each in waiting if each[0] > leaves]
+        if len(reported) > MANY_PLACES:
+            held = [(max(at, leaves + HOLD) if one.actor == AUTOMATIC else at, one) for at, one in waiting]
+            waiting = sorted(held, key=lambda each: each[0])
+        count, last = count + 1, leaves
+    return count
+
+
+def news_of(*, email: str) -> dict[str, Any]:
+    """Return `rows`, a person's news with regions, newest first, each step once; `more`: whether older ones exist."""
+    brought = (
+        Notification.objects.filter(subscription__email=email, withdrawn_at=None)
+        .select_related("subscription", "transition__alert", "transition__update", "transition__review")
+        .defer("subscription__region")
+        .order_by("-transition_id", "subscription_id")
+    )
+    steps: dict[int, list[Notification]] = {}
+    for one in brought[: 2 * MOST]:
+        steps.setdefault(one.transition_id, []).append(one)
+    shown = list(steps.values())[:MOST]
+    rows = [
+        row | {"regions": list(dict.fromkeys(one.subscription.label for one in each))}
+        for row, each in zip(rows_of([each[0].transition for each in shown]), shown, strict=True)
+    ]
+    return {"rows": rows, "more": len(steps) > MOST, "most": MOST}

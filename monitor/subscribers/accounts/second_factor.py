@@ -28,7 +28,7 @@ from monitor.web.accounts import browser_remember, client_address, failure_count
 
 logger = logging.getLogger(__name__)
 
-MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # of what allauth reads from a made-up key
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError)  # allauth raises these for a made-up key.
 NOWHERE = "::"  # a connection without an address, for example over a Unix socket
 
 
@@ -102,8 +102,8 @@ class Throttled(BaseAuthenticateForm):
         failure_count(context.request, self.user.get_username())
 
 
-class ThrottledKey(AuthenticateWebAuthnForm):
-    """Base of forms that ask for a security key: a wrong answer counts like a wrong password."""
+class KeyForm(AuthenticateWebAuthnForm):
+    """Form for the security key at the sign-in: a wrong answer counts like a wrong password."""
 
     def clean_credential(self) -> Authenticator:
         """Refuse a key while the account is paused."""
@@ -126,11 +126,7 @@ class NewKeyForm(AddWebAuthnForm):
             raise ValidationError(_("No key answered. Try again, or use another one.")) from None
 
 
-class KeyForm(ThrottledKey):
-    """Form for the security key at the sign-in, with a limit of attempts."""
-
-
-class KeyAgainForm(ThrottledKey, ReauthenticateWebAuthnForm):
+class KeyAgainForm(KeyForm, ReauthenticateWebAuthnForm):
     """Form for the security key before a sensitive page, with a limit of attempts."""
 
 

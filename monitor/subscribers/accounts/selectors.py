@@ -19,10 +19,8 @@ INVITED_FOR = timedelta(hours=72)
 
 def accounts_listed() -> QuerySet[User]:
     """Return every account, with its groups and whether it has a second factor."""
-    factor = Authenticator.objects.filter(user=OuterRef("pk"))
-    return (
-        User.objects.prefetch_related("groups").annotate(has_factor=Exists(factor)).order_by("-is_active", "username")
-    )
+    has_factor = Exists(Authenticator.objects.filter(user=OuterRef("pk")))
+    return User.objects.prefetch_related("groups").annotate(has_factor=has_factor).order_by("-is_active", "username")
 
 
 def accounts_of(*, email: str) -> QuerySet[User]:
@@ -32,9 +30,8 @@ def accounts_of(*, email: str) -> QuerySet[User]:
 
 def invitations_open() -> QuerySet[Invitation]:
     """Return invitations that were neither accepted nor withdrawn, and are not too old."""
-    return Invitation.objects.filter(
-        accepted_at=None, withdrawn_at=None, created_at__gte=timezone.now() - INVITED_FOR
-    ).select_related("invited_by")
+    recent = Invitation.objects.filter(created_at__gte=timezone.now() - INVITED_FOR)
+    return recent.filter(accepted_at=None, withdrawn_at=None).select_related("invited_by")
 
 
 def role_in_words(account: User) -> str:

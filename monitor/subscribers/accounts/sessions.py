@@ -25,30 +25,16 @@ from monitor.web.guards import FACTOR_MISSING, account_in, may_load, may_review,
 from monitor.wording.refusals import number_or_none
 
 BEGAN, SEEN = "signed_in_at", "seen_at"  # seconds since 1970, in the session
-TRUSTED = "trusted_sign_on"  # in the session: the account whose provider asked for a second factor itself
-LASTS_UNTIL = "lasts_until"  # in the session of a single sign-on: its end, seconds since 1970
+TRUSTED = "trusted_sign_on"  # Key in the session: the account whose provider asked for a second factor.
+LASTS_UNTIL = "lasts_until"  # Key in the session of a single sign-on: its end, seconds since 1970.
 WRITTEN_EVERY_SECONDS = 60
-BROWSERS = {
-    "Edg": "Edge",
-    "OPR": "Opera",
-    "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox",
-    "Chrom": "Chrome",
-    "CriOS": "Chrome",
-    "Safari": "Safari",
-}
-SYSTEMS = {
-    "Android": "Android",
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Windows": "Windows",
-    "Mac OS": "macOS",
-    "CrOS": "ChromeOS",
-    "Linux": "Linux",
-}
-signed_in_lately: Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]] = reauthentication_required(
-    allow_get=True
-)
+# The first mark that a User-Agent has counts: Edge states Chrome, too, and Android states Linux.
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "SamsungBrowser": "Samsung Internet", "Firefox": "Firefox"}
+BROWSERS |= {"Chrom": "Chrome", "CriOS": "Chrome", "Safari": "Safari"}
+SYSTEMS = {name: name for name in ("Android", "iPhone", "iPad", "Windows")}
+SYSTEMS |= {"Mac OS": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"}
+View = Callable[..., HttpResponse]
+signed_in_lately: Callable[[View], View] = reauthentication_required(allow_get=True)
 
 
 def sessions_end(*, user: User, but: str | None = None) -> None:
@@ -155,10 +141,8 @@ def session_renew(request: HttpRequest, **kwargs: object) -> None:
 
 def browser_and_system(user_agent: str) -> tuple[str, str]:
     """Return the names of the browser and the system that a User-Agent states; empty where it states none."""
-    browser, system = (
-        next((name for mark, name in table.items() if mark in user_agent), "") for table in (BROWSERS, SYSTEMS)
-    )
-    return browser, system
+    browsers, systems = ([name for mark, name in table.items() if mark in user_agent] for table in (BROWSERS, SYSTEMS))
+    return next(iter(browsers), ""), next(iter(systems), "")
 
 
 def device_in_words(user_agent: str) -> str:

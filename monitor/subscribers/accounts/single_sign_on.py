@@ -32,7 +32,7 @@ from monitor.web.request_limits import SIGN_IN, costly
 
 logger = logging.getLogger(__name__)
 USUAL = timedelta(hours=1)  # life of a provider's token that states none
-SHORTEST = timedelta(minutes=30)  # of a session; tokens of some providers last five minutes
+SHORTEST = timedelta(minutes=30)  # A session lasts at least this; some providers' tokens last five minutes.
 
 
 class SignOnAdapter(DefaultSocialAccountAdapter):

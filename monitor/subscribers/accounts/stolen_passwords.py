@@ -54,9 +54,7 @@ def check_stolen_passwords(**kwargs: object) -> list[Warning]:
     fault = path and _fault(path)
     if not fault:
         return []
-    hint = (
-        "Until then stolen passwords are accepted. Write the list with the downloader of Pwned Passwords, as one file."
-    )
+    hint = "Until then stolen passwords are accepted. Write the list with Pwned Passwords' downloader, as one file."
     return [Warning(f"GROUND_MOTION_SITE: stolen_passwords is {path}, {fault}.", hint=hint, id="site.W001")]
 
 

@@ -50,8 +50,8 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
 """
 
 MAX_POINTS, MAX_PLACEMARKS = 1_000_000, 20_000
-MAX_COLUMNS = 2000  # of a table of SQLite, in the programs that read a GeoPackage
-OTHER_COLUMNS = 20  # kept free for those that are no dates, which are 13
+MAX_COLUMNS = 2000  # The limit of programs that read a GeoPackage.
+MAX_DATES = MAX_COLUMNS - 20  # The columns that are no dates are 13.
 # Room to reserve for a file, in the format that takes most (GeoPackage).
 NUMBER_BYTES, POINT_BYTES = 9, 300
 LAYER_BYTES = 2**18
@@ -184,22 +184,16 @@ def _kml(layers: Sequence[Layer]) -> Iterator[str]:
         fields = "".join(f'<SimpleField type="double" name="{name}"/>' for name in names)
         yield f'<Schema name="{layer.name}" id="{layer.name}">{fields}</Schema>\n'
         yield f"<Folder><name>{layer.name}</name><description>{escape(_sentence(layer.about))}</description>\n"
-        yield from _placemarks(layer, names)
-        yield "</Folder>\n"
-    yield "</Document></kml>\n"
-
-
-def _placemarks(layer: Layer, names: Sequence[str]) -> Iterator[str]:
-    for batch in _batches(layer):
-        for row in batch.to_pylist():
-            known = (
-                f'<SimpleData name="{name}">{row[name]:.6g}</SimpleData>' for name in names if row[name] is not None
-            )
+        for row in (row for batch in _batches(layer) for row in batch.to_pylist()):
+            known = [name for name in names if row[name] is not None]
+            data = "".join(f'<SimpleData name="{name}">{row[name]:.6g}</SimpleData>' for name in known)
             yield (
                 f"<Placemark><name>{escape(row['pid'])}</name><ExtendedData>"
-                f'<SchemaData schemaUrl="#{layer.name}">{"".join(known)}</SchemaData></ExtendedData>'
+                f'<SchemaData schemaUrl="#{layer.name}">{data}</SchemaData></ExtendedData>'
                 f"<Point><coordinates>{row['longitude']:.7f},{row['latitude']:.7f}</coordinates></Point></Placemark>\n"
             )
+        yield "</Folder>\n"
+    yield "</Document></kml>\n"
 
 
 def _batches(layer: Layer) -> Iterator[pa.RecordBatch]:
@@ -234,9 +228,7 @@ class FileKind(NamedTuple):
 
 
 KINDS = {
-    "gpkg": FileKind(
-        geopackage_write, ".gpkg", "application/geopackage+sqlite3", MAX_POINTS, MAX_COLUMNS - OTHER_COLUMNS
-    ),
+    "gpkg": FileKind(geopackage_write, ".gpkg", "application/geopackage+sqlite3", MAX_POINTS, MAX_DATES),
     "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MAX_POINTS),
     "csv": FileKind(csv_write, ".zip", "application/zip", MAX_POINTS),
     "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MAX_PLACEMARKS),

@@ -31,15 +31,10 @@ REPLACED = "Data sets of this area were replaced in the meantime. Ask for the ar
 
 
 def layers_of(*, extract: Extract, n_points: Mapping[int, int], report: Callable[[int], None]) -> list[Layer]:
-    """Return the layer of each data set of an extract.
+    """Return the layer of each data set of an extract. n_points: those in the area now, by key of the data set.
 
-    Raises UnusableData, at once or while a layer is read, if the database has fewer points than the extract had when it
-    was asked for.
-
-    Args:
-        extract: What was asked for.
-        n_points: Number of points that are in the area now, by primary key of the data set.
-        report: Called with the number of points of each batch that was read.
+    report: called with the number of points of each batch that was read. Raises UnusableData, at once or while a layer
+    is read, if the database has fewer points than the extract had when it was asked for.
     """
     if sum(n_points.values()) < extract.n_points:
         raise UnusableData(REPLACED)

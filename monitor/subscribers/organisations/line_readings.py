@@ -26,9 +26,8 @@ MAX_MM = 3000.0  # Displacements of a strip are cut here, so that they fit 16 bi
 
 def lines_due() -> QuerySet[Line]:
     """Return lines that were changed, or that a newer field meets, since they were last read; strangers' come last."""
-    made = LineReading.objects.filter(
-        line=OuterRef(OuterRef("pk")), product=OuterRef("pk"), made_at__gte=OuterRef(OuterRef("changed_at"))
-    )
+    line, changed_at = OuterRef(OuterRef("pk")), OuterRef(OuterRef("changed_at"))
+    made = LineReading.objects.filter(line=line, product=OuterRef("pk"), made_at__gte=changed_at)
     fields = fields_along().filter(~Exists(made), footprint__intersects=OuterRef("geometry"))
     is_trusted = Exists(organisations_trusted().filter(pk=OuterRef("organisation")))
     return Line.objects.filter(Exists(fields)).order_by(is_trusted.desc(), "pk")
@@ -40,7 +39,7 @@ def line_read(*, line: Line) -> None:
     for product in fields_along().filter(~Exists(made), footprint__intersects=line.geometry).order_by("pk"):
         motion = motion_along(
             product=product,
-            line=from_wkb(bytes(line.geometry.wkb)),  # type: ignore[arg-type]  # of a LineString
+            line=from_wkb(bytes(line.geometry.wkb)),  # type: ignore[arg-type]  # It is a LineString.
             length_m=line.length_m,
             half_width_m=line.half_width_m,
             min_height=line.limit_mm_m_yr * min(WIDTHS_M),

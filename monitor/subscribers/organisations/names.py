@@ -34,13 +34,10 @@ _ALPHABETS |= {"ARABIC", "ARABIC-INDIC", "EXTENDED"}  # their zero looks like a 
 def title_of(name: str) -> str | None:
     """Return a name as it is stored and shown; None if it must not appear in a mail to strangers."""
     title = one_line(unicodedata.normalize("NFKC", name))
-    fits = 0 < len(title) <= MAX_TITLE_LENGTH and _TITLE.fullmatch(title)
-    return title if fits and not _reads_as_address(title) and not _reads_as_number(title) else None
-
-
-def _reads_as_number(title: str) -> bool:
+    if not title or len(title) > MAX_TITLE_LENGTH or not _TITLE.fullmatch(title) or _reads_as_address(title):
+        return None
     others = sum(letter.isnumeric() and not letter.isdecimal() for letter in title)  # such as those of Chinese
-    return others + len(_DIGITS.findall(_folded(title))) > MAX_DIGITS
+    return title if others + len(_DIGITS.findall(_folded(title))) <= MAX_DIGITS else None
 
 
 def _reads_as_address(title: str) -> bool:
@@ -51,9 +48,12 @@ def _reads_as_address(title: str) -> bool:
         or _DOT_ALONE.search(title)
         or _NUMBERS.search(title)
         or _ENDS_AS_ADDRESS.search(folded)
-        # in names such as 'Co. KG' and 'Dr. No', the word before the dot is short and the word after it has a capital
+        # 'Co. KG' and 'Dr. No' have a short word before the dot, and a capital after it.
         or any(end.islower() or len(start) > _LONGEST_ABBREVIATION for start, end in _LAST_COUNTRY.findall(title))
-        or any(len(_alphabets(word)) > 1 for word in re.split(r"\W+", title))
+        or any(
+            len({unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS) > 1
+            for word in re.split(r"\W+", title)
+        )
     )
 
 
@@ -61,7 +61,3 @@ def _folded(title: str) -> str:
     """Return a title in lower case, without marks, and with look-alike letters replaced by Latin ones."""
     apart = unicodedata.normalize("NFKD", title.casefold())
     return "".join(letter for letter in apart if not unicodedata.combining(letter)).translate(_LOOK_ALIKES)
-
-
-def _alphabets(word: str) -> set[str]:
-    return {unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALPHABETS

@@ -34,9 +34,10 @@ from monitor.wording.regions import Region
 MAX_MEMBERS = 50  # the invited included
 MAX_SHARED = 20
 MAX_OWNED = 3  # or founded, by one mailbox
-MAX_FOUNDED = 5  # in a day, by one mailbox
-MAX_INVITATIONS = 20  # of one organisation in a day
+MAX_FOUNDED = 5  # One mailbox may found this number in a day.
+MAX_INVITATIONS = 20  # One organisation may send this number in a day.
 FOLLOWED = ("region", "label", "n_assets", *WISH)
+MEMBER_EXPORTED = ("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
 LINE_EXPORTED = ("name", "kind", "created_at", "length_m", "half_width_m", "first_station_m", "limit_mm_m_yr")
 READER = ("language", "time_zone", "quiet_from", "quiet_until")
 
@@ -57,9 +58,8 @@ def organisation_found(*, email: str, name: str, ip: str = "") -> Membership:
         if not limits.allowed_for_organisation(organisation=organisation, most=MAX_FOUNDED, what="foundings"):
             raise Refusal(_("Daily limit reached. Try again tomorrow."))
         organisation.save()
-        return Membership.objects.create(
-            organisation=organisation, email=email, role=Membership.Role.OWNER, confirmed_at=timezone.now()
-        )
+        owner = {"role": Membership.Role.OWNER, "confirmed_at": timezone.now()}
+        return Membership.objects.create(organisation=organisation, email=email, **owner)
 
 
 def may_found(*, email: str) -> bool:
@@ -127,9 +127,8 @@ def member_leave(*, membership: Membership) -> None:
     """Leave the organisation, and get no more of its mails. Raises Refusal for the last owner."""
     with alone(membership.organisation) as organisation:
         _check_other_owner(organisation, membership)
-        members(organisation=organisation).filter(pk=membership.pk).update(
-            left_at=timezone.now(), role=Membership.Role.MEMBER
-        )
+        mine = members(organisation=organisation).filter(pk=membership.pk)
+        mine.update(left_at=timezone.now(), role=Membership.Role.MEMBER)
         seats_settle(organisation=organisation)
 
 
@@ -143,7 +142,7 @@ def member_remove(*, organisation: Organisation, pk: int) -> None:
 
 
 def ownership_share(*, organisation: Organisation, pk: int) -> None:
-    """Make a member an owner beside the present ones. An unknown pk changes nothing."""
+    """Make a member another owner. An unknown pk changes nothing."""
     with alone(organisation) as mine:
         members(organisation=mine).filter(pk=pk).update(role=Membership.Role.OWNER)
 
@@ -238,9 +237,7 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
     return {
         "name": organisation.name,
         "founded": organisation.created_at,
-        "members": list(
-            organisation.memberships.values("email", "role", "wants_mails", "created_at", "confirmed_at", "left_at")
-        ),
+        "members": list(organisation.memberships.values(*MEMBER_EXPORTED)),
         "subscriptions": [services.exported(subscription) for subscription in organisation.subscriptions.all()],
         "endpoints": endpoints_exported(organisation=organisation),
         **{name: getattr(organisation, name) for name in ("asks_from", "public_name", "trusted_at")},
@@ -263,10 +260,9 @@ def organisation_exported(*, organisation: Organisation) -> dict[str, Any]:
 
 def _seats_again(organisation: Organisation, email: str) -> None:
     """Reopen the seats that one member had ended; they report news from now on."""
-    ended = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
-    ended.exclude(ended_at=None).update(
-        ended_at=None, confirmed_at=timezone.now(), paused_at=None, paused_until=None, pause_reason=""
-    )
+    seats = Subscription.objects.filter(shared__organisation=organisation, shared__ended_at=None, email=email)
+    again = {"ended_at": None, "confirmed_at": timezone.now(), "paused_at": None, "paused_until": None}
+    seats.exclude(ended_at=None).update(**again, pause_reason="")
 
 
 def _reads(emails: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from monitor.subscribers.subscriptions.services import email_normal
 from monitor.web.secret_links import signed_link
 
 MAX_TEXT_LENGTH, MAX_REASON_LENGTH = 1000, 300
-DIGITS = 4  # of coordinates, about 10 m
+DIGITS = 4  # Coordinates are kept to about 10 m.
 report_token, read_report_token = signed_link("monitor.report")  # confirms, shows and deletes a report
 State, Kind = ResidentReport.State, OutgoingMessage.Kind
 
@@ -28,16 +28,8 @@ def report_request(
 ) -> ResidentReport | None:
     """Save an unconfirmed report and queue the mail to confirm it. Return None after too many mails today.
 
-    Raises Refusal if the sender's network, or all visitors together, have no room for the photo.
-
-    Args:
-        email: address of the sender
-        kind: of ResidentReport.Kind
-        place: longitude and latitude, degrees
-        seen_on: day on which it was seen
-        text: the sender's own words
-        photo: already encoded anew
-        ip: address or network from which the report comes
+    place: longitude and latitude, degrees; photo: already encoded anew; ip: address or network that sends it. Raises
+    Refusal if there is no room for the photo.
     """
     email = email_normal(email)
     claim = Claim(len(photo or b""), network=network_key(ip=ip))
@@ -46,11 +38,9 @@ def report_request(
         return None
     longitude, latitude = (round(degrees, DIGITS) for degrees in place)
     at = Point(longitude, latitude, srid=4326)
-    counted = {"size_bytes": claim.size_bytes, "network": claim.network}
+    known = {"size_bytes": claim.size_bytes, "network": claim.network, "place": at, "seen_on": seen_on}
     with transaction.atomic(), room_held(store=PHOTOS, claim=claim):
-        report = ResidentReport.objects.create(
-            email=email, kind=kind, place=at, seen_on=seen_on, text=text.strip(), **counted
-        )
+        report = ResidentReport.objects.create(email=email, kind=kind, text=text.strip(), **known)
         if photo:
             UnconfirmedPhoto.objects.create(report=report, content=photo)
         OutgoingMessage.queue(Kind.REPORT, f"report:{report.pk}", email, report=report)

@@ -32,15 +32,9 @@ class SiteArea(NamedTuple):
 def assets_replace(*, subscription: Subscription, sites: Sequence[SiteArea]) -> None:
     """Replace the sites of a subscription, within the caller's transaction."""
     Asset.objects.filter(subscription=subscription).delete()
-    Asset.objects.bulk_create(
-        [
-            Asset(
-                subscription=subscription, **site._asdict() | {"area": GEOSGeometry(to_wkb(site.area, hex=True), 4326)}
-            )
-            for site in sites
-        ],
-        batch_size=500,
-    )
+    areas = [{"area": GEOSGeometry(to_wkb(site.area, hex=True), 4326)} for site in sites]
+    rows = [Asset(subscription=subscription, **site._asdict() | area) for site, area in zip(sites, areas, strict=True)]
+    Asset.objects.bulk_create(rows, batch_size=500)
 
 
 def assets_concerned(*, alerts: Iterable[int], subscriptions: Iterable[int]) -> dict[tuple[int, int], dict[int, str]]:
@@ -76,18 +70,22 @@ def sites_now(subscription: Subscription) -> str:
 
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
     """Return a sentence: '12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those 12."""
-    n, of = len(names), subscription.n_assets
+    of = subscription.n_assets
     if of == 1:
-        one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if n else ""
+        one = _("Your site %(name)s lies in moving ground.") % {"name": names[0]} if names else ""
         return one or _("Your site does not lie in moving ground.")
-    if not n:
+    if not names:
         return _("None of your %(all)s sites lies in moving ground.") % {"all": whole(of)}
     sentence = ngettext(
         "%(n)s of your %(all)s sites lies in moving ground: %(names)s.",
         "%(n)s of your %(all)s sites lie in moving ground: %(names)s.",
-        n,
+        len(names),
     )
-    return sentence % {"n": whole(n), "all": whole(of), "names": listed_few(names, MAX_NAMED)}
+    return sentence % _figures(names, of)
+
+
+def _figures(names: Sequence[str], of: int) -> dict[str, str]:
+    return {"n": whole(len(names)), "all": whole(of), "names": listed_few(names, MAX_NAMED)}
 
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
@@ -119,6 +117,5 @@ def sites_of_news(news: Sequence[Notification]) -> list[str]:
             "%(n)s of your %(all)s sites are concerned: %(names)s.",
             len(names),
         )
-        figures = {"n": whole(len(names)), "all": whole(lists[subscription].n_assets)}
-        sentences.append(sentence % {**figures, "names": listed_few([names[pk] for pk in sorted(names)], MAX_NAMED)})
+        sentences.append(sentence % _figures([names[pk] for pk in sorted(names)], lists[subscription].n_assets))
     return sentences

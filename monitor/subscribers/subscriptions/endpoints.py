@@ -32,10 +32,10 @@ from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
 
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600, 43200, 86400, 86400, 86400)]
-END_AFTER = timedelta(days=7)  # in which nothing was taken
+END_AFTER = timedelta(days=7)  # An endpoint that takes nothing for this time is ended.
 MAX_RETRY_AFTER = timedelta(days=1)
 HOUR, SUM_UP_AFTER = timedelta(hours=1), timedelta(minutes=5)
-MAX_PER_PERSON = 10  # of each channel
+MAX_PER_PERSON = 10  # Each channel counts on its own.
 LISTED, MAX_URL_LENGTH = 20, 500
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 
@@ -67,9 +67,8 @@ def endpoint_add(*, channel: str, url: str, keys: dict[str, Any], name: str = ""
         raise Refusal(_("You can have %(number)s of these at most.") % {"number": whole(MAX_PER_PERSON)})
     _refuse_sending(Endpoint(channel=channel, url=url, **owner))
     with transaction.atomic():
-        endpoint, _new = Endpoint.objects.update_or_create(
-            channel=channel, url=url, **owner, defaults={"keys": keys, "name": name, "verified_at": None}
-        )
+        new = {"keys": keys, "name": name, "verified_at": None}
+        endpoint, _new = Endpoint.objects.update_or_create(channel=channel, url=url, **owner, defaults=new)
         _check_queue(endpoint)
     return endpoint
 
@@ -109,9 +108,8 @@ def _refuse_sending(endpoint: Endpoint) -> None:
 
 
 def _check_queue(endpoint: Endpoint) -> None:
-    Endpoint.objects.filter(pk=endpoint.pk).update(
-        failures=0, failing_since=None, next_try_at=None, ended_at=None, end_reason=""
-    )
+    well = {"failures": 0, "failing_since": None, "next_try_at": None, "ended_at": None, "end_reason": ""}
+    Endpoint.objects.filter(pk=endpoint.pk).update(**well)
     OutgoingMessage.objects.filter(endpoint=endpoint, kind=Kind.CHECK, state=State.QUEUED).update(state=State.WITHDRAWN)
     message_to(endpoint, Kind.CHECK, uuid4().hex[:12]).save()
 
@@ -130,9 +128,8 @@ def news_queue(*, news: AlertTransition) -> int:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
     if news.to_state == AlertState.REJECTED:
-        informed = OutgoingMessage.objects.filter(
-            transition__alert=news.alert_id, state__in=[State.SENT, State.SENDING]
-        )
+        reached = [State.SENT, State.SENDING]
+        informed = OutgoingMessage.objects.filter(transition__alert=news.alert_id, state__in=reached)
         ready, kind = ready.filter(pk__in=informed.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
     else:
         readers = subscriptions.subscriptions_matching(transition=news).order_by()
@@ -140,16 +137,15 @@ def news_queue(*, news: AlertTransition) -> int:
         of_person = Q(organisation=None, email__in=readers.values("email"))
         ready, kind = ready.filter(of_person | Q(organisation__in=shared.values("organisation"))), Kind.ALERT
     at_limit = _at_hourly_limit(ready, now) if kind == Kind.ALERT else set()
-    messages = [_news(endpoint, news, Kind.SUMMARY if endpoint.pk in at_limit else kind, now) for endpoint in ready]
+    messages = []
+    for endpoint in ready:
+        held_until = endpoint.next_try_at or now
+        if endpoint.pk in at_limit:
+            hour, at = f"{now:%Y%m%d%H}", max(now + SUM_UP_AFTER, held_until)
+            messages.append(message_to(endpoint, Kind.SUMMARY, hour, next_try_at=at))
+        else:
+            messages.append(message_to(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until)))
     return len(OutgoingMessage.objects.bulk_create(messages, batch_size=2000, ignore_conflicts=True))
-
-
-def _news(endpoint: Endpoint, news: AlertTransition, kind: str, now: datetime) -> OutgoingMessage:
-    """Return the message of a transition; all transitions of an hour share one summary."""
-    held_until = endpoint.next_try_at or now
-    if kind == Kind.SUMMARY:
-        return message_to(endpoint, kind, f"{now:%Y%m%d%H}", next_try_at=max(now + SUM_UP_AFTER, held_until))
-    return message_to(endpoint, kind, news.pk, transition=news, next_try_at=max(now, held_until))
 
 
 def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
@@ -159,12 +155,9 @@ def _at_hourly_limit(endpoints: QuerySet[Endpoint], now: datetime) -> set[int]:
         most = endpoint_rules(channel).most_an_hour
         if most is None:
             continue
-        theirs = OutgoingMessage.objects.filter(
-            Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED),
-            endpoint__in=endpoints.filter(channel=channel),
-            kind=Kind.ALERT,
-        )
-        counted = theirs.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
+        alerts = OutgoingMessage.objects.filter(endpoint__in=endpoints.filter(channel=channel), kind=Kind.ALERT)
+        lately = alerts.filter(Q(created_at__gt=now - HOUR) | Q(state=State.QUEUED))
+        counted = lately.order_by().values("endpoint").annotate(n=Count("pk")).filter(n__gte=most)
         enough.update(counted.values_list("endpoint", flat=True))
     return enough
 
@@ -205,9 +198,8 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
     for pk, step in steps.items():
         about, asked, labels = by_step[pk], step_of(step), defaultdict[str | int, list[tuple[str, bool]]](list)
         of_people = subscriptions.subscriptions_active().filter(email__in=[message.address for message in about])
-        of_organisations = subscriptions.subscriptions_shared().filter(
-            organisation__in=[*filter(None, map(_group, about))]
-        )
+        groups = [*filter(None, map(_group, about))]
+        of_organisations = subscriptions.subscriptions_shared().filter(organisation__in=groups)
         there = (of_people | of_organisations).filter(region__intersects=step.alert.area)
         fields = ("email", "organisation", "shared", "name", "label", *Wanted._fields)
         for email, organisation, seat, name, label, *wish in there.values_list(*fields):
@@ -216,9 +208,8 @@ def news_read(*, messages: Sequence[OutgoingMessage]) -> None:
         for message in about:
             message.transition = step
             correction = message.kind == Kind.CORRECTION
-            message.labels = [
-                label for label, wanted in labels[_group(message) or message.address] if wanted or correction
-            ]
+            of_owner = labels[_group(message) or message.address]
+            message.labels = [label for label, wanted in of_owner if wanted or correction]
 
 
 def _group(message: OutgoingMessage) -> int | None:
@@ -273,10 +264,8 @@ def _end(endpoint: Endpoint, reason: str) -> None:
 
 def deliveries(*, endpoint: Endpoint) -> QuerySet[OutgoingMessage]:
     """Return the last messages to an endpoint, the newest first."""
-    mine = OutgoingMessage.objects.filter(endpoint=endpoint, channel=endpoint.channel).select_related(
-        "transition__alert"
-    )
-    return mine.defer("transition__alert__area").order_by("-id")[:LISTED]
+    mine = OutgoingMessage.objects.filter(endpoint=endpoint, channel=endpoint.channel).order_by("-id")
+    return mine.select_related("transition__alert").defer("transition__alert__area")[:LISTED]
 
 
 def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
@@ -285,9 +274,8 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     if wanted not in [delivery.pk for delivery in deliveries(endpoint=endpoint)] or endpoint.ended_at:
         return
     _refuse_sending(endpoint)
-    OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(
-        state=State.QUEUED, attempts=0, error="", next_try_at=timezone.now()
-    )
+    again = {"state": State.QUEUED, "attempts": 0, "error": "", "next_try_at": timezone.now()}
+    OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(**again)
 
 
 def numbers_delete() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,29 +15,27 @@ from monitor.wording import regions
 from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal
 
-MAX_BYTES = 5 * 2**20  # of a boundary; docker/nginx/site.conf allows slightly more
+MAX_BYTES = 5 * 2**20  # Boundaries and lines; docker/nginx/site.conf allows slightly more.
 MAX_BYTES_OF_SITES = 2**20
 MAX_BYTES_OF_PHOTO = 10 * 2**20
 PHOTO_PX = 2048  # along the longer side, as it is kept
 FAULTS_NAMED = 3
 MAX_NAME = 32
+Shape = TypeVar("Shape", LineString, MultiPolygon)
 
 
 def boundary(*, content: bytes, name: str) -> regions.Region:
     """Return the region of a boundary file. name: of the file, for messages only. Raises Refusal."""
     check_size(len(content), MAX_BYTES, name)
     read = json.loads(_read("boundary", content, name))
-    return regions.uploaded(_area(read["outline"]), float(read["size_m2"]))
+    return regions.uploaded(_shape(read["outline"], MultiPolygon), float(read["size_m2"]))
 
 
 def line(*, content: bytes, name: str) -> tuple[LineString, float]:
     """Return the line of a file, in degrees, and its length in metres. name: for messages only. Raises Refusal."""
     check_size(len(content), MAX_BYTES, name)
     read = json.loads(_read("line", content, name))
-    course = from_wkb(read["line"])
-    if not isinstance(course, LineString):
-        raise TypeError(f"a LineString was expected, not a {type(course).__name__}")
-    return course, float(read["length_m"])
+    return _shape(read["line"], LineString), float(read["length_m"])
 
 
 def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.Region, list[SiteArea]]:
@@ -47,10 +46,12 @@ def sites_read(*, content: bytes, name: str, radius_m: float) -> tuple[regions.R
     if read["faults"]:
         raise Refusal(_faults(read["faults"], shown_name(name)))
     sites = [
-        SiteArea(called or _("Site %(number)s") % {"number": whole(number)}, x, y, within_m, _area(outline))
+        SiteArea(
+            called or _("Site %(number)s") % {"number": whole(number)}, x, y, within_m, _shape(outline, MultiPolygon)
+        )
         for number, (called, x, y, within_m, outline) in enumerate(read["sites"], start=1)
     ]
-    return regions.discs(_area(read["joined"]), len(sites)), sites
+    return regions.discs(_shape(read["joined"], MultiPolygon), len(sites)), sites
 
 
 def photo(*, content: bytes, name: str) -> bytes:
@@ -101,11 +102,11 @@ def _shown(value: str | float) -> str:
     return whole(value) if isinstance(value, int) else value
 
 
-def _area(wkb: str) -> MultiPolygon:
-    area = from_wkb(wkb)
-    if not isinstance(area, MultiPolygon):
-        raise TypeError(f"a MultiPolygon was expected, not a {type(area).__name__}")
-    return area
+def _shape(wkb: str, kind: type[Shape]) -> Shape:
+    shape = from_wkb(wkb)
+    if not isinstance(shape, kind):
+        raise TypeError(f"a {kind.__name__} was expected, not a {type(shape).__name__}")
+    return shape
 
 
 def _faults(faults: list[tuple[int, str, dict[str, str]]], file: str) -> str:

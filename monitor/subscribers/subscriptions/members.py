@@ -1,10 +1,9 @@
 """A person's memberships of organisations: reading, exporting and deleting them."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 
 from ground_motion.core.errors import promised
@@ -61,12 +60,6 @@ def manage_token_of(*, email: str) -> str:
     return tokens.member_token(membership.pk) if membership else ""
 
 
-def seats_kept() -> QuerySet[Subscription]:
-    """Return members' seats for places still watched. Even ended ones are kept: they record that no mail is wanted."""
-    mine = Membership.objects.filter(ACTIVE, organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
-    return Subscription.objects.filter(Exists(mine), shared__ended_at=None, shared__isnull=False)
-
-
 def person_forget(*, email: str) -> None:
     """Delete a person's memberships, within the caller's transaction, which also has to delete the seats."""
     # If an organisation has no other owner, its longest member becomes one; without other members it is deleted. If the
@@ -93,16 +86,9 @@ def person_exported(*, email: str) -> list[dict[str, Any]]:
     return [{"organisation": row.pop("of"), **row} for row in rows]
 
 
-def memberships_purge(*, now: datetime, keep: timedelta) -> None:
-    """Delete unanswered invitations that have expired, and memberships left or declined longer than `keep` ago."""
-    unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - tokens.INVITED_FOR)
-    Membership.objects.filter(unanswered | Q(left_at__lt=now - keep)).delete()
-
-
 def counts() -> dict[str, int]:
     """Count organisations, members and places: the only figures about organisations that non-members see."""
-    joined = Membership.objects.filter(ACTIVE).aggregate(
-        organisations=Count("organisation", distinct=True), members=Count("pk")
-    )
+    n_organisations = Count("organisation", distinct=True)
+    joined = Membership.objects.filter(ACTIVE).aggregate(organisations=n_organisations, members=Count("pk"))
     watched = Subscription.objects.filter(organisation__isnull=False, ended_at=None)
     return joined | {"subscriptions": watched.count()}

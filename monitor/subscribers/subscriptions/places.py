@@ -121,9 +121,6 @@ class WhereForm(forms.Form):
             return region_by_slug(slug=hit.removeprefix(REGION_MARK))
         return region_by_name(text=text) if text else None
 
-    def _keep(self, cleaned: dict[str, Any]) -> None:
-        return None
-
     def _region(self, cleaned: dict[str, Any]) -> Chosen:
         chosen = self.chosen_region()
         if chosen is not None:
@@ -165,11 +162,10 @@ class WhereForm(forms.Form):
         if not text:
             return ""
         hits = place_search(text, addresses=bool(cleaned.get("hit")) and self.asks_geocoder).hits
-        same = (
-            hit for hit in hits if hit.at and max(abs(a - b) for a, b in zip(hit.at, at, strict=True)) < SAME_DEGREES
-        )
-        found = next(same, None)
-        return "" if found is None or found.detail == _("coordinates") else found.name
+        for hit in hits:
+            if hit.at and max(abs(a - b) for a, b in zip(hit.at, at, strict=True)) < SAME_DEGREES:
+                return "" if hit.detail == _("coordinates") else hit.name
+        return ""
 
     def _distance(self, cleaned: dict[str, Any]) -> float:
         distance = cleaned.get("distance") or "2000"
@@ -211,7 +207,7 @@ class MoveForm(WhereForm):
 
 
 WHERE: dict[str, Callable[[Any, dict[str, Any]], Chosen | None]] = {
-    KEEP: WhereForm._keep,
+    KEEP: lambda form, cleaned: None,
     "circle": WhereForm._circle,
     "region": WhereForm._region,
     "drawn": WhereForm._drawn,

@@ -20,7 +20,7 @@ from monitor.models.messages import Bulletin, Notification, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
 from monitor.subscribers.subscriptions.channels import channels_where
 
-SEVERITIES = [step.value for step in Severity]  # from the lowest
+SEVERITIES = [step.value for step in Severity]  # The lowest comes first.
 NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
 QUARTER = timedelta(days=91)
 RESUMED = {"paused_at": None, "paused_until": None, "pause_reason": "", "bounces": 0}  # fields of no pause
@@ -55,10 +55,14 @@ def step_of(transition: AlertTransition) -> Step:
     # A kind or severity before its change counts too, so that readers of the old one hear of the new one.
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
+    # A specialist confirmed the alert; for a finished one, one had confirmed or ended it.
+    reviewed = transition.to_state == State.CONFIRMED
+    if transition.to_state == State.FINISHED:
+        reviewed = transition.from_state == State.CONFIRMED or hasattr(transition, "review")
     return Step(
         kinds=frozenset({alert.kind, *_before(transition, "kind", "named")}),
         severities=frozenset({alert.severity, *_before(transition, "severity")}),
-        reviewed=_is_reviewed(transition),
+        reviewed=reviewed,
         follow_up=not transition.changes_state or transition.to_state == State.FINISHED,
         exposed=max(known, default=None),
         news=transition.to_state in NEWS,
@@ -81,13 +85,6 @@ def _before(transition: AlertTransition, *causes: str) -> list[str]:
     """Return the previous values of an update's changes that have one of these causes; empty if there are none."""
     update = getattr(transition, "update", None)
     return [change["before"] for change in update.changes if change["cause"] in causes] if update else []
-
-
-def _is_reviewed(transition: AlertTransition) -> bool:
-    """Return whether a specialist confirmed the alert; for a finished one, whether one had confirmed or ended it."""
-    if transition.to_state == State.FINISHED:
-        return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
-    return transition.to_state == State.CONFIRMED
 
 
 def subscriptions_active() -> QuerySet[Subscription]:
@@ -196,11 +193,8 @@ def subscriptions_resume_due(*, now: datetime | None = None) -> int:
 
 def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
     """Return active subscriptions that want a sign of life and have brought nothing for a quarter of a year."""
-    lately = Notification.objects.filter(
-        subscription=OuterRef("pk"),
-        message__state=OutgoingMessage.State.SENT,
-        message__sent_at__gt=now - QUARTER,
-    )
+    sent = Notification.objects.filter(subscription=OuterRef("pk"), message__state=OutgoingMessage.State.SENT)
+    lately = sent.filter(message__sent_at__gt=now - QUARTER)
     return subscriptions_active().filter(~Exists(lately), sign_of_life=True, confirmed_at__lt=now - QUARTER)
 
 

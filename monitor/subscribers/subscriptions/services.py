@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -28,7 +29,7 @@ from monitor.subscribers.quotas.stores import PLACES
 from monitor.subscribers.subscriptions import endpoints, limits, members, selectors
 from monitor.subscribers.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscribers.subscriptions.selectors import RESUMED, WISH
-from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, feed_addresses
+from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR, INVITED_FOR, feed_addresses
 from monitor.wording import regions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -44,7 +45,7 @@ MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 MAX_LABEL_LENGTH = 200
-SITE_BYTES = 200  # of a site's row besides its area
+SITE_BYTES = 200  # A site's row takes these, and its area.
 MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}
@@ -132,12 +133,10 @@ def subscription_confirm(*, subscription: Subscription) -> None:
 
     Raises Refusal if its owner has too many subscriptions, or no room for its list of sites.
     """
-    held = selectors.subscriptions_of(email=subscription.email).filter(
-        confirmed_at__isnull=False, ended_at=None, shared=None
-    )
     if subscription.confirmed_at:
         return
-    if held.count() >= MAX_PER_ADDRESS:
+    held = selectors.subscriptions_of(email=subscription.email).filter(ended_at=None, shared=None)
+    if held.exclude(confirmed_at=None).count() >= MAX_PER_ADDRESS:
         most = _("one address may follow %(number)s regions at most")
         raise Refusal(most % {"number": whole(MAX_PER_ADDRESS)})
     mailbox, is_list = mailbox_key(email=subscription.email), subscription.size_bytes > PLACES.free_bytes
@@ -150,17 +149,8 @@ def subscription_confirm(*, subscription: Subscription) -> None:
 def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
     """Pause a subscription until its owner resumes it or, if `until` is given, until the morning of that day."""
     ends = datetime.combine(until, time(), ZoneInfo(subscription.time_zone)) if until else None
-    Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
-        paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
-    )
-
-
-def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
-    """Queue a test message to the subscriber; None if the address has received too many mails today."""
-    if not limits.allowed_for_address(email=subscription.email):
-        return None
-    about = {"channel": subscription.channel, "subscription": subscription}
-    return OutgoingMessage.queue(Kind.TEST, f"test:{uuid4()}", subscription.email, **about)
+    pause = {"paused_at": timezone.now(), "paused_until": ends, "pause_reason": Subscription.PauseReason.OWNER}
+    Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(**pause)
 
 
 def address_pause(*, email: str) -> int:
@@ -186,22 +176,17 @@ def subscription_move(
         assets_replace(subscription=subscription, sites=sites)
 
 
-def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
-    """Set the language, time zone and quiet hours of all messages to a person."""
-    # An unknown language or clock changes nothing. quiet: from which hour of the day until which no message comes.
+def reader_set(*, email: str, language: str, time_zone: str, quiet_from: str = "", quiet_until: str = "") -> None:
+    """Set the language, time zone and quiet hours of all messages to a person, as a form sends them."""
+    # An unknown language or clock changes nothing. Quiet hours are two different hours of the day, else none.
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
     if time_zone_known(time_zone) == time_zone:
         mine.update(time_zone=time_zone)
-    start, end = quiet or (None, None)
+    hours = [int(text) for text in (quiet_from, quiet_until) if text in HOURS]
+    start, end = (hours[0], hours[1]) if len(set(hours)) == 2 else (None, None)
     mine.update(quiet_from=start, quiet_until=end)
-
-
-def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
-    """Return the quiet hours that a form sends as texts; None unless they are two different hours of the day."""
-    hours = [int(text) for text in (start, end) if text in HOURS]
-    return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
 
 
 def time_zone_known(name: str) -> str:
@@ -220,7 +205,10 @@ def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
     if deed == "pause":
         subscription_pause(subscription=mine, until=_day_to_come(until))
     elif deed == "test":
-        return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
+        if not mine.confirmed_at or not limits.allowed_for_address(email=mine.email):
+            return "test-limit"
+        OutgoingMessage.queue(Kind.TEST, f"test:{uuid4()}", mine.email, channel=mine.channel, subscription=mine)
+        return "test-sent"
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
     elif deed in DEEDS:
@@ -257,15 +245,11 @@ def link_request(*, email: str) -> OutgoingMessage | None:
 
 def person_export(*, email: str) -> dict[str, Any]:
     """Return all data held of a person, in machine-readable form."""
+    mails = OutgoingMessage.objects.filter(address=email)
     return {
         "email": email,
-        "subscriptions": [
-            _exported_of_person(subscription) for subscription in selectors.subscriptions_of(email=email)
-        ],
-        "mails": [
-            {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
-            for mail in OutgoingMessage.objects.filter(address=email)
-        ],
+        "subscriptions": [_exported_of_person(one) for one in selectors.subscriptions_of(email=email)],
+        "mails": list(mails.values("kind", "state", created=F("created_at"), sent=F("sent_at"))),
         "extracts": [
             {"label": one.label, "area": one.area.json, "format": one.file_format, "created": one.created_at}
             for one in Extract.objects.filter(email=email)
@@ -291,8 +275,12 @@ def purge() -> None:
     """Delete expired rows: requests unconfirmed after two days, ended subscriptions, old messages, news and counts."""
     now = timezone.now()
     Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
-    members.memberships_purge(now=now, keep=KEEP_ENDED)
-    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=members.seats_kept().values("pk"))
+    unanswered = Q(confirmed_at=None, left_at=None, created_at__lt=now - INVITED_FOR)
+    Membership.objects.filter(unanswered | Q(left_at__lt=now - KEEP_ENDED)).delete()
+    # Members' seats for places still watched are kept: an ended one records that no mail is wanted.
+    mine = Q(organisation=OuterRef("shared__organisation"), email=OuterRef("email"))
+    kept = Subscription.objects.filter(Exists(Membership.objects.filter(members.ACTIVE, mine)), shared__ended_at=None)
+    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED).exclude(pk__in=kept.values("pk"))
     emails = list(ended.filter(organisation=None).order_by().values_list("email", flat=True).distinct())
     Subscription.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
     finished = OutgoingMessage.objects.exclude(state__in=[State.QUEUED, State.SENDING])
@@ -312,32 +300,25 @@ def purge() -> None:
 def described(one: Subscription) -> dict[str, Any]:
     """Return a subscription for its owner's page: its row, sites and filters in words, and how much it has sent."""
     kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
+    unreviewed = _("Also what no specialist has confirmed yet.")
     every_kind = len(kinds) == len(KIND_LABELS)
+    exposure = ngettext(
+        "Only where somebody lives or a building stands, or where that is not known.",
+        "Only where at least %(n)s people live or as many buildings stand, or where that is not known.",
+        one.least_exposure,
+    )
     return {
         "row": one,
         "sites": sites_now(one),
         "wanted": [
             _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
             LEAST[one.lowest_severity],
-            _("Also what no specialist has confirmed yet.")
-            if one.unreviewed
-            else _("Only what a specialist has confirmed."),
+            unreviewed if one.unreviewed else _("Only what a specialist has confirmed."),
             _("Also what changes later.") if one.updates else _("Without what changes later."),
-            *_exposure_words(one.least_exposure),
+            *([exposure % {"n": whole(one.least_exposure)}] if one.least_exposure else []),
         ],
         "n_sent": one.notifications.filter(message__state=State.SENT).count(),
     }
-
-
-def _exposure_words(least: int) -> list[str]:
-    if not least:
-        return []
-    words = ngettext(
-        "Only where somebody lives or a building stands, or where that is not known.",
-        "Only where at least %(n)s people live or as many buildings stand, or where that is not known.",
-        least,
-    )
-    return [words % {"n": whole(least)}]
 
 
 def email_normal(email: str) -> str:

@@ -32,14 +32,10 @@ def read_manage(token: str) -> tuple[int, int]:
     return (0, held[1]) if isinstance(held, list) else (held, 0)
 
 
-def feeds_open(*, subscription: Subscription) -> None:
-    """Make secret links that open the feeds of this subscription alone; older ones lead nowhere from now on."""
-    Subscription.objects.filter(pk=subscription.pk).update(feed_key=secrets.token_urlsafe(KEY_BYTES))
-
-
-def feeds_close(*, subscription: Subscription) -> None:
-    """Close the feeds of a subscription: their links open nothing from now on."""
-    Subscription.objects.filter(pk=subscription.pk).update(feed_key=None)
+def feeds_set(*, subscription: Subscription, opened: bool) -> None:
+    """Make secret links that open the feeds of this subscription alone, or none; older ones lead nowhere from now."""
+    key = secrets.token_urlsafe(KEY_BYTES) if opened else None
+    Subscription.objects.filter(pk=subscription.pk).update(feed_key=key)
 
 
 def feed_addresses(*, subscription: Subscription) -> dict[str, str]:

@@ -42,7 +42,7 @@ from monitor.subscribers.organisations.escalations import take_token
 from monitor.subscribers.organisations.lines import line_add
 from monitor.subscribers.reports.services import report_token
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.tokens import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_set
 from monitor.web.guards import ADMINISTRATORS, OPERATORS, PUBLISHERS, VIEWERS
 from monitor.web.middleware import PERMISSIONS
 from tests.makers import basemaps
@@ -113,7 +113,7 @@ def links(make_subscription) -> dict[str, dict[str, dict[str, object]]]:
     """
     new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
     type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
-    feeds_open(subscription=old)
+    feeds_set(subscription=old, opened=True)
     old.refresh_from_db()
     owner, member = make_organisation(old.email, "member@example.org")
     place, ended = share(owner), share(owner, longitude=-11.0)

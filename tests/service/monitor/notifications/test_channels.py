@@ -60,14 +60,6 @@ def test_every_message_goes_by_its_own_channel(queued, channels):
     assert [channel.n_closed for channel in channels.values()] == [1, 1]
 
 
-def test_a_channel_in_trouble_is_left_alone_and_the_others_go_on(queued, channels):
-    channels["signs"].answer = Later("the line is busy")
-    assert rounds.messages_send() == 5
-    assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
-    assert states("letters") == [("sent", 1)] * 5
-    assert OutgoingMessage.objects.filter(error="the line is busy").count() == 3
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_channel_that_is_slow_or_dead_delays_no_other(queued, channels):
     """One waits for its server until the other has sent everything; then it fails, and is left alone by itself."""
@@ -90,32 +82,31 @@ def test_a_channel_that_is_slow_or_dead_delays_no_other(queued, channels):
     assert rounds.messages_send() == 5
 
 
-def test_a_refused_message_counts_against_nobody_and_is_tried_again(queued, channels):
-    channels["signs"].answer = Refused("not today")
+@pytest.mark.parametrize(
+    ("answer", "states_", "bounces"),
+    [
+        (Later("the line is busy"), [("queued", 0)] * 2 + [("queued", 1)] * 3, [0] * 5),
+        (Refused("not today"), [("queued", 0)] * 2 + [("queued", 1)] * 3, [0] * 5),
+        (Never("no such sign"), [("failed", 1)] * 3 + [("queued", 0)] * 2, [0, 0, 1, 1, 1]),
+        (ValueError("a bad word"), [("queued", 1)] * 5, [0] * 5),  # A fault puts off one message and no other.
+    ],
+)
+def test_a_channel_that_refuses_every_message_is_left_alone_and_no_other(queued, channels, answer, states_, bounces):
+    """What it will never deliver is not tried again, and counts against the address, until the channel is doubted."""
+    channels["signs"].answer = answer
     assert rounds.messages_send() == 5
-    assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
-    assert ChannelPause.objects.get().channel == "signs"
-    assert rounds.messages_send() == 0
-    assert len(channels["signs"].addresses) == 3  # nothing is tried during the pause
-    assert set(Subscription.objects.values_list("bounces", flat=True)) == {0}
-
-
-def test_what_a_channel_will_never_deliver_is_not_tried_again_and_counts_against_the_address(queued, channels):
-    channels["signs"].answer = Never("no such sign")
-    rounds.messages_send()
-    assert states("signs") == [("failed", 1)] * 3 + [("queued", 0)] * 2  # then it is the channel that is doubted
-    assert sorted(Subscription.objects.filter(channel="signs").values_list("bounces", flat=True)) == [0, 0, 1, 1, 1]
-    assert set(Subscription.objects.filter(channel="letters").values_list("bounces", flat=True)) == {0}
-
-
-def test_a_fault_puts_off_one_message_and_no_other(queued, channels):
-    channels["signs"].answer = ValueError("a bad word")
-    rounds.messages_send()
-    assert states("signs") == [("queued", 1)] * 5
-    assert set(OutgoingMessage.objects.filter(channel="signs").values_list("error", flat=True)) == {
-        "ValueError: a bad word"
-    }
+    assert states("signs") == states_
     assert states("letters") == [("sent", 1)] * 5
+    assert rounds.messages_send() == 0
+    for name, expected in (("signs", bounces), ("letters", [0] * 5)):
+        assert sorted(Subscription.objects.filter(channel=name).values_list("bounces", flat=True)) == expected
+    if isinstance(answer, Exception):
+        assert not ChannelPause.objects.exists()
+        assert {one.error for one in OutgoingMessage.objects.filter(channel="signs")} == {"ValueError: a bad word"}
+    else:
+        assert ChannelPause.objects.get().channel == "signs"
+        assert OutgoingMessage.objects.filter(error=answer.reason).count() == 3
+        assert len(channels["signs"].addresses) == 3  # nothing is tried during the pause
 
 
 def test_a_message_of_a_channel_that_is_not_registered_waits(make_alert, make_subscription):

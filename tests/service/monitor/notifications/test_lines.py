@@ -6,12 +6,11 @@ import pytest
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from monitor import tasks
 from monitor.models.lines import Line, LineBreak
-from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.notifications import rounds
 from monitor.notifications.base import brief_of
 from monitor.notifications.webhook.channel import payload
@@ -19,6 +18,7 @@ from monitor.subscribers.organisations import lines, services
 from monitor.wording.cards.cards import KeptCards
 from monitor.wording.cards.lines import notice_sentence
 from tests.makers.lines import STEP_M, WISH, load_points, make_line, read
+from tests.service.monitor.notifications.sending import endpoint_made
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,20 @@ def line(three, tmp_path) -> Line:
     return line
 
 
-def told() -> list[str]:
+def break_made(line, station_m: float, **where) -> None:
+    figures = {"height_mm_yr": 20.0, "sigma_mm_yr": 2.0, "width_m": 15.0, "mm_m_yr": 1.3, "mm_m_yr_sigma": 0.1}
+    reading = line.readings.first()
+    LineBreak.objects.create(line=line, reading=reading, station_m=station_m, is_beyond=True, **figures, **where)
+
+
+def to_room(line) -> OutgoingMessage:
+    """Announce the breaks; the message to a webhook of the line's organisation."""
+    endpoint_made("webhook", "https://hooks.example.org/in", email="", organisation=line.organisation, keys={})
+    tasks.announce_breaks()
+    return OutgoingMessage.objects.select_related("notice__line").get(channel="webhook")
+
+
+def mailed_to() -> list[str]:
     tasks.announce_breaks()
     mail.outbox.clear()
     rounds.messages_send()
@@ -41,81 +54,73 @@ def told() -> list[str]:
 
 def test_members_who_want_mails_hear_once_with_kilometre_figures_period_and_link(line, three, client):
     services.mails_set(membership=three[1], wanted=False)
-    assert told() == ["ben@example.org", "owner@example.org"]
+    assert mailed_to() == ["ben@example.org", "owner@example.org"]
     letter = mail.outbox[0]
     assert letter.subject.startswith("Uneven settlement of Coal line: km 12.4")
     for words in ("limit of 0.5 mm per metre in a year", "mm a year over about", "±", "between 2020 and 2025"):
         assert words in letter.body
     link = next(word for word in letter.body.split() if "/lines/" in word)
     assert client.get(link.removeprefix("http://localhost:8000")).status_code == 200
-    assert told() == []
+    assert mailed_to() == []
 
 
 def test_the_same_break_in_another_reading_is_no_news_and_another_one_is(line, three, tmp_path):
-    assert len(told()) == 3
+    assert len(mailed_to()) == 3
     lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 0.6})
     read(line)
-    assert told() == []
+    assert mailed_to() == []
     load_points(tmp_path, step_mm_yr=-33.0)  # another data set
     read(line)
     assert line.breaks.filter(is_beyond=True).count() == 2
-    assert told() == []
-    figures = {
-        "from_m": 400,
-        "to_m": 500,
-        "height_mm_yr": 20.0,
-        "sigma_mm_yr": 2.0,
-        "width_m": 15.0,
-        "mm_m_yr": 1.3,
-        "mm_m_yr_sigma": 0.1,
-    }
-    LineBreak.objects.create(
-        line=line, reading=line.readings.first(), station_m=STEP_M - 1000, is_beyond=True, **figures
-    )
-    assert len(told()) == 3
+    assert mailed_to() == []
+    break_made(line, STEP_M - 1000, from_m=400, to_m=500)
+    assert len(mailed_to()) == 3
     assert "km 11.40–11.50" in mail.outbox[0].body
 
 
-def test_a_break_that_was_told_and_is_lost_is_no_news_when_it_comes_back(line, three):
-    assert len(told()) == 3
+def test_a_limit_that_was_changed_waits_for_its_reading_and_what_was_reported_and_is_lost_is_no_news_again(line, three):
+    lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 20.0})
+    assert mailed_to() == []
+    read(line)
+    assert mailed_to() == []
+    lines.line_change(line=line, **WISH)
+    read(line)
+    assert len(mailed_to()) == 3
     lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 40.0})
     read(line)
     assert not line.breaks.filter(is_beyond=True).exclude(reading=None).exists()
     lines.line_change(line=line, **WISH)
     read(line)
     assert line.breaks.filter(is_beyond=True).exclude(reading=None).exists()
-    assert told() == []
+    assert mailed_to() == []
 
 
 def test_who_left_before_the_mail_went_hears_nothing(line, three):
     tasks.announce_breaks()
     services.member_leave(membership=three[2])
-    assert told() == ["anna@example.org", "owner@example.org"]
+    assert mailed_to() == ["anna@example.org", "owner@example.org"]
 
 
 def test_rooms_and_devices_hear_of_it_too(line, three):
-    room = {"channel": "webhook", "url": "https://hooks.example.org/in", "keys": {}, "verified_at": timezone.now()}
-    Endpoint.objects.create(organisation=three[0].organisation, **room)
-    tasks.announce_breaks()
-    to_room = OutgoingMessage.objects.get(channel="webhook")
-    (found,) = json.loads(json.dumps(payload(to_room, KeptCards())))["data"]["breaks"]
+    message = to_room(line)
+    (found,) = json.loads(json.dumps(payload(message, KeptCards())))["data"]["breaks"]
     assert found["station_m"] == pytest.approx(12_500, abs=50)
-    assert brief_of(to_room, KeptCards(), works="").path == "/subscribe/"
+    assert brief_of(message, KeptCards(), works="").path == "/subscribe/"
     of_member = brief_of(OutgoingMessage.objects.filter(channel="mail").first(), KeptCards(), works="")
     assert of_member.title == "Coal line"
     assert "New step in the motion at km 12.4" in of_member.sentence
     assert of_member.path.endswith(f"/lines/{line.pk}/?reading={line.readings.get().pk}")
 
 
-def test_a_break_that_wavers_about_the_limit_is_told_once(line, three):
-    assert len(told()) == 3
+def test_a_break_that_wavers_about_the_limit_is_reported_once(line, three):
+    assert len(mailed_to()) == 3
     found = line.breaks.get()
     ratio = found.mm_m_yr - WITHIN_90 * found.mm_m_yr_sigma
     for limit in (1.05 * ratio, 0.95 * ratio, 1.05 * ratio, 0.95 * ratio):
         lines.line_change(line=line, **WISH | {"limit_mm_m_yr": limit})
         read(line)
         assert line.breaks.get().is_beyond == (limit < ratio)
-        assert told() == []
+        assert mailed_to() == []
 
 
 def test_a_mail_about_a_break_that_is_beyond_no_more_is_not_sent(line):
@@ -126,24 +131,11 @@ def test_a_mail_about_a_break_that_is_beyond_no_more_is_not_sent(line):
     assert not OutgoingMessage.objects.exclude(state="withdrawn").exists()
 
 
-def test_breaks_by_a_limit_that_was_changed_wait_for_the_new_reading(line):
-    lines.line_change(line=line, **WISH | {"limit_mm_m_yr": 20.0})
-    assert told() == []
-    read(line)
-    assert told() == []
-
-
 def test_many_breaks_take_no_more_queries_and_those_that_are_not_named_are_counted(line, three):
-    figures = {"height_mm_yr": 20.0, "sigma_mm_yr": 2.0, "width_m": 15.0, "is_beyond": True}
-    figures |= {"mm_m_yr": 1.3, "mm_m_yr_sigma": 0.1}
-    reading = line.readings.get()
     for at in range(0, 1200, 110):
-        LineBreak.objects.create(line=line, reading=reading, station_m=at, from_m=at, to_m=at + 20, **figures)
-    room = {"channel": "webhook", "url": "https://hooks.example.org/in", "keys": {}, "verified_at": timezone.now()}
-    Endpoint.objects.create(organisation=three[0].organisation, **room)
-    tasks.announce_breaks()
-    to_room = OutgoingMessage.objects.select_related("notice__line").get(channel="webhook")
+        break_made(line, at, from_m=at, to_m=at + 20)
+    message = to_room(line)
     with CaptureQueriesContext(connection) as queries:
-        assert len(payload(to_room, KeptCards())["data"]["breaks"]) == 12
+        assert len(payload(message, KeptCards())["data"]["breaks"]) == 12
     assert len(queries) == 1
-    assert " and 2 more." in notice_sentence(line, to_room.notice.places())
+    assert " and 2 more." in notice_sentence(line, message.notice.places())

@@ -22,7 +22,7 @@ from monitor import tasks
 from monitor.models.escalations import Escalation
 from monitor.models.messages import RANKS, OutgoingMessage, Rank
 from monitor.models.subscriptions import Membership, Organisation
-from monitor.notifications import rounds, selectors
+from monitor.notifications import outbox, rounds
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.work_checks import unclaimed
 from monitor.subscribers.organisations import contacts, services
@@ -214,7 +214,7 @@ def test_alert_mails_leave_first_whatever_waits(make_subscription):
     news = OutgoingMessage.due(Kind.ALERT, "alert:1", "a@example.org", next_try_at=now)
     staff = OutgoingMessage.due(Kind.INVITATION, "invitation:1", "a@example.org", next_try_at=now)
     OutgoingMessage.objects.bulk_create([*queued, strange, staff, news])
-    due = selectors.messages_due(now=timezone.now())
+    due = outbox.messages_due(now=timezone.now())
     assert [one.key for one in due[:3]] == ["alert:1", "invitation:1", "link:0"]
     assert set(RANKS) == set(Kind.values)
     with connection.cursor() as cursor:

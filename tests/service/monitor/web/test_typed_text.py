@@ -18,7 +18,7 @@ from ingest.models import IngestJob
 from monitor.models.messages import CapMessage
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.tokens import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_set
 from monitor.tasks import issue_cap_messages
 from tests.makers.people import account, signed_in
 from tests.makers.regions import make_region
@@ -60,7 +60,7 @@ def test_rows_that_were_stored_with_such_characters_break_no_feed(client, make_a
         computed={name: as_json(getattr(alert, name)) for name in COLUMNS},
     )
     subscription = make_subscription(name=f"Home {stored}\rATTACH:http://evil.example/")
-    feeds_open(subscription=subscription)
+    feeds_set(subscription=subscription, opened=True)
     subscription.refresh_from_db()
     issue_cap_messages()
     for pattern in FEEDS:

@@ -1,8 +1,6 @@
 """A relay that answers a byte at a time costs a mail some time, and nobody a second copy."""
 
 import ssl
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -16,8 +14,8 @@ from monitor.notifications import outbox, rounds
 from monitor.notifications.mail.server import QUIT_SECONDS
 from monitor.operations.health import alarms
 from tests.fixtures.servers import self_signed
-from tests.service.monitor.notifications.mail.test_mail import let_time_pass
-from tests.waiting import wait_until
+from tests.service.monitor.notifications.sending import let_time_pass
+from tests.waiting import Elsewhere, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -73,15 +71,13 @@ def tls(slow_relay, settings, tmp_path, monkeypatch):
 
 
 DELAYED, SENT = ("queued", 1), ("sent", 1)
-DRIPS = [("plain", step, DELAYED) for step in ("greeting", "EHLO", "MAIL", "RCPT", "DATA")]
-DRIPS += [("tls", step, DELAYED) for step in ("handshake", "greeting", "RCPT")]
+DRIPS = [("plain", step, DELAYED) for step in ("greeting", "EHLO", "RCPT", "DATA")]
+DRIPS += [("tls", step, DELAYED) for step in ("handshake", "RCPT")]
 DRIPS += [("plain", "end", SENT), ("tls", "end", SENT), ("plain", "QUIT", SENT)]  # when it has the mail
 
 
 @pytest.mark.parametrize(("line", "step", "first"), DRIPS)
-def test_a_relay_that_drips_gets_a_mail_once_and_later_if_it_did_not_have_it(
-    line, step, first, queued, slow_relay, request
-):
+def test_a_relay_that_drips_gets_a_mail_once_and_later_if_need_be(line, step, first, queued, slow_relay, request):
     if line == "tls":
         request.getfixturevalue("tls")
     slow_relay.slow_at = step
@@ -108,7 +104,7 @@ def test_a_relay_that_drips_holds_up_no_alarm(step, reported, slow_relay):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, slow_relay, own_environment):
+def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, slow_relay, settings):
     """Another sender takes the mail after its lease, while the first one still waits for the greeting."""
     waiting, go_on = threading.Event(), threading.Event()
 
@@ -117,14 +113,13 @@ def test_a_sender_that_lost_its_mail_while_it_connected_sends_nothing(queued, sl
             waiting.set()
             go_on.wait()
 
-    slow_relay.before = hold_the_first
-    environment = own_environment(slow_relay.port) | {"TEST_SETTINGS": '{"EMAIL_TIMEOUT": 60}'}
-    first = subprocess.Popen([sys.executable, "manage.py", "sendalerts"], env=environment)
+    slow_relay.before, settings.EMAIL_TIMEOUT = hold_the_first, 60
+    first = Elsewhere(rounds.messages_send)
     wait_until(waiting.is_set)
     let_time_pass()
     assert rounds.messages_help(share=1, of=2) == 1
     go_on.set()
-    assert first.wait() == 0
+    assert first.returned() == 0
     assert (states(), len(slow_relay.mails)) == ([("sent", 2)], 1)
 
 

@@ -10,17 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.utils import timezone
 from PIL import Image
 
 from ingest.foundation.folders import SITE_DIR
-from monitor.models.messages import Endpoint, OutgoingMessage
+from monitor.models.messages import Endpoint
 from monitor.notifications.push.channel import encrypt, from_text, key_make, point, private_key, public_key, to_text
-from monitor.subscribers.subscriptions import endpoints
-from tests.service.monitor.notifications.sending import send, ways_of
+from tests.service.monitor.notifications.sending import RESIDENT, endpoint_made, let_time_pass, send, ways_of
 
 pytestmark = pytest.mark.django_db
-RESIDENT = "resident@example.org"
 PHONE = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
 BROWSER_KEY = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"  # RFC 8291, appendix A
 SECRET = "BTBZMqHH6r4Tts7J_aSIgg"
@@ -50,37 +47,30 @@ def given_by(receiver, path: str = "/phone") -> dict[str, str]:
     return {"url": receiver.url + path, "p256dh": public_key(BROWSER_KEY), "auth": SECRET}
 
 
-def device_made(receiver, path: str = "/phone", email: str = RESIDENT) -> Endpoint:
+def device_made(receiver, path: str = "/phone", **values) -> Endpoint:
     given = given_by(receiver, path)
-    return Endpoint.objects.create(
-        channel="push", email=email, url=given.pop("url"), keys=given, language="en", verified_at=timezone.now()
-    )
+    return endpoint_made("push", given.pop("url"), keys=given, **values)
 
 
 def shown(receiver) -> list[dict[str, str]]:
     return [json.loads(read(body)) for _, _, body in receiver.received]
 
 
-def test_a_message_is_encrypted_as_the_example_of_rfc_8291():
-    body = encrypt(
-        plain=b"When I grow up, I want to be a watermelon",
-        browser=point(private_key(BROWSER_KEY)),
-        secret=from_text(SECRET),
-        salt=from_text("DGv6ra1nlYgDCS1FRnbzlw"),
-        sender=private_key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"),
-    )
+def test_a_message_is_encrypted_as_the_example_of_rfc_8291(monkeypatch):
+    browser, secret = point(private_key(BROWSER_KEY)), from_text(SECRET)
+    both = [encrypt(plain=b"x", browser=browser, secret=secret)[:86] for _ in range(2)]
+    assert both[0] != both[1]  # Each message has a salt and a key of its own.
+    with pytest.raises(ValueError, match=r"point|key|encod"):
+        encrypt(plain=b"x", browser=b"\x04" + bytes(64), secret=secret)
+    sender = private_key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")
+    monkeypatch.setattr("secrets.token_bytes", lambda n_bytes: from_text("DGv6ra1nlYgDCS1FRnbzlw"))
+    monkeypatch.setattr(ec, "generate_private_key", lambda curve: sender)
+    body = encrypt(plain=b"When I grow up, I want to be a watermelon", browser=browser, secret=secret)
     assert to_text(body) == (
         "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPT"
         "pK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
     )
     assert read(body) == b"When I grow up, I want to be a watermelon"
-
-
-def test_each_message_has_a_salt_and_a_key_of_its_own():
-    both = [encrypt(plain=b"x", browser=point(private_key(BROWSER_KEY)), secret=from_text(SECRET)) for _ in range(2)]
-    assert both[0][:86] != both[1][:86]
-    with pytest.raises(ValueError, match=r"point|key|encod"):
-        encrypt(plain=b"x", browser=b"\x04" + bytes(64), secret=from_text(SECRET))
 
 
 def test_a_key_is_made_once_and_for_its_owner_only(tmp_path):
@@ -113,7 +103,7 @@ def test_news_on_a_device_hold_no_address_and_no_region(make_alert, make_subscri
 
 def test_the_push_service_can_check_who_sends(make_alert, make_subscription, receiver, push_key, settings):
     settings.PUBLIC_URL = "https://motion.example.org"
-    device_made(receiver)
+    device_made(receiver, language="de")
     make_subscription(frequency="weekly")
     make_alert()
     send()
@@ -129,44 +119,23 @@ def test_the_push_service_can_check_who_sends(make_alert, make_subscription, rec
     assert claims["aud"] == receiver.url
     assert claims["sub"] == "https://motion.example.org"
     assert 0 < claims["exp"] - time.time() <= 24 * 3600
-
-
-def test_messages_come_in_the_language_of_the_owner(make_alert, make_subscription, receiver):
-    device_made(receiver)
-    Endpoint.objects.update(language="de")
-    make_subscription()
-    make_alert()
-    send()
     (message,) = shown(receiver)
     assert message["lang"] == "de"
     assert message["title"].startswith("Sinkender Boden")
 
 
-@pytest.mark.parametrize("status", [404, 410])
-def test_a_device_that_is_gone_is_forgotten(make_alert, make_subscription, receiver, status):
-    device_made(receiver)
-    other = device_made(receiver, "/other")
-    receiver.answer = lambda path: (status if path == "/phone" else 201, {})
+def test_a_device_that_is_gone_is_forgotten(make_alert, make_subscription, receiver):
+    for path in ("/404", "/410"):
+        device_made(receiver, path)
+    other = device_made(receiver, "/201")
+    receiver.answer = lambda path: (int(path[1:]), {})
     make_subscription(frequency="weekly")
     make_alert()
     assert send() == 1
     assert Endpoint.objects.get() == other
     make_alert(longitude=-12.001)
     assert send() == 1
-    assert sorted(path for path, _, _ in receiver.received) == ["/other", "/other", "/phone"]
-
-
-def test_in_quiet_hours_a_device_gets_tests_alone(make_alert, make_subscription, receiver):
-    device = device_made(receiver)
-    hour = timezone.now().hour
-    subscription = make_subscription(frequency="weekly", quiet_from=hour, quiet_until=(hour + 2) % 24)
-    alert = make_alert()
-    endpoints.endpoint_check(endpoint=device)
-    assert send() == 1
-    assert [message["tag"] for message in shown(receiver)] == ["check"]
-    type(subscription).objects.update(quiet_from=None, quiet_until=None)
-    assert send() == 1
-    assert shown(receiver)[-1]["tag"] == alert.code
+    assert sorted(path for path, _, _ in receiver.received) == ["/201", "/201", "/404", "/410"]
 
 
 def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_subscription, receiver):
@@ -176,7 +145,7 @@ def test_of_a_burst_a_device_shows_five_and_one_for_all_others(make_alert, make_
         make_alert(longitude=-12.0 + index / 1000)
     send()
     assert len(receiver.received) == 5
-    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    let_time_pass()
     assert send() == 1
     last = shown(receiver)[-1]
     assert (last["tag"], last["url"], last["body"]) == ("summary", "/alerts/", "More has changed in your regions.")
@@ -200,30 +169,17 @@ def test_a_person_adds_a_phone_gets_a_test_and_removes_it(client, make_subscript
     assert not Endpoint.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"url": "http://user@x/"}, "This browser gave no address"),
-        ({"url": ""}, "This browser gave no address"),
-        ({"auth": "AAAA"}, "This browser gave no address"),
-        ({"p256dh": "BAAA"}, "This browser gave no address"),
-        ({"p256dh": "ä"}, "This browser gave no address"),
-        ({"url": "https://[64:ff9b:1::1]/phone"}, "belongs to a private network"),
-    ],
-)
-def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, receiver, settings, change, words):
-    settings.ENDPOINTS_PRIVATE = "private network" not in words
-    answer = client.post(
-        ways_of(make_subscription()), {"channel": "push", "deed": "add", **given_by(receiver), **change}
-    )
-    assert answer.status_code == 422
-    assert words in answer.content.decode()
+NONE_OF_A_BROWSER = [{"url": "http://user@x/"}, {"url": ""}, {"auth": "AAAA"}, {"p256dh": "BAAA"}, {"p256dh": "ä"}]
+
+
+def test_what_no_browser_gives_is_refused_in_words(client, make_subscription, receiver, settings):
+    page = ways_of(make_subscription())
+    for change in (*NONE_OF_A_BROWSER, {"url": "https://[64:ff9b:1::1]/phone"}):
+        settings.ENDPOINTS_PRIVATE = change in NONE_OF_A_BROWSER
+        answer = client.post(page, {"channel": "push", "deed": "add", **given_by(receiver), **change})
+        words = "This browser gave no address" if settings.ENDPOINTS_PRIVATE else "belongs to a private network"
+        assert (answer.status_code, words in answer.content.decode()) == (422, True), change
     assert not Endpoint.objects.exists()
-
-
-def test_without_a_key_nothing_is_offered(client, make_subscription, settings):
-    settings.PUSH_PRIVATE_KEY = ""
-    assert "device-add" not in client.get(ways_of(make_subscription())).content.decode()
 
 
 def test_the_script_for_browsers_lies_at_the_root_and_asks_nobody_else(client):

@@ -22,29 +22,21 @@ from monitor.notifications.webhook.receiver import is_genuine
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.web import outward
-from tests.service.monitor.notifications.sending import send, ways_of
+from tests.service.monitor.notifications.sending import RESIDENT, endpoint_made, let_time_pass, send, ways_of
 from tests.waiting import HANG_SECONDS, reread
 
 pytestmark = pytest.mark.django_db
-RESIDENT = "resident@example.org"
 
 
-def endpoint_made(receiver, path: str = "/hook", email: str = RESIDENT, verified: bool = True) -> Endpoint:
-    return Endpoint.objects.create(
-        channel="webhook",
-        email=email,
-        url=receiver.url + path,
-        keys={"secret": secret_new()},
-        language="en",
-        verified_at=timezone.now() if verified else None,
-    )
+def hook_made(receiver, path: str = "/hook", **values) -> Endpoint:
+    return endpoint_made("webhook", receiver.url + path, keys={"secret": secret_new()}, **values)
 
 
 @pytest.fixture
 def hook(receiver, make_subscription) -> Endpoint:
     """Return the webhook of somebody who gets a mail once a week."""
     make_subscription(frequency="weekly")
-    return endpoint_made(receiver)
+    return hook_made(receiver)
 
 
 @pytest.fixture
@@ -58,16 +50,11 @@ def report(make_alert):
     return report
 
 
-def let_time_pass() -> None:
-    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now() - timedelta(seconds=1))
-    Endpoint.objects.update(next_try_at=None)
-
-
 def to_webhooks():
     return OutgoingMessage.objects.filter(channel="webhook")
 
 
-def test_the_signature_is_that_of_the_reference_implementation():
+def test_the_signature_is_that_of_the_reference_implementation_and_two_secrets_sign_for_a_day(receiver):
     """Made with the package standardwebhooks 1.1.0."""
     signature = sign(
         secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -76,10 +63,16 @@ def test_the_signature_is_that_of_the_reference_implementation():
         body=b'{"test": 2432232314}',
     )
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    endpoint = hook_made(receiver)
+    before, secret = endpoint.keys["secret"], secret_rotate(endpoint=endpoint)
+    assert secrets_of(endpoint=endpoint) == [secret, before]
+    endpoint.keys["previous_until"] = (timezone.now() - timedelta(seconds=1)).isoformat()
+    assert secrets_of(endpoint=endpoint) == [secret]
+    assert timedelta(days=1) == BOTH_FOR
 
 
 def test_news_arrive_signed_and_say_what_the_page_says(make_alert, make_subscription, receiver):
-    endpoint, subscription = endpoint_made(receiver), make_subscription()
+    endpoint, subscription = hook_made(receiver), make_subscription()
     alert, began = make_alert(), int(time.time())
     assert send() == 2  # a mail as well
     ((path, headers, body),) = receiver.received
@@ -102,9 +95,8 @@ def test_news_arrive_signed_and_say_what_the_page_says(make_alert, make_subscrip
 
 def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, make_subscription, receiver):
     receiver.answer = lambda path: (500, {})
-    endpoint = endpoints.endpoint_add(
-        email=RESIDENT, channel="webhook", url=receiver.url + "/new", keys={"secret": secret_new()}
-    )
+    keys = {"secret": secret_new()}
+    endpoint = endpoints.endpoint_add(email=RESIDENT, channel="webhook", url=receiver.url + "/new", keys=keys)
     make_subscription()
     make_alert()
     send()
@@ -119,16 +111,21 @@ def test_nothing_goes_to_an_address_that_has_not_answered_a_test(make_alert, mak
     assert json.loads(receiver.received[-1][2])["type"] == "alert.first"
 
 
-def test_what_failed_is_tried_again_with_the_same_id_and_longer_waits(hook, make_alert, receiver):
-    receiver.answer = lambda path: (503, {})
+def test_what_failed_is_tried_again_under_its_id_with_longer_waits_and_follows_no_redirect(hook, make_alert, receiver):
     make_alert()
-    waits = []
-    for _ in range(4):
+    for status, error, wait in (
+        (503, "503 Service Unavailable", 5),
+        (302, "302 Found", 30),
+        (500, "500 Internal Server Error", 120),
+        (503, "503 Service Unavailable", 600),
+    ):
+        receiver.answer = lambda path, status=status: (status, {"Location": f"{receiver.url}/elsewhere"})
         let_time_pass()
         send()
-        waits.append(round((to_webhooks().get().next_try_at - timezone.now()).total_seconds()))
-    assert waits == [5, 30, 120, 600]
-    assert to_webhooks().get().error == "503 Service Unavailable"
+        message = to_webhooks().get()
+        assert message.error == error
+        assert round((message.next_try_at - timezone.now()).total_seconds()) == wait
+    assert {path for path, _, _ in receiver.received} == {"/hook"}
     assert len({headers["webhook-id"] for _, headers, _ in receiver.received}) == 1
 
 
@@ -165,13 +162,6 @@ def test_after_a_week_of_failures_it_is_switched_off_and_one_mail_says_so(hook, 
     assert (reread(hook).ended_at, hook.failing_since) == (None, None)
 
 
-def test_gone_is_gone(hook, receiver, report):
-    receiver.answer = lambda path: (410, {})
-    report()
-    assert reread(hook).end_reason == "gone"
-    assert len(receiver.received) == 1
-
-
 def test_one_message_that_is_refused_does_not_hold_up_those_behind_it(hook, make_alert, receiver, report):
     first = make_alert()
     receiver.answer = lambda path: (400, {}) if first.code.encode() in receiver.received[-1][2] else (204, {})
@@ -185,7 +175,7 @@ def test_a_dead_server_delays_nobody_else(make_alert, make_subscription, receive
     monkeypatch.setattr(rounds, "ALONE_SECONDS", 0.1)
     settings.WEBHOOK_SECONDS, settings.WEBHOOKS_AT_ONCE = HANG_SECONDS, 4
     for index in range(12):
-        endpoint_made(receiver, f"/{'dead' if index < 2 else 'live'}{index}", f"reader{index}@example.org")
+        hook_made(receiver, f"/{'dead' if index < 2 else 'live'}{index}", email=f"reader{index}@example.org")
         make_subscription(f"reader{index}@example.org", frequency="weekly")
     arrived: list[str] = []
     everybody_else, delayed = threading.Event(), []
@@ -229,7 +219,7 @@ def test_quick_servers_are_waited_for_in_turn(make_alert, make_subscription, rec
 
     receiver.answer = answer
     for index in range(6):
-        endpoint_made(receiver, f"/{index}", f"reader{index}@example.org")
+        hook_made(receiver, f"/{index}", email=f"reader{index}@example.org")
         make_subscription(f"reader{index}@example.org", frequency="weekly")
     make_alert()
     assert send() == 6
@@ -242,8 +232,8 @@ def test_quick_servers_are_waited_for_in_turn(make_alert, make_subscription, rec
 
 
 def test_an_unreadable_message_holds_up_no_other(make_alert, subscription, receiver, monkeypatch):
-    endpoint_made(receiver, "/bad")
-    endpoint_made(receiver, "/good")
+    hook_made(receiver, "/bad")
+    hook_made(receiver, "/good")
     read = endpoints.news_read
 
     def fails(*, messages) -> None:
@@ -264,28 +254,28 @@ def test_an_unreadable_message_holds_up_no_other(make_alert, subscription, recei
 
 
 def test_a_message_names_the_subscriptions_that_want_it_as_their_owner_does(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
-    make_subscription(name="Our dams")
+    hook_made(receiver)
+    ours = make_subscription(name="Our dams")
     make_subscription(name="Paused", paused_at=timezone.now())
     make_subscription(name="Other kinds", kinds=["uplift"])
     make_subscription(name="Elsewhere", longitude=-13.0)
-    make_subscription(name="In quiet hours", quiet_from=0, quiet_until=23)
+    quiet = make_subscription(name="In quiet hours", quiet_from=0, quiet_until=23)
     make_alert()
     send()
     assert json.loads(receiver.received[0][2])["data"]["subscriptions"] == ["Our dams", "In quiet hours"]
-
-
-def test_a_redirect_is_not_followed(hook, receiver, report):
-    receiver.answer = lambda path: (302, {"Location": f"{receiver.url}/elsewhere"})
-    report()
-    assert [path for path, _, _ in receiver.received] == ["/hook"]
-    assert to_webhooks().get().error == "302 Found"
+    make_alert(longitude=-12.001)
+    tasks.announce_transitions()
+    for one in (ours, quiet):
+        subscriptions.subscription_pause(subscription=one)
+    rounds.messages_send()  # News of paused subscriptions stay here.
+    assert len(receiver.received) == 1
+    assert to_webhooks().last().state == "withdrawn"
 
 
 def test_a_correction_goes_to_whoever_had_the_news(hook, make_alert, receiver):
     alert = make_alert()
     send()
-    endpoint_made(receiver, "/late")
+    hook_made(receiver, "/late")
     alert_transition(alert=alert, to=State.REJECTED, reason="a field")
     send()
     assert [(path, json.loads(body)["type"]) for path, _, body in receiver.received] == [
@@ -294,19 +284,8 @@ def test_a_correction_goes_to_whoever_had_the_news(hook, make_alert, receiver):
     ]
 
 
-def test_news_of_a_paused_subscription_stay_here(make_alert, make_subscription, receiver):
-    endpoint_made(receiver)
-    subscription = make_subscription()
-    make_alert()
-    tasks.announce_transitions()
-    subscriptions.subscription_pause(subscription=subscription)
-    rounds.messages_send()
-    assert receiver.received == []
-    assert to_webhooks().get().state == "withdrawn"
-
-
 def test_a_delivery_can_be_repeated_under_its_id(hook, receiver, report):
-    other = endpoint_made(receiver, "/other", "other@example.org")
+    other = hook_made(receiver, "/other", email="other@example.org")
     report()
     (delivery,) = endpoints.deliveries(endpoint=hook)
     endpoints.delivery_replay(endpoint=other, pk=str(delivery.pk))
@@ -317,18 +296,8 @@ def test_a_delivery_can_be_repeated_under_its_id(hook, receiver, report):
     assert len(receiver.received) == 2
 
 
-def test_a_new_secret_and_the_one_before_both_sign_for_a_day(receiver):
-    endpoint = endpoint_made(receiver)
-    before = endpoint.keys["secret"]
-    secret = secret_rotate(endpoint=endpoint)
-    assert secrets_of(endpoint=endpoint) == [secret, before]
-    endpoint.keys["previous_until"] = (timezone.now() - timedelta(seconds=1)).isoformat()
-    assert secrets_of(endpoint=endpoint) == [secret]
-    assert timedelta(days=1) == BOTH_FOR
-
-
 def test_a_person_takes_their_endpoints_along(subscription, receiver):
-    endpoint = endpoint_made(receiver)
+    endpoint = hook_made(receiver)
     device = Endpoint.objects.create(channel="push", email=RESIDENT, url=receiver.url, keys={"auth": "of the device"})
     held = subscriptions.person_export(email=RESIDENT)["endpoints"]
     assert {(one["channel"], one["url"]) for one in held} == {("webhook", endpoint.url), ("push", device.url)}
@@ -338,7 +307,7 @@ def test_a_person_takes_their_endpoints_along(subscription, receiver):
     assert not Endpoint.objects.exists()
 
 
-def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, make_subscription, receiver):
+def test_a_person_adds_a_webhook_sees_its_secret_once_and_nobody_else_touches_it(client, make_subscription, receiver):
     page = ways_of(make_subscription())
     answer = client.post(page, {"channel": "webhook", "deed": "add", "url": receiver.url + "/mine"}).content.decode()
     endpoint = Endpoint.objects.get()
@@ -356,42 +325,29 @@ def test_a_person_adds_a_webhook_sees_its_secret_once_and_removes_it(client, mak
     client.post(page, {"deed": "test", "endpoint": endpoint.pk})
     send()
     assert len(receiver.received) == 3
+    stranger, keys = ways_of(make_subscription("stranger@example.org")), reread(endpoint).keys
+    for deed in ("remove", "secret", "test", "again"):
+        client.post(stranger, {"deed": deed, "endpoint": endpoint.pk, "delivery": to_webhooks().last().pk})
+    assert endpoint.url not in client.get(stranger).content.decode()
+    assert Endpoint.objects.get().keys == keys
+    assert send() == 0
     assert client.post(page, {"deed": "remove", "endpoint": endpoint.pk}).status_code == 302
     assert not Endpoint.objects.exists()
 
 
-def test_nobody_touches_the_webhook_of_another(client, make_subscription, receiver):
-    endpoint, stranger = endpoint_made(receiver), make_subscription("stranger@example.org")
-    for deed in ("remove", "secret", "test", "again"):
-        client.post(ways_of(stranger), {"deed": deed, "endpoint": endpoint.pk})
-    assert endpoint.url not in client.get(ways_of(stranger)).content.decode()
-    assert Endpoint.objects.get().keys == endpoint.keys
-    assert not OutgoingMessage.objects.exists()
+HOSTS = ["localhost", "127.1", "0x7f000001", "[::1]", "[64:ff9b:1::1]", "10.0.0.1:8080", "unknown..example.org"]
+REFUSED = {"": "Type the address", "http://example.org/": "https://", "https://": "not an address"}
+REFUSED |= {f"https://{host}/hook": "the host name is unknown or belongs to a private network" for host in HOSTS}
 
 
-INSIDE = "the host name is unknown or belongs to a private network"
-HOSTS = ["localhost", "127.0.0.1", "127.1", "0x7f000001", "[::1]", "[::127.0.0.1]", "[64:ff9b:1::1]", "192.0.0.8"]
-HOSTS += ["10.0.0.1:8080", "unknown..example.org"]
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [("", "Type the address"), ("http://example.org/", "https://"), ("https://", "not an address")]
-    + [(f"https://{host}/hook", INSIDE) for host in HOSTS],
-)
-def test_an_address_that_is_none_or_leads_inside_is_refused_in_words(url, says, client, make_subscription, settings):
+def test_an_address_that_is_none_or_leads_inside_is_refused_in_words(client, make_subscription, receiver, settings):
+    page, endpoint = ways_of(make_subscription()), hook_made(receiver)
     settings.ENDPOINTS_PRIVATE = False
-    answer = client.post(ways_of(make_subscription()), {"channel": "webhook", "deed": "add", "url": url})
-    assert answer.status_code == 422
-    assert says in answer.content.decode()
-    assert not Endpoint.objects.exists()
-
-
-def test_an_endpoint_that_leads_inside_by_now_is_not_tested_again(client, make_subscription, receiver, settings):
-    endpoint = endpoint_made(receiver)
-    settings.ENDPOINTS_PRIVATE = False
-    answer = client.post(ways_of(make_subscription()), {"deed": "test", "endpoint": endpoint.pk})
-    assert answer.status_code == 422
+    for url, says in REFUSED.items():
+        answer = client.post(page, {"channel": "webhook", "deed": "add", "url": url})
+        assert (answer.status_code, says in answer.content.decode()) == (422, True), url
+    assert client.post(page, {"deed": "test", "endpoint": endpoint.pk}).status_code == 422  # it leads inside by now
+    assert Endpoint.objects.get() == endpoint
     assert not OutgoingMessage.objects.exists()
 
 
@@ -402,9 +358,8 @@ def test_a_name_is_looked_up_again_when_a_message_is_sent(client, make_subscript
     settings.ENDPOINTS_PRIVATE = False
     with monkeypatch.context() as resolver:
         resolver.setattr("socket.getaddrinfo", away)
-        client.post(
-            ways_of(make_subscription()), {"channel": "webhook", "deed": "add", "url": "https://localhost/hook"}
-        )
+        wish = {"channel": "webhook", "deed": "add", "url": "https://localhost/hook"}
+        client.post(ways_of(make_subscription()), wish)
     assert Endpoint.objects.count() == 1
     assert rounds.messages_send() == 0
     assert "not public" in OutgoingMessage.objects.get().error
@@ -421,35 +376,23 @@ def test_a_person_has_ten_webhooks_at_most_and_fifty_tests_a_day(client, make_su
     assert "Try again tomorrow" in answer.content.decode()
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.1.2.3", "192.168.0.9", "169.254.169.254", "172.16.4.4", "[::1]", "[fe80::1]", "[fd00::2]",
-     "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "0.0.0.0", "100.64.1.1", "224.0.0.1"],
-)  # fmt: skip
-def test_no_private_address_is_contacted(address, settings):
-    settings.ENDPOINTS_PRIVATE = False
-    with pytest.raises(outward.Unreachable, match="not public"):
-        outward.post(url=f"https://{address}/", body=b"", headers={}, seconds=1)
+ADDRESSES = ["127.0.0.1", "169.254.169.254", "[fd00::2]", "[::ffff:10.0.0.1]"]  # test_public_addresses has all
+MALFORMED = ["http://example.org/", "ftp://example.org/", "https://user@example.org/", "https:///x", "https://a b/"]
+MALFORMED += ["https://example.org:99999/", "https://example.org/\r\nX: y", "https://example.org/#part"]
+UNREACHABLE = [*((f"https://{one}/", "not public") for one in ADDRESSES), *((one, "not allowed") for one in MALFORMED)]
 
 
-def test_a_name_is_judged_by_where_it_leads(settings, monkeypatch):
+def test_no_private_address_is_contacted_and_none_that_is_not_plain_https(settings, monkeypatch):
     settings.ENDPOINTS_PRIVATE = False
-    rows = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
-    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: rows)
     monkeypatch.setattr("socket.create_connection", lambda *args, **kwargs: pytest.fail("it was contacted"))
+    for url, says in UNREACHABLE:
+        assert bool(outward.url_fault(url)) == (says == "not allowed"), url
+        with pytest.raises(outward.Unreachable, match=says):
+            outward.post(url=url, body=b"", headers={}, seconds=1)
+    rows = [(2, 1, 6, "", ("93.184.216.34", 443)), (2, 1, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: rows)  # A name is judged by where it leads.
     with pytest.raises(outward.Unreachable, match="not public"):
         outward.post(url="https://rebind.example.org/", body=b"", headers={}, seconds=1)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://example.org/", "ftp://example.org/", "https://user@example.org/", "https:///x", "https://a b/",
-            "https://example.org:99999/", "https://example.org/\r\nX: y", "https://example.org/#part"],
-)  # fmt: skip
-def test_an_address_that_is_not_plain_https_is_refused(url, settings):
-    settings.ENDPOINTS_PRIVATE = False
-    assert outward.url_fault(url)
-    with pytest.raises(outward.Unreachable, match="not allowed"):
-        outward.post(url=url, body=b"", headers={}, seconds=1)
 
 
 def test_an_answer_that_drips_does_not_outlast_its_time(settings):

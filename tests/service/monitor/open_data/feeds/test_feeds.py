@@ -14,7 +14,7 @@ from detection.rules.lifecycle import State
 from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import services as subscriptions
 from monitor.subscribers.subscriptions import tokens
-from monitor.subscribers.subscriptions.tokens import feeds_open
+from monitor.subscribers.subscriptions.tokens import feeds_set
 from monitor.tasks import issue_cap_messages
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def make_feeds(make_subscription):
 
     def make(email: str = RESIDENT, **values) -> Subscription:
         subscription = make_subscription(email, **values)
-        feeds_open(subscription=subscription)
+        feeds_set(subscription=subscription, opened=True)
         subscription.refresh_from_db()
         return subscription
 

@@ -10,7 +10,6 @@ import pytest
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
@@ -53,9 +52,7 @@ def clock(monkeypatch) -> Callable[[float], None]:
     return forward
 
 
-def test_the_proxy_is_told_what_a_session_may_do_and_nothing_where_it_is_made_up_over_or_lacks_the_factor(
-    otto, settings
-):
+def test_the_proxy_is_told_what_a_session_may_do_but_nothing_of_one_made_up_over_or_without_factor(otto, settings):
     viewer, stranger = Client(), Client()
     viewer.force_login(account("vera", VIEWERS), backend=settings.AUTHENTICATION_BACKENDS[-1])
     stranger.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
@@ -94,19 +91,18 @@ def test_no_line_of_the_log_says_who_signs_in_or_fails_to_and_failures_are_count
     assert not AccessLog.objects.exists()
 
 
-def test_a_session_ends_after_two_hours_without_a_click(browsers, clock):
-    assert is_signed_in(browsers[0])
+def test_a_session_ends_after_two_hours_without_a_click_and_in_use_after_twelve(browsers, clock):
+    idle, used = browsers
+    assert is_signed_in(idle)
     clock(2.1)
-    assert not is_signed_in(browsers[0])
-    assert browsers[0].get("/review/")["Location"].startswith("/login/")
-
-
-def test_a_session_in_use_ends_after_twelve_hours(browsers, clock):
+    assert not is_signed_in(idle)
+    assert idle.get("/review/")["Location"].startswith("/login/")
+    sign_in(used, "otto")
     for _ in range(12):
-        assert is_signed_in(browsers[0])
+        assert is_signed_in(used)
         clock(1)
     clock(0.1)
-    assert not is_signed_in(browsers[0])
+    assert not is_signed_in(used)
 
 
 def test_the_page_says_where_an_account_is_signed_in(browsers):
@@ -126,29 +122,27 @@ def test_sessions_are_ended_one_by_one_all_others_or_everywhere(browsers, end):
     assert Session.objects.exists() == (end != "all")
 
 
-def test_nobody_ends_the_session_of_somebody_else(browsers):
-    karl = Client()
+def test_nobody_ends_the_session_of_somebody_else_or_their_own_without_the_password(otto, browsers):
+    karl, late = Client(), Client()
     account("karl")
     sign_in(karl, "karl")
     for session in UserSession.objects.exclude(user__username="karl"):
         karl.post("/sessions/", {"end": session.pk})
+    late.force_login(otto)
+    assert late.post("/sessions/", {"end": "others"})["Location"].startswith("/password/again/")
     assert all(is_signed_in(client) for client in browsers)
 
 
-def test_ending_sessions_asks_for_the_password_again(otto, browsers):
-    late = Client()
-    late.force_login(otto)
-    assert late.post("/sessions/", {"end": "others"})["Location"].startswith("/password/again/")
-    assert is_signed_in(browsers[0])
-
-
-def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(browsers):
+def test_a_new_password_ends_the_other_sessions_and_keeps_this_one_and_the_administration_has_the_same_form(browsers):
     new = "quite another pass phrase"
     form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     browsers[0].post("/password/", form)
     assert is_signed_in(browsers[0])
     assert not is_signed_in(browsers[1])
     assert "this browser" in browsers[0].get("/sessions/").content.decode()
+    ada = Client()
+    ada.force_login(account("ada", is_staff=True))
+    assert ada.get("/admin/password_change/")["Location"] == "/password/"
 
 
 def test_a_stolen_session_cannot_guess_the_password(browsers):
@@ -169,12 +163,6 @@ def test_of_a_failed_attempt_no_secret_is_kept(browsers, otto):
     assert not [secret for secret in [*secrets.values(), "314159"] if secret in kept]
 
 
-def test_the_administration_changes_passwords_by_the_same_form(browsers):
-    ada = Client()
-    ada.force_login(account("ada", is_staff=True))
-    assert ada.get("/admin/password_change/")["Location"] == "/password/"
-
-
 def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(browsers):
     cookie = browsers[0].cookies["sessionid"].value
     answer = browsers[0].post("/logout/")
@@ -184,7 +172,7 @@ def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(brow
     assert not is_signed_in(thief)
 
 
-def test_signing_in_makes_a_new_session(otto, client):
+def test_signing_in_and_typing_the_password_again_make_a_new_session(otto, client):
     client.get("/accounts/join/nonsense/")
     session = client.session
     session["kept"] = "before"
@@ -192,10 +180,6 @@ def test_signing_in_makes_a_new_session(otto, client):
     client.cookies["sessionid"] = before = session.session_key
     sign_in(client, "otto")
     assert client.cookies["sessionid"].value != before
-
-
-def test_typing_the_password_again_makes_a_new_session_too(otto, client):
-    sign_in(client, "otto")
     before = client.cookies["sessionid"].value
     client.post("/password/again/", {"password": PASSWORD, "next": "/sessions/"})
     assert client.cookies["sessionid"].value != before
@@ -203,11 +187,6 @@ def test_typing_the_password_again_makes_a_new_session_too(otto, client):
     thief = Client()
     thief.cookies["sessionid"] = before
     assert not is_signed_in(thief)
-
-
-def test_what_is_kept_of_ended_sessions_is_forgotten(browsers, settings):
-    settings.SESSION_COOKIE_AGE = 0
-    assert sessions_forget() == 2
 
 
 def test_the_workbench_keeps_no_session(client, product):
@@ -222,14 +201,14 @@ def test_the_workbench_keeps_no_session(client, product):
     assert not Session.objects.exists()
 
 
-def test_expired_sessions_are_deleted_and_others_stay():
-    for days in (-1, 1):
-        session = SessionStore()
-        session["user"] = days
-        session.save()
-        Session.objects.filter(pk=session.session_key).update(expire_date=timezone.now() + timedelta(days=days))
+def test_expired_sessions_are_deleted_and_what_is_kept_of_them_is_forgotten(browsers, settings):
+    for days, browser in zip((-1, 1), browsers, strict=True):
+        kept = Session.objects.filter(pk=browser.cookies["sessionid"].value)
+        kept.update(expire_date=timezone.now() + timedelta(days=days))
     tasks.clear_sessions()
-    assert [one.get_decoded()["user"] for one in Session.objects.all()] == [1]
+    assert [one.pk for one in Session.objects.all()] == [browsers[1].cookies["sessionid"].value]
+    settings.SESSION_COOKIE_AGE = 0
+    assert sessions_forget() == 2
 
 
 def guess(name: str, password: str = "wrong", address: str = "192.0.2.1", client: Client | None = None) -> int:
@@ -237,48 +216,33 @@ def guess(name: str, password: str = "wrong", address: str = "192.0.2.1", client
     return (client or Client()).post("/login/", sent, REMOTE_ADDR=address).status_code
 
 
-def test_one_password_cannot_be_tried_for_many_names_from_one_address(anna):
+def test_one_password_cannot_be_tried_for_many_names_from_one_network(anna):
     answers = [guess(f"name{number}") for number in range(25)]
     assert answers.count(200) < 20
     assert guess("anna", PASSWORD) == 429
     assert guess("anna", PASSWORD, address="192.0.2.2") == 302
-
-
-def test_the_addresses_of_one_network_count_as_one(anna):
     answers = [guess(f"name{number}", address=f"2001:db8:0:1::{number:x}") for number in range(25)]
     assert answers.count(200) < 20
 
 
-def test_one_name_cannot_be_tried_from_many_addresses(anna):
-    answers = [guess("anna", address=f"198.51.100.{number}") for number in range(55)]
-    assert answers.count(200) < 50
-    assert guess("anna", PASSWORD, address="203.0.113.9") == 429
-
-
-def test_its_owner_still_signs_in_with_the_usual_browser(anna):
+def test_one_name_cannot_be_tried_from_many_addresses_and_its_owner_signs_in_with_the_usual_browser(anna):
     usual = Client()
     assert guess("anna", PASSWORD, client=usual) == 302
     usual.post("/logout/")
-    for number in range(55):
-        guess("anna", address=f"198.51.100.{number}")
+    answers = [guess("anna", address=f"198.51.100.{number}") for number in range(55)]
+    assert answers.count(200) < 50
     for number in range(25):
         guess(f"name{number}", address="203.0.113.9")
+    assert guess("anna", PASSWORD, address="203.0.113.8") == 429
     assert guess("anna", PASSWORD, address="203.0.113.9", client=usual) == 302
 
 
-def test_a_known_browser_may_not_guess_without_end(anna):
-    usual = Client()
+def test_a_browser_is_known_to_one_name_only_may_not_guess_without_end_and_nobody_makes_up_its_cookie(anna):
+    usual, made_up = Client(), Client()
     guess("anna", PASSWORD, client=usual)
     usual.post("/logout/")
-    assert [guess("anna", client=usual) for _ in range(6)] == [200] * 4 + [429] * 2
-
-
-def test_a_browser_is_known_to_one_name_only_and_nobody_makes_up_its_cookie(anna):
-    usual = Client()
-    guess("anna", PASSWORD, client=usual)
-    usual.post("/logout/")
+    made_up.cookies["known_browser"] = "anna"
     answers = [guess(f"name{number}", client=usual) for number in range(25)]
     assert answers.count(200) < 20
-    made_up = Client()
-    made_up.cookies["known_browser"] = "anna"
     assert guess("anna", PASSWORD, client=made_up) == 429
+    assert [guess("anna", client=usual) for _ in range(6)] == [200] * 4 + [429] * 2

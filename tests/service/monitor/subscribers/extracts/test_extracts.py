@@ -52,6 +52,13 @@ def made(client, product, **fields) -> Extract:
     return extract
 
 
+def tables(client, extract: Extract) -> tuple[dict, list[dict]]:
+    """Return the facts and the rows of an extract as CSV."""
+    with zipfile.ZipFile(io.BytesIO(content(client, extract))) as archive:
+        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
+        return about, list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
+
+
 def page_of(extract: Extract) -> str:
     return f"/extracts/{services.extract_token(extract.pk)}/"
 
@@ -100,13 +107,14 @@ def test_a_geopackage_holds_all_points_with_their_series_units_and_signs(client,
         assert [np.nan if one is None else one for one in kept] == pytest.approx(series.tolist(), nan_ok=True)
 
 
-def test_tables_keep_dates_as_columns_and_say_what_they_hold(client, product):
-    with zipfile.ZipFile(io.BytesIO(content(client, made(client, product, file_format="csv")))) as archive:
-        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
-        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
+def test_tables_keep_dates_as_columns_say_what_they_hold_and_have_no_dates_without_series(client, product):
+    about, rows = tables(client, made(client, product, file_format="csv"))
     assert len(rows) == 12
     assert {f"d{day:%Y%m%d}" for day in product.dates} <= rows[0].keys()
     assert (about["first_date"], about["simulated"]) == (f"{product.dates[0]}", "no")
+    _, rows = tables(client, made(client, product, file_format="csv", without_series="on", email="b@example.org"))
+    assert len(rows) == 12
+    assert [*rows[0]] == ["pid", "longitude", "latitude", *layers.VALUES]
 
 
 def test_an_extract_put_back_by_hand_keeps_its_file_and_its_one_mail(client, product):
@@ -120,10 +128,20 @@ def test_an_extract_put_back_by_hand_keeps_its_file_and_its_one_mail(client, pro
     assert OutgoingMessage.objects.filter(key__endswith=":ready").count() == 1
 
 
-def test_a_file_that_would_lack_points_is_not_made(client, product):
-    extract = asked(client, product)
+@pytest.mark.parametrize("gone", ["before", "while it is written"])
+def test_a_file_that_would_lack_points_is_not_made(client, product, gone, monkeypatch):
+    extract, counted = asked(client, product), services._points_in
     services.extract_confirm(extract=extract, ip=IP)
-    Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
+
+    def counted_before(area, products):
+        found = counted(area, products)
+        MeasurementPoint.objects.filter(product=product).first().delete()
+        return found
+
+    if gone == "before":
+        Extract.objects.update(n_points=extract.n_points + 1)  # as if one point had been deleted since
+    else:
+        monkeypatch.setattr(services, "_points_in", counted_before)
     with pytest.raises(UnusableData, match="Ask for the area again"):
         services.extracts_make()
     assert (reread(extract).state, extract.file.name) == ("failed", "")
@@ -133,38 +151,18 @@ def test_a_file_that_would_lack_points_is_not_made(client, product):
     assert list(keys) == [f"extract:{extract.pk}", f"extract:{extract.pk}:failed"]  # once, and never that it is ready
 
 
-def test_points_that_go_while_a_file_is_written_end_it(client, product, monkeypatch):
-    extract, counted = asked(client, product), services._points_in
-    services.extract_confirm(extract=extract, ip=IP)
-
-    def counted_before(area, products):
-        found = counted(area, products)
-        MeasurementPoint.objects.filter(product=product).first().delete()
-        return found
-
-    monkeypatch.setattr(services, "_points_in", counted_before)
-    with pytest.raises(UnusableData, match="Ask for the area again"):
-        services.extracts_make()
-    assert (reread(extract).state, extract.file.name) == ("failed", "")
-
-
-def test_a_lease_that_ran_out_is_taken_up_again_and_a_cancelled_one_is_not(client, product):
-    extract, other = asked(client, product), asked(client, product, email="other@example.org")
+def test_a_lease_that_ran_out_is_taken_up_again_without_what_was_left_and_no_cancelled_one(client, product, settings):
+    extract, other, written = (asked(client, product, email=f"{name}@example.org") for name in "abc")
+    Extract.objects.filter(pk=written.pk).update(state="running", lease_until=timezone.now() + timedelta(seconds=60))
+    left, kept = (Path(settings.WORK_DIR) / f"extract-{one.pk}-abc" for one in (extract, written))
+    for folder in (left, kept):
+        folder.mkdir(parents=True)
     gone = timezone.now() - timedelta(minutes=5)
     both = Extract.objects.filter(pk__in=[extract.pk, other.pk])
     both.update(state="running", attempts=1, lease_until=gone, confirmed_at=gone)
     assert services.extracts_cancel(extracts=both.filter(pk=other.pk), by="anna") == 1
     services.extracts_make()
     assert sorted(both.values_list("state", flat=True)) == ["cancelled", "succeeded"]
-
-
-def test_what_a_killed_worker_left_is_deleted_and_what_is_written_now_is_not(client, product, settings):
-    extract = asked(client, product)
-    Extract.objects.update(state="running", attempts=1, lease_until=timezone.now() + timedelta(seconds=60))
-    kept, left = (Path(settings.WORK_DIR) / f"extract-{number}-abc" for number in (extract.pk, extract.pk + 1))
-    for folder in (kept, left):
-        folder.mkdir(parents=True)
-    services.extracts_make()
     assert (kept.exists(), left.exists()) == (True, False)
 
 
@@ -203,15 +201,6 @@ def test_more_dates_than_columns_of_a_geopackage_are_refused_and_no_others(produ
     services.contents_of(area=product.footprint.buffer(0.01), file_format="csv")
 
 
-def test_without_series_the_file_has_points_and_no_dates(client, product):
-    extract = made(client, product, file_format="csv", without_series="on")
-    with zipfile.ZipFile(io.BytesIO(content(client, extract))) as archive:
-        (about,) = csv.DictReader(io.TextIOWrapper(archive.open("data_sets.csv"), "utf-8"))
-        rows = list(csv.DictReader(io.TextIOWrapper(archive.open(f"{about['layer']}.csv"), "utf-8")))
-    assert len(rows) == 12
-    assert [*rows[0]] == ["pid", "longitude", "latitude", *layers.VALUES]
-
-
 def test_the_page_of_an_alert_offers_a_file_only_where_points_lie(client, alert, product):
     page = f"/alerts/{alert.code}/"
     alert.area = MultiPolygon(product.footprint.buffer(0.001))
@@ -222,34 +211,17 @@ def test_the_page_of_an_alert_offers_a_file_only_where_points_lie(client, alert,
     assert "Points as a file" not in client.get(page).content.decode()
 
 
-def test_an_area_without_points_is_refused(client, product):
-    wish = {"where": "drawn", "drawn": rectangle(1, 1, 1.1, 1.1), "file_format": "csv", "email": "a@example.org"}
-    answer = client.post("/extract/", wish)
+def test_an_area_without_points_is_refused_and_the_preview_counts_points_and_writes_nothing(client, product, alert):
+    wish = {"where": "drawn", "file_format": "csv", "email": "a@example.org"}
+    answer = client.post("/extract/", wish | {"drawn": rectangle(1, 1, 1.1, 1.1)})
     assert answer.status_code == 422
     assert "No measurement point lies in this area" in answer.content.decode()
+    seen = client.post("/extract/preview.json", wish | {"drawn": area_around(product)}).json()
+    assert seen["sentence"] == "12 measurement points in 1 data set."
+    assert json.dumps(seen["outline"]).startswith('{"type": "MultiPolygon"')
     assert not Extract.objects.exists()
-
-
-def test_the_preview_counts_points_and_writes_nothing(client, product):
-    answer = client.post(
-        "/extract/preview.json", {"where": "drawn", "drawn": area_around(product), "file_format": "csv"}
-    )
-    assert answer.json()["sentence"] == "12 measurement points in 1 data set."
-    assert json.dumps(answer.json()["outline"]).startswith('{"type": "MultiPolygon"')
-    assert not Extract.objects.exists()
-
-
-def test_an_alert_fills_in_its_area(client, alert):
-    page = client.get("/extract/", {"alert": alert.code}).content.decode()
-    assert "MultiPolygon" in page
+    assert "MultiPolygon" in client.get("/extract/", {"alert": alert.code}).content.decode()  # It fills in its area.
     assert client.get("/extract/", {"alert": "NONE"}).status_code == 404
-
-
-def test_a_mailbox_gets_a_few_links_a_day(client, product, settings):
-    settings.MAIL_LIMIT_PER_ADDRESS = 1
-    asked(client, product)
-    asked(client, product)
-    assert Extract.objects.count() == OutgoingMessage.objects.count() == 1
 
 
 @pytest.mark.parametrize("way", ["page", "person", "age"])
@@ -271,8 +243,11 @@ def test_row_file_and_link_go_together(client, product, way, django_capture_on_c
     assert client.get(f"{page}file").status_code == 410
 
 
-def test_a_request_that_nobody_confirms_is_forgotten_after_two_days(client, product):
-    asked(client, product)
+def test_a_mailbox_gets_a_few_links_a_day_and_what_nobody_confirms_is_forgotten_after_two(client, product, settings):
+    settings.MAIL_LIMIT_PER_ADDRESS = 1
+    for _ in range(2):
+        asked(client, product)
+    assert Extract.objects.count() == OutgoingMessage.objects.count() == 1
     Extract.objects.update(created_at=timezone.now() - services.CONFIRM_FOR - timedelta(minutes=1))
     services.extracts_make()
     assert not Extract.objects.exists()

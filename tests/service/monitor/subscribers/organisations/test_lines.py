@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -36,11 +37,26 @@ from tests.makers.lines import (
     make_line,
     read,
 )
-from tests.makers.organisations import make_organisation, share
+from tests.makers.organisations import make_organisation
 from tests.service.monitor.subscribers.subscriptions.test_given_files import zipped
 
 pytestmark = pytest.mark.django_db
 PLACES = degrees([0, 1000, 3000], [0, 0, 0])
+
+
+@pytest.fixture
+def points(tmp_path):
+    """Return a function that loads points along the line, with the step that it is given."""
+    return partial(load_points, tmp_path)
+
+
+@pytest.fixture
+def line(three, points) -> Line:
+    """The line of an organisation of three, read, with one break."""
+    points()
+    line = make_line(three[0])
+    read(line)
+    return line
 
 
 def gpx(*segments) -> bytes:
@@ -129,47 +145,48 @@ def test_two_tracks_are_not_one_line_of_double_length_but_a_serpentine_is_one():
         assert length_m == pytest.approx(2 * np.pi * radius_m, rel=0.01)
 
 
-@pytest.mark.parametrize("pieces", [[[178, 180], [-180, -179]], [[178, -179]], [[179, 180.005]]])
-def test_a_line_across_180_degrees_is_refused_with_the_reason(pieces):
-    pieces = [[(longitude, -17.0) for longitude in piece] for piece in pieces]
-    content = json.dumps({"type": "MultiLineString", "coordinates": pieces}).encode()
-    with pytest.raises(Refusal, match="crosses longitude 180"):
-        given_files.line(content=content, name="rail.geojson")
+def test_a_line_across_180_degrees_is_refused_with_the_reason():
+    for pieces in ([[178, 180], [-180, -179]], [[178, -179]], [[179, 180.005]]):
+        course = [[(longitude, -17.0) for longitude in piece] for piece in pieces]
+        content = json.dumps({"type": "MultiLineString", "coordinates": course}).encode()
+        with pytest.raises(Refusal, match="crosses longitude 180"):
+            given_files.line(content=content, name="rail.geojson")
 
 
-def test_a_line_counts_for_all_its_readings(three, tmp_path):
+def test_a_line_counts_for_all_its_readings(three, points):
     line = make_line(three[0])
     reserved = line.size_bytes
     for step_mm_yr in (-30.0, -31.0, -32.0, -33.0):
-        load_points(tmp_path, step_mm_yr=step_mm_yr)
+        points(step_mm_yr=step_mm_yr)
     read(line)
     assert line.readings.count() == 4
     assert line.size_bytes == reserved + lines.READING_BYTES
 
 
-def test_a_name_or_a_first_station_makes_no_reading_again(three, tmp_path):
-    load_points(tmp_path)
-    line = make_line(three[0])
-    read(line)
+def test_a_name_or_a_first_station_makes_no_reading_again_and_a_width_a_limit_or_a_newer_release_does(line, points):
+    found = Break(2.0, -8.0, LENGTH_M + 7, -30.0, 1.0, 5.0, 30.0, 6.0, 0.2)
+    row = line_readings._break(line, line.readings.get(), found, [])
+    assert (row.from_m, row.to_m) == (0, LENGTH_M)  # A break at an end lies on the line.
     lines.line_change(line=line, **WISH | {"name": "Harbour line", "kind": "road", "first_station_m": 0.0})
     assert not lines_due().exists()
     lines.line_change(line=line, **WISH | {"half_width_m": 4.0})
     assert lines_due().exists()
-
-
-def test_a_break_at_an_end_lies_on_the_line(three, tmp_path):
-    load_points(tmp_path)
-    line = make_line(three[0])
+    for limit_mm_m_yr, n_beyond in ((20.0, 0), (0.5, 1)):
+        lines.line_change(line=line, **WISH | {"limit_mm_m_yr": limit_mm_m_yr})
+        read(line)
+        assert line.breaks.filter(is_beyond=True).count() == n_beyond
+    first = line.readings.get().product
+    newer = points(step_mm_yr=-31.0)
+    type(first).objects.filter(pk=first.pk).update(superseded_by=newer)
     read(line)
-    found = Break(2.0, -8.0, LENGTH_M + 7, -30.0, 1.0, 5.0, 30.0, 6.0, 0.2)
-    row = line_readings._break(line, line.readings.get(), found, [])
-    assert (row.from_m, row.to_m) == (0, LENGTH_M)
+    assert line.readings.get().product == newer
+    assert line.breaks.count() == 1
 
 
-def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_sets(three, client, tmp_path):
+def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_sets(three, client, points):
     owner = three[0]
-    load_points(tmp_path, step_mm_yr=0.0, gap_m=(2900, 2910))
-    breaks = load_points(tmp_path)
+    points(step_mm_yr=0.0, gap_m=(2900, 2910))
+    breaks = points()
     line = make_line(owner)
     read(line)
     page = address(owner, "organisation-line", line.pk)
@@ -180,7 +197,7 @@ def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_se
     of_other = client.get(f"{page}?reading={other.pk}")
     assert of_other.context["reading"] == other
     assert "beyond your limit, at 1 place" in of_other.content.decode()
-    load_points(tmp_path, step_mm_yr=-33.0)
+    points(step_mm_yr=-33.0)
     read(line)
     assert line.breaks.filter(is_beyond=True).count() == 2
     assert client.get(page).context["n_beyond"] == 1
@@ -193,8 +210,8 @@ def test_the_page_opens_where_a_line_breaks_and_counts_the_places_of_all_data_se
     assert not any("curvature" in query["sql"] for query in queries)
 
 
-def test_a_step_is_found_at_its_station_with_its_height_those_of_the_trusted_first(three, tmp_path, make_subscription):
-    load_points(tmp_path)
+def test_a_step_is_found_at_its_station_with_its_height_those_of_the_trusted_first(three, points, make_subscription):
+    points()
     line = make_line(three[0])
     assert list(lines_due()) == [line]
     make_subscription("town@example.org")
@@ -216,28 +233,6 @@ def test_a_step_is_found_at_its_station_with_its_height_those_of_the_trusted_fir
     assert len(reading.strip) % (2 * len(reading.dates)) == 0
 
 
-def test_a_limit_above_the_step_leaves_the_line_whole_and_a_change_reads_it_again(three, tmp_path):
-    load_points(tmp_path)
-    line = make_line(three[0], limit_mm_m_yr=20.0)
-    read(line)
-    assert not line.breaks.filter(is_beyond=True).exists()
-    lines.line_change(line=line, **WISH)
-    read(line)
-    assert line.breaks.filter(is_beyond=True).count() == 1
-    assert line.readings.count() == 1
-
-
-def test_a_newer_release_takes_the_place_of_the_reading_before(three, tmp_path):
-    first = load_points(tmp_path)
-    line = make_line(three[0])
-    read(line)
-    newer = load_points(tmp_path, step_mm_yr=-31.0)
-    type(first).objects.filter(pk=first.pk).update(superseded_by=newer)
-    read(line)
-    assert line.readings.get().product == newer
-    assert line.breaks.count() == 1
-
-
 def test_stations_are_named_by_their_kilometres():
     assert stretch_words(12_400, 12_700) == "km 12.4–12.7"
     assert stretch_words(12_430, 12_510) == "km 12.43–12.51"
@@ -252,9 +247,9 @@ def upload(content=None) -> dict:
     return FORM | {"file": SimpleUploadedFile("rail.geojson", content or line_file())}
 
 
-def test_an_owner_adds_a_line_and_members_see_it(three, client, tmp_path):
+def test_an_owner_adds_a_line_and_members_see_it(three, client, points):
     owner, anna, _ben = three
-    load_points(tmp_path)
+    points()
     answer = client.post(address(owner, "organisation-lines"), upload())
     line = Line.objects.get()
     assert answer.url.endswith(f"/lines/{line.pk}/")
@@ -267,7 +262,6 @@ def test_an_owner_adds_a_line_and_members_see_it(three, client, tmp_path):
     assert 'class="strip"' in page
     assert "Remove the line" not in page
     assert "1 step beyond the limit" in client.get(address(anna, "organisation-lines")).content.decode()
-    assert client.post(address(anna, "organisation-lines"), upload()).status_code == 403
     assert client.post(address(anna, "organisation-line", line.pk), {"deed": "remove"}).status_code == 403
     rows = {
         name: list(
@@ -318,19 +312,11 @@ def test_lines_are_limited_in_number_and_in_changes_of_a_day(three, monkeypatch)
         lines.line_change(line=line, **WISH)
 
 
-def test_strangers_and_other_organisations_get_nowhere(three, client, make_subscription):
-    line = make_line(three[0])
+def test_strangers_get_nowhere_and_lines_are_exported_and_dissolved(three, line, client, make_subscription):
+    owner = three[0]
     token = tokens.manage_token(make_subscription("stranger@example.org").pk)
     for name, more in (("organisation-lines", ()), ("organisation-line", (line.pk,))):
-        assert client.get(reverse(name, args=[token, three[0].organisation_id, *more])).status_code == 410
-
-
-def test_the_export_has_the_lines_and_dissolving_deletes_them(three, client, tmp_path):
-    owner = three[0]
-    share(owner)
-    load_points(tmp_path)
-    line = make_line(owner)
-    read(line)
+        assert client.get(reverse(name, args=[token, owner.organisation_id, *more])).status_code == 410
     export = json.loads(client.get(address(owner, "organisation-export")).content)
     (exported,) = export["lines"]
     assert exported["name"] == "Coal line"

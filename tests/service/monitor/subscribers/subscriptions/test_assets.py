@@ -56,12 +56,6 @@ def test_tables_as_spreadsheets_write_them_give_the_same_sites(table):
     assert read(table) == EXPECTED
 
 
-def test_a_site_without_a_name_gets_its_number_and_a_disc_of_its_radius():
-    _, (site,) = sites_read(content=b"lat,lon\n47,-12\n", name="s.csv", radius_m=800)
-    assert site.name == "Site 1"
-    assert area_of(site.area) == pytest.approx(3.1416 * 800**2, rel=0.02)
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -89,7 +83,10 @@ def test_one_bad_row_refuses_the_table_and_says_which(table, message):
     assert len(str(refusal.value)) <= 200
 
 
-def test_a_refusal_has_200_letters_at_most_also_of_a_long_name_with_many_faulty_rows():
+def test_a_site_without_a_name_gets_its_number_and_a_disc_and_a_refusal_of_many_has_200_letters_at_most():
+    _, (site,) = sites_read(content=b"lat,lon\n47,-12\n", name="s.csv", radius_m=800)
+    assert site.name == "Site 1"
+    assert area_of(site.area) == pytest.approx(3.1416 * 800**2, rel=0.02)
     with pytest.raises(Refusal) as refusal, override("de"):
         sites_read(content=b"lat,lon\n" + b"-112,47\n" * 9, name=" ".join(["Kläranlagen"] * 9), radius_m=200)
     assert len(str(refusal.value)) <= 200
@@ -127,6 +124,15 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
     assert not Asset.objects.exists()
 
 
+def test_a_list_of_one_site_is_called_by_its_name(alert):
+    table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
+    Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})
+    subscription = Subscription.objects.get()
+    assert assets.sites_now(subscription) == "Your site Dam lies in moving ground."
+    Notification.objects.create(transition=AlertTransition.objects.get(), subscription=subscription)
+    assert assets.sites_of_news(Notification.objects.all()) == ["Your site Dam is concerned."]
+
+
 @pytest.mark.parametrize("frequency", ["at-once", "daily"])
 def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, frequency):
     ours, other = post(), post("neighbour@example.org", rows=20)
@@ -148,12 +154,3 @@ def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(alert, f
         assert "Near 9 and 2 more." in letter.body
         assert line in letter.alternatives[0][0]
         assert "Far" not in letter.body
-
-
-def test_a_list_of_one_site_is_called_by_its_name(alert):
-    table = SimpleUploadedFile("sites.csv", b"name,lat,lon\nDam,47,-12\n")
-    Client().post("/subscribe/", WISH | {"sites": table, "email": "one@example.org"})
-    subscription = Subscription.objects.get()
-    assert assets.sites_now(subscription) == "Your site Dam lies in moving ground."
-    Notification.objects.create(transition=AlertTransition.objects.get(), subscription=subscription)
-    assert assets.sites_of_news(Notification.objects.all()) == ["Your site Dam is concerned."]

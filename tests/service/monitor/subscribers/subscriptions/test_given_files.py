@@ -27,6 +27,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.subscribers.subscriptions import given_files
 from monitor.subscribers.subscriptions.given_files import MAX_BYTES, boundary
 from monitor.wording.refusals import Refusal
+from monitor.wording.regions import Region
 from tests.makers import streetmap
 from tests.makers.hostile_boundaries import hostile_boundaries
 from tests.makers.organisations import FORM
@@ -46,6 +47,10 @@ KML = f"""<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Docu
 def geojson(*geometries, **more) -> bytes:
     features = [{"type": "Feature", "properties": {}, "geometry": one} for one in geometries or [POLYGON]]
     return json.dumps({"type": "FeatureCollection", "features": features, **more}).encode()
+
+
+def polygon(*corners) -> dict:
+    return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
 
 
 def zipped(**members: bytes) -> bytes:
@@ -87,14 +92,6 @@ def formats(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_every_format_gives_the_same_area(tmp_path):
-    for name, content in formats(tmp_path).items():
-        region = boundary(content=content, name=name)
-        assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3), name
-        assert region.outline.bounds == pytest.approx((-12.02, 46.98, -11.98, 47.02), abs=1e-4), name
-        assert region.label == "an uploaded area of 14 km² around 47.00° N 12.00° W", name
-
-
 def changed(path: Path, *statements: str) -> bytes:
     with closing(sqlite3.connect(path)) as database, database:
         for statement in statements:
@@ -110,6 +107,7 @@ def as_other_programs_write(folder: Path) -> dict[str, bytes]:
     """Return the square with what many files have and no standard wants, or few expect."""
     twice = {"type": "Feature", "id": 7, "properties": {}, "geometry": POLYGON}
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n"
+    dates = ("ALTER TABLE b ADD COLUMN built DATE", "UPDATE b SET built = '2021-03-04'")
     views = ("st_spatial_ref_sys", "spatial_ref_sys", "st_geometry_columns", "geometry_columns")
     parts = shapes(folder)
     ended = KML.replace(f" {SQUARE[0][0]},{SQUARE[0][1]},0</coordinates>", "</coordinates>")
@@ -119,18 +117,26 @@ def as_other_programs_write(folder: Path) -> dict[str, bytes]:
         "open.kml": ended.encode(),
         "ids.geojson": json.dumps({"type": "FeatureCollection", "features": [twice, twice]}).encode(),
         "times.geojson": geojson({"type": "Polygon", "coordinates": [[[*corner, 0, 1e9] for corner in SQUARE]]}),
-        "dates.gpkg": changed(
-            package(folder / "dates.gpkg"), "ALTER TABLE b ADD COLUMN built DATE", "UPDATE b SET built = '2021-03-04'"
-        ),
+        "dates.gpkg": changed(package(folder / "dates.gpkg"), *dates),
         "views.gpkg": changed(package(folder / "v.gpkg"), *(f"CREATE VIEW {view} AS {endless}" for view in views)),
         "longer.zip": zipped(**parts | {"boundary_shp": parts["boundary_shp"] + b"\0\0"}),
     }
 
 
-def test_what_other_programs_write_is_read_as_it_is_meant(tmp_path):
-    for name, content in as_other_programs_write(tmp_path).items():
+def test_every_format_gives_the_same_area_also_as_other_programs_write_it(tmp_path):
+    plain = formats(tmp_path)
+    for name, content in (plain | as_other_programs_write(tmp_path)).items():
         region = boundary(content=content, name=name)
         assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3), name
+        if name in plain:
+            assert region.outline.bounds == pytest.approx((-12.02, 46.98, -11.98, 47.02), abs=1e-4), name
+            assert region.label == "an uploaded area of 14 km² around 47.00° N 12.00° W", name
+
+
+def region_of(*rings, **more) -> Region:
+    """Return the region of a file with a polygon of each ring."""
+    polygons = [{"type": "Polygon", "coordinates": [ring]} for ring in rings]
+    return boundary(content=geojson(*polygons, **more), name="made.geojson")
 
 
 def test_neighbours_that_overlap_a_little_are_joined_however_many_corners_they_have():
@@ -139,36 +145,32 @@ def test_neighbours_that_overlap_a_little_are_joined_however_many_corners_they_h
 
     west = [*side(-12.0, 1), [-12.02, 47.02], [-12.02, 46.98]]
     east = [*side(-12.0, -1), [-11.98, 47.02], [-11.98, 46.98]]
-    halves = [{"type": "Polygon", "coordinates": [[*half, half[0]]]} for half in (west, east)]
-    region = boundary(content=geojson(*halves), name="halves.geojson")
+    region = region_of(*([*half, half[0]] for half in (west, east)))
     assert area_of(region.outline) == pytest.approx(area_of(shape(POLYGON)), rel=1e-3)
 
 
-def test_an_outline_that_reaches_beyond_the_pole_by_rounding_has_an_area():
+def test_an_outline_beyond_the_pole_by_rounding_and_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
     cap = [[-10, 89], [10, 89], [10, 90.000000001], [-10, 90.000000001], [-10, 89]]
-    assert area_of(
-        boundary(content=geojson({"type": "Polygon", "coordinates": [cap]}), name="b").outline
-    ) == pytest.approx(2.17e9, rel=0.02)
+    assert area_of(region_of(cap).outline) == pytest.approx(2.17e9, rel=0.02)
+    assert area_of(region_of([[0, 0], [0.1, 0.1], [0.1, 0], [0, 0.1], [0, 0]]).outline) > 0
+    fine = [[0.001 * n, 0.0005 * (n % 2)] for n in range(900)] + [[0.9, -0.5], [0, -0.5], [0, 0]]
+    outline = region_of(fine).outline
+    assert sum(len(part.exterior.coords) for part in outline.geoms) <= 500
+    assert outline.contains(shape({"type": "Polygon", "coordinates": [fine]}).buffer(-1e-6))
 
 
-def curved(path: Path) -> bytes:
-    """Return a GeoPackage whose geometry is an arc."""
-    package(path)
+def test_a_geopackage_without_plain_shapes_or_a_shapefile_without_its_system_is_refused_with_what_to_do(tmp_path):
     arc = b"GP\0\1" + struct.pack("<i", 4326) + struct.pack("<BII6d", 1, 8, 3, -12, 47, -11.9, 47.1, -11.8, 47)
-    return changed(path, f"UPDATE b SET geom = x'{arc.hex()}'")
-
-
-def tiles(path: Path) -> bytes:
-    """Return a GeoPackage without features."""
-    package(path)
-    return changed(path, "DROP TABLE gpkg_geometry_columns", "UPDATE gpkg_contents SET data_type = 'tiles'")
-
-
-def test_a_geopackage_without_plain_shapes_is_refused_with_what_to_do(tmp_path):
+    curved = changed(package(tmp_path / "c.gpkg"), f"UPDATE b SET geom = x'{arc.hex()}'")
     with pytest.raises(Refusal, match=r"layer 'b' holds curves\. Draw them with straight lines"):
-        boundary(content=curved(tmp_path / "c.gpkg"), name="c.gpkg")
+        boundary(content=curved, name="c.gpkg")
+    statements = ("DROP TABLE gpkg_geometry_columns", "UPDATE gpkg_contents SET data_type = 'tiles'")
     with pytest.raises(Refusal, match="it holds no layer"):
-        boundary(content=tiles(tmp_path / "t.gpkg"), name="t.gpkg")
+        boundary(content=changed(package(tmp_path / "t.gpkg"), *statements), name="t.gpkg")
+    parts = shapes(tmp_path)
+    del parts["boundary_prj"]
+    with pytest.raises(Refusal, match=r"boundary\.prj is missing"):
+        boundary(content=zipped(**parts), name="b.zip")
 
 
 def test_several_polygons_are_one_region_and_holes_stay():
@@ -181,15 +183,6 @@ def test_several_polygons_are_one_region_and_holes_stay():
         name="two.geojson",
     )
     assert area_of(region.outline) == pytest.approx(1.75 * area_of(shape(POLYGON)), rel=1e-3)
-
-
-def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
-    bow = [[0, 0], [0.1, 0.1], [0.1, 0], [0, 0.1], [0, 0]]
-    assert area_of(boundary(content=geojson({"type": "Polygon", "coordinates": [bow]}), name="b").outline) > 0
-    fine = [[0.001 * n, 0.0005 * (n % 2)] for n in range(900)] + [[0.9, -0.5], [0, -0.5], [0, 0]]
-    region = boundary(content=geojson({"type": "Polygon", "coordinates": [fine]}), name="fine.geojson")
-    assert sum(len(part.exterior.coords) for part in region.outline.geoms) <= 500
-    assert region.outline.contains(shape({"type": "Polygon", "coordinates": [fine]}).buffer(-1e-6))
 
 
 @pytest.mark.parametrize(
@@ -205,14 +198,8 @@ def test_lines_that_cross_are_mended_and_a_fine_border_gets_coarser():
         (b'{"geometryType": "esriGeometryPolygon", "features": []}', r"\(EsriJSON\). Export it as GeoJSON"),
         (b'{"a": 1}', r"\(other JSON\). Export it as GeoJSON"),
         (geojson({"type": "Point", "coordinates": [0, 0]}), "contains no polygons"),
-        (
-            geojson({"type": "Polygon", "coordinates": [[[500_000, 5_200_000], [1, 2], [3, 4], [500_000, 5_200_000]]]}),
-            "EPSG:4326",
-        ),
-        (
-            geojson({"type": "Polygon", "coordinates": [[[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]]]}),
-            "the limit is 200,000",
-        ),
+        (geojson(polygon([500_000, 5_200_000], [1, 2], [3, 4])), "EPSG:4326"),
+        (geojson(polygon([0, 0], [9, 0], [9, 9], [0, 9])), "the limit is 200,000"),
         (geojson(crs={"type": "name", "properties": {"name": "EPSG:99"}}), "reference system"),
         (geojson(*[POLYGON] * 2001), "more than 2,000 features"),
         (b"<html></html>", "no KML"),
@@ -252,13 +239,13 @@ def test_a_refusal_speaks_the_language_of_the_page(monkeypatch):
 def star(n: int) -> dict:
     """Return an outline that crosses itself everywhere: mending it would take time with the square of its corners."""
     corners = [[5 + (n % 2) * math.cos(3 * n), 5 + math.sin(5 * n)] for n in range(n)]
-    return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
+    return polygon(*corners)
 
 
 def comb(n: int) -> dict:
     """Return a valid outline of thin teeth, whose widened border would cross itself everywhere."""
     teeth = [corner for k in range(n) for corner in ([k / n, 0], [(k + 0.5) / n, 1])]
-    return {"type": "Polygon", "coordinates": [[*teeth, [1, -0.1], [0, -0.1], teeth[0]]]}
+    return polygon(*teeth, [1, -0.1], [0, -0.1])
 
 
 @pytest.mark.parametrize(
@@ -273,13 +260,6 @@ def comb(n: int) -> dict:
 def test_an_outline_that_would_keep_the_server_busy_is_refused_at_once(outlines, message):
     with pytest.raises(Refusal, match=message):
         boundary(content=geojson(*outlines), name="star.geojson")
-
-
-def test_a_shapefile_without_its_reference_system_is_refused(tmp_path):
-    parts = shapes(tmp_path)
-    del parts["boundary_prj"]
-    with pytest.raises(Refusal, match=r"boundary\.prj is missing"):
-        boundary(content=zipped(**parts), name="b.zip")
 
 
 def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_path, monkeypatch):
@@ -304,9 +284,8 @@ def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_
 def test_a_boundary_is_subscribed_to_on_the_page():
     wish = FORM | {"where": "boundary"}
     visitor, file = Client(), SimpleUploadedFile("home.kml", KML.encode())
-    assert (
-        visitor.post("/subscribe/preview.json", wish | {"boundary": file}).json()["outline"]["type"] == "MultiPolygon"
-    )
+    seen = visitor.post("/subscribe/preview.json", wish | {"boundary": file}).json()
+    assert seen["outline"]["type"] == "MultiPolygon"
     file.seek(0)
     answer = visitor.post("/subscribe/", wish | {"boundary": file, "email": "resident@example.org", "name": "Home"})
     assert answer.status_code == 302

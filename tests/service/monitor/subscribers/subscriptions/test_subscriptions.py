@@ -5,6 +5,7 @@ import math
 import re
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core import mail, signing
 from django.test import Client, RequestFactory
@@ -77,31 +78,30 @@ def test_the_page_works_from_a_link_of_the_map(client):
         assert client.get(f"/subscribe/?{nonsense}").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"latitude": ""}, "Search for a place, click it on the map"),
-        ({"latitude": "north"}, "Type a number"),
-        ({"latitude": "97"}, "Latitude must be between"),
-        ({"latitude": "nan"}, "Type a number"),
-        ({"latitude": "89.5"}, "too close to a pole"),
-        ({"distance": "own", "own_km": "51"}, "at most 50 km"),
-        ({"distance": "own", "own_km": ""}, "Type the distance"),
-        ({"distance": "7"}, "Select a valid choice"),
-        ({"kinds": []}, "Choose at least one kind"),
-        ({"email": "resident"}, "does not look like an e-mail address"),
-        ({"email": "a@example.org\nBcc: b@example.org"}, "does not look like an e-mail address"),
-        ({"where": "drawn"}, "Draw an area on the map first"),
-        ({"where": "drawn", "drawn": "{"}, "could not be read"),
-        ({"where": "drawn", "drawn": '{"type": "Point", "coordinates": [0, 0]}'}, "at least three corners"),
-        ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "the limit is 200,000 km²"),
-        ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
-    ],
-)
-def test_a_refusal_says_in_plain_words_what_is_wrong(client, change, message):
-    answer = client.post("/subscribe/", WISH | {"email": RESIDENT} | change)
-    assert answer.status_code == 422
-    assert message in answer.content.decode()
+REFUSED = [
+    ({"latitude": ""}, "Search for a place, click it on the map"),
+    ({"latitude": "north"}, "Type a number"),
+    ({"latitude": "97"}, "Latitude must be between"),
+    ({"latitude": "nan"}, "Type a number"),
+    ({"latitude": "89.5"}, "too close to a pole"),
+    ({"distance": "own", "own_km": "51"}, "at most 50 km"),
+    ({"distance": "own", "own_km": ""}, "Type the distance"),
+    ({"distance": "7"}, "Select a valid choice"),
+    ({"kinds": []}, "Choose at least one kind"),
+    ({"email": "resident"}, "does not look like an e-mail address"),
+    ({"email": "a@example.org\nBcc: b@example.org"}, "does not look like an e-mail address"),
+    ({"where": "drawn"}, "Draw an area on the map first"),
+    ({"where": "drawn", "drawn": "{"}, "could not be read"),
+    ({"where": "drawn", "drawn": '{"type": "Point", "coordinates": [0, 0]}'}, "at least three corners"),
+    ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "the limit is 200,000 km²"),
+    ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
+]
+
+
+def test_a_refusal_says_in_plain_words_what_is_wrong(client):
+    for change, message in REFUSED:
+        answer = client.post("/subscribe/", WISH | {"email": RESIDENT} | change)
+        assert (answer.status_code, message in answer.content.decode()) == (422, True), change
     assert Subscription.objects.count() == 0
 
 
@@ -120,17 +120,13 @@ def test_an_altered_link_is_not_found_and_an_old_one_is_gone(client, monkeypatch
     assert reread(subscription).confirmed_at is None
 
 
-def test_a_link_serves_its_own_purpose_only(client):
-    subscription = confirmed(client)
-    for token in (tokens.confirm_token(subscription.pk), tokens.stop_token([subscription.pk])):
+def test_a_link_serves_its_own_purpose_only_holds_no_address_and_its_page_is_kept_nowhere(client):
+    pk = confirmed(client).pk
+    assert RESIDENT not in mail.outbox[0].body
+    for token in (tokens.confirm_token(pk), tokens.stop_token([pk])):
         assert client.get(f"/subscriptions/{token}/").status_code == 404
         assert client.get(f"/subscriptions/{token}/export.json").status_code == 404
-
-
-def test_no_link_holds_an_address_and_pages_of_one_person_are_kept_nowhere(client):
-    confirmed(client)
-    assert RESIDENT not in mail.outbox[0].body
-    answer = client.get(f"/subscriptions/{tokens.manage_token(Subscription.objects.get().pk)}/")
+    answer = client.get(f"/subscriptions/{tokens.manage_token(pk)}/")
     assert "no-store" in answer["Cache-Control"]
     assert answer["X-Robots-Tag"] == "noindex"
 
@@ -163,11 +159,12 @@ def test_a_flood_is_stopped_by_connection_and_in_all(client, settings, limit):
     assert OutgoingMessage.objects.filter(address=otto.email).count() == 1
 
 
-@pytest.mark.parametrize(
-    "spelling", ["resident+{n}@example.org", "RESIDENT+{n}@Example.org", "re.s.ident+{n}@example.org", "dots"]
-)
+SPELLINGS = ["resident+{n}@example.org", "RESIDENT+{n}@Example.org", "re.s.ident+{n}@example.org", "dots"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
 def test_one_mailbox_gets_three_such_mails_a_day_however_it_is_spelt(client, spelling):
-    for n in range(6):
+    for n in range(4):
         email = f"{RESIDENT[: n + 1]}.{RESIDENT[n + 1 :]}" if spelling == "dots" else spelling.format(n=n)
         assert client.post("/subscribe/", WISH | {"email": email})["Location"] == "/subscribe/sent/"
     assert client.post("/subscriptions/", {"email": RESIDENT})["Location"] == "/subscribe/sent/"
@@ -176,12 +173,12 @@ def test_one_mailbox_gets_three_such_mails_a_day_however_it_is_spelt(client, spe
 
 
 def test_a_mailbox_that_takes_every_name_of_its_domain_is_not_flooded(client, settings):
-    settings.MAIL_LIMIT_PER_DOMAIN = 5
-    for n in range(8):
-        client.post("/subscribe/", WISH | {"email": f"name{n}@victim.example"})
-        client.post("/subscribe/", WISH | {"email": f"name{n}@googlemail.com"})
+    settings.MAIL_LIMIT_PER_DOMAIN = 2
+    for n in range(4):
+        for domain in ("victim.example", "googlemail.com"):
+            client.post("/subscribe/", WISH | {"email": f"name{n}@{domain}"})
     domains = [address.partition("@")[2] for address in OutgoingMessage.objects.values_list("address", flat=True)]
-    assert (domains.count("victim.example"), domains.count("googlemail.com")) == (5, 8)
+    assert (domains.count("victim.example"), domains.count("googlemail.com")) == (2, 4)
 
 
 def network_from(address: str, forwarded_for: str = "") -> str:
@@ -229,35 +226,32 @@ def test_pause_go_on_change_and_end(client):
     assert "No subscription is active" in client.get(page).content.decode()
 
 
-def test_a_neighbour_cannot_touch_what_is_not_theirs(client):
-    mine = confirmed(client)
-    theirs = confirmed(client, email="neighbour@example.org")
+def test_everything_of_a_person_can_be_taken_away_and_deleted_and_no_neighbour_touches_it(client):
+    subscription, theirs = confirmed(client), confirmed(client, email="neighbour@example.org")
     page = f"/subscriptions/{tokens.manage_token(theirs.pk)}/"
-    client.post(page, {"subscription": mine.pk, "deed": "stop"})
-    assert reread(mine).ended_at is None
+    client.post(page, {"subscription": subscription.pk, "deed": "stop"})
+    assert reread(subscription).ended_at is None
     assert RESIDENT not in client.get(page).content.decode()
-
-
-def test_everything_of_a_person_can_be_taken_away_and_deleted(client, make_subscription):
-    subscription = confirmed(client)
-    make_subscription("neighbour@example.org")
     token = tokens.manage_token(subscription.pk)
     held = client.get(f"/subscriptions/{token}/export.json").json()
     assert held["email"] == RESIDENT
     assert held["subscriptions"][0]["label"] == subscription.label
     assert held["mails"][0]["kind"] == "confirm"
     assert "Everything is deleted" in client.post(f"/subscriptions/{token}/", {"deed": "delete"}).content.decode()
-    assert not Subscription.objects.filter(email=RESIDENT).exists()
+    assert list(Subscription.objects.all()) == [theirs]
     assert not OutgoingMessage.objects.filter(address=RESIDENT).exists()
-    assert Subscription.objects.count() == 1
     assert client.get(f"/subscriptions/{token}/").status_code == 410
 
 
-def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(subscription):
-    strict = Client(enforce_csrf_checks=True)
+def test_one_click_unsubscribes_without_a_cookie_and_for_ever_and_a_look_does_not(subscription, monkeypatch):
+    strict, now = Client(enforce_csrf_checks=True), signing.time.time()
     url = f"/subscribe/stop/{tokens.stop_token([subscription.pk])}/"
     assert "Stop these mails?" in strict.get(url).content.decode()
     assert reread(subscription).ended_at is None
+    confirm, manage = tokens.confirm_token(1), tokens.manage_token(subscription.pk)
+    for path in ("/subscribe/", "/subscriptions/", f"/subscriptions/{manage}/", f"/subscribe/confirm/{confirm}/"):
+        assert strict.post(path, {"deed": "delete"}).status_code == 403  # Other forms want their cookie.
+    monkeypatch.setattr(signing.time, "time", lambda: now + 10 * 365 * 86400)
     for _ in range(2):  # and again, which changes nothing
         answer = strict.post(url, {"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
@@ -265,21 +259,6 @@ def test_one_click_unsubscribes_without_a_cookie_and_a_look_does_not(subscriptio
     assert reread(subscription).ended_at is not None
     subscription.delete()
     assert strict.post(url).status_code == 200
-
-
-def test_other_forms_want_their_cookie(make_subscription):
-    strict, token = Client(enforce_csrf_checks=True), tokens.manage_token(make_subscription().pk)
-    confirm = tokens.confirm_token(1)
-    for path in ("/subscribe/", "/subscriptions/", f"/subscriptions/{token}/", f"/subscribe/confirm/{confirm}/"):
-        assert strict.post(path, {"deed": "delete"}).status_code == 403
-
-
-def test_a_stop_link_never_expires(client, make_subscription, monkeypatch):
-    url = f"/subscribe/stop/{tokens.stop_token([make_subscription().pk])}/"
-    now = signing.time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now + 10 * 365 * 86400)
-    assert client.post(url).status_code == 200
-    assert Subscription.objects.get().ended_at is not None
 
 
 def test_what_is_over_is_deleted(make_subscription):
@@ -353,53 +332,39 @@ def test_the_preview_counts_what_would_have_come(client, make_alert):
     assert client.get("/subscribe/preview.json").status_code == 405
 
 
-def test_lines_that_cross_are_refused_as_such():
-    bow = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
-    with pytest.raises(Refusal, match="cross each other"):
-        regions.drawn(json.dumps(bow))
-
-
 HOSTILE = ["[[[0, 0], [NaN, 1], [1, 1], [0, 0]]]", "[[[0, 0], [1e400, 1], [1, 1], [0, 0]]]"]
 HOSTILE += ["[[[0, 0], [1, 1], [0, 0]]]", "[[[0, 0], [0, 0], [0, 0], [0, 0]]]", "[[[0, 0], [1, 0], [2, 0], [0, 0]]]"]
 HOSTILE += ["[[[true, 0], [null, 0], [2, 0], [0, 0]]]", "[[0, 0], [1, 0], [2, 0]]", "[[], []]", '"x"', "null", "{}"]
 HOSTILE += ["7", "[" * 5000 + "]" * 5000, "[[[0, 0], [5, 0], [5, 5], [0, 0]], [[9, 9], [9, 8], [8, 8], [9, 9]]]"]
 
 
-@pytest.mark.parametrize("coordinates", HOSTILE)
 @pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon"])
-def test_hostile_outlines_are_refused_in_words(kind, coordinates):
-    with pytest.raises(Refusal):
-        regions.drawn(f'{{"type": "{kind}", "coordinates": {coordinates}}}')
+def test_hostile_outlines_are_refused_in_words(kind):
+    for coordinates in HOSTILE:
+        with pytest.raises(Refusal):
+            regions.drawn(f'{{"type": "{kind}", "coordinates": {coordinates}}}')
+    for ring, words in (
+        ([[0, 0], [1, 1], [1, 0], [0, 1]], "cross each other"),
+        ([[math.cos(n), math.sin(n)] for n in np.arange(600) * math.tau / 600], "601 corners; 500 are allowed"),
+    ):
+        with pytest.raises(Refusal, match=words):
+            regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
 
 
-def test_heights_in_an_outline_are_left_out(make_subscription):
-    ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
-    region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
-    assert make_subscription(region=geos(region.outline)).region.hasz is False
-
-
-def test_a_region_has_at_most_five_hundred_corners():
-    ring = [[math.cos(n * math.tau / 600), math.sin(n * math.tau / 600)] for n in range(600)]
-    with pytest.raises(Refusal, match="601 corners; 500 are allowed"):
-        regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
-
-
-def test_a_circle_has_the_size_that_was_requested():
-    outline, label = regions.circle(-12.0, 46.99, 2000)
-    assert area_of(outline) == pytest.approx(math.pi * 2000**2, rel=0.01)
-    assert label == "2 km around 46.99° N 12.00° W"
+def test_a_circle_has_the_size_that_was_requested_on_both_sides_of_the_date_line():
+    for longitude, latitude, radius_m, parts in ((-12.0, 46.99, 2000, 1), (179.99, -17.0, 20_000, 2)):
+        outline, _label = regions.circle(longitude, latitude, radius_m)
+        assert len(outline.geoms) == parts
+        assert area_of(outline) == pytest.approx(math.pi * radius_m**2, rel=0.01)
+    assert (outline.bounds[0], outline.bounds[2]) == (-180, 180)
+    assert regions.circle(-12.0, 46.99, 2000).label == "2 km around 46.99° N 12.00° W"
     assert regions.circle(0, 0, 200).label.startswith("200 m around")
 
 
-def test_a_circle_across_the_date_line_lies_on_both_sides():
-    outline, _ = regions.circle(179.99, -17.0, 20_000)
-    assert len(outline.geoms) == 2
-    assert outline.bounds[0] == -180
-    assert outline.bounds[2] == 180
-    assert area_of(outline) == pytest.approx(math.pi * 20_000**2, rel=0.01)
-
-
-def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area():
+def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area_and_heights_are_left_out(make_subscription):
     here, there = regions.rectangle(-12, 46, -11.9, 46.1), regions.rectangle(348, 46, 348.1, 46.1)
     outlines = [regions.drawn(drawn).outline.normalize() for drawn in (here, there)]
     assert outlines[0].equals_exact(outlines[1], 1e-9)
+    ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
+    region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    assert make_subscription(region=geos(region.outline)).region.hasz is False

@@ -68,7 +68,7 @@ def test_a_site_without_a_file_has_no_style_and_no_logo_of_its_own(client):
 
 
 def test_mails_say_the_name_as_it_is_written(site, subscription):
-    mail = letters.link_mail(OutgoingMessage(key="made", address=subscription.email))
+    mail = letters.letter("link", OutgoingMessage(key="made", address=subscription.email))
     assert f"asked what {NAME} holds about this address" in mail.body
     html = mail.alternatives[0].content
     assert "Survey &amp; &quot;Sons&quot;" in html
