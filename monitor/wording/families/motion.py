@@ -38,10 +38,7 @@ class MotionVoice(PairVoice):
             gettext_lazy("medium importance"),
             gettext_lazy("Motion by metres that is hardly more than its uncertainty."),
         ),
-        "strong": Severity(
-            gettext_lazy("high importance"),
-            gettext_lazy("Motion by metres."),
-        ),
+        "strong": Severity(gettext_lazy("high importance"), gettext_lazy("Motion by metres.")),
     }
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(

@@ -15,14 +15,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
-from monitor.operations.health.selectors import (
-    BACKUP,
-    BEAT,
-    installed_seconds,
-    queue_sign,
-    sign_give,
-    signs_forget,
-)
+from monitor.operations.health.selectors import BACKUP, BEAT, installed_seconds, queue_sign, sign_give, signs_forget
 from tests.fixtures.servers import another_connection
 from tests.makers import pairs as made_pairs
 
