@@ -29,7 +29,7 @@ POLARISATIONS = {
     "HH": gettext_lazy("HH: sent horizontally, received horizontally"),
     "HV": gettext_lazy("HV: sent horizontally, received vertically"),
 }
-LOOKS = {  # of the radar, by the direction of flight and the side
+LOOKS = {  # (direction of flight, side of the radar): words
     ("ascending", "right"): gettext_lazy("to the right of its path, roughly east"),
     ("ascending", "left"): gettext_lazy("to the left of its path, roughly west"),
     ("descending", "right"): gettext_lazy("to the right of its path, roughly west"),

@@ -95,7 +95,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     )
     first %= figures
     more = _of_series(reason)
-    if assumed := reason.get("assumes"):  # from `deformation.filters.still`: little ground is stable
+    if assumed := reason.get("assumes"):  # `deformation.filters.still` found little stable ground.
         only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
         nothing = _("Nothing in the product's view stands still: rates are taken against its own zero.")
         share = re.search(r"(\d+) %", assumed)

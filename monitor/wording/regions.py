@@ -226,9 +226,3 @@ def measured_sentence(n_products: int, last_measured: date | None, last_image: d
     if last_image:
         parts.append(_("The last radar image is of %(day)s.") % {"day": day_words(last_image)})
     return " ".join(parts)
-
-
-def contact_sentence(region: str, office: str) -> str:
-    """Return who is responsible in a region. office: its name, telephone number and page in one line."""
-    # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
-    return _("Responsible in %(region)s: %(office)s") % {"region": region, "office": office}

@@ -53,7 +53,7 @@ OTHER_WORDS = gettext_lazy("another cause")
 JUDGED = gettext_lazy(
     "How much its surroundings count is judged, except the slope, which was counted on simulated ground."
 )
-# Of a known mine, by how it is listed: inside it, and so far from it.
+# How a mine is listed: sentences for a place inside it, and for one at a distance.
 # Translators: %(distance)s is "300 metres"
 MINES = {
     "": (gettext_lazy("It lies inside a known mine."), gettext_lazy("It lies %(distance)s from a known mine.")),

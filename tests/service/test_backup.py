@@ -59,12 +59,6 @@ def new_service(tmp_path, storage_environment) -> Iterator[Callable[..., dict[st
         servers("remove", around)
 
 
-def manage(around: dict[str, str], *arguments: object) -> str:
-    done = python("manage.py", *arguments, around=around, check=False)
-    assert not done.returncode, done.stdout + done.stderr
-    return done.stdout
-
-
 def state(around: dict[str, str], *arguments: object):
     return json.loads(python("-m", "tests.makers.service_state", *arguments, around=around).stdout)
 
@@ -72,13 +66,13 @@ def state(around: dict[str, str], *arguments: object):
 @pytest.mark.demo
 def test_a_service_comes_back_from_its_backup(new_service, migrated_cluster, make_egms, tmp_path, storage_kind):
     first, folder = new_service("first", migrated_cluster), tmp_path / "backup"
-    made = state(first, "make", make_egms())
+    made = state(first, "make", make_egms(), folder)
     before = made["content"]
     assert before["rows"]["detection_auditentry"][0] == 1
     assert before["rows"]["monitor_outgoingmessage"][0] == 1
     assert before["rows"]["ingest_measurementpoint"][0] == 12
     assert len(before["rasters"]) == 9
-    assert "files" in manage(first, "backup", folder)
+    assert "files" in made["said"]
     assert not (folder / "UNFINISHED").exists()
     files = json.loads((folder / "manifest.json").read_text())["files"]
     assert {name.removeprefix("rasters/") for name in files if "/" in name} == set(before["rasters"])
@@ -92,10 +86,10 @@ def test_a_service_comes_back_from_its_backup(new_service, migrated_cluster, mak
     if storage_kind == "disk":
         shutil.rmtree(tmp_path / "first" / "rasters")
     second = new_service("second")
-    assert "restored as of" in manage(second, "restore", folder)
-    assert state(second, "content") == before
+    restored = python("manage.py", "restore", folder, around=second, check=False)
+    assert "restored as of" in restored.stdout, restored.stderr
+    assert state(second, "restored", made["link"]) == {"content": before, "answers": [[404, 0], [200, 1]]}
     assert (tmp_path / "second" / "secret_key").read_text() == key
-    assert state(second, "stop", made["link"]) == [[404, 0], [200, 1]]
 
 
 def newest_of_a_series(around: dict[str, str], old: Path, series: Path) -> Path:

@@ -38,7 +38,7 @@ RUNNING = {
 }
 BEAT = "beat"
 BACKUP = "backup"  # sign of the last completed backup
-KEEP_SIGNS = timedelta(days=1)  # of processes that are gone for good
+KEEP_SIGNS = timedelta(days=1)  # Processes that are gone for good are forgotten then.
 FAILED_DAYS = 7.0  # older failures are history
 
 

@@ -40,7 +40,7 @@ GROUPS = {
     "cancelled": pgettext_lazy("jobs", "Cancelled"),
     "done": pgettext_lazy("jobs", "Done"),
 }
-GROUP_OF_STATE = {  # of the rows of every kind
+GROUP_OF_STATE = {  # It holds the states of every kind.
     **dict.fromkeys(("queued", "wanted", "over budget"), "waiting"),
     **dict.fromkeys(("running", "fetching", "sending", "ordering", "ordered", "ready"), "running"),
     **dict.fromkeys(("cancelled", "withdrawn"), "cancelled"),
@@ -114,7 +114,7 @@ class JobKind:
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True  # of a row that failed or was cancelled
+    may_retry: Callable[[Any], bool] = lambda row: True  # The row failed or was cancelled.
 
     @property
     def states(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ def predictions_over() -> QuerySet[Prediction]:
         .exclude(run__pair__events__isnull=False)
         .exclude(run__product__isnull=False, run__product__superseded_by=None)  # the map shows it
         .exclude(Exists(busy))
-        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # to be searched
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # A search is due.
         .exclude(pk__in=predictions_unmeasured().values("pk"))
         .order_by("id")
     )

@@ -26,7 +26,6 @@ from monitor.wording.families import FamilyVoice, voice, voice_of
 from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
-from monitor.wording.regions import contact_sentence
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
 from monitor.wording.updates import change_sentences
 
@@ -123,15 +122,12 @@ class AlertCard:
     @property
     def sentences(self) -> list[str]:
         """Return the sentences about an alert for mails, feeds and programs, the motion first."""
-        more = (
-            self.source_sentence,
-            self.public_text,
-            self.region_note,
-            self.tilt_sentence,
-            self.exposure_sentence,
-            self.cause_sentence,
-            contact_sentence(self.contact.region, self.contact.line) if self.contact else "",
-        )
+        more = [self.source_sentence, self.public_text, self.region_note, self.tilt_sentence]
+        more += [self.exposure_sentence, self.cause_sentence]
+        if self.contact:
+            # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
+            responsible = _("Responsible in %(region)s: %(office)s")
+            more.append(responsible % {"region": self.contact.region, "office": self.contact.line})
         return [self.sentence, *(one for one in more if one)]
 
 

@@ -109,7 +109,7 @@ def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return every change of a series: its day, the interval of that day, and the change in words."""
     rows = []
     for change in fit["changes"]:
-        when, between = _("All the time"), [""]  # of a speed that changes evenly
+        when, between = _("All the time"), [""]  # The speed changes evenly.
         if change["kind"] != "curve":
             when, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
         rows.append({"when": when, "between": listed(between), "what": what_changed(component, change)})

@@ -115,10 +115,10 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
         with override(language):
             for number, (alert, card) in enumerate(zip(walked, alert_cards(walked), strict=True)):
                 warning = warnings[alert.pk].split(f"<language>{language}</language>")[1].split("</info>")[0]
-                own = _own_mails(alert, card, reader) | {"warning": warning}
-                if LANGUAGES[number % len(LANGUAGES)] == language:  # The pages of each alert are read in one of them.
-                    url = alert.get_absolute_url()
-                    own |= {path: _page(client, path, language) for path in (url, f"{url}report/")}
+                said = [card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]
+                own = {"warning": warning, "card": " | ".join(said)}
+                if LANGUAGES[number % len(LANGUAGES)] == language:  # Its pages and mails are read in one of them.
+                    own |= _pages_and_mails(alert, card, reader, client)
                 texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
                 for name, text in texts.items():
                     faults += [f"{name} of {alert}: {fault}" for fault in faults_of(alert, card, plain(text), language)]
@@ -145,20 +145,17 @@ def _shared_surfaces(client: Client, operator: Client, language: str) -> dict[st
     }
 
 
-def _own_mails(alert: Alert, card: AlertCard, reader: Subscription) -> dict[str, str]:
-    """Return what an alert's card and mails say in the reader's language."""
-    step = alert.transitions.get()
+def _pages_and_mails(alert: Alert, card: AlertCard, reader: Subscription, client: Client) -> dict[str, str]:
+    """Return what an alert's own pages and mails say in the reader's language."""
+    url, step = alert.get_absolute_url(), alert.transitions.get()
     to = {"key": "k", "subscriptions": [reader]}
     mail = letters.alert_mail(**to, card=card, transition=step, unseen="")
     news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
     digest = letters.digest_mail(**to, places=news, draw=lambda *_: None)
-    return {
-        "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
-        "mail": mail.body,
-        "mail as HTML": mail.alternatives[0][0],
-        "digest": digest.body,
-        "digest as HTML": digest.alternatives[0][0],
-    }
+    texts = {path: _page(client, path, reader.language) for path in (url, f"{url}report/")}
+    for name, letter in (("mail", mail), ("digest", digest)):
+        texts |= {name: letter.body, f"{name} as HTML": letter.alternatives[0][0]}
+    return texts
 
 
 def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:

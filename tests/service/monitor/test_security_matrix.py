@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent.parent / "docs" / "access.csv"
 ROLES = ["anonymous", "subscriber link", "organisation member", "viewer", "operator", "publisher", "administrator"]
 GROUPS = {"viewer": VIEWERS, "operator": OPERATORS, "publisher": PUBLISHERS, "administrator": ADMINISTRATORS}
+SELDOM = ("PUT", "PATCH", "DELETE")  # They are refused before any view: each address is asked by one of them.
 # a visit leaves a trace there, and nowhere else: that a session is in use and its language, who looks at a case
 NOT_COUNTED = {"sessions.session", "usersessions.usersession", "monitor.accountlanguage", "detection.claim"}
 
@@ -278,9 +280,9 @@ def test_every_role_gets_the_answer_of_the_table(people):
         assert role in GROUPS or not Session.objects.exists()
     assert settings.SESSION_COOKIE_NAME not in people.client("anonymous", True).cookies
     assert counts() == before
-    for verb in ("PUT", "PATCH", "DELETE", "POST"):
-        sent["anonymous"] = people.statuses("anonymous", verb, known, [])
-        assert max(sent["anonymous"]) < 500
+    seldom = [people.status("anonymous", verb, *address) for address, verb in zip(known, cycle(SELDOM))]
+    sent["anonymous"] = people.statuses("anonymous", "POST", known, [])
+    assert max(*seldom, *sent["anonymous"]) < 500
     assert counts() == before
     for role in ROLES[1:]:
         sent[role] = people.statuses(role, "POST", known, sent["anonymous"])
@@ -293,11 +295,11 @@ def test_every_role_gets_the_answer_of_the_table(people):
 
 
 def test_without_the_token_of_a_form_nobody_changes_anything(people):
-    """Administrators try every verb; other roles what administrators get another answer to."""
+    """Administrators send a form and try another verb; other roles send what gets another answer there."""
     before, through, rows = counts(), set(), table()
-    for name, wanted in addresses():
+    for (name, wanted), verb in zip(addresses(), cycle(SELDOM)):
         cells = dict(zip(ROLES, row_of(name, rows), strict=True))
-        asked = [("administrator", verb) for verb in ("POST", "PUT", "PATCH", "DELETE")]
+        asked = [("administrator", "POST"), ("administrator", verb)]
         asked += [(role, "POST") for role in GROUPS if cells[role] != cells["administrator"]]
         if any(people.status(role, verb, name, wanted, token=False) < 300 for role, verb in asked):
             through.add(name)
