@@ -25,7 +25,7 @@ class GuardedScheduler(DatabaseScheduler):
     """Database scheduler that sends tasks only while its process holds the lock; a process that dies loses the lock."""
 
     leading = False
-    _last_tick = float("inf")  # by the wall clock: at the first tick the clock seems to have been set back
+    _last_tick = float("inf")  # wall clock; at the first tick it seems to have been set back
     _last_sign = float("-inf")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -33,8 +33,10 @@ class GuardedScheduler(DatabaseScheduler):
         if not self._leads():
             self._give_signs(beat_sign(gethostname()))
             return LOOK_AGAIN_SECONDS
-        if time.time() < self._last_tick:
-            self._follow_clock_back()
+        if time.time() < self._last_tick:  # Tasks that seem to have run in the future would wait for it.
+            for entry in self.schedule.values():
+                entry.last_run_at = entry.model.last_run_at = min(entry.last_run_at, entry._default_now())
+            self._heap = None  # type: ignore[assignment]  # made anew by this tick, in the order of the new clock
         self._last_tick = time.time()
         wait = super().tick(*args, **kwargs)
         self._give_signs(beat_sign(gethostname()), BEAT)
@@ -55,14 +57,6 @@ class GuardedScheduler(DatabaseScheduler):
             self._initial_read = True  # what the other one has sent meanwhile stands in the database
         self.leading = leads
         return leads
-
-    def _follow_clock_back(self) -> None:
-        """If the clock was set back, move last runs from the future to now; otherwise their tasks would wait."""
-        for entry in self.schedule.values():
-            now = entry._default_now()
-            if entry.last_run_at > now:
-                entry.last_run_at = entry.model.last_run_at = now
-        self._heap = None  # type: ignore[assignment]  # made anew by the next tick, in the order of the new clock
 
     def _give_signs(self, *names: str) -> None:
         if time.monotonic() - self._last_sign < SIGN_SECONDS:

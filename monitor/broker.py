@@ -1,7 +1,7 @@
 """Broker: Redis or RabbitMQ, by BROKER_URL. Its messages only wake workers; a lost one costs a minute at most."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +15,9 @@ ANSWER_SECONDS = 5.0  # that the server may take to confirm a message
 AWAY = (KombuError, redis.RedisError, AMQPError, OSError)  # what `version` raises
 
 
-def broker_url(environment: Mapping[str, str] | None = None) -> str:
+def broker_url() -> str:
     """Return the broker's address in Celery's notation: BROKER_URL, or REDIS_URL if that is unset or empty."""
-    known = os.environ if environment is None else environment
-    return (known.get("BROKER_URL") or known["REDIS_URL"]).replace("unix://", "redis+socket://")
+    return (os.environ.get("BROKER_URL") or os.environ["REDIS_URL"]).replace("unix://", "redis+socket://")
 
 
 def is_rabbitmq(url: str) -> bool:

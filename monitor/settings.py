@@ -141,7 +141,7 @@ FORM_RENDERER = "monitor.web.context.FieldRenderer"
 # Limits of the web processes.
 # Most statements of a page take milliseconds; 0: no limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = TEST_SETTINGS.get("WEB_STATEMENT_TIMEOUT_SECONDS", 10.0)
-REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # of computing for a request; then its web process ends
+REQUEST_SECONDS = TEST_SETTINGS.get("REQUEST_SECONDS", 60.0)  # A web process that computes longer ends.
 PLACES_DIR = VAR_DIR / "places"  # locks of the web processes of one machine
 WEB = variables.text("WEB", f"127.0.0.1:{variables.whole_number('PORT')}")
 
@@ -195,7 +195,7 @@ SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_IDLE_MINUTES = 120  # without a click
 CSRF_COOKIE_HTTPONLY = True
 AXES_HANDLER = "monitor.web.accounts.SignInThrottle"
-AXES_FAILURE_LIMIT = 1  # of the limits of that class
+AXES_FAILURE_LIMIT = 1  # That class has limits of its own.
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
@@ -229,7 +229,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # wrong codes for one account, from wherever
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # what changes an account asks for the password again
 SOCIALACCOUNT_ADAPTER = "monitor.subscribers.accounts.single_sign_on.SignOnAdapter"
-SOCIALACCOUNT_LOGIN_ON_GET = True  # by a link: a form may not lead to another host (form-action)
+SOCIALACCOUNT_LOGIN_ON_GET = True  # It is a link: a form may not lead to another host (form-action).
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 _sign_on = [SITE.openid.app()] if SITE.openid else []
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": _sign_on}}
@@ -283,7 +283,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
         "base-uri": [NONE],
         "form-action": [SELF],
-    },
+    }
 }
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
@@ -339,7 +339,7 @@ DATABASE_MOST_BYTES = variables.whole_number("DATABASE_MOST_BYTES")
 # them. One network may use a fifth of this quota, one mailbox a tenth.
 EXTRACT_QUOTA_BYTES = 20 * 10**9
 
-# For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
+# Days for which results, images and old releases are kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/operations/retention).
 KEEP_PREDICTION_RASTERS_DAYS = variables.whole_number("KEEP_PREDICTION_RASTERS_DAYS")
 KEEP_SCENE_DAYS = variables.whole_number("KEEP_SCENE_DAYS")

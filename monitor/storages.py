@@ -25,7 +25,7 @@ WITH_BROTLI = Compressor(quiet=True)
 JOINED_SHEET = re.compile(r"css/joined/([\w-]+)\.[0-9a-f]{12}\.css", re.ASCII)
 STYLES_TAG = re.compile(r"{% styles ([^%]+) %}")
 VENDORED_SHEETS = {"maplibre-gl": "vendor/maplibre-gl/maplibre-gl.css", "uplot": "vendor/uplot/uPlot.min.css"}
-PARENT = "RASTER_STORAGE_PARENT"  # of the process that reads a given file: the socket of the worker that started it
+PARENT = "RASTER_STORAGE_PARENT"  # The process that reads a given file finds the socket of its worker there.
 
 
 def storages_of(var_dir: Path) -> dict[str, dict[str, Any]]:

@@ -22,7 +22,7 @@ class Contact(models.Model):
             models.CheckConstraint(
                 condition=models.Q(member=None, endpoint__isnull=False) | models.Q(member__isnull=False, endpoint=None),
                 name="member_or_endpoint",
-            ),
+            )
         ]
 
 

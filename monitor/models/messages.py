@@ -171,7 +171,7 @@ class OutgoingMessage(models.Model):
     error = models.CharField(max_length=300, blank=True)
 
     news: list["Notification"]  # what it reports, as monitor.notifications.outbox reads it
-    labels: list[str] | None = None  # of its subscriptions, as monitor.subscribers.subscriptions.endpoints reads them
+    labels: list[str] | None = None  # monitor.subscribers.subscriptions.endpoints reads those of its subscriptions
 
     class Meta:
         ordering = ["id"]

@@ -1,25 +1,26 @@
-"""Admin pages of the schedule: what the plan needs cannot be deleted, and switching a stage off needs a reason."""
+"""Admin pages of the schedule: what the plan needs cannot be deleted, and switching a stage off needs a reason.
+
+Tables of allauth leave the admin, which must not show addresses, sessions and secrets.
+"""
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django_celery_beat import admin as beat
-from django_celery_beat.models import (
-    ClockedSchedule,
-    CrontabSchedule,
-    IntervalSchedule,
-    PeriodicTask,
-    SolarSchedule,
-)
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from detection.reviews.audit import audit_write
 from monitor.schedule import BEAT_SCHEDULE
 from monitor.web.guards import account_in
 
-ACTIONS = ("enable_tasks", "run_tasks")  # on several periodic tasks
+ACTIONS = ("enable_tasks", "run_tasks")  # They take several periodic tasks.
 
 
 class ScheduleAdmin(beat.ScheduleAdmin):
@@ -86,3 +87,5 @@ for model, page in (
 ):
     admin.site.unregister(model)
     admin.site.register(model, page)
+for private in (EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken):
+    admin.site.unregister(private)

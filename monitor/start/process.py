@@ -36,7 +36,11 @@ def process_prepare(**signal: object) -> None:
         # Looking for garbage, of which imports make none, takes a quarter longer. `MonitorConfig.ready` ends this.
         gc.disable()
     if {"DATABASE_URL", "REDIS_URL"} <= os.environ.keys() and not os.environ.get("SECRET_KEY"):
-        secret_key_make(folder / "secret_key")
+        path = folder / "secret_key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with new_file(path, OWNER_ONLY) as file:
+                file.write(secrets.token_urlsafe(50).encode())
 
 
 def command_run(arguments: list[str]) -> int | None:
@@ -54,14 +58,6 @@ def command_run(arguments: list[str]) -> int | None:
         print(line, file=sys.stderr)
         return 1
     return None
-
-
-def secret_key_make(path: Path) -> None:
-    """Make the SECRET_KEY of this installation if it has none, in a file that only its owner can read."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with new_file(path, OWNER_ONLY) as file:
-            file.write(secrets.token_urlsafe(50).encode())
 
 
 def kept_text(path: Path) -> str:

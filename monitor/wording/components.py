@@ -26,11 +26,11 @@ class Way(NamedTuple):
     since_then: Any
     now: Any
     point: Any
-    line: Any  # of a chart
-    there: Any  # at a place on a profile
+    line: Any  # It names a line of a chart.
+    there: Any  # It stands at a place on a profile.
     arrow: str
     fastest: Any = FASTEST
-    moved_short: Any = ""  # of at most twenty words, where `moved` and `has_moved` have more
+    moved_short: Any = ""  # It has at most twenty words, where `moved` and `has_moved` have more.
     has_moved_short: Any = ""
 
 

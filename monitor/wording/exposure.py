@@ -50,11 +50,8 @@ def exposure_sentence(
     buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None
 ) -> str:
     """Return 'About 40 buildings stand on this ground. 1.2 km of railway crosses it.'; empty if nothing is known."""
-    lines = {
-        name: length_words(km)
-        for name, km in (("railway", railway_km), ("road", main_road_km))
-        if km is not None and km >= MIN_KM
-    }
+    lengths = {"railway": railway_km, "road": main_road_km}
+    lines = {name: length_words(km) for name, km in lengths.items() if km is not None and km >= MIN_KM}
     sentences = []
     if buildings:
         standing = ngettext(
@@ -62,7 +59,13 @@ def exposure_sentence(
         )
         sentences.append(standing % {"count": count_words(buildings)})
     if lines:
-        sentences.append(_crossing(lines))
+        # Translators: %(railway)s and %(road)s are lengths, such as "1.2 km" or "350 metres"
+        both = _("%(railway)s of railway and %(road)s of main road cross this ground.")
+        only = {
+            "railway": _("%(railway)s of railway crosses this ground."),
+            "road": _("%(road)s of main road crosses this ground."),
+        }
+        sentences.append((both if len(lines) > 1 else only[next(iter(lines))]) % lines)
     if people is not None and round(people) >= 1:
         # Translators: %(count)s is "3" or "about 1,300"
         living = ngettext("One person lives here.", "%(count)s people live here.", round(people))
@@ -73,16 +76,6 @@ def exposure_sentence(
     if any(known):
         return str(NOTHING[known])
     return "" if people is None else _("Nobody is known to live here.")
-
-
-def _crossing(lines: dict[str, str]) -> str:
-    # Translators: %(railway)s and %(road)s are lengths, such as "1.2 km" or "350 metres"
-    both = _("%(railway)s of railway and %(road)s of main road cross this ground.")
-    only = {
-        "railway": _("%(railway)s of railway crosses this ground."),
-        "road": _("%(road)s of main road crosses this ground."),
-    }
-    return (both if len(lines) > 1 else only[next(iter(lines))]) % lines
 
 
 def building_tilt_sentence(
@@ -130,10 +123,7 @@ def _figure(value: float | None, words: Callable[[float], str], least: float) ->
 
 
 def building_sentences(
-    rate: Figure,
-    deviation: Figure,
-    tilt_mm_m_yr: tuple[float, float, float] | None,
-    damage: tuple[int, int, int],
+    rate: Figure, deviation: Figure, tilt_mm_m_yr: tuple[float, float, float] | None, damage: tuple[int, int, int]
 ) -> list[str]:
     """Return sentences on one building. deviation: of its rate from that of the ground around, mm/yr.
 
@@ -159,16 +149,19 @@ def building_sentences(
     else:
         third = _("It tilts by %(low)s to %(high)s mm per metre a year, in 90 of 100 cases.")
         third %= {"low": decimal(tilt_mm_m_yr[1], 2), "high": decimal(tilt_mm_m_yr[2], 2)}
-    likely, least, most = damage
+    likely, *ends = (str(DAMAGE_WORDS[level]) for level in damage)
+    # Translators: two classes of damage, such as "negligible to moderate"
+    range_words = _("%(least)s to %(most)s") % dict(zip(("least", "most"), ends, strict=True))
     # Translators: %(damage)s is "slight", or "negligible to moderate"
     last = _("By published limits of settlement and tilt, damage since %(year)s would be %(damage)s.")
-    return [first, second, third, last % {"year": rate.since.year, "damage": _range_words(likely, least, most)}]
+    last %= {"year": rate.since.year, "damage": likely if damage[1] == damage[2] else range_words}
+    return [first, second, third, last]
 
 
 def town_sentences(n_buildings: int, of_class: Mapping[int, int]) -> list[str]:
     """Return sentences on the buildings of an area. of_class: number of them by class of damage, as far as known."""
     n_known = sum(of_class.values())
-    told = ngettext(
+    counted = ngettext(
         "There are enough measurement points on one of %(all)s buildings to say how it moves.",
         "There are enough measurement points on %(n)s of %(all)s buildings to say how they move.",
         n_known,
@@ -179,17 +172,6 @@ def town_sentences(n_buildings: int, of_class: Mapping[int, int]) -> list[str]:
         for level in sorted(of_class, reverse=True)
         if of_class[level]
     ]
-    if not parts:
-        return [told]
     # Translators: %(parts)s is "slight at 3 and negligible at 120"
-    return [
-        told,
-        _("By published limits of settlement and tilt, damage would be %(parts)s.") % {"parts": listed(parts)},
-    ]
-
-
-def _range_words(likely: int, least: int, most: int) -> str:
-    if least == most:
-        return str(DAMAGE_WORDS[likely])
-    # Translators: two classes of damage, such as "negligible to moderate"
-    return _("%(least)s to %(most)s") % {"least": DAMAGE_WORDS[least], "most": DAMAGE_WORDS[most]}
+    damage = _("By published limits of settlement and tilt, damage would be %(parts)s.")
+    return [counted, *([damage % {"parts": listed(parts)}] if parts else [])]

@@ -86,10 +86,7 @@ GLOSSARY = (
         pgettext_lazy("word of the glossary", "Reference"),
         _("The ground that a data set takes to be still. All other motion is measured against it."),
     ),
-    Term(
-        pgettext_lazy("word of the glossary", "Temporal baseline"),
-        _("The time between two radar images."),
-    ),
+    Term(pgettext_lazy("word of the glossary", "Temporal baseline"), _("The time between two radar images.")),
     Term(
         pgettext_lazy("word of the glossary", "Tilt"),
         _(

@@ -29,7 +29,7 @@ POLARISATIONS = {
     "HH": gettext_lazy("HH: sent horizontally, received horizontally"),
     "HV": gettext_lazy("HV: sent horizontally, received vertically"),
 }
-LOOKS = {  # of the radar, by the direction of flight and the side
+LOOKS = {  # (direction of flight, side of the radar): words
     ("ascending", "right"): gettext_lazy("to the right of its path, roughly east"),
     ("ascending", "left"): gettext_lazy("to the left of its path, roughly west"),
     ("descending", "right"): gettext_lazy("to the right of its path, roughly west"),
@@ -259,42 +259,31 @@ def _change(statistics: Mapping[str, float], posting_m: float, days: int) -> lis
     lines = []
     if "lowest_sigma" in statistics:
         lost = -statistics["lowest_sigma"]
-        lines.append(
-            _(
-                "Where most was lost, the match fell by %(number)s times its usual scatter; more than 3 is rare by "
-                "chance."
-            )
-            % {"number": decimal(lost, 1)}
-            if lost > 3
-            else _("Nowhere did the match fall by more than 3 times its usual scatter.")
+        fell = _(
+            "Where most was lost, the match fell by %(number)s times its usual scatter; more than 3 is rare by chance."
         )
+        nowhere = _("Nowhere did the match fall by more than 3 times its usual scatter.")
+        lines.append((fell if lost > 3 else nowhere) % {"number": decimal(lost, 1)})
     if "confirmed_share" in statistics:
-        lines.append(_confirmed(statistics["confirmed_share"]))
+        share = statistics["confirmed_share"]
+        confirmed = _("Pairs that have no image in common confirm a change on %(share)s of it.")
+        if share <= 0:
+            confirmed = _("No change is confirmed by other pairs of images so far.")
+        elif share < 0.001:
+            confirmed = _("Pairs that have no image in common confirm a change on less than %(share)s of it.")
+        lines.append(confirmed % {"share": percent(max(share, 0.001), 1)})
     if "weather" in statistics:
         points = 100 * statistics["weather"]
-        sentence = (
-            _(
-                "The image as a whole matched %(number)s percentage points worse than earlier pairs (rain, wind or "
-                "snow do that); this is removed."
-            )
-            if points < 0
-            else _(
-                "The image as a whole matched %(number)s percentage points better than earlier pairs (rain, wind or "
-                "snow do that); this is removed."
-            )
+        worse = _(
+            "The image as a whole matched %(number)s percentage points worse than earlier pairs (rain, wind or snow do "
+            "that); this is removed."
         )
-        lines.append(sentence % {"number": decimal(abs(points), 1)})
+        better = _(
+            "The image as a whole matched %(number)s percentage points better than earlier pairs (rain, wind or snow "
+            "do that); this is removed."
+        )
+        lines.append((worse if points < 0 else better) % {"number": decimal(abs(points), 1)})
     return lines
-
-
-def _confirmed(share: float) -> str:
-    if share <= 0:
-        return _("No change is confirmed by other pairs of images so far.")
-    if share < 0.001:
-        return _("Pairs that have no image in common confirm a change on less than %(share)s of it.") % {
-            "share": percent(0.001, 1)
-        }
-    return _("Pairs that have no image in common confirm a change on %(share)s of it.") % {"share": percent(share, 1)}
 
 
 def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:

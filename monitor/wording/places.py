@@ -105,9 +105,7 @@ def _countries() -> tuple[list[str], STRtree]:
         outer = [rings[0] for rings in atlas_rings(country, arcs) if len(rings[0]) >= 4]
         names += [country["properties"]["name"]] * len(outer)
         parts = [Polygon(ring) for ring in outer]
-        shapes += [
-            part if part.is_valid else make_valid(part) for part in parts
-        ]  # To mend a valid one takes time, too.
+        shapes += [part if part.is_valid else make_valid(part) for part in parts]  # Mending valid ones takes time, too.
     return names, STRtree(shapes)
 
 
@@ -127,11 +125,12 @@ def read_atlas() -> tuple[dict[str, Any], list[Line]]:
 def atlas_rings(country: dict[str, Any], arcs: list[Line]) -> list[list[Line]]:
     """Return the rings of a country, polygon by polygon, the outer one first. arcs: as from `read_atlas`."""
     parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
-    return [[_joined([arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]) for ring in part] for part in parts]
 
+    def joined(ring: list[int]) -> Line:
+        chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in ring]
+        return np.concatenate([chain[min(n, 1) :] for n, chain in enumerate(chains)])
 
-def _joined(chains: list[Line]) -> Line:
-    return np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
+    return [[joined(ring) for ring in part] for part in parts]
 
 
 def toward(bearing_deg: float) -> str:

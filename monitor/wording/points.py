@@ -88,15 +88,18 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
         return []
     figures = {"n": whole(n), "rate": mm_a_year(figure(inside)), "way": direction(component, inside)}
     # Translators, here and below: %(rate)s is "6.1 mm a year", %(way)s is "sinking" or "away from the satellite"
-    first = (
-        ngettext(
-            "The only point inside moves by %(rate)s (%(way)s).",
-            "%(n)s points inside move by %(rate)s (%(way)s; median).",
-            n,
-        )
-        % figures
+    first = ngettext(
+        "The only point inside moves by %(rate)s (%(way)s).",
+        "%(n)s points inside move by %(rate)s (%(way)s; median).",
+        n,
     )
-    more = [*_of_series(reason), *([_assumed_sentence(reason["assumes"])] if reason.get("assumes") else [])]
+    first %= figures
+    more = _of_series(reason)
+    if assumed := reason.get("assumes"):  # `deformation.filters.still` found little stable ground.
+        only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
+        nothing = _("Nothing in the product's view stands still: rates are taken against its own zero.")
+        share = re.search(r"(\d+) %", assumed)
+        more.append(only % {"share": percent(int(share[1]) / 100)} if share else nothing)
     if around is None:
         return [first, _("There are too few points around it to compare with."), *more]
     figures = {
@@ -110,21 +113,9 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
         "The %(n)s points around it move by %(rate)s (%(way)s); two thirds of them lie within %(scatter)s mm a "
         "year of that."
     )
-    return [
-        first,
-        (still if abs(around) < 0.05 else moving) % figures,
-        _("%(share)s of the points inside differ from those around by more than twice this spread.")
-        % {"share": percent(reason["beyond"])},
-        *more,
-    ]
-
-
-def _assumed_sentence(kept: str) -> str:
-    """Return a sentence on the reference if little ground is stable. kept: from `deformation.filters.still`."""
-    if share := re.search(r"(\d+) %", kept):
-        only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
-        return only % {"share": percent(int(share[1]) / 100)}
-    return _("Nothing in the product's view stands still: rates are taken against its own zero.")
+    differ = _("%(share)s of the points inside differ from those around by more than twice this spread.")
+    beyond = differ % {"share": percent(reason["beyond"])}
+    return [first, (still if abs(around) < 0.05 else moving) % figures, beyond, *more]
 
 
 def _of_series(reason: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,7 @@ BIGGEST_KEY = 2**63 - 1  # largest key of a row in any table
 MAX_NUMBERS = 10  # A box with heights has six.
 MAX_NUMBER_LENGTH = 20  # more digits than BIGGEST_KEY has
 ANY_FORM = re.compile(".*", re.DOTALL)
-HAIR_DEGREES = 5e-7  # half a unit of the last digit of published positions: 5 cm
+HAIR_DEGREES = 5e-7  # A line or a point is widened by half a unit of the last digit of published positions: 5 cm.
 BOX_REMEDY = "Give bbox=west,south,east,north in degrees, for example bbox=5.9,45.8,10.5,47.8."
 
 
@@ -164,7 +164,11 @@ def boxes(text: str) -> list[Bounds]:
 
 def area_of(text: str) -> MultiPolygon:
     """Parse 'west,south,east,north', degrees, into an area; a line or a point is widened a little. Raises Refusal."""
-    return MultiPolygon([Polygon.from_bbox(_widened(*part)) for part in _parts(text)], srid=4326)
+    polygons = []
+    for west, south, east, north in _parts(text):
+        x, y = (HAIR_DEGREES if low == high else 0.0 for low, high in ((west, east), (south, north)))
+        polygons.append(Polygon.from_bbox((west - x, south - y, east + x, north + y)))
+    return MultiPolygon(polygons, srid=4326)
 
 
 def _parts(text: str) -> list[Bounds]:
@@ -180,12 +184,6 @@ def _parts(text: str) -> list[Bounds]:
     if west <= east:
         return [(west, south, east, north)]
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
-
-
-def _widened(west: float, south: float, east: float, north: float) -> Bounds:
-    """Widen a line or a point by the precision to which published positions are rounded."""
-    x, y = (HAIR_DEGREES if low == high else 0.0 for low, high in ((west, east), (south, north)))
-    return west - x, south - y, east + x, north + y
 
 
 def number_or_none(text: str, most: int = BIGGEST_KEY) -> int | None:

@@ -180,7 +180,17 @@ def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bo
             "The ground moves at %(number)s places in %(region)s.",
             n_moving,
         ) % {"region": name, "number": whole(n_moving)}
-        return f"{moves} {_checked(n_moving, n_unreviewed)}"
+        if not n_unreviewed:
+            checked = ngettext("A specialist has checked it.", "Specialists have checked all of them.", n_moving)
+        elif n_unreviewed == n_moving:
+            checked = ngettext(
+                "No specialist has confirmed it yet.", "No specialist has confirmed any of them yet.", n_moving
+            )
+        else:
+            checked = ngettext(
+                "%(number)s of them is not confirmed yet.", "%(number)s of them are not confirmed yet.", n_unreviewed
+            ) % {"number": whole(n_unreviewed)}
+        return f"{moves} {checked}"
     if is_measured:
         return _(
             "No place where the ground moves is known in %(region)s. That does not mean that it is still everywhere: "
@@ -191,31 +201,16 @@ def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bo
     }
 
 
-def _checked(n_moving: int, n_unreviewed: int) -> str:
-    if not n_unreviewed:
-        return ngettext("A specialist has checked it.", "Specialists have checked all of them.", n_moving)
-    if n_unreviewed == n_moving:
-        return ngettext("No specialist has confirmed it yet.", "No specialist has confirmed any of them yet.", n_moving)
-    return ngettext(
-        "%(number)s of them is not confirmed yet.", "%(number)s of them are not confirmed yet.", n_unreviewed
-    ) % {"number": whole(n_unreviewed)}
-
-
 def year_sentence(year: int, n_found: int, n_finished: int) -> str:
     """Return the numbers of places found and come to rest: 'In 2026, 3 places were found. 1 came to rest.'."""
-    if n_found:
-        found = ngettext(
-            "In %(year)s, %(number)s place was found.", "In %(year)s, %(number)s places were found.", n_found
-        )
-    else:
+    found = ngettext("In %(year)s, %(number)s place was found.", "In %(year)s, %(number)s places were found.", n_found)
+    if not n_found:
         found = _("In %(year)s, no place was found.")
-    rested = (
-        ngettext("%(number)s came to rest.", "%(number)s came to rest.", n_finished)
-        if n_finished
-        else _("None came to rest.")
-    )
-    sentences = found % {"year": str(year), "number": whole(n_found)}, rested % {"number": whole(n_finished)}
-    return " ".join(sentences)
+    rested = ngettext("%(number)s came to rest.", "%(number)s came to rest.", n_finished)
+    if not n_finished:
+        rested = _("None came to rest.")
+    found %= {"year": str(year), "number": whole(n_found)}
+    return f"{found} {rested % {'number': whole(n_finished)}}"
 
 
 def measured_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
@@ -231,9 +226,3 @@ def measured_sentence(n_products: int, last_measured: date | None, last_image: d
     if last_image:
         parts.append(_("The last radar image is of %(day)s.") % {"day": day_words(last_image)})
     return " ".join(parts)
-
-
-def contact_sentence(region: str, office: str) -> str:
-    """Return who is responsible in a region. office: its name, telephone number and page in one line."""
-    # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
-    return _("Responsible in %(region)s: %(office)s") % {"region": region, "office": office}

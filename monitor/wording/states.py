@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from monitor.wording.dates import day_words
@@ -79,34 +79,26 @@ PROPOSE_FORM = {  # A second person has to agree to this confirmation.
 # What rows keep of the reasons of steps, in English (`detection.alerts`).
 # Translators: %(source)s is a data set or a pair of images, %(code)s the code of another alert
 STEP_REASONS = (
-    (r"moves again: seen in (?P<source>.+)", _("moves again: seen in %(source)s")),
-    (r"seen again in (?P<source>.+)", _("seen again in %(source)s")),
-    (r"seen by new passes of (?P<source>.+), provisionally", _("seen by new passes of %(source)s, provisionally")),
-    (
-        r"changed in new passes of (?P<source>.+), provisionally",
-        _("changed in new passes of %(source)s, provisionally"),
-    ),
-    (
-        r"new passes showed it until (?P<day>\d+ \w+ \d+); (?P<source>.+) does not",
-        _("new passes showed it until %(day)s; %(source)s does not"),
-    ),
-    (r"seen in (?P<source>.+)", _("seen in %(source)s")),
-    (r"two tracks show it in (?P<source>.+)", _("two tracks show it in %(source)s")),
-    (r"changed in (?P<source>.+)", _("changed in %(source)s")),
-    (r"part of alert (?P<code>\S+) in the newest run", _("part of alert %(code)s in the newest run")),
-    (r"split from alert (?P<code>\S+): apart in (?P<source>.+)", _("split from alert %(code)s: apart in %(source)s")),
-    (r"no motion after (?P<day>\d+ \w+ \d+) in (?P<source>.+)", _("no motion after %(day)s in %(source)s")),
-    (
-        r"no change of the surface after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
-        _("no change of the surface after %(day)s in %(source)s"),
-    ),
-    (r"no surge after (?P<day>\d+ \w+ \d+) in (?P<source>.+)", _("no surge after %(day)s in %(source)s")),
-    (r"the same place as alert (?P<code>\S+)", _("the same place as alert %(code)s")),
-    (r"the verdict was taken back", _("the verdict was taken back")),
-    (r"changed by a specialist", _("changed by a specialist")),
-    (r"reported by a specialist", _("reported by a specialist")),
-    (r"a specialist's change was taken back", _("a specialist’s change was taken back")),
+    gettext_noop("moves again: seen in %(source)s"),
+    gettext_noop("seen again in %(source)s"),
+    gettext_noop("seen by new passes of %(source)s, provisionally"),
+    gettext_noop("changed in new passes of %(source)s, provisionally"),
+    gettext_noop("new passes showed it until %(day)s; %(source)s does not"),
+    gettext_noop("seen in %(source)s"),
+    gettext_noop("two tracks show it in %(source)s"),
+    gettext_noop("changed in %(source)s"),
+    gettext_noop("part of alert %(code)s in the newest run"),
+    gettext_noop("split from alert %(code)s: apart in %(source)s"),
+    gettext_noop("no motion after %(day)s in %(source)s"),
+    gettext_noop("no change of the surface after %(day)s in %(source)s"),
+    gettext_noop("no surge after %(day)s in %(source)s"),
+    gettext_noop("the same place as alert %(code)s"),
+    gettext_noop("the verdict was taken back"),
+    gettext_noop("changed by a specialist"),
+    gettext_noop("reported by a specialist"),
+    gettext_noop("a specialist’s change was taken back"),
 )
+PARTS = {"source": ".+", "code": r"\S+", "day": r"\d+ \w+ \d+"}
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"
 CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the computer's finding.")
 
@@ -124,8 +116,9 @@ def in_language(kept: str) -> str:
 def step_reason(kept: str) -> str:
     """Return the reason of an alert's step, in the reader's language. kept: the stored reason."""
     text, ended, _rest = kept.partition(CONFIRMED_BEFORE)
-    for pattern, words in STEP_REASONS:
-        if found := re.fullmatch(pattern, text):
+    for words in STEP_REASONS:
+        pattern = re.sub(r"%\((\w+)\)s", lambda part: f"(?P<{part[1]}>{PARTS[part[1]]})", words)
+        if found := re.fullmatch(pattern.replace("’", "'"), text):
             parts = found.groupdict()
             if "day" in parts:
                 parts["day"] = day_words(datetime.strptime(parts["day"], "%d %B %Y"))  # noqa: DTZ007
@@ -133,7 +126,7 @@ def step_reason(kept: str) -> str:
                 parts["source"] = gettext("the newest data")
             elif "source" in parts:
                 parts["source"] = data_set_name(parts["source"])
-            text = words % parts
+            text = gettext(words) % parts
             break
     else:
         text = in_language(text)

@@ -53,7 +53,7 @@ OTHER_WORDS = gettext_lazy("another cause")
 JUDGED = gettext_lazy(
     "How much its surroundings count is judged, except the slope, which was counted on simulated ground."
 )
-# Of a known mine, by how it is listed: inside it, and so far from it.
+# How a mine is listed: sentences for a place inside it, and for one at a distance.
 # Translators: %(distance)s is "300 metres"
 MINES = {
     "": (gettext_lazy("It lies inside a known mine."), gettext_lazy("It lies %(distance)s from a known mine.")),
@@ -93,28 +93,26 @@ def mine_sentence(names: Sequence[str]) -> str:
     """Return a sentence on the mines that an area touches. names: '' for a mine without a name."""
     if not names:
         return ""
-    known = [name for name in names if name]
-    if known:
-        sentence = ngettext(
-            "It touches the known outline of a mine: %(names)s.",
-            "It touches the known outline of %(number)s mines: %(names)s.",
-            len(names),
-        )
-    else:
-        sentence = ngettext(
-            "It touches the known outline of a mine.", "It touches the known outline of %(number)s mines.", len(names)
-        )
-    return sentence % {"number": whole(len(names)), "names": listed_few(known, MAX_LISTED)}
+    known, n = [name for name in names if name], len(names)
+    nameless = ngettext(
+        "It touches the known outline of a mine.", "It touches the known outline of %(number)s mines.", n
+    )
+    named = ngettext(
+        "It touches the known outline of a mine: %(names)s.",
+        "It touches the known outline of %(number)s mines: %(names)s.",
+        n,
+    )
+    return (named if known else nameless) % {"number": whole(n), "names": listed_few(known, MAX_LISTED)}
 
 
 def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
     """Return a sentence on the glaciers that an area touches. glaciers: name ('' without one) and surge flag."""
     if not glaciers:
         return ""
-    parts = []
-    for name, surge in glaciers[:3]:
-        glacier = name or _("a glacier without a name")
-        parts.append(str(_NAMED_AND_KNOWN_TO.get(surge, "%(glacier)s")) % {"glacier": glacier})
+    parts = [
+        str(_NAMED_AND_KNOWN_TO.get(surge, "%(glacier)s")) % {"glacier": name or _("a glacier without a name")}
+        for name, surge in glaciers[:3]
+    ]
     more = len(glaciers) - len(parts)
     sentence = (
         ngettext("On a glacier: %(glaciers)s, and one more.", "On a glacier: %(glaciers)s, and %(number)s more.", more)
@@ -140,16 +138,14 @@ def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, 
     if last:
         sentence = ngettext("It happened on %(day)s.", "The last one happened on %(day)s.", count)
         sentences.append(sentence % {"day": day_words(last)})
-    sentences.append(_sure(accuracy_m))
-    return " ".join(sentences)
-
-
-def _sure(accuracy_m: float | None) -> str:
     if accuracy_m is None:
-        return _("The exact place is not known.")
-    if accuracy_m < 1000:
-        return _("The exact place is known.")
-    return _("The place is known to about %(distance)s km.") % {"distance": whole(accuracy_m / 1000)}
+        sentences.append(_("The exact place is not known."))
+    elif accuracy_m < 1000:
+        sentences.append(_("The exact place is known."))
+    else:
+        known = _("The place is known to about %(distance)s km.")
+        sentences.append(known % {"distance": whole(accuracy_m / 1000)})
+    return " ".join(sentences)
 
 
 def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | None) -> str:
@@ -161,18 +157,15 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
         height = _("The ground lies about %(height)s m above sea level.") % {"height": whole(rounded)}
     if slope_deg != slope_deg:
         return height
+    slope = {"slope": whole(slope_deg)}
     if slope_deg < FLAT_DEG:
-        flat = _("It is nearly flat.")
-        return f"{height} {flat}"
-    if aspect_deg is None:
-        slope = _("It slopes by about %(slope)s°.") % {"slope": whole(slope_deg)}
+        falls = _("It is nearly flat.")
+    elif aspect_deg is None:
+        falls = _("It slopes by about %(slope)s°.") % slope
     else:
         # Translators: %(direction)s is "to the south"
-        slope = _("It slopes by about %(slope)s°, mostly %(direction)s.") % {
-            "slope": whole(slope_deg),
-            "direction": toward(aspect_deg),
-        }
-    return f"{height} {slope}"
+        falls = _("It slopes by about %(slope)s°, mostly %(direction)s.") % (slope | {"direction": toward(aspect_deg)})
+    return f"{height} {falls}"
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:
@@ -204,19 +197,15 @@ def because_sentences(
 
 def _sentence(fact: str, value: float, factors: Mapping[str, float], detail: str, named: Collection[str]) -> str:
     strongest = sorted(factors, key=lambda name: (-factors[name], name))
-    speaks_for = ", ".join(_words(name) for name in strongest if factors[name] > 1)
     less = [name for name in strongest if factors[name] < 1]
-    against = ", ".join(_words(name) for name in less if name not in named)
-    in_spite = ", ".join(_words(name) for name in less if name in named)
     # Translators, here and below: %(causes)s is a list, such as "mining, fill or a quarry"
-    return " ".join(
-        [
-            _fact(fact, value, detail),
-            *([_("Evidence for: %(causes)s.") % {"causes": speaks_for}] if speaks_for else []),
-            *([_("Evidence against: %(causes)s.") % {"causes": against}] if against else []),
-            *([_("Likely in spite of it: %(causes)s.") % {"causes": in_spite}] if in_spite else []),
-        ]
+    sides = (
+        (_("Evidence for: %(causes)s."), [name for name in strongest if factors[name] > 1]),
+        (_("Evidence against: %(causes)s."), [name for name in less if name not in named]),
+        (_("Likely in spite of it: %(causes)s."), [name for name in less if name in named]),
     )
+    said = (words % {"causes": ", ".join(map(_words, names))} for words, names in sides if names)
+    return " ".join([_fact(fact, value, detail), *said])
 
 
 def _fact(fact: str, value: float, detail: str) -> str:

@@ -1,12 +1,13 @@
 """A small service with something of everything, what it holds as hashes, and the stop link of a mail it has sent.
 
-python -m tests.makers.service_state make FILE | content | stop PATH
+python -m tests.makers.service_state make FILE FOLDER | restored PATH
 """
 
 import hashlib
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import django
@@ -14,14 +15,15 @@ import django
 from monitor.start.process import process_prepare
 
 
-def make(file: str) -> dict[str, object]:
-    """Points of a file, images, results, an alert with its audit, and a reader who has had a mail.
+def make(file: str, folder: str) -> dict[str, object]:
+    """Points of a file, images, results, an alert with its audit, and a reader who has had a mail; back all up.
 
-    Return the path of its stop link and the content of the service.
+    Return the path of its stop link, the content of the service, and what the command said.
     """
     import numpy as np
     from django.contrib.auth import get_user_model
     from django.contrib.gis.geos import MultiPolygon, Polygon
+    from django.core.management import call_command
     from django.utils import timezone
 
     from detection.models import Alert, AlertTransition, AuditEntry, Detection, Scan
@@ -55,7 +57,9 @@ def make(file: str) -> dict[str, object]:
         raise RuntimeError("no mail was sent")
     (mail,) = mails_kept()
     link = next(word.split("localhost:8000")[1] for word in mail.text.split() if "/subscribe/stop/" in word)
-    return {"link": link, "content": content()}
+    made, said = content(), StringIO()
+    call_command("backup", folder, stdout=said)
+    return {"link": link, "content": made, "said": said.getvalue()}
 
 
 def content() -> dict[str, object]:
@@ -110,4 +114,5 @@ if __name__ == "__main__":
     process_prepare()
     django.setup()
     verb, *arguments = sys.argv[1:]
-    sys.stdout.write(json.dumps({"make": make, "content": content, "stop": stop}[verb](*arguments)))
+    found = make(*arguments) if verb == "make" else {"content": content(), "answers": stop(*arguments)}
+    sys.stdout.write(json.dumps(found))

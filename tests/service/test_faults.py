@@ -76,16 +76,16 @@ ALONE = "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client 
 def test_a_migration_that_is_killed_is_undone_and_the_next_one_comes_to_the_same_tables(own_servers):
     """Killed in the middle of its work, and between its work and the row that says it is done."""
     migrate = [sys.executable, ROOT / "manage.py", "migrate", "--verbosity", "0", "--skip-checks"]
-    subprocess.run([*migrate, "monitor", "zero"], env=own_servers, check=True)
+    subprocess.run([*migrate, "monitor", "0004"], env=own_servers, check=True)
     with owner_of(own_servers) as owner:
         for statement, lock in (
-            ("ALTER TABLE", "detection_alerttransition IN ROW EXCLUSIVE MODE"),  # foreign keys come last
+            ("ALTER TABLE", "detection_alert IN ROW EXCLUSIVE MODE"),  # foreign keys come last
             ("INSERT INTO", "django_migrations IN SHARE MODE"),
         ):
             before = set(owner.execute(SCHEMA).fetchall())
             with owner_of(own_servers) as holder, holder.transaction():
                 holder.execute(f"LOCK TABLE {lock}")
-                kill_where_it_waits(subprocess.Popen([*migrate, "monitor"], env=own_servers), owner, statement)
+                kill_where_it_waits(subprocess.Popen([*migrate, "monitor", "0005"], env=own_servers), owner, statement)
             wait_until(lambda: owner.execute(ALONE).fetchone()[0])
             assert set(owner.execute(SCHEMA).fetchall()) == before
         subprocess.run(migrate, env=own_servers, check=True)

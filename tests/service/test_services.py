@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.servers import ADDRESSES, python
+from tests.fixtures.servers import ADDRESSES, ROOT, python, services
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DUMP = ROOT / "tests" / "data" / "demo-of-0.4.0.sql.xz"
 DROPPED = {*ADDRESSES, "DJANGO_SETTINGS_MODULE"}
 # As a superuser fills it, for example from a dump: it owns everything, and nobody is asked for a password.
@@ -27,48 +26,33 @@ END
     rm "$GROUND_MOTION_VAR/database_passwords"
 """
 SEEN = """
-from django.db import connection as c
-k = c.cursor()
-k.execute("SELECT current_user, count(*) FROM detection_alert"); print(*k.fetchone())
-k.execute("SELECT count(*) FROM ml_prediction"); print(*k.fetchone())
-k.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'spatial_ref_sys'")
-print(*k.fetchall())
+import sys, django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+with connection.cursor() as k:
+    k.execute("SELECT current_user, count(*) FROM detection_alert"); print(*k.fetchone())
+    k.execute("SELECT count(*) FROM ml_prediction"); print(*k.fetchone())
+    ours = "schemaname = 'public' AND tablename <> 'spatial_ref_sys'"
+    k.execute(f"SELECT DISTINCT tableowner FROM pg_tables WHERE {ours}")
+    print(*k.fetchall())
+call_command("ingest", sys.argv[1])
 """
 
 
-@pytest.fixture
-def surroundings(tmp_path):
+@pytest.fixture(scope="module")
+def surroundings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("services")
     kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    own = kept | {"GROUND_MOTION_VAR": str(tmp_path / "var"), "DUMP": str(tmp_path / "dump.sql")}
-    subprocess.run([ROOT / "scripts" / "services", "start"], env=own, check=True)
+    own = kept | {"GROUND_MOTION_VAR": str(folder / "var"), "DUMP": str(folder / "dump.sql")}
+    services("start", own)
     yield own
-    subprocess.run([ROOT / "scripts" / "services", "remove"], env=own, check=True)
+    services("remove", own)
 
 
 def sockets(surroundings: dict[str, str]) -> str:
     settings = (Path(surroundings["GROUND_MOTION_VAR"]) / "services.env").read_text()
     return settings.partition("host=")[2].splitlines()[0]
-
-
-def manage(surroundings: dict[str, str], *arguments: str) -> str:
-    return python("manage.py", *arguments, around=surroundings).stdout
-
-
-@pytest.mark.demo
-def test_a_database_that_a_superuser_filled_goes_to_the_owner_role_with_all_its_rows(surroundings, make_egms):
-    Path(surroundings["DUMP"]).write_bytes(lzma.decompress(DUMP.read_bytes()))
-    where = surroundings | {"SOCKETS": sockets(surroundings)}
-    subprocess.run(["bash", "-c", AS_IT_WAS], env=where, cwd=ROOT, check=True)
-
-    for _ in range(2):  # the second time there is nothing left to do
-        subprocess.run([ROOT / "scripts" / "services", "start"], env=surroundings, check=True)
-        manage(surroundings, "migrate", "--verbosity", "0")
-    assert manage(surroundings, "shell", "--verbosity", "0", "-c", SEEN).splitlines() == [
-        "ground_motion_application 12",
-        "166",
-        "('ground_motion_owner',)",
-    ]
-    assert "12 points" in manage(surroundings, "ingest", str(make_egms(n=12)))
 
 
 @pytest.mark.demo
@@ -83,3 +67,17 @@ def test_who_reaches_the_socket_needs_a_password_and_files_with_passwords_are_th
         assert not signs_in("-U", "ground_motion")
     for name in ("services.env", "database_passwords"):
         assert (Path(surroundings["GROUND_MOTION_VAR"]) / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.demo
+def test_a_database_that_a_superuser_filled_goes_to_the_owner_role_with_all_its_rows(surroundings, make_egms):
+    Path(surroundings["DUMP"]).write_bytes(lzma.decompress(DUMP.read_bytes()))
+    where = surroundings | {"SOCKETS": sockets(surroundings)}
+    subprocess.run(["bash", "-c", AS_IT_WAS], env=where, cwd=ROOT, check=True)
+
+    for _ in range(2):  # the second time there is nothing left to do
+        services("start", surroundings)
+        python("manage.py", "migrate", "--verbosity", "0", around=surroundings)
+    *seen, loaded = python("-c", SEEN, make_egms(n=12), around=surroundings).stdout.splitlines()
+    assert seen == ["ground_motion_application 12", "166", "('ground_motion_owner',)"]
+    assert "12 points" in loaded

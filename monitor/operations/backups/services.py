@@ -95,8 +95,7 @@ def series_folders(series: Path) -> list[Path]:
 def backup_restore(*, folder: Path) -> Manifest:
     """Fill an empty service from a backup. Raises Unusable, where possible before anything is changed."""
     manifest = lists.read(folder)
-    for refuse in (_refuse_newer, _refuse_other_key, _refuse_filled_database):
-        refuse(folder, manifest)
+    _refuse(folder, manifest)
     lists.check(folder, manifest)
     _rasters_restore(folder, manifest)
     connection.close()
@@ -174,7 +173,8 @@ def _rasters_copy(folder: Path, before: dict[str, Entry]) -> tuple[dict[str, Ent
     return files, missing
 
 
-def _refuse_newer(folder: Path, manifest: Manifest) -> None:
+def _refuse(folder: Path, manifest: Manifest) -> None:
+    """Refuse a newer backup, one with another key, which would break links in mails, and a database with tables."""
     disk = MigrationLoader(None).disk_migrations
     known = {*disk, *(replaced for migration in disk.values() for replaced in migration.replaces)}
     names, ours = {f"{app}.{name}" for app, name in known}, {app for app, _ in known}
@@ -184,15 +184,8 @@ def _refuse_newer(folder: Path, manifest: Manifest) -> None:
             f"this backup was made by a newer version ({manifest.code_version}, migration {newer[-1]});"
             " install that version first"
         )
-
-
-def _refuse_other_key(folder: Path, manifest: Manifest) -> None:
-    """Refuse a secret key other than the backup's, because it would break the links in mails already sent."""
     if "SECRET_KEY" in os.environ and (folder / SECRET_KEY).read_text() != settings.SECRET_KEY:
         raise Unusable(f"SECRET_KEY is not that of the backup; set it to what {folder / SECRET_KEY} holds, or unset it")
-
-
-def _refuse_filled_database(folder: Path, manifest: Manifest) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
@@ -239,10 +232,12 @@ def _restore(path: Path) -> None:
 
 
 def _run(program: str, *arguments: str) -> str:
-    command = [_found(program), *arguments]
-    done = subprocess.run(
-        command, env=os.environ | _connection() | {"LC_ALL": "C"}, capture_output=True, text=True, check=False
-    )
+    """Run the newest installed version of a program of PostgreSQL, which must not be older than the server."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
+    if not (path := str(installed[-1]) if installed else shutil.which(program)):
+        raise Unusable(f"{program} is not installed; install PostgreSQL's client (postgresql-client on Debian)")
+    environment = os.environ | _connection() | {"LC_ALL": "C"}
+    done = subprocess.run([path, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
         if "output file" in reason and os.strerror(errno.ENOSPC) in reason:
@@ -253,21 +248,7 @@ def _run(program: str, *arguments: str) -> str:
 
 def _connection() -> dict[str, str]:
     database = settings.DATABASE_OWNER
-    host = database.get("OPTIONS", {}).get("host") or database.get("HOST")
-    values = {
-        "PGHOST": host,
-        "PGPORT": database.get("PORT"),
-        "PGUSER": database.get("USER"),
-        "PGPASSWORD": database.get("PASSWORD"),
-        "PGDATABASE": database.get("NAME"),
-    }
+    values = {f"PG{name}": database.get(name) for name in ("HOST", "PORT", "USER", "PASSWORD")}
+    values["PGHOST"] = database.get("OPTIONS", {}).get("host") or values["PGHOST"]
+    values["PGDATABASE"] = database.get("NAME")
     return {name: str(value) for name, value in values.items() if value}
-
-
-def _found(program: str) -> str:
-    """Return the path of the program's newest installed version: it must not be older than the server."""
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: int(path.parts[-3]))
-    path = str(installed[-1]) if installed else shutil.which(program)
-    if not path:
-        raise Unusable(f"{program} is not installed; install PostgreSQL's client (postgresql-client on Debian)")
-    return path

@@ -37,7 +37,7 @@ READER_TABLES = {
     "ingest_interferogram": ADD,
     "ingest_station": ADD,
     "ingest_stationfile": ADD,
-    "ingest_ingestjob": (  # of a running one
+    "ingest_ingestjob": (  # A policy limits it to running ones.
         "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at,"
         " inspection)"
     ),

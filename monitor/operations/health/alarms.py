@@ -171,16 +171,16 @@ class Watchman(threading.Thread):
             connection.close()
 
     def _examine(self) -> None:
-        if self.lost is not None:
-            self._record_database_back(self.lost)
+        lost, self.lost = self.lost, None
+        if lost is not None and lost.opened_at is not None:  # The database is back; its end is reported by mail.
+            lost.right_since = lost.ended_at = timezone.now()
+            lost.save()
         try:
             missing_stages_restore()
         except Exception:  # the schedule is examined below, like everything else
             logger.exception("missing stages could not be put back")
-        conditions = [
-            condition for condition in CONDITIONS if condition.alarms and (self.everything or condition.needs_database)
-        ]
-        alarms_update(examine(condition for condition in conditions if condition is not database))
+        watched = (one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database))
+        alarms_update(examine(one for one in watched if one is not database))
         self.recipients = recipients()
         alarms_mail(to=self.recipients)
 
@@ -195,10 +195,3 @@ class Watchman(threading.Thread):
         if self.lost.opened_at is not None and self.lost.mailed_at is None:
             sent = news_mail(news=News([self.lost], [], []), to=self.recipients)
             self.lost.mailed_at = timezone.now() if sent else None
-
-    def _record_database_back(self, lost: Alarm) -> None:
-        """Save the alarm kept in memory, now that the database is back, as ended; the end is reported by mail."""
-        self.lost = None
-        if lost.opened_at is not None:
-            lost.right_since = lost.ended_at = timezone.now()
-            lost.save()

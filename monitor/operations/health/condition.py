@@ -54,19 +54,14 @@ def examine(conditions: Iterable[Condition]) -> list[Report]:
     """Check conditions in their order; without a database, those that need one are left out."""
     reports: list[Report] = []
     for condition in conditions:
-        if not (
-            condition.needs_database and any(report.wrong for report in reports if report.condition.name == "database")
-        ):
-            reports.append(_examined(condition))
+        if condition.needs_database and any(one.wrong for one in reports if one.condition.name == "database"):
+            continue
+        try:
+            reports.append(Report(condition, detail=condition()))
+        except Wrong as fault:
+            reports.append(Report(condition, wrong=str(fault)))
+        except Doubtful as doubt:
+            reports.append(Report(condition, doubt=str(doubt)))
+        except Exception as fault:  # any fault of a check has to be reported
+            reports.append(Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True))
     return reports
-
-
-def _examined(condition: Condition) -> Report:
-    try:
-        return Report(condition, detail=condition())
-    except Wrong as fault:
-        return Report(condition, wrong=str(fault))
-    except Doubtful as doubt:
-        return Report(condition, doubt=str(doubt))
-    except Exception as fault:  # any fault of a check has to be reported
-        return Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True)

@@ -44,7 +44,7 @@ NOT_PUBLIC = (".localhost", ".local", ".internal", ".invalid", ".test", ".exampl
 ANSWER_SECONDS = 5.0
 MAX_LOOKUPS = 10  # RFC 7208, section 4.6.4
 LOOKUP = re.compile(r"[+?~-]?(include|a|mx|ptr|exists)([:/]|$)|redirect=")
-MIN_RSA_BYTES = 160  # of 1024 bits, as it is published
+MIN_RSA_BYTES = 160  # A published key of 1024 bits is this long.
 
 
 def _is_public(host: str) -> bool:

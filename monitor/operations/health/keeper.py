@@ -45,7 +45,9 @@ class Keeper(threading.Thread):
                 answered_at = time.monotonic()
                 systemd.sd_notify("WATCHDOG=1", self.server.log)
             elif "NOTIFY_SOCKET" not in os.environ and time.monotonic() - answered_at > self.silent_seconds:
-                self._end()
+                self.server.log.critical("The site has not answered for %.0f s: it is ended.", self.silent_seconds)
+                self.server.kill_workers(signal.SIGKILL)
+                os._exit(1)
             time.sleep(self.pause_seconds)
 
     def _answers(self) -> bool:
@@ -60,8 +62,3 @@ class Keeper(threading.Thread):
             except OSError:
                 return False
         return False
-
-    def _end(self) -> None:
-        self.server.log.critical("The site has not answered for %.0f s: it is ended.", self.silent_seconds)
-        self.server.kill_workers(signal.SIGKILL)
-        os._exit(1)

@@ -60,7 +60,12 @@ def schedule() -> str:
     for name, fault in stage_faults().items():
         faults[fault].append(name)
     if faults:
-        raise Wrong("; ".join(f"{fault.value}: {_listed(names)}" for fault, names in faults.items()))
+        more = {fault: len(names) - MAX_NAMES for fault, names in faults.items()}
+        parts = (
+            f"{fault.value}: {', '.join(names[:MAX_NAMES])}" + (f" and {more[fault]} more" if more[fault] > 0 else "")
+            for fault, names in faults.items()
+        )
+        raise Wrong("; ".join(parts))
     return f"{len(BEAT_SCHEDULE)} stages as planned"
 
 
@@ -86,21 +91,11 @@ def _fault(row: PeriodicTask | None, entry: dict[str, Any], now: datetime | None
         return Fault.MISSING
     if not row.enabled:
         return Fault.OFF
-    if _differs(row, entry):
+    interval, options = row.interval, entry["options"]
+    period = timedelta(**{interval.period: interval.every}) if interval else None
+    there = (row.task, period, json.loads(row.args), row.queue or None, row.expire_seconds, json.loads(row.kwargs))
+    planned = (entry["task"], entry["schedule"], entry["args"], options.get("queue"), options["expire_seconds"], {})
+    if there != planned or any(getattr(row, name) for name in OTHER_KINDS):
         return Fault.CHANGED
     sent_at = row.last_run_at or row.date_changed
     return Fault.LATE if now is not None and now - sent_at > entry["schedule"] + LATE_AFTER else None
-
-
-def _differs(row: PeriodicTask, entry: dict[str, Any]) -> bool:
-    interval, options = row.interval, entry["options"]
-    period = timedelta(**{interval.period: interval.every}) if interval else None
-    there = (row.task, period, json.loads(row.args), row.queue or None, row.expire_seconds)
-    planned = (entry["task"], entry["schedule"], entry["args"], options.get("queue"), options["expire_seconds"])
-    return there != planned or json.loads(row.kwargs) != {} or any(getattr(row, name) for name in OTHER_KINDS)
-
-
-def _listed(names: list[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

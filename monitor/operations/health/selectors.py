@@ -38,7 +38,7 @@ RUNNING = {
 }
 BEAT = "beat"
 BACKUP = "backup"  # sign of the last completed backup
-KEEP_SIGNS = timedelta(days=1)  # of processes that are gone for good
+KEEP_SIGNS = timedelta(days=1)  # Processes that are gone for good are forgotten then.
 FAILED_DAYS = 7.0  # older failures are history
 
 
@@ -89,28 +89,15 @@ def failures() -> dict[str, QuerySet[Any]]:
     }
 
 
-def messages_given_up(*, attempts: int) -> QuerySet[OutgoingMessage]:
-    """Return mails that failed recently after more than `attempts` tries, and so were not refused for good."""
-    lately = Now() - timedelta(days=FAILED_DAYS)
-    failed = OutgoingMessage.objects.filter(
-        channel=DEFAULT_CHANNEL, state=State.FAILED, attempts__gt=attempts, next_try_at__gte=lately
-    )
-    return failed.order_by("-next_try_at")
-
-
-def _rows_running(kind: str) -> QuerySet[Any]:
+def rows_running(kind: str) -> QuerySet[Any]:
+    """Return the rows of a kind that are marked as running."""
     return KINDS[kind]._default_manager.filter(state=RUNNING[kind])
 
 
 def abandoned(*, seconds: float) -> dict[str, int]:
     """Count the rows of each kind still marked as running although their lease ended `seconds` ago or earlier."""
     ended = Now() - timedelta(seconds=seconds)
-    return {kind: _rows_running(kind).filter(lease_until__lt=ended).count() for kind in RUNNING}
-
-
-def is_worked_on(kind: str) -> bool:
-    """Return whether a worker is processing a row of this kind under a valid lease."""
-    return _rows_running(kind).filter(lease_until__gte=Now()).exists()
+    return {kind: rows_running(kind).filter(lease_until__lt=ended).count() for kind in RUNNING}
 
 
 def newest_data_ages() -> dict[str, float]:

@@ -29,8 +29,8 @@ from monitor.operations.health.conditions import CONDITIONS
 from monitor.operations.health.schedule import Fault, stage_faults
 from monitor.subscribers.subscriptions import members
 
-PREFIX = "ground_motion_"  # of metrics
-KEEP_SECONDS = 2.0  # for which the result of the readiness probe is kept
+PREFIX = "ground_motion_"  # Every metric begins with it.
+KEEP_SECONDS = 2.0  # The result of the readiness probe is kept this long.
 
 
 def metrics_text() -> bytes:

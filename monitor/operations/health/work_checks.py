@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from ground_motion.core.errors import one_line
@@ -18,6 +18,7 @@ from ingest.sources.orders.queue import charges_of_month, orders_paid
 from ml.runs.catalogues import events_counted
 from monitor.celery import app
 from monitor.models.messages import ChannelPause, OutgoingMessage
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications.outbox import BACK_OFF
 from monitor.operations.health import selectors
 from monitor.operations.health.condition import Doubtful, Wrong, condition, setup
@@ -111,7 +112,8 @@ def stuck() -> str:
         raise Wrong(f"work has lost its worker and nobody takes it up ({counts})")
     waits = selectors.longest_waits()
     for kind in ("run", "file"):
-        if waits[kind] > WORK_WAIT_SECONDS and not selectors.is_worked_on(kind):
+        worked_on = selectors.rows_running(kind).filter(lease_until__gte=Now())
+        if waits[kind] > WORK_WAIT_SECONDS and not worked_on.exists():
             raise Wrong(f"{kind}s have been waiting for {duration_words(waits[kind])}, and no worker has one")
     return "nothing is waiting without a worker"
 
@@ -175,9 +177,10 @@ def unclaimed() -> str:
 )
 def dead_letters() -> str:
     """Check that no message was given up recently."""
-    given_up = selectors.messages_given_up(attempts=len(BACK_OFF))
-    last = given_up.first()
-    if last is None:
+    # A message that failed after fewer attempts was refused for good.
+    failed = OutgoingMessage.objects.filter(channel=DEFAULT_CHANNEL, state="failed", attempts__gt=len(BACK_OFF))
+    given_up = failed.filter(next_try_at__gte=Now() - timedelta(days=selectors.FAILED_DAYS)).order_by("-next_try_at")
+    if (last := given_up.first()) is None:
         return "none was given up"
     raise Wrong(
         f"{given_up.count()} messages were given up in the last {selectors.FAILED_DAYS:.0f} days;"

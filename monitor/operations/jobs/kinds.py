@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
@@ -41,7 +40,7 @@ GROUPS = {
     "cancelled": pgettext_lazy("jobs", "Cancelled"),
     "done": pgettext_lazy("jobs", "Done"),
 }
-GROUP_OF_STATE = {  # of the rows of every kind
+GROUP_OF_STATE = {  # It holds the states of every kind.
     **dict.fromkeys(("queued", "wanted", "over budget"), "waiting"),
     **dict.fromkeys(("running", "fetching", "sending", "ordering", "ordered", "ready"), "running"),
     **dict.fromkeys(("cancelled", "withdrawn"), "cancelled"),
@@ -115,7 +114,7 @@ class JobKind:
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True  # of a row that failed or was cancelled
+    may_retry: Callable[[Any], bool] = lambda row: True  # The row failed or was cancelled.
 
     @property
     def states(self) -> dict[str, str]:
@@ -143,11 +142,6 @@ def _extract_title(extract: Extract) -> str:
     """Return format, number of points and size of a file; its place and its reader are private."""
     size = filesizeformat(extract.size_bytes)
     return f"{extract.get_file_format_display().partition(':')[0]}, {_points(extract.n_points)}, {size}"
-
-
-def _message_title(message: OutgoingMessage) -> str:
-    about = f" {message.transition.alert.code}" if message.transition else ""
-    return f"{message.get_kind_display()}{about}"
 
 
 def _share(done: float, everything: float | None) -> str:
@@ -209,7 +203,9 @@ KINDS = {
         label=pgettext_lazy("jobs", "Messages"),
         model=OutgoingMessage,
         related=("transition__alert",),
-        title=_message_title,
+        title=lambda message: " ".join(
+            [message.get_kind_display(), *([message.transition.alert.code] if message.transition else [])]
+        ),
         retry=lambda rows: messages_retry(messages=rows),
         may_retry=lambda message: message.state == OutgoingMessage.State.FAILED,
         cancel=lambda rows, by: messages_cancel(messages=rows, by=by),
@@ -224,16 +220,12 @@ KINDS = {
 }
 
 
-def job_rows(kind: str, jobs: list[Any]) -> list[dict[str, Any]]:
-    """Return jobs of a kind as rows of the page."""
-    now = timezone.now()
-    return [_row(KINDS[kind], kind, job, now) for job in jobs]
-
-
-def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
-    group = kind.states[job.state]
-    next_try_at = job.next_try_at if group == "waiting" and job.next_try_at and job.next_try_at > now else None
-    cause = getattr(job, "cause", "")
+def job_row(name: str, job: Any) -> dict[str, Any]:
+    """Return a job of the kind of this name as a row of the page."""
+    kind = KINDS[name]
+    group, cause = kind.states[job.state], getattr(job, "cause", "")
+    is_later = group == "waiting" and job.next_try_at and job.next_try_at > timezone.now()
+    next_try_at = job.next_try_at if is_later else None
     return {
         "kind": name,
         "id": job.pk,
@@ -276,19 +268,15 @@ class JobChoice(NamedTuple):
 
 def job_counts() -> dict[str, dict[str, int]]:
     """Count jobs by kind and group, with one query per kind."""
-    counts = {}
+    counts = {name: dict.fromkeys(GROUPS, 0) for name in KINDS}
     for name, kind in KINDS.items():
-        numbers = dict.fromkeys(GROUPS, 0)
-        rows = kind.model._default_manager.order_by().values_list("state").annotate(n=Count("pk"))
-        for state, n in rows:
-            numbers[kind.states[state]] += n
-        counts[name] = numbers
+        for state, n in kind.model._default_manager.order_by().values_list("state").annotate(n=Count("pk")):
+            counts[name][kind.states[state]] += n
     return counts
 
 
 def jobs_of(*, choice: JobChoice) -> QuerySet[Any]:
     """Return the selected jobs, the newest first."""
     kind, groups = KINDS[choice.kind], [choice.group] if choice.group else OPEN
-    return (
-        kind.rows().filter(state__in=[state for state, group in kind.states.items() if group in groups]).order_by("-pk")
-    )
+    states = [state for state, group in kind.states.items() if group in groups]
+    return kind.rows().filter(state__in=states).order_by("-pk")

@@ -27,12 +27,12 @@ from ingest.models import AdministrativeRegion, PairOrder, StandingOrder
 from ingest.sources.orders.queue import charges_of_month
 from monitor.operations.health.alarms import alarms_open, with_remedies
 from monitor.operations.jobs import kinds as jobs
-from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_rows, jobs_of
+from monitor.operations.jobs.kinds import GROUPS, KINDS, JobChoice, job_counts, job_row, jobs_of
 from monitor.subscribers.subscriptions.watched_areas import area_of
 from monitor.web.guards import account_in, job_keepers_only
 
 PER_PAGE = 50
-ANSWERS = {  # by verb: messages after success and after refusal
+ANSWERS = {  # verb: messages after success and after refusal
     "retry": (gettext_lazy("%(job)s is tried again."), gettext_lazy("%(job)s cannot be tried again now.")),
     "cancel": (gettext_lazy("%(job)s is cancelled."), gettext_lazy("%(job)s cannot be cancelled any more.")),
 }
@@ -69,7 +69,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "groups": [(name, GROUPS[name]) for name in GROUPS if name in KINDS[choice.kind].states.values()],
         "failed": sum(numbers["failed"] for numbers in counts.values()),
         "alarms": with_remedies(alarms_open()),
-        "jobs": job_rows(choice.kind, list(page)),
+        "jobs": [job_row(choice.kind, job) for job in page],
         "page": page,
     }
     return render(request, "operations/jobs/list.html", context)

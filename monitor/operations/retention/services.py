@@ -65,7 +65,7 @@ def predictions_over() -> QuerySet[Prediction]:
         .exclude(run__pair__events__isnull=False)
         .exclude(run__product__isnull=False, run__product__superseded_by=None)  # the map shows it
         .exclude(Exists(busy))
-        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # to be searched
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # A search is due.
         .exclude(pk__in=predictions_unmeasured().values("pk"))
         .order_by("id")
     )
@@ -206,11 +206,6 @@ def _prune(kind: Kind, dry_run: bool, ends_at: float | None) -> Pruned:
     return Pruned(kind, n, size_bytes)
 
 
-def _predictions() -> Iterator[Over]:
-    for row in _one_by_one(predictions_over()):
-        yield Over(_size(row.raster), partial(_prediction_delete, row))
-
-
 def _prediction_delete(row: Prediction) -> bool:
     """Delete a result and its raster, but keep its run, so that it is not repeated. Return False if now needed."""
     with transaction.atomic():
@@ -223,26 +218,16 @@ def _prediction_delete(row: Prediction) -> bool:
         return True
 
 
-def _packages() -> Iterator[Over]:
-    for row in _one_by_one(packages_over()):
-        yield Over(row.size_bytes, partial(_package_delete, row.pk))
-
-
-def _package_delete(pk: int) -> bool:
+def _package_delete(package: SealedEvidence) -> bool:
     """Delete the file of a package, but keep its row, which states its seal. Return False if it is now needed."""
     with transaction.atomic():
-        row = packages_over().select_for_update().filter(pk=pk).first()
+        row = packages_over().select_for_update().filter(pk=package.pk).first()
         if row is None:
             return False
         delete_files([row.file])
         row.file = ""
         row.save(update_fields=["file"])
         return True
-
-
-def _images() -> Iterator[Over]:
-    for row in _one_by_one(images_over()):
-        yield Over(_size(row.raster), partial(scene_image_delete, scene=row, reason=IMAGE_DELETED))
 
 
 def _releases() -> Iterator[Over]:
@@ -266,15 +251,19 @@ def _release_delete(*, product: Product) -> None:
         product_delete(product=product)
 
 
-def _rows(due: Callable[[], QuerySet[Any]]) -> Callable[[], Iterator[Over]]:
-    """Return a function that yields rows without a file; each is deleted only if it is then still due."""
+def _rows(
+    due: Callable[[], QuerySet[Any]],
+    delete: Callable[[Any], object] | None = None,
+    size_bytes: Callable[[Any], int] = lambda row: 0,
+) -> Callable[[], Iterator[Over]]:
+    """Return a function that yields rows. delete: else each is deleted if it is then still due."""
 
-    def delete(pk: int) -> bool:
-        return bool(due().filter(pk=pk).delete()[0])
+    def delete_row(row: Model) -> bool:
+        return bool(due().filter(pk=row.pk).delete()[0])
 
     def chosen() -> Iterator[Over]:
         for row in _one_by_one(due()):
-            yield Over(0, partial(delete, row.pk))
+            yield Over(size_bytes(row), partial(delete or delete_row, row))
 
     return chosen
 
@@ -286,24 +275,22 @@ def _orphans() -> Iterator[Over]:
         yield Over(entry.size_bytes, partial(input_delete, entry.name))
     if store := input_store():
         for storage in cast("Sequence[ObjectStorage]", (store, raster_storage(), storages["pieces"])):
-            for discard in storage.unfinished_uploads(
-                before=timezone.now() - ORPHAN_AFTER
-            ):  # parts of uploads broken off
+            # Uploads that were broken off leave parts.
+            for discard in storage.unfinished_uploads(before=timezone.now() - ORPHAN_AFTER):
                 yield Over(0, discard)
 
 
 def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:
     """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
-    after = None
-    while batch := list(
-        due.order_by("pk")[:BATCH] if after is None else due.filter(pk__gt=after).order_by("pk")[:BATCH]
-    ):
+    after = 0
+    while batch := list(due.filter(pk__gt=after).order_by("pk")[:BATCH]):
         yield from batch
         after = batch[-1].pk
 
 
-def _size(file: FieldFile) -> int:
-    """Return the bytes of a file; 0 if it is gone."""
+def _raster_bytes(row: Prediction | Scene) -> int:
+    """Return the bytes of a raster; 0 if it is gone."""
+    file: FieldFile = row.raster
     return file.storage.size(file.name) if file.name and file.storage.exists(file.name) else 0
 
 
@@ -316,20 +303,20 @@ KINDS = (
     Kind(
         "results of image pairs and old releases",
         "older than KEEP_PREDICTION_RASTERS_DAYS; no alert, glacier or event needs them",
-        _predictions,
+        _rows(predictions_over, _prediction_delete, _raster_bytes),
     ),
     Kind(
         "packages of sealed evidence",
         "of earlier figures, and not stamped in the last two years; their seals are kept",
-        _packages,
+        _rows(packages_over, _package_delete, lambda row: row.size_bytes),
     ),
-    Kind("radar images", "older than KEEP_SCENE_DAYS, and not of the newest KEEP_SCENES of their track", _images),
-    Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(pairs_over)),
     Kind(
-        "rows of images",
-        "deleted and in no pair, or refused and older than 90 days",
-        _rows(scene_rows_over),
+        "radar images",
+        "older than KEEP_SCENE_DAYS, and not of the newest KEEP_SCENES of their track",
+        _rows(images_over, lambda row: scene_image_delete(scene=row, reason=IMAGE_DELETED), _raster_bytes),
     ),
+    Kind("image pairs", "an image of theirs is deleted and no result is left", _rows(pairs_over)),
+    Kind("rows of images", "deleted and in no pair, or refused and older than 90 days", _rows(scene_rows_over)),
     Kind(
         "superseded releases",
         "older than the newest KEEP_RELEASES of their tile; no alert needs their points",

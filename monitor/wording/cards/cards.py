@@ -26,31 +26,21 @@ from monitor.wording.families import FamilyVoice, voice, voice_of
 from monitor.wording.families.changes import rests_on_passes
 from monitor.wording.families.voice import Headline
 from monitor.wording.figures import area_label, listed, mm_a_year, round_figure
-from monitor.wording.regions import contact_sentence
 from monitor.wording.states import REPORTED_BEFORE, REPORTED_MEANINGS, STATE_LABELS, state_label, step_reason
 from monitor.wording.updates import change_sentences
 
 AS_STORED = ("code", "kind", "state", "severity", "importance", "component", "extent", "source", "simulated")
 EXPOSED = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 BRIEF = (
-    "code",
-    "kind",
-    "kind_label",
-    "place",
-    "state",
-    "state_label",
-    "severity",
-    "severity_label",
-    "sentence",
-    "simulated",
-    "url",
+    *("code", "kind", "kind_label", "place", "state", "state_label", "severity", "severity_label"),
+    *("sentence", "simulated", "url"),
 )
 PROPERTIES = (
     *(*BRIEF, "area_label", "rate_label", "exposure", "component", "extent", "sentences", "source"),
     *("longitude", "latitude"),
 )
 BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
-RELATION_WORDS = {  # of the alert itself, of the other one
+RELATION_WORDS = {  # The first stands on the page of the alert itself, the second on that of the other one.
     "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
     "split-from": (gettext_lazy("Split from another alert:"), gettext_lazy("A part of it is followed as an alert:")),
 }
@@ -66,14 +56,11 @@ REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
-BEHIND = {  # what stands behind everything that moves
+BEHIND = {  # Such alerts come after all that move.
     AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
     NO_MOTION: gettext_lazy("Ranked low: none of its rates is larger than its uncertainty."),
 }
-VALUED = {
-    1.0: gettext_lazy("something of value stands on it"),
-    2.0: gettext_lazy("much of value stands on it"),
-}
+VALUED = {1.0: gettext_lazy("something of value stands on it"), 2.0: gettext_lazy("much of value stands on it")}
 SUDDEN = {1.0: gettext_lazy("such motion may turn sudden"), -1.0: gettext_lazy("it may be building work")}
 
 
@@ -135,15 +122,12 @@ class AlertCard:
     @property
     def sentences(self) -> list[str]:
         """Return the sentences about an alert for mails, feeds and programs, the motion first."""
-        more = (
-            self.source_sentence,
-            self.public_text,
-            self.region_note,
-            self.tilt_sentence,
-            self.exposure_sentence,
-            self.cause_sentence,
-            contact_sentence(self.contact.region, self.contact.line) if self.contact else "",
-        )
+        more = [self.source_sentence, self.public_text, self.region_note, self.tilt_sentence]
+        more += [self.exposure_sentence, self.cause_sentence]
+        if self.contact:
+            # Translators: %(office)s is "Geological Survey of Westshore, +43 1 234, https://example.org/"
+            responsible = _("Responsible in %(region)s: %(office)s")
+            more.append(responsible % {"region": self.contact.region, "office": self.contact.line})
         return [self.sentence, *(one for one in more if one)]
 
 
@@ -222,31 +206,22 @@ def exposure_block(alert: Alert) -> dict[str, Any]:
     """Return buildings, roads, railways and people in an alert's area, for its page, and the layers counted."""
     exposure = getattr(alert, "exposure", None)
     rows = exposure_rows(*(getattr(exposure, name, None) for name in EXPOSED))
-    return {
-        "exposure_rows": rows,
-        "stands": [rows[0], rows[-1]],
-        "exposure_sources": [_source(**source) for source in exposure.sources] if exposure else [],
-    }
-
-
-def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
-    source = {"name": name, "kind": kind, "attribution": attribution, "day": day_words(date.fromisoformat(loaded_on))}
     # Translators, here and below: %(name)s is the name of a file or a data set, %(kind)s what it holds
     credited = _("%(name)s (%(kind)s, %(attribution)s), loaded %(day)s")
-    return (credited if attribution else _("%(name)s (%(kind)s), loaded %(day)s")) % source
+    plain = _("%(name)s (%(kind)s), loaded %(day)s")
+    sources = [
+        (credited if source["attribution"] else plain)
+        % {**source, "day": day_words(date.fromisoformat(source["loaded_on"]))}
+        for source in (exposure.sources if exposure else ())
+    ]
+    return {"exposure_rows": rows, "stands": [rows[0], rows[-1]], "exposure_sources": sources}
 
 
 def cards_state() -> list[dict[str, Any]]:
     """Return figures of alerts and of context layers that differ after most changes of cards or of their order."""
-    order = {"order": Sum("importance")}
-    tables: tuple[tuple[Any, str, dict[str, Any]], ...] = (
-        (Alert, "updated_at", order),
-        (ContextLayer, "loaded_at", {}),
-    )
-    return [
-        model.objects.aggregate(n=Count("id"), newest=Max("id"), last=Max(changed), **more)
-        for model, changed, more in tables
-    ]
+    rows = {"n": Count("id"), "newest": Max("id")}
+    alerts = Alert.objects.aggregate(**rows, last=Max("updated_at"), order=Sum("importance"))
+    return [alerts, ContextLayer.objects.aggregate(**rows, last=Max("loaded_at"))]
 
 
 class KeptCards:
@@ -324,9 +299,8 @@ def kin(alert: Alert) -> list[dict[str, Any]]:
     """Return a row for each alert related to this one by a merge or a split, in either direction."""
     rows = []
     for one in alerts_related(alert=alert):
-        own, others = RELATION_WORDS[one.relation]
-        other = one.other if one.alert_id == alert.pk else one.alert
-        words = own if one.alert_id == alert.pk else others
+        is_own = one.alert_id == alert.pk
+        words, other = RELATION_WORDS[one.relation][not is_own], one.other if is_own else one.alert
         rows.append({"words": words, "code": other.code, "url": other.get_absolute_url(), "at": one.created_at})
     return rows
 

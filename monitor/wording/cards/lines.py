@@ -30,10 +30,10 @@ class BreakWords(NamedTuple):
     may_be_beyond: bool
 
 
-def station_words(station_m: float, digits: int = 1) -> str:
+def station_words(station_m: float) -> str:
     """Return a station: 'km 12.4'."""
     # Translators: a place along a railway, dike, pipe or road: "km 12.4", "km 12.4–12.7"
-    return _("km %(station)s") % {"station": _kilometres(station_m, digits)}
+    return _("km %(station)s") % {"station": _kilometres(station_m, 1)}
 
 
 def stretch_words(from_m: float, to_m: float) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -171,14 +171,13 @@ def _in_words(look: Look, noise_mm: Noise, of_pairs: Least) -> NextLook:
     before, _line, after = words.partition("\n")
     noise = None if look.platform == NISAR else noise_mm.get(look.track)  # Series in millimetres are of Sentinel-1.
     least = of_pairs._replace(motion_m=SURE * 2**0.5 * noise / 1000) if noise else of_pairs
-    return NextLook(look, before, _when(look.at, look.has_time), after, least)
-
-
-def _when(at: datetime, has_time: bool) -> str:
+    weekday, day = date_format(look.at, "l"), date_format(look.at, "MONTH_DAY_FORMAT")
     # Translators: %(weekday)s is "Tuesday", %(day)s is "3 March"
-    day = _("%(weekday)s %(day)s") % {"weekday": date_format(at, "l"), "day": date_format(at, "MONTH_DAY_FORMAT")}
-    # Translators: %(day)s is "Tuesday 3 March", %(time)s is "18:05"
-    return _("%(day)s, %(time)s UTC") % {"day": day, "time": date_format(at, "H:i")} if has_time else day
+    when = _("%(weekday)s %(day)s") % {"weekday": weekday, "day": day}
+    if look.has_time:
+        # Translators: %(day)s is "Tuesday 3 March", %(time)s is "18:05"
+        when = _("%(day)s, %(time)s UTC") % {"day": when, "time": date_format(look.at, "H:i")}
+    return NextLook(look, before, when, after, least)
 
 
 def _length(metres: float) -> str:

@@ -107,15 +107,13 @@ def _changed(motion: MotionFigures) -> tuple[date, float]:
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return every change of a series: its day, the interval of that day, and the change in words."""
-    return [_change_when(one) | {"what": what_changed(component, one)} for one in fit["changes"]]
-
-
-def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
-    """Return the day and interval of a change; an evenly changing speed has 'All the time' and no interval."""
-    if change["kind"] == "curve":
-        return {"when": _("All the time"), "between": ""}
-    day, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
-    return {"when": day, "between": listed(between)}
+    rows = []
+    for change in fit["changes"]:
+        when, between = _("All the time"), [""]  # The speed changes evenly.
+        if change["kind"] != "curve":
+            when, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
+        rows.append({"when": when, "between": listed(between), "what": what_changed(component, change)})
+    return rows
 
 
 def what_changed(component: str, change: Mapping[str, Any]) -> str:

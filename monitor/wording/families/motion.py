@@ -38,10 +38,7 @@ class MotionVoice(PairVoice):
             gettext_lazy("medium importance"),
             gettext_lazy("Motion by metres that is hardly more than its uncertainty."),
         ),
-        "strong": Severity(
-            gettext_lazy("high importance"),
-            gettext_lazy("Motion by metres."),
-        ),
+        "strong": Severity(gettext_lazy("high importance"), gettext_lazy("Motion by metres.")),
     }
     ended = gettext_lazy("The ground here has come to rest.")
     evidence = Evidence(
@@ -53,22 +50,20 @@ class MotionVoice(PairVoice):
         series="speeds",
     )
 
+    def _figures(self, alert: AlertFigures) -> dict[str, str]:
+        speed, way = speed_words(promised(alert.speed_m_day)), toward(promised(alert.bearing_deg))
+        return {"speed": speed, "way": way, "when": self._when(alert)}
+
     def label(self, alert: AlertFigures) -> str:
         """Return a label: 'moving 3.1 metres a day to the south-east'."""
         # Translators: %(speed)s is "3.1 metres a day", %(way)s is "to the south-east"
-        return _("moving %(speed)s %(way)s") % {
-            "speed": speed_words(promised(alert.speed_m_day)),
-            "way": toward(promised(alert.bearing_deg)),
-        }
+        return _("moving %(speed)s %(way)s") % self._figures(alert)
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return a sentence on how fast the ground moved, in which direction and when."""
-        figures = {
-            "way": toward(promised(alert.bearing_deg)),
-            "speed": likely_speed(promised(alert.speed_m_day), alert.speed_sigma_m_day),
-            "when": days_words(alert.first_motion, alert.last_motion),
-        }
-        return str(row_of(alert.kind).moved % figures)
+        speed = likely_speed(promised(alert.speed_m_day), alert.speed_sigma_m_day)
+        when = days_words(alert.first_motion, alert.last_motion)
+        return str(row_of(alert.kind).moved % (self._figures(alert) | {"speed": speed, "when": when}))
 
     def headline(self, alert: AlertFigures) -> Headline:
         """Return the speed along the ground and its direction on the compass."""
@@ -84,12 +79,7 @@ class MotionVoice(PairVoice):
 
     def brief(self, alert: AlertFigures) -> str:
         """Return 'The ground here moved to the south-east by about 42 centimetres a day in October 2023.'."""
-        figures = {
-            "way": toward(promised(alert.bearing_deg)),
-            "speed": speed_words(promised(alert.speed_m_day)),
-            "when": self._when(alert),
-        }
-        return str(row_of(alert.kind).moved % figures)
+        return str(row_of(alert.kind).moved % self._figures(alert))
 
     def cause(self, alert: AlertFigures) -> str:
         """Return a sentence that the cause is not identified; empty if the kind names it."""

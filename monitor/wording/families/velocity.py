@@ -190,7 +190,13 @@ class VelocityVoice(FamilyVoice):
         when, own = _when(told, main), way_of(alert.kind, main.along, main.value)
         stands_out, parts = told.headline.part is Part.FASTEST, []
         if stands_out:
-            moved, parts = [rate_sentence(own.fastest, told.headline, when)], [_around(told)]
+            around = ngettext(
+                "On average over this area, it was %(rate)s in the same time.",
+                "It is one of %(n)s such places; on average over this area, it was %(rate)s in the same time.",
+                max(1, told.n_fast_places),
+            )
+            moved = [rate_sentence(own.fastest, told.headline, when)]
+            parts = [around % {"n": whole(told.n_fast_places), "rate": figure_words(main)}]
         elif told.change:
             moved = change_sentences(alert.kind, told)
         else:
@@ -316,34 +322,22 @@ def _when(told: Stated, one: Figure) -> str:
     return IN.of(one.until, 0.0) if Trend(told.change.trend) in EVENLY else since_change(told.change)
 
 
-def _around(told: Stated) -> str:
-    around = ngettext(
-        "On average over this area, it was %(rate)s in the same time.",
-        "It is one of %(n)s such places; on average over this area, it was %(rate)s in the same time.",
-        max(1, told.n_fast_places),
-    )
-    return around % {"n": whole(told.n_fast_places), "rate": figure_words(told.whole)}
-
-
 def _is_region(alert: AlertFigures) -> bool:
     return alert.extent == Extent.REGION
 
 
 def _in_ten(name: str, share: float) -> str:
     """Return a cause and its cases in ten: 'mining (7 in 10)', at most 'more than 9', as no network is certain."""
+    cause = KINDS[KIND_OF_CLASS[name]].class_words
     if share >= ALMOST_ALL:
-        return _("%(cause)s (more than 9 in 10)") % {"cause": _cause(name)}
+        return _("%(cause)s (more than 9 in 10)") % {"cause": cause}
     # Translators: of ten such places: "mining (7 in 10)"
-    return _("%(cause)s (%(n)s in 10)") % {"cause": _cause(name), "n": whole(10 * share)}
+    return _("%(cause)s (%(n)s in 10)") % {"cause": cause, "n": whole(10 * share)}
 
 
 def _misfits(alert: AlertFigures, likely: Sequence[tuple[float, str]]) -> bool:
     """Return whether the network is sure of a cause that the measured direction does not allow."""
     return not row_of(alert.kind).network_class and likely[0][0] >= SURE_SHARE
-
-
-def _cause(name: str) -> Any:
-    return KINDS[KIND_OF_CLASS[name]].class_words
 
 
 def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
@@ -352,7 +346,6 @@ def likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
     A cause that moves the ground the other way than the alert's kind is none of them.
     """
     sign = row_of(alert.kind).sign
-    shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
-    other_way = {Sign.SINKING: Sign.RISING, Sign.RISING: Sign.SINKING}.get(sign) if sign else None
-    known = [(share, name) for share, name in shares if share >= MIN_SHARE]
-    return [one for one in known if other_way is None or KINDS[KIND_OF_CLASS[one[1]]].sign is not other_way]
+    shares = sorted(((share, name) for name, share in alert.class_shares.items() if share >= MIN_SHARE), reverse=True)
+    allowed = (None, sign or Sign.SINKING, sign or Sign.RISING)
+    return [(share, name) for share, name in shares if KINDS[KIND_OF_CLASS[name]].sign in allowed]

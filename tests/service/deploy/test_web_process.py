@@ -3,24 +3,22 @@
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
-import psycopg
 import pytest
 from django.conf import settings
 
 from lab.speed import servers
-from monitor.gunicorn import child_exit, threads
+from monitor.gunicorn import child_exit
 from monitor.models.operations import SignOfLife
 from monitor.web.deadlines import PREFIX
 from tests.fixtures.servers import another_connection, database_url
@@ -36,7 +34,6 @@ FILE = (
     f'--edge\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n{TOKEN}\r\n--edge\r\n'
     'Content-Disposition: form-data; name="boundary"; filename="a.geojson"\r\n\r\n'
 )
-SIGN_IN = f"csrfmiddlewaretoken={TOKEN}&username=somebody&password=a-long-passphrase"
 
 
 class Served:
@@ -67,16 +64,14 @@ def serve(tmp_path):
     """Start gunicorn with a folder of its own, on the database of the tests."""
 
     @contextlib.contextmanager
-    def started(
-        limits: dict[str, int] | None = None, arguments: Sequence[str] = (), **changed: str
-    ) -> Iterator[Served]:
+    def started(limits: dict[str, int] | None = None, **changed: str) -> Iterator[Served]:
         port, log = servers.free_port(), tmp_path / "log"
         own = {"GROUND_MOTION_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY, "PORT": str(port)}
         own |= {"DATABASE_URL": database_url(), "WEB_WORKERS": "1"}
         own["TEST_SETTINGS"] = json.dumps(limits or {})
         (tmp_path / "static").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "gunicorn", "monitor.wsgi"]
-        command += ["--config", "python:monitor.gunicorn", "--log-level", "warning", *arguments]
+        command += ["--config", "python:monitor.gunicorn", "--log-level", "warning"]
         with (
             log.open("w") as stream,
             subprocess.Popen(
@@ -100,19 +95,6 @@ def serve(tmp_path):
     return started
 
 
-@pytest.fixture
-def hold_accounts(transactional_db):
-    """Block every query of the table of accounts while the `with` block runs."""
-
-    @contextlib.contextmanager
-    def hold() -> Iterator[psycopg.Connection]:
-        with another_connection() as other:
-            other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
-            yield other
-
-    return hold
-
-
 def answer(visitor: socket.socket) -> bytes:
     """Return everything a visitor receives; empty if the connection ends without an answer."""
     pieces = []
@@ -122,39 +104,14 @@ def answer(visitor: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
-def answered(visitors: list[socket.socket]) -> list[socket.socket]:
-    """Return the visitors for whom an answer has arrived."""
-    return select.select(visitors, [], [], 0)[0]
-
-
 def status_of(visitor: socket.socket) -> int:
     return int(answer(visitor).split()[1])
 
 
-@pytest.mark.long
-def test_costly_requests_that_are_held_leave_room_for_pages(serve, hold_accounts):
-    with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0}) as served, contextlib.ExitStack() as held:
-        held.enter_context(hold_accounts())
-        sign_ins = [served.post("/login/", SIGN_IN) for _ in range(2 * threads)]
-        files = [
-            served.post("/subscribe/preview.json", FILE + 1000 * "a", "multipart/form-data; boundary=edge", len(FILE))
-            for _ in range(2 * threads)
-        ]
-        for _ in range(3):
-            assert (served.status("/healthz"), served.status("/")) == (200, 200)
-        wait_until(lambda: len(answered(sign_ins)) == len(sign_ins) - 1)
-        refused = answered(sign_ins)
-        assert {status_of(visitor) for visitor in refused} == {503}
-        assert (served.status("/healthz"), served.status("/")) == (200, 200)
-        held.close()
-        (admitted,) = set(sign_ins) - set(refused)  # not always the first sent: threads take requests in any order
-        assert status_of(admitted) == 200
-        for visitor in files:
-            visitor.close()
-
-
-def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others_end(serve, hold_accounts):
-    with serve({"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "REQUEST_SECONDS": 5}) as served, hold_accounts():
+def test_a_request_that_hangs_is_reported_and_goes_with_its_process_while_others_end(serve, transactional_db):
+    limits = {"WEB_STATEMENT_TIMEOUT_SECONDS": 0, "REQUEST_SECONDS": 5}
+    with serve(limits) as served, another_connection() as other:
+        other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
         (first,) = served.web_processes()
         body = f"csrfmiddlewaretoken={TOKEN}&email=nobody"
         slow = served.post("/subscribe/", body, sent=10)  # takes longer to come than a request may compute

@@ -72,15 +72,8 @@ def field(name: str, value: str, more: str = "") -> str:
     return f'--edge\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'
 
 
-def requests(*, alert: Alert, product: Product, session: str, raster: int | None = None) -> dict[str, Asked]:
-    """Return, by kind, a request that is as costly as its limits allow.
-
-    Args:
-        alert: whose report is asked for
-        product: velocity field that is searched and drawn
-        session: of an operator
-        raster: key of a prediction whose raster is asked for; None leaves that kind out
-    """
+def requests(*, alert: Alert, product: Product, session: str, raster: int) -> dict[str, Asked]:
+    """Return, by kind, a request that is as costly as its limits allow. raster: key of a prediction."""
     west, south, east, north = product.footprint.extent
     middle = f"{(west + east) / 2},{(south + north) / 2}"
     operator = f"{settings.SESSION_COOKIE_NAME}={session}"
@@ -99,7 +92,7 @@ def requests(*, alert: Alert, product: Product, session: str, raster: int | None
     upload = field("csrfmiddlewaretoken", TOKEN) + field("files", "pid\n" * 200_000, '; filename="a.csv"')
     upload += field("whole", "1") + "--edge--\r\n"
     password = {"csrfmiddlewaretoken": TOKEN, "username": "somebody", "password": "a-long-passphrase"}
-    found = {
+    return {
         "api": Asked("/api/v1/alerts?limit=200"),
         "ogc": Asked(f"/ogc/collections/points/items?{urlencode(points)}"),
         "stac": Asked("/stac/search", json.dumps(search), JSON),
@@ -112,8 +105,8 @@ def requests(*, alert: Alert, product: Product, session: str, raster: int | None
         "previews": Asked("/subscribe/preview.json", urlencode(where), FORM),
         "given files": Asked("/subscribe/preview.json", given, FILES),
         "uploads": Asked("/uploads/", upload, FILES, operator),
+        "rasters": Asked(f"/rasters/{raster}.tif"),
     }
-    return found if raster is None else found | {"rasters": Asked(f"/rasters/{raster}.tif")}
 
 
 def send(port: int, asked: Asked) -> int:

@@ -114,9 +114,12 @@ def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
         shared["bulletin"] = {code: words[language] for code, words in bulletin.items()}
         assert {name for name, texts in shared.items() if not texts} == set()
         with override(language):
-            for alert, card in zip(walked, alert_cards(walked), strict=True):
+            for number, (alert, card) in enumerate(zip(walked, alert_cards(walked), strict=True)):
                 warning = warnings[alert.pk].split(f"<language>{language}</language>")[1].split("</info>")[0]
-                own = _own_surfaces(alert, card, reader, client) | {"warning": warning}
+                said = [card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]
+                own = {"warning": warning, "card": " | ".join(said)}
+                if LANGUAGES[number % len(LANGUAGES)] == language:  # Its pages and mails are read in one of them.
+                    own |= _pages_and_mails(alert, card, reader, client)
                 texts = own | {name: texts[alert.code] for name, texts in shared.items() if alert.code in texts}
                 for name, text in texts.items():
                     faults += [f"{name} of {alert}: {fault}" for fault in faults_of(alert, card, plain(text), language)]
@@ -143,22 +146,17 @@ def _shared_surfaces(client: Client, operator: Client, language: str) -> dict[st
     }
 
 
-def _own_surfaces(alert: Alert, card: AlertCard, reader: Subscription, client: Client) -> dict[str, str]:
+def _pages_and_mails(alert: Alert, card: AlertCard, reader: Subscription, client: Client) -> dict[str, str]:
     """Return what an alert's own pages and mails say in the reader's language."""
     url, step = alert.get_absolute_url(), alert.transitions.get()
     to = {"key": "k", "subscriptions": [reader]}
     mail = letters.alert_mail(**to, card=card, transition=step, unseen="")
     news = [letters.RegionNews(reader, [letters.AlertNews(card, (step,))], "")]
     digest = letters.digest_mail(**to, places=news, draw=lambda *_: None)
-    return {
-        "card": " | ".join([card.figure, card.brief, card.rate_label, alert_title(card), *card.sentences]),
-        "page": _page(client, url, reader.language),
-        "report": _page(client, f"{url}report/", reader.language),
-        "mail": mail.body,
-        "mail as HTML": mail.alternatives[0][0],
-        "digest": digest.body,
-        "digest as HTML": digest.alternatives[0][0],
-    }
+    texts = {path: _page(client, path, reader.language) for path in (url, f"{url}report/")}
+    for name, letter in (("mail", mail), ("digest", digest)):
+        texts |= {name: letter.body, f"{name} as HTML": letter.alternatives[0][0]}
+    return texts
 
 
 def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:

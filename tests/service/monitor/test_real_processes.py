@@ -1,6 +1,5 @@
-"""Workers, beats and a broker as the Procfile starts them: what one does to the others, and what a worker outlives."""
+"""Workers, beat, web and a broker as the Procfile starts them: what one does to the others, and what they outlive."""
 
-import json
 import os
 import shlex
 import shutil
@@ -9,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +19,7 @@ import pytest
 import redis
 from celery import Celery
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from ingest.jobs.services import job_queue
@@ -29,12 +28,14 @@ from ingest.products.services import product_delete
 from lab.speed import servers
 from monitor.celery import app
 from monitor.models.messages import OutgoingMessage
-from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
+from monitor.models.operations import Alarm, SignOfLife
+from monitor.operations.health import process as probes
+from monitor.operations.health.selectors import BEAT, queue_sign
+from monitor.schedule import TASK_ROUTES
 from monitor.worker import SteadyConsumer
-from tests.fixtures.servers import OWN_LOCKS, another_connection, database_url
+from tests.fixtures.servers import OWN_LOCKS, another_connection, database_url, python
 from tests.waiting import HANG_SECONDS, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
@@ -43,7 +44,8 @@ class Processes:
     """Redis and processes of the Procfile, on a socket of their own and the database of the test."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.started, self.more, self.group = folder, [], {}, None
+        self.folder, self.started, self.more = folder, [], {}
+        self.group = 65534 if os.geteuid() == 0 else None  # so that root is not the owner of what is not hidden
         self.start_redis()
         self.app = Celery("test", broker=f"redis+socket://{folder}/redis.sock", set_as_current=False)
         self.app.conf.task_routes = TASK_ROUTES
@@ -60,14 +62,16 @@ class Processes:
         except redis.ConnectionError:
             return False
 
-    def start(self, name: str, hostname: str = "", more_queues: str = "") -> "subprocess.Popen[bytes]":
-        program, *arguments = shlex.split(COMMANDS[name].replace("--queues ", f"--queues {more_queues}"))
+    def environment(self) -> dict[str, str]:
         own = {"DATABASE_URL": database_url(), "REDIS_URL": f"unix://{self.folder}/redis.sock", "BROKER_URL": ""}
-        own |= {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"}
-        with (self.folder / f"{name}{hostname}.log").open("wb") as log:
-            process = subprocess.Popen(
+        return os.environ | own | {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"} | self.more
+
+    def start(self, name: str) -> psutil.Popen:
+        program, *arguments = shlex.split(COMMANDS[name])
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = psutil.Popen(
                 [sys.executable, "-m", program, *arguments],
-                env=os.environ | own | self.more,
+                env=self.environment(),
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -82,6 +86,9 @@ class Processes:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        self.stop_redis()
+
+    def stop_redis(self) -> None:
         self.server.kill()
         self.server.wait()
 
@@ -101,155 +108,125 @@ def backends_waiting() -> int:
         return cursor.fetchone()[0]
 
 
-def queues_served(processes: Processes) -> set[str]:
-    answers = processes.app.control.inspect(timeout=1).active_queues() or {}
-    return {queue["name"] for queues in answers.values() for queue in queues}
-
-
-def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes, mail_server):
-    """Before, one worker with two slots had all queues: the mail left when a stage had ended."""
-    processes.more = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}"}
-    for name in (name for name in COMMANDS if "worker" in name):
-        processes.start(name)
-    with another_connection() as other:
-        other.execute("LOCK TABLE ingest_releasechange, ingest_scene IN ACCESS EXCLUSIVE MODE")
-        processes.app.send_task("ingest.tasks.compare_releases")
-        processes.app.send_task("ingest.tasks.pair_new_scenes")
-        wait_until(lambda: backends_waiting() == 2 and not processes.redis.llen("ingest"))
-        wait_until(lambda: "mail" in queues_served(processes))
-        now = timezone.now()
-        OutgoingMessage.objects.create(kind="link", key="link:1", address="anna@example.org", next_try_at=now)
-        processes.app.send_task("monitor.tasks.send_messages")
-        wait_until(lambda: mail_server.received)
-        assert backends_waiting() == 2  # the stages are still at it
-        assert len(mail_server.received) == 1
-
-
 def is_hidden(process: psutil.Process) -> bool:
     """Whether the process's environment belongs to root, and not to the process's own user and group."""
     owner = Path(f"/proc/{process.pid}/environ").stat()
     return (owner.st_uid, owner.st_gid) == (0, 0)
 
 
-def test_no_other_process_of_the_user_can_read_those_of_the_procfile(processes):
-    processes.group = 65534 if os.geteuid() == 0 else None  # so that root is not the owner of what is not hidden
-    processes.more = {"PORT": str(servers.free_port())}
+def is_well() -> bool:
+    signs = set(SignOfLife.objects.values_list("name", flat=True))
+    return {BEAT, queue_sign("mail"), queue_sign("cpu")} <= signs and not Alarm.objects.filter(ended_at=None).exists()
+
+
+def age(start: str) -> None:
+    """As if time had gone by since."""
+    SignOfLife.objects.filter(name__startswith=start).update(seen_at=F("seen_at") - timedelta(minutes=20))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_processes_of_the_procfile_work_side_by_side_and_outlive_one_another(
+    processes, mail_server, site, make_egms, monkeypatch
+):
+    """One start of all of them, because each takes seconds; the functions below say what is asked of them."""
+    processes.more = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}", "ADMIN_EMAILS": "night-shift@example.org"}
+    processes.more |= {"TEST_SETTINGS": '{"ALARM_AFTER_MINUTES": 0.05}', "DISK_SPARE_BYTES": "0"}
+    processes.more |= {"PORT": str(servers.free_port()), "WEB": f"127.0.0.1:{site.server_port}"}
+    monkeypatch.setattr("ingest.jobs.services.job_announce", lambda job_id: None)  # Its message is lost.
+    monkeypatch.setenv("DATABASE_URL", database_url())
+    running = {name: processes.start(name) for name in COMMANDS if name != "beat"}
+    a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes, mail_server)
+    running["beat"] = processes.start("beat")
+    no_other_process_of_the_user_can_read_them(processes, running)
+    try:
+        a_file_is_loaded_after_redis_was_emptied_and_restarted(processes, make_egms(n=12))
+    finally:
+        for product in Product.objects.all():
+            product_delete(product=product)
+    beat = a_killed_beat_and_a_killed_worker_are_reported(processes, running, mail_server)
+    a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(beat)
+
+
+def a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes, mail_server):
+    """Before, one worker with two slots had all queues: the mail left when a stage had ended."""
+
+    def received() -> int:
+        return sum("anna@example.org" in mail["To"] for mail in mail_server.received)
+
+    def queues_served() -> set[str]:
+        answers = processes.app.control.inspect(timeout=1).active_queues() or {}
+        return {queue["name"] for queues in answers.values() for queue in queues}
+
+    with another_connection() as other:
+        other.execute("LOCK TABLE ingest_releasechange, ingest_scene IN ACCESS EXCLUSIVE MODE")
+        processes.app.send_task("ingest.tasks.compare_releases")
+        processes.app.send_task("ingest.tasks.pair_new_scenes")
+        wait_until(lambda: backends_waiting() == 2 and not processes.redis.llen("ingest"))
+        wait_until(lambda: "mail" in queues_served())
+        now = timezone.now()
+        OutgoingMessage.objects.create(kind="link", key="link:1", address="anna@example.org", next_try_at=now)
+        processes.app.send_task("monitor.tasks.send_messages")
+        wait_until(received)
+        assert backends_waiting() == 2  # the stages are still at it
+        assert received() == 1
+
+
+def no_other_process_of_the_user_can_read_them(processes, running):
     shown = psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, group=processes.group)
     assert not is_hidden(shown)
     shown.communicate()
-    started = {name: psutil.Process(processes.start(name).pid) for name in COMMANDS}
-    wait_until(lambda: all(name == "beat" or process.children() for name, process in started.items()))
-    wait_until(lambda: is_hidden(started["beat"]))
-    family = [one for process in started.values() for one in (process, *process.children(recursive=True))]
+    wait_until(lambda: all(name == "beat" or process.children() for name, process in running.items()))
+    wait_until(lambda: is_hidden(running["beat"]))
+    family = [one for process in running.values() for one in (process, *process.children(recursive=True))]
     assert len(family) > len(COMMANDS)
     assert [one.cmdline() for one in family if not is_hidden(one)] == []
 
 
-def sent(processes: Processes) -> list[tuple[datetime, str, str]]:
-    """Take all messages from the queues: when each expires, which task, and the process that sent it."""
-    seen = []
-    for queue in ("ingest", "cpu", "mail", "housekeeping"):
-        while raw := processes.redis.rpop(queue):
-            headers = json.loads(raw)["headers"]
-            task = f"{headers['task']}{headers['argsrepr']}"
-            seen.append((datetime.fromisoformat(headers["expires"]), task, headers["origin"]))
-    return seen
-
-
-@pytest.mark.long
-def test_of_two_beats_one_sends_each_task_once_and_the_other_goes_on_when_it_is_killed(processes):
-    """Every message counts for the process that sent it, and every one of them expires."""
-    beats = [processes.start("beat", "one"), processes.start("beat", "two")]
-    seen: list[tuple[datetime, str, str]] = []
-
-    def senders() -> set[str]:
-        seen.extend(sent(processes))
-        return {origin for _, _, origin in seen}
-
-    stages = {f"{entry['task']}()" for entry in BEAT_SCHEDULE.values() if entry["schedule"] == STAGE}
-
-    def each_is_sent_four_times() -> bool:
-        assert len(senders()) <= 1
-        counts = Counter(task for _, task, _ in seen)
-        return all(counts[task] >= 4 for task in stages)
-
-    wait_until(each_is_sent_four_times)
-    times = defaultdict(list)
-    for at, task, _ in seen:
-        times[task].append(at)  # when it expires: one period after it was sent
-    # One more may be sent, because the first may be late on a busy machine; every task twice would be many more.
-    assert [task for task, at in times.items() if len(at) > (max(at) - min(at)) / STAGE + 2] == []
-
-    (leader,) = senders()
-    pid = int(leader.removeprefix("gen").split("@")[0])
-    (killed,) = (beat for beat in beats if beat.pid == pid)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    seen.extend(sent(processes))
-    seen.clear()
-    wait_until(senders)
-    assert senders() != {leader}
-
-
-def tasks_sent(processes: Processes, wanted: set[str]) -> None:
-    """Wait until each of these tasks was sent from now on."""
-    sent(processes)
-    seen: set[str] = set()
-
-    def are_sent() -> bool:
-        seen.update(task.removesuffix("()") for _, task, _ in sent(processes))
-        return wanted <= seen
-
-    wait_until(are_sent)
-
-
-@pytest.mark.long
-def test_beat_goes_on_when_the_clock_of_its_machine_jumps(processes, wrong_clock):
-    """The clock goes back an hour, with and without a restart, then forward seven: what runs every six hours is due."""
-    processes.more = wrong_clock.environment
-    stages = {entry["task"] for entry in BEAT_SCHEDULE.values() if entry["schedule"] == STAGE}
-    without_arguments = [entry for entry in BEAT_SCHEDULE.values() if not entry["args"]]
-    due = {entry["task"] for entry in without_arguments if entry["schedule"] <= timedelta(hours=6)}
-    beat = processes.start("beat")
-    tasks_sent(processes, stages)
-    wrong_clock.set("-1h")
-    tasks_sent(processes, stages)
-    os.killpg(beat.pid, signal.SIGKILL)
-    beat.wait()
-    wrong_clock.set("-2h")
-    processes.start("beat", "again")
-    tasks_sent(processes, stages)
-    wrong_clock.set("+5h")
-    tasks_sent(processes, due)
-
-
-def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_egms, settings, monkeypatch):
+def a_file_is_loaded_after_redis_was_emptied_and_restarted(processes, path):
     """The broker forgets what it was sent; the table does not."""
-    settings.CELERY_BROKER_URL = processes.app.conf.broker_url
-    monkeypatch.setattr("ingest.jobs.services.current_app", processes.app)
-    jobs = [job_queue(source="watch", path=make_egms(n=12), original_name="a.zip")]
-    assert processes.redis.llen("ingest") == 1
-    processes.redis.flushall()
-    processes.start("worker", more_queues="housekeeping,")
-    processes.start("beat")
-    wait_until(lambda: processes.redis.exists("_kombu.binding.housekeeping"))
-    processes.server.kill()
-    processes.server.wait()
+    processes.stop_redis()
+    job = job_queue(source="watch", path=path, original_name="a.zip")
     processes.start_redis()
-    assert not processes.redis.llen("ingest")
-    try:
-        wait_until(lambda: not IngestJob.objects.exclude(state="loaded").exists())
-        assert [job.pk for job in jobs] == list(IngestJob.objects.values_list("pk", flat=True))
-        assert Product.objects.count() == 1
-    finally:
-        for product in Product.objects.all():
-            product_delete(product=product)
+    wait_until(lambda: not IngestJob.objects.exclude(state="loaded").exists())
+    assert list(IngestJob.objects.values_list("pk", flat=True)) == [job.pk]
+    assert Product.objects.count() == 1
 
 
-def test_a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(processes):
-    """Before, it waited for itself until it was killed."""
+def a_killed_beat_and_a_killed_worker_are_reported(processes, running, mail_server) -> psutil.Popen:
+    """Administrators get a mail from the one that is left."""
+
+    def mailed(words: str) -> Callable[[], bool]:
+        return lambda: any(words in mail["Subject"] for mail in mail_server.received)
+
+    def mail_worker_answers() -> bool:
+        probe = ("-m", "monitor.operations.health.process", "mail-worker")
+        return python(*probe, around=processes.environment(), check=False).returncode == 0
+
+    def kill(name: str) -> None:
+        os.killpg(running[name].pid, signal.SIGKILL)
+        running[name].wait()
+
+    wait_until(is_well)
+    assert probes.beat() == ""
+    assert mail_worker_answers()
+    mail_server.received.clear()
+    kill("beat")
+    age("beat")
+    wait_until(mailed("needs attention: beat"))
+    assert probes.beat() != ""
     beat = processes.start("beat")
-    wait_until(lambda: processes.redis.llen("ingest"))
+    wait_until(mailed("right again: beat"))
+    wait_until(is_well)
+    assert sum("attention: beat" in mail["Subject"] for mail in mail_server.received) == 1
+    kill("mail-worker")
+    age(queue_sign("mail"))
+    wait_until(mailed("needs attention: queue mail"))
+    assert not mail_worker_answers()
+    return beat
+
+
+def a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(beat):
+    """Before, it waited for itself until it was killed."""
     with another_connection() as other:
         other.execute("LOCK TABLE django_celery_beat_periodictasks, monitor_signoflife IN ACCESS EXCLUSIVE MODE")
         wait_until(backends_waiting)
@@ -274,8 +251,7 @@ def test_a_worker_whose_redis_is_killed_while_it_holds_a_message_connects_again(
         worker_cancel_long_running_tasks_on_connection_loss=True, worker_enable_prefetch_count_reduction=False
     )
     consumer.connection, consumer.app = connection, SimpleNamespace(conf=conf)
-    processes.server.kill()
-    processes.server.wait()
+    processes.stop_redis()
     consumer.on_connection_error_after_connected(ConnectionError("gone"))
     assert consumer.connection is None  # the worker makes a new one
     for channel in channels:

@@ -54,7 +54,9 @@ class Command(BaseCommand):
         """Add a backup every day, or an hour after one that failed; run until stopped."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # otherwise ignored by the first process of a container
         while True:
-            time.sleep(_seconds_until_due(series))
+            if folders := series_folders(series):
+                last = datetime.strptime(folders[-1].name, SERIES_TIME).replace(tzinfo=UTC)
+                time.sleep(max((last + EVERY - datetime.now(UTC)).total_seconds(), 0.0))
             try:
                 self._make(series, keep)
             except (Unusable, OSError, Error) as fault:
@@ -72,11 +74,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(made.files)} files, {size / 1e6:,.1f} MB in {folder}; keep it secret")
         for name in made.missing:
             self.stdout.write(f"missing: raster {name}, which a row names, is not in the storage")
-
-
-def _seconds_until_due(series: Path) -> float:
-    folders = series_folders(series)
-    if not folders:
-        return 0.0
-    last = datetime.strptime(folders[-1].name, SERIES_TIME).replace(tzinfo=UTC)
-    return max((last + EVERY - datetime.now(UTC)).total_seconds(), 0.0)

@@ -24,17 +24,13 @@ class Command(BaseCommand):
         if options["id"] is not None and options["kind"] is None:
             raise CommandError("name the kind of the job as well, such as: retry runs --id 12", returncode=2)
         for name in [options["kind"]] if options["kind"] else KINDS:
-            self._retry(name, options["id"])
-
-    def _retry(self, name: str, pk: int | None) -> None:
-        kind = KINDS[name]
-        rows = kind.model._default_manager.all()
-        if pk is None:
-            failed = [state for state, group in kind.states.items() if group == "failed"]
-            self.stdout.write(f"{name}: {kind.retry(rows.filter(state__in=failed))} are tried again")
-        elif kind.retry(rows.filter(pk=pk)) != 1:
-            raise CommandError(
-                f"{name} {pk} has not failed, nor been cancelled, nor is waiting for its time", returncode=2
-            )
-        else:
-            self.stdout.write(f"{name} {pk} is tried again")
+            kind, pk = KINDS[name], options["id"]
+            rows = kind.model._default_manager.all()
+            if pk is None:
+                failed = [state for state, group in kind.states.items() if group == "failed"]
+                self.stdout.write(f"{name}: {kind.retry(rows.filter(state__in=failed))} are tried again")
+            elif kind.retry(rows.filter(pk=pk)) == 1:
+                self.stdout.write(f"{name} {pk} is tried again")
+            else:
+                fault = f"{name} {pk} has not failed, nor been cancelled, nor is waiting for its time"
+                raise CommandError(fault, returncode=2)

@@ -2,9 +2,6 @@
 
 from datetime import date
 
-import pytest
-from django.utils import translation
-
 from detection.rules.motion import Figure, sigma_of
 from monitor.wording.exposure import building_sentences, town_sentences
 
@@ -45,11 +42,3 @@ def test_an_area_counts_those_that_points_cannot_tell_of():
     assert told == "There are enough measurement points on 122 of 330 buildings to say how they move."
     assert damage == "By published limits of settlement and tilt, damage would be moderate at 2 and negligible at 120."
     assert town_sentences(5, {}) == ["There are enough measurement points on 0 of 5 buildings to say how they move."]
-
-
-@pytest.mark.parametrize("language", ["de", "fr", "es"])
-def test_every_language_has_them(language):
-    english = sentences(tilt=(0.5, 0.2, 0.8), damage=(2, 1, 3)) + town_sentences(330, {1: 120})
-    with translation.override(language):
-        there = sentences(tilt=(0.5, 0.2, 0.8), damage=(2, 1, 3)) + town_sentences(330, {1: 120})
-    assert not set(english) & set(there)

@@ -39,8 +39,21 @@ def test_one_of_a_unit_is_singular_in_every_language(language, centimetre, metre
     with translation.override(language):
         assert speed_words(0.011) == centimetre
         assert likely_words(1.2, 0.0, 4.0, "metres a day") == metre
-    assert speed_words(0.02) == "2 centimetres a day"
-    assert speed_words(0.01, 0.004) == "1 ± 1 centimetres a day"
+
+
+@pytest.mark.parametrize(
+    ("speed", "sigma", "expected"),
+    [
+        (0.02, None, "2 centimetres a day"),
+        (0.01, 0.004, "1 ± 1 centimetres a day"),
+        (3.06, 0.1, "3.1 ± 0.2 metres a day"),
+        (12.4, 0.1, "12 ± 1 metres a day"),
+        (0.42, 0.05, "42 ± 10 centimetres a day"),
+        (3.0, 0.001, "3.0 ± 0.1 metres a day"),
+    ],
+)
+def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, expected):
+    assert speed_words(speed, sigma) == expected
 
 
 @pytest.mark.parametrize(

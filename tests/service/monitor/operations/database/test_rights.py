@@ -1,7 +1,7 @@
 """What the database itself refuses to the application and to the process that reads files, whatever they run."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
 import environ
 import psycopg
@@ -20,7 +20,6 @@ from monitor.operations.database.rights import READER_TABLES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROLES = {"application": os.environ["DATABASE_URL"], "reader": settings.DATABASE_READER_URL}
-Run = Callable[[str], int]
 
 
 @pytest.fixture(autouse=True)
@@ -80,14 +79,24 @@ POWERS += ["ALTER TABLE ingest_scene DISABLE ROW LEVEL SECURITY", "DROP POLICY r
 POWERS += ["DELETE FROM django_migrations", f"DROP TABLE {POINTS}"]
 
 
-@pytest.mark.parametrize("statement", POWERS)
-def test_the_application_and_the_reader_have_no_powers_over_the_audit_the_server_or_the_disk(anybody, statement):
+def allowed(session: psycopg.Connection, statements: Iterable[str]) -> list[str]:
+    """Return the statements that the database does not refuse for lack of a right."""
+    done = []
+    for statement in statements:
+        try:
+            session.execute(statement)
+        except errors.InsufficientPrivilege:
+            continue
+        done.append(statement)
+    return done
+
+
+def test_the_application_and_the_reader_have_no_powers_over_the_audit_the_server_or_the_disk(anybody):
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolname FROM pg_roles WHERE rolsuper ORDER BY oid LIMIT 1")
         names = {"superuser": cursor.fetchone()[0], "owner": settings.DATABASE_ROLES["owner"]}
     before = AuditEntry.objects.create(actor="anna", action="confirm", subject="AB12")
-    with pytest.raises(errors.InsufficientPrivilege):
-        anybody.execute(statement.format(**names))
+    assert allowed(anybody, [statement.format(**names) for statement in POWERS]) == []
     assert list(AuditEntry.objects.values_list("pk", "actor")) == [(before.pk, "anna")]
 
 
@@ -128,10 +137,10 @@ def test_the_reader_reads_no_table_but_those_it_works_on(reader):
         AUDIT,
     }
     assert secret <= set(names) - set(READER_TABLES)
-    for name in set(names) - set(READER_TABLES) - {"spatial_ref_sys", "geometry_columns", "geography_columns"}:
-        for statement in ("SELECT count(*) FROM {}", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"):
-            with pytest.raises(errors.InsufficientPrivilege):
-                reader.execute(sql.SQL(statement).format(sql.Identifier(name)))
+    others = set(names) - set(READER_TABLES) - {"spatial_ref_sys", "geometry_columns", "geography_columns"}
+    forbidden = ("SELECT count(*) FROM {}", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES")
+    statements = (sql.SQL(one).format(sql.Identifier(name)) for name in others for one in forbidden)
+    assert allowed(reader, (statement.as_string(reader) for statement in statements)) == []
 
 
 OF_OTHERS = [f"INSERT INTO {POINTS} SELECT * FROM {POINTS}"]
@@ -154,10 +163,8 @@ OF_OTHERS += ["UPDATE ingest_ingestjob SET stored_path = '/etc/passwd'", "DELETE
 OF_OTHERS += ["DELETE FROM ingest_ingestjob_products", "UPDATE ingest_elevationtile SET raster = 'x'"]
 
 
-@pytest.mark.parametrize("statement", OF_OTHERS)
-def test_the_reader_cannot_touch_what_others_loaded(reader, product, statement):
-    with pytest.raises(errors.InsufficientPrivilege):
-        reader.execute(statement.format(pk=product.pk))
+def test_the_reader_cannot_touch_what_others_loaded(reader, product):
+    assert allowed(reader, [statement.format(pk=product.pk) for statement in OF_OTHERS]) == []
     assert MeasurementPoint.objects.filter(product=product).count() == 12
 
 
@@ -181,17 +188,14 @@ def test_points_come_into_a_product_of_ones_own_until_it_is_attached_and_never_a
     with session(role) as loader, session(other) as stranger:
         (mine,) = loader.execute("SELECT ingest_product_begin()").fetchone()
         loader.execute(row.format(mine, "a"))
-        for statement in (row.format(mine, "b"), f"SELECT ingest_product_attach({mine}, 1)"):
-            with pytest.raises(errors.InsufficientPrivilege):
-                stranger.execute(statement)
+        attach = f"SELECT ingest_product_attach({mine}, 1)"
+        assert allowed(stranger, [row.format(mine, "b"), attach]) == []
         with pytest.raises(errors.CheckViolation):
             loader.execute(
                 row.format(mine, "c").replace("(pid,", "(product_id, pid,").replace("('c',", f"({mine + 1}, 'c',")
             )
-        loader.execute(f"SELECT ingest_product_attach({mine}, 1)")
-        for statement in (row.format(mine, "d"), f"SELECT ingest_product_attach({mine}, 1)"):
-            with pytest.raises(errors.InsufficientPrivilege):
-                loader.execute(statement)
+        loader.execute(attach)
+        assert allowed(loader, [row.format(mine, "d"), attach]) == []
     assert list(MeasurementPoint.objects.filter(product=mine).values_list("pid", flat=True)) == ["a"]
     with connection.cursor() as cursor:
         cursor.callproc("ingest_product_drop", [mine])
@@ -204,14 +208,10 @@ def test_the_application_merges_parts_by_their_numbers_and_owns_none_of_them(pro
         (merged,) = application.execute(f"SELECT ingest_parts_build({numbers})").fetchone()
         tables = [f"{table}_p{merged}" for table in (POINTS, SERIES)]
         forbidden = [f"{verb} {table}" for verb in ("DELETE FROM", "TRUNCATE", "DROP TABLE") for table in tables]
-        for statement in forbidden:
-            with pytest.raises(errors.InsufficientPrivilege):
-                application.execute(statement)
+        assert allowed(application, forbidden) == []
         application.execute(f"SELECT ingest_parts_swap({merged}, {numbers})")
         assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (21,)
-        for statement in forbidden:
-            with pytest.raises(errors.InsufficientPrivilege):
-                application.execute(statement)
+        assert allowed(application, forbidden) == []
         application.execute("SELECT ingest_product_drop(%s)", [other.pk])
         assert application.execute(f"SELECT count(*) FROM {POINTS}").fetchone() == (12,)
     other.delete()

@@ -15,14 +15,7 @@ from monitor.models.messages import OutgoingMessage
 from monitor.models.operations import SignOfLife
 from monitor.notifications.outbox import BACK_OFF
 from monitor.notifications.rounds import channel_pause
-from monitor.operations.health.selectors import (
-    BACKUP,
-    BEAT,
-    installed_seconds,
-    queue_sign,
-    sign_give,
-    signs_forget,
-)
+from monitor.operations.health.selectors import BACKUP, BEAT, installed_seconds, queue_sign, sign_give, signs_forget
 from tests.fixtures.servers import another_connection
 from tests.makers import pairs as made_pairs
 
@@ -162,22 +155,30 @@ def test_a_public_site_without_any_backup(healthy, capsys):
     assert "WRONG    backup: manage.py backup has never made one" in capsys.readouterr().out
 
 
-def test_a_site_that_does_not_answer_or_not_with_a_page(doctor, site, settings):
+def test_a_site_that_answers_without_a_page(doctor, site):
     site.status = 500
     assert doctor() == {
         "web": "the first page answers with status 500 Start the web process, or look into its log; where it runs on"
         " another machine, set WEB."
     }
-    settings.WEB = "127.0.0.1:1"
-    assert doctor()["web"].startswith("no web process answers at 127.0.0.1:1 Start the web process")
 
 
-def test_a_disk_that_is_nearly_full(doctor, settings):
-    settings.UPLOAD_SPARE_BYTES = 10**18
+@pytest.mark.parametrize(
+    ("setting", "value", "name", "words"),
+    [
+        ("WEB", "127.0.0.1:1", "web", "no web process answers at 127.0.0.1:1 Start the web process"),
+        ("UPLOAD_SPARE_BYTES", 10**18, "disk", "The disk of uploads"),
+        ("CELERY_BROKER_URL", "redis+socket:///nowhere/redis.sock", "broker", "Redis does not answer Start it"),
+        ("CELERY_BROKER_URL", "amqp://guest:secret@127.0.0.1:1//", "broker", "RabbitMQ does not answer Start it"),
+        ("REDIS_URL", "unix:///nowhere/redis.sock", "cache", "the cache does not answer"),
+    ],
+)
+def test_a_server_or_a_disk_that_fails(doctor, settings, setting, value, name, words):
+    setattr(settings, setting, value)
     reported = doctor()
-    assert list(reported) == ["disk"]
-    assert "uploads" in reported["disk"]
-    assert "Free the disk (manage.py prune" in reported["disk"]
+    assert list(reported) == [name]
+    assert reported[name].startswith(words)
+    assert name != "disk" or "Free the disk (manage.py prune" in reported["disk"]
 
 
 def test_a_queue_without_a_worker(doctor, monkeypatch):
@@ -209,12 +210,3 @@ def test_a_migration_that_is_missing(doctor):
 def test_a_setting_that_is_gone_is_named_while_it_is_set(doctor, monkeypatch):
     monkeypatch.setenv("DATABASE_REPLICA_URL", "postgis://replica/ground_motion")
     assert "no settings any more: DATABASE_REPLICA_URL" in doctor()["removed settings"]
-
-
-def test_a_broker_or_a_cache_that_is_gone(doctor, settings):
-    settings.CELERY_BROKER_URL = "redis+socket:///nowhere/redis.sock"
-    assert doctor()["broker"].startswith("Redis does not answer Start it")
-    settings.CELERY_BROKER_URL = "amqp://guest:secret@127.0.0.1:1//"
-    assert doctor()["broker"].startswith("RabbitMQ does not answer Start it")
-    settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    assert doctor()["cache"].startswith("the cache does not answer")

@@ -42,8 +42,9 @@ PERIOD = date(2020, 1, 3), date(2024, 12, 25)
 
 
 def whole(*texts: object) -> bool:
-    """Whether all are translated pieces, figures and names only."""
-    return all("⟦" in str(text) and not left_over(text, NAMES) for text in texts)
+    """Whether all are translated pieces, figures and names only, without space around them."""
+    said = [*map(str, texts)]
+    return all("⟦" in one and not left_over(one, NAMES) and one[:2] != "⟦ " and one[-2:] != " ⟧" for one in said)
 
 
 def test_the_made_up_language_finds_a_glued_fragment():
@@ -59,15 +60,24 @@ def test_every_kind_of_sentence(part):
     assert [text for _, text in rows if not whole(text)] == []
 
 
-@pytest.mark.parametrize(("kind", "state"), list(product(Kind, State)))
-def test_every_voice_in_every_state(kind, state):
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_in_every_state_has_words(kind):
     own, alert, row = voice(kind), figures(kind, peak_rate_mm_yr=-40.0), KINDS[kind]
     finding = own.finding(alert, source(kind))
-    texts = [row.label, row.short, row.meaning, own.label(alert), own.sentence(alert), own.ended, *STATE_LABELS[state]]
+    texts = [row.label, row.short, row.meaning, own.label(alert), own.sentence(alert), own.ended]
     texts += [finding.figure, finding.direction, *own.evidence[:5]]
     texts += [text for grade in Severity for text in own.severity(grade)]
-    few = source(kind, posting_m=155.0, n_dates=13)
-    assert whole(*texts, *own.advice(kind, state), *own.limits(alert, [few]))
+    limits = own.limits(alert, [source(kind, posting_m=155.0, n_dates=13)])
+    assert whole(*texts, *limits)
+    assert len(limits) > 1
+    assert set(map(str, row.limits)) <= set(limits)
+    general = own.advice(kind, State.REJECTED)
+    for state in State:
+        advice = own.advice(kind, state)
+        assert whole(*STATE_LABELS[state], *advice)
+        assert len(advice) > (state in (State.FIRST, State.PROVISIONAL))  # more than the hint that nobody checked it
+        assert (advice == general) == (state is State.REJECTED)
+        assert set(map(str, row.advice)) <= set(advice) or state is State.REJECTED
 
 
 @pytest.mark.parametrize(("component", "trend", "sign"), list(product(WAYS, Trend, (-1.0, 1.0))))

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,13 +11,11 @@ from django.conf import settings
 from detection.kinds import KIND_OF_CLASS, KINDS, Family, Kind, Shape
 from detection.rules.lifecycle import State
 from detection.rules.motion import count_fast_places, motion_of
-from detection.rules.severity import Severity
 from ground_motion.methods.deformation.motion.series import Trend
 from ground_motion.rasters.areas import KINDS as NETWORK_CLASSES
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.families import VOICES, voice
 from monitor.wording.families.changes import season_sentence
-from monitor.wording.figures import speed_words
 from monitor.wording.states import STATE_LABELS
 
 PERIOD = (date(2020, 1, 3), date(2024, 12, 25))
@@ -59,23 +56,6 @@ def source(kind: str, **values) -> SimpleNamespace:
 def test_an_event_has_last_words_of_its_own():
     rows = [row for row in KINDS.values() if row.event]
     assert len({(str(row.over), row.ended) for row in (*rows, KINDS[Kind.SUBSIDENCE])}) == len(rows) + 1
-
-
-@pytest.mark.parametrize(("kind", "state"), list(product(Kind, State)))
-def test_every_kind_in_every_state_has_words(kind, state):
-    row, alert, family_voice = KINDS[kind], figures(kind), voice(kind)
-    texts = [row.label, row.short, row.meaning, row.mark.shape, row.mark.colour]
-    texts += [family_voice.label(alert), family_voice.sentence(alert), *STATE_LABELS[state]]
-    texts += [text for grade in Severity for text in family_voice.severity(grade)]
-    texts += family_voice.finding(alert, source(kind))[:2]
-    advice, limits = family_voice.advice(kind, state), family_voice.limits(alert, [source(kind)])
-    general = VOICES[row.family].advice(kind, State.REJECTED)
-    assert all(text and text == text.strip() for text in [*texts, *advice, *limits])
-    assert len(advice) > (state in (State.FIRST, State.PROVISIONAL))  # more than the hint that nobody has checked it
-    assert len(limits) > 1
-    assert (advice == general) == (state is State.REJECTED)
-    assert set(row.advice) <= set(advice) or state is State.REJECTED
-    assert set(row.limits) <= set(limits)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -168,20 +148,6 @@ def test_a_season_is_worth_a_word_from_half_a_millimetre_on(season_mm: float, n_
     one = motion(Trend.STEADY, None, -8.0)
     one.season_mm, one.season_month = season_mm, 10
     assert len(season_sentence(one)) == n_sentences
-
-
-@pytest.mark.parametrize(
-    ("speed", "sigma", "expected"),
-    [
-        (3.06, 0.1, "3.1 ± 0.2 metres a day"),
-        (12.4, 0.1, "12 ± 1 metres a day"),
-        (0.42, 0.05, "42 ± 10 centimetres a day"),
-        (0.42, None, "42 centimetres a day"),
-        (3.0, 0.001, "3.0 ± 0.1 metres a day"),
-    ],
-)
-def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, expected):
-    assert speed_words(speed, sigma) == expected
 
 
 @pytest.mark.parametrize("kind", ["surface-change", "moving-ground", "glacier-surge", "fast-landslide"])
