@@ -18,7 +18,7 @@ from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import Verdict, verdicts_open
 from ingest.models import Product, ScenePair
 from lab.replay.machine import Machine, clock_at, goes_on_as, play
-from lab.replay.places import square
+from lab.replay.scenario import square
 from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, scenarios
 
 pytestmark = pytest.mark.django_db
