@@ -100,10 +100,10 @@ def train(
     state = _State(network, averaged, optimiser, folder / "checkpoint.pt")
     state.resume(device)
     clock, reported, saved, checked, running = time.monotonic(), 0.0, state.seconds, state.seconds, math.nan
-    before, step_before, skipped = state.seconds, state.step, 0
+    before, step_before, skipped, steps = state.seconds, state.step, 0, schedule.steps or math.inf
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(_batch, task, schedule.seed, state.step)
-        while (progress := _progress(schedule, state)) < 1:
+        while (progress := max(state.step / steps, state.seconds / (60 * schedule.minutes))) < 1:
             batch = _placed(coming.result(), device)
             coming = ahead.submit(_batch, task, schedule.seed, state.step + 1)
             value = _step(network, optimiser, task, batch, schedule, progress, device)
@@ -122,7 +122,7 @@ def train(
                 rate = (state.step - step_before) / (state.seconds - before)
                 report(f"step {state.step}, {progress:.0%}, loss {running:.4f}, {rate:.1f} steps/s")
             if state.seconds - checked >= schedule.validate_s:
-                _note(folder, state, running, task.validate(_ready(averaged)), report)
+                _note(folder, state, running, task.validate(averaged.module.eval()), report)
                 checked = state.seconds
             if state.seconds - saved >= schedule.checkpoint_s:
                 state.save()
@@ -130,15 +130,10 @@ def train(
         coming.cancel()
     state.save()
     _settle(averaged.module, task, schedule, state.step, device)
-    figures = task.validate(_ready(averaged))
+    figures = task.validate(averaged.module.eval())
     _note(folder, state, running, figures, report)
     weights = {key: value.detach().cpu() for key, value in averaged.module.state_dict().items()}
     return Trained(weights, state.seconds, state.step, figures)
-
-
-def _progress(schedule: Schedule, state: _State) -> float:
-    by_steps = state.step / schedule.steps if schedule.steps else 0.0
-    return max(by_steps, state.seconds / (60 * schedule.minutes))
 
 
 def learning_rate_at(progress: float) -> float:
@@ -194,11 +189,6 @@ def _settle(network: nn.Module, task: TrainingTask, schedule: Schedule, step: in
     with torch.no_grad(), low_precision(device):
         for number in range(SETTLED if layers else 0):
             task.loss(network, _placed(_batch(task, schedule.seed, step + number), device), 1.0)
-
-
-def _ready(averaged: AveragedModel) -> nn.Module:
-    averaged.module.eval()
-    return averaged.module
 
 
 def _note(

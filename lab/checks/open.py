@@ -21,7 +21,11 @@ def check(site: Site) -> str:
     if len(entries) != min(len(features), 100):
         raise CommandError(f"the feed has {len(entries)} entries, the GeoJSON {len(features)} features")
     paths = _json(site, "api/v1/openapi.json")["paths"]
-    lists = [path for path, each in paths.items() if "{" not in path and not _needs_parameters(each)]
+    lists = [
+        path
+        for path, each in paths.items()
+        if "{" not in path and not any(one.get("required") for one in each["get"].get("parameters", []))
+    ]
     for path in lists:
         _json(site, path)
     layers = _json(site, "rasters.json")["layers"]
@@ -29,10 +33,6 @@ def check(site: Site) -> str:
         _tile(site, layer)
     site.get("api/v1/")
     return f"{len(entries)} alerts in the feed, {len(lists)} lists for programs, {len(layers)} layers of images"
-
-
-def _needs_parameters(described: dict[str, Any]) -> bool:
-    return any(one.get("required") for one in described["get"].get("parameters", []))
 
 
 def _json(site: Site, path: str) -> Any:

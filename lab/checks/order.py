@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 
 from django.core.management.base import CommandError
 
@@ -34,31 +33,24 @@ def check(site: Site) -> str:
     for name, codes in lists.items():
         if codes != sorted(codes, key=lambda code: -steps[code]):
             raise CommandError(f"{name} is not in the order of importance: {', '.join(codes)}")
-        _check_motion(name, [alerts[code] for code in codes])
+        still = [_is_still(alerts[code]) for code in codes]
+        if still != sorted(still) or still != [alerts[code].importance < MIN_MOVING for code in codes]:
+            shown = [f"{code} ({'still' if rests else 'moves'})" for code, rests in zip(codes, still, strict=True)]
+            raise CommandError(f"in {name}, a place without motion precedes a moving one: {', '.join(shown)}")
     queue = ", ".join(lists["the queue"])
-    mines = [at for at, code in enumerate(lists["the queue"]) if _speeds_up_under_buildings(alerts[code])]
+    mines = [at for at, code in enumerate(lists["the queue"], 1) if _speeds_up_under_buildings(alerts[code])]
     if not mines:
         raise CommandError(f"no mine that speeds up under buildings is in the queue: {queue}")
-    mine = mines[0]
-    if mine >= FIRST:
-        raise CommandError(f"the mine that speeds up under buildings is number {mine + 1} of the queue: {queue}")
-    return f"order: the queue is {queue}; the mine that speeds up under buildings is number {mine + 1}"
-
-
-def _check_motion(name: str, alerts: Sequence[Alert]) -> None:
-    """Raise CommandError if a place without motion precedes a moving one, by what pages show of it."""
-    still = [alert.state == State.FINISHED or _is_still(alert) for alert in alerts]
-    if still != sorted(still) or still != [alert.importance < MIN_MOVING for alert in alerts]:
-        shown = ", ".join(
-            f"{alert.code} ({'still' if rests else 'moves'})" for alert, rests in zip(alerts, still, strict=True)
-        )
-        raise CommandError(f"in {name}, a place without motion precedes a moving one: {shown}")
+    if mines[0] > FIRST:
+        raise CommandError(f"the mine that speeds up under buildings is number {mines[0]} of the queue: {queue}")
+    return f"order: the queue is {queue}; the mine that speeds up under buildings is number {mines[0]}"
 
 
 def _is_still(alert: Alert) -> bool:
-    """Return whether the figure that stands for an alert is no motion, or the alert is at rest."""
-    told = stated(alert) if family(alert.kind) is Family.VELOCITY else None
-    return told is not None and (told.at_rest or not told.headline.is_motion)
+    """Return whether pages show an alert as at rest, or the figure that stands for it is no motion."""
+    shown = stated(alert) if family(alert.kind) is Family.VELOCITY else None
+    at_rest = shown is not None and (shown.at_rest or not shown.headline.is_motion)
+    return alert.state == State.FINISHED or at_rest
 
 
 def _speeds_up_under_buildings(alert: Alert) -> bool:

@@ -1,14 +1,17 @@
-"""Check of a review: an operator signs in, rejects an alert with a note, finds it on the public page, and undoes it."""
+"""Checks of what an operator does: an alert is rejected with a note and taken back; a file without data is refused."""
 
 import json
 import re
+import time
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from ingest.models import IngestJob
 from lab.checks.site import Site
 
 NOTE = "Written by the demo's own check, and taken back at once."
+UPLOADED, PATIENCE_SECONDS = "written-by-the-check.csv", 300.0
 
 
 def check(site: Site) -> str:
@@ -34,6 +37,19 @@ def check(site: Site) -> str:
     if _state(visitor, code) != before or "Written by the demo" in visitor.get(f"alerts/{code}/").decode():
         raise CommandError(f"alert {code} is not as it was before its verdict was taken back")
     return f"review: {code} was rejected with a note, shown, and taken back; it is {before} again"
+
+
+def check_upload(site: Site) -> str:
+    """Upload a file without data; return a one-line summary. CommandError if it is not rejected soon, with a reason."""
+    operator, deadline = signed_in(site), time.monotonic() + PATIENCE_SECONDS
+    operator.post_file("uploads/", "files", UPLOADED, f"nothing,{time.time()}\n".encode(), {"whole": "yes"})
+    while time.monotonic() < deadline:
+        jobs = json.loads(operator.get("uploads/jobs.json"))["jobs"]
+        if jobs and jobs[0]["state"] == "rejected" and "no columns of positions" in jobs[0]["reason"]:
+            IngestJob.objects.filter(pk=jobs[0]["id"]).delete()
+            return "upload: a file that is no data was sent, read by a worker, and refused in one line"
+        time.sleep(0.5)
+    raise CommandError(f"a file was sent and no worker took it up in {PATIENCE_SECONDS:.0f} s")
 
 
 def signed_in(site: Site) -> Site:

@@ -8,7 +8,6 @@ cross-validation over tiles, and prints these.
 """
 
 import json
-from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,7 +20,7 @@ from scipy.special import softmax
 from shapely import contains_xy
 
 from ground_motion.methods.deformation.gridding.cells import middles
-from ground_motion.methods.deformation.gridding.points import Float64, PointCloud, sorted_points
+from ground_motion.methods.deformation.gridding.points import Float64, sorted_points
 from ground_motion.methods.deformation.infer import decide_with_network
 from ground_motion.methods.deformation.kinds import kind_of
 from ground_motion.methods.deformation.network import DeformationNetwork
@@ -114,35 +113,20 @@ def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
 
 def samples_of(folder: Path, number: int) -> list[Sample]:
     """Return a sample for each area that the network detects on moving ground in one tile."""
-    network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
+    network, tile, samples = DeformationNetwork.load("deformation", folder), causes_tile(number), list[Sample]()
     clouds = [cloud(track) for track in tile.tracks]
     blind = [points._replace(height_m=np.full(points.x.size, np.nan, dtype=np.float32)) for points in clouds]
-    return [
-        sample
-        for seen, heights in ((clouds, True), (blind, False))
-        for view in VIEWS
-        for sample in _of_view(network, tile, number, [seen[i] for i in view], [tile.tracks[i] for i in view], heights)
-    ]
-
-
-def _of_view(
-    network: DeformationNetwork,
-    tile: Tile,
-    number: int,
-    clouds: list[PointCloud],
-    tracks: list[TileTrack],
-    heights: bool,
-) -> Iterator[Sample]:
-    result = decide_with_network(clouds, network)
-    held = [sorted_points(points) for points in clouds]
-    bands = result.bands()
-    flagged = areas_in(bands, result.transform)
-    for one in flagged:
-        for area in measure(one, held, result.maps.backgrounds_mm_yr, flagged):
+    for (seen, heights), view in product(((clouds, True), (blind, False)), VIEWS):
+        tracks = [tile.tracks[i] for i in view]
+        result = decide_with_network([seen[i] for i in view], network)
+        held, bands = [sorted_points(seen[i]) for i in view], result.bands()
+        flagged = areas_in(bands, result.transform)
+        for area in (area for one in flagged for area in measure(one, held, result.maps.backgrounds_mm_yr, flagged)):
             kind = true_kind(tile, tracks, area)
             if area.places and kind is not None:
                 features = features_of(area, *core_and_rim(area, bands, result.transform), held)
-                yield Sample(number, len(tracks), kind, features, heights)
+                samples.append(Sample(number, len(tracks), kind, features, heights))
+    return samples
 
 
 def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
@@ -190,15 +174,6 @@ def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
     return np.asarray(found.reshape(len(KINDS), -1), dtype=np.float64)
 
 
-def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
-    """Return the mean over KINDS of the F1 score of named kinds, for areas on moving ground."""
-    scores = [
-        2 * ((true == kind) & (named == kind)).sum() / max((true == kind).sum() + (named == kind).sum(), 1)
-        for kind in range(len(KINDS))
-    ]
-    return float(np.mean(scores))
-
-
 def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
     """Return cross-validated figures: macro-F1, share of sure names that are right, and of unsure areas."""
     chances = np.zeros((len(kinds), len(KINDS)))
@@ -207,9 +182,12 @@ def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64
         table = fit(features[~left_out], kinds[~left_out], prior)
         chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1], axis=1)
     named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
+    each = [(kinds == kind, named == kind) for kind in range(len(KINDS))]
     figures = {
         "areas": float(len(kinds)),
-        "macro_f1": macro_f1(kinds, named),
+        "macro_f1": float(
+            np.mean([2 * (is_it & said).sum() / max((is_it.sum() + said.sum()), 1) for is_it, said in each])
+        ),
         "right_sure": float((named == kinds)[sure].mean()),
         "unsure_share": float(1 - sure.mean()),
     }

@@ -66,19 +66,15 @@ def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int
     for method in methods:
         base, size_px, within = EQUAL.get(method, Equal(method, 0.0))
         if base == "law" and method in EQUAL:
-            results[method] = over_area(images, size_px, search, posting)
+            source = images.source()
+            found = track(source, Tracker(None, torch.device("cpu"), size_px=size_px), search)
+            bands = interpolate_to_posting(found, source.shape, posting)._asdict()
+            results[method] = {name: band.numpy() for name, band in bands.items()}
             continue
         if base not in served:
             served[base] = dict(track_offsets(images, base, torch.device("cpu"), search, posting).bands)
         results[method] = averaged(served[base], size_px, posting, within) if method in EQUAL else served[base]
     return results
-
-
-def over_area(images: ImagePair, size_px: float, search: int, posting: int) -> dict[str, Float32]:
-    """Track by the law over windows of size_px."""
-    source = images.source()
-    found = track(source, Tracker(None, torch.device("cpu"), size_px=size_px), search)
-    return {name: band.numpy() for name, band in interpolate_to_posting(found, source.shape, posting)._asdict().items()}
 
 
 def overlap(size_px: float, posting_px: int) -> Float64:

@@ -69,7 +69,10 @@ def compare(name: str, methods: Sequence[str], size: int) -> Compared:
 
 
 def _metrics(rows: list[Float64]) -> dict[str, Interval]:
-    means = [_mean_errors(pair) for pair in rows]
+    means = [  # mean error and fraction of the shift for each axis, (2, 2); empty if nothing is known
+        np.column_stack([held[:, :2].mean(axis=0), held[0, AT.off_x : AT.off_y + 1]]) if len(held) else np.empty((0, 2))
+        for held in map(known, rows)
+    ]
     metrics = intervals(rows, ("rmse", "within_68", "within_95", "known_share"))
     for name, statistic in (("pull", pull), ("pull_share", pull_share), ("chip_rmse", _chip_rmse)):
         metrics[name] = bootstrap_over(means, statistic)
@@ -80,14 +83,6 @@ def _metrics(rows: list[Float64]) -> dict[str, Interval]:
         metrics |= intervals(rows[index :: len(KINDS)], ("rmse", "within_68", "within_95"), f"{kind}_{{}}")
         metrics[f"{kind}_pull"] = bootstrap_over(means[index :: len(KINDS)], pull)
     return metrics
-
-
-def _mean_errors(pair: Float64) -> Float64:
-    """Return mean error and fraction of the shift for each axis of a pair, (2, 2); empty if nothing is known."""
-    held = known(pair)
-    if not len(held):
-        return np.empty((0, 2))
-    return np.column_stack([held[:, :2].mean(axis=0), held[0, AT.off_x : AT.off_y + 1]])
 
 
 def _bias(tenth: int, means: Float64) -> float:

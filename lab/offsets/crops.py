@@ -111,11 +111,8 @@ def crop_at(images: Tensor, truth: Tensor, start: Tensor, bands: Float32, form: 
     wide = functional.pad(images[1], (far,) * 4)[row : row + rows + 2 * far, col : col + cols + 2 * far]
     with torch.no_grad():
         held = evidence(reference, wide, start, far)
-        channels = (
-            correlation_channels(held, start)
-            if form == OFFSETS
-            else prior(held, start, _autocorrelation(bands.tobytes()))
-        )
+        law = None if form == OFFSETS else _autocorrelation(bands.tobytes())
+        channels = correlation_channels(held, start) if law is None else prior(held, start, law)
     target = node_means(truth[:, row : row + rows, col : col + cols])
     return Crop(torch.stack([reference, gather(images[1], start, row, col)]), channels, held, start, target, bands)
 
@@ -186,11 +183,8 @@ class Crops:
     def at(self, number: int) -> Crop:
         """Return one of the crops."""
         parts = {name: torch.from_numpy(array[number].astype(np.float32)) for name, array in self.arrays.items()}
-        held, left, bands = (
-            LagProducts(*map(parts.pop, LagProducts._fields)),
-            parts.pop("left"),
-            parts.pop("bands").numpy(),
-        )
+        held, left = LagProducts(*map(parts.pop, LagProducts._fields)), parts.pop("left")
+        bands = parts.pop("bands").numpy()
         return Crop(**parts, held=held, truth=parts["start"] + left, bands=bands)
 
 

@@ -46,18 +46,13 @@ SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # expensive kinds are rare
 UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that vary in space
 
 
-def scene_kind(scene: int) -> str:
-    """Return the kind of a scene; kinds alternate in the proportion of SHARES."""
-    at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
-    return KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
-
-
 def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE_PX) -> SarPair:
-    """Make one scene. Raises ValueError for Purpose.BENCHMARK."""
+    """Make one scene; kinds alternate in the proportion of SHARES. Raises ValueError for Purpose.BENCHMARK."""
     if purpose is Purpose.BENCHMARK:
         raise ValueError("training and choosing never see what a benchmark draws")
     rng = generator(purpose, NAME, scene)
-    kind = scene_kind(scene)
+    at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
+    kind = KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
     if kind == "even":
         return _even(rng, size)
     if kind == "varied":

@@ -178,20 +178,19 @@ def step_responses(gamma: float, methods: Sequence[str], scene: int) -> dict[str
     along_rows = scene % 2 == 1
     pair = stepped(generator(Purpose.BENCHMARK, "offsets-step", scene), along_rows, STEP_SIZE_PX, gamma=gamma)
     tracked = baselines.tracked(ImagePair(*pair.power), methods, SEARCH_CONSTANT_PX, STEP_POSTING_PX)
-    return {method: _across(bands, along_rows) for method, bands in tracked.items()}
-
-
-def _across(bands: dict[str, Float32], along_rows: bool) -> Float64:
     edge = 2 * EDGE_NODES
-    lines = [(bands[name].T if along_rows else bands[name])[edge:-edge] for name in baselines.OFFSETS]
-    return np.stack([_median_line(line) for line in lines], axis=1) / 0.5
 
+    def across(plane: Float32) -> Float64:
+        lines = (plane.T if along_rows else plane)[edge:-edge]
+        known = np.isfinite(lines).any(axis=0)
+        middle = np.full(lines.shape[1], np.nan)
+        middle[known] = np.nanmedian(lines[:, known], axis=0)
+        return middle / 0.5
 
-def _median_line(lines: Float32) -> Float64:
-    known = np.isfinite(lines).any(axis=0)
-    middle = np.full(lines.shape[1], np.nan)
-    middle[known] = np.nanmedian(lines[:, known], axis=0)
-    return middle
+    return {
+        method: np.stack([across(bands[name]) for name in baselines.OFFSETS], axis=1)
+        for method, bands in tracked.items()
+    }
 
 
 def width_px(profile: Float64, posting: float) -> float:

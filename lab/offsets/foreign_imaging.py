@@ -47,7 +47,9 @@ def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
     common = rng.uniform(-0.5, 0.5, 2) * FINE
     power = np.zeros((2, size, size))
     for _ in range(scene.looks):
-        first, fresh = (_circular(rng, row.shape) for _ in range(2))
+        first, fresh = (
+            (rng.standard_normal(row.shape) + 1j * rng.standard_normal(row.shape)) / np.sqrt(2) for _ in range(2)
+        )
         second = gamma * first + np.sqrt(1 - gamma**2) * fresh
         for image, (field, half) in enumerate(((first, -0.5), (second, 0.5))):
             at_row = np.floor(row + half * move[1] + common[0]).astype(np.int64) % cells
@@ -59,13 +61,8 @@ def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
     return SarPair(seen, dx_px, dy_px, gamma_px, None, float(scene.looks))
 
 
-def _circular(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-    return np.asarray((rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2))
-
-
 def _gathered(field: NDArray[np.complex128], cell: NDArray[np.int64], cells: int) -> NDArray[np.complex128]:
-    parts = (np.bincount(cell.ravel(), part.ravel(), cells * cells) for part in (field.real, field.imag))
-    real, imaginary = parts
+    real, imaginary = (np.bincount(cell.ravel(), part.ravel(), cells * cells) for part in (field.real, field.imag))
     return (real + 1j * imaginary).reshape(cells, cells)
 
 

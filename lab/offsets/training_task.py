@@ -98,10 +98,8 @@ class OffsetTrainingTask:
             errors, scaled, alone = [], [], []
             for crop in crops:
                 raw = network(crop.texture[None].to(device), crop.channels[None].to(device))[0].float().cpu()
-                found, of_law = (
-                    self.answer_of(raw, crop),
-                    fit_windows(crop.held, crop.start, crop.autocorrelation, COMPARED_PX),
-                )
+                found = self.answer_of(raw, crop)
+                of_law = fit_windows(crop.held, crop.start, crop.autocorrelation, COMPARED_PX)
                 error = (found.offset - crop.truth)[:, inner, inner]
                 errors.append(error.flatten())
                 scaled.append((error * torch.exp(-found.log_sigma[:, inner, inner])).abs().flatten())

@@ -19,7 +19,7 @@ from ground_motion.simulation.files.egms import egms_name, write_egms_l2b
 from ground_motion.simulation.ground.frame import GRID_EPSG, LineOfSight, Motion
 from ground_motion.simulation.velocity.region import TrackGeometry, TrackPoints
 from ground_motion.simulation.velocity.series import fit_series, years_of
-from lab.replay.places import MIDDLE
+from lab.replay.scenario import MIDDLE
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,8 @@ def write_field(folder: Path, data: tuple[date, date], track: int, made: Mapping
     series += np.stack([_errors(x_km, y_km, day, track) for day in dates], axis=1) * made.get("noise", 1.0)
     if block := made.get("block"):
         later = np.array([day >= block["day"] for day in dates])
-        series += block["cycles"] * HALF_WAVE_MM * np.outer(_inside(x_km, y_km, block), later)
+        inside = np.maximum(np.abs(x_km - block["x_km"]), np.abs(y_km - block["y_km"])) < block["size_m"] / 2000
+        series += block["cycles"] * HALF_WAVE_MM * np.outer(inside, later)
     points = _points(x_km, y_km, dates, made.get("sign", 1) * series, track)
     path = folder / f"{egms_name(points)[:-1]}{made.get('edition', 1)}.zip"
     write_egms_l2b(path, points)
@@ -67,11 +68,6 @@ def rates_of(x_km: Floats, y_km: Floats, made: Mapping[str, Any]) -> Floats:
         away_km = np.hypot(x_km - bowl.get("x_km", 0.0), y_km - bowl.get("y_km", 0.0))
         rates += bowl["rate"] * np.exp(-0.5 * (away_km / (bowl["size_m"] / 1000 / DEVIATIONS_ACROSS)) ** 2)
     return np.asarray(rates + made.get("seam", 0.0) * (y_km > 0))
-
-
-def _inside(x_km: Floats, y_km: Floats, block: Mapping[str, Any]) -> NDArray[np.bool_]:
-    half_km = float(block["size_m"]) / 2000
-    return np.asarray((np.abs(x_km - block["x_km"]) < half_km) & (np.abs(y_km - block["y_km"]) < half_km))
 
 
 def _errors(x_km: Floats, y_km: Floats, day: date, track: int) -> Floats:

@@ -9,21 +9,10 @@ from detection.models import Alert, AlertMotion, Detection
 from detection.search.classify import Evidence, classify
 from ground_motion.methods.deformation.motion.series import WITHIN_90
 from ingest.models import Product
-from lab.replay.places import square
-from lab.replay.scenario import Event, Found, Measure
+from lab.replay.scenario import Event, Found, Measure, square
 
 PEAK = 1.2  # times the median
 COHERENCE_BEFORE, COHERENCE_PER_SIGMA = 0.8, 0.1
-
-
-def detections_of(event: Event, products: Sequence[Product]) -> list[Detection]:
-    """Return the areas detected in velocity fields. products: the searched one first, then those searched with it."""
-    return [_in_velocity(area, event, products) for area in event.areas]
-
-
-def patches_of(event: Event) -> list[Detection]:
-    """Return the areas detected in a pair."""
-    return [_changed(area, event) if event.measure is Measure.CHANGE else _moving(area, event) for area in event.areas]
 
 
 def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
@@ -40,7 +29,8 @@ def series_stated(event: Event, alert: Alert) -> AlertMotion | None:
     return row
 
 
-def _in_velocity(area: Found, event: Event, products: Sequence[Product]) -> Detection:
+def in_velocity(area: Found, event: Event, products: Sequence[Product]) -> Detection:
+    """Return an area detected in velocity fields. products: the searched one first, then those searched with it."""
     own, area_m2 = products[0], area.size_m**2
     peak, width = area.peak or PEAK * area.value, WITHIN_90 * (area.peak_sigma or 0.0)
     evidence = [Evidence(own.component, own.direction, area.value, area_m2, area.shares)]
@@ -67,31 +57,17 @@ def _in_velocity(area: Found, event: Event, products: Sequence[Product]) -> Dete
     )
 
 
-def _changed(area: Found, event: Event) -> Detection:
-    return Detection(
-        kind=Kind.SURFACE_CHANGE,
-        score=0.9,
-        n_points=event.points,
-        change_sigma=area.value,
-        coherence_before=COHERENCE_BEFORE,
-        coherence_after=max(0.0, COHERENCE_BEFORE + COHERENCE_PER_SIGMA * area.value),
-        area=_ground(area),
-        area_m2=area.size_m**2,
-    )
-
-
-def _moving(area: Found, event: Event) -> Detection:
-    return Detection(
-        kind=Kind.FAST_LANDSLIDE if "landslide" in area.shares else Kind.MOVING_GROUND,
-        score=0.9,
-        n_points=event.points,
-        speed_m_day=area.value,
-        peak_speed_m_day=PEAK * area.value,
-        speed_sigma_m_day=area.sigma,
-        bearing_deg=90.0,
-        area=_ground(area),
-        area_m2=area.size_m**2,
-    )
+def in_pair(area: Found, event: Event) -> Detection:
+    """Return an area detected in a pair of images."""
+    own = Detection(score=0.9, n_points=event.points, area=_ground(area), area_m2=area.size_m**2)
+    if event.measure is Measure.CHANGE:
+        own.kind, own.change_sigma, own.coherence_before = Kind.SURFACE_CHANGE, area.value, COHERENCE_BEFORE
+        own.coherence_after = max(0.0, COHERENCE_BEFORE + COHERENCE_PER_SIGMA * area.value)
+    else:
+        own.kind = Kind.FAST_LANDSLIDE if "landslide" in area.shares else Kind.MOVING_GROUND
+        own.speed_m_day, own.peak_speed_m_day, own.bearing_deg = area.value, PEAK * area.value, 90.0
+        own.speed_sigma_m_day = area.sigma
+    return own
 
 
 def _ground(area: Found) -> MultiPolygon:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ground_motion.core.projections import transformer
 from ground_motion.core.rasters import write_cog
 from ground_motion.simulation.sar.speckle import Complex, Float32, image, scatterers, shift
-from lab.replay.places import MIDDLE
+from lab.replay.scenario import MIDDLE
 
 EPSG = 32633
 PIXELS, POSTING_M = 200, 30.0

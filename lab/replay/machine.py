@@ -23,9 +23,8 @@ from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products.releases import releases_settle
 from lab.replay import files, pairs
-from lab.replay.found import detections_of, series_stated
-from lab.replay.places import square
-from lab.replay.scenario import Event, Measure, Scenario
+from lab.replay.found import in_velocity, series_stated
+from lab.replay.scenario import Event, Measure, Scenario, square
 from ml.models import ModelVersion, Prediction, Run
 
 
@@ -49,22 +48,18 @@ def play(scenario: Scenario) -> Played:
         for event in scenario.events:
             machine.happen(event)
         machine.wait_until(max(event.day for event in scenario.events) + timedelta(days=32))
-        played = tuple(steps_of(alert) for alert in Alert.objects.order_by("pk"))
+        played = tuple(
+            tuple(map(_label, alert.transitions.select_related("update"))) for alert in Alert.objects.order_by("pk")
+        )
         transaction.set_rollback(True)
     return Played(scenario, played)
 
 
-def steps_of(alert: Alert) -> tuple[str, ...]:
-    """Return the steps of an alert in the form used by scenarios."""
-    return tuple(_label(step) for step in alert.transitions.select_related("update"))
-
-
 def _label(step: AlertTransition) -> str:
-    return (
-        step.to_state
-        if step.changes_state
-        else f"update: {', '.join(change['cause'] for change in step.update.changes)}"
-    )
+    """Return a step of an alert in the form used by scenarios."""
+    if step.changes_state:
+        return step.to_state
+    return f"update: {', '.join(change['cause'] for change in step.update.changes)}"
 
 
 class Machine:
@@ -143,7 +138,7 @@ class Machine:
         companions = Product.objects.current().filter(track=event.beside) if event.beside else []
         run.companions.set(companions)
         prediction = Prediction.objects.create(run=run, statistics={"rate_sigma_mm_yr": event.noise})
-        found = detections_of(event, [product, *companions])
+        found = [in_velocity(area, event, [product, *companions]) for area in event.areas]
         with (
             patch.object(services, "search", lambda *arguments: found),
             patch.object(services, "points_count_within", lambda **arguments: event.points),

@@ -16,9 +16,8 @@ from ground_motion.core.errors import promised
 from ground_motion.methods.offsets.motion import GroundMotion
 from ingest.foundation.geos import geos
 from ingest.models import ContextLayer, Glacier, Scene, ScenePair
-from lab.replay.found import patches_of
-from lab.replay.places import square
-from lab.replay.scenario import Event, Measure
+from lab.replay.found import in_pair
+from lab.replay.scenario import Event, Measure, square
 from ml.models import ModelVersion, Prediction, Run
 
 POSTING_M, EPSG = 10.0, 32633
@@ -31,13 +30,14 @@ def take_in(event: Event) -> None:
     task = Task.COHERENCE_CHANGE if event.measure is Measure.CHANGE else Task.OFFSETS
     method, version = event.method.split()
     row, _ = ModelVersion.objects.get_or_create(task=task, method=method, version=version)
-    run, new = Run.objects.get_or_create(model_version=row, pair=_newest(event) if event.again else _pair(event))
+    newest = ScenePair.objects.filter(reference__track=event.track)
+    run, new = Run.objects.get_or_create(model_version=row, pair=newest.latest("pk") if event.again else _pair(event))
     if not new:
         return
     run.state, run.finished_at = Run.State.SUCCEEDED, timezone.now()
     run.save()
     prediction = Prediction.objects.create(run=run, statistics={"weather": 0.0})
-    found = [] if event.measure is Measure.GLACIER else patches_of(event)
+    found = [] if event.measure is Measure.GLACIER else [in_pair(area, event) for area in event.areas]
     with (
         patch.object(services, "search", lambda *arguments: found),
         patch.object(services, "known_share", lambda **arguments: float(event.points > 0)),
@@ -49,23 +49,9 @@ def take_in(event: Event) -> None:
 
 def _pair(event: Event) -> ScenePair:
     reference, secondary = (_scene(event, day) for day in event.data)
-    pair, _ = ScenePair.objects.get_or_create(
-        reference=reference,
-        secondary=secondary,
-        defaults={
-            "temporal_baseline_days": (event.data[1] - event.data[0]).days,
-            "footprint": promised(reference.footprint),
-            "epsg": EPSG,
-            "grid": promised(reference.grid),
-            "rows": promised(reference.rows),
-            "cols": promised(reference.cols),
-        },
-    )
-    return pair
-
-
-def _newest(event: Event) -> ScenePair:
-    return ScenePair.objects.filter(reference__track=event.track).latest("pk")
+    grid = {name: promised(getattr(reference, name)) for name in ("footprint", "grid", "rows", "cols")}
+    days = {"temporal_baseline_days": (event.data[1] - event.data[0]).days, "epsg": EPSG}
+    return ScenePair.objects.get_or_create(reference=reference, secondary=secondary, defaults=days | grid)[0]
 
 
 def _scene(event: Event, day: date) -> Scene:
@@ -120,15 +106,6 @@ def glacier_stated() -> Glacier:
         kind="glaciers", name="replay", file_name="replay", file_sha256="0" * 64, simulated=True
     )
     outline = MultiPolygon(Polygon.from_bbox(square(0.0, 0.0, GLACIER_M)), srid=4326)
-    glacier, _ = Glacier.objects.get_or_create(
-        layer=layer,
-        glacier_id="REPLAY-1",
-        defaults={
-            "name": "Replay Glacier",
-            "position": outline.centroid,
-            "outline": outline,
-            "surge_in_file": "unknown",
-            "surge": "unknown",
-        },
-    )
-    return glacier
+    ground = {"name": "Replay Glacier", "position": outline.centroid, "outline": outline}
+    unknown = {"surge_in_file": "unknown", "surge": "unknown"}
+    return Glacier.objects.get_or_create(layer=layer, glacier_id="REPLAY-1", defaults=ground | unknown)[0]

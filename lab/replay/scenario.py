@@ -14,6 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+MIDDLE = 12.0, 47.0  # of all places, degrees
+KM_NORTH = 1 / 111.2
+KM_EAST = KM_NORTH / 0.682  # at 47 degrees north
 FOLDER = Path(__file__).parent / "scenarios"
 WINDOW = timedelta(days=5 * 365)  # of a product's data
 DELAY = timedelta(days=10)  # from the last image to the product
@@ -112,6 +115,13 @@ class Scenario:
     def files(self) -> bool:
         """Return whether the scenario uses files, networks and rasters, which takes seconds."""
         return any(event.measure in {Measure.FIELD, Measure.IMAGES} for event in self.events)
+
+
+def square(x_km: float, y_km: float, side_m: float) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a square, degrees, from its place in km east and north of the middle."""
+    longitude, latitude, half_km = MIDDLE[0] + x_km * KM_EAST, MIDDLE[1] + y_km * KM_NORTH, side_m / 2000
+    east, north = half_km * KM_EAST, half_km * KM_NORTH
+    return longitude - east, latitude - north, longitude + east, latitude + north
 
 
 def scenarios(folder: Path = FOLDER) -> list[Scenario]:

@@ -56,7 +56,10 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 def run() -> dict[str, Any]:
     """Measure the copying of points in all sizes, disk space, a whole file, and memory."""
     copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, MAX_DATES)]
-    return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), _whole_file(), _memory()])
+    small, large = copies[0], copies[len(SIZES) - 1]  # both of 300 dates
+    exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
+    growth = figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
+    return report("ingest", [*copies, growth, *_bytes_a_point(), _whole_file(), _memory()])
 
 
 def field_of(points: int, n_dates: int) -> VelocityField:
@@ -98,13 +101,6 @@ def _copy(points: int, n_dates: int) -> dict[str, Any]:
     shutil.rmtree(folder)
     what = f"{points:,} points of {n_dates} dates into PostGIS, parse excluded"
     return result(what, "points/s", *times, amount=points) | {"points": points}
-
-
-def _growth(copies: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return how time grows with points: exponent between the smallest and the largest of the 300-date copies."""
-    small, large = copies[0], copies[len(SIZES) - 1]
-    exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
-    return figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
 
 
 def _bytes_a_point() -> list[dict[str, Any]]:

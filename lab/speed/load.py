@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,13 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from detection.kinds import Kind
 from detection.models import Alert
 from ingest.models import Product
 from ingest.products import sampling
 from ingest.products.partitions import POINTS as POINT_TABLE
 from ingest.products.services import product_delete
+from lab.samples.alerts import velocity
 from lab.speed.measure import figure, report
 from lab.speed.servers import gunicorn, proxy
 from lab.speed.simulated import load_towns
@@ -74,23 +75,11 @@ def points_sampled(product: Product) -> list[tuple[str, float, float]]:
 
 def alerts_make(places: list[tuple[str, float, float]]) -> list[Alert]:
     """Make an alert around each place, about a kilometre wide."""
-    return Alert.objects.bulk_create(
-        Alert(
-            area=MultiPolygon(Polygon.from_bbox((x - 0.005, y - 0.005, x + 0.005, y + 0.005)), srid=4326),
-            state="first",
-            kind="subsidence",
-            severity="moderate",
-            component="los",
-            area_m2=8e5,
-            rate_mm_yr=-9.0,
-            peak_rate_mm_yr=-12.0,
-            rate_sigma_mm_yr=1.0,
-            first_motion=date(2019, 1, 3),
-            last_motion=date(2023, 12, 1),
-            simulated=True,
-        )
-        for _, x, y in places
-    )
+    alerts = [velocity(Kind.SUBSIDENCE, "los", -9.0, severity="moderate", area_m2=8e5, simulated=True) for _ in places]
+    for alert, (_, x, y) in zip(alerts, places, strict=True):
+        alert.state = "first"
+        alert.area = MultiPolygon(Polygon.from_bbox((x - 0.005, y - 0.005, x + 0.005, y + 0.005)), srid=4326)
+    return Alert.objects.bulk_create(alerts)
 
 
 def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
@@ -123,10 +112,11 @@ class MemoryWatch(threading.Thread):
 
 def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[dict[str, Any]]:
     n_requests, failed = (sum(request[name] for request in requests) for name in ("num_requests", "num_failures"))
+    began, ended = (min(one["start_time"] for one in requests), max(one["last_request_timestamp"] for one in requests))
     rows = [
         figure(f"50 people, ten workbenches, {points:,} points: failed requests", "", failed, n_requests),
         figure("all requests, 95 %", "ms", _percentile(requests), n_requests),
-        figure("requests", "/s", n_requests / _duration(requests), n_requests),
+        figure("requests", "/s", n_requests / (ended - began), n_requests),
     ]
     by_name = sorted(requests, key=lambda one: one["name"])
     each = [figure(f"{one['name']}, 95 %", "ms", _percentile([one]), one["num_requests"]) for one in by_name]
@@ -145,10 +135,3 @@ def _percentile(requests: list[dict[str, Any]], share: float = 0.95) -> float:
         if seen >= wanted:
             return time_ms
     raise RuntimeError("no request was answered")
-
-
-def _duration(requests: list[dict[str, Any]]) -> float:
-    return float(
-        max(request["last_request_timestamp"] for request in requests)
-        - min(request["start_time"] for request in requests)
-    )

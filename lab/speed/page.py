@@ -179,11 +179,8 @@ def _listen(page: Page, requests: list[Request], faults: list[str]) -> None:
     page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
     page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
     page.on("request", lambda sent: requests.append(sent) if re.match(r"https?:", sent.url) else None)
-    page.on("request", lambda sent: faults.append(f"asks {sent.url}") if _is_foreign(sent.url) else None)
-
-
-def _is_foreign(url: str) -> bool:
-    return not re.match(r"(http://localhost:|blob:|data:)", url)
+    ours = re.compile(r"(http://localhost:|blob:|data:)")
+    page.on("request", lambda sent: None if ours.match(sent.url) else faults.append(f"asks {sent.url}"))
 
 
 def _body_kb(request: Request) -> float:

@@ -69,7 +69,11 @@ def _at_zoom(zoom: int) -> Times:
     for turn, index in enumerate(rng.integers(0, POINTS, TILES)):
         x = int((batch.longitude[index] + 180) / 360 * 2**zoom)
         y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
-        query = _query(zoom, x, y)
+        products, n_points = selectors.layer_products(layer=BY_NAME[LAYER], tile=(zoom, x, y)), 0
+        if zoom >= selectors.ZOOM_OF_SINGLE_POINTS:  # only the products that have points in the tile
+            counts = selectors.points_in_tile(products=products, z=zoom, x=x, y=y)
+            products, n_points = list(counts), sum(counts.values())
+        query = selectors.tile_query(products=products, z=zoom, x=x, y=y, n_points=n_points)
         both = [
             (times.ours, partial(_fetch, client, f"/tiles/points/{LAYER}/{zoom}/{x}/{y}.mvt")),
             (times.control, partial(_raw, *query)),
@@ -87,15 +91,6 @@ def _fetch(client: Client, address: str) -> None:
         raise RuntimeError(f"{address} answers {status}")
 
 
-def _query(z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
-    """Return the SQL and the parameters of a tile, restricted to the products that have points in it."""
-    products, n_points = selectors.layer_products(layer=BY_NAME[LAYER], tile=(z, x, y)), 0
-    if z >= selectors.ZOOM_OF_SINGLE_POINTS:
-        counts = selectors.points_in_tile(products=products, z=z, x=x, y=y)
-        products, n_points = list(counts), sum(counts.values())
-    return selectors.tile_query(products=products, z=z, x=x, y=y, n_points=n_points)
-
-
 def _raw(sql: str, values: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -105,9 +100,5 @@ def _raw(sql: str, values: dict[str, Any]) -> None:
 def _rows(zoom: int, few: Times, many: Times) -> list[dict[str, Any]]:
     kind = "points" if zoom >= selectors.ZOOM_OF_SINGLE_POINTS else "averages"
     slowest = result(f"tile of {kind} at zoom {zoom}, 95 %", "ms", *many)
-    slowest |= {"value": _p95(many.ours), "control": _p95(many.control)}
+    slowest |= dict(zip(("value", "control"), np.percentile(many, 95, axis=1).round(2).tolist(), strict=True))
     return [slowest, result(f"zoom {zoom}: median beside that with {TOGETHER} products", "ms", many.ours, few.ours)]
-
-
-def _p95(times: list[float]) -> float:
-    return round(float(np.percentile(times, 95)), 2)

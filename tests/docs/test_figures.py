@@ -3,26 +3,22 @@
 import json
 import re
 import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab import figures, results
 from lab.management.commands.bench import NAMES
 
-SHIPPED = {
-    json.loads(path.read_text())["weights_sha256"]
-    for path in (figures.ROOT / "ground_motion" / "weights").glob("*.json")
-}
-FILES = sorted(figures.FOLDER.glob("*.json"))
-COMMIT = re.compile(r"(?:^|-g|, )([0-9a-f]{7,40})(?=-dirty|,|$)")
+ROOT = figures.ROOT
+SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (ROOT / "ground_motion/weights").glob("*.json")}
+RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted(figures.FOLDER.glob("*.json"))}
+COMMIT, ORIGINS = re.compile(r"(?:^|-g|, )([0-9a-f]{7,40})(?=-dirty|,|$)"), ("commit", "published_in")
 
 
-@pytest.mark.parametrize("path", figures.documents(), ids=lambda path: str(path.relative_to(figures.ROOT)))
-def test_every_table_is_what_its_results_say(path):
-    text = path.read_text()
-    assert figures.renewed(text, figures.tables()) == text, "run scripts/figures"
+def test_every_table_is_what_its_results_say():
+    definitions, texts = figures.tables(), {path: path.read_text() for path in figures.documents()}
+    stale = [str(path) for path, text in texts.items() if figures.renewed(text, definitions) != text]
+    assert stale == [], "run scripts/figures"
 
 
 def test_documents_show_known_tables_and_the_workbench_has_labels_for_every_result():
@@ -30,56 +26,40 @@ def test_documents_show_known_tables_and_the_workbench_has_labels_for_every_resu
     shown = {name for path in figures.documents() for _, name, _ in figures.BLOCK.findall(path.read_text())}
     used = {result for table in figures.tables().values() for result in table["results"]}
     assert shown <= set(figures.tables())
-    assert used == {path.stem for path in FILES}
+    assert used == {*RESULTS}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_shipped(path):
-    content = json.loads(path.read_text())
-    if "results" in content:  # of scripts/bench
-        assert content.get("frozen") or content["name"] in NAMES
-        return
-    for result in figures.results_of(content):
-        assert result.command or content["frozen"]
-        assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED
+def test_a_result_has_a_command_or_is_frozen_and_is_of_the_weights_that_are_shipped():
+    for name, content in RESULTS.items():
+        if "results" in content:  # of scripts/bench
+            assert content.get("frozen") or content["name"] in NAMES, name
+            continue
+        for result in figures.results_of(content):
+            assert result.command or content["frozen"], name
+            assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED, name
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.stem.startswith("deformation")], ids=lambda path: path.stem
-)
-def test_a_figure_of_deformation_is_of_todays_code_decision_and_weights_or_says_that_it_is_not(path):
-    content = json.loads(path.read_text())
-    if "code" in content or not content.get("frozen"):
-        assert not results.changed_files(content), "measure it again (scripts/figures --measure)"
+def test_a_figure_of_deformation_is_of_todays_code_decision_and_weights_or_says_that_it_is_not():
+    of_today = {name: content for name, content in RESULTS.items() if "code" in content or not content.get("frozen")}
+    stale = {name: results.changed_files(of_today[name]) for name in of_today if name.startswith("deformation")}
+    assert {name: files for name, files in stale.items() if files} == {}, "measure it again (scripts/figures --measure)"
 
 
-@pytest.fixture(scope="module")
-def commits() -> set[str]:
-    """Every commit before this one; a skip where the history is not at hand."""
-
+def test_a_result_names_commits_that_are_in_the_repository():
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(figures.ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout
 
-    if not (figures.ROOT / ".git").exists():
+    if not (ROOT / ".git").exists():
         pytest.skip("no checkout, thus no commits")
     if git("rev-parse", "--is-shallow-repository").strip() == "true":
         pytest.skip("a shallow clone, which lacks older commits")
-    return set(git("rev-list", "HEAD").split())
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_result_names_commits_that_are_in_the_repository(path, commits):
-    content = json.loads(path.read_text())
-    named = {
-        commit
-        for part in [content, *content.get("methods", {}).values()]
-        for key in ("commit", "published_in")
-        for commit in COMMIT.findall(str(part.get(key, "")))
-    }
-    assert named, "it names no commit"
-    lost = [commit for commit in named if not any(known.startswith(commit) for known in commits)]
-    assert not lost, "measure it again (scripts/figures --measure), or take it out"
+    commits = git("rev-list", "HEAD").split()
+    for name, content in RESULTS.items():
+        stated = [part.get(key, "") for part in (content, *content.get("methods", {}).values()) for key in ORIGINS]
+        named = {commit for text in stated for commit in COMMIT.findall(str(text))}
+        assert named, f"{name} names no commit"
+        lost = [commit for commit in named if not any(known.startswith(commit) for known in commits)]
+        assert not lost, f"{name}: measure it again (scripts/figures --measure), or take it out"
 
 
 @pytest.fixture
@@ -156,7 +136,6 @@ def test_results_of_different_commands_have_each_their_own(tmp_path, keep):
     assert "    python -m ml evaluate offsets --method b --size 20\n" in text
 
 
-ROOT = Path(__file__).resolve().parents[2]
 CLASSICAL = "deformation-national-classical"
 FAST, FAST_FIGURES = ("glacier_10", "glacier_30", "landslide_3", "landslide_10"), ("known_share", "outlier_share")
 SENTENCES = [  # document, result, method (of a bench: the line), digits, metrics
@@ -192,19 +171,15 @@ SENTENCES = [  # document, result, method (of a bench: the line), digits, metric
 ]
 
 
-def measured(result: str, method: str | None, metric: str | None) -> dict[str, Any]:
-    """Return one figure, with its value."""
-    content = json.loads((ROOT / "docs/figures" / f"{result}.json").read_text())
-    if metric is None:
-        return next(line for line in content["results"] if line["what"] == method)
-    return (content["methods"][method] if method else content)["metrics"][metric]
-
-
 @pytest.mark.parametrize(("document", "result", "method", "digits", "metrics"), SENTENCES)
 def test_a_figure_in_a_sentence_is_what_was_measured(document, result, method, digits, metrics):
-    text = (ROOT / "docs/models" / f"{document}.md").read_text()
+    text, content = (ROOT / "docs/models" / f"{document}.md").read_text(), RESULTS[result]
+    if metrics == [None]:
+        found = {None: next(line for line in content["results"] if line["what"] == method)}
+    else:
+        found = (content["methods"][method] if method else content)["metrics"]
     for metric in metrics:
-        value = f"{measured(result, method, metric)['value']:.{digits}f}"
+        value = f"{found[metric]['value']:.{digits}f}"
         assert re.search(rf"(?<![\d.]){re.escape(value)}(?!\d)", text), (metric, value)
 
 

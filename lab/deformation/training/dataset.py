@@ -1,12 +1,12 @@
 """Training tiles simulated in advance, gridded and stored on disk with motion and errors separate.
 
 The motion of one tile can therefore be added to the errors of another at any strength: some thousand tiles give many
-millions of samples. Each array is a memory-mapped `.npy`; `done.npy` records the finished tiles, so that an interrupted
-run continues.
+millions of samples.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from ground_motion.simulation.ground.frame import project_to_los_mm_yr
 from ground_motion.simulation.ground.scatter import Density
 from ground_motion.simulation.velocity.nuisance import Nuisance, Range
 from lab.deformation.measures.benchmark_tiles import cloud
+from lab.simulation.kept import kept
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELLS, Tile, TileConfig, TileTrack, make_tile
 
@@ -31,7 +32,6 @@ RARE_KINDS = ("landslide", "quarry", "fill")  # rare in a tile with national sta
 RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's share, because unwrapping errors are mistaken for motion most easily
 _GRID = (TRACKS, CELLS, CELLS)
-Held = np.memmap[tuple[int, ...], np.dtype[np.generic]]
 
 
 class TileCache(NamedTuple):
@@ -86,24 +86,14 @@ def training_config(rng: np.random.Generator) -> TileConfig:
     )
 
 
-def training_tile(number: int, purpose: Purpose = Purpose.TRAINING) -> Tile:
-    """Make tile `number` of the training set, or of another purpose drawn in the same way."""
-    config_rng, tile_rng = generator(purpose, NAME, number).spawn(2)
-    return make_tile(tile_rng, training_config(config_rng))
-
-
 def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileCache:
     """Simulate the missing tiles of a folder, reproducibly. Raises ValueError if it was made for another number."""
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: held(folder, name, (tiles, *shape), kind) for name, (shape, kind) in LAYOUT.items()}
-    done = held(folder, "done", (tiles,), np.uint8)
-    for number in np.flatnonzero(done == 0):
-        for name, values in tile_arrays(training_tile(int(number), purpose)).items():
-            arrays[name][number] = values
-        done[number] = 1
-    for array in (*arrays.values(), done):
-        array.flush()
-    return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in LAYOUT))
+    return TileCache(**kept(folder, tiles, partial(_drawn, purpose), f"tiles of {NAME}, {purpose.name.lower()}"))
+
+
+def _drawn(purpose: Purpose, number: int) -> dict[str, NDArray[np.generic]]:
+    config_rng, tile_rng = generator(purpose, NAME, number).spawn(2)
+    return tile_arrays(make_tile(tile_rng, training_config(config_rng)))
 
 
 def tile_arrays(tile: Tile) -> dict[str, NDArray[np.generic]]:
@@ -152,14 +142,3 @@ def _track_arrays(tile: Tile, track: TileTrack) -> dict[str, Any]:
         "block": "block" in track.errors.kinds,
         "height": cell_mean(cells, heights) - float(tile.terrain.height_m.min()),
     }
-
-
-def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Held:
-    """Open the array `name` of a folder, or create it with zeros. Raises ValueError if it has another shape."""
-    path = folder / f"{name}.npy"
-    if not path.exists():
-        return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)
-    array = np.lib.format.open_memmap(path, "r+")
-    if array.shape != shape:
-        raise ValueError(f"{path} holds {array.shape}, not {shape}: name another folder")
-    return array

@@ -27,8 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure, write and print."""
-        wanted = ("points", "rounds")
-        chosen = {name: options[name] for name in wanted if options[name]}
+        chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
         module = import_module(f"lab.speed.{options['name']}")
         with as_owner():  # because controls create tables
             report = module.run(**chosen)
@@ -37,10 +36,6 @@ class Command(BaseCommand):
                 file.write(f"{json.dumps(report, indent=2)}\n".encode())
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
         for row in report["results"]:
-            if row["value"] is None:
-                continue
-            control = "" if row["control"] is None else f", control {row['control']:,}"
-            against = "" if row["ratio"] is None else f"{control}, ratio {row['ratio']}"
-            self.stdout.write(
-                f"  {row['what']}: {row['value']:,} {row['unit']}{against} ({row['low']} to {row['high']})"
-            )
+            against = "" if row["ratio"] is None else f", control {row['control']:,}, ratio {row['ratio']}"
+            figures = f"{row['value']:,} {row['unit']}{against} ({row['low']} to {row['high']})"
+            self.stdout.write(f"  {row['what']}: {figures}")

@@ -12,7 +12,7 @@ from detection.alerts.passes import dates_unfollowed
 from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
 from detection.kinds import SINKING, Kind
 from detection.selectors import predictions_unscanned
-from lab.checks import mail, order, review, truth, upload
+from lab.checks import mail, order, review, truth
 from lab.checks import open as open_data
 from lab.checks.site import Site
 from ml.models import Run
@@ -33,14 +33,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the address, the longest wait without progress, and whether alerts are required."""
         parser.add_argument("--url", required=True)
-        parser.add_argument(
-            "--patience",
-            "--timeout",  # the former name
-            type=float,
-            default=300,
-            metavar="SECONDS",
-            help="give up when nothing has changed for so long",
-        )
+        given_up = "give up when nothing has changed for this long"
+        parser.add_argument("--patience", type=float, default=300, metavar="SECONDS", help=given_up)
         parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,13 +42,12 @@ class Command(BaseCommand):
         site, patience = Site(options["url"]), options["patience"]
         self._wait("the web server", lambda: (not self._answers(site),), patience)
         self._wait("the jobs", self._unfinished, patience)
-        failed = Run.objects.filter(state=Run.State.FAILED)
-        if failed:
+        if failed := Run.objects.filter(state=Run.State.FAILED):
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].reason}")
         for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):
             site.get(page)
         self.stderr.write(open_data.check(site))
-        self.stderr.write(upload.check(site))
+        self.stderr.write(review.check_upload(site))
         alerts = json.loads(site.get("alerts.geojson"))["features"]
         kinds = {alert["properties"]["kind"] for alert in alerts}
         missing = SIMULATED_KINDS - kinds - ({Kind.SUBSIDENCE} if kinds & SINKING else set())

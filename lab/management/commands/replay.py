@@ -44,8 +44,7 @@ class Command(BaseCommand):
         if options["json"]:
             with new_file(options["json"]) as file:
                 file.write(f"{json.dumps(result, indent=1)}\n".encode())
-        counts = "{passed} of {scenarios} passed, {anomalous} anomalous, {seconds} s".format(**result)
-        self.stdout.write(counts)
+        self.stdout.write("{passed} of {scenarios} passed, {anomalous} anomalous, {seconds} s".format(**result))
         if result["failed"]:
             raise CommandError(f"{result['failed']} scenarios took other steps than their files state.")
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from lab.simulation.sar.system import Float32, System
+from lab.simulation.seeds import log_uniform
 
 Bools = NDArray[np.bool_]
+Cells = tuple[int, int]  # rows and columns: of the fine grid, or of it in a pixel
 
 
 class Points(NamedTuple):
@@ -117,15 +119,29 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
     level_db += slope
     power = np.asarray(10 ** (level_db / 10), dtype=np.float32)
     if rng.random() < likely.textured:
-        k, reach = _log_uniform(rng, likely.texture_shape), _log_uniform(rng, likely.texture_px)
+        k, reach = log_uniform(rng, *likely.texture_shape), log_uniform(rng, *likely.texture_px)
         length = reach * fine[0], reach * fine[1] * float(rng.uniform(0.6, 1.7))
         power *= gamma_texture(smooth_field(rng, shape, length), k)
-    _water(rng, shape, fine, power, gamma, likely)
+    if rng.random() < likely.water:
+        wet = _patches(rng, fine, shape, (15, 50), (0.3, 1.5))
+        power[wet] = 10 ** (rng.uniform(-16, -8) / 10)
+        gamma[wet] = 0.0
     _roads(rng, y, x, power, gamma, likely)
-    points = _town(rng, shape, fine, power, gamma, likely)
+    points = _town(rng, fine, power, gamma, likely)
     both = np.stack([power, power])
-    _season(rng, shape, fine, both, gamma, likely)
+    if rng.random() < likely.change:  # vegetation, snow or moisture change the power in place and lower gamma
+        where = _patches(rng, fine, shape, (8, 40), (-0.5, 1.5))
+        both[1][where] *= 10 ** (rng.uniform(-4, 4) / 10)
+        gamma[where] *= rng.uniform(0.3, 1.0)
     return with_noise(Ground(both, gamma, relief, points), float(rng.uniform(*likely.noise_db)))
+
+
+def _patches(
+    rng: np.random.Generator, fine: Cells, shape: Cells, reach_px: tuple[float, float], above: tuple[float, float]
+) -> Bools:
+    """Draw patches of a size in pixels: where a smooth field exceeds a threshold drawn from `above`."""
+    reach = rng.uniform(*reach_px)
+    return np.asarray(smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(*above))
 
 
 def with_noise(ground: Ground, noise_db: float) -> Ground:
@@ -136,10 +152,6 @@ def with_noise(ground: Ground, noise_db: float) -> Ground:
     share = np.sqrt(ground.power[0] * ground.power[1] / (power[0] * power[1]))
     points = ground.points._replace(power=ground.points.power / np.float32(mean))
     return Ground(power / np.float32(mean), (ground.gamma * share).astype(np.float32), ground.relief_cols, points)
-
-
-def _log_uniform(rng: np.random.Generator, ends: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(*np.log(ends))))
 
 
 def _parcels(
@@ -170,7 +182,7 @@ def _relief(
     if rng.random() >= likely.relief:
         return np.zeros(shape, dtype=np.float32), None
     fine = system.fine
-    height = power_law_field(rng, shape, -3.6, fine, _log_uniform(rng, likely.relief_px))
+    height = power_law_field(rng, shape, -3.6, fine, log_uniform(rng, *likely.relief_px))
     slope = np.diff(height, axis=1, append=height[:, :1]) * fine[1]
     slope *= rng.uniform(*likely.relief_slope) / max(float(slope.std()), 1e-9)
     level = -12.0 * np.tanh(slope) * np.sign(rng.uniform(-1, 1))
@@ -179,21 +191,6 @@ def _relief(
     # At 39 degrees of incidence a slope s moves ground by s / tan(39 deg); above 0.81 it lies over.
     rise = np.cumsum(slope - slope.mean(axis=1, keepdims=True), axis=1) / np.tan(np.radians(39))
     return level.astype(np.float32), (rise - rise.mean()).astype(np.float32)
-
-
-def _water(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    fine: tuple[int, int],
-    power: Float32,
-    gamma: Float32,
-    likely: Likely,
-) -> None:
-    if rng.random() < likely.water:
-        reach = rng.uniform(15, 50)
-        wet = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(0.3, 1.5)
-        power[wet] = 10 ** (rng.uniform(-16, -8) / 10)
-        gamma[wet] = 0.0
 
 
 def _roads(rng: np.random.Generator, y: Float32, x: Float32, power: Float32, gamma: Float32, likely: Likely) -> None:
@@ -207,27 +204,20 @@ def _roads(rng: np.random.Generator, y: Float32, x: Float32, power: Float32, gam
         gamma[on] = np.maximum(gamma[on], rng.uniform(0.3, 0.9))
 
 
-def _town(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    fine: tuple[int, int],
-    power: Float32,
-    gamma: Float32,
-    likely: Likely,
-) -> Points:
+def _town(rng: np.random.Generator, fine: Cells, power: Float32, gamma: Float32, likely: Likely) -> Points:
     """Draw a town: write decorrelating clutter into `power` and `gamma`; return point scatterers at its houses."""
     if rng.random() >= likely.town:
         return no_points()
-    reach = rng.uniform(10, 40)
-    built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-0.3, 1.2)
+    rows, cols = gamma.shape
+    built = _patches(rng, fine, (rows, cols), (10, 40), (-0.3, 1.2))
     gamma[built] = rng.uniform(0.05, 0.5)
     power[built] *= 10 ** (rng.uniform(0, 4) / 10)
     cells = np.flatnonzero(built)
-    n = min(cells.size, int(cells.size / (fine[0] * fine[1]) * _log_uniform(rng, (0.01, 0.15))))
+    n = min(cells.size, int(cells.size / (fine[0] * fine[1]) * log_uniform(rng, 0.01, 0.15)))
     if n == 0:
         return no_points()
     chosen = rng.choice(cells, n, replace=False)
-    row, col = np.divmod(chosen, shape[1])
+    row, col = np.divmod(chosen, cols)
     low, high = likely.point_db
     # Few are strong: decibels above the weakest fall off exponentially.
     level_db = low + np.minimum(rng.exponential(rng.uniform(3, 8), n), high - low)
@@ -237,19 +227,3 @@ def _town(
     off = rng.uniform(0, 1, (2, n))
     parts = (row + off[0], col + off[1], strength, stable)
     return Points(*(np.asarray(part, dtype=np.float32) for part in parts))
-
-
-def _season(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    fine: tuple[int, int],
-    both: Float32,
-    gamma: Float32,
-    likely: Likely,
-) -> None:
-    """Change vegetation, snow or moisture in place: parts get another power at the second date and a lower gamma."""
-    if rng.random() < likely.change:
-        reach = rng.uniform(8, 40)
-        where = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-0.5, 1.5)
-        both[1][where] *= 10 ** (rng.uniform(-4, 4) / 10)
-        gamma[where] *= rng.uniform(0.3, 1.0)

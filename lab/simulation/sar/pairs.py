@@ -128,7 +128,7 @@ class _Standing:
     def __init__(self, system: System, ground: Ground, cells: Float32, half: float, common: Pair) -> None:
         self.system, self.shape = system, ground.gamma.shape
         self.shift: tuple[float, float] | None = None
-        if ground.relief_cols is None and _uniform(cells):
+        if ground.relief_cols is None and (cells == cells[:, :1, :1]).all():
             self.shift = half * float(cells[0, 0, 0]) + common[0], half * float(cells[1, 0, 0]) + common[1]
         else:
             at = _positions(ground, cells, half, common)
@@ -153,10 +153,6 @@ def imaged_at(system: System, field: Complex, ground: Ground, moved_px: Float32,
     flat = ground._replace(points=no_points())
     rows, cols = (by * n for by, n in zip(registration_px, system.fine, strict=True))
     return _Standing(system, flat, cells, 1.0, (rows, cols)).imaged(field, nothing)
-
-
-def _uniform(cells: Float32) -> bool:
-    return bool((cells == cells[:, :1, :1]).all())
 
 
 def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:

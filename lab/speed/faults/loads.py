@@ -4,7 +4,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, FILE_POINTS)
-        undisturbed = min(seconds(lambda: _load(path).wait()) for _ in _each_anew(2))
-        rng = np.random.default_rng(7)
+        spent = []
+        for _ in range(2):
+            spent.append(seconds(lambda: _load(path).wait()))
+            _forget()
+        undisturbed, rng = min(spent), np.random.default_rng(7)
 
         def at_any_moment(loader: Forked) -> bool:
             time.sleep(rng.uniform(0, undisturbed))
@@ -90,12 +93,6 @@ def _load(path: Path) -> Forked:
             raise SystemExit(1) from None
 
     return Forked(load)
-
-
-def _each_anew(times: int) -> Iterator[None]:
-    for _ in range(times):
-        yield
-        _forget()
 
 
 def _stopped_in_copy(loader: Forked) -> bool:

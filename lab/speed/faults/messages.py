@@ -8,8 +8,7 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from django.utils import timezone
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
 from ingest.foundation.geos import geos
+from lab.samples.alerts import velocity
 from lab.speed.faults.processes import Forked, lasting, wait_until_alone
 from lab.speed.measure import figure
 from lab.speed.sink import sink
@@ -44,7 +44,7 @@ State = OutgoingMessage.State
 
 def measure(*, senders: int) -> list[dict[str, Any]]:
     """For each channel, kill senders one after the other as they send to a server; then send what remains."""
-    return [line for channel in PREPARE for line in _measured(channel, senders)]
+    return [line for channel in SUNK for line in _measured(channel, senders)]
 
 
 def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
             lasting(LEASE, SHORT_LEASE),
             sink(what, taken := Path(folder) / "taken") as port,
         ):
-            PREPARE[channel](port, readers)
+            _prepare(channel, port, readers)
             announcements.transition_announce(transition_id=news.pk)
             digests.messages_gather(now=timezone.now() + timedelta(hours=1))
             OutgoingMessage.objects.exclude(channel=channel).delete()
@@ -80,18 +80,9 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
 
 
 def _made_alert() -> tuple[Alert, AlertTransition]:
-    alert = Alert.objects.create(
-        area=MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326),
-        kind=Kind.SUBSIDENCE,
-        severity="moderate",
-        component="up",
-        area_m2=7e7,
-        rate_mm_yr=-14.0,
-        peak_rate_mm_yr=-15.0,
-        rate_sigma_mm_yr=1.0,
-        first_motion=date(2020, 1, 3),
-        last_motion=date(2024, 12, 25),
-    )
+    alert = velocity(Kind.SUBSIDENCE, "up", -14.0, severity="moderate", area_m2=7e7)
+    alert.area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
+    alert.save()
     return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
 
 
@@ -114,47 +105,20 @@ def _make_readers(readers: int) -> None:
     )
 
 
-def _mail_prepare(port: int, readers: int) -> None:
-    settings.EMAIL_BACKEND = "monitor.notifications.mail.server.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
-
-
-def _webhook_prepare(port: int, readers: int) -> None:
-    _make_endpoints(readers, port, WEBHOOK, lambda: {"secret": secret_new()})
-
-
-def _push_prepare(port: int, readers: int) -> None:
-    settings.PUSH_PRIVATE_KEY = to_text(os.urandom(32))
-    _make_endpoints(readers, port, PUSH, _device_keys)
-
-
-def _device_keys() -> dict[str, str]:
-    """Make push keys like those of a browser."""
-    return {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
-
-
-def _make_endpoints(n: int, port: int, channel: str, keys: Callable[[], dict[str, str]]) -> None:
-    """Create n endpoints at the local server, one for each reader. keys: returns the keys of one endpoint."""
-    settings.ENDPOINTS_PRIVATE = True
+def _prepare(channel: str, port: int, readers: int) -> None:
+    """Send a channel's messages to the local server; other channels than mail get an endpoint for each reader."""
+    if channel == DEFAULT_CHANNEL:
+        settings.EMAIL_BACKEND = "monitor.notifications.mail.server.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, MAIL_SECONDS
+        return
+    settings.ENDPOINTS_PRIVATE, settings.PUSH_PRIVATE_KEY = True, to_text(os.urandom(32))
     Endpoint.objects.all().delete()
-    Endpoint.objects.bulk_create(
-        Endpoint(
-            channel=channel,
-            email=f"reader{index}@example.org",
-            url=f"http://127.0.0.1:{port}/{index}",
-            keys=keys(),
-            language="en",
-            verified_at=timezone.now(),
-        )
-        for index in range(n)
-    )
-
-
-PREPARE: dict[str, Callable[[int, int], None]] = {
-    "mail": _mail_prepare,
-    "webhook": _webhook_prepare,
-    PUSH: _push_prepare,
-}
+    endpoints = [Endpoint(channel=channel, language="en", verified_at=timezone.now()) for _ in range(readers)]
+    for index, endpoint in enumerate(endpoints):
+        endpoint.email, endpoint.url = f"reader{index}@example.org", f"http://127.0.0.1:{port}/{index}"
+        device = {"p256dh": public_key(to_text(os.urandom(32))), "auth": to_text(os.urandom(16))}
+        endpoint.keys = {"secret": secret_new()} if channel == WEBHOOK else device
+    Endpoint.objects.bulk_create(endpoints)
 
 
 def _kill_while_sending(rng: np.random.Generator) -> int:

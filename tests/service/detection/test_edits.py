@@ -27,7 +27,7 @@ from detection.reviews.services import may_take_back, review_publish
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current
 from lab.replay.machine import Machine, clock_at
-from lab.replay.places import square
+from lab.replay.scenario import square
 from lab.replay.scenario import Event, Found, Measure
 from monitor.wording.cards.cards import alert_card
 from tests.makers.reports import CAMERA, photo

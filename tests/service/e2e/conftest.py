@@ -15,6 +15,13 @@ from tests.service.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
 expect.set_options(timeout=READY_MS)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of this folder but those of scripts/demo: it drives a browser, which reads what is committed."""
+    if item.get_closest_marker("demo") is None:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.django_db(transaction=True))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -43,8 +50,8 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def page(request, open_page) -> Page:
-    """A page as wide as a desktop's; tests of `either_size` have it as wide as a phone's, too."""
-    return open_page(getattr(request, "param", "desktop"))
+    """A page as wide as a desktop's, or a phone's in tests of `either_size`; its map does not fly, it is there."""
+    return open_page(getattr(request, "param", "desktop"), reduced_motion="reduce")
 
 
 @pytest.fixture

@@ -1,18 +1,21 @@
-"""Everybody can read the pages: no violation of WCAG 2.2 AA that axe-core finds, in the light and in the dark."""
+"""Everybody can read the pages: no violation of WCAG 2.2 AA that axe-core finds, light and dark; they fit a phone."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from detection.models import Alert
 from ingest.models import Product
+from monitor.models.messages import Bulletin
 from monitor.subscribers.subscriptions import tokens
+from tests.makers.bulletins import made_draft
 from tests.makers.lines import load_points, make_line, read
 from tests.makers.organisations import make_organisation
 from tests.makers.regions import make_region
+from tests.service.e2e.browsers import fits_any_window
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 IN_THE_DARK = RULES | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # nothing else is a matter of colours
 
@@ -29,7 +32,7 @@ def _is_page(address: str) -> bool:
 
 
 @pytest.mark.long
-def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region, make_subscription, tmp_path):
+def test_no_page_breaks_a_rule_of_accessibility(page, live_server, watched_region, make_subscription, tmp_path):
     pages = pages_without_arguments()
     assert {"/", "/alerts/", "/about/", "/subscribe/", "/login/"} <= set(pages)
     alert, region = Alert.objects.order_by("pk")[0].get_absolute_url(), make_region("Mid Isle", simulated=True).slug
@@ -40,10 +43,12 @@ def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_
     load_points(tmp_path)
     line = make_line(owner)
     read(line)
+    bulletin = made_draft(Product.objects.order_by("pk")[0])
+    Bulletin.objects.filter(pk=bulletin.pk).update(signed_at=timezone.now())
+    pages += [reverse(name, args=[bulletin.pk]) for name in ("bulletin-detail", "bulletin-report")]
     here = [tokens.member_token(owner.pk), owner.organisation_id]
     pages += [reverse("organisation-lines", args=here), reverse("organisation-line", args=[*here, line.pk])]
     axe, broken = Axe(), []
-    page = open_page("desktop", reduced_motion="reduce")
     for address in pages:
         page.goto(f"{live_server.url}{address}", wait_until="load")
         for theme, rules in (("light", RULES), ("dark", IN_THE_DARK)):
@@ -51,4 +56,5 @@ def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_
             for violation in axe.run(page, options=rules).response["violations"]:
                 places = [node["target"][0] for node in violation["nodes"]]
                 broken.append(f"{address} ({theme}): {violation['id']} at {places[:3]}")
+        assert fits_any_window(page), address
     assert broken == []

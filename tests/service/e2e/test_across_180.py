@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 
 from tests.service.e2e.browsers import wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HALVES = (179.99, -16.81, 180.0, -16.79), (-180.0, -16.81, -179.99, -16.79)
 IN_VIEW = """code => {
     const mark = document.querySelector(`[data-alert-marker="${code}"]`).getBoundingClientRect();

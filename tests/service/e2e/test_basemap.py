@@ -5,8 +5,6 @@ import pytest
 from tests.makers import basemaps
 from tests.service.e2e.browsers import wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 @pytest.mark.parametrize("schema", basemaps.SCHEMAS)
 def test_a_base_map_of_thousands_of_tiles_is_drawn_by_ranges(open_page, settings, tmp_path, schema):

@@ -2,14 +2,11 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Route, expect
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint
 from tests.service.e2e.browsers import either_size, wait_for_map
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @either_size

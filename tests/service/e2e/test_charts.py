@@ -4,13 +4,10 @@ import csv
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from ingest.models import MeasurementPoint, Product
 from tests.service.e2e.browsers import fits, wait_for_map
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def press(page: Page, button: str, key: str = "Enter") -> None:

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from detection.alerts.sealed import evidence_seal
@@ -27,7 +26,6 @@ from tests.service.e2e.test_subscribe import deliver
 
 LABELLED = {"Name of the line": "Coal line", "Width in metres": "6", "Kilometre at which the line begins": "11"}
 LABELLED |= {"Limit of differential settlement, mm per metre in a year": "0.5"}
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def press(page: Page, name: str | re.Pattern, within: str = "body") -> None:
@@ -128,9 +126,8 @@ def test_the_owner_of_a_railway_gives_the_line_and_takes_home_the_kilometre_of_i
     wait_for_map(page)
 
 
-def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(open_page, watched_region):
+def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(page, watched_region):
     account("anna", OPERATORS)
-    page = open_page("desktop")
     arrive(page, "anna")
     press(page, "Review", ".account")
     press(page, "Open the first case")

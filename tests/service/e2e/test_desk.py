@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from detection.models import Alert
@@ -10,7 +9,6 @@ from monitor.pages.desk import views
 from tests.service.e2e.browsers import fits_any_window, wait_for_map
 
 CHOSEN_BARS = """() => document.querySelector("#histogram .js-plotly-plot")?.data?.[1].y.filter(Boolean).length"""
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def drawn(page: Page, name: str, part: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from monitor.subscribers.subscriptions import tokens
@@ -10,9 +9,6 @@ from tests.service.e2e.browsers import push_service
 from tests.service.e2e.test_subscribe import deliver
 from tests.service.monitor.notifications.push.test_push import read
 from tests.waiting import wait_until
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 SHOWN = """async () => {
   const [one] = await (await navigator.serviceWorker.ready).getNotifications();

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 from tests.makers import pairs as made_pairs
 from tests.service.e2e.browsers import READY_MS, SIZES, fits, fits_any_window, sign_in, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PLACE = f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}"
 
 
@@ -31,8 +30,7 @@ def report(page: Page, **fields: str) -> None:
     page.get_by_role("button", name="Find the pairs that span it").click()
 
 
-def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(open_page, operator, pair_predictions):
-    page = open_page("desktop")
+def test_a_place_and_a_date_bring_what_the_pair_across_it_shows_and_its_files(page, operator, pair_predictions):
     open_events(page)
     assert fits_any_window(page)
     report(page)

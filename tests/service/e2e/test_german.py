@@ -16,8 +16,6 @@ from monitor.notifications import rounds
 from tests.makers.regions import make_region
 from tests.service.e2e.browsers import link_in, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 ENGLISH = re.compile(
     r"\b(the|and|of|is|are|with|this|that|from|for|not|which|where|when|has|have|been|it|its|you|your|by|to|or|no|at"
     r"|than|what|how|about|ground|motion|place|places|sinking|rising|mm a year)\b",

@@ -14,7 +14,6 @@ from tests.makers.glaciers import follow, make_glacier, make_motion, make_offset
 from tests.makers.watching import search_all
 from tests.service.e2e.browsers import fits, fits_any_window, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 QUIET, SURGE = [0.4] * 9, [1.4, 2.2, 2.6]
 
 
@@ -26,8 +25,7 @@ def surging(transactional_db) -> GlacierMotion:
     return follow()
 
 
-def test_from_the_list_to_a_surge_its_series_and_figures_the_map_and_back(open_page, surging):
-    page = open_page("desktop")
+def test_from_the_list_to_a_surge_its_series_and_figures_the_map_and_back(page, surging):
     page.goto("/glaciers/")
     row = page.get_by_role("row", name="Made Glacier")
     expect(row).to_contain_text("surging")

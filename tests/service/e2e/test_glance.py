@@ -16,8 +16,6 @@ from ingest.models import DisplacementSeries, Product
 from tests.makers.watching import watch
 from tests.service.e2e.browsers import SIZES, TABLETS, out_of_window, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 PARTS = ("kind", "state", "map", "figure", "curve", "marks", "sentence", "now")
 COLOURED, MIN_COLOURED = 20, 0.12  # difference of a pixel's channels, and share of such pixels
 NO_RATES = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "rate_sigma_mm_yr": None}
@@ -43,17 +41,15 @@ def on_first_screen(page: Page, alert: Alert, *sizes: dict[str, int]) -> list[st
     return faults
 
 
-def test_every_family_and_state_fits_the_first_screen(open_page, make_alert):
+def test_every_family_and_state_fits_the_first_screen(page, make_alert):
     made = [make_alert(kind=kind, simulated=True, **figures) for kind, figures in FAMILIES.items()]
     made += [make_alert(kind="fill-or-quarry", state=state, simulated=True) for state in State]
     drawn = {"source": Source.PERSON, **NO_RATES, "simulated": True}
     made.append(make_alert(kind="landslide", **drawn))
-    page = open_page("desktop", reduced_motion="reduce")
     assert [fault for alert in made for fault in on_first_screen(page, alert, *SIZES.values())] == []
 
 
-def test_the_simulated_region_answers_at_a_glance(open_page, watched_region):
-    page = open_page("desktop")
+def test_the_simulated_region_answers_at_a_glance(page, watched_region):
     faults = [fault for alert in Alert.objects.all() for fault in on_first_screen(page, alert, *SIZES.values())]
     assert faults == []
     expect(page.locator("[data-glance=curve] svg")).to_be_visible()
@@ -98,17 +94,15 @@ def test_a_real_field_answers_at_a_glance(open_page, real_data, own_rasters):
             assert faults_without_a_series(page, rising) == []
 
 
-def test_a_long_figure_stays_within_its_card(open_page, make_alert):
+def test_a_long_figure_stays_within_its_card(page, make_alert):
     make_alert(kind=Kind.SURFACE_CHANGE, **NO_RATES | MATCHES)
-    page = open_page("desktop")
     for width in (1440, 768, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto("/alerts/")
         assert page.locator(".card").evaluate("(card) => card.scrollWidth <= card.clientWidth"), width
 
 
-def test_paper_has_marks_and_keys_and_no_blank_map(open_page, make_alert):
-    page = open_page("desktop")
+def test_paper_has_marks_and_keys_and_no_blank_map(page, make_alert):
     page.goto(make_alert().get_absolute_url())
     wait_for_map(page)
     page.emulate_media(media="print")
@@ -151,9 +145,8 @@ def test_four_questions_are_answered_in_two_actions(open_page, watched_region):
     expect(advice).to_be_in_viewport()
 
 
-def test_the_slider_plays_how_the_points_moved_and_a_line_runs_along_the_curve(open_page, watched_region):
+def test_the_slider_plays_how_the_points_moved_and_a_line_runs_along_the_curve(page, watched_region):
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    page = open_page("desktop", reduced_motion="reduce")
     page.goto(alert.get_absolute_url())
     wait_for_map(page)
     page.get_by_role("button", name="How it moved").click()

@@ -11,7 +11,6 @@ from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
 from tests.service.e2e.browsers import SIZES, out_of_window, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ANSWER = ("sentence", "curve", "map")
 
 
@@ -38,8 +37,7 @@ def test_from_the_menu_a_name_and_enter_are_answered_on_the_first_screen(open_pa
     assert out_of_window(page, ANSWER) == []
 
 
-def test_a_press_on_the_map_asks_for_that_place(open_page, village):
-    page = open_page("desktop", reduced_motion="reduce")
+def test_a_press_on_the_map_asks_for_that_place(page, village):
     page.goto(f"/here/?q={village}")
     wait_for_map(page)
     asked = page.url

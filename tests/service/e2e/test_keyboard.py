@@ -6,7 +6,6 @@ from playwright.sync_api import Page, expect
 from detection.models import Alert
 from tests.service.e2e.browsers import SIZES, fits, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ENLARGED = {"enlarged": {"width": 320, "height": 256}}  # a window of 1280 x 1024 px at 400 %
 STOPS_OF_A_DATE = 5  # Chromium stops at day, month, year and calendar of one field
 MAX_PRESSES = 200
@@ -70,9 +69,8 @@ def faults_by_tab(page: Page) -> list[str]:
 
 
 @pytest.mark.long
-def test_every_control_is_reached_and_seen_by_tab(open_page, live_server, watched_region):
+def test_every_control_is_reached_and_seen_by_tab(page, live_server, watched_region):
     alert = Alert.objects.order_by("pk")[0]
-    page = open_page("desktop", reduced_motion="reduce")
     faults = []
     for address in ("/", f"/?alert={alert.code}", "/alerts/", alert.get_absolute_url(), "/subscribe/"):
         page.goto(f"{live_server.url}{address}", wait_until="load")

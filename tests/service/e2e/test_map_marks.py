@@ -1,16 +1,12 @@
 """The map: marks cluster, cards light their places, tools are behind one button, a phone's legend is one line."""
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.service.e2e.browsers import wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-
-def test_marks_that_would_cover_each_other_become_one_that_opens(open_page, make_alert):
+def test_marks_that_would_cover_each_other_become_one_that_opens(page, make_alert):
     far, near, other = make_alert(longitude=-13.0), make_alert(peak_rate_mm_yr=-60.0), make_alert(longitude=-11.98)
-    page = open_page("desktop", reduced_motion="reduce")
     page.goto("/#6/47/-12")
     wait_for_map(page)
     mark = page.locator(f"[data-alert-marker='{near.code}']")
@@ -27,9 +23,8 @@ def test_marks_that_would_cover_each_other_become_one_that_opens(open_page, make
     expect(mark).not_to_have_attribute("data-count", "+1")
 
 
-def test_a_card_that_is_pointed_at_lights_its_place(open_page, make_alert):
+def test_a_card_that_is_pointed_at_lights_its_place(page, make_alert):
     alert = make_alert()
-    page = open_page("desktop", reduced_motion="reduce")
     page.goto("/#9/47/-12")
     wait_for_map(page)
     mark = page.locator(f"[data-alert-marker='{alert.code}']")

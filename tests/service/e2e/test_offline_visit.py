@@ -14,7 +14,6 @@ from monitor.web.guards import OPERATORS
 from tests.makers.people import account
 from tests.service.e2e.browsers import SIZES, sign_in, sign_out
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CACHES = "caches.keys().then((names) => names.filter((name) => name.startsWith('visits-')).length)"
 
 IS_KEPT = "(path) => caches.match(path).then(Boolean)"

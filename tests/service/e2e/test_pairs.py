@@ -11,8 +11,6 @@ from ingest.models import Scene
 from tests.makers import pairs as made_pairs
 from tests.service.e2e.browsers import either_size, fits, fits_any_window, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 FINE_M = 2.5  # pixels so small that the whole image is more than a picture holds
 ROWS, COLS = 2560, 3200
 DARK, BRIGHT = "dark", "bright"
@@ -137,8 +135,7 @@ def test_a_closer_look_fetches_a_finer_window(page, pair):
     expect(page.locator("#picture-status")).to_contain_text("The whole image")
 
 
-def test_keys_zoom_and_move_the_picture_and_the_wheel_does_once_it_has_the_focus(open_page, pair):
-    page = open_page("desktop")
+def test_keys_zoom_and_move_the_picture_and_the_wheel_does_once_it_has_the_focus(page, pair):
     open_pair(page, pair)
     ready(page, "reference secondary")
     page.locator("#picture").scroll_into_view_if_needed()
@@ -193,8 +190,7 @@ def test_without_javascript_the_images_stand_side_by_side(open_page, pair):
     expect(page.get_by_text("Red: brighter in the second image")).to_be_visible()
 
 
-def test_the_lists_fit_the_screen_and_lead_to_the_pair(open_page, pair):
-    page = open_page("desktop")
+def test_the_lists_fit_the_screen_and_lead_to_the_pair(page, pair):
     open_pair(page, pair)
     page.get_by_role("link", name="Images", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Radar images")

@@ -10,8 +10,6 @@ from ingest.context.services import context_load
 from tests.service.e2e.browsers import either_size, wait_for_map
 from tests.service.ingest.sources import replay
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 @pytest.fixture
 def villages(tmp_path):

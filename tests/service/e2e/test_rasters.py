@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from detection.models import Alert
@@ -12,7 +11,6 @@ from tests.makers import pairs as made_pairs
 from tests.makers.releases import release_before
 from tests.service.e2e.browsers import either_size, fits_any_window, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
 
 

@@ -11,8 +11,6 @@ from tests.makers.echo import Quiet, serving
 from tests.makers.regions import make_region
 from tests.service.e2e.browsers import fits, fits_any_window
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 @pytest.fixture
 def town_site():

@@ -1,14 +1,11 @@
 """A resident reports cracks from an alert's page; an operator accepts them; the alert's page counts them."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from monitor.models.operations import ResidentReport
 from monitor.notifications import rounds
 from tests.makers.reports import CAMERA, photo
 from tests.service.e2e.browsers import fits, link_in, sign_in, wait_for_map
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def fill(page: Page) -> None:

@@ -15,7 +15,6 @@ from tests.makers.people import account
 from tests.service.e2e.browsers import SIZES, TABLETS, fits, out_of_window, sign_in, wait_for_map
 
 PARTS = ("map", "pictures", "figure", "curve", "verdict")
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
@@ -68,8 +67,7 @@ def verdict_faults(page: Page, alert: Alert, parts: tuple[str, ...]) -> list[str
     return [f"{alert.kind}: {fault}" for fault in faults]
 
 
-def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(open_page, operator):
-    page = open_page("desktop", reduced_motion="reduce")
+def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(page, operator):
     sign_in(page)
     for language in ("de", "en"):
         page.set_extra_http_headers({"Accept-Language": language})
@@ -80,9 +78,8 @@ def test_a_case_shows_map_pictures_curve_and_every_verdict_on_one_screen(open_pa
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a picture lies nowhere
-def test_both_images_of_a_pair_are_beside_the_map(open_page, transactional_db):
+def test_both_images_of_a_pair_are_beside_the_map(page, transactional_db):
     account("anna", OPERATORS)
-    page = open_page("desktop", reduced_motion="reduce")
     sign_in(page)
     assert verdict_faults(page, watch_moving_ground(), (*PARTS, "swipe")) == []
 
@@ -99,8 +96,7 @@ def test_on_a_phone_the_verdicts_stay_in_reach_however_far_a_case_is_scrolled(op
     assert fits(page)
 
 
-def test_on_a_tablet_a_case_opens_at_its_top_with_its_verdicts(open_page, operator):
-    page = open_page("desktop", reduced_motion="reduce")
+def test_on_a_tablet_a_case_opens_at_its_top_with_its_verdicts(page, operator):
     sign_in(page)
     page.set_extra_http_headers({"Accept-Language": "de"})
     code = first_case(page)

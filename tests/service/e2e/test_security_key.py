@@ -11,7 +11,6 @@ from monitor.web.guards import OPERATORS
 from tests.makers.people import PASSWORD, account
 from tests.service.e2e.browsers import fits_any_window, sign_out
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KEY = {"protocol": "ctap2", "transport": "usb", "hasResidentKey": True, "hasUserVerification": True}
 KEY |= {"isUserVerified": True, "automaticPresenceSimulation": True}
 
@@ -35,9 +34,8 @@ def type_password(page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_a_key_opens_the_account_and_without_it_nothing_does(open_page):
+def test_a_key_opens_the_account_and_without_it_nothing_does(page):
     otto: User = account("otto", OPERATORS)
-    page = open_page("desktop")
     with_key(page)
     page.goto("/login/?next=/review/")
     type_password(page)

@@ -9,8 +9,6 @@ from playwright.sync_api import expect
 from ingest.models import SimulatedTruth
 from tests.service.e2e.browsers import wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 @pytest.fixture
 def alert(make_alert):

@@ -20,8 +20,6 @@ from monitor.subscribers.subscriptions import tokens
 from monitor.wording.cards.cards import alert_cards
 from tests.service.e2e.browsers import fits, link_in, push_service, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 def draw_around(page: Page) -> None:
     """Click four corners around the middle of the map, and the first one again."""
@@ -122,9 +120,8 @@ def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
     assert Subscription.objects.get().label == "800 m around Aldwick"
 
 
-def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
+def test_the_view_of_the_map_becomes_an_area(page, reachable, make_alert):
     make_alert()
-    page = open_page("desktop")
     page.goto(reachable)
     wait_for_map(page)
     page.get_by_role("link", name="Mail me about this view of the map").click()

@@ -2,14 +2,12 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from detection.models import Alert
 from tests.makers.people import PASSWORD
 from tests.service.e2e.browsers import TABLETS, fits, sign_in, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGES = ("/alerts/", "/alerts/?view=table", "/about/", "/reading/", "/subscribe/", "/products/", "/regions/", "/")
 OVERLAPS = """() => {
   const seen = (one) => one.checkVisibility() && one.getClientRects().length;
@@ -38,8 +36,7 @@ def test_pages_fit_and_nothing_overlaps(open_page, watched_region):
     assert faults == []
 
 
-def test_the_header_of_operators_is_one_line_from_1024_pixels_on(open_page, operator):
-    page = open_page("desktop")
+def test_the_header_of_operators_is_one_line_from_1024_pixels_on(page, operator):
     sign_in(page, to="/jobs/")
     for width in (1440, 1100, 1024):
         page.set_viewport_size({"width": width, "height": 768})

@@ -9,8 +9,6 @@ from ingest.products.services import product_delete
 from tests.makers import geotiff
 from tests.service.e2e.browsers import fits_any_window, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
 
 @pytest.fixture(autouse=True)
 def no_worker(operator, settings, tmp_path, monkeypatch):
@@ -27,31 +25,8 @@ def carry_out() -> None:
         jobs.job_execute(job_id=job.pk)
 
 
-def test_files_are_sent_and_the_list_says_what_became_of_them(page, make_egms, tmp_path):
-    bad = tmp_path / "notes.csv"
-    bad.write_text("name,colour\nanna,red\n")
-    sign_in(page, "/uploads/")
-    page.get_by_label("Choose files").set_input_files([make_egms(n=30), bad])
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("#sending")).to_contain_text("sent")
-    rows = page.locator("[data-job]")
-    expect(rows).to_have_count(2)
-    expect(rows.first).to_contain_text("waiting")
-    carry_out()
-    expect(rows.filter(has_text="notes.csv")).to_contain_text(
-        "this is a table with no columns of positions that is known: name, colour"
-    )
-    good = rows.filter(has_text="EGMS_L2b")
-    expect(good).to_contain_text("loaded, 30 points")
-    assert fits_any_window(page)
-    expect(good.get_by_role("link", name="EGMS L2b, track 117")).to_have_attribute(
-        "href", f"/products/{Product.objects.get().pk}/"
-    )
-
-
-def test_a_file_without_unit_is_tried_again_with_what_is_said_of_it(open_page, tmp_path):
+def test_a_file_without_unit_is_tried_again_with_what_is_said_of_it(page, tmp_path):
     path = geotiff.make(tmp_path, 0.02)
-    page = open_page("desktop")
     sign_in(page, "/uploads/")
     page.get_by_label("Choose files").set_input_files(path)
     page.get_by_role("button", name="Send").click()

@@ -1,11 +1,7 @@
 """Pages show rather than tell: at most half of the words of 26 November 2026, and no limit or uncertainty lost."""
 
-import pytest
-
 from detection.models import Alert
 from tests.service.e2e.browsers import wait_for_map
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # Words that a reader of the simulated region saw at 1440 px before pages were changed to show (commit 2004f809):
 # `innerText` of <main>, split at spaces, pieces with a letter or a digit. What is folded away does not count.
