@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import TypeVar
 
@@ -87,6 +88,19 @@ class InputError(UnusableData):
     def sentence(self) -> str:
         """The whole text on one line; it begins with the file's name, whose case is kept."""
         return one_line(str(self))
+
+
+@contextmanager
+def refusing(
+    path: str | PathLike[str], problem: str, remedy: str, *faults: type[Exception], **values: str | float
+) -> Iterator[None]:
+    """Turn the given faults within a block into an InputError. problem: {} stands for the fault's own text."""
+    try:
+        yield
+    except InputError:
+        raise
+    except faults as fault:
+        raise InputError(path, problem.replace("{}", str(fault) or type(fault).__name__), remedy, **values) from fault
 
 
 class AlreadyLoaded(InputError):

@@ -133,10 +133,6 @@ def is_tar(path: Path) -> bool:
 
 def products_in(folder: Path) -> list[Path]:
     """Return what stands in an unpacked folder, without readers' notes, licences and hidden files."""
-    return [folder / name for name in _visible(folder)]
-
-
-def _visible(folder: Path) -> list[str]:
     names = [name for name in names_in(folder) if name[0] != "." and name != "__MACOSX"]
     notes = {name for name in names if name.lower().startswith(("readme", "license", "licence"))}
-    return [name for name in names if name not in notes] or names
+    return [folder / name for name in names if name not in notes] or [folder / name for name in names]

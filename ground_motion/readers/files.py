@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -36,6 +36,12 @@ def head_of(path: Path, n_bytes: int) -> bytes:
             return stream.read(n_bytes)
     except OSError:
         return b""
+
+
+def begins(path: Path, suffixes: Container[str], *starts: bytes) -> bool:
+    """Return whether a file has one of the suffixes and begins with one of the given bytes. Never raises."""
+    is_called_so = path.suffix.lower() in suffixes and os.path.isfile(path)
+    return is_called_so and head_of(path, max(map(len, starts))).startswith(starts)
 
 
 def names_in_zip(path: Path) -> list[str]:

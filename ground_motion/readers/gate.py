@@ -293,7 +293,9 @@ class _Gate:
         suspicious = (n_zero > max(MIN_DISTINCT, len(series) / 20)) & (n_zero < len(series))
         suspicious[0] = False  # Displacements count from a first date.
         for date in {*np.flatnonzero(suspicious)} - self.zero_dates if self.fills.with_zero else ():
-            if _zero_is_fill(series[:, date], n_zero[date]):
+            values = series[:, date]
+            counts = np.unique(values[np.isfinite(values) & (values != 0)], return_counts=True)[1]
+            if counts.size >= MIN_DISTINCT and n_zero[date] > MANY_TIMES * counts.max():
                 self.zero_dates.add(date)
         if self.zero_dates:
             dates = sorted(self.zero_dates)
@@ -348,9 +350,8 @@ class _Gate:
         if wrong is not None and abs(east) > 0.1:
             side = "right" if self.stated.look > 0 else "left"
             by_view = f"{seen} by its line of sight (los_east {east:+.2f}, looking {side})"
-            raise InputError(
-                self.path, f"its direction is {stated[wrong]} by {wrong}, but {by_view}", "Correct the wrong one"
-            )
+            problem = f"its direction is {stated[wrong]} by {wrong}, but {by_view}"
+            raise InputError(self.path, problem, "Correct the wrong one")
 
     def _report_changes(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""
@@ -387,12 +388,6 @@ def _is_fill(raw: Float32, least: float = 0.99 * FILLS[0]) -> Bools:
     if large.any():
         found[large] |= np.isclose(np.abs(raw[large, None]), FILLS, rtol=1e-6, atol=0).any(axis=1)
     return found
-
-
-def _zero_is_fill(values: Float32, n_zero: int) -> bool:
-    """Return whether 0, which n_zero displacements of one date are, is far more frequent there than other values."""
-    counts = np.unique(values[np.isfinite(values) & (values != 0)], return_counts=True)[1]
-    return bool(counts.size >= MIN_DISTINCT and n_zero > MANY_TIMES * counts.max())
 
 
 class _Fills:

@@ -8,7 +8,7 @@ can keep it in an endless loop in C that nothing interrupts. Heaps are therefore
 
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -19,8 +19,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ground_motion.core.errors import InputError
-from ground_motion.readers.files import refuse_hollow
+from ground_motion.core.errors import InputError, refusing
+from ground_motion.readers.files import begins, refuse_hollow
 from ground_motion.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"
@@ -44,15 +44,8 @@ REMEDY = "Copy or make it again"
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them
 FAULTS = (
-    OSError,
-    RuntimeError,
-    KeyError,
-    ArithmeticError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    MemoryError,
-    SystemError,
+    *(OSError, RuntimeError, KeyError, ArithmeticError, ValueError),
+    *(TypeError, AttributeError, MemoryError, SystemError),
 )
 
 
@@ -117,13 +110,7 @@ def _walks(stream: BinaryIO, place: int, file_size: int) -> bool:
 
 def is_hdf5(path: Path) -> bool:
     """Return whether a file has the signature and an extension of HDF5."""
-    try:
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
-            return False
-        with path.open("rb") as stream:
-            return stream.read(8) == MAGIC
-    except OSError:
-        return False
+    return begins(path, SUFFIXES, MAGIC)
 
 
 @contextmanager
@@ -150,16 +137,9 @@ def _open(path: Path) -> h5py.File:
     return h5py.File(path, "r")
 
 
-@contextmanager
-def _reading(path: Path, what: str) -> Iterator[None]:
+def _reading(path: Path, what: str) -> AbstractContextManager[None]:
     """Convert any exception of h5py for damaged data to InputError. what: name of the data in the message."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FAULTS as fault:
-        detail = " ".join(str(fault).split())[:200]
-        raise InputError(path, f"{what} is damaged ({detail or type(fault).__name__})", REMEDY) from fault
+    return refusing(path, f"{what} is damaged ({{}})", REMEDY, *FAULTS)
 
 
 def names(path: Path) -> frozenset[str]:
@@ -258,13 +238,9 @@ def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float
     """Return values with CF's scale, offset and fill value applied, as float64, NaN where missing."""
     raw: Float64 = _numbers(path, file, name, where).astype(np.float64)
     stated = attributes(path, file, name)
-    try:
-        scale, offset, fill = (
-            float(stated.get(key, value))
-            for key, value in (("scale_factor", 1.0), ("add_offset", 0.0), ("_FillValue", np.nan))
-        )
-    except ValueError as fault:
-        raise InputError(path, f"the scale, offset or _FillValue of {name} is not a number", REMEDY) from fault
+    usual = {"scale_factor": 1.0, "add_offset": 0.0, "_FillValue": np.nan}
+    with refusing(path, f"the scale, offset or _FillValue of {name} is not a number", REMEDY, ValueError):
+        scale, offset, fill = (float(stated.get(key, value)) for key, value in usual.items())
     with np.errstate(all="ignore"):
         values = raw * scale + offset
         return np.where((raw == fill) | ~np.isfinite(values), np.nan, values)
@@ -302,10 +278,8 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
         if not _is_plain(dataset.id):
             raise InputError(path, f"{name} holds neither numbers nor texts", REMEDY)
         stamps = dataset[()]
-    try:
+    with refusing(path, f"{name} holds an invalid date ({{}})", REMEDY, ValueError, TypeError, OverflowError):
         dates = tuple(day_of(stamp) for stamp in stamps)
-    except (ValueError, TypeError, OverflowError) as fault:
-        raise InputError(path, f"{name} holds an invalid date ({str(fault)[:100]!s})", REMEDY) from fault
     if any(later <= earlier for earlier, later in pairwise(dates)):
         raise InputError(path, f"{name} holds {len(dates)} dates that are not in order", REMEDY)
     return dates

@@ -10,7 +10,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 from rasterio.io import DatasetReader
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE
 from ground_motion.core.projections import transformer
 from ground_motion.readers import raster
@@ -88,10 +88,8 @@ class Grid:
 
 def metric_crs(path: Path, epsg: int) -> CRS:
     """Return the projected system of an EPSG number. Raises InputError if unknown or not in metres."""
-    try:
+    with refusing(path, f"EPSG:{epsg} is not a known reference system", "State the right one", ProjError):
         crs = CRS.from_epsg(epsg)
-    except ProjError as fault:
-        raise InputError(path, f"EPSG:{epsg} is not a known reference system", "State the right one") from fault
     if not crs.is_projected or any(axis.unit_name not in {"metre", "meter"} for axis in crs.axis_info[:2]):
         raise InputError(path, f"EPSG:{epsg} ({crs.name}) does not measure in metres", "State the right one")
     return crs
@@ -105,18 +103,15 @@ def mapped_epsg(path: Path, stated: Mapping[str, str]) -> int:
     number = next((stated[key] for key in ("spatial_epsg", "epsg_code", "epsg") if stated.get(key)), "")
     wkt = (stated.get("crs_wkt") or stated.get("spatial_ref") or "")[:MAX_WKT_LETTERS]
     codes: set[int | None] = set()
-    try:
+    shown = (number or wkt or "neither EPSG number nor WKT")[:60]
+    faults = (ProjError, KeyError, TypeError, ValueError, OverflowError)
+    with refusing(path, f"its grid mapping names no reference system ({shown!r})", REMEDY, *faults):
         if number:
             codes.add(int(float(number.upper().removeprefix("EPSG:"))))
         if wkt:
             codes.add(CRS.from_wkt(wkt).to_epsg(min_confidence=25))
         elif not number:
             codes.add(CRS.from_cf({key: _as_number(text) for key, text in stated.items()}).to_epsg(min_confidence=25))
-    except (ProjError, KeyError, TypeError, ValueError, OverflowError) as fault:
-        problem = (
-            f"its grid mapping names no reference system ({(number or wkt or 'neither EPSG number nor WKT')[:60]!r})"
-        )
-        raise InputError(path, problem, REMEDY) from fault
     if len(codes - {None}) != 1:
         named = " and ".join(f"EPSG:{code}" for code in sorted(code for code in codes if code))
         raise InputError(path, f"its grid mapping names {named or 'no EPSG number'}", REMEDY)

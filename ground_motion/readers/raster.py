@@ -16,10 +16,10 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE
 from ground_motion.core.projections import transformer
-from ground_motion.readers.files import refuse_hollow
+from ground_motion.readers.files import begins, refuse_hollow
 from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})
@@ -45,13 +45,7 @@ STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rou
 
 def is_geotiff(path: Path) -> bool:
     """Return whether a file has the signature and an extension of TIFF. Never raises."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) in _TIFF_MAGIC
-    except OSError:
-        return False
+    return begins(path, SUFFIXES, *_TIFF_MAGIC)
 
 
 @contextmanager
@@ -77,9 +71,9 @@ def refuse_unplaced(path: Path, dataset: DatasetReader) -> None:
 @contextmanager
 def open_of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
     """Open a GeoTIFF (by its own driver only) whose declared size is plausible; else raises InputError."""
-    try:
+    with refusing(path, "it cannot be read as GeoTIFF ({})", "Download or make it again", *FAULTS):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # It is reported where its place is needed.
             dataset = rasterio.open(path, driver="GTiff")
         with dataset:
             declares, pixels = f"it declares {dataset.width} x {dataset.height} pixels", dataset.width * dataset.height
@@ -87,8 +81,6 @@ def open_of_sound_size(path: Path, most_pixels: int) -> Iterator[DatasetReader]:
                 raise InputError(path, declares, "Cut it into pieces")
             refuse_hollow(path, declares, pixels * sum(np.dtype(kind).itemsize for kind in dataset.dtypes))
             yield dataset
-    except FAULTS as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download or make it again") from fault
 
 
 def epsg_of(path: Path, dataset: DatasetReader) -> int:
@@ -102,11 +94,8 @@ def epsg_of(path: Path, dataset: DatasetReader) -> int:
 
 def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
     """Transform positions on a grid to longitude and latitude, EPSG:4326; NaN where impossible. Raises InputError."""
-    try:
+    with refusing(path, f"EPSG:{epsg} cannot be turned into degrees ({{}})", "Warp it to EPSG:4326", ProjError):
         longitude, latitude = transformer(epsg, 4326).transform(x, y)
-    except ProjError as fault:  # CRSError is one
-        problem = f"EPSG:{epsg} cannot be turned into degrees ({fault})"
-        raise InputError(path, problem, "Warp it to EPSG:4326") from fault
     good = np.isfinite(longitude) & np.isfinite(latitude)
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
 

@@ -1,8 +1,8 @@
 """Straight lines through displacement series; the slope is the velocity if a file gives none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ DAYS_PER_YEAR = 365.25
 BLOCK_ROWS = 20_000  # So many rows of 300 dates in float64 take 48 MB.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slopes:
+class Slopes(NamedTuple):
     """Slopes and their standard errors: (n,), mm/yr, with the sign of the displacement; NaN unknown."""
 
     velocity_mm_yr: Float32
@@ -36,10 +35,8 @@ def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
         _block(displacement_mm[first : first + BLOCK_ROWS].astype(np.float64), years)
         for first in range(0, len(displacement_mm), BLOCK_ROWS)
     ]
-    if not parts:
-        return Slopes(velocity_mm_yr=np.empty(0, dtype=np.float32), velocity_std_mm_yr=np.empty(0, dtype=np.float32))
-    velocity, error = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Slopes(velocity_mm_yr=velocity, velocity_std_mm_yr=error)
+    nothing = np.empty(0, dtype=np.float32)
+    return Slopes(*map(np.concatenate, zip(*parts, strict=True))) if parts else Slopes(nothing, nothing)
 
 
 def _block(displacement_mm: Float64, years: Float64) -> tuple[Float32, Float32]:

@@ -21,7 +21,7 @@ from rasterio.io import DatasetReader
 from shapely import MultiPolygon, Polygon, box
 
 from ground_motion.core.areas import split_at_date_line
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 
 MAX_PIXELS = 40_000_000  # A Copernicus tile has 13 million; three float bands of this are half a gigabyte.
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
@@ -41,11 +41,9 @@ PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "p
 @contextmanager
 def open_geotiff(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with no driver but GDAL's for GeoTIFF; its errors become InputError."""
-    try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            yield raster
-    except RasterioError as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
+    readable = refusing(path, "it cannot be read as GeoTIFF ({})", "Download it again", RasterioError)
+    with readable, rasterio.open(path, driver="GTiff") as raster:
+        yield raster
 
 
 def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ground_motion.core.areas import wrap_longitude
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 
 MAX_BYTES_TO_TRY = 64 * 2**20  # Larger tables are GeoNames dumps, which are UTF-8.
 Row = dict[str, str]
@@ -19,11 +19,9 @@ LANGUAGE = re.compile(r"name[_:]([a-z]{2})")
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file as UTF-8, or as Latin-1 if it is small and not UTF-8; its errors become InputError."""
-    try:
-        with path.open(encoding=_encoding(path), newline="") as stream:
-            yield stream
-    except (UnicodeError, csv.Error) as fault:
-        raise InputError(path, f"it cannot be read as a table ({fault})", "Export it again as UTF-8") from fault
+    readable = refusing(path, "it cannot be read as a table ({})", "Export it again as UTF-8", UnicodeError, csv.Error)
+    with readable, path.open(encoding=_encoding(path), newline="") as stream:
+        yield stream
 
 
 def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:

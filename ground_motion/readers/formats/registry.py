@@ -153,11 +153,16 @@ def _is_known(path: Path) -> bool:
     return any(reader.recognises(path) for reader in READERS.values())
 
 
-def _wrong_kind_error(path: Path, name: str, wanted: str, other_way: str) -> InputError:
-    """Return the error for a file whose format, `name`, holds something else than what is wanted."""
+def _reader_of(
+    path: Path, inner: Path, source_format: str, declared: Declaration | None, readers: dict[str, T], wanted: str
+) -> T:
+    """Return the reader of what lies in an archive, or of the path itself. InputError if it is not of `readers`."""
+    name = _choose_reader(inner, source_format, declared)
+    if name in readers:
+        return readers[name]
     of_the_rest = "a file of stations" if name in STATION_READERS else "a velocity field"
     actual = "an image" if name in SCENE_READERS else of_the_rest
-    return InputError(path, f"this is {actual} ({TITLES[name]}), not {wanted}", other_way)
+    raise InputError(path, f"this is {actual} ({TITLES[name]}), not {wanted}", f"Give {wanted}")
 
 
 def open_velocity_fields(
@@ -165,10 +170,7 @@ def open_velocity_fields(
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components; return fields whose points are read on demand. Raises InputError."""
     with _open_archive(path) as (inner, unpacked):
-        name = _choose_reader(inner, source_format, declared)
-        reader = VELOCITY_READERS.get(name)
-        if reader is None:
-            raise _wrong_kind_error(path, name, "a velocity field", "Give velocities")
+        reader = _reader_of(path, inner, source_format, declared, VELOCITY_READERS, "a velocity field")
         fields = reader.read(inner, declared or Declaration())
     if unpacked is not None:
         fields = tuple(_kept(path, unpacked, field) for field in fields)
@@ -206,10 +208,7 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
 def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
     """Read the headers of a file's images (one per polarisation), to be read on demand. Raises InputError."""
     with _open_archive(path) as (inner, unpacked):
-        name = _choose_reader(inner, source_format, declared)
-        reader = SCENE_READERS.get(name)
-        if reader is None:
-            raise _wrong_kind_error(path, name, "an image", "Give an image")
+        reader = _reader_of(path, inner, source_format, declared, SCENE_READERS, "an image")
         scenes = reader.read(inner, declared or Declaration())
     if unpacked is None:
         return scenes
@@ -223,10 +222,7 @@ def open_stations(
 ) -> tuple[StationSeries | GaugeSeries, ...]:
     """Read the series of a file's stations or gauges. Raises InputError."""
     with _open_archive(path) as (inner, _):
-        name = _choose_reader(inner, source_format, declared)
-        reader = STATION_READERS.get(name)
-        if reader is None:
-            raise _wrong_kind_error(path, name, "a file of stations", "Give series of stations")
+        reader = _reader_of(path, inner, source_format, declared, STATION_READERS, "a file of stations")
         return reader.read_stations(inner, declared or Declaration())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import raster
 from ground_motion.readers.images import raster as scene_raster
 from ground_motion.readers.images import scenes
@@ -55,7 +55,11 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     """Read name, bands and grid; images are read later, in blocks. Raises InputError if something is unusable."""
-    granule = _granule(path)
+    with refusing(path, "its name holds an impossible date ({})", "Export it again", ValueError):
+        granules = scenes.granules_in(path.name)
+    if len(granules) != 1:
+        raise InputError(path, f"its name names {len(granules)} products", "Give one image a file, named by its own")
+    (granule,) = granules
     raster = scene_raster.look(path)
     bands = _bands(path, raster)
     if declared.polarisation and declared.polarisation not in bands:
@@ -94,16 +98,6 @@ def _scene(
         extras={"granule": granule.name, "scale": scale},
     )
     return scene_raster.image(path, header, raster, scale, number)
-
-
-def _granule(path: Path) -> scenes.Granule:
-    try:
-        granules = scenes.granules_in(path.name)
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an impossible date ({fault})", "Export it again") from fault
-    if len(granules) != 1:
-        raise InputError(path, f"its name names {len(granules)} products", "Give one image a file, named by its own")
-    return granules[0]
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:

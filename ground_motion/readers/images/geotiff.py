@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import raster
 from ground_motion.readers.images import raster as scene_raster
 from ground_motion.readers.images import scenes
@@ -106,7 +106,7 @@ def _ask(path: Path, what: str, option: str) -> NoReturn:
 
 def _from_name(path: Path) -> scenes.ParsedName:
     """Return the facts in the name. Raises InputError for an impossible date."""
-    try:
+    with refusing(path, "its name holds an impossible date ({})", "Give it another name", ValueError):
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
             return scenes.ParsedName(
@@ -126,8 +126,6 @@ def _from_name(path: Path) -> scenes.ParsedName:
         return scenes.ParsedName(
             acquired_at=scenes.time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation
         )
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
 
 
 def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:

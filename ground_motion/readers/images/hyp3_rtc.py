@@ -8,10 +8,9 @@ the granule in the product's README or log, and must be declared where neither i
 """
 
 import re
-from datetime import datetime
 from pathlib import Path
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import files, raster
 from ground_motion.readers.images import raster as scene_raster
 from ground_motion.readers.images import scenes
@@ -83,7 +82,8 @@ def _scene(
         problem = "its name does not hold its relative orbit, and no README or log beside it names its granule"
         raise InputError(path, problem, "Give the whole product as folder or zip, or add --track")
     scale = scene_raster.agree(path, "scale", SCALE[named["scale"]], declared.scale) or ""
-    acquired_at = _start(path, named)
+    with refusing(path, "its name holds an impossible date ({})", "Download it again", ValueError):
+        acquired_at = scenes.time_of(named["start"])
     file = _file(path, polarisation)
     raster = scene_raster.look(file)
     if len(raster.bands) != 1:
@@ -115,13 +115,6 @@ def _extras(named: re.Match[str], scale: str, granule: scenes.Granule | None) ->
         "water": "masked" if named["masked"] == "w" else "not masked",
     }
     return extras | ({"granule": granule.name} if granule else {})
-
-
-def _start(path: Path, named: re.Match[str]) -> datetime:
-    try:
-        return scenes.time_of(named["start"])
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
 
 
 def _match_names(path: Path) -> list[re.Match[str]]:
@@ -160,12 +153,7 @@ def _file(path: Path, polarisation: str) -> Path:
     """Return the image file of one polarisation. Raises InputError."""
     if not path.is_dir():
         return path
-    images = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
+    images = [path / named[0] for named in _match_names(path) if named["layer"] == polarisation]
     if len(images) != 1:
         raise InputError(path, f"it holds {len(images)} images of {polarisation}", "Keep one of them")
     return images[0]
-
-
-def _is_image(name: str, polarisation: str) -> bool:
-    named = FILE_NAME.fullmatch(name)
-    return named is not None and named["layer"] == polarisation

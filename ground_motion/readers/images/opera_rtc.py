@@ -6,7 +6,7 @@ Names and contents: NASA/JPL, OPERA RTC-S1 product specification, JPL D-108758. 
 import re
 from pathlib import Path
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import raster
 from ground_motion.readers.images import raster as scene_raster
 from ground_motion.readers.images.scenes import ParsedName, SceneFile, direction_at, time_of
@@ -60,10 +60,8 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     if len(raster.bands) != 1 or raster.types[0] not in {"float32", "float64"}:
         problem = f"it holds {len(raster.bands)} bands of {raster.types[0]}, not one of floats"
         raise InputError(path, problem, "Export it again")
-    try:
+    with refusing(path, "its name holds an impossible date ({})", "Download it again", ValueError):
         acquired_at = time_of(named["acquired"])
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
     header = raster.header(
         source_format=NAME,
         platform=named["platform"],

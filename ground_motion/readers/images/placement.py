@@ -18,7 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.geometry import utm_epsg
 from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.core.projections import transformer
@@ -199,11 +199,9 @@ def _apply(transform: Affine, cols: Float64, rows: Float64) -> Places:
 
 def _transform(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
     """Transform x and y from one reference system to another. Raises InputError for positions off the Earth."""
-    try:
+    problem = f"EPSG:{source} cannot be turned into EPSG:{target} ({{}})"
+    with refusing(path, problem, "Warp it to EPSG:4326", ProjError):  # CRSError is one
         east, north = transformer(source, target).transform(x, y)
-    except ProjError as fault:  # CRSError is one
-        problem = f"EPSG:{source} cannot be turned into EPSG:{target} ({fault})"
-        raise InputError(path, problem, "Warp it to EPSG:4326") from fault
     east, north = np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
     if not (np.isfinite(east).all() and np.isfinite(north).all()):
         raise InputError(path, "part of it lies nowhere on earth", "Check its corner, pixel size and reference system")

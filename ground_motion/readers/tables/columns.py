@@ -18,7 +18,7 @@ from pyproj import Transformer
 from pyproj.exceptions import ProjError
 
 from ground_motion.core import projections
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
 from ground_motion.readers.slopes import slope_mm_yr
 from ground_motion.readers.tables import text_table
@@ -166,11 +166,9 @@ def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
 
 def transformer(path: Path, crs: int | str) -> Transformer:
     """Return a transformer from a system (EPSG number or WKT) to longitude and latitude. Raises InputError."""
-    try:
+    named = f"EPSG:{crs}" if isinstance(crs, int) else f"{crs:.60}"
+    with refusing(path, f"{named} is not a known reference system", "Correct it", ProjError):  # CRSError is one
         return projections.transformer(crs, 4326)
-    except ProjError as fault:  # CRSError is one
-        named = f"EPSG:{crs}" if isinstance(crs, int) else f"{crs:.60}"
-        raise InputError(path, f"{named} is not a known reference system", "Correct it") from fault
 
 
 def typed_array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate
 from ground_motion.readers.gate import Units
 from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
@@ -171,12 +171,11 @@ def mapping_of(path: Path | None) -> Mapping:
     """Read a mapping file; without a path, return an empty mapping. Raises InputError naming the mapping."""
     if path is None:
         return Mapping()
-    try:
+    faults = (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError)
+    with refusing(path, "it cannot be read as TOML ({})", EXAMPLE, *faults):
         if path.stat().st_size > MAX_MAPPING_BYTES:
             raise InputError(path, "a mapping is a small file", "Give the TOML file that names the columns")
         content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise InputError(path, f"it cannot be read as TOML ({fault})", EXAMPLE) from fault
     known = {attribute.name for attribute in fields(Mapping)} - {"by"}
     for name, value in content.items():
         if name not in known:

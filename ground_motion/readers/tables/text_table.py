@@ -22,7 +22,7 @@ from zipfile import ZipInfo
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from ground_motion.core.errors import InputError, one_line
+from ground_motion.core.errors import InputError, one_line, refusing
 from ground_motion.readers.files import names_in_zip
 from ground_motion.readers.vectors.packages import open_zip
 
@@ -298,10 +298,8 @@ def date_columns(
     day: Callable[[str], date] = lambda name: day_of(name),
 ) -> dict[str, date]:
     """Return name -> day, in order, of date columns. day: parses a name, by default its digits as YYYYMMDD."""
-    try:
+    with refusing(path, "a date column is not a date ({})", "Name date columns YYYYMMDD", ValueError):
         columns = {name: day(name) for name in names if pattern.fullmatch(name)}
-    except ValueError as fault:
-        raise InputError(path, f"a date column is not a date ({fault})", "Name date columns YYYYMMDD") from fault
     refuse_disorder(path, list(columns.values()))
     return columns
 

@@ -12,7 +12,7 @@ from pyproj.exceptions import CRSError
 from shapely import force_2d, from_wkb, get_coordinates, get_parts, transform, union_all
 from shapely.geometry.base import BaseGeometry
 
-from ground_motion.core.errors import InputError, gettext_noop
+from ground_motion.core.errors import InputError, gettext_noop, refusing
 from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
@@ -98,13 +98,10 @@ def _features(path: Path, layer: layers.Layer, wanted: Wanted) -> Iterator[Featu
     names = [name.lower() for name in layer.names]
     key = wanted.key if wanted.key in layer.names else ""
     for batch, binary in layers.batches_of(path, layer, layer.names, BATCH_ROWS, key):
-        try:
-            with np.errstate(invalid="ignore"):  # NaN is refused below
-                geometries = from_wkb(binary.to_pylist(), on_invalid="fix")  # A ring that is left open is closed.
-        except NotImplementedError as fault:
-            problem = gettext_noop("layer '%(layer)s' holds curves")
-            remedy = gettext_noop("Draw them with straight lines")
-            raise InputError(path, problem, remedy, layer=layer.name) from fault
+        problem, remedy = gettext_noop("layer '%(layer)s' holds curves"), gettext_noop("Draw them with straight lines")
+        straight = refusing(path, problem, remedy, NotImplementedError, layer=layer.name)
+        with straight, np.errstate(invalid="ignore"):  # NaN is refused below.
+            geometries = from_wkb(binary.to_pylist(), on_invalid="fix")  # A ring that is left open is closed.
         columns = [column.to_pylist() for column in batch.columns]
         rows = zip(*columns, strict=True) if columns else repeat(())
         for geometry, row in zip(geometries, rows, strict=False):

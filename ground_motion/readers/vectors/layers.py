@@ -22,12 +22,11 @@ from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 
 import pyarrow as pa
-from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from pyproj import CRS
 from pyproj.exceptions import ProjError
 
-from ground_motion.core.errors import InputError, gettext_noop
+from ground_motion.core.errors import InputError, gettext_noop, refusing
 from ground_motion.readers.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})
@@ -158,10 +157,8 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
         problem = gettext_noop("%(name)s states no reference system (%(fault)s)")
         remedy = gettext_noop("Export it again, or with EPSG:4326")
         raise InputError(path, problem, remedy, name=prj.name, fault="GDAL")
-    try:
+    with refusing(path, UNKNOWN_SYSTEM, EXPORT_4326, ProjError, system=str(crs)[:60]):
         system = None if crs is None else CRS.from_user_input(crs)
-    except ProjError as fault:
-        raise InputError(path, UNKNOWN_SYSTEM, EXPORT_4326, system=str(crs)[:60]) from fault
     epsg = None if system is None else system.to_epsg() or system.to_wkt()
     if path.suffix.lower() == SHAPEFILE:
         _check_rows(path, int(described["features"]))
@@ -255,11 +252,9 @@ def _check(path: Path) -> list[tuple[str, str]]:
 def _check_system(path: Path, name: str) -> None:
     """Raise InputError for a reference system of GeoJSON that is not known; GDAL would take degrees instead."""
     spelled = re.fullmatch(r"(?:urn:ogc:def:crs:|http://www.opengis.net/def/crs/)?(OGC|EPSG)\W+.*?(CRS84h?|\d+)", name)
-    try:
+    with refusing(path, UNKNOWN_SYSTEM, EXPORT_4326, ProjError, system=name[:60]):
         if spelled is None or (spelled[1] == "EPSG" and not CRS.from_epsg(int(spelled[2]))):
             raise ProjError(name)
-    except ProjError as fault:
-        raise InputError(path, UNKNOWN_SYSTEM, EXPORT_4326, system=name[:60]) from fault
 
 
 def _check_shapefile(path: Path) -> None:
@@ -368,7 +363,7 @@ def _check_kml(path: Path) -> None:
                     raise InputError(path, problem, EXPORT, corner=odd[0][:40])
                 if event == "end":
                     element.clear()
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
+    except (ParseError, ValueError, LookupError) as fault:
         if isinstance(fault, InputError):
             raise
         raise InputError(path, UNREADABLE, EXPORT, format="KML", fault=str(fault)[:120]) from fault

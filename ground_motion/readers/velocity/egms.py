@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate, raster, records
 from ground_motion.readers.tables import columns, generic, text_table
 from ground_motion.readers.velocity import geotiff
@@ -155,10 +154,8 @@ def _xml_header(path: Path) -> dict[str, str]:
     text = text_table.zip_text(path, ".xml")
     if text is None:
         return {}
-    try:
+    with refusing(path, "its XML header cannot be read ({})", "Download it again", ParseError, ValueError):
         root: Element = parse_xml(text, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as fault:
-        raise InputError(path, f"its XML header cannot be read ({fault})", "Download it again") from fault
     return {child.tag: (child.text or "").strip() for child in root if len(child) == 0}
 
 

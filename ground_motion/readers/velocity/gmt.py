@@ -20,15 +20,15 @@ import h5py
 import numpy as np
 import scipy
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate, hdf5, raster
-from ground_motion.readers.files import names_in, refuse_hollow
+from ground_motion.readers.files import head_of, names_in, refuse_hollow
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ground_motion.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ground_motion.readers.slopes import slope_mm_yr
 from ground_motion.readers.tables.columns import check_rates
+from ground_motion.readers.velocity.geotiff import RATE, refuse_other_layer
 from ground_motion.readers.velocity.geotiff import other_layer as other_layer
-from ground_motion.readers.velocity.geotiff import refuse_other_layer
 
 NAME = "gmt"
 TITLE = "GMTSAR"
@@ -38,7 +38,7 @@ VELOCITY = re.compile(r"vel(?:ocity)?(?:_mm)?(?P<ll>_ll)?\.grd")
 DATED = re.compile(r"(?:disp_?|cum_?)?(?P<year>[12]\d{3})(?P<day>\d{4}|\d{3})(?P<ll>_ll)?\.grd")
 DISPLACED = re.compile(rf"(?:los|disp|cum)(?![a-z]).*|{DATED.pattern}")
 PHASES = re.compile(r"(?:unw|unwrap|.*phase|intf?|interferogram)s?", re.IGNORECASE)
-RATES = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
+CLASSIC = {b"CDF\1", b"CDF\2", b"CDF\5"}  # NetCDF-3
 AXES = (("lon", "lat"), ("longitude", "latitude"), ("x", "y"))
 DATES = ("date", "time")
 MAX_DATES = 1000
@@ -68,21 +68,17 @@ class Netcdf(NamedTuple):
         """Return a part of a variable."""
         if isinstance(self.file, h5py.File):
             return np.asarray(hdf5.numbers(self.path, self.file, name, where, np.float64))
-        try:
+        with refusing(self.path, f"its {name} holds no numbers ({{}})", hdf5.REMEDY, *DAMAGED):
             return np.array(self.file.variables[name].data[where], dtype=np.float64)
-        except DAMAGED as fault:
-            raise InputError(self.path, f"its {name} holds no numbers ({fault})", hdf5.REMEDY) from fault
 
 
 @contextmanager
 def open_netcdf(path: Path) -> Iterator[Netcdf]:
     """Open a NetCDF file of either version. Raises InputError for a damaged one."""
-    with ExitStack() as stack:
-        try:
-            file = hdf5.open_file(path) if not _is_classic(path) else scipy.io.netcdf_file(path, mmap=True)
-        except DAMAGED as fault:
-            raise InputError(path, f"it cannot be read as NetCDF ({fault})", hdf5.REMEDY) from fault
-        yield Netcdf(path, stack.enter_context(file))
+    with refusing(path, "it cannot be read as NetCDF ({})", hdf5.REMEDY, *DAMAGED):
+        file = scipy.io.netcdf_file(path, mmap=True) if head_of(path, 4) in CLASSIC else hdf5.open_file(path)
+    with file as opened:
+        yield Netcdf(path, opened)
 
 
 class Layer(NamedTuple):
@@ -96,10 +92,8 @@ class Layer(NamedTuple):
         """Return rows in the file's unit, NaN where missing."""
         values = held.numbers(self.name, rows if self.part is None else (self.part, rows))
         keys = {"_FillValue": np.nan, "scale_factor": 1.0, "add_offset": 0.0}
-        try:
+        with refusing(self.path, f"an attribute of {self.name} is no number ({{}})", hdf5.REMEDY, ValueError):
             fill, scale, offset = (float(held.attribute(self.name, key) or usual) for key, usual in keys.items())
-        except ValueError as fault:
-            raise InputError(self.path, f"an attribute of {self.name} is no number ({fault})", hdf5.REMEDY) from fault
         values[values == fill] = np.nan
         with np.errstate(all="ignore"):
             return (values * scale + offset).astype(np.float32)
@@ -113,7 +107,7 @@ def recognises(path: Path) -> bool:
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     names = hdf5.names(path)
-    return _is_classic(path) or any({*axes} <= names for axes in AXES)
+    return head_of(path, 4) in CLASSIC or any({*axes} <= names for axes in AXES)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -121,9 +115,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     velocity, series, stated_units = _find_in_folder(path) if path.is_dir() else _find_in_file(path)
     if velocity and path.is_file() and DISPLACED.fullmatch(path.name):
         problem = "by its name it holds the displacement of one date or pair, not velocities"
-        raise InputError(
-            path, problem, "Give the folder of all dates with vel_ll.grd; if these are velocities, name it so"
-        )
+        remedy = "Give the folder of all dates with vel_ll.grd; if these are velocities, name it so"
+        raise InputError(path, problem, remedy)
     layers = [*([velocity] if velocity else []), *series.values()]
     grid = None
     for layer in layers:
@@ -163,14 +156,6 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     return (VelocityField(header=header, batches=batches, files=files, expected_points=points, stated=stated),)
 
 
-def _is_classic(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) in {b"CDF\1", b"CDF\2", b"CDF\5"}
-    except OSError:
-        return False
-
-
 class Motion(NamedTuple):
     """A velocity, or displacements by date, and their units: source -> unit."""
 
@@ -200,12 +185,10 @@ def _find_in_folder(path: Path) -> Motion:
 def _day(path: Path, named: re.Match[str]) -> date:
     """Return the day of a name that holds YYYYMMDD, or YYYYDDD with the day of the year."""
     year, day = int(named["year"]), named["day"]
-    try:
+    with refusing(path, "its name holds an invalid date ({})", "Name it YYYYMMDD_ll.grd", ValueError):
         if len(day) == 3:
             return date(year, 1, 1) + timedelta(days=int(day) - 1)
         return date(year, int(day[:2]), int(day[2:]))
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an invalid date ({fault})", "Name it YYYYMMDD_ll.grd") from fault
 
 
 def _find_in_file(path: Path) -> Motion:
@@ -223,15 +206,13 @@ def _find_in_file(path: Path) -> Motion:
             refuse_hollow(path, f"its {name} declares {shape} values", 4.0 * np.prod(shape, dtype=np.float64))
             clock = next((clock for clock in DATES if shapes.get(clock) == shape[:1]), None)
             if len(shape) == 3 and clock:
-                days = _dates(path, held, clock)
-                found[name] = Motion(
-                    None, {day: Layer(path, name, part) for part, day in enumerate(days)}, {"the file": unit}
-                )
-            elif len(shape) == 2 and (len(grids) == 1 or RATES.search(name)):
+                series = {day: Layer(path, name, part) for part, day in enumerate(_dates(path, held, clock))}
+                found[name] = Motion(None, series, {"the file": unit})
+            elif len(shape) == 2 and (len(grids) == 1 or RATE.search(name)):
                 found[name] = Motion(Layer(path, name), {}, {"the file": unit})
-    series = {name: motion for name, motion in found.items() if motion.series}
-    if len(series or found) == 1:
-        return next(iter((series or found).values()))
+    dated = [motion for motion in found.values() if motion.series]
+    if len(dated or found) == 1:
+        return (dated or [*found.values()])[0]
     if phases and not found:
         raise InputError(path, f"its {phases[0]} is interferograms (radians), no motion", "Give the series of them")
     problem = f"it holds {len(found)} variables that may be motion ({', '.join(sorted(found)[:4]) or 'none'})"
@@ -250,14 +231,13 @@ def _dates(path: Path, held: Netcdf, name: str) -> tuple[date, ...]:
     """Return the dates of a list. Raises InputError where they are none, or not in order."""
     unit, _, since = held.attribute(name, "units").partition(" since ")
     stamps = held.numbers(name)[: MAX_DATES + 1].tolist()
-    try:
+    remedy = "Write them as days since a day"
+    with refusing(path, "its dates are no dates ({})", remedy, ValueError, TypeError, OverflowError):
         if since:
             first = datetime.fromisoformat(since.strip()[:10])
             days = tuple((first + timedelta(**{unit: stamp})).date() for stamp in stamps)
         else:
             days = tuple(hdf5.day_of(stamp) for stamp in stamps)
-    except (ValueError, TypeError, OverflowError) as fault:
-        raise InputError(path, f"its dates are no dates ({fault})", "Write them as days since a day") from fault
     if len(days) < 2 or len(days) > MAX_DATES or any(later <= earlier for earlier, later in pairwise(days)):
         raise InputError(path, f"its {len(days)} dates are not 2 to {MAX_DATES:,} in order", "Sort them")
     return days

@@ -25,22 +25,11 @@ import numpy as np
 import scipy
 from affine import Affine
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.pixel_grids import PixelGrid
-from ground_motion.readers import hdf5, raster
+from ground_motion.readers import hdf5, raster, records
 from ground_motion.readers.files import names_in
 from ground_motion.readers.hdf5_grids import evenly, mapped_epsg
-from ground_motion.readers.records import (
-    Declaration,
-    Direction,
-    Float32,
-    Float64,
-    Interferograms,
-    PairPart,
-    PointBatch,
-    Stated,
-    VelocityField,
-)
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.velocity import stacks
 
@@ -55,8 +44,9 @@ MAX_COARSE = 10**6  # The grid of lines of sight of a frame has some hundreds of
 LIGHT_M_S = 299_792_458.0
 WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
 ARIA_NAME = re.compile(r"S1-GUNW-(?P<way>[AD])-[RL]-(?P<track>\d{3})-\w+-(?P<first>\d{8})_(?P<second>\d{8})-.*")
-WAYS = {"a": Direction.ASCENDING, "d": Direction.DESCENDING}
+WAYS = {"a": records.Direction.ASCENDING, "d": records.Direction.DESCENDING}
 REMEDY = "Give the file as it was published"
+BY_ARIA = "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
 
 
 class Places(NamedTuple):
@@ -102,7 +92,7 @@ class Facts(NamedTuple):
     second: date
     epsg: int
     track: int | None
-    direction: Direction
+    direction: records.Direction
     look: float
     polarisation: str
 
@@ -145,7 +135,7 @@ class Layer(Image):
     components: str = ""
     mask: str = ""
 
-    def values(self, rows: slice, cols: slice) -> Float32:
+    def values(self, rows: slice, cols: slice) -> records.Float32:
         """Return a part of the image, (rows, cols), NaN where missing."""
         values = hdf5.cf_values(self.path, self.file, self.dataset, (rows, cols))
         if self.components:
@@ -159,17 +149,17 @@ class Layer(Image):
 class LineOfSightPart(Image):
     """One part of the line of sight, on a coarse grid, interpolated to pixels. first, step: of its nodes, y and x."""
 
-    part: Float64
+    part: records.Float64
     first: tuple[float, float]
     step: tuple[float, float]
 
-    def values(self, rows: slice, cols: slice) -> Float32:
+    def values(self, rows: slice, cols: slice) -> records.Float32:
         """Return a part of the image, (rows, cols); beyond the coarse grid as on its edge."""
         row, col = np.arange(rows.start, rows.stop), np.arange(cols.start, cols.stop)
         x, _ = raster.centres(self.grid.transform, np.zeros(col.size), col)
         _, y = raster.centres(self.grid.transform, row, np.zeros(row.size))
         at = np.meshgrid((y - self.first[0]) / self.step[0], (x - self.first[1]) / self.step[1], indexing="ij")
-        values: Float64 = scipy.ndimage.map_coordinates(self.part, at, order=1, mode="nearest")
+        values: records.Float64 = scipy.ndimage.map_coordinates(self.part, at, order=1, mode="nearest")
         return values.astype(np.float32)
 
 
@@ -178,18 +168,12 @@ def recognises(path: Path) -> bool:
     return any(hdf5.holds(file, f"{ARIA.data}/{PHASE}") or hdf5.holds(file, NISAR.data) for file in _files(path)[:20])
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the headers of all files; their network of pairs is inverted later, in batches. Raises InputError."""
     with ExitStack() as opened:
         pairs = _pairs(path, opened)
         stack, facts = _stack(path, pairs), pairs[-1].facts
         grid, days = stacks.check(stack), stacks.days_of(stack)
-    is_aria = facts.look > 0
-    by = (
-        "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
-        if is_aria
-        else "NISAR (NASA, ISRO)"
-    )
     header = stacks.header_of(
         stack,
         grid,
@@ -199,29 +183,31 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         track=declared.track or facts.track,
         direction=facts.direction,
         polarisation=facts.polarisation,
-        attribution=by,
+        attribution=BY_ARIA if facts.look > 0 else "NISAR (NASA, ISRO)",
         licence="NASA Earth Science data: free and open",
     )
-    stated = Stated(crs=grid.epsg, velocity_is_slope=True, direction={"the file": facts.direction}, look=facts.look)
+    stated = records.Stated(
+        crs=grid.epsg, velocity_is_slope=True, direction={"the file": facts.direction}, look=facts.look
+    )
     files, pixels = stack.files if path.is_dir() else (), grid.rows * grid.cols
-    read = VelocityField(
+    read = records.VelocityField(
         header=header,
         batches=lambda: _batches(path),
         files=files,
         expected_points=pixels,
         stated=stated,
-        interferograms=Interferograms(grid, days, stack.wavelength_m, partial(_pair_parts, path)),
+        interferograms=records.Interferograms(grid, days, stack.wavelength_m, partial(_pair_parts, path)),
     )
     return (read,)
 
 
-def _batches(path: Path) -> Iterator[PointBatch]:
+def _batches(path: Path) -> Iterator[records.PointBatch]:
     with ExitStack() as opened:
         stack = _stack(path, _pairs(path, opened))
         yield from stacks.batches(stack, stacks.check(stack))
 
 
-def _pair_parts(path: Path, number: int) -> Iterator[PairPart]:
+def _pair_parts(path: Path, number: int) -> Iterator[records.PairPart]:
     with ExitStack() as opened:
         stack = _stack(path, _pairs(path, opened))
         yield from stacks.pair_parts(stack, stacks.check(stack), number)
@@ -265,7 +251,7 @@ def _stack(path: Path, pairs: list[Pair]) -> stacks.Stack:
     )
 
 
-def _unit_vector(parts: list[Float32]) -> tuple[Float32, Float32, Float32]:
+def _unit_vector(parts: list[records.Float32]) -> tuple[records.Float32, records.Float32, records.Float32]:
     """Return the unit vector (east, north, up) from its first two parts; `up` is positive, toward the satellite."""
     east, north = parts
     return east, north, np.sqrt(np.maximum(1 - east**2 - north**2, 0)).astype(np.float32)
@@ -276,10 +262,8 @@ def _aria(path: Path, file: h5py.File) -> Pair:
     named = ARIA_NAME.match(path.name)
     if named is None:
         raise InputError(path, "its name no longer states its two dates", "Keep the published name, S1-GUNW-…")
-    try:
+    with refusing(path, "its name holds an invalid date ({})", REMEDY, ValueError):
         days = text_table.day_of(named["first"]), text_table.day_of(named["second"])
-    except ValueError as fault:
-        raise InputError(path, f"its name holds an invalid date ({fault})", REMEDY) from fault
     return _pair(path, file, ARIA, Facts(*days, 4326, int(named["track"]), WAYS[named["way"].lower()], 1.0, "VV"))
 
 
@@ -292,12 +276,10 @@ def _nisar(path: Path, file: h5py.File) -> Pair:
     days = []
     for which in ("reference", "secondary"):
         text = stated(f"{which}ZeroDopplerStartTime")
-        try:
+        with refusing(path, f"its {which} date is {text[:40]!r}", REMEDY, ValueError):
             days.append(date.fromisoformat(text[:10]))
-        except ValueError as fault:
-            raise InputError(path, f"its {which} date is {text[:40]!r}", REMEDY) from fault
     epsg = mapped_epsg(path, {"epsg_code": hdf5.words(path, file, f"{at.data}/projection")})
-    track, way = stated("trackNumber"), WAYS.get(stated("orbitPassDirection")[:1].lower(), Direction.UNKNOWN)
+    track, way = stated("trackNumber"), WAYS.get(stated("orbitPassDirection")[:1].lower(), records.Direction.UNKNOWN)
     look = 1.0 if stated("lookDirection")[:1].lower() == "r" else -1.0
     facts = Facts(days[0], days[1], epsg, int(track) if track.isdigit() else None, way, look, polarisation)
     return _pair(path, file, at, facts)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import files, raster
 from ground_motion.readers.gate import agree
 from ground_motion.readers.records import Component, Declaration, Float32, VelocityField
@@ -123,10 +123,8 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         named = FILE_NAME.fullmatch(file.name)
         if named is None:
             raise InputError(file, "its name is not that of a HyP3 image", "Keep the name that it came with")
-        try:
+        with refusing(file, f"its name {name} holds an invalid date ({{}})", "Download it again", ValueError):
             first, second = text_table.day_of(named["first"]), text_table.day_of(named["second"])
-        except ValueError as fault:
-            raise InputError(file, f"its name {name} holds an invalid date ({fault})", "Download it again") from fault
         pairs.append(stacks.Pair(first=first, second=second, phase=file, coherence=layers.get("corr")))
         pols.add(named["pol"])
         places.add(named["place"] if "_" in named["place"] else "scenes")

@@ -9,16 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers import gate
-from ground_motion.readers.records import (
-    Component,
-    Declaration,
-    Direction,
-    FieldHeader,
-    PointBatch,
-    Stated,
-    VelocityField,
-)
+from ground_motion.readers import gate, records
 from ground_motion.readers.tables import columns, generic, mapping, text_table
 from ground_motion.readers.tables.columns import Plan
 
@@ -52,29 +43,31 @@ def recognises(path: Path) -> bool:
     return "dataset" in names and len(TELLING & names) >= 4
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the header of an export; points are read later, in batches. Raises InputError, also for several tracks."""
     source = generic.csv_source(path)
     plan = _plan(path, source.names)
     first = columns.first_points(path, source, plan)
     _check_place(path, first)
-    dataset, track_text = _first_row(path, source, plan)
+    # Later rows are checked against the data set and the track of the first row when they are read.
+    row = next(source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS))
+    dataset, track_text = (columns.printable(row.column(name)[0].as_py() or b"") for name in plan.same)
     number = re.fullmatch(r"[A-Za-z]{0,4}[ _-]?(\d{1,3})[A-Za-z]?", track_text)
     stated = int(number[1]) if number else None
-    header = FieldHeader(
+    header = records.FieldHeader(
         source_format=NAME,
         level="export",
-        component=Component.LOS,
+        component=records.Component.LOS,
         dates=tuple(plan.dates.values()),
         has_series=bool(plan.dates),
         track=gate.agree(path, "track", {"--track": declared.track, "column Track": stated}),
-        direction=Direction.from_los_east(first.los_east),
+        direction=records.Direction.from_los_east(first.los_east),
         attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )
     points = partial(columns.points, path, source, plan)
-    return (VelocityField(header=header, batches=points, stated=Stated(unique_ids=False)),)
+    return (records.VelocityField(header=header, batches=points, stated=records.Stated(unique_ids=False)),)
 
 
 def _plan(path: Path, names: list[str]) -> Plan:
@@ -82,32 +75,21 @@ def _plan(path: Path, names: list[str]) -> Plan:
     for name in names:
         if of_plain.setdefault(mapping.plain(name), name) != name and mapping.plain(name) in {*NAMES.values(), *SAME}:
             raise InputError(path, f"columns {of_plain[mapping.plain(name)]!r} and {name!r} are the same", "Remove one")
-    missing = [NAMES[role] for role in NAMES if role not in OPTIONAL and NAMES[role] not in of_plain]
-    missing += [name for name in SAME if name not in of_plain]
-    if missing:
-        raise InputError(path, f"column {missing[0]!r} is missing", REMEDY)
+    text_table.require(path, [*of_plain], [*(NAMES[role] for role in NAMES if role not in OPTIONAL), *SAME], REMEDY)
     dates = text_table.date_columns(path, names)
     if len(dates) == 1:
         raise InputError(path, "one date is not a series", REMEDY)
     return Plan(
         columns={role: of_plain[name] for role, name in NAMES.items() if name in of_plain},
         dates=dates,
-        component=Component.LOS,
+        component=records.Component.LOS,
         velocity_factor=1.0,  # file: mm/yr, positive toward the satellite; ours: the same
         series_factor=1.0,
         same=tuple(of_plain[name] for name in SAME),
     )
 
 
-def _first_row(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
-    """Return (data set, track) of the first row; later rows are checked against these when they are read."""
-    batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
-    first = next(batches)
-    dataset, track = (columns.printable(first.column(name)[0].as_py() or b"") for name in plan.same)
-    return dataset, track
-
-
-def _check_place(path: Path, first: PointBatch) -> None:
+def _check_place(path: Path, first: records.PointBatch) -> None:
     west, south, east, north = NORWAY
     inside = (first.longitude >= west) & (first.longitude <= east)
     inside &= (first.latitude >= south) & (first.latitude <= north)

@@ -12,24 +12,14 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from ground_motion.core.errors import InputError
-from ground_motion.readers import gate, hdf5, raster
+from ground_motion.core.errors import InputError, refusing
+from ground_motion.readers import gate, hdf5, raster, records
 from ground_motion.readers.hdf5_grids import Grid, evenly, mapped_epsg
-from ground_motion.readers.records import (
-    Component,
-    Declaration,
-    FieldHeader,
-    Float64,
-    PointBatch,
-    Stated,
-    Technique,
-    VelocityField,
-)
 from ground_motion.readers.tables import text_table
 
 NAME = "its-live"
@@ -66,7 +56,7 @@ def recognises(path: Path) -> bool:
     return "img_pair_info" in names or is_speed or any({*axes, "x", "y"} <= names for axes in AXES)
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
     if path.is_dir():
         raise InputError(path, "an ITS_LIVE datacube of many pairs (Zarr)", ONE_PAIR)
@@ -76,14 +66,14 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         stated = hdf5.attributes(path, file, "img_pair_info") if ice.level == "pair" else {}
     wanted = ("mission_img1", "satellite_img1", "sensor_img1", "id_img1", "id_img2", "date_dt")
     fields = []
-    for component in (Component.EAST, Component.NORTH):
-        header = FieldHeader(
+    for component in (records.Component.EAST, records.Component.NORTH):
+        header = records.FieldHeader(
             source_format=NAME,
             level=ice.level,
             component=component,
             dates=ice.dates,
             has_series=False,
-            technique=Technique.TRACKING,
+            technique=records.Technique.TRACKING,
             posting_m=ice.grid.posting_m,
             grid_epsg=ice.grid.epsg,
             attribution=ATTRIBUTION if is_named else "Tracked motion; its source is not stated in the file",
@@ -91,12 +81,12 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             extras={name: stated[name] for name in wanted if name in stated},
         )
         points, pixels = partial(_batches, ice, component), ice.grid.rows * ice.grid.cols
-        stated_here = Stated(crs=ice.grid.epsg)  # Turned to true east, no value of the file is found again.
-        fields.append(VelocityField(header=header, batches=points, expected_points=pixels, stated=stated_here))
+        stated_here = records.Stated(crs=ice.grid.epsg)  # Turned to true east, no value of the file is found again.
+        fields.append(records.VelocityField(header=header, batches=points, expected_points=pixels, stated=stated_here))
     return tuple(fields)
 
 
-def _ice(path: Path, file: h5py.File, declared: Declaration) -> Ice:
+def _ice(path: Path, file: h5py.File, declared: records.Declaration) -> Ice:
     axes = next((axes for axes in AXES if axes[0] in file or axes[1] in file), None)
     if axes is None:
         remedy = "Give the file that also holds vx and vy"
@@ -149,16 +139,14 @@ def _days(path: Path, stated: dict[str, str]) -> tuple[date, date]:
     """Return the days of the two images, from '20180304T20:33:12.5' or '20180304'. Raises InputError."""
     days = []
     for name in ("acquisition_date_img1", "acquisition_date_img2"):
-        try:
+        with refusing(path, f"its {name} is {stated.get(name, '')[:40]!r}", REMEDY, ValueError):
             days.append(text_table.day_of(stated.get(name, "").partition("T")[0]))
-        except ValueError as fault:
-            raise InputError(path, f"its {name} is {stated.get(name, '')[:40]!r}", REMEDY) from fault
     if not days[0] < days[1]:
         raise InputError(path, f"its images are of {days[0]} and {days[1]}, not in order", REMEDY)
     return days[0], days[1]
 
 
-def _batches(ice: Ice, component: Component) -> Iterator[PointBatch]:
+def _batches(ice: Ice, component: records.Component) -> Iterator[records.PointBatch]:
     path, grid = ice.path, ice.grid
     with hdf5.open_file(path) as file:
         lines = max(1, BLOCK_PIXELS // grid.cols)
@@ -167,11 +155,17 @@ def _batches(ice: Ice, component: Component) -> Iterator[PointBatch]:
             vx, vy = (hdf5.cf_values(path, file, name, block) for name in ice.axes)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
             if row.size:
-                error = _errors(ice, file, block)[row, col]
-                yield _batch(ice, component, row + first, col, vx[row, col], vy[row, col], error)
+                places = grid.positions(row + first, col)
+                # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
+                speeds = (values[row, col] * ice.mm for values in (vx, vy))
+                velocity = raster.true_velocity(component, grid.epsg, *places, *speeds).astype(np.float32)
+                error = _errors(ice, file, block)[row, col] * ice.mm
+                known = (error >= 0) & (error < raster.FASTEST_MM_YR[records.Technique.TRACKING])
+                std = np.where(known, error, np.nan).astype(np.float32)
+                yield raster.batch(row + first, col, *places, velocity, component, velocity_std_mm_yr=std)
 
 
-def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
+def _errors(ice: Ice, file: h5py.File, block: slice) -> records.Float64:
     """Return the standard deviation of vx and vy, m/yr, by pixel: the larger of both, else that of the speed."""
     path, (vx, vy) = ice.path, ice.axes
     shape = hdf5.shape_of(path, file, vx)
@@ -187,12 +181,3 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> Float64:
     if hdf5.shape_of(path, file, speed) == shape:
         return hdf5.cf_values(path, file, speed, block)
     return np.full((block.stop - block.start, ice.grid.cols), np.nan)
-
-
-def _batch(ice: Ice, component: Component, row: Any, col: Any, vx: Float64, vy: Float64, error: Float64) -> PointBatch:
-    longitude, latitude = ice.grid.positions(row, col)
-    # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
-    velocity = raster.true_velocity(component, ice.grid.epsg, longitude, latitude, vx * ice.mm, vy * ice.mm)
-    error = np.where((error >= 0) & (error * ice.mm < raster.FASTEST_MM_YR[Technique.TRACKING]), error, np.nan)
-    std = (error * ice.mm).astype(np.float32)
-    return raster.batch(row, col, longitude, latitude, velocity.astype(np.float32), component, velocity_std_mm_yr=std)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate, hdf5, raster
 from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, Stated, VelocityField
@@ -96,10 +96,8 @@ def _stack(path: Path) -> Stack:
             problem = f"{name} {shape}, Jmat {network} and its {ordinals.size} dates do not fit"
             raise InputError(path, problem, REMEDY)
         links = hdf5.numbers(path, file, "Jmat")
-    try:
+    with refusing(path, "dates holds an invalid day ({})", REMEDY, ValueError, OverflowError):
         days = [date.fromordinal(int(ordinal)) for ordinal in ordinals]
-    except (ValueError, OverflowError) as fault:
-        raise InputError(path, f"dates holds an invalid day ({fault})", REMEDY) from fault
     if not ((links == 1).sum(axis=1) == 1).all() or not ((links == -1).sum(axis=1) == 1).all():
         raise InputError(path, "a row of Jmat does not connect two dates by 1 and -1", REMEDY)
     ends = zip((links == 1).argmax(axis=1), (links == -1).argmax(axis=1), strict=True)

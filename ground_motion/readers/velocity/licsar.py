@@ -8,7 +8,7 @@ al. 2020, doi 10.3390/rs12030424). Phases are rad, plus is away from the satelli
 import re
 from pathlib import Path
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import refusing
 from ground_motion.readers import raster
 from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, Direction, Float32, VelocityField
@@ -69,10 +69,8 @@ def _stack(path: Path) -> stacks.Stack:
         days = PAIR.fullmatch(folder.name)
         if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
             continue
-        try:
+        with refusing(folder, "its name holds an invalid date ({})", "Download it again", ValueError):
             first, second = text_table.day_of(days["first"]), text_table.day_of(days["second"])
-        except ValueError as fault:
-            raise InputError(folder, f"its name holds an invalid date ({fault})", "Download it again") from fault
         coherence = folder / f"{folder.name}.geo.cc.tif"
         known = coherence if coherence.exists() else None
         pairs.append(stacks.Pair(first=first, second=second, phase=_phase(folder), coherence=known))
@@ -90,9 +88,9 @@ def _side(path: Path, layer: str) -> Path | None:
     for name in SIDE_FOLDERS:
         if name.startswith("..") and path.name not in PAIR_FOLDERS:
             continue
-        image = stacks.only_match(path / name, f"*geo.{layer}.tif")
-        if image:
-            return image
+        images = [*(path / name).glob(f"*geo.{layer}.tif")]
+        if len(images) == 1:
+            return images[0]
     return None
 
 

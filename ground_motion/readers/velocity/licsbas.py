@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rasterio.windows import Window
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import hdf5, raster, records
 from ground_motion.readers.files import names_in
 from ground_motion.readers.gate import agree
@@ -149,13 +149,11 @@ def _results(path: Path) -> Path | None:
     """Return the folder `TS_…` that a path is, holds, or is the `results` of; None if there is none or several."""
     inside = [path / name for name in names_in(path) if name.startswith("TS_")]
     near = [path.absolute().parent] if path.name == "results" else [path, *inside]
-    known = [folder for folder in near if "info" in names_in(folder) and _has_results(folder)]
+    known = []
+    for folder in near:
+        held = {*names_in(folder), *(match["layer"] for match, _ in _name_files(folder / "results", RESULT))}
+        known += [folder] if "info" in held and held & {"vel", *SERIES} else []
     return known[0] if len(known) == 1 else None
-
-
-def _has_results(folder: Path) -> bool:
-    layers = {match["layer"] for match, _ in _name_files(folder / "results", RESULT)}
-    return "vel" in layers or not {*SERIES}.isdisjoint(names_in(folder))
 
 
 def _read_results(path: Path, folder: Path) -> Product:
@@ -192,11 +190,9 @@ def _text(path: Path) -> str:
 def _grid_of(path: Path) -> Grid:
     """Return the grid of GAMMA's parameters of a map. Raises InputError."""
     stated = dict(re.findall(r"^(\w+):\s*(\S+)", _text(path), re.MULTILINE))
-    try:
+    with refusing(path, "it does not state the grid of the results ({})", REMEDY, KeyError, ValueError):
         place = {name: float(stated[name]) for name in PLACE}
         rows, cols = int(stated["nlines"]), int(stated["width"])
-    except (KeyError, ValueError) as fault:
-        raise InputError(path, f"it does not state the grid of the results ({fault})", REMEDY) from fault
     if (kind := stated.get("DEM_projection", "EQA")) != "EQA":
         raise InputError(path, f"its DEM_projection is {kind}, not EQA (degrees)", REMEDY)
     return _grid(path, place, rows, cols)
@@ -211,10 +207,8 @@ def _period(path: Path) -> tuple[date, ...]:
     """Return the first and last of the used images' dates, one a line; empty if they are not listed."""
     if path.name not in names_in(path.parent):
         return ()
-    try:
+    with refusing(path, "it holds an invalid date ({})", REMEDY, ValueError):
         days = sorted(hdf5.day_of(line) for line in _text(path).split())
-    except ValueError as fault:
-        raise InputError(path, f"it holds an invalid date ({fault})", REMEDY) from fault
     return (days[0], days[-1]) if len({*days}) > 1 else ()
 
 
@@ -256,9 +250,7 @@ def _rows(layer: Layer, opened: dict[Path, Any], grid: Grid, rows: slice) -> rec
         window = Window(0, rows.start, grid.cols, rows.stop - rows.start)
         return raster.values_of(layer.path, opened[layer.path], window).astype(np.float32)
     count = (rows.stop - rows.start) * grid.cols
-    values: records.Float32 = np.fromfile(layer.path, "<f4", count, offset=rows.start * grid.cols * 4).reshape(
-        -1, grid.cols
-    )
+    values = np.fromfile(layer.path, "<f4", count, offset=rows.start * grid.cols * 4).reshape(-1, grid.cols)
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 

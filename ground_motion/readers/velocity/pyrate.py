@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import raster
 from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, VelocityField
@@ -102,10 +102,8 @@ def _tags(file: Path) -> dict[str, str]:
 
 
 def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
-    try:
+    with refusing(file, "its tags hold an invalid date ({})", "Write dates as YYYY-MM-DD", ValueError):
         return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
-    except ValueError as fault:
-        raise InputError(file, f"its tags hold an invalid date ({fault})", "Write dates as YYYY-MM-DD") from fault
 
 
 def _wavelength(file: Path, tags: Mapping[str, str]) -> float:

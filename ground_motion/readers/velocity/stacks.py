@@ -155,12 +155,9 @@ class Stack:
     @property
     def images(self) -> tuple[Image, ...]:
         """All images of the stack: phases, coherence, look vectors and heights."""
-        files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
-        return (
-            *files,
-            *(self.look_vectors.files if self.look_vectors else ()),
-            *([self.height] if self.height else []),
-        )
+        files = [file for pair in self.pairs for file in (pair.phase, pair.coherence)]
+        files += [*(self.look_vectors.files if self.look_vectors else ()), self.height]
+        return tuple(file for file in files if file)
 
 
 def mm_per_radian(wavelength_m: float) -> float:
@@ -171,12 +168,10 @@ def mm_per_radian(wavelength_m: float) -> float:
 def check(stack: Stack) -> PixelGrid:
     """Check the network and all headers, but read no pixels; return the common grid. Raises InputError."""
     _check_network(stack)
-    grid: PixelGrid | None = None
-    for image in stack.images:
-        this = _grid_of(image) if isinstance(image, Path) else image.grid
-        grid = _overlap(image, grid, this) if grid else this
-    if grid is None:
-        raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
+    grids = ((image, _grid_of(image) if isinstance(image, Path) else image.grid) for image in stack.images)
+    _, grid = next(grids)
+    for image, this in grids:
+        grid = _overlap(image, grid, this)
     if grid.rows * grid.cols * len(stack.pairs) > MAX_PHASES:
         problem = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
         raise InputError(stack.folder, problem, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
@@ -372,12 +367,6 @@ def _batch(
         displacement_mm=solved.displacement_mm,
     )
     return batch.only(2 * solved.connected >= len(stack.dates), APART).only_usable()
-
-
-def only_match(folder: Path, pattern: str) -> Path | None:
-    """Return the only file of a folder that matches a pattern; None if there is none or several."""
-    files = sorted(folder.glob(pattern))
-    return files[0] if len(files) == 1 else None
 
 
 def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:

@@ -96,9 +96,8 @@ def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> It
         for top in range(0, first.height, lines):
             window = Window(0, top, first.width, min(lines, first.height - top))
             vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
-            missing = (vx == vy) & np.isin(
-                np.abs(vx), gate.FILLS
-            )  # The gate does not see these, as axes are turned here.
+            # The gate does not see these fills, as axes are turned here.
+            missing = (vx == vy) & np.isin(np.abs(vx), gate.FILLS)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
             if row.size:
                 places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,10 +20,9 @@ from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers.records import Float64
 from ground_motion.readers.vectors.packages import BLOCK_BYTES, open_zip, require_room
 
@@ -76,6 +75,10 @@ class Safe:
     def fault(self, problem: str, remedy: str = "Download it again") -> InputError:
         """Return an InputError about the product."""
         return InputError(self.path, problem, remedy)
+
+    def refusing(self, problem: str, *faults: type[Exception]) -> AbstractContextManager[None]:
+        """Turn the given faults within a block into InputErrors about the product."""
+        return refusing(self.path, problem, "Download it again", *faults)
 
     def _path_of(self, file: str) -> Path:
         place = Path(self.root) / file
@@ -205,10 +208,8 @@ class Node:
     def parse_file(cls, safe: Safe, file: str) -> "Node":
         """Parse a file and return its root. Raises InputError for invalid XML or XML that refers to other files."""
         content = safe.xml(file)
-        try:
+        with safe.refusing(f"{file} is no XML that can be read ({{}})", ParseError, ValueError, LookupError):
             return cls(safe, file, fromstring(content, forbid_dtd=True))
-        except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
-            raise safe.fault(f"{file} is no XML that can be read ({str(fault)[:120]})") from fault
 
     def fault(self, problem: str) -> InputError:
         """Return an InputError about the file."""
@@ -227,29 +228,23 @@ class Node:
 
     def number(self, place: str) -> float:
         """Parse the finite number at a path. Raises InputError."""
-        return float(self._number(place, self.text(place), float))
+        return float(self._number(place, float))
 
     def whole(self, place: str) -> int:
         """Parse the whole number at a path. Raises InputError."""
-        return int(self._number(place, self.text(place), int))
+        return int(self._number(place, int))
 
     def time(self, place: str) -> datetime:
         """Parse the time at a path, in UTC and aware. Raises InputError."""
-        text = self.text(place)
-        try:
-            return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
-        except ValueError as fault:
-            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a time") from fault
+        with self._refusing(place, f"is {self.text(place)[:40]!r}, not a time"):
+            return datetime.fromisoformat(self.text(place).removesuffix("Z")).replace(tzinfo=UTC)
 
     def numbers(self, place: str) -> Float64:
         """Parse the list of finite numbers at a path, (n,). Raises InputError."""
-        name = place.split("/")[-1]
-        try:
+        with self._refusing(place, "holds a value that is not a number"):
             values = np.array(self.text(place).split(), dtype=np.float64)
-        except ValueError as fault:
-            raise self.fault(f"its {name} holds a value that is not a number") from fault
         if not np.isfinite(values).all():
-            raise self.fault(f"its {name} holds {values[~np.isfinite(values)][0]}, no finite number")
+            raise self.fault(f"its {place.split('/')[-1]} holds {values[~np.isfinite(values)][0]}, no finite number")
         return values
 
     def each(self, place: str) -> Iterator["Node"]:
@@ -257,11 +252,13 @@ class Node:
         for element in self.element.iterfind(place):
             yield Node(self.safe, self.file, element)
 
-    def _number(self, place: str, text: str, kind: Any) -> Any:
-        try:
+    def _refusing(self, place: str, problem: str) -> AbstractContextManager[None]:
+        return self.safe.refusing(f"{self.file}: its {place.split('/')[-1]} {problem}", ValueError)
+
+    def _number(self, place: str, kind: Any) -> Any:
+        text = self.text(place)
+        with self._refusing(place, f"is {text[:40]!r}, not a number"):
             value = kind(text)
-        except ValueError as fault:
-            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a number") from fault
         if not np.isfinite(value):
             raise self.fault(f"its {place.split('/')[-1]} is {text[:40]}, no finite number")
         return value

@@ -109,11 +109,8 @@ def _block(
 
 def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.uint16]:
     place = RasterWindow(window.pixel, window.line, window.pixels, window.lines)
-    try:
-        with rasterio.Env(**GDAL):
-            digital: NDArray[np.uint16] = dataset.read(1, window=place)
-    except RasterioError as fault:
-        raise image.safe.fault(f"{image.measurement} cannot be read whole ({fault})") from fault
+    with image.safe.refusing(f"{image.measurement} cannot be read whole ({{}})", RasterioError), rasterio.Env(**GDAL):
+        digital: NDArray[np.uint16] = dataset.read(1, window=place)
     return digital
 
 
@@ -132,12 +129,10 @@ def open_measurement(image: Image, path: Path | None = None) -> Iterator[Dataset
     with ExitStack() as stack:
         if path is None:
             path = stack.enter_context(_unpack_measurement(image))
-        try:
-            with warnings.catch_warnings(), rasterio.Env(**GDAL):
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # The image is placed by the annotation.
-                dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
-        except RasterioError as fault:
-            raise image.safe.fault(f"{file} cannot be read as GeoTIFF ({fault})") from fault
+        readable = image.safe.refusing(f"{file} cannot be read as GeoTIFF ({{}})", RasterioError)
+        with readable, warnings.catch_warnings(), rasterio.Env(**GDAL):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # The image is placed by the annotation.
+            dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
         if (dataset.height, dataset.width) != (annotation.lines, annotation.pixels):
             problem = f"{file} has {dataset.width} x {dataset.height} pixels"
             raise image.safe.fault(f"{problem}, its annotation {annotation.pixels} x {annotation.lines}")

@@ -12,7 +12,7 @@ raster has no value (the sea), its height is 0. Layover and shadow are kept.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import Resampling, reproject
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.core.projections import transformer
 from ground_motion.readers import raster
@@ -98,10 +98,8 @@ def terrain_of(annotation: Annotation, elevation: Path, path: Path) -> Terrain |
         offset, top = _offset_and_top(annotation, dataset)
     steepest = float(np.tan(np.radians(annotation.points.incidence_deg)).min())
     reach = (top + abs(offset)) / steepest
-    try:
+    with refusing(path, "its orbit cannot be used ({})", "Download it again", ValueError, ArithmeticError):
         return Terrain(elevation, offset, reach, image_of_orbit(annotation))
-    except (ValueError, ArithmeticError) as fault:
-        raise InputError(path, f"its orbit cannot be used ({fault})", "Download it again") from fault
 
 
 def image_of_orbit(annotation: Annotation) -> ImageOf:
@@ -169,11 +167,9 @@ def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[flo
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)
     height = np.full(x.shape, np.nan)
-    try:
+    with _reading(dataset.name):
         sampled = dataset.sample(zip(x[there], y[there], strict=True), 1, masked=True)
         height[there] = [float(np.ma.filled(value.astype(float), np.nan)[0]) for value in sampled]
-    except RasterioError as fault:
-        raise _unreadable(dataset.name, fault) from fault
     gap = points.height_m.ravel() - height
     known = np.isfinite(gap)
     offset = float(np.median(gap[known])) if known.sum() >= ENOUGH_POINTS else 0.0
@@ -182,17 +178,14 @@ def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[flo
 
 @contextmanager
 def _open(elevation: Path) -> Iterator[DatasetReader]:
-    try:
-        with rasterio.open(elevation, driver="GTiff") as dataset:
-            if dataset.crs is None or dataset.count != 1:
-                raise InputError(elevation, "it is no elevation raster with a reference system", "Load elevation again")
-            yield dataset
-    except RasterioError as fault:
-        raise _unreadable(elevation, fault) from fault
+    with _reading(elevation), rasterio.open(elevation, driver="GTiff") as dataset:
+        if dataset.crs is None or dataset.count != 1:
+            raise InputError(elevation, "it is no elevation raster with a reference system", "Load elevation again")
+        yield dataset
 
 
 def _reproject(dataset: DatasetReader, height: Float32, transform: Any, crs: str) -> None:
-    try:
+    with _reading(dataset.name):
         reproject(
             rasterio.band(dataset, 1),
             height,
@@ -201,13 +194,12 @@ def _reproject(dataset: DatasetReader, height: Float32, transform: Any, crs: str
             dst_nodata=math.nan,
             resampling=Resampling.bilinear,
         )
-    except (RasterioError, CRSError) as fault:
-        raise _unreadable(dataset.name, fault) from fault
 
 
 def _numpy_time(time: Any) -> np.datetime64:
     return np.datetime64(time.replace(tzinfo=None), "ns")
 
 
-def _unreadable(name: str | Path, fault: Exception) -> InputError:
-    return InputError(name, f"the elevation raster cannot be read ({fault})", "Load elevation again")
+def _reading(name: str | Path) -> AbstractContextManager[None]:
+    problem = "the elevation raster cannot be read ({})"
+    return refusing(name, problem, "Load elevation again", RasterioError, CRSError)

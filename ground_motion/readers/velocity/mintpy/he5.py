@@ -52,17 +52,19 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             raise InputError(path, f"it holds {len(dates)} dates and displacements of the shape {shape}", REMEDY)
         wanted = LAYERS if "X_FIRST" in attributes else LAYERS | POSITIONS
         layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
-        grid = _grid(path, attributes, layers, shape)
+    scattered = "X_FIRST" not in attributes and POSITIONS.keys() <= layers.keys()
+    rows, cols = shape[1:]
+    # In radar coordinates only the numbers of rows and columns are valid.
+    nowhere = Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=rows, cols=cols)
+    grid = nowhere if scattered else mintpy_stack.grid_of(path, attributes, rows=rows, cols=cols)
     stack = Stack(
         grid=grid,
         dates=dates,
-        displacement=Layer(path, DISPLACEMENT),
+        layers={"displacement": Layer(path, DISPLACEMENT)} | layers,
         azimuth_deg=mintpy_stack.azimuth_of(attributes),
         series_mm=units.factor,
         velocity_mm=units.factor,
-        **layers,
     )
-    scattered = "latitude" in layers
     kept = {name: attributes[name][:100] for name in (*mintpy_stack.KEPT, *MISSION_KEPT) if name in attributes}
     header = FieldHeader(
         source_format=NAME,
@@ -90,10 +92,3 @@ def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> boo
         problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
         raise InputError(path, problem, REMEDY)
     return True
-
-
-def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
-    """Return the grid stated by the attributes; in radar coordinates only its numbers of rows and cols are valid."""
-    if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
-        return mintpy_stack.grid_of(path, attributes, *shape[1:])
-    return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate, hdf5
 from ground_motion.readers.files import names_in
 from ground_motion.readers.hdf5_grids import Grid
@@ -36,9 +36,10 @@ MAX_FILES = 200
 
 
 class Part(NamedTuple):
-    """File of a product: its grid, layers, attributes, and the factor from its values to mm or mm/yr."""
+    """File of a product: its grid, dates of a series, layers, attributes, and the unit and sign of its values."""
 
     grid: Grid
+    dates: tuple[date, ...]
     layers: dict[str, Layer]
     attributes: dict[str, str]
     units: gate.Units
@@ -102,21 +103,16 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
         if not part.grid.fits(first.grid):
             problem = f"{files[kind].name} and {next(iter(files.values())).name} are not on one grid"
             raise InputError(path, problem, "Keep files of one geocoding in the folder")
-    dates: tuple[date, ...] = ()
-    if "timeseries" in files:
-        dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
-    layers = {name: layer for part in parts.values() for name, layer in part.layers.items()}
-    azimuth_deg = mintpy_stack.azimuth_of(first.attributes)
     scale = {kind: part.units.factor for kind, part in parts.items()}
     stack = Stack(
         grid=first.grid,
-        dates=dates,
-        azimuth_deg=azimuth_deg,
+        dates=first.dates,  # A series comes first.
+        layers={name: layer for part in parts.values() for name, layer in part.layers.items()},
+        azimuth_deg=mintpy_stack.azimuth_of(first.attributes),
         series_mm=scale.get("timeseries", 1000.0),
         velocity_mm=scale.get("velocity", 1000.0),
-        **layers,
     )
-    header = _header(files, first, parts, dates, declared)
+    header = _header(files, first, parts, first.dates, declared)
     return VelocityField(
         header=header,
         batches=lambda: mintpy_stack.batches(stack),
@@ -140,20 +136,14 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
                 problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
                 raise InputError(path, problem, REMEDY)
+        dates = hdf5.days(path, file, "date") if kind == "timeseries" else ()
+        if dates and shape[0] != len(dates):
+            raise InputError(path, f"it holds {len(dates)} dates and {shape[0]} displacements", REMEDY)
     units = gate.Units("m/yr", "toward")  # A file without motion keeps these units.
     if kind in MAIN:
         unit = attributes.get("UNIT", "")
         units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
-    return Part(grid, {field: Layer(path, name) for field, name in present.items()}, attributes, units)
-
-
-def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
-    with hdf5.open_file(path) as file:
-        dates = hdf5.days(path, file, "date")
-        layers = hdf5.shape_of(path, file, displacement.name)[0]
-    if layers != len(dates):
-        raise InputError(path, f"it holds {len(dates)} dates and {layers} displacements", REMEDY)
-    return dates
+    return Part(grid, dates, {field: Layer(path, name) for field, name in present.items()}, attributes, units)
 
 
 def _header(
@@ -182,10 +172,8 @@ def _header(
 def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
     """Return the first and last day of the data behind a velocity; empty if not stated. Raises InputError."""
     stated = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
-    try:
+    with refusing(path, "START_DATE or END_DATE is not a date ({})", REMEDY, ValueError):
         period = tuple(hdf5.day_of(day) for day in stated)
-    except ValueError as fault:
-        raise InputError(path, f"START_DATE or END_DATE is not a date ({fault})", REMEDY) from fault
     if len(period) < 2:
         return ()
     if period[1] <= period[0]:

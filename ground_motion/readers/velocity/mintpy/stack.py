@@ -39,39 +39,17 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Layer of each quantity of a product, None if missing. azimuth_deg: one for all pixels, see `los_vector`.
+    """Layers of a product by quantity, at least displacement or velocity, and the factors from them to mm and mm/yr.
 
-    series_mm, velocity_mm: factors from the files' values to mm and mm/yr.
+    azimuth_deg: one for all pixels, see `los_vector`.
     """
 
     grid: Grid
-    dates: tuple[date, ...] = ()
-    displacement: Layer | None = None
-    velocity: Layer | None = None
-    velocity_std: Layer | None = None
-    coherence: Layer | None = None
-    mask: Layer | None = None
-    height: Layer | None = None
-    incidence: Layer | None = None
-    azimuth: Layer | None = None
-    latitude: Layer | None = None
-    longitude: Layer | None = None
-    azimuth_deg: float | None = None
-    series_mm: float = 1000.0
-    velocity_mm: float = 1000.0
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """Layers that the product has."""
-        return tuple(value for value in vars(self).values() if isinstance(value, Layer))
-
-    @property
-    def main(self) -> Layer:
-        """Layer that every product has: displacement, else velocity."""
-        layer = self.displacement or self.velocity
-        if layer is None:
-            raise ValueError("a stack has displacements or velocities")
-        return layer
+    dates: tuple[date, ...]
+    layers: dict[str, Layer]
+    azimuth_deg: float | None
+    series_mm: float
+    velocity_mm: float
 
 
 def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
@@ -141,9 +119,9 @@ def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
     """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
     return Stated(
         crs=stack.grid.metric_epsg,
-        velocity_scale=stack.velocity_mm if stack.velocity else stack.series_mm,
+        velocity_scale=stack.velocity_mm if "velocity" in stack.layers else stack.series_mm,
         series_scale=stack.series_mm,
-        velocity_is_slope=stack.velocity is None,
+        velocity_is_slope="velocity" not in stack.layers,
         direction=directions_of(attributes),
         look=-1.0 if (_known_value(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
     )
@@ -192,59 +170,61 @@ class Rows(NamedTuple):
     opened: dict[Path, h5py.File]
     rows: slice
 
-    def plane(self, layer: Layer | None) -> Float32:
+    def plane(self, name: str) -> Float32:
         """Return the rows of a layer, (rows, cols); all NaN if the stack has no such layer."""
-        if layer is None:
+        if (layer := self.stack.layers.get(name)) is None:
             return np.full((self.rows.stop - self.rows.start, self.stack.grid.cols), np.nan, dtype=np.float32)
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, self.rows)
 
     def series(self) -> Float32 | None:
         """Return the rows' displacements, (dates, rows, cols), m; None if the stack has no series."""
-        layer = self.stack.displacement
-        if layer is None:
+        if (layer := self.stack.layers.get("displacement")) is None:
             return None
         return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, (slice(None), self.rows))
 
     def line_of_sight(self, row: Places, col: Places) -> tuple[Float32, Float32, Float32]:
         """Return (east, north, up) of unit vectors to the satellite, by pixel; NaN where unknown."""
-        azimuth = self.plane(self.stack.azimuth)[row, col]
-        if self.stack.azimuth is None and self.stack.azimuth_deg is not None:
+        azimuth = self.plane("azimuth")[row, col]
+        if "azimuth" not in self.stack.layers and self.stack.azimuth_deg is not None:
             azimuth = np.full(row.size, self.stack.azimuth_deg, dtype=np.float32)
-        return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
+        return los_vector(self.plane("incidence")[row, col], azimuth)
 
     def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
         """Return (longitude, latitude) of pixels, from the stack's layers of these or else from its grid."""
-        if self.stack.longitude is None or self.stack.latitude is None:
+        if not {"longitude", "latitude"} <= self.stack.layers.keys():
             return self.stack.grid.positions(row + self.rows.start, col)
-        longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
-        latitude = self.plane(self.stack.latitude)[row, col].astype(np.float64)
+        longitude, latitude = (self.plane(name)[row, col].astype(np.float64) for name in ("longitude", "latitude"))
         return longitude, latitude
 
 
 def batches(stack: Stack) -> Iterator[PointBatch]:
     """Yield the pixels that hold a measurement as points, at most 64 rows at a time. InputError if there are none."""
-    n_points = 0
+    n_points, paths = 0, [layer.path for layer in stack.layers.values()]
     with ExitStack() as files:
-        opened = {path: files.enter_context(hdf5.open_file(path)) for path in dict(stack.layers)}
+        opened = {path: files.enter_context(hdf5.open_file(path)) for path in dict.fromkeys(paths)}
         for rows in hdf5.row_blocks(stack.grid.rows, stack.grid.cols, max(1, len(stack.dates))):
             batch = _block(Rows(stack, opened, rows))
             n_points += batch.pid.size
             if batch.pid.size:
                 yield batch
     if not n_points:
-        raise InputError(stack.main.path, "no pixel holds a measurement", "Relax MintPy's mask and run it again")
+        raise InputError(paths[0], "no pixel holds a measurement", "Relax MintPy's mask and run it again")
 
 
 def _block(block: Rows) -> PointBatch:
-    stack, series, velocity = block.stack, block.series(), block.plane(block.stack.velocity)
-    good = _has_measurement(series, velocity if stack.velocity else None)
-    if stack.mask is not None:
-        good &= block.plane(stack.mask) > 0
+    stack, series, velocity = block.stack, block.series(), block.plane("velocity")
+    good = _has_measurement(series, velocity if "velocity" in stack.layers else None)
+    if "mask" in stack.layers:
+        good &= block.plane("mask") > 0
     row, col = np.nonzero(good)
     displacement = np.empty((row.size, 0), dtype=np.float32)
     if series is not None:  # file: usually m, positive toward the satellite; ours: mm, the same sign
         displacement = hdf5.millimetres(np.ascontiguousarray(series[:, row, col].T), stack.series_mm)  # (pixels, dates)
-    motion = _motion(stack, velocity[row, col], block.plane(stack.velocity_std)[row, col], displacement)
+    if "velocity" in stack.layers:  # file: usually m/yr, positive toward the satellite; ours: mm/yr, the same sign
+        known = (plane[row, col] for plane in (velocity, block.plane("velocity_std")))
+        motion = Slopes(*(hdf5.millimetres(values, stack.velocity_mm) for values in known))
+    else:
+        motion = slopes(displacement, stack.dates)
     east, north, up = block.line_of_sight(row, col)
     return raster.batch(
         row + block.rows.start,
@@ -252,9 +232,9 @@ def _block(block: Rows) -> PointBatch:
         *block.positions(row, col),
         motion.velocity_mm_yr,
         Component.LOS,
-        height_m=block.plane(stack.height)[row, col],
+        height_m=block.plane("height")[row, col],
         velocity_std_mm_yr=motion.velocity_std_mm_yr,
-        temporal_coherence=block.plane(stack.coherence)[row, col],
+        temporal_coherence=block.plane("coherence")[row, col],
         los_east=east,
         los_north=north,
         los_up=up,
@@ -271,10 +251,3 @@ def _has_measurement(series: Float32 | None, velocity: Float32 | None) -> NDArra
     if velocity is not None:
         good = good & np.isfinite(velocity) & ((velocity != 0) if series is None else True)
     return np.asarray(good, dtype=np.bool_)
-
-
-def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Float32) -> Slopes:
-    if stack.velocity is not None:  # file: usually m/yr, positive toward the satellite; ours: mm/yr, the same sign
-        velocity, std = (hdf5.millimetres(values, stack.velocity_mm) for values in (velocity, std))
-        return Slopes(velocity_mm_yr=velocity, velocity_std_mm_yr=std)
-    return slopes(displacement_mm, stack.dates)

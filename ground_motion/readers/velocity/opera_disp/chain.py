@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import hdf5
 from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Direction
@@ -122,10 +122,8 @@ def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
 
 def _moment(path: Path, what: str, stated: str) -> datetime:
     """Parse a time as these files write it; the result is in UTC, without a time zone."""
-    try:
+    with refusing(path, f"its {what} is {stated[:40]!r}, which is not a time", REMEDY, ValueError):
         return datetime.fromisoformat(stated.strip().replace("Z", "")).replace(tzinfo=None)
-    except ValueError as fault:
-        raise InputError(path, f"its {what} is {stated[:40]!r}, which is not a time", REMEDY) from fault
 
 
 def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
@@ -134,10 +132,8 @@ def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
     if parts is None:
         raise InputError(path, f"the unit of {name} is {unit[:60]!r}", REMEDY)
     start = _moment(path, f"unit of {name}", f"{parts[2]} {parts[3]}")
-    try:
+    with refusing(path, f"{name} lies beyond all calendars", REMEDY, OverflowError):
         return start + timedelta(**{parts[1]: hdf5.scalar(path, file, name)})
-    except OverflowError as fault:
-        raise InputError(path, f"{name} lies beyond all calendars", REMEDY) from fault
 
 
 def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:

@@ -19,17 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers import gate, hdf5, raster
+from ground_motion.readers import gate, hdf5, raster, records
 from ground_motion.readers.hdf5_grids import Grid, evenly, mapped_epsg
-from ground_motion.readers.records import (
-    Component,
-    Declaration,
-    FieldHeader,
-    Float32,
-    PointBatch,
-    Stated,
-    VelocityField,
-)
 from ground_motion.readers.slopes import slopes
 from ground_motion.readers.velocity.opera_disp import chain as opera_chain
 from ground_motion.readers.velocity.opera_disp.chain import CORRECTIONS, LAYERS, DispFile
@@ -45,6 +36,7 @@ MIN_KNOWN = 0.5  # A pixel is a point if it is good in at least this part of the
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
+Places = NDArray[np.int64]
 SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
 SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification", *MASKS[:2]}
 MIN_SIGNS = 4
@@ -67,7 +59,7 @@ class Frame:
     corrections: tuple[str, ...]
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the headers of one file or of a frame's files; points are read later, in batches. Raises InputError."""
     paths = opera_chain.files_in(path) if path.is_dir() else [path]
     given = [opera_chain.describe(file) for file in paths[: opera_chain.MAX_FILES + 1]]
@@ -81,14 +73,14 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     used = tuple(file.path for file in files) if path.is_dir() else ()
     header = _header(frame, older, declared)
     pixels = frame.grid.rows * frame.grid.cols
-    stated = Stated(crs=frame.grid.epsg, series_scale=MM_PER_M, velocity_is_slope=True)
-    read = VelocityField(
+    stated = records.Stated(crs=frame.grid.epsg, series_scale=MM_PER_M, velocity_is_slope=True)
+    read = records.VelocityField(
         header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels, stated=stated
     )
     return (read,)
 
 
-def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
+def _header(frame: Frame, older: int, declared: records.Declaration) -> records.FieldHeader:
     newest = frame.files[-1]
     extras = {
         "frame": newest.frame,
@@ -100,10 +92,10 @@ def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
     }
     if older:
         extras["left out"] = f"{older} files of an older processing of the same pair of dates"
-    return FieldHeader(
+    return records.FieldHeader(
         source_format=NAME,
         level=f"frame {newest.frame}",
-        component=Component.LOS,
+        component=records.Component.LOS,
         dates=frame.dates,
         track=declared.track or newest.track,
         direction=newest.direction,
@@ -142,18 +134,14 @@ def _grid(path: Path, layer: str) -> Grid:
                 raise InputError(path, problem, opera_chain.REMEDY)
         for name in (layer, *CORRECTIONS):
             if hdf5.is_dataset(path, file, name):
-                _require_unit(path, name, hdf5.attributes(path, file, name).get("units", ""))
+                unit, wanted = hdf5.attributes(path, file, name).get("units", ""), "radians" if "phase" in name else "m"
+                if gate.unit_of(unit) != wanted:
+                    problem = f"the unit of {name} is {unit[:40] or 'missing'} where {wanted} is expected"
+                    raise InputError(path, problem, opera_chain.REMEDY)
         stated = hdf5.attributes(path, file, "spatial_ref")
         (x0, dx), (y0, dy) = evenly(path, "x", x), evenly(path, "y", y)
         epsg = mapped_epsg(path, stated)
         return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=epsg).checked(path)
-
-
-def _require_unit(path: Path, name: str, unit: str) -> None:
-    wanted = "radians" if name == "unwrapped_phase" else "m"
-    if gate.unit_of(unit) != wanted:
-        problem = f"the unit of {name} is {unit[:40] or 'missing'} where {wanted} is expected"
-        raise InputError(path, problem, opera_chain.REMEDY)
 
 
 def _corrections(files: list[DispFile]) -> tuple[str, ...]:
@@ -169,7 +157,7 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
     return tuple(applied)
 
 
-def _batches(frame: Frame) -> Iterator[PointBatch]:
+def _batches(frame: Frame) -> Iterator[records.PointBatch]:
     """Yield the frame's points, block by block, with all dates. Files stay open throughout, to be read often."""
     n_points, grid = 0, frame.grid
     with ExitStack() as stack:
@@ -185,7 +173,7 @@ def _batches(frame: Frame) -> Iterator[PointBatch]:
         raise InputError(frame.path, least, "Check whether they cover land, or give a longer series")
 
 
-def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> PointBatch:
+def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> records.PointBatch:
     shape = (rows.stop - rows.start, cols.stop - cols.start)
     chain = np.full((len(frame.dates), *shape), np.nan, dtype=np.float32)  # (dates, rows, cols), m
     chain[0] = 0  # the first reference
@@ -227,10 +215,10 @@ def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np
 
 
 def _points(
-    frame: Frame, row: NDArray[np.int64], col: NDArray[np.int64], displacement: Float32, coherence: Float32
-) -> PointBatch:
+    frame: Frame, row: Places, col: Places, displacement: records.Float32, coherence: records.Float32
+) -> records.PointBatch:
     motion = slopes(displacement, frame.dates)
     known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
     known["displacement_mm"] = displacement  # The line of sight is in another product, DISP-S1-STATIC.
     longitude, latitude = frame.grid.positions(row, col)
-    return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, Component.LOS, **known)
+    return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, records.Component.LOS, **known)

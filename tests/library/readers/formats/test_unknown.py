@@ -182,13 +182,13 @@ def test_a_name_or_a_column_of_any_length_leaves_the_next_step_whole(tmp_path):
 
 
 def texts_of(module: ast.Module) -> list[tuple[int, int]]:
-    """Return (line, letters) of the literal parts of each InputError; a name stands for its longest text."""
+    """Return (line, letters) of the literal parts of each refusal; a name stands for its longest text."""
     constants = assigned(module.body, {})
     found = []
     for function in (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)):
         named = assigned(ast.walk(function), constants)
         for node in ast.walk(function):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"InputError", "refusing"}:
                 found += [(node.lineno, sum(letters(text, named) for text in node.args[1:3]))]
     return found
 
