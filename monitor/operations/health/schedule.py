@@ -94,8 +94,8 @@ def _fault(row: PeriodicTask | None, entry: dict[str, Any], now: datetime | None
     interval, options = row.interval, entry["options"]
     period = timedelta(**{interval.period: interval.every}) if interval else None
     there = (row.task, period, json.loads(row.args), row.queue or None, row.expire_seconds, json.loads(row.kwargs))
-    planned = (entry["task"], entry["schedule"], entry["args"], options.get("queue"), options["expire_seconds"], {})
-    if there != planned or any(getattr(row, name) for name in OTHER_KINDS):
+    planned = (entry["task"], entry["schedule"], entry["args"], options.get("queue"), options["expire_seconds"])
+    if there != (*planned, {}) or any(getattr(row, name) for name in OTHER_KINDS):
         return Fault.CHANGED
     sent_at = row.last_run_at or row.date_changed
     return Fault.LATE if now is not None and now - sent_at > entry["schedule"] + LATE_AFTER else None
