@@ -94,13 +94,16 @@ class InputError(UnusableData):
 def refusing(
     path: str | PathLike[str], problem: str, remedy: str, *faults: type[Exception], **values: str | float
 ) -> Iterator[None]:
-    """Turn the given faults within a block into an InputError. problem: {} stands for the fault's own text."""
+    """Turn the given faults within a block into an InputError. problem: {} or %(fault)s is the fault's own text."""
     try:
         yield
     except InputError:
         raise
     except faults as fault:
-        raise InputError(path, problem.replace("{}", str(fault) or type(fault).__name__), remedy, **values) from fault
+        text = " ".join(str(fault).split()) or type(fault).__name__
+        if "%(fault)s" in problem:
+            values["fault"] = text[:120]
+        raise InputError(path, problem.replace("{}", text), remedy, **values) from fault
 
 
 class AlreadyLoaded(InputError):

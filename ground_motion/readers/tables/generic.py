@@ -55,7 +55,8 @@ def recognises(path: Path) -> bool:
     plain = {mapping.plain(name) for name in table.names}
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
-        return text_table.has_numbers(table)
+        numbers = all(text_table.is_number(cell) or cell in text_table.MISSING for cell in table.first)
+        return len(table.names) >= 3 and numbers  # These may be points.
     if mapping.layout_of(table.names):
         return True
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
