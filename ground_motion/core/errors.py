@@ -8,9 +8,9 @@ from os import PathLike
 from typing import TypeVar
 
 Value = TypeVar("Value")
-MAX_LINE = 500  # A message and the name of its file have at most so many letters.
-MAX_REFUSAL = 200  # A person reads so many letters of problem and remedy at once.
-MIN_PROBLEM = 60  # The problem keeps at least so many characters, whatever the remedy.
+MAX_LINE = 500  # A message with the name of its file is at most this long.
+MAX_REFUSAL = 200  # Problem and remedy are at most this long, to be read at once.
+MIN_PROBLEM = 60  # The problem keeps at least this length, whatever the remedy.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}

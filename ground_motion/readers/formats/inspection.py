@@ -28,7 +28,7 @@ from ground_motion.readers.records import Declaration, Float32, Float64, Velocit
 from ground_motion.readers.tables import text_table
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
-MAX_KEPT = 2_000_000  # The map and the histogram are drawn of so many points at most.
+MAX_KEPT = 2_000_000  # The map and the histogram are drawn of at most this number of points.
 MAX_PIXELS = 2_000_000
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
 STAND_INS: dict[str, Any] = {"unit": "mm/yr", "positive": "toward", "period": (date(2000, 1, 1), date(2001, 1, 1))}

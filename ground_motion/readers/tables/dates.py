@@ -146,7 +146,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
             continue
         rising = dict(sorted(reading.items(), key=lambda item: item[1]))
         if form.startswith("MMM") and len({day.month for day in rising.values()}) == 1:
-            continue  # Of names such as set_01 and set_02, nothing shows that they are years of one month.
+            continue  # Nothing shows that names such as set_01 and set_02 are years of one month.
         in_place = list(rising) == list(reading) or not in_order
         if rising and in_place and len(set(rising.values())) == len(rising) and _is_plausible(reading):
             readings[form] = rising

@@ -39,7 +39,7 @@ ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
-SAMPLED_PLACES = 100_000  # So many places show a grid and are read in a moment.
+SAMPLED_PLACES = 100_000  # This number of places shows a grid and is read in a moment.
 
 
 def recognises(path: Path) -> bool:

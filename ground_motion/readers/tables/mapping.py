@@ -339,7 +339,7 @@ def unit_in(name: str) -> str:
 
 def refuse_years(path: Path, dates: dict[str, date]) -> None:
     """Raise InputError if columns are named by years, and nothing shows what they hold."""
-    if dates and all((day.month, day.day) == (7, 2) for day in dates.values()):  # so are whole years read
+    if dates and all((day.month, day.day) == (7, 2) for day in dates.values()):  # Whole years are read as their middle.
         problem = f"its columns {next(iter(dates))} … may hold displacements or rates of these years"
         remedy = 'If they are displacements, state dates = "%Y" in a mapping; else remove them'
         raise InputError(path, problem, remedy)

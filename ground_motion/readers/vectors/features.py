@@ -18,7 +18,7 @@ from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
 TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
-BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # what surrounds the bare name of a type
+BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # It matches what surrounds the bare name of a type.
 Project = Callable[..., Any] | None
 
 
@@ -118,7 +118,7 @@ def _feature(
     if not np.isfinite(get_coordinates(flat)).all():
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
-    if max(map(abs, flat.bounds[1::2])) > 90:  # beyond the poles, an area on the ellipsoid is no number
+    if max(map(abs, flat.bounds[1::2])) > 90:  # Areas beyond the poles would be no numbers.
         flat = transform(flat, lambda degrees: degrees.clip((-np.inf, -90), (np.inf, 90)))
     return Feature(properties, flat)
 

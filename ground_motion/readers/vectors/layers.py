@@ -103,7 +103,7 @@ def layers_in(path: Path) -> list[Layer]:
 def batches_of(
     path: Path, layer: Layer, names: Sequence[str], rows: int, known: str = ""
 ) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-    """Yield (named columns, geometries as well-known binary) of about so many rows. Raises InputError.
+    """Yield (named columns, geometries as well-known binary) of about `rows` rows. Raises InputError.
 
     known: a column of a GeoPackage; rows in which it is null are skipped.
     """

@@ -142,7 +142,7 @@ def _source_feature(area: TruthArea) -> dict[str, Any]:
 def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon, dict[str, Any]]]:
     frame = nation.region.terrain.frame
     torn = ellipse(frame, nation.failing, FAILING_HALF_M)
-    events = (  # of the glacier, the pit and the slope
+    events = (  # They belong to the glacier, the pit and the slope.
         ("Glacier surge", tongue(frame, GLACIER), f"speeds up to {SURGE_M_DAY[-1]:g} m a day", SURGE_M_DAY[-1]),
         ("Open pit", ellipse(frame, PIT, PIT_HALF_M), "dug wider, the surface is new", None),
         ("Slope failure", torn, "the surface is torn", None),

@@ -19,7 +19,7 @@ PEOPLE_IN_BUILDING = 4.5
 MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
 HOUSE_CORNERS_M = ((-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0))
 RAILWAY = (PIT, MINING_TOWN, CITY, VILLAGES[1].at)
-MAIN_PEOPLE = 1_500  # Main roads lead to places with so many people.
+MAIN_PEOPLE = 1_500  # Main roads lead to places with at least this number of people.
 
 
 def write_buildings(nation: Nation, path: Path) -> Path:
