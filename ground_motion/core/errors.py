@@ -8,9 +8,9 @@ from os import PathLike
 from typing import TypeVar
 
 Value = TypeVar("Value")
-MAX_LINE = 500  # A message and the name of its file have at most so many letters.
-MAX_REFUSAL = 200  # A person reads so many letters of problem and remedy at once.
-MIN_PROBLEM = 60  # The problem keeps at least so many characters, whatever the remedy.
+MAX_LINE = 500  # A message with the name of its file is at most this long.
+MAX_REFUSAL = 200  # Problem and remedy are at most this long, to be read at once.
+MIN_PROBLEM = 60  # The problem keeps at least this length, whatever the remedy.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
@@ -94,13 +94,16 @@ class InputError(UnusableData):
 def refusing(
     path: str | PathLike[str], problem: str, remedy: str, *faults: type[Exception], **values: str | float
 ) -> Iterator[None]:
-    """Turn the given faults within a block into an InputError. problem: {} stands for the fault's own text."""
+    """Turn the given faults within a block into an InputError. problem: {} or %(fault)s is the fault's own text."""
     try:
         yield
     except InputError:
         raise
     except faults as fault:
-        raise InputError(path, problem.replace("{}", str(fault) or type(fault).__name__), remedy, **values) from fault
+        text = " ".join(str(fault).split()) or type(fault).__name__
+        if "%(fault)s" in problem:
+            values["fault"] = text[:120]
+        raise InputError(path, problem.replace("{}", text), remedy, **values) from fault
 
 
 class AlreadyLoaded(InputError):

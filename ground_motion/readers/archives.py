@@ -19,18 +19,7 @@ from typing import IO, Any
 from ground_motion.core.errors import InputError
 from ground_motion.readers import sheets
 from ground_motion.readers.files import head_of, names_in
-from ground_motion.readers.vectors.packages import (
-    BLOCK_BYTES,
-    DAMAGED,
-    DOWNLOAD,
-    Entry,
-    faults_named,
-    max_unpacked_bytes,
-    measure,
-    open_zip,
-    require_room,
-    too_large,
-)
+from ground_motion.readers.vectors import packages
 
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 MAGIC: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
@@ -49,12 +38,12 @@ class Unpacked:
             return
         opened = _zip if path.suffix.lower() in {".zip", ".kmz"} else _tar if is_tar(path) else _packed
         with opened(path) as (size_bytes, members):
-            require_room(path, size_bytes, self.folder)
+            packages.require_room(path, size_bytes, self.folder)
             for name, stream in members:
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as out:
-                    shutil.copyfileobj(stream, out, BLOCK_BYTES)
+                    shutil.copyfileobj(stream, out, packages.BLOCK_BYTES)
 
 
 Members = Iterator[tuple[PurePosixPath, IO[bytes]]]
@@ -63,7 +52,7 @@ Members = Iterator[tuple[PurePosixPath, IO[bytes]]]
 @contextmanager
 def _zip(path: Path) -> Iterator[tuple[int, Members]]:
     """Yield the sum of the sizes of an archive's files, and each with its content, in their order."""
-    with open_zip(path) as (archive, files):
+    with packages.open_zip(path) as (archive, files):
         size_bytes = sum(info.file_size for info in files.values())
         yield size_bytes, ((name, archive.open(info)) for name, info in files.items())
 
@@ -72,7 +61,7 @@ def _zip(path: Path) -> Iterator[tuple[int, Members]]:
 def _tar(path: Path) -> Iterator[tuple[int, Members]]:
     """Yield the same for a tar, decompressed once to measure it and again to read it: it has no list of its files."""
     with _tar_stream(path) as archive:
-        size_bytes = measure(path, map(_entry, archive))
+        size_bytes = packages.measure(path, map(_entry, archive))
     with _tar_stream(path) as archive:
         contents = ((_entry(info).path, archive.extractfile(info)) for info in archive)
         yield size_bytes, ((name, content) for name, content in contents if content is not None)
@@ -82,11 +71,11 @@ def _tar(path: Path) -> Iterator[tuple[int, Members]]:
 def _packed(path: Path) -> Iterator[tuple[int, Members]]:
     """Yield the same of a file that is packed alone."""
     unpack = PACKED[path.suffix.lower()]
-    with faults_named(path), unpack(path) as stream:
+    with packages.faults_named(path), unpack(path) as stream:
         size_bytes, counted = 0, _Counted(path, stream)
-        while block := counted.read(BLOCK_BYTES):
+        while block := counted.read(packages.BLOCK_BYTES):
             size_bytes += len(block)
-        measure(path, [member := Entry(path.stem, size_bytes)])
+        packages.measure(path, [member := packages.Entry(path.stem, size_bytes)])
         stream.seek(0)
         yield size_bytes, iter([(member.path, stream)])
 
@@ -95,21 +84,21 @@ class _Counted:
     """Stream of the decompressed bytes of an archive. Reading too many raises InputError."""
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
-        self._path, self._stream, self._left = path, stream, max_unpacked_bytes(path)
+        self._path, self._stream, self._left = path, stream, packages.max_unpacked_bytes(path)
 
     def read(self, size: int) -> bytes:
         """Return the next bytes."""
         block = self._stream.read(size)
         self._left -= len(block)
         if self._left < 0:
-            raise too_large(self._path, max_unpacked_bytes(self._path))
+            raise packages.too_large(self._path, packages.max_unpacked_bytes(self._path))
         return block
 
 
 @contextmanager
 def _tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
     unpack: Callable[..., Any] = next((way for magic, way in MAGIC.items() if head_of(path, 5).startswith(magic)), open)
-    with faults_named(path):
+    with packages.faults_named(path):
         try:
             with unpack(path, "rb") as stream:
                 counted: Any = _Counted(path, stream)
@@ -118,11 +107,11 @@ def _tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
         except (tarfile.TarError, ValueError, LookupError, OverflowError) as fault:  # Headers hold numbers as text.
             if isinstance(fault, InputError):
                 raise
-            raise InputError(path, DAMAGED, DOWNLOAD, fault=str(fault)[:100]) from fault
+            raise InputError(path, packages.DAMAGED, packages.DOWNLOAD, fault=str(fault)[:100]) from fault
 
 
-def _entry(info: tarfile.TarInfo) -> Entry:
-    return Entry(info.name, info.size, info.isdir(), not (info.isfile() or info.isdir()))
+def _entry(info: tarfile.TarInfo) -> packages.Entry:
+    return packages.Entry(info.name, info.size, info.isdir(), not (info.isfile() or info.isdir()))
 
 
 def is_tar(path: Path) -> bool:

@@ -48,10 +48,10 @@ MAX_STRAY_SHARE = 0.1  # More impossible positions than this are no single error
 FILLS = (99.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 32767.0, 32768.0)
 MIN_LARGE_FILL, MIN_TIMES = 998.0, 3
 MIN_HUGE = 1e10  # Nothing measured is as large; NetCDF, GMT and GDAL write such numbers for missing values.
-BEYOND_OTHERS = 3.0  # A usual fill value counts as one if it is so many times larger than all other values.
+BEYOND_OTHERS = 3.0  # A usual fill value counts as one if it exceeds all other values by this factor.
 JUDGED_ROWS = 20_000  # Ordinary values that are enough to judge whether another value is a fill.
 MIN_DISTINCT = 50  # Coarsely rounded rates have few distinct values, of which zero is rightly the most frequent.
-MANY_TIMES = 10  # A fill is so many times as frequent as the most frequent ordinary value.
+MANY_TIMES = 10  # A fill exceeds the most frequent ordinary value by this factor in frequency.
 MAX_HELD_BYTES = 2**28
 HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
 MAX_COHERENCE = 1.01  # It is rounded.
@@ -179,7 +179,7 @@ class _Gate:
         self.admitted = self.views = 0  # The first counts points, the second batches whose line of sight was seen.
         self.last_reason = ""  # The reason is that of the last row that was left out.
         self.unknown: Counter[str] = Counter()
-        self.zero_dates: set[int] = set()  # At these dates, 0 stands for a missing displacement.
+        self.zero_dates: set[int] = set()  # The dates at which 0 stands for a missing displacement.
         self.turned: dict[str, float] = {}
         self.fills = _Fills(path, field)
         self.places = _Places()
@@ -399,7 +399,7 @@ class _Fills:
         self.with_zero = field.header.technique is not Technique.TRACKING
         self.sample = np.empty(0, dtype=np.float32)  # Ordinary values are kept as in the file.
         self.n_ordinary = self.n_series = 0
-        self.n_distinct = self.n_most = 0  # The sample has so many distinct values, and rows of the most frequent one.
+        self.n_distinct = self.n_most = 0  # Distinct values of the sample, and rows of the most frequent one
         self.largest = 0.0
         self.counts: dict[float, int] = {}
         self.fills: set[float] = set()

@@ -9,7 +9,7 @@ import numpy as np
 from ground_motion.readers.records import Float32, Float64
 
 DAYS_PER_YEAR = 365.25
-BLOCK_ROWS = 20_000  # So many rows of 300 dates in float64 take 48 MB.
+BLOCK_ROWS = 20_000  # 20,000 rows of 300 dates in float64 take 48 MB.
 
 
 class Slopes(NamedTuple):

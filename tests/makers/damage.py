@@ -63,8 +63,8 @@ def zip_of(path: Path, members: dict[str, str | bytes]) -> Path:
     return path
 
 
-def truncated(file: Path, places: int = 64) -> Iterator[int]:
-    """The file cut at so many places, one after the other; whole again afterwards."""
+def truncated(file: Path, places: int = 24) -> Iterator[int]:
+    """The file cut at this number of places, one after the other; whole again afterwards."""
     whole = file.read_bytes()
     for length in np.linspace(0, len(whole) - 1, places).astype(int):
         file.write_bytes(whole[:length])
@@ -72,7 +72,7 @@ def truncated(file: Path, places: int = 64) -> Iterator[int]:
     file.write_bytes(whole)
 
 
-def flipped(file: Path, seeds: int = 50, bits: int = 8) -> Iterator[int]:
+def flipped(file: Path, seeds: int = 24, bits: int = 8) -> Iterator[int]:
     """The file with some bits turned, every second time within its first kilobyte; whole again afterwards."""
     whole = np.frombuffer(file.read_bytes(), dtype=np.uint8)
     for seed in range(seeds):

@@ -64,7 +64,4 @@ def make_series(folder: Path, name: str = "displacement", unit: str = "mm", sinc
     return path
 
 
-SOURCES = [
-    Source("gmt", make, Component.LOS, SINKS),
-    Source("gmt", make_series, Component.LOS, SINKS, declared=TOWARD),
-]
+SOURCES = [Source("gmt", make, Component.LOS, SINKS), Source("gmt", make_series, Component.LOS, SINKS, declared=TOWARD)]

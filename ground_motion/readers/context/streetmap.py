@@ -7,6 +7,7 @@ ogr2ogr writes to `other_tags` of a GeoPackage are read too. Geofabrik: free sha
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,27 +52,7 @@ def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
             yield Remark("no building: what else the file holds", refused=True)
 
 
-def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
-    """Yield roads for cars; paths, tracks and planned roads are left out."""
-    return _records(path, "highway", features.ROADS, _road_class, _line)
-
-
-def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
-    """Yield railways and trams in use; abandoned and planned ones are left out."""
-    return _records(path, "railway", features.RAILWAYS, dict.fromkeys(RAILS, LineClass.RAIL).get, _line)
-
-
-def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Yield rivers, canals and streams; ditches and drains are left out."""
-    return _records(path, "waterway", features.RIVERS, WATERWAYS.get, _river)
-
-
-def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
-    """Yield lakes, reservoirs and the areas of wide rivers."""
-    return _records(path, "natural", features.LAKES, dict.fromkeys(LAKES, WaterClass.LAKE).get, _lake)
-
-
-def _records(path: Path, key: str, wanted: features.Wanted, class_of: Any, record_of: Any) -> Iterator[Any]:
+def _records(path: Path, *, key: str, wanted: features.Wanted, class_of: Any, record_of: Any) -> Iterator[Any]:
     """Yield for each feature a record of its class, or a remark on why it is left out. Raises InputError."""
     checked = False
     for properties, geometry, fault in features.read_features(path, wanted):
@@ -93,17 +74,10 @@ def _line(line_class: LineClass, properties: dict[str, Any], geometry: BaseGeome
     return LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
 
 
-def _river(water_class: WaterClass, properties: dict[str, Any], geometry: BaseGeometry) -> WaterRecord:
-    return WaterRecord(water_class, text_of(properties, "name"), _as_multi(geometry))
-
-
-def _lake(water_class: WaterClass, properties: dict[str, Any], geometry: BaseGeometry) -> WaterRecord:
+def _water(water_class: WaterClass, properties: dict[str, Any], geometry: BaseGeometry) -> WaterRecord:
     parts = [part for part in get_parts(geometry) if isinstance(part, Polygon)]
-    return WaterRecord(water_class, text_of(properties, "name"), MultiPolygon(parts))
-
-
-def _road_class(name: str) -> LineClass | None:
-    return LineClass.MAIN if name in MAIN_ROADS else LineClass.OTHER if name in OTHER_ROADS else None
+    shape = MultiPolygon(parts) if water_class is WaterClass.LAKE else _as_multi(geometry)
+    return WaterRecord(water_class, text_of(properties, "name"), shape)
 
 
 def _is_building(properties: dict[str, Any]) -> bool:
@@ -120,3 +94,12 @@ def _tag(properties: dict[str, Any], key: str) -> str:
 
 def _as_multi(geometry: BaseGeometry) -> MultiLineString:
     return MultiLineString([part for part in get_parts(geometry) if isinstance(part, LineString)])
+
+
+# Paths and tracks, ditches and drains, and what is planned or abandoned are left out.
+_ROADS = dict.fromkeys(MAIN_ROADS, LineClass.MAIN) | dict.fromkeys(OTHER_ROADS, LineClass.OTHER)
+_RAILS, _LAKES = dict.fromkeys(RAILS, LineClass.RAIL), dict.fromkeys(LAKES, WaterClass.LAKE)
+read_roads = partial(_records, key="highway", wanted=features.ROADS, class_of=_ROADS.get, record_of=_line)
+read_railways = partial(_records, key="railway", wanted=features.RAILWAYS, class_of=_RAILS.get, record_of=_line)
+read_rivers = partial(_records, key="waterway", wanted=features.RIVERS, class_of=WATERWAYS.get, record_of=_water)
+read_lakes = partial(_records, key="natural", wanted=features.LAKES, class_of=_LAKES.get, record_of=_water)

@@ -19,15 +19,7 @@ from ground_motion.core.errors import InputError, Undeclared, printable
 from ground_motion.core.pixel_grids import footprint_of
 from ground_motion.readers import hdf5
 from ground_motion.readers.files import names_in, names_in_zip
-from ground_motion.readers.formats.registry import (
-    GENERAL,
-    SCENE_READERS,
-    STATION_READERS,
-    TITLES,
-    open_scenes,
-    open_stations,
-    recognise,
-)
+from ground_motion.readers.formats import registry
 from ground_motion.readers.formats.registry import open_velocity_fields as open_fields
 from ground_motion.readers.formats.unknown import first_names
 from ground_motion.readers.images.scenes import SceneFile
@@ -36,14 +28,10 @@ from ground_motion.readers.records import Declaration, Float32, Float64, Velocit
 from ground_motion.readers.tables import text_table
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
-MAX_KEPT = 2_000_000  # The map and the histogram are drawn of so many points at most.
+MAX_KEPT = 2_000_000  # The map and the histogram are drawn of at most this number of points.
 MAX_PIXELS = 2_000_000
 # These stand for what is not declared, so that the file can be read; nothing that follows from them is reported.
-STAND_INS: dict[str, Any] = {
-    "unit": "mm/yr",
-    "positive": "toward",
-    "period": (date(2000, 1, 1), date(2001, 1, 1)),
-}
+STAND_INS: dict[str, Any] = {"unit": "mm/yr", "positive": "toward", "period": (date(2000, 1, 1), date(2001, 1, 1))}
 
 
 def inspect(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> dict[str, Any]:
@@ -51,20 +39,20 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
     declared = replace(declared or Declaration(), needs_period=True)
     report: dict[str, Any] = {"name": path.name, "missing": [], "parts": [], "refused": ""}
     try:
-        name = recognise(path, declared)
+        name = registry.recognise(path, declared)
         name = name if source_format == "auto" else source_format
-        report |= {"format": name, "title": TITLES[name], "reason": _evidence(path)}
-        if name in SCENE_READERS:
+        report |= {"format": name, "title": registry.TITLES[name], "reason": _evidence(path)}
+        if name in registry.SCENE_READERS:
             report |= {
                 "kind": "image",
-                "parts": [_image(scene) for scene in open_scenes(path, source_format, declared)],
+                "parts": [_image(scene) for scene in registry.open_scenes(path, source_format, declared)],
             }
-        elif name in STATION_READERS:
-            report |= {"kind": "stations", "parts": [_stations(open_stations(path, source_format, declared))]}
+        elif name in registry.STATION_READERS:
+            report |= {"kind": "stations", "parts": [_stations(registry.open_stations(path, source_format, declared))]}
         else:
             report["kind"] = "velocities"
             for field in _fields(path, source_format, declared, report["missing"]):
-                report["parts"].append(_velocities(field, declared, report["missing"], name in GENERAL))
+                report["parts"].append(_velocities(field, declared, report["missing"], name in registry.GENERAL))
     except InputError as fault:
         report["refused"] = f"{fault.problem}. {fault.remedy}."
     return report

@@ -8,12 +8,11 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
-from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from numpy.typing import NDArray
 from shapely import LineString, Point, STRtree, get_coordinates, get_parts, linestrings, to_wkb
 
-from ground_motion.core.errors import InputError, UnusableData, gettext_noop
+from ground_motion.core.errors import InputError, UnusableData, gettext_noop, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE, longitude_near
 from ground_motion.core.projections import EARTH
 from ground_motion.readers.given.boundaries import GPX, MAX_UNPACKED_BYTES, SIMPLIFY, suffix_of
@@ -84,7 +83,7 @@ def _pieces(layer: Path) -> Iterator[Corners]:
 def _tracks(path: Path) -> Iterator[Corners]:
     """Yield the corners of each segment of a track, and of each route, of a GPX file. Raises InputError."""
     corners: list[tuple[float, float]] = []
-    try:
+    with refusing(path, layers.UNREADABLE, layers.EXPORT, ParseError, ValueError, LookupError, format="GPX"):
         for _event, element in iterparse(path):
             name = str(element.tag).rpartition("}")[2]
             if name in POINTS:
@@ -94,9 +93,6 @@ def _tracks(path: Path) -> Iterator[Corners]:
             if name in PARTS:
                 corners = []
             element.clear()
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
-        named = {"format": "GPX", "fault": " ".join(str(fault).split())[:80]}
-        raise InputError(path, layers.UNREADABLE, layers.EXPORT, **named) from fault
 
 
 def _on_earth(path: Path, corners: list[tuple[float, float]]) -> Corners:

@@ -25,7 +25,7 @@ from ground_motion.core.projections import transformer
 from ground_motion.readers.records import Float32, Float64
 
 NODE_PIXELS = 32  # Places are worked out so far apart and interpolated: within millimetres on the ground.
-MIN_KNOWN = 0.5  # With less known weight a pixel is unknown, so that an image does not grow at its edges.
+MIN_KNOWN = 0.5  # A pixel with less known weight is unknown, so that an image does not grow at its edges.
 
 Places = tuple[Float64, Float64]
 MIN_POSTING_M, MAX_POSTING_M = 0.5, 1000.0
@@ -104,11 +104,6 @@ def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64],
     return taps
 
 
-def is_utm(epsg: int) -> bool:
-    """Return whether a reference system is a zone of WGS 84 / UTM."""
-    return 32601 <= epsg <= 32660 or 32701 <= epsg <= 32760
-
-
 def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
     """Return (longitude, -180 to 180, latitude) of a grid's middle. Raises InputError if it is off the Earth."""
     x, y = own.transform @ (own.cols / 2, own.rows / 2)
@@ -121,7 +116,7 @@ def middle(path: Path, own: PixelGrid) -> tuple[float, float]:
 def grid_out(path: Path, own: PixelGrid, degrees: bool) -> PixelGrid:
     """Return the output grid of an image, its own if in UTM. degrees: whether its own is in longitude and latitude."""
     a, b, _, d, e, _ = own.transform[:6]
-    utm = is_utm(own.epsg)
+    utm = 32601 <= own.epsg <= 32660 or 32701 <= own.epsg <= 32760
     if b or d or a <= 0 or e >= 0 or (utm and not np.isclose(a, -e, rtol=1e-6)):
         wanted = "north-up with square pixels" if utm else "north-up"
         raise InputError(path, f"its grid {tuple(own.transform)[:6]} is not {wanted}", WARP)

@@ -10,17 +10,7 @@ from pathlib import Path
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers.records import Declaration
-from ground_motion.readers.stations.records import (
-    Row,
-    StationSeries,
-    StationTechnique,
-    first_line,
-    numbered_lines,
-    parsed_day,
-    parsed_mm,
-    parsed_place,
-    series_of,
-)
+from ground_motion.readers.stations import records
 
 NAME, TITLE = "pos", "station series (.pos)"
 ORDER = 30
@@ -32,13 +22,13 @@ MAX_HEADER_LINES = 100
 
 def recognises(path: Path) -> bool:
     """Return whether the first line is that of the format."""
-    return first_line(path, SUFFIXES).startswith(FIRST_WORDS)
+    return records.first_line(path, SUFFIXES).startswith(FIRST_WORDS)
 
 
-def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
+def read_stations(path: Path, declared: Declaration) -> tuple[records.StationSeries, ...]:
     """Read the series of a file, which states one station. Raises InputError."""
-    rows: dict[int, Row] = {}
-    with numbered_lines(path) as lines:
+    rows: dict[int, records.Row] = {}
+    with records.numbered_lines(path) as lines:
         header: list[str] = []
         for _, text in islice(lines, MAX_HEADER_LINES + 1):
             if text.startswith("*"):
@@ -58,9 +48,9 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
                 raise InputError(path, problem, "Download it again: it may be cut off")
             if fields:
                 values = dict(zip(names, fields, strict=False))
-                mm = tuple(parsed_mm(path, line, name, values[name], unit_mm=1000) for name in NEEDED[1:])
-                rows[line] = Row(code, parsed_day(path, line, values["YYYYMMDD"]), *place, mm, frame)
-    return series_of(path, StationTechnique.GNSS, rows)
+                mm = tuple(records.parsed_mm(path, line, name, values[name], unit_mm=1000) for name in NEEDED[1:])
+                rows[line] = records.Row(code, records.parsed_day(path, line, values["YYYYMMDD"]), *place, mm, frame)
+    return records.series_of(path, records.StationTechnique.GNSS, rows)
 
 
 def _header(path: Path, lines: list[str]) -> tuple[str, str, tuple[float, float]]:
@@ -75,4 +65,4 @@ def _header(path: Path, lines: list[str]) -> tuple[str, str, tuple[float, float]
     fields = re.sub(r"^[^:]*:", "", text).split()
     if not code or len(fields) < 3:
         raise InputError(path, "its header names no station ID or no NEU reference position", "Download it again")
-    return code, frame, parsed_place(path, number, fields[1], fields[0])
+    return code, frame, records.parsed_place(path, number, fields[1], fields[0])

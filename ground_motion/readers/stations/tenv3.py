@@ -10,17 +10,7 @@ from pathlib import Path
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers.records import Declaration
-from ground_motion.readers.stations.records import (
-    Row,
-    StationSeries,
-    StationTechnique,
-    first_line,
-    numbered_lines,
-    parse_number,
-    parsed_mm,
-    parsed_place,
-    series_of,
-)
+from ground_motion.readers.stations import records
 
 NAME, TITLE = "ngl-tenv3", "NGL tenv3"
 ORDER = 20
@@ -34,15 +24,15 @@ MODIFIED_JULIAN_0 = date(1858, 11, 17).toordinal()
 
 def recognises(path: Path) -> bool:
     """Return whether the suffix and the first line are those of tenv3."""
-    fields = first_line(path, SUFFIXES).split()
+    fields = records.first_line(path, SUFFIXES).split()
     return bool(fields) and (fields[:2] == ["site", "YYMMMDD"] or len(fields) >= 20)
 
 
-def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...]:
+def read_stations(path: Path, declared: Declaration) -> tuple[records.StationSeries, ...]:
     """Read the series of a file, which states one station. Raises InputError."""
     _, _, frame = path.stem.partition(".")  # P123.NA.tenv3: relative to the plate NA
-    rows: dict[int, Row] = {}
-    with numbered_lines(path) as lines:
+    rows: dict[int, records.Row] = {}
+    with records.numbered_lines(path) as lines:
         for line, text in lines:
             fields = text.split()
             if not fields or (line == 1 and fields[0] == "site"):
@@ -51,15 +41,15 @@ def read_stations(path: Path, declared: Declaration) -> tuple[StationSeries, ...
                 problem = f"line {line} has {len(fields)} of {COLUMNS} columns, or no end"
                 raise InputError(path, problem, "Download it again: it may be cut off, or of an edition without places")
             texts = {name: [fields[at] for at in columns] for name, columns in (PARTS | SIGMAS).items()}
-            mm = tuple(parsed_mm(path, line, name, *parts, unit_mm=1000) for name, parts in texts.items())
-            place = parsed_place(path, line, fields[21], fields[20])
-            rows[line] = Row(fields[0], _day(path, line, fields), *place, mm, frame)
-    return series_of(path, StationTechnique.GNSS, rows)
+            mm = tuple(records.parsed_mm(path, line, name, *parts, unit_mm=1000) for name, parts in texts.items())
+            place = records.parsed_place(path, line, fields[21], fields[20])
+            rows[line] = records.Row(fields[0], _day(path, line, fields), *place, mm, frame)
+    return records.series_of(path, records.StationTechnique.GNSS, rows)
 
 
 def _day(path: Path, line: int, fields: list[str]) -> date:
     """Parse the day, stated as YYMMMDD and as a modified Julian day. Raises InputError if the two differ."""
-    text, julian = fields[1], parse_number(path, line, "MJD", fields[3])
+    text, julian = fields[1], records.parse_number(path, line, "MJD", fields[3])
     try:
         day = date.fromordinal(MODIFIED_JULIAN_0 + int(julian))
         same = text == f"{day.year % 100:02d}{MONTHS[day.month - 1]}{day.day:02d}"

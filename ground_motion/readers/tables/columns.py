@@ -43,7 +43,7 @@ AGREE_DEG = 0.005
 class Source(NamedTuple):
     """A table as stored in a file.
 
-    kind: name of the format. batches: given column -> type and a number of rows, yields batches of about so many rows,
+    kind: name of the format. batches: given column -> type and a number of rows, yields batches of about that number,
     with columns GEOMETRY if there is a geometry. crs: of the geometry, an EPSG number or WKT; None: no geometry, or no
     system stated. parts: the files that are read, if several. note: what was assumed, a sentence.
     """

@@ -8,7 +8,7 @@ import calendar
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -26,27 +26,10 @@ NOTATIONS: dict[str, Callable[[float], date]] = {  # A table's first row may nam
     "excel": lambda number: EXCEL_DAY_0 + timedelta(days=math.floor(number)),
     "yyyymmdd": lambda number: text_table.day_of(f"{number:.0f}"),
 }
-PREFIXES = frozenset(
-    {
-        "",
-        "d",
-        "x",
-        "t",
-        "dt",
-        "ts",
-        "disp",
-        "displ",
-        "displacement",
-        "def",
-        "defo",
-        "date",
-        "los",
-        "dlos",
-        "cum",
-        "y",
-        "s",
-    }
-)
+PREFIXES = frozenset({
+    "", "d", "x", "t", "y", "s", "dt", "ts",
+    "disp", "displ", "displacement", "def", "defo", "date", "los", "dlos", "cum",
+})  # fmt: skip
 # Months as other languages shorten them -> as strptime knows them
 MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
 MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
@@ -67,13 +50,8 @@ _FORMAT_PARTS = {
     "%Y": r"\d{4}", "%y": r"\d{2}", "%j": r"\d{3}", "%b": r"[^\W\d]{3}", "%H": r"\d{2}", "%M": r"\d{2}", "%S": r"\d{2}",
 }  # fmt: skip
 _DAYS = (
-    {"%Y", "%m", "%d"},
-    {"%Y", "%j"},
-    {"%Y", "%b", "%d"},
-    {"%y", "%m", "%d"},
-    {"%y", "%b", "%d"},
-    {"%y", "%j"},
     {"%Y"},
+    *(set(codes) for year in ("%Y", "%y") for codes in ((year, "%m", "%d"), (year, "%b", "%d"), (year, "%j"))),
 )
 
 _LENGTHS = {
@@ -93,32 +71,16 @@ def _decimal_year(text: str) -> date:
     return date(year, 1, 1) + timedelta(days=round(part * (366 if calendar.isleap(year) else 365)))
 
 
-# name -> parser; separators between the parts are "-", except the point of a decimal year
+_PATTERNS = (
+    *("%Y%m%d", "%d%m%Y", "%m%d%Y", "%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    *("%Y%j", "%Y-%j", "%y%j", "%d%b%Y", "%d-%b-%Y", "%d%b%y", "%d-%b-%y", "%y%m%d", "%d%m%y"),
+    *("%b-%Y", "%b-%y", "%b%Y", "%b%y", "%Y%m", "%Y-%m"),
+)
+_LETTERS = {"%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%b": "MMM", "%j": "DDD"}
+# Name -> parser; separators between the parts are "-", except the point of a decimal year.
 FORMS: dict[str, Callable[[str], date]] = {
-    "YYYYMMDD": _date_parser("%Y%m%d"),
-    "DDMMYYYY": _date_parser("%d%m%Y"),
-    "MMDDYYYY": _date_parser("%m%d%Y"),
-    "YYYY-MM-DD": _date_parser("%Y-%m-%d"),
-    "DD-MM-YYYY": _date_parser("%d-%m-%Y"),
-    "MM-DD-YYYY": _date_parser("%m-%d-%Y"),
-    "DD-MM-YY": _date_parser("%d-%m-%y"),
-    "MM-DD-YY": _date_parser("%m-%d-%y"),
-    "YY-MM-DD": _date_parser("%y-%m-%d"),
-    "YYYYDDD": _date_parser("%Y%j"),
-    "YYYY-DDD": _date_parser("%Y-%j"),
-    "YYDDD": _date_parser("%y%j"),
-    "DDMMMYYYY": _date_parser("%d%b%Y"),
-    "DD-MMM-YYYY": _date_parser("%d-%b-%Y"),
-    "DDMMMYY": _date_parser("%d%b%y"),
-    "DD-MMM-YY": _date_parser("%d-%b-%y"),
-    "YYMMDD": _date_parser("%y%m%d"),
-    "DDMMYY": _date_parser("%d%m%y"),
-    "MMM-YYYY": _date_parser("%b-%Y"),
-    "MMM-YY": _date_parser("%b-%y"),
-    "MMMYYYY": _date_parser("%b%Y"),
-    "MMMYY": _date_parser("%b%y"),
-    "YYYYMM": _date_parser("%Y%m"),
-    "YYYY-MM": _date_parser("%Y-%m"),
+    re.sub("%.", lambda code: _LETTERS[code[0]], pattern): _date_parser(pattern) for pattern in _PATTERNS
+} | {
     "decimal years": _decimal_year,
     "years": lambda text: date(int(text), 7, 2),  # the middle of the year
     "MATLAB's day numbers": lambda text: NOTATIONS["matlab"](int(text)),
@@ -162,11 +124,6 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
     return {}
 
 
-def are_years(days: Iterable[date]) -> bool:
-    """Return whether days stand for whole years."""
-    return all((day.month, day.day) == (7, 2) for day in days)
-
-
 def _is_certain(day: str) -> bool:
     """Return whether a name is a date and no number: eight digits, or parts with separators."""
     return len(day) == 8 or not day.replace(".", "").isdigit()
@@ -189,7 +146,7 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
             continue
         rising = dict(sorted(reading.items(), key=lambda item: item[1]))
         if form.startswith("MMM") and len({day.month for day in rising.values()}) == 1:
-            continue  # Of names such as set_01 and set_02, nothing shows that they are years of one month.
+            continue  # Nothing shows that names such as set_01 and set_02 are years of one month.
         in_place = list(rising) == list(reading) or not in_order
         if rising and in_place and len(set(rising.values())) == len(rising) and _is_plausible(reading):
             readings[form] = rising
@@ -223,13 +180,6 @@ def _dates_by_pattern(path: Path, names: Sequence[str], pattern: str) -> dict[st
     if not columns:
         raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
     return columns
-
-
-def columns_between(path: Path, names: Sequence[str], ends: Sequence[str]) -> list[str]:
-    """Return the columns between two named ones, both included. Raises InputError."""
-    text_table.require(path, names, ends, "Correct date_columns: it names what the file has not")
-    first, last = (names.index(end) for end in ends)
-    return list(names[first : last + 1])
 
 
 def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notation: str) -> list[date]:

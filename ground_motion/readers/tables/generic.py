@@ -39,7 +39,7 @@ ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
-SAMPLED_PLACES = 100_000  # So many places show a grid and are read in a moment.
+SAMPLED_PLACES = 100_000  # This number of places shows a grid and is read in a moment.
 
 
 def recognises(path: Path) -> bool:
@@ -55,7 +55,8 @@ def recognises(path: Path) -> bool:
     plain = {mapping.plain(name) for name in table.names}
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
-        return text_table.has_numbers(table)
+        numbers = all(text_table.is_number(cell) or cell in text_table.MISSING for cell in table.first)
+        return len(table.names) >= 3 and numbers  # These may be points.
     if mapping.layout_of(table.names):
         return True
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ground_motion.core.errors import InputError
+from ground_motion.readers.files import begins
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
 from ground_motion.readers.vectors import packages
@@ -38,10 +39,7 @@ class Geometry(NamedTuple):
 
 def is_parquet(path: Path) -> bool:
     """Return whether a file has the signature and an extension of Parquet."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(4) == MAGIC
+    return begins(path, SUFFIXES, MAGIC)
 
 
 def source(path: Path) -> Source:

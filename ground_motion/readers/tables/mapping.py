@@ -20,15 +20,7 @@ from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
 from ground_motion.readers.records import Declaration, Direction, Reference
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import ROLES, Plan, Source, transformer
-from ground_motion.readers.tables.dates import (
-    NOTATIONS,
-    SERIES_UNIT,
-    are_years,
-    columns_between,
-    dates_by_name,
-    dates_by_order,
-    dates_in_first_row,
-)
+from ground_motion.readers.tables.dates import NOTATIONS, SERIES_UNIT, dates_by_name, dates_by_order, dates_in_first_row
 
 MAX_MAPPING_BYTES = 2**20
 MM_PER_LENGTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -43,25 +35,10 @@ ALIASES = {
     "northing": ("northing", "north"),
     "height": ("height", "heightm", "elevation", "elev", "altitude", "topo", "dem", "pntheight", "h", "z"),
     "velocity_std": (
-        "vstdev",
-        "velstd",
-        "velstdev",
-        "velocitystd",
-        "velocitystdev",
-        "meanvelocitystd",
-        "stdev",
-        "vstd",
-        "velsd",
+        *("vstdev", "velstd", "velstdev", "velocitystd", "velocitystdev", "meanvelocitystd", "stdev", "vstd", "velsd"),
     ),
     "temporal_coherence": (
-        "temporalcoherence",
-        "temporalc",
-        "tempcoh",
-        "coherence",
-        "coer",
-        "pntenscoh",
-        "coh",
-        "tcoh",
+        *("temporalcoherence", "temporalc", "tempcoh", "coherence", "coer", "pntenscoh", "coh", "tcoh"),
     ),
     "rmse": ("rmse", "rmsets"),
     "los_east": ("loseast", "lose", "cose", "easgeo"),
@@ -362,7 +339,7 @@ def unit_in(name: str) -> str:
 
 def refuse_years(path: Path, dates: dict[str, date]) -> None:
     """Raise InputError if columns are named by years, and nothing shows what they hold."""
-    if dates and are_years(dates.values()):
+    if dates and all((day.month, day.day) == (7, 2) for day in dates.values()):  # Whole years are read as their middle.
         problem = f"its columns {next(iter(dates))} … may hold displacements or rates of these years"
         remedy = 'If they are displacements, state dates = "%Y" in a mapping; else remove them'
         raise InputError(path, problem, remedy)
@@ -377,8 +354,10 @@ def _date_columns(path: Path, source: Source, used: set[str], stated: Mapping) -
     if not stated.columns and not stated.date_columns:
         remedy = "Add [columns], so that all others are dates, or the first and the last of these as date_columns"
         raise InputError(path, "the mapping does not state which columns are dates", remedy)
-    names = columns_between(path, source.names, stated.date_columns) if stated.date_columns else source.names
-    names = [name for name in names if name not in used]
+    ends = stated.date_columns or (source.names[0], source.names[-1])
+    text_table.require(path, source.names, ends, "Correct date_columns: it names what the file has not")
+    first, last = map(source.names.index, ends)
+    names = [name for name in source.names[first : last + 1] if name not in used]
     if isinstance(stated.dates, list):
         return dates_by_order(path, names, stated.dates)
     return dates_by_order(path, names, dates_in_first_row(path, source, names, str(stated.date_row)))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 from zipfile import ZipInfo
@@ -44,10 +44,7 @@ MISSING = (
     *("#N/A", "#NA", "#VALUE!", "#DIV/0!", "<NA>", "-", "--", "---", *("*" * stars for stars in range(1, 13))),
 )
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
-DECIMAL_COMMA, DECIMAL_POINT = (
-    re.compile(r"[-+]?\d*,\d+(?:[eE][-+]?\d+)?"),
-    re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?"),
-)
+DECIMAL_COMMA, DECIMAL_POINT = (re.compile(rf"[-+]?\d*{sign}\d+(?:[eE][-+]?\d+)?") for sign in (",", r"\."))
 
 
 class Table(NamedTuple):
@@ -215,7 +212,7 @@ def _layout(path: Path, lines: list[str]) -> Table:
     if not is_headed and comments:
         last = comments[-1][1].strip().lstrip("#%/! ")
         named = [cell.strip() for cell in _fields(last, delimiter)]
-        named = named if len(named) == width and not any(map(_is_number, named)) else []
+        named = named if len(named) == width and not any(map(is_number, named)) else []
     data = below if is_headed else [header, *below]
     names = named if is_headed or (comments and named) else []
     for row, (_, line) in zip(data, rows[len(rows) - len(data) :], strict=True):
@@ -247,17 +244,18 @@ def _delimiter(lines: list[str]) -> tuple[str, int]:
     return chosen
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number, with a decimal point or comma."""
     return NUMBER.fullmatch(cell) is not None or DECIMAL_COMMA.fullmatch(cell) is not None
 
 
 def _is_header(first: list[str], below: list[list[str]]) -> bool:
     """Return whether a line names columns: it has words where the lines below it have numbers."""
-    if not below or not any(map(_is_number, first)):
-        return not all(map(_is_number, first))
+    if not below or not any(map(is_number, first)):
+        return not all(map(is_number, first))
     for at, name in enumerate(first):
         column = [row[at] for row in below if at < len(row)]
-        if name not in MISSING and not _is_number(name) and any(map(_is_number, column)):
+        if name not in MISSING and not is_number(name) and any(map(is_number, column)):
             return True
     return False
 
@@ -273,11 +271,6 @@ def _decimal(path: Path, rows: list[list[str]], delimiter: str) -> str:
         problem = f"a number is written {commas!r:.40}, with a comma{other}"
         raise InputError(path, problem, "Export it with decimal points")
     return ","
-
-
-def has_numbers(table: Table) -> bool:
-    """Return whether a table without a header has three or more columns, all of numbers: of points, perhaps."""
-    return len(table.names) >= 3 and all(_is_number(cell) or cell in MISSING for cell in table.first)
 
 
 def header_names(path: Path) -> frozenset[str]:
@@ -334,14 +327,11 @@ def record_batches(
     done = 0
     with csv_stream(path) as stream, ThreadPoolExecutor(PARSERS) as pool:
         waiting: deque[tuple[Future[list[pa.RecordBatch]], bytes]] = deque()
-        for block in _whole_lines(path, _blocks(stream, table, block_bytes)):
+        # The empty blocks behind the last one make room for what still waits.
+        for block in chain(_whole_lines(path, _blocks(stream, table, block_bytes)), repeat(b"", PARSERS)):
             waiting.append((pool.submit(parse, block), block))
             if len(waiting) <= PARSERS:
                 continue
-            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
-                done += batch.num_rows
-                yield batch
-        while waiting:
             for batch in _parse_block(path, table, types, done, *waiting.popleft()):
                 done += batch.num_rows
                 yield batch
@@ -383,33 +373,25 @@ def _whole_lines(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _parse(path: Path, table: Table, types: Mapping[str, pa.DataType], block: bytes) -> list[pa.RecordBatch]:
     convert = pa_csv.ConvertOptions(
-        column_types=dict(types),
-        include_columns=list(types),
-        null_values=MISSING,
-        decimal_point=table.decimal,
+        column_types=dict(types), include_columns=list(types), null_values=MISSING, decimal_point=table.decimal
     )
     delimiter = table.delimiter
     if delimiter == SPACES:
         delimiter, block = "\t", re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", block)
         block = re.sub(rb"[ \t]+", b"\t", block)
     read = pa_csv.ReadOptions(column_names=table.names, block_size=len(block) + 1, use_threads=False)
+    lines = pa_csv.ParseOptions(
+        delimiter=delimiter,
+        invalid_row_handler=lambda row: "skip" if row.text.lstrip().startswith(COMMENTS) else "error",
+    )
     try:
-        rows = pa_csv.read_csv(
-            pa.BufferReader(block),
-            read,
-            pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=_is_comment),
-            convert,
-        )
+        rows = pa_csv.read_csv(pa.BufferReader(block), read, lines, convert)
     except pa.ArrowInvalid as fault:
         if "Empty CSV" in str(fault):
             return []
         raise
     batches: list[pa.RecordBatch] = rows.to_batches()
     return batches
-
-
-def _is_comment(row: pa_csv.InvalidRow) -> str:
-    return "skip" if row.text.lstrip().startswith(COMMENTS) else "error"
 
 
 def _parse_block(

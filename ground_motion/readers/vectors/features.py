@@ -1,12 +1,12 @@
 """Reading of features one by one from GeoJSON, KML, a shapefile or a GeoPackage; geometries in degrees."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from shapely import force_2d, from_wkb, get_coordinates, get_parts, transform, union_all
@@ -18,6 +18,7 @@ from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
 BATCH_ROWS = 1000
 TOLERANCE_DEGREES = 0.01  # Natural Earth's Antarctica reaches so far beyond ±180 and ±90.
+BARE = re.compile(r"^(?:2\.5D |3D |Measured )*| .*")  # It matches what surrounds the bare name of a type.
 Project = Callable[..., Any] | None
 
 
@@ -44,31 +45,11 @@ class Feature(NamedTuple):
     fault: str = ""
 
 
-POLYGONS = Wanted(
-    frozenset({"Polygon", "MultiPolygon"}),
-    "an outline",
-    "a polygon",
-    "Polygon",
-    2**30,
-)
-ROADS = Wanted(
-    frozenset({"LineString", "MultiLineString"}),
-    "a line",
-    "a line",
-    "LineString",
-    2**28,
-    "highway",
-)
+POLYGONS = Wanted(frozenset({"Polygon", "MultiPolygon"}), "an outline", "a polygon", "Polygon", 2**30)
+ROADS = Wanted(frozenset({"LineString", "MultiLineString"}), "a line", "a line", "LineString", 2**28, "highway")
 RAILWAYS = ROADS._replace(key="railway")
 RIVERS, LAKES = ROADS._replace(key="waterway"), POLYGONS._replace(key="natural", most_geojson_bytes=2**28)
-BUILDINGS = Wanted(
-    POLYGONS.types | {"Point"},
-    "an outline",
-    "a polygon or point",
-    "Polygon, Point",
-    2**28,
-    "building",
-)
+BUILDINGS = Wanted(POLYGONS.types | {"Point"}, "an outline", "a polygon or point", "Polygon, Point", 2**28, "building")
 
 
 def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
@@ -78,7 +59,7 @@ def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
         raise InputError(path, gettext_noop("it has %(size)s bytes"), remedy, size=path.stat().st_size)
     listed = layers.layers_in(path)
     if path.suffix.lower() in {layers.SHAPEFILE, layers.GEOPACKAGE}:
-        fitting = [layer for layer in listed if _bare_kind(layer.kind) in wanted.types | {"Unknown"}]
+        fitting = [layer for layer in listed if BARE.sub("", layer.kind) in wanted.types | {"Unknown"}]
         if not fitting:
             problem = gettext_noop("it holds no layer of the type %(wanted)s")
             remedy = gettext_noop("Give a layer of the type %(wanted)s")
@@ -110,19 +91,13 @@ def _features(path: Path, layer: layers.Layer, wanted: Wanted) -> Iterator[Featu
             yield _feature(path, wanted, dict.fromkeys(names) | known, geometry, to_degrees)
 
 
-def _bare_kind(kind: str) -> str:
-    return kind.removeprefix("2.5D ").removeprefix("3D ").removeprefix("Measured ").split(" ")[0]
-
-
 def _projection(path: Path, system: int | str) -> Project:
     """Return a function from a reference system to degrees, longitude first; None if none is needed."""
     crs = CRS.from_user_input(system)
     if crs.is_geographic and crs.ellipsoid is not None and crs.ellipsoid.name in {"WGS 84", "WGS_1984"}:
         return None
-    try:
+    with refusing(path, UNKNOWN_SYSTEM, EXPORT_4326, CRSError, system=crs.name):
         project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
-    except CRSError as fault:
-        raise InputError(path, UNKNOWN_SYSTEM, EXPORT_4326, system=str(fault)) from fault
     return project
 
 
@@ -143,12 +118,9 @@ def _feature(
     if not np.isfinite(get_coordinates(flat)).all():
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
     _check_degrees(path, wanted, flat.bounds)
-    return Feature(properties, transform(flat, _within_poles) if max(map(abs, flat.bounds[1::2])) > 90 else flat)
-
-
-def _within_poles(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return corners (n, 2), degrees, with latitudes within ±90: beyond, an area on the ellipsoid is no number."""
-    return np.column_stack([degrees[:, 0], degrees[:, 1].clip(-90, 90)])
+    if max(map(abs, flat.bounds[1::2])) > 90:  # Areas beyond the poles would be no numbers.
+        flat = transform(flat, lambda degrees: degrees.clip((-np.inf, -90), (np.inf, 90)))
+    return Feature(properties, flat)
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:

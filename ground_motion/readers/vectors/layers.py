@@ -13,7 +13,7 @@ import sqlite3
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ground_motion.core.errors import InputError, gettext_noop, refusing
+from ground_motion.readers.files import begins
 from ground_motion.readers.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})
@@ -76,13 +77,7 @@ class Layer(NamedTuple):
 
 def is_layer(path: Path, suffix: str) -> bool:
     """Return whether a file has a suffix (.shp or .gpkg) and begins like such files. Never raises."""
-    if path.suffix.lower() != suffix or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as stream:
-            return stream.read(16).startswith(SHAPEFILE_CODE if suffix == SHAPEFILE else SQLITE)
-    except OSError:
-        return False
+    return begins(path, {suffix}, SHAPEFILE_CODE if suffix == SHAPEFILE else SQLITE)
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
@@ -108,7 +103,7 @@ def layers_in(path: Path) -> list[Layer]:
 def batches_of(
     path: Path, layer: Layer, names: Sequence[str], rows: int, known: str = ""
 ) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-    """Yield (named columns, geometries as well-known binary) of about so many rows. Raises InputError.
+    """Yield (named columns, geometries as well-known binary) of about `rows` rows. Raises InputError.
 
     known: a column of a GeoPackage; rows in which it is null are skipped.
     """
@@ -160,11 +155,15 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
     with refusing(path, UNKNOWN_SYSTEM, EXPORT_4326, ProjError, system=str(crs)[:60]):
         system = None if crs is None else CRS.from_user_input(crs)
     epsg = None if system is None else system.to_epsg() or system.to_wkt()
+    shapes, rows = int(described["features"]), int(described["features"])
     if path.suffix.lower() == SHAPEFILE:
-        _check_rows(path, int(described["features"]))
+        rows, _, _ = _table_head(_sibling(path, ".dbf") or path)
+    if shapes != rows:
+        problem = gettext_noop("it holds %(shapes)s shapes and its table %(rows)s rows")
+        raise InputError(path, problem, gettext_noop("Give parts that belong together"), shapes=shapes, rows=rows)
     kinds = zip(names, described["dtypes"], strict=True)
     numbers = frozenset(name for name, kind in kinds if not str(kind).startswith(("object", "datetime")))
-    return Layer(name, names, numbers, epsg, kind, int(described["features"]))
+    return Layer(name, names, numbers, epsg, kind, rows)
 
 
 def _guard(path: Path, call: Callable[[], Any]) -> Any:
@@ -272,13 +271,6 @@ def _check_shapefile(path: Path) -> None:
         raise InputError(path, WAS_CUT_OFF, DOWNLOAD, name=table_path.name)
 
 
-def _check_rows(path: Path, n_shapes: int) -> None:
-    rows = _table_head(_sibling(path, ".dbf") or path)[0]
-    if n_shapes != rows:
-        problem = gettext_noop("it holds %(shapes)s shapes and its table %(rows)s rows")
-        raise InputError(path, problem, gettext_noop("Give parts that belong together"), shapes=n_shapes, rows=rows)
-
-
 def _table_head(table_path: Path) -> tuple[int, int, int]:
     """Return (rows, bytes of the header, bytes of a row) of a .dbf."""
     with table_path.open("rb") as stream:
@@ -333,40 +325,31 @@ def _check_values(path: Path, layer: Layer, names: Sequence[str]) -> None:
 @contextmanager
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a GeoPackage for reading only, without the journals beside it. Raises InputError if it is damaged."""
-    connection = None
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)
+    name = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+    readable = refusing(path, DAMAGED, EXPORT, sqlite3.Error, OverflowError, MemoryError)
+    with readable, closing(sqlite3.connect(name, uri=True)) as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_SQL_BYTES)
         connection.text_factory = lambda content: content.decode("utf-8", "replace")
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
             connection.execute(f"PRAGMA {pragma}")
         yield connection
-    except (sqlite3.Error, OverflowError, MemoryError) as fault:
-        raise InputError(path, DAMAGED, EXPORT, fault=str(fault)[:100]) from fault
-    finally:
-        if connection is not None:
-            connection.close()
 
 
 def _check_kml(path: Path) -> None:
     """Raise InputError if a file is no KML, or declares entities."""
-    try:
-        with path.open("rb") as stream:
-            events = iterparse(stream, events=("start", "end"), forbid_dtd=True)
-            _, root = next(events)
-            if root.tag.rpartition("}")[2] not in {"kml", "Document", "Placemark"}:
-                raise InputError(path, gettext_noop("it is XML, but no KML"), gettext_noop("Export it again as KML"))
-            for event, element in events:
-                text = element.text or "" if event == "end" and element.tag.endswith("coordinates") else ""
-                if (odd := re.search(r"[^\s,]*[^\s,\d.eE+-][^\s,]*", text)) is not None:
-                    problem = gettext_noop("the corner '%(corner)s' is no longitude and latitude")
-                    raise InputError(path, problem, EXPORT, corner=odd[0][:40])
-                if event == "end":
-                    element.clear()
-    except (ParseError, ValueError, LookupError) as fault:
-        if isinstance(fault, InputError):
-            raise
-        raise InputError(path, UNREADABLE, EXPORT, format="KML", fault=str(fault)[:120]) from fault
+    readable = refusing(path, UNREADABLE, EXPORT, ParseError, ValueError, LookupError, format="KML")
+    with readable, path.open("rb") as stream:
+        events = iterparse(stream, events=("start", "end"), forbid_dtd=True)
+        _, root = next(events)
+        if root.tag.rpartition("}")[2] not in {"kml", "Document", "Placemark"}:
+            raise InputError(path, gettext_noop("it is XML, but no KML"), gettext_noop("Export it again as KML"))
+        for event, element in events:
+            text = element.text or "" if event == "end" and element.tag.endswith("coordinates") else ""
+            if (odd := re.search(r"[^\s,]*[^\s,\d.eE+-][^\s,]*", text)) is not None:
+                problem = gettext_noop("the corner '%(corner)s' is no longitude and latitude")
+                raise InputError(path, problem, EXPORT, corner=odd[0][:40])
+            if event == "end":
+                element.clear()
 
 
 def _sibling(path: Path, suffix: str) -> Path | None:

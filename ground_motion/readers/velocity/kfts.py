@@ -122,7 +122,7 @@ def _batches(
             row, col = np.nonzero(np.isfinite(phase).any(axis=0))
             # file: mm, first date less second; ours: mm, from the first to the second, positive toward the satellite
             change = -phase[:, row, col].astype(np.float64) * units.factor
-            # Without a wavelength there is no coherence.
+            # There is no coherence without a wavelength.
             solved = invert(change, network, len(days), radians_per_mm=1.0)
             row, series = row + block.start, solved.displacement_mm
             known = {"rmse_mm": solved.rmse_mm, "displacement_mm": series}

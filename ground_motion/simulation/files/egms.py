@@ -12,37 +12,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+from numpy.typing import NDArray
 
 from ground_motion.simulation.ground.frame import Floats
 from ground_motion.simulation.velocity.region import TrackGeometry, TrackPoints
 
-COLUMNS = (  # The 2020–2024 release has these before one column YYYYMMDD per date.
-    "pid",
-    "mp_type",
-    "latitude",
-    "longitude",
-    "easting",
-    "northing",
-    "height_ortho",
-    "height_ellipse",
-    "line",
-    "pixel",
-    "rmse_ts",
-    "temporal_coherence",
-    "amplitude_dispersion",
-    "incidence_angle",
-    "track_angle",
-    "los_east",
-    "los_north",
-    "los_up",
-    "mean_velocity",
-    "mean_velocity_std",
-    "acceleration",
-    "acceleration_std",
-    "seasonality",
-    "seasonality_std",
-    "gnss_velocity",
-)
 GEOID_HEIGHT_M = 54.0  # one round value for the whole fictional island
 LINE_SPACING_M = 14.0
 RANGE_SPACING_M = 2.3  # slant range
@@ -121,15 +95,17 @@ def csv_bytes(tracks: Sequence[TrackPoints]) -> bytes:
     if any(track.dates != dates for track in tracks):
         raise ValueError("tracks with different dates do not fit one CSV: write one file per track")
     out = io.BytesIO()
-    out.write((",".join([*COLUMNS, *(f"{date:%Y%m%d}" for date in dates)]) + "\n").encode())
     options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
     for track in tracks:
-        pyarrow.csv.write_csv(_table(track), out, options)
+        table = _table(track)
+        if not out.tell():
+            out.write((",".join(table.column_names) + "\n").encode())
+        pyarrow.csv.write_csv(table, out, options)
     return out.getvalue()
 
 
 def _table(track: TrackPoints) -> pa.Table:
-    """Return the track's table: all columns as text, (n,) each, in the order of the release."""
+    """Return the track's table: all columns as text, (n,) each, as the release of 2020 to 2024 has them."""
     count, fit, los = len(track), track.fit, track.geometry.los
     line, pixel = radar_position(track.easting_m, track.northing_m, track.geometry)
     text = {
@@ -159,11 +135,8 @@ def _table(track: TrackPoints) -> pa.Table:
         "seasonality_std": _decimals(fit.seasonality_std_mm, 1),
         "gnss_velocity": _constant("0.0", count),  # No plate motion is simulated.
     }
-    return pa.table([*(text[name] for name in COLUMNS), *_tenths(track.series_mm)], names=_names(track))
-
-
-def _names(track: TrackPoints) -> list[str]:
-    return [*COLUMNS, *(f"{date:%Y%m%d}" for date in track.dates)]
+    days = (f"{date:%Y%m%d}" for date in track.dates)
+    return pa.table(text | dict(zip(days, _tenths(track.series_mm), strict=True)))
 
 
 def _constant(text: str, count: int) -> pa.Array:
@@ -175,7 +148,7 @@ def _decimals(values: Floats, decimals: int) -> pa.Array:
     return pa.array([repr(value) for value in (np.round(values, decimals) + 0.0).tolist()])
 
 
-def _tenths(series_mm: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[pa.Array]:
+def _tenths(series_mm: NDArray[np.float32]) -> list[pa.Array]:
     """Return one column per date, formatted with one decimal by looking each value up in a table of all values."""
     tenths = np.rint(series_mm.T * 10).astype(np.int32)  # (dates, n)
     lowest = int(tenths.min(initial=0))
@@ -185,7 +158,7 @@ def _tenths(series_mm: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> lis
 
 def radar_position(
     easting_m: Floats, northing_m: Floats, geometry: TrackGeometry
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the radar line (along the flight) and pixel (away from the satellite) of each point, both from 0.
 
     The Earth is taken as flat, in the axes of the map.

@@ -7,13 +7,13 @@ import dataclasses
 import datetime as dt
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry import Polygon, mapping
+from shapely.geometry import LineString, Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from ground_motion.simulation.files.egms import egms_name, write_egms_l2b
@@ -33,6 +33,9 @@ NAMES = {
     "landslide": "Landslide",
     "fill_settlement": "Fill that settles",
 }
+# The properties of all that moves, in the order of the file.
+NOTHING: dict[str, Any] = {"kind": "", "title": "", "description": "", "rate_mm_yr": None, "rate_along": ""}
+NOTHING |= dict.fromkeys(("speed_m_day", "size_m", "starts_on", "ends_on", "changed_on", "change_mm_yr"))
 
 
 def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
@@ -49,20 +52,7 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
     """Return the part of a track that is in a burst. inside: (n,), mask of the points in it."""
-    single = {
-        name: getattr(track, name)[inside]
-        for name in (
-            "pid",
-            "easting_m",
-            "northing_m",
-            "longitude_deg",
-            "latitude_deg",
-            "height_m",
-            "cover",
-            "amplitude_dispersion",
-            "series_mm",
-        )
-    }
+    single = {name: values[inside] for name, values in vars(track).items() if isinstance(values, np.ndarray)}
     return dataclasses.replace(
         track,
         geometry=dataclasses.replace(track.geometry, burst=burst),
@@ -121,15 +111,10 @@ def _seen_by_passes(nation: Nation) -> list[tuple[Polygon, dict[str, Any]]]:
         "title": "Ground that begins to sink",
         "description": f"sinks by up to {SINKING_MM_YR:.0f} mm a year since {begun}; only new passes show it",
         "rate_mm_yr": -SINKING_MM_YR,
-        "rate_along": "",
-        "speed_m_day": None,
         "size_m": 2 * SINKING_M,
         "starts_on": track.dates[-1].isoformat(),
-        "ends_on": None,
-        "changed_on": None,
-        "change_mm_yr": None,
     }
-    return [(outline, properties)]
+    return [(outline, NOTHING | properties)]
 
 
 def _source_feature(area: TruthArea) -> dict[str, Any]:
@@ -142,16 +127,13 @@ def _source_feature(area: TruthArea) -> dict[str, Any]:
     if change:
         by = f"{abs(change.share * area.rate_mm_yr):.0f} mm a year {'faster' if change.share > 0 else 'slower'}"
         description += f"; {'at rest' if change.share == -1 else by} since {_day(change.day)}"
-    return {
+    return NOTHING | {
         "kind": area.kind,
         "title": NAMES[area.kind],
         "description": description,
         "rate_mm_yr": round(area.rate_mm_yr, 1),
         "rate_along": area.rate_along,
-        "speed_m_day": None,
         "size_m": round(area.size_m),
-        "starts_on": None,
-        "ends_on": None,
         "changed_on": change.day.isoformat() if change else None,
         "change_mm_yr": round(change.share * area.rate_mm_yr, 1) if change else None,
     }
@@ -159,43 +141,26 @@ def _source_feature(area: TruthArea) -> dict[str, Any]:
 
 def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon, dict[str, Any]]]:
     frame = nation.region.terrain.frame
-    glacier, pit, slope = images
-    events = (
-        (
-            glacier,
-            "glacier_surge",
-            "Glacier surge",
-            tongue(frame, GLACIER),
-            f"speeds up to {SURGE_M_DAY[-1]:g} m a day",
-        ),
-        (pit, "open_pit", "Open pit", ellipse(frame, PIT, PIT_HALF_M), "dug wider, the surface is new"),
-        (
-            slope,
-            "slope_failure",
-            "Slope failure",
-            ellipse(frame, nation.failing, FAILING_HALF_M),
-            "the surface is torn",
-        ),
+    torn = ellipse(frame, nation.failing, FAILING_HALF_M)
+    events = (  # They belong to the glacier, the pit and the slope.
+        ("Glacier surge", tongue(frame, GLACIER), f"speeds up to {SURGE_M_DAY[-1]:g} m a day", SURGE_M_DAY[-1]),
+        ("Open pit", ellipse(frame, PIT, PIT_HALF_M), "dug wider, the surface is new", None),
+        ("Slope failure", torn, "the surface is torn", None),
     )
     event_features = []
-    for series, kind, title, outline, description in events:
+    for series, (title, outline, description, speed) in zip(images, events, strict=True):
         size_m = 2 * math.sqrt(_area_m2(outline) / math.pi)
         since, until = (date.date() for date in series.event_between)
-        speed = SURGE_M_DAY[-1] if series is glacier else None
         properties = {
-            "kind": kind,
+            "kind": title.lower().replace(" ", "_"),
             "title": title,
             "description": f"{description} between {_day(since)} and {_day(until)}, {_width_text(size_m)}",
-            "rate_mm_yr": None,
-            "rate_along": "",
             "speed_m_day": speed,
             "size_m": round(size_m),
             "starts_on": since.isoformat(),
             "ends_on": until.isoformat(),
-            "changed_on": None,
-            "change_mm_yr": None,
         }
-        event_features.append((outline, properties))
+        event_features.append((outline, NOTHING | properties))
     return event_features
 
 
@@ -237,11 +202,12 @@ def _area_m2(outline: Polygon) -> float:
     return float(outline.area * metres**2 * math.cos(math.radians(outline.centroid.y)))
 
 
-def write_features(path: Path, features: Sequence[tuple[Polygon, dict[str, Any]]]) -> Path:
-    """Write polygons in degrees and their properties to a GeoJSON file; return its path."""
+def write_features(path: Path, features: Sequence[tuple[Polygon | LineString, Mapping[str, Any]]]) -> Path:
+    """Write polygons or lines in degrees and their properties to a GeoJSON file; return its path."""
+    shapes = [mapping(orient(shape) if isinstance(shape, Polygon) else shape) for shape, _ in features]
     listed = [
-        {"type": "Feature", "properties": properties, "geometry": mapping(orient(outline))}
-        for outline, properties in features
+        {"type": "Feature", "properties": properties, "geometry": shape}
+        for shape, (_, properties) in zip(shapes, features, strict=True)
     ]
     path.write_text(json.dumps({"type": "FeatureCollection", "simulated": True, "features": listed}), encoding="utf-8")
     return path

@@ -1,6 +1,5 @@
 """Rivers of the demo nation as a file: from high ground inland down to the sea, in the tags of OpenStreetMap."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
-from shapely.geometry import LineString, mapping
+from shapely.geometry import LineString
 
+from ground_motion.simulation.files.nation import write_features
 from ground_motion.simulation.ground.frame import to_geographic
 from ground_motion.simulation.ground.terrain import Terrain
 from ground_motion.simulation.nation import Nation
@@ -38,11 +38,8 @@ def write_rivers(nation: Nation, path: Path) -> Path:
         line = LineString(np.column_stack([land.west_m + middle[:, 1], land.top_m - middle[:, 0]]))
         degrees = np.column_stack(to_geographic(*np.array(line.simplify(SMOOTHED_M).coords).T))
         tags = {"waterway": "river" if river.length_m >= RIVER_M else "stream", "name": name}
-        features.append({"type": "Feature", "properties": tags, "geometry": mapping(LineString(degrees.round(6)))})
-    path.write_text(
-        json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}), encoding="utf-8"
-    )
-    return path
+        features.append((LineString(degrees.round(6)), tags))
+    return write_features(path, features)
 
 
 def rivers_of(land: Terrain, step: int) -> list[River]:

@@ -1,17 +1,15 @@
 """Buildings, roads, a railway and people of the demo nation as files, in the tags of OpenStreetMap."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from shapely.geometry import LineString, Polygon, mapping
+from shapely.geometry import LineString, Polygon
 
-from ground_motion.simulation.files.nation import geographic
+from ground_motion.simulation.files.nation import geographic, write_features
 from ground_motion.simulation.ground.frame import GRID_EPSG, Offset, to_geographic
 from ground_motion.simulation.ground.terrain import LandCover
 from ground_motion.simulation.nation import CITY, MINING_TOWN, PIT, VILLAGES, Nation
@@ -21,7 +19,7 @@ PEOPLE_IN_BUILDING = 4.5
 MAX_IN_CELL = {LandCover.TOWN: 18, LandCover.SUBURB: 7}  # buildings on a hectare
 HOUSE_CORNERS_M = ((-5.0, -5.0), (5.0, -5.0), (5.0, 5.0), (-5.0, 5.0))
 RAILWAY = (PIT, MINING_TOWN, CITY, VILLAGES[1].at)
-MAIN_PEOPLE = 1_500  # Main roads lead to places with so many people.
+MAIN_PEOPLE = 1_500  # Main roads lead to places with at least this number of people.
 
 
 def write_buildings(nation: Nation, path: Path) -> Path:
@@ -34,7 +32,7 @@ def write_buildings(nation: Nation, path: Path) -> Path:
     east, north = land.west_m + col * land.posting_m, land.top_m - row * land.posting_m
     corners = [np.round(to_geographic(east + x, north + y), 7) for x, y in HOUSE_CORNERS_M]
     houses = np.moveaxis(np.stack(corners), (2, 0, 1), (0, 1, 2))
-    return _write(path, [({"building": "yes"}, mapping(Polygon(house))) for house in houses])
+    return write_features(path, [(Polygon(house), {"building": "yes"}) for house in houses])
 
 
 def write_roads(nation: Nation, path: Path) -> Path:
@@ -44,13 +42,13 @@ def write_roads(nation: Nation, path: Path) -> Path:
     for index, place in enumerate(places[1:], start=1):
         to = min(places[:index], key=lambda larger: larger.at.distance_m(place.at))
         value = "primary" if place.people >= MAIN_PEOPLE else "residential"
-        roads.append(({"highway": value}, _line(nation, [place.at, to.at])))
-    return _write(path, roads)
+        roads.append((_line(nation, [place.at, to.at]), {"highway": value}))
+    return write_features(path, roads)
 
 
 def write_railway(nation: Nation, path: Path) -> Path:
     """Write the coal line: from the pit through the mining town to the city and its harbour."""
-    return _write(path, [({"railway": "rail"}, _line(nation, RAILWAY))])
+    return write_features(path, [(_line(nation, RAILWAY), {"railway": "rail"})])
 
 
 def write_population(nation: Nation, path: Path) -> Path:
@@ -83,11 +81,5 @@ def buildings_per_cell(nation: Nation) -> NDArray[np.int64]:
     return counts
 
 
-def _line(nation: Nation, places: Sequence[Offset]) -> dict[str, Any]:
-    return mapping(LineString(geographic(nation.region.terrain.frame, places)))
-
-
-def _write(path: Path, features: Sequence[tuple[dict[str, str], dict[str, Any]]]) -> Path:
-    listed = [{"type": "Feature", "properties": tags, "geometry": geometry} for tags, geometry in features]
-    path.write_text(json.dumps({"type": "FeatureCollection", "simulated": True, "features": listed}), encoding="utf-8")
-    return path
+def _line(nation: Nation, places: Sequence[Offset]) -> LineString:
+    return LineString(geographic(nation.region.terrain.frame, places))

@@ -6,27 +6,14 @@ A new kind is one class here that implements `Source`; nothing else in the simul
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from shapely.geometry import Polygon
 
-from ground_motion.simulation.ground.deformation import (
-    Ellipse,
-    Panel,
-    SlideBody,
-    Tunnel,
-    groundwater_bowl,
-    landslide,
-    longwall_mining,
-    mine_water_dome,
-    mine_water_half_dome,
-    mogi,
-    mogi_volume_m3_yr,
-    settling_ground,
-    tunnel_trough,
-)
+from ground_motion.simulation.ground import deformation
 from ground_motion.simulation.ground.frame import Floats, Motion, Offset, to_geographic
 from ground_motion.simulation.ground.terrain import Terrain
 
@@ -69,13 +56,36 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class MiningSubsidence:
+class _Centred(ABC):
+    """A source that lifts or lowers the ground around its centre, whatever the terrain."""
+
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Return the motion at offsets from the frame's origin."""
+        return self.motion_around(east_m - self.centre.east_m, north_m - self.centre.north_m)
+
+    @abstractmethod
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
+        """Return the mean rate at offsets from the centre, without `change`."""
+
+
+@dataclass(frozen=True)
+class _Steady(_Centred):
+    """Such a source without acceleration, cycle and change, if nothing else is said."""
+
+    acceleration_per_yr: float = field(default=0.0, kw_only=True)
+    seasonal_mm_per_mm_yr: float = field(default=0.0, kw_only=True)
+    change: RateChange | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class MiningSubsidence(_Centred):
     """Sinking over a longwall panel; subsidence_mm_yr: the full subsidence rate w_max, positive."""
 
     kind: ClassVar[str] = "mining_subsidence"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    panel: Panel
+    panel: deformation.Panel
     subsidence_mm_yr: float
     influence_m: float
     acceleration_per_yr: float = 0.0
@@ -86,141 +96,111 @@ class MiningSubsidence:
     def peak_mm_yr(self) -> float:
         """Upward rate at the centre, negative."""
         zero = np.zeros(1)
-        return float(longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0])
+        return float(
+            deformation.longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0]
+        )
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion by the Knothe–Budryk model around the centre."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return longwall_mining(east_m, north_m, self.panel, self.subsidence_mm_yr, self.influence_m)
+        return deformation.longwall_mining(east_m, north_m, self.panel, self.subsidence_mm_yr, self.influence_m)
 
 
 @dataclass(frozen=True)
-class GroundwaterSubsidence:
+class GroundwaterSubsidence(_Steady):
     """Sinking over a pumped aquifer, with a seasonal cycle."""
 
     kind: ClassVar[str] = "groundwater_subsidence"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    ellipse: Ellipse
+    ellipse: deformation.Ellipse
     peak_mm_yr: float
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.4
+    seasonal_mm_per_mm_yr: float = field(default=0.4, kw_only=True)
     flatness: float = 2.0
-    change: RateChange | None = None
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion of a super-Gaussian bowl around the centre."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
+        return deformation.groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
 
 
 @dataclass(frozen=True)
-class MineWaterUplift:
+class MineWaterUplift(_Steady):
     """Rising ground over a flooded mine."""
 
     kind: ClassVar[str] = "mine_water_uplift"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    ellipse: Ellipse
+    ellipse: deformation.Ellipse
     peak_mm_yr: float
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.0
-    change: RateChange | None = None
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion of a dome around the centre."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
+        return deformation.mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
 
 @dataclass(frozen=True)
-class FaultedMineWaterUplift:
+class FaultedMineWaterUplift(_Steady):
     """Rising ground over a flooded mine with a fault on one side; dome_mm_yr: at the centre of the dome without it."""
 
     kind: ClassVar[str] = "mine_water_uplift"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    ellipse: Ellipse
+    ellipse: deformation.Ellipse
     dome_mm_yr: float
     fault_width_m: float = 40.0
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.0
-    change: RateChange | None = None
 
     @property
     def peak_mm_yr(self) -> float:
         """Upward rate beside the fault, just beyond its step, mm/yr."""
         right = np.linspace(0, self.ellipse.semi_minor_m, 200)
-        straight = Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
-        rates = mine_water_half_dome(right, np.zeros(200), straight, self.dome_mm_yr, self.fault_width_m).up_mm_yr
+        straight = deformation.Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
+        rates = deformation.mine_water_half_dome(
+            right, np.zeros(200), straight, self.dome_mm_yr, self.fault_width_m
+        ).up_mm_yr
         return float(rates[np.argmax(np.abs(rates))])
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion of half a dome, right of the fault through the centre."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
+        return deformation.mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
 
 
 @dataclass(frozen=True)
-class PressureSource:
+class PressureSource(_Steady):
     """Magma, gas or brine that swells or shrinks at depth (Mogi); peak_mm_yr: upward rate right above it."""
 
     kind: ClassVar[str] = "pressure_source"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
     depth_m: float
     peak_mm_yr: float
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.0
-    change: RateChange | None = None
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion by Mogi's sphere under the centre."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return mogi(east_m, north_m, self.depth_m, mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m))
+        return deformation.mogi(
+            east_m, north_m, self.depth_m, deformation.mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m)
+        )
 
 
 @dataclass(frozen=True)
-class TunnelSettlement:
+class TunnelSettlement(_Steady):
     """The trough above a new tunnel; subsidence_mm_yr: sinking above its axis, positive."""
 
     kind: ClassVar[str] = "tunnel"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    tunnel: Tunnel
+    tunnel: deformation.Tunnel
     subsidence_mm_yr: float
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.0
-    change: RateChange | None = None
 
     @property
     def peak_mm_yr(self) -> float:
         """Upward rate above the axis, negative."""
         return -self.subsidence_mm_yr
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion of Peck's trough along the tunnel."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
+        return deformation.tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
 
 
 @dataclass(frozen=True)
-class QuarrySettlement:
+class QuarrySettlement(_Steady):
     """Ground in and around a quarry, which sinks as the quarry is worked and drained."""
 
     kind: ClassVar[str] = "quarry"
-    rate_along: ClassVar[str] = "up"
-    centre: Offset
-    ellipse: Ellipse
+    ellipse: deformation.Ellipse
     peak_mm_yr: float
-    acceleration_per_yr: float = 0.0
-    seasonal_mm_per_mm_yr: float = 0.0
-    change: RateChange | None = None
 
-    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    def motion_around(self, east_m: Floats, north_m: Floats) -> Motion:
         """Return the motion of a bowl with a flat floor and steep edges."""
-        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
+        return deformation.settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
 
 
 @dataclass(frozen=True)
@@ -228,7 +208,7 @@ class FillSettlement(QuarrySettlement):
     """Fill that settles under its own weight, slower every year."""
 
     kind: ClassVar[str] = "fill_settlement"
-    acceleration_per_yr: float = -0.3
+    acceleration_per_yr: float = field(default=-0.3, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -238,7 +218,7 @@ class Landslide:
     kind: ClassVar[str] = "landslide"
     rate_along: ClassVar[str] = "downslope"
     centre: Offset
-    body: SlideBody
+    body: deformation.SlideBody
     peak_mm_yr: float
     acceleration_per_yr: float = 0.2
     seasonal_mm_per_mm_yr: float = 0.0
@@ -248,7 +228,7 @@ class Landslide:
         """Return the motion down the local slope, inside the outline."""
         downslope = terrain.downslope_at(east_m, north_m)
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return landslide(east_m, north_m, self.body, downslope, self.peak_mm_yr)
+        return deformation.landslide(east_m, north_m, self.body, downslope, self.peak_mm_yr)
 
 
 def total_motion(sources: tuple[Source, ...], east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
@@ -306,14 +286,10 @@ def outline_truth(source: Source, terrain: Terrain, threshold_mm_yr: float, reac
         centre=source.centre,
         rate_mm_yr=source.peak_mm_yr,
         rate_along=source.rate_along,
-        size_m=_diameter_of_area_m(polygon_grid.area),
+        size_m=float(2 * np.sqrt(polygon_grid.area / np.pi)),
         area_m2=polygon_grid.area,
         acceleration_per_yr=source.acceleration_per_yr,
         change=source.change,
         polygon_grid=polygon_grid,
         polygon=Polygon(np.column_stack([longitude_deg, latitude_deg])),
     )
-
-
-def _diameter_of_area_m(area_m2: float) -> float:
-    return float(2 * np.sqrt(area_m2 / np.pi))

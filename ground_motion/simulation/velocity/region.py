@@ -22,19 +22,9 @@ from ground_motion.simulation.ground.layout import lay_out
 from ground_motion.simulation.ground.scatter import Density, scatter_points
 from ground_motion.simulation.ground.sources import Source, TruthArea, outline_truth, total_motion
 from ground_motion.simulation.ground.terrain import Terrain, TerrainConfig, make_land_cover, make_terrain
+from ground_motion.simulation.velocity import series
 from ground_motion.simulation.velocity.noise import VelocityNoise, velocity_errors
 from ground_motion.simulation.velocity.nuisance import Nuisance, TrackGround, draw_errors
-from ground_motion.simulation.velocity.series import (
-    DAYS_PER_YEAR,
-    SeriesFit,
-    Trend,
-    TrendChange,
-    acquisition_dates,
-    fit_series,
-    simulate_series,
-    slope_variance,
-    years_of,
-)
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ class TrackPoints:
     cover: NDArray[np.uint8]
     amplitude_dispersion: Floats
     series_mm: NDArray[np.float32]
-    fit: SeriesFit
+    fit: series.SeriesFit
     truth: Motion
 
     def __len__(self) -> int:
@@ -140,7 +130,7 @@ def survey(
     track_rngs: Sequence[np.random.Generator],
 ) -> Region:
     """Simulate the measurements of the ground, with its moving sources, by every track of the config."""
-    dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
+    dates = series.acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(
         observe(rng, scene, geometry, config) for rng, geometry in zip(track_rngs, config.tracks, strict=True)
@@ -165,9 +155,9 @@ def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, con
     east_m, north_m = terrain.frame.to_local(easting_m, northing_m)
     speed_mm_yr = total_motion(scene.sources, east_m, north_m, terrain).speed_mm_yr()
     easting_m, northing_m = _kept_in_order(easting_m, northing_m, speed_mm_yr <= config.decorrelation_mm_yr)
-    years = years_of(scene.dates)
+    years = series.years_of(scene.dates)
     trend = _draw_trend(rng, scene, geometry, config, easting_m, northing_m)
-    series_mm = simulate_series(rng, trend, years)
+    series_mm = series.simulate_series(rng, trend, years)
     longitude_deg, latitude_deg = to_geographic(easting_m, northing_m)
     cell = terrain.cell_of(easting_m, northing_m)
     east_m, north_m = terrain.frame.to_local(easting_m, northing_m)
@@ -183,7 +173,7 @@ def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, con
         cover=scene.land_cover[cell],
         amplitude_dispersion=np.clip(rng.normal(0.42, 0.08, len(easting_m)), 0.08, 1.0),
         series_mm=series_mm,
-        fit=fit_series(series_mm, years),
+        fit=series.fit_series(series_mm, years),
         truth=total_motion(scene.sources, east_m, north_m, terrain),
     )
 
@@ -202,7 +192,7 @@ def _draw_trend(
     config: RegionConfig,
     easting_m: Floats,
     northing_m: Floats,
-) -> Trend:
+) -> series.Trend:
     """Simulate each point's rate along the line of sight, its error included, its season and its noise, (n,)."""
     count = len(easting_m)
     east_m, north_m = scene.terrain.frame.to_local(easting_m, northing_m)
@@ -215,11 +205,11 @@ def _draw_trend(
         acceleration_mm_yr2 += source.acceleration_per_yr * los_mm_yr
         seasonal_mm += source.seasonal_mm_per_mm_yr * los_mm_yr
         if source.change:
-            since_yr = (source.change.day - scene.dates[0]).days / DAYS_PER_YEAR
-            changes.append(TrendChange(since_yr, source.change.share * los_mm_yr))
+            since_yr = (source.change.day - scene.dates[0]).days / series.DAYS_PER_YEAR
+            changes.append(series.TrendChange(since_yr, source.change.share * los_mm_yr))
     noise_mm = rng.uniform(*config.series_noise_mm, count)
     if config.nuisance is None:
-        series_variance = slope_variance(float(np.sqrt((noise_mm**2).mean())), years_of(scene.dates))
+        series_variance = series.slope_variance(float(np.sqrt((noise_mm**2).mean())), series.years_of(scene.dates))
         velocity_mm_yr += velocity_errors(rng, easting_m, northing_m, config.noise, series_variance)
     else:
         land, side_m = scene.terrain, config.terrain.side_m
@@ -234,4 +224,4 @@ def _draw_trend(
         errors = draw_errors(rng, ground, config.nuisance, config.years)
         velocity_mm_yr += errors.rate_mm_yr
         seasonal_mm += errors.yearly_mm
-    return Trend(velocity_mm_yr, acceleration_mm_yr2, seasonal_mm, noise_mm, changes)
+    return series.Trend(velocity_mm_yr, acceleration_mm_yr2, seasonal_mm, noise_mm, changes)

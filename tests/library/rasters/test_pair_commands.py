@@ -87,10 +87,7 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
         (["offsets", "{a}", "{a}", "--out", "{nowhere}"], "its folder does not exist"),
         (["offsets", "{a}", "{a}", "--out", "{out}", "--posting", "0"], "--posting 0 is not between"),
         *(
-            (
-                ["coherence", "{a}", "{a}", "--out", "{out}", "--window", window],
-                f"'{window}' is no window: give",
-            )
+            (["coherence", "{a}", "{a}", "--out", "{out}", "--window", window], f"'{window}' is no window: give")
             for window in ("8", "4x4", "3x33", "1x1")
         ),
         (["coherence", "{a}", "{a}", "--out", "{out}", "--looks", "0"], "is no number of looks"),

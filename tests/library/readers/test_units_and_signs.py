@@ -9,17 +9,7 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 
-from ground_motion.readers.formats.registry import (
-    READERS,
-    SCENE_READERS,
-    STATION_READERS,
-    VELOCITY_READERS,
-    Reader,
-    SceneReader,
-    StationReader,
-    VelocityReader,
-    recognise,
-)
+from ground_motion.readers.formats import registry
 from tests.makers.damage import all_points
 from tests.makers.sources import SINKS, every
 
@@ -29,7 +19,7 @@ SOURCES = every()
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.format}-{source.component}")
 def test_known_motion_comes_out_in_our_unit_and_sign(tmp_path, source):
     path = source.make(tmp_path)
-    assert recognise(path) == source.format
+    assert registry.recognise(path) == source.format
     loaded = next(loaded for loaded in all_points(path, source.declared) if loaded.header.component is source.component)
     velocity, header = loaded.columns.velocity_mm_yr, loaded.header
     moves = np.abs(velocity) > 1
@@ -44,15 +34,19 @@ def test_known_motion_comes_out_in_our_unit_and_sign(tmp_path, source):
 
 
 def test_every_format_of_velocities_has_a_row():
-    assert {*VELOCITY_READERS} <= {source.format for source in SOURCES}
+    assert {*registry.VELOCITY_READERS} <= {source.format for source in SOURCES}
 
 
 def test_every_reader_has_the_members_of_its_kind_and_their_arguments():
-    assert len({reader.ORDER for reader in READERS.values()}) == len(READERS)
-    for name, reader in READERS.items():
-        kinds = ((SceneReader, SCENE_READERS), (StationReader, STATION_READERS), (VelocityReader, VELOCITY_READERS))
+    assert len({reader.ORDER for reader in registry.READERS.values()}) == len(registry.READERS)
+    for name, reader in registry.READERS.items():
+        kinds = (
+            (registry.SceneReader, registry.SCENE_READERS),
+            (registry.StationReader, registry.STATION_READERS),
+            (registry.VelocityReader, registry.VELOCITY_READERS),
+        )
         (kind,) = (kind for kind, readers in kinds if name in readers)
-        for member in get_type_hints(Reader):
+        for member in get_type_hints(registry.Reader):
             assert getattr(reader, member) is not None
         for wanted in (
             one for one in vars(kind).values() if inspect.isfunction(one) and one.__module__ == kind.__module__

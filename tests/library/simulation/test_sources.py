@@ -5,20 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ground_motion.simulation.ground.deformation import (
-    Downslope,
-    Ellipse,
-    Panel,
-    SlideBody,
-    Tunnel,
-    groundwater_bowl,
-    landslide,
-    longwall_mining,
-    mogi,
-    mogi_volume_m3_yr,
-    tunnel_settlement_mm,
-    tunnel_trough,
-)
+from ground_motion.simulation.ground import deformation
 from ground_motion.simulation.ground.frame import Offset
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.sources import DRAWS, Site
@@ -27,7 +14,7 @@ from lab.simulation.tiles import TileConfig, make_tile, with_sources
 POSTING_M = 10.0
 EAST_M, NORTH_M = np.meshgrid(np.arange(-3_000.0, 3_000.0, POSTING_M), np.arange(-3_000.0, 3_000.0, POSTING_M))
 ORIGIN = np.zeros(1)
-TUNNEL = Tunnel(length_m=2_000.0, bearing_deg=90.0, depth_m=25.0, diameter_m=9.0, trough_factor=0.5)
+TUNNEL = deformation.Tunnel(length_m=2_000.0, bearing_deg=90.0, depth_m=25.0, diameter_m=9.0, trough_factor=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +26,34 @@ def hills():
 
 def test_mogi_follows_its_closed_form_above_and_beside_the_source():
     depth_m, volume_m3_yr = 1_000.0, 1e5
-    motion = mogi(np.array([0.0, 1_000.0]), np.zeros(2), depth_m, volume_m3_yr)
+    motion = deformation.mogi(np.array([0.0, 1_000.0]), np.zeros(2), depth_m, volume_m3_yr)
     above = 0.75 / math.pi * volume_m3_yr / depth_m**2 * 1000
     assert motion.up_mm_yr == pytest.approx([above, above / 2**1.5])
     assert motion.east_mm_yr[1] == pytest.approx(motion.up_mm_yr[1])  # as far away as deep: out as much as up
-    assert mogi_volume_m3_yr(above, depth_m) == pytest.approx(volume_m3_yr)
+    assert deformation.mogi_volume_m3_yr(above, depth_m) == pytest.approx(volume_m3_yr)
 
 
 def test_a_bowl_holds_the_volume_of_its_formula_to_one_percent():
     """∫ exp(−ρ⁴) over an ellipse is π·a·b·Γ(3/2); a Gaussian's is π·a·b."""
-    ellipse = Ellipse(900.0, 600.0, 30.0)
+    ellipse = deformation.Ellipse(900.0, 600.0, 30.0)
     for flatness, share in ((1.0, 1.0), (2.0, math.gamma(1.5))):
-        motion = groundwater_bowl(EAST_M, NORTH_M, ellipse, -10.0, flatness)
+        motion = deformation.groundwater_bowl(EAST_M, NORTH_M, ellipse, -10.0, flatness)
         volume = motion.up_mm_yr.sum() * POSTING_M**2
         assert volume == pytest.approx(-10.0 * math.pi * 900.0 * 600.0 * share, rel=0.01)
 
 
 def test_a_tunnel_loses_at_the_surface_what_it_lost_at_its_face():
     """Peck: the trough's cross-section i·√(2π)·S is V_L·π·D²/4."""
-    settlement_mm = tunnel_settlement_mm(TUNNEL, volume_loss=0.01)
+    settlement_mm = deformation.tunnel_settlement_mm(TUNNEL, volume_loss=0.01)
     across_m = np.arange(-200.0, 200.0, 0.5)
-    trough = tunnel_trough(np.zeros_like(across_m), across_m, TUNNEL, settlement_mm)
+    trough = deformation.tunnel_trough(np.zeros_like(across_m), across_m, TUNNEL, settlement_mm)
     lost_m2 = -trough.up_mm_yr.sum() * 0.5 / 1000
     assert lost_m2 == pytest.approx(0.01 * math.pi * 9.0**2 / 4, rel=0.01)
 
 
 def test_ground_beside_a_tunnel_moves_toward_it_and_settles_0_61_at_the_inflection():
     i = TUNNEL.trough_m
-    motion = tunnel_trough(np.zeros(3), np.array([0.0, i, -i]), TUNNEL, 10.0)
+    motion = deformation.tunnel_trough(np.zeros(3), np.array([0.0, i, -i]), TUNNEL, 10.0)
     assert motion.up_mm_yr == pytest.approx([-10.0, -10 * math.exp(-0.5), -10 * math.exp(-0.5)])
     assert motion.north_mm_yr[1] == pytest.approx(-10 * math.exp(-0.5) * i / 25.0)
     assert motion.north_mm_yr[2] == -motion.north_mm_yr[1]
@@ -74,8 +61,8 @@ def test_ground_beside_a_tunnel_moves_toward_it_and_settles_0_61_at_the_inflecti
 
 def test_knothes_profile_across_a_wide_panel_is_his_error_function():
     offset_m = np.linspace(-400, 400, 9)
-    panel = Panel(20_000.0, 20_000.0, 0.0)
-    motion = longwall_mining(10_000.0 + offset_m, np.zeros(9), panel, 10.0, influence_m=200.0)
+    panel = deformation.Panel(20_000.0, 20_000.0, 0.0)
+    motion = deformation.longwall_mining(10_000.0 + offset_m, np.zeros(9), panel, 10.0, influence_m=200.0)
     expected = [-10 * (1 - math.erf(math.sqrt(math.pi) * x / 200.0)) / 2 for x in offset_m]
     assert motion.up_mm_yr == pytest.approx(expected, abs=1e-9)
 
@@ -125,14 +112,16 @@ def test_a_landslides_rate_on_each_track_is_the_geometry_of_its_slope_and_the_li
 
 @pytest.mark.parametrize("bearing_deg", [0.0, 35.0])
 def test_the_volume_lost_over_a_panel_is_full_subsidence_times_its_area(bearing_deg):
-    motion = longwall_mining(EAST_M, NORTH_M, Panel(600.0, 400.0, bearing_deg), 30.0, influence_m=250.0)
+    motion = deformation.longwall_mining(
+        EAST_M, NORTH_M, deformation.Panel(600.0, 400.0, bearing_deg), 30.0, influence_m=250.0
+    )
     volume = motion.up_mm_yr.sum() * POSTING_M**2
     assert volume == pytest.approx(-30.0 * 600.0 * 400.0, rel=1e-3)
 
 
 def test_mining_drift_is_r_over_root_two_pi_times_the_tilt():
     influence_m = 250.0
-    motion = longwall_mining(EAST_M, NORTH_M, Panel(700.0, 400.0, 50.0), 30.0, influence_m)
+    motion = deformation.longwall_mining(EAST_M, NORTH_M, deformation.Panel(700.0, 400.0, 50.0), 30.0, influence_m)
     tilt_north, tilt_east = np.gradient(-motion.up_mm_yr, POSTING_M)
     factor_m = influence_m / math.sqrt(2 * math.pi)
     inner = (slice(2, -2), slice(2, -2))
@@ -140,20 +129,20 @@ def test_mining_drift_is_r_over_root_two_pi_times_the_tilt():
     assert motion.north_mm_yr[inner] == pytest.approx(factor_m * tilt_north[inner], abs=0.02)
 
 
-def _slope_facing_east(shape: tuple[int, ...], angle_deg: float) -> Downslope:
+def _slope_facing_east(shape: tuple[int, ...], angle_deg: float) -> deformation.Downslope:
     ones = np.ones(shape)
     angle = math.radians(angle_deg)
-    return Downslope(ones * math.cos(angle), ones * 0.0, ones * -math.sin(angle))
+    return deformation.Downslope(ones * math.cos(angle), ones * 0.0, ones * -math.sin(angle))
 
 
 def test_a_landslide_moves_down_its_slope_at_the_given_speed():
-    body = SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
-    motion = landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), 25.0)
+    body = deformation.SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
+    motion = deformation.landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), 25.0)
     assert np.hypot(motion.east_mm_yr, motion.up_mm_yr)[0] == pytest.approx(25.0)
     assert motion.up_mm_yr[0] / motion.east_mm_yr[0] == pytest.approx(-math.tan(math.radians(20.0)))
 
 
 def test_a_landslide_does_not_climb():
-    body = SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
+    body = deformation.SlideBody(600.0, 300.0, 90.0, edge_m=20.0)
     with pytest.raises(ValueError, match="positive speed"):
-        landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), -25.0)
+        deformation.landslide(ORIGIN, ORIGIN, body, _slope_facing_east((1,), 20.0), -25.0)

@@ -10,14 +10,8 @@ from ground_motion.simulation.ground.deformation import Ellipse, Panel
 from ground_motion.simulation.ground.frame import Offset
 from ground_motion.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence
 from ground_motion.simulation.ground.terrain import LandCover
+from ground_motion.simulation.velocity import nuisance
 from ground_motion.simulation.velocity.noise import velocity_errors
-from ground_motion.simulation.velocity.nuisance import (
-    USTICA,
-    Nuisance,
-    Range,
-    TrackGround,
-    simulate_stratified,
-)
 from lab.simulation.seeds import Purpose, generator
 from lab.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
@@ -28,14 +22,14 @@ def rng(scene: int = 0) -> np.random.Generator:
 
 @pytest.fixture(scope="module")
 def still():
-    return make_tile(rng(3), TileConfig(signal_share=0.0, town_share=Range(0.01, 0.01)))
+    return make_tile(rng(3), TileConfig(signal_share=0.0, town_share=nuisance.Range(0.01, 0.01)))
 
 
 @pytest.fixture(scope="module")
 def ground(still):
     track = still.tracks[0]
     x_m, y_m = track.x_m - still.terrain.west_m, track.y_m - still.terrain.top_m + SIDE_M
-    return TrackGround(x_m, y_m, track.height_m, track.cover, SIDE_M)
+    return nuisance.TrackGround(x_m, y_m, track.height_m, track.cover, SIDE_M)
 
 
 def semivariance(x_m, y_m, rate, bounds):
@@ -51,7 +45,7 @@ NEAR = [(0, 10), (10, 20), (20, 30), (30, 60), (60, 120)]
 
 
 def test_a_tile_is_the_same_whoever_makes_it_and_other_numbers_make_another(still):
-    config = TileConfig(signal_share=0.0, town_share=Range(0.01, 0.01))
+    config = TileConfig(signal_share=0.0, town_share=nuisance.Range(0.01, 0.01))
     again, other = make_tile(rng(3), config), make_tile(rng(4), config)
     for mine, same, not_same in zip(still.tracks, again.tracks, other.tracks, strict=True):
         np.testing.assert_array_equal(mine.velocity_mm_yr, same.velocity_mm_yr)
@@ -80,7 +74,7 @@ def test_points_are_as_dense_as_the_real_service_states_and_none_stand_in_forest
 def test_the_noise_of_a_tile_has_the_semivariance_of_ustica():
     """Targets: means of the two real tracks, by distance; see docs/simulation.md."""
     place = rng(7).uniform(0, 2_500, (2, 25_000))
-    semivariances = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)
+    semivariances = semivariance(*place, velocity_errors(rng(8), *place, nuisance.USTICA, 0.0), NEAR)
     assert semivariances == pytest.approx([0.357, 0.422, 0.545, 0.611, 0.665], abs=0.06)
 
 
@@ -96,14 +90,14 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
         cloud = project(*at, rate, epsg=3035)
         measured.append(semivariance(cloud.x, cloud.y, rate, NEAR))
     place = rng(7).uniform(0, 2_500, (2, 25_000))
-    simulated = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)  # delay comes on top
+    simulated = semivariance(*place, velocity_errors(rng(8), *place, nuisance.USTICA, 0.0), NEAR)  # delay comes on top
     np.testing.assert_allclose(simulated, np.mean(measured, axis=0), atol=0.07)
 
 
 def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
-    low, high = Nuisance().stratified_mm_yr_km
+    low, high = nuisance.Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
-    error = simulate_stratified(rng(), ground, 2.0)
+    error = nuisance.simulate_stratified(rng(), ground, 2.0)
     slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
     assert abs(slope) == pytest.approx(2.0)
     assert error.mean() == pytest.approx(0, abs=1e-9)

@@ -176,7 +176,10 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
             StateVector(node.time("time"), np.array([node.number(f"position/{axis}") for axis in "xyz"]))
             for node in root.each("generalAnnotation/orbitList/orbit")
         ),
-        ranges=_ranges(root),
+        ranges=tuple(
+            RangeModel(node.time("azimuthTime"), node.number("sr0"), node.numbers("srgrCoefficients"))
+            for node in root.each("coordinateConversion/coordinateConversionList/coordinateConversion")
+        ),
     )
 
 
@@ -231,13 +234,6 @@ def _points(root: Node, lines: int, pixels: int) -> GridPoints:
         raise root.fault("its geolocation grid holds an impossible height or incidence angle")
     longitude = np.unwrap(np.unwrap(grids[2], period=360, axis=0), period=360, axis=1)
     return GridPoints(line, pixel, longitude, grids[3], grids[4], grids[5])
-
-
-def _ranges(root: Node) -> tuple[RangeModel, ...]:
-    nodes = root.each("coordinateConversion/coordinateConversionList/coordinateConversion")
-    return tuple(
-        RangeModel(node.time("azimuthTime"), node.number("sr0"), node.numbers("srgrCoefficients")) for node in nodes
-    )
 
 
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:

@@ -35,7 +35,7 @@ from ground_motion.readers.records import Float32, Float64
 NOT_INSTALLED = "ellipsoid, the extra terrain is not installed"
 NO_ORBIT = "ellipsoid, the annotation holds no orbit or no range model"
 CLOSE_M = 0.02
-MIN_SPAN_M = 100.0  # The three heights must span so much.
+MIN_SPAN_M = 100.0  # The three heights must span at least this.
 MAX_HEIGHT_M = 10_000.0
 ENOUGH_POINTS = 5
 ImageOf = Callable[[Float64, Float64, Float64], tuple[Float64, Float64]]

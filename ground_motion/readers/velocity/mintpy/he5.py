@@ -54,7 +54,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
     scattered = "X_FIRST" not in attributes and POSITIONS.keys() <= layers.keys()
     rows, cols = shape[1:]
-    # In radar coordinates only the numbers of rows and columns are valid.
+    # Only the numbers of rows and columns are valid in radar coordinates.
     nowhere = Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=rows, cols=cols)
     grid = nowhere if scattered else mintpy_stack.grid_of(path, attributes, rows=rows, cols=cols)
     stack = Stack(

@@ -23,7 +23,7 @@ ORDER = 90
 SUFFIXES = hdf5.SUFFIXES
 MAIN = ("timeseries", "velocity")
 SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
-MASK = "maskTempCoh"  # Of a folder's masks, this one marks the measured pixels.
+MASK = "maskTempCoh"  # This one of a folder's masks marks the measured pixels.
 SIDE = {
     "timeseries": {"displacement": "timeseries"},
     "velocity": {"velocity": "velocity", "velocity_std": "velocityStd"},

@@ -31,8 +31,7 @@ def addresses_in(blocks):
     """Addresses of blocks, the first and the last of each more often than others."""
     return st.sampled_from(blocks).flatmap(
         lambda block: st.one_of(
-            st.sampled_from([block[0], block[-1]]),
-            st.integers(int(block[0]), int(block[-1])).map(type(block[0])),
+            st.sampled_from([block[0], block[-1]]), st.integers(int(block[0]), int(block[-1])).map(type(block[0]))
         )
     )
 

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from ground_motion.methods.deformation.features.atmosphere import RADII_CELLS
-from ground_motion.methods.deformation.features.channels import (
-    grid_noise,
-    noise_scale,
-)
+from ground_motion.methods.deformation.features.channels import grid_noise, noise_scale
 from ground_motion.methods.deformation.features.relief import relief
 from ground_motion.methods.deformation.features.surroundings import (
     OF_ATMOSPHERE,

@@ -93,11 +93,9 @@ def test_the_weak_motion_of_donana_is_no_more_than_its_points_show(areas_of, nam
 
 
 @pytest.mark.long
-def test_neither_the_fault_nor_the_long_waves_of_the_anatolian_frames_raise_areas(areas_of, real_data):
-    """No place is wider than 300 km²."""
-    folder = real_data / "velocity_real" / "north_anatolia_licsbas"
-    found = {
-        path: areas_of(f"north_anatolia_licsbas/{path.name}") for path in sorted(folder.iterdir()) if path.is_dir()
-    }
-    assert all(len(areas) <= 10 for areas in found.values())
-    assert all(area.properties["area_m2"] < 300e6 for areas in found.values() for area in areas)
+def test_neither_the_fault_nor_the_long_waves_of_the_anatolian_frames_raise_areas(areas_of):
+    """One frame of each direction: no place is wider than 300 km²."""
+    for frame in ("087A_04904_121313", "167D_04884_131212"):
+        areas = areas_of(f"north_anatolia_licsbas/{frame}")
+        assert len(areas) <= 10
+        assert all(area.properties["area_m2"] < 300e6 for area in areas)

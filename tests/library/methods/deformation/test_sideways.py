@@ -14,19 +14,13 @@ from ground_motion.methods.deformation.places.sideways import (
 )
 from ground_motion.rasters.areas import SortedPoints
 from ground_motion.rasters.line_of_sight import line_of_sight_at
-from ground_motion.simulation.ground.deformation import (
-    Ellipse,
-    Panel,
-    groundwater_bowl,
-    longwall_mining,
-    settling_ground,
-)
+from ground_motion.simulation.ground import deformation
 from ground_motion.simulation.ground.frame import Motion
 
 GRID = 3035
 AT = (4_321_000.0, 3_210_000.0)  # 10° E: the grid's north is true north
 HALF, AREA = Point(0, 0).buffer(400), Point(0, 0).buffer(900)
-GROUND = Ellipse(480, 480, 0)
+GROUND = deformation.Ellipse(480, 480, 0)
 
 
 def seen(motion_at, direction: str, slope: float = 0.0, seed: int = 1) -> SortedPoints:
@@ -45,15 +39,15 @@ def both(motion_at, slope: float = 0.0) -> list[SortedPoints]:
 
 
 def mine(x, y):
-    return longwall_mining(x, y, Panel(600, 500, 30), 30.0, 300.0)
+    return deformation.longwall_mining(x, y, deformation.Panel(600, 500, 30), 30.0, 300.0)
 
 
 def fill(x, y):
-    return settling_ground(x, y, GROUND, -20.0)
+    return deformation.settling_ground(x, y, GROUND, -20.0)
 
 
 def bowl(x, y):
-    return groundwater_bowl(x, y, GROUND, -20.0, 1.0)
+    return deformation.groundwater_bowl(x, y, GROUND, -20.0, 1.0)
 
 
 def slide(x, y):

@@ -52,7 +52,7 @@ def test_the_branches_hear_of_each_other_and_both_forms_have_their_output():
 
 @pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
 def test_blocks_do_not_show_in_the_answer(form):
-    source = pair_of(2.3, -1.2, size=704).source()
+    source = pair_of(2.3, -1.2, size=512).source()
     whole_way = network.track(source, random_tracker(form), 6)
     cut_up = network.track(source, random_tracker(form, block=128), 6)
     assert float(torch.isfinite(whole_way.dx_px).float().mean()) > 0.8

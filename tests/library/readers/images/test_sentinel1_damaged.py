@@ -114,7 +114,7 @@ def test_a_zip_cut_anywhere_is_refused_and_flipped_bits_are_refused_or_harmless(
     path = make(tmp_path, SMALL, packed=True)
     assert all(outcome(path) for _ in truncated(path))
     refused = [outcome(path) for _ in flipped(path)]
-    assert sum(map(bool, refused)) > 25
+    assert sum(map(bool, refused)) > 12
 
 
 @NOISY
@@ -122,7 +122,7 @@ def test_a_zip_cut_anywhere_is_refused_and_flipped_bits_are_refused_or_harmless(
 def test_flipped_bits_and_cuts_in_a_file_of_a_folder_are_refused_or_harmless(tmp_path, part):
     root = make(tmp_path, SMALL)
     (file,) = (file for file in root.rglob("*") if file.is_file() and part in str(file.relative_to(root)))
-    for _ in flipped(file, seeds=30):
+    for _ in flipped(file, seeds=15):
         outcome(root)
     refused = [outcome(root) for _ in truncated(file, 20)]
     assert sum(map(bool, refused)) >= 19  # the last cut may take the line's end only

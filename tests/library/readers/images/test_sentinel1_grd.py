@@ -14,11 +14,7 @@ from ground_motion.readers.formats.registry import open_scenes, recognise
 from ground_motion.readers.images.scenes import Placing
 from ground_motion.readers.images.sentinel1 import geolocation
 from ground_motion.readers.images.sentinel1 import grd as sentinel1_grd
-from ground_motion.readers.images.sentinel1.calibration import (
-    MIN_POWER,
-    Window,
-    sigma0_amplitude,
-)
+from ground_motion.readers.images.sentinel1.calibration import MIN_POWER, Window, sigma0_amplitude
 from ground_motion.readers.images.sentinel1.container import is_safe, open_safe
 from ground_motion.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ground_motion.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of

@@ -42,10 +42,7 @@ def test_the_stacks_of_a_folder_are_one_network(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"places": False},
-            "but not where its 16 x 20 pixels are. Put the lon.flt and lat.flt of",
-        ),
+        ({"places": False}, "but not where its 16 x 20 pixels are. Put the lon.flt and lat.flt of"),
         ({"dates": [731_237, 731_272]}, "do not fit"),
         ({"dates": [1, 2, 10**9]}, "invalid day"),
         ({"Jmat": np.ones((3, 3))}, "does not connect two dates"),
