@@ -1,7 +1,7 @@
 """Alerts of velocity fields get a package whose figures follow from its inputs, or the reason why there is none."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -13,15 +13,11 @@ from ground_motion.cli.program import main
 from ground_motion.core.http.faults import SearchFailed
 from ground_motion.methods.deformation.sealed.package import opened
 from ground_motion.methods.deformation.sealed.stamp import BadStamp, request_of
-from ground_motion.readers.records import Declaration, Submission
 from ingest.models import Product, StepFailure
-from ingest.products.services import product_load
-from ml.models import Run
 from monitor import tasks
 from monitor.web.identity.site_file import Site
 from tests.makers.timestamps import Authority
-from tests.makers.towns import town, write_points
-from tests.makers.watching import run_all, search_all
+from tests.makers.watching import run_all, search_all, watch
 
 pytestmark = pytest.mark.django_db
 Why = SealedEvidence.Why
@@ -51,14 +47,11 @@ def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in
         assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
 
 
-def test_joint_runs_of_a_network_are_sealed(tmp_path):
-    for number, direction in enumerate(("ascending", "descending")):
-        declared = {"unit": "mm/yr", "positive": "toward", "period": (date(2020, 1, 3), date(2024, 12, 31))}
-        submission = Submission(declared=Declaration(direction=direction, **declared))
-        product_load(path=write_points(tmp_path / f"{direction}.csv", town(12.5, 41.9, number)), submission=submission)
+def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
+    watch(simulated_tracks[0], method="matched-filter")
+    watch(simulated_tracks[1], method="model")
     run_all("model", "deformation")
     search_all()
-    assert Run.companions.through.objects.count() == 2
     tasks.seal_evidence()
     assert not SealedEvidence.objects.exclude(why="").exists()
     assert SealedEvidence.objects.exists()
