@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from django.contrib.gis.geos import Point, Polygon
+from django.contrib.gis.geos import Polygon
 from django.core.management import call_command
 from django.utils import translation
 
@@ -11,29 +11,24 @@ from ground_motion.readers.context.records import ContextKind
 from ingest.context import selectors
 from ingest.context.regions import region_by_name
 from ingest.context.services import context_load, layer_delete
-from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
+from ingest.models import ContextLayer, ElevationTile, Glacier, Landslide, Place
 from tests.service.ingest.context.conftest import square
 from tests.service.ingest.context.test_readers import LANDSLIDES, LIST, RGI
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_file_is_loaded_once(make_geonames):
+def test_a_file_is_loaded_once_and_a_newer_edition_replaces_the_older_one_only_when_asked_to(make_geonames):
     path = make_geonames(("Aldwick", 50.78, -0.71, 12_000, "GB"), ("Hill", 50.7, -0.7, 0, "GB", "T", "HLL"))
     layer = context_load(path=path)
     assert (layer.kind, layer.name, layer.n_features, layer.n_refused) == ("places", "cities500", 1, 1)
     assert layer.attribution.startswith("Place names: GeoNames")
     with pytest.raises(AlreadyLoaded):
         context_load(path=path)
-    assert Place.objects.count() == 1
-
-
-def test_a_newer_edition_replaces_the_older_one_only_when_asked_to(make_geonames):
-    context_load(path=make_geonames(("Old", 50, 0, 1, "GB")))
     newer = make_geonames(("New", 50, 0, 1, "GB"), ("Newer", 51, 0, 1, "GB"))
     with pytest.raises(InputError, match="--replace"):
         context_load(path=newer)
-    assert [place.name for place in Place.objects.all()] == ["Old"]
+    assert [place.name for place in Place.objects.all()] == ["Aldwick"]
     context_load(path=newer, replace=True)
     assert {place.name for place in Place.objects.all()} == {"New", "Newer"}
     assert ContextLayer.objects.count() == 1
@@ -50,39 +45,24 @@ def test_a_fault_in_the_last_row_loads_nothing_and_keeps_the_older_layer(make_cs
     assert ContextLayer.objects.count() == 1
 
 
-def test_a_list_of_surges_raises_the_flags_of_glaciers_whichever_comes_first(make_csv):
+def test_a_list_of_surges_raises_the_flags_of_glaciers_and_an_outline_replaces_a_position(make_csv, make_geojson):
     inventory = make_csv(RGI, "RGI60-07.01,G016561E78093N,16.561,78.093,1,Known", "RGI60-07.02,,17,77,0,Calm")
     listed = make_csv(
         LIST, "S,RGI50-07.9,G016561E78093N,Known,1,78.093,16.561", "S,,,Only listed,1,79,18", name="surges.csv"
     )
     for order in ((inventory, listed), (listed, inventory)):
-        layers = [context_load(path=path) for path in order]
+        for layer in ContextLayer.objects.all():
+            layer_delete(layer=layer)
+        for path in order:
+            context_load(path=path)
         shown = dict(Glacier.objects.filter(shown=True).values_list("name", "surge"))
         assert shown == {"Known": "observed", "Calm": "none", "Only listed": "observed"}
-        for layer in layers:
-            layer_delete(layer=layer)
-
-
-def test_an_outline_takes_the_place_of_a_bare_position(make_csv, make_geojson):
-    context_load(path=make_csv(RGI, "RGI60-07.01,G016561E78093N,16.561,78.093,1,Known"))
     outline = {"RGIId": "RGI60-07.01", "Surging": "1", "Name": "Known", "GLIMSId": "G016561E78093N"}
     context_load(path=make_geojson((outline, square(16, 78)), name="outlines.geojson"))
-    (shown,) = Glacier.objects.filter(shown=True)
-    assert shown.outline is not None
+    assert Glacier.objects.get(shown=True, name="Known").outline is not None
 
 
-def test_an_elevation_tile_keeps_slope_and_aspect(make_dem):
-    layer = context_load(path=make_dem())
-    tile = ElevationTile.objects.get(layer=layer)
-    assert (tile.epsg, tile.rows, tile.cols, tile.posting_m) == (32632, 40, 50, 30.0)
-    ground = selectors.ground_at(area=tile.footprint)
-    assert ground.slope_deg == pytest.approx(np.degrees(np.arctan(0.1)), abs=0.05)
-    assert ground.aspect_deg == pytest.approx(270, abs=0.2)  # it rises to the east
-    assert ground.elevation_m == pytest.approx(500 + 3 * 24.5, abs=0.5)
-    assert selectors.ground_at(area=Polygon.from_bbox((0, 0, 1, 1))) is None
-
-
-def test_a_tile_leaves_no_row_without_its_raster_and_no_raster_without_its_row(
+def test_a_tile_keeps_slope_and_aspect_and_leaves_no_row_without_its_raster_and_no_raster_without_its_row(
     make_dem, monkeypatch, django_capture_on_commit_callbacks
 ):
     with monkeypatch.context() as patch:
@@ -91,11 +71,17 @@ def test_a_tile_leaves_no_row_without_its_raster_and_no_raster_without_its_row(
             context_load(path=make_dem())
     assert not ContextLayer.objects.exists()
     layer = context_load(path=make_dem())
-    raster = ElevationTile.objects.get().raster
-    assert raster.storage.exists(raster.name)
+    tile = ElevationTile.objects.get(layer=layer)
+    assert (tile.epsg, tile.rows, tile.cols, tile.posting_m) == (32632, 40, 50, 30.0)
+    ground = selectors.ground_at(area=tile.footprint)
+    assert ground.slope_deg == pytest.approx(np.degrees(np.arctan(0.1)), abs=0.05)
+    assert ground.aspect_deg == pytest.approx(270, abs=0.2)  # it rises to the east
+    assert ground.elevation_m == pytest.approx(500 + 3 * 24.5, abs=0.5)
+    assert selectors.ground_at(area=Polygon.from_bbox((0, 0, 1, 1))) is None
+    assert tile.raster.storage.exists(tile.raster.name)
     with django_capture_on_commit_callbacks(execute=True):
         layer_delete(layer=layer)
-    assert not raster.storage.exists(raster.name)
+    assert not tile.raster.storage.exists(tile.raster.name)
 
 
 # ---- reading ----
@@ -117,21 +103,30 @@ def test_a_search_ranks_the_very_name_then_beginnings_then_words_and_then_people
     assert len(selectors.place_search(text="aldwick", limit=2)) == 2
 
 
-def test_a_region_is_found_with_its_largest_part(make_geojson):
+def test_a_region_is_found_with_its_largest_part_and_its_name_is_kept_as_plain_text(make_geojson):
     two = {"type": "MultiPolygon", "coordinates": [[square(0, 0, 5)], [square(100, 50, 0.1)]]}
-    context_load(path=make_geojson(({"name": "Twopart", "featurecla": "Admin-0 country", "admin": "Twopart"}, two)))
+    name = "Two\u000bpart\u202e of \u0000\ufffe"
+    context_load(path=make_geojson(({"name": name, "featurecla": "Admin-0 country", "admin": "Twopart"}, two)))
     (match,) = selectors.place_search(text="two")
     assert match.bounds == (0, 0, 5, 5)
-    assert match.level == 0
+    assert (match.name.strip(), match.level) == ("Two part of", 0)
 
 
-def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):
+def test_the_nearest_place_of_many_points_comes_with_distance_and_direction_and_real_ones_name_no_simulated_ground(
+    make_geonames, django_assert_num_queries
+):
     context_load(path=make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE"), ("Far", 52.0, 10.0, 1000, "DE")))
-    near = selectors.whereabouts_of(points=[(10.0, 49.973, False)])[0].near
+    points = [(10.0, 49.973, False)] * 50
+    with django_assert_num_queries(2):
+        where = selectors.whereabouts_of(points=[*points, (40.0, 0.0, False)])
+    near = where[0].near
     assert near.name == "Aldwick"
     assert near.distance_m == pytest.approx(3003, abs=5)
     assert near.bearing_deg == pytest.approx(180, abs=0.1)
-    assert selectors.whereabouts_of(points=[(40.0, 0.0, False)])[0].near is None
+    assert (len(where), where[-1].near) == (51, None)
+    context_load(path=make_geonames(("Made", 50.0, 10.1, 1000, ""), name="made.txt"), simulated=True)
+    real, made = selectors.whereabouts_of(points=[(10.05, 50.0, False), (10.05, 50.0, True)])
+    assert (real.near.name, made.near.name) == ("Aldwick", "Made")
 
 
 def test_places_and_regions_are_named_and_found_in_the_language_of_the_reader(make_csv, make_geojson):
@@ -154,19 +149,6 @@ def test_places_and_regions_are_named_and_found_in_the_language_of_the_reader(ma
     assert "Other" not in str(Place.objects.values().get())
 
 
-def test_names_of_many_points_take_a_fixed_number_of_queries(make_geonames, django_assert_num_queries):
-    context_load(path=make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE")))
-    with django_assert_num_queries(2):
-        assert len(selectors.whereabouts_of(points=[(10.0, 50.0, False)] * 50)) == 50
-
-
-def test_real_places_never_name_simulated_ground(make_geonames):
-    context_load(path=make_geonames(("Real", 50.0, 10.0, 1000, "DE")))
-    context_load(path=make_geonames(("Made", 50.0, 10.1, 1000, ""), name="made.txt"), simulated=True)
-    real, made = selectors.whereabouts_of(points=[(10.05, 50.0, False), (10.05, 50.0, True)])
-    assert (real.near.name, made.near.name) == ("Real", "Made")
-
-
 def test_an_area_states_all_that_is_known_of_it(make_geojson, make_csv, make_dem):
     mine = {"COUNTRY_NAME": "X", "ISO3_CODE": "XXX", "AREA": 1, "name": "Pit"}
     context_load(path=make_geojson((mine, square(9, 46, 2)), name="mines.geojson"))
@@ -186,16 +168,15 @@ def test_an_area_states_all_that_is_known_of_it(make_geojson, make_csv, make_dem
 
 
 # ---- the command ----
-def test_the_command_loads_a_folder_and_lists_what_is_missing(make_geonames, capsys):
+def test_the_command_loads_a_folder_and_lists_what_is_missing_and_a_bad_file_gets_one_line(
+    make_geonames, make_csv, capsys
+):
     path = make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE"))
     call_command("loadcontext", "auto", str(path.parent))
     call_command("loadcontext", "--list")
     output = capsys.readouterr().out
     assert "loaded as places (cities500), 1 features" in output
     assert "missing  mines: with them, alerts in mines say so" in output
-
-
-def test_a_bad_file_gets_one_line_and_exit_code_2(make_csv, capsys):
     with pytest.raises(SystemExit) as ended:
         call_command("loadcontext", "places", str(make_csv("name,latitude", "A,1")))
     assert ended.value.code == 2
@@ -204,46 +185,34 @@ def test_a_bad_file_gets_one_line_and_exit_code_2(make_csv, capsys):
 
 @pytest.mark.parametrize("kind", list(ContextKind))
 def test_nonsense_is_refused_as_every_kind(tmp_path, kind):
-    for suffix in (".csv", ".json", ".shp", ".tif", ".zip", ".txt", ".exe"):
+    contents = (b"", b"\x00\xff" * 50, b"a,b\n1,2\n")
+    for number, suffix in enumerate((".csv", ".json", ".shp", ".tif", ".zip", ".txt", ".exe"), len(kind.value)):
         path = tmp_path / f"nonsense{suffix}"
-        for content in (b"", b"\x00\xff" * 50, b"a,b\n1,2\n"):
-            path.write_bytes(content)
-            with pytest.raises(InputError):
-                context_load(path=path, kind=kind)
+        path.write_bytes(contents[number % 3])
+        with pytest.raises(InputError):
+            context_load(path=path, kind=kind)
     assert not ContextLayer.objects.exists()
 
 
 # ---- real files ----
-@pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("name", "kind", "features", "refused"),
-    [
-        ("landslides_nasa/Global_Landslide_Catalog_Export.csv", None, 1692, 1),
-        ("rgi_surge/GeodatabaseSTglaciers.csv", None, 2269, 22),
-        ("rgi_surge/07_rgi60_Svalbard.csv", None, 1615, 0),
-        ("natural_earth/ne_110m_admin_0_countries.json", None, 177, 0),
-        ("natural_earth/ne_50m_admin_1_states_provinces.json", None, 100, 0),
-        ("natural_earth/ne_50m_glaciated_areas.json", "glaciers", 377, 0),
-        ("glacier_kaskawulsh/glacier_V1_Kaskawulsh_s_inwardBuffer600m.shp", "glaciers", 1, 0),
-        ("mexicocity_s1/cropA_T005A_dem.tif", None, 1, 0),
-    ],
-)
-def test_real_files_load_with_these_counts(real_data, name, kind, features, refused):
-    layer = context_load(path=real_data / name, kind=ContextKind(kind) if kind else None)
-    assert (layer.n_features, layer.n_refused) == (features, refused)
+REAL_FILES = {  # name: features and refused rows
+    "landslides_nasa/Global_Landslide_Catalog_Export.csv": (1692, 1),
+    "rgi_surge/GeodatabaseSTglaciers.csv": (2269, 22),
+    "rgi_surge/07_rgi60_Svalbard.csv": (1615, 0),
+    "natural_earth/ne_110m_admin_0_countries.json": (177, 0),
+    "natural_earth/ne_50m_admin_1_states_provinces.json": (100, 0),
+    "natural_earth/ne_50m_glaciated_areas.json": (377, 0),
+    "glacier_kaskawulsh/glacier_V1_Kaskawulsh_s_inwardBuffer600m.shp": (1, 0),
+    "mexicocity_s1/cropA_T005A_dem.tif": (1, 0),
+}
 
 
 @pytest.mark.realdata
-def test_real_files_answer_questions(real_data):
-    for name in (
-        "natural_earth/ne_110m_admin_0_countries.json",
-        "natural_earth/ne_50m_admin_1_states_provinces.json",
-        "rgi_surge/07_rgi60_Svalbard.csv",
-        "rgi_surge/GeodatabaseSTglaciers.csv",
-        "mexicocity_s1/cropA_T005A_dem.tif",
-        "landslides_nasa/Global_Landslide_Catalog_Export.csv",
-    ):
-        context_load(path=real_data / name)
+def test_real_files_load_with_these_counts_and_answer_questions(real_data):
+    for name, counts in REAL_FILES.items():
+        is_ice = "glaci" in name and not name.startswith("rgi")
+        layer = context_load(path=real_data / name, kind=ContextKind.GLACIERS if is_ice else None)
+        assert (layer.n_features, layer.n_refused) == counts, name
     mexico = selectors.context_at(area=Polygon.from_bbox((-99.12, 19.39, -99.10, 19.41)))
     assert mexico.whereabouts.region == "Mexico"
     assert 2217 <= mexico.ground.elevation_m <= 2287
@@ -254,10 +223,3 @@ def test_real_files_answer_questions(real_data):
     assert svalbard.filter(surge_in_file="observed").count() == 103
     assert svalbard.filter(surge="observed").count() > 200
     assert Landslide.objects.filter(accuracy_m__isnull=False).count() > 1500
-    assert not Mine.objects.filter(outline__contains=Point(0, 0)).exists()
-
-
-def test_names_in_files_are_kept_as_plain_text(make_geojson):
-    feature = ({"name": "Nie\u000bder\u202edorf \u0000\ufffe", "level": 1}, square(0, 0, 4))
-    context_load(path=make_geojson(feature), kind=ContextKind.REGIONS)
-    assert AdministrativeRegion.objects.get().name.strip() == "Nie derdorf"

@@ -1,7 +1,5 @@
 """What lies near an area, what was simulated there, and what its regions are called in addresses."""
 
-import json
-
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from shapely import LineString
@@ -18,13 +16,6 @@ from tests.service.ingest.context.conftest import square
 from tests.service.ingest.context.test_readers import LANDSLIDES
 
 AREA = MultiPolygon(Polygon.from_bbox((9.0, 46.94, 9.02, 46.942)), srid=4326)  # 1.5 km by 220 m
-
-
-@pytest.mark.parametrize(
-    ("word", "state"), [("Abandoned", "closed"), ("OPERATING", "active"), ("", ""), ("exploration", "")]
-)
-def test_words_of_lists_for_the_state_of_a_mine(word, state):
-    assert state_of(word) == state
 
 
 @pytest.mark.django_db
@@ -56,11 +47,10 @@ def test_only_what_is_loaded_is_known(make_geojson, make_csv, tmp_path):
 
 
 pytestmark = pytest.mark.django_db
-SQUARE = [[-12.0, 47.0], [-11.9, 47.0], [-11.9, 47.1], [-12.0, 47.1], [-12.0, 47.0]]
 
 
 @pytest.fixture
-def truth(tmp_path):
+def truth(make_geojson):
     properties = {
         "kind": "landslide",
         "title": "Landslide",
@@ -74,10 +64,7 @@ def truth(tmp_path):
         "changed_on": "2023-07-20",
         "change_mm_yr": 30.0,
     }
-    feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
-    path = tmp_path / "truth.geojson"
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    return path
+    return make_geojson((properties, square(-12, 47, 0.1)))
 
 
 def test_truth_is_loaded_in_place_of_the_one_before(truth):
@@ -94,22 +81,20 @@ def test_truth_is_loaded_in_place_of_the_one_before(truth):
 
 def test_a_name_that_is_taken_gets_its_country_then_its_code_then_a_number():
     named = [
-        ("Saint-Étienne", "France", ""),
-        ("Georgia", "Georgia", "GE"),
-        ("Georgia", "United States", "US-GA"),
-        ("Georgia", "United States", "US-XX"),
-        ("Georgia", "United States", "US-XX"),
-        ("🏔", "", ""),
+        ("Saint-Étienne", "France", "", "saint-etienne-france"),
+        ("Georgia", "Georgia", "GE", "georgia"),
+        ("Georgia", "United States", "US-GA", "georgia-united-states"),
+        ("Georgia", "United States", "US-XX", "georgia-us-xx"),
+        ("Georgia", "United States", "US-XX", "georgia-2"),
+        ("🏔", "", "", "region"),
     ]
-    regions = [AdministrativeRegion(name=name, country=country, code=code) for name, country, code in named]
-    assert slugs(regions, taken=["saint-etienne"]) == [
-        "saint-etienne-france",
-        "georgia",
-        "georgia-united-states",
-        "georgia-us-xx",
-        "georgia-2",
-        "region",
-    ]
+    regions = [AdministrativeRegion(name=name, country=country, code=code) for name, country, code, _ in named]
+    assert slugs(regions, taken=["saint-etienne"]) == [slug for *_, slug in named]
+
+
+def test_words_of_lists_for_the_state_of_a_mine():
+    words = {"Abandoned": "closed", "OPERATING": "active", "": "", "exploration": ""}
+    assert {word: state_of(word) for word in words} == words
 
 
 @pytest.mark.django_db

@@ -17,6 +17,8 @@ from tests.service.ingest.context.test_readers import refusal, rows
 HOUSE = box(10.001, 49.991, 10.0012, 49.9912)
 AREA = MultiPolygon(Polygon.from_bbox((10.0, 49.99, 10.01, 50.0)), srid=4326)
 KM_EAST, KM_NORTH = 0.717, 1.112  # of 0.01 degrees at 50° N
+LINES = """{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"name": "A road"},
+    "geometry": {"type": "LineString", "coordinates": [[10, 50], [10.1, 50]]}}]}"""
 
 
 def osm(tmp_path):
@@ -82,30 +84,33 @@ def test_of_a_zip_of_many_layers_the_one_of_the_kind_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "message"),
+    ("name", "content", "kind", "message"),
     [
-        ("extract.osm.pbf", "buildings", "ogr2ogr"),
-        ("extract.osm", "roads", "Geofabrik"),
-        ("x.gpkg", "roads", "GeoPackage"),
+        ("extract.osm.pbf", "no extract", "buildings", "ogr2ogr"),
+        ("extract.osm", "no extract", "roads", "Geofabrik"),
+        ("x.gpkg", "no extract", "roads", "GeoPackage"),
+        ("lines.geojson", LINES, "roads", "'highway' or 'fclass'"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_way_out(tmp_path, name, kind, message):
-    (tmp_path / name).write_bytes(b"no extract")
+def test_what_cannot_be_read_is_refused_with_a_way_out(tmp_path, name, content, kind, message):
+    (tmp_path / name).write_text(content)
     assert message in refusal(tmp_path / name, kind)
-
-
-def test_lines_without_a_class_are_refused(make_geojson):
-    line = {"type": "LineString", "coordinates": [[10, 50], [10.1, 50]]}
-    assert "'highway' or 'fclass'" in refusal(make_geojson(({"name": "A road"}, line)), "roads")
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"nodata": None}, "has -99999 people"), ({"crs": None}, "system")])
 @pytest.mark.django_db
-def test_a_raster_that_cannot_be_people_is_refused(tmp_path, changes, message):
-    path = streetmap.people(tmp_path / "people.tif", np.array([[5.0, -99999.0]]), **changes)
+def test_people_are_counted_by_the_share_of_their_cells_and_another_raster_is_refused(tmp_path, changes, message):
+    path = streetmap.people(tmp_path / "other.tif", np.array([[5.0, -99999.0]]), **changes)
     with pytest.raises(InputError, match=message):
         context_load(path=path, kind=ContextKind.POPULATION)
     assert not PopulationTile.objects.exists()
+    count = np.full((20, 20), 10.0)
+    count[0, 0] = -99999.0  # nobody
+    context_load(path=streetmap.people(tmp_path / "people.tif", count), kind=ContextKind.POPULATION)
+    assert PopulationTile.objects.get().people == 3990
+    assert exposed_in(area=AREA).people == pytest.approx(990, rel=0.01)
+    half_a_cell = MultiPolygon(Polygon.from_bbox((10.005, 49.99, 10.0055, 49.991)), srid=4326)
+    assert exposed_in(area=half_a_cell).people == pytest.approx(5, rel=0.05)
 
 
 @pytest.mark.django_db
@@ -128,17 +133,6 @@ def test_what_is_loaded_is_counted_and_what_is_not_is_unknown(tmp_path):
     far = exposed_in(area=MultiPolygon(Polygon.from_bbox((12.0, 49.99, 12.01, 50.0)), srid=4326))
     assert far[:5] == (None,) * 5  # beyond what the extract covers
     assert exposed_in(area=AREA, simulated=True).buildings is None
-
-
-@pytest.mark.django_db
-def test_people_are_counted_by_the_share_of_their_cells(tmp_path):
-    count = np.full((20, 20), 10.0)
-    count[0, 0] = -99999.0  # nobody
-    context_load(path=streetmap.people(tmp_path / "people.tif", count), kind=ContextKind.POPULATION)
-    assert PopulationTile.objects.get().people == 3990
-    assert exposed_in(area=AREA).people == pytest.approx(990, rel=0.01)
-    half_a_cell = MultiPolygon(Polygon.from_bbox((10.005, 49.99, 10.0055, 49.991)), srid=4326)
-    assert exposed_in(area=half_a_cell).people == pytest.approx(5, rel=0.05)
 
 
 @pytest.mark.django_db

@@ -38,13 +38,15 @@ def test_a_plane_has_its_slope_and_falls_where_it_falls(name, aspect_deg):
         assert (aspect[row, col] - aspect_deg + 180) % 360 - 180 == pytest.approx(0.0, abs=0.1)
 
 
-def test_the_flat_has_no_aspect_and_the_unknown_no_slope():
+def test_the_flat_has_no_aspect_the_unknown_no_slope_and_directions_are_averaged_around_north():
     height = np.full((20, 20), 7.0, dtype=np.float32)
     height[10, 10] = np.nan
     slope, aspect = slope_and_aspect(height, Affine(30, 0, 500_000, 0, -30, 5_200_000), CRS.from_epsg(32632))
     assert np.isnan(aspect).all()
     assert np.isnan(slope[9:12, 9:12]).all()
     assert (slope[:8] == 0).all()
+    assert mean_bearing(np.array([350.0, 10.0], dtype=np.float32)) % 360 == pytest.approx(0.0, abs=1e-3)
+    assert np.isnan([mean_bearing(np.array(values, dtype=np.float32)) for values in ([0.0, 180.0], [np.nan])]).all()
 
 
 def test_blocks_of_rows_leave_no_seam():
@@ -54,23 +56,6 @@ def test_blocks_of_rows_leave_no_seam():
     whole = slope_and_aspect(height, grid, crs).slope_deg
     part = slope_and_aspect(height[200:400], grid, crs).slope_deg
     np.testing.assert_allclose(whole[201:399], part[1:-1], atol=0.05)
-
-
-def test_directions_are_averaged_around_north():
-    assert mean_bearing(np.array([350.0, 10.0], dtype=np.float32)) % 360 == pytest.approx(0.0, abs=1e-3)
-    assert np.isnan(mean_bearing(np.array([0.0, 180.0], dtype=np.float32)))
-    assert np.isnan(mean_bearing(np.array([np.nan], dtype=np.float32)))
-
-
-def test_a_dem_is_read_with_nan_for_its_nodata(make_dem):
-    height = np.full((10, 12), 800.0)
-    height[0, 0] = -9999
-    path = make_dem(height)
-    grid = read(path)
-    assert np.isnan(grid.height_m[0, 0])
-    assert grid.epsg == 32632
-    west, south, _, _ = footprint(path).bounds
-    assert (west, south) == pytest.approx((9.0, 46.95), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +78,15 @@ def test_a_dem_that_cannot_be_used_says_why(make_dem, change, message):
         read(path)
 
 
-def test_a_dem_of_too_many_pixels_or_cut_off_is_refused(make_dem, monkeypatch):
-    path = make_dem(np.random.default_rng(1).normal(500, 10, (200, 200)))
+def test_a_dem_is_read_with_nan_for_its_nodata_and_refused_if_it_is_too_large_or_cut_off(make_dem, monkeypatch):
+    height = np.random.default_rng(1).normal(500, 10, (200, 200))
+    height[0, 0] = -9999
+    path = make_dem(height)
+    grid = read(path)
+    assert np.isnan(grid.height_m[0, 0])
+    assert grid.epsg == 32632
+    west, _, _, north = footprint(path).bounds
+    assert (west, north) == pytest.approx((9.0, 46.95), abs=0.01)
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises(InputError, match="Download it again"):
         read(path)

@@ -32,7 +32,7 @@ def free() -> bool:
         return alone
 
 
-def test_one_holder_at_a_time_who_keeps_no_row_from_being_vacuumed():
+def test_one_holder_at_a_time_who_keeps_no_row_from_being_vacuumed_and_notices_that_its_connection_is_ended():
     held = Held(Lock.STAGE, 7)
     assert held.take()
     assert held.take()
@@ -42,10 +42,6 @@ def test_one_holder_at_a_time_who_keeps_no_row_from_being_vacuumed():
         assert cursor.fetchall() == [("idle in transaction", True)]
     held.free()
     assert free()
-
-
-def test_a_holder_whose_connection_is_ended_notices_and_may_take_the_lock_again():
-    held = Held(Lock.STAGE, 7)
     assert held.take()
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_terminate_backend(pid) FROM {OWN}")

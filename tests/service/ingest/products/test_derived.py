@@ -8,7 +8,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.utils import timezone
 
 from ground_motion.statistics.decomposition import Cells, DirectionPoints, decompose_cells, interpolate_dates
-from ingest.models import MeasurementPoint, Product
+from ingest.models import DerivedTile, MeasurementPoint, Product
 from ingest.products import derived
 from ingest.products.derived import derived_make
 from ingest.products.selectors import point_series
@@ -40,15 +40,12 @@ def test_ground_that_sinks_and_goes_east_is_resolved_from_two_directions():
     np.testing.assert_allclose(motion.up_std_mm_yr, 0.3 * np.hypot(0.59, 0.62) / (0.62 * 0.80 + 0.59 * 0.78), rtol=0.01)
 
 
-def test_views_of_other_dates_meet_where_both_reach():
+def test_views_of_other_dates_meet_where_both_reach_and_a_series_reaches_no_further_than_its_dates():
     late = tuple(day + timedelta(days=6) for day in DAYS[:-3])
     motion = decompose_cells(GRID, seen(ASCENDING, -20, 0), seen(DESCENDING, -20, 0, late), (DAYS, late))
     assert motion.up_mm.shape[1] == len(late)
     elapsed = np.array([(day - DAYS[0]).days / 365.25 for day in late])
     np.testing.assert_allclose(motion.up_mm[0], -20 * elapsed, atol=0.01)
-
-
-def test_a_series_reaches_no_further_than_its_dates():
     series = np.arange(4, dtype=np.float32)[None]
     outside = interpolate_dates(series, DAYS[2:6], [DAYS[1], DAYS[2], DAYS[3] + timedelta(days=6), DAYS[6]])
     np.testing.assert_array_equal(outside, [[np.nan, 0.0, 1.5, np.nan]])
@@ -56,10 +53,6 @@ def test_a_series_reaches_no_further_than_its_dates():
 
 @pytest.fixture
 def two_tracks(make_egms, db) -> list[Product]:
-    return load_two(make_egms)
-
-
-def load_two(make_egms) -> list[Product]:
     products = []
     for name, los in (("117_0227", ASCENDING), ("022_0845", DESCENDING)):
         path = make_egms(
@@ -85,37 +78,34 @@ def test_two_tracks_over_one_place_make_an_up_and_an_east_product(two_tracks):
     assert not Product.objects.filter(level="derived").exists()
 
 
-def test_two_tracks_without_series_make_products_of_their_period(two_tracks):
-    Product.objects.update(has_series=False)
-    for product in derived_make():
-        assert not product.has_series
-        assert product.dates == [two_tracks[0].dates[0], two_tracks[0].dates[-1]]
-
-
-def test_a_published_product_takes_the_place_of_ours(two_tracks, make_egms):
-    derived_make()
-    tile = Product.objects.filter(level="derived").first().burst
+def test_tiles_wait_are_tried_once_and_give_way_to_a_published_product(two_tracks, make_egms, monkeypatch):
+    before = timezone.now() - timedelta(hours=1)
+    assert derived_make(settled_before=before) == []  # The products came just now.
+    Product.objects.update(loaded_at=before - timedelta(hours=1), has_series=False)
+    first, last = two_tracks[0].dates[0], two_tracks[0].dates[-1]
+    made = derived_make(settled_before=before)
+    assert [(product.has_series, product.dates) for product in made] == [(False, [first, last])] * 2
+    tile = made[0].burst
     product_load(path=make_egms(name=f"EGMS_L3_{tile}_100km_U_2020_2024_1.zip"))
     derived_make()
     assert not Product.objects.filter(level="derived", burst=tile).exists()
-
-
-def test_a_tile_without_a_cell_in_common_is_tried_once(two_tracks, monkeypatch):
-    monkeypatch.setattr(derived, "_solve", lambda tile, folder: [])
-    assert derived_make() == []
-    monkeypatch.undo()
+    DerivedTile.objects.all().delete()
+    Product.objects.filter(component="up").delete()
+    Product.objects.update(derived_at=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(derived, "_solve", lambda tile, folder: [])  # no cell in common
+        assert derived_make() == []
+    Product.objects.update(derived_at=None)
     assert derived_make() == []
 
 
 def test_a_round_touches_what_is_new_however_many_products_there_are(
-    make_egms, db, monkeypatch, django_assert_num_queries
+    two_tracks, monkeypatch, django_assert_num_queries
 ):
-    Product.objects.bulk_create(elsewhere(2000))
+    Product.objects.bulk_create(elsewhere(200))
     looked, places = [], derived._places
     monkeypatch.setattr(derived, "_places", lambda product: looked.append(product.pk) or places(product))
-    assert load_two(make_egms)
-    made = derived_make()
-    assert [product.component for product in made] == ["up", "east"]
+    assert [product.component for product in derived_make()] == ["up", "east"]
     assert len(looked) <= 4
     with django_assert_num_queries(1):
         assert derived_make() == []
@@ -151,13 +141,6 @@ def test_a_release_that_is_superseded_takes_what_was_derived_from_it_along(two_t
     assert not Product.objects.filter(pk__in=[up.pk, east.pk]).exists()
     Product.objects.filter(pk=ascending.pk).update(superseded_by=None)
     assert [product.component for product in derived_make()] == ["up", "east"]
-
-
-def test_tiles_whose_products_came_just_now_wait(two_tracks):
-    before = timezone.now() - timedelta(hours=1)
-    assert derived_make(settled_before=before) == []
-    Product.objects.update(loaded_at=before - timedelta(hours=1))
-    assert len(derived_make(settled_before=before)) == 2
 
 
 @pytest.mark.realdata

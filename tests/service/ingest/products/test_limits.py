@@ -61,20 +61,13 @@ def constant_parquet(folder: Path, rows: int) -> Path:
     return path
 
 
-def test_a_million_points_in_some_thousand_bytes_are_refused_before_they_are_all_copied(tmp_path):
-    path = constant_tiff(tmp_path, 1024)
+@pytest.mark.parametrize(("make", "positive"), [(constant_tiff, "up"), (constant_parquet, "toward")])
+def test_very_many_points_in_some_thousand_bytes_are_refused_before_they_are_all_copied(tmp_path, make, positive):
+    path = make(tmp_path, 1024 if make is constant_tiff else 300_000)
     assert path.stat().st_size < 8000
-    refused(path, "bytes cannot hold the .* points that were read so far. Check where this file comes from")
-
-
-def test_a_table_of_one_value_is_refused_by_its_bytes_too(tmp_path):
-    path = constant_parquet(tmp_path, 300_000)
-    assert path.stat().st_size < 8000
-    declared = Declaration(unit="mm/yr", positive="toward", period=PERIOD)
-    refused(path, "bytes cannot hold the", Submission(declared=declared))
-
-
-def test_a_small_file_of_one_value_is_no_bomb(tmp_path):
+    declared = Declaration(unit="mm/yr", positive=positive, period=PERIOD)
+    message = "bytes cannot hold the .* points that were read so far. Check where this file comes from"
+    refused(path, message, Submission(declared=declared))
     assert product_load(path=constant_tiff(tmp_path, 128), submission=UP).n_points == 128**2
 
 
@@ -86,12 +79,15 @@ def test_the_limit_of_points_holds_for_every_format(tmp_path, settings, source):
     refused(source.make(tmp_path), remedy, Submission(declared=declared))
 
 
-def test_a_file_that_the_disk_has_no_room_for_is_refused_with_what_is_missing(make_egms, settings):
+def test_a_file_that_the_disk_or_a_database_elsewhere_has_no_room_for_is_refused_with_what_is_missing(
+    make_egms, settings, capsys
+):
     settings.DISK_SPARE_BYTES = 10**18
     refused(make_egms(), "make room on its disk; manage.py prune", fault=DiskFull)
-
-
-def test_the_size_that_a_database_elsewhere_may_grow_to_is_a_limit_too(make_egms, settings):
+    with pytest.raises(SystemExit) as end:
+        call_command("ingest", str(make_egms()))
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
     settings.DISK_SPARE_BYTES = 0
     settings.DATABASE_MOST_BYTES = 10**6  # less than an empty database has
     refused(make_egms(), "room for 0.00 GB besides", fault=DiskFull)
@@ -126,14 +122,6 @@ def test_a_job_without_room_waits_and_loads_once_there_is_some(make_egms, settin
     IngestJob.objects.filter(pk=job.pk).update(next_try_at=None)
     job_carry_out(job_id=job.pk, attempt=jobs.job_claim(job_id=job.pk).attempts)
     product_delete(product=Product.objects.get())
-
-
-def test_the_command_says_it_in_one_line(make_egms, settings, capsys):
-    settings.DISK_SPARE_BYTES = 10**18
-    with pytest.raises(SystemExit) as end:
-        call_command("ingest", str(make_egms()))
-    assert end.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_the_disk_of_a_private_server_is_known_and_that_of_a_stranger_is_not(settings, monkeypatch):

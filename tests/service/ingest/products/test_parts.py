@@ -125,21 +125,16 @@ def read() -> dict[str, object]:
     return shown
 
 
-def test_everything_reads_the_same_before_and_after(loaded):
+def test_everything_reads_the_same_before_and_after_and_lies_as_on_the_ground(loaded, capsys):
     before, parts_before = read(), layout()
     assert all(before["tiles"])
-    merged = parts.parts_merge()
-    assert merged == (5, 5 * N_POINTS)
     assert len(parts_before) == 5
-    (ids,) = layout().values()
+    call_command("mergepoints")
+    assert capsys.readouterr().out == "5 parts of 200 points became one\n1 parts of points and of series\n"
+    ((number, ids),) = layout().items()
     assert ids == [product.pk for product in loaded]
     assert read() == before
     assert parts.parts_merge() is None
-
-
-def test_a_merged_part_has_the_indexes_of_its_size_and_no_constraint_left(loaded):
-    parts.parts_merge()
-    ((number, _),) = layout().items()
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [f"{POINTS}_p{number}"])
         indexes = " ".join(row[0] for row in cursor.fetchall())
@@ -148,102 +143,40 @@ def test_a_merged_part_has_the_indexes_of_its_size_and_no_constraint_left(loaded
             [[f"{POINTS}_p{number}", f"{SERIES}_p{number}"]],
         )
         assert {kind for (kind,) in cursor.fetchall()} <= {"p", "n"}
-    assert "gist (tile_point)" in indexes
-    assert "(product_id, pid)" in indexes
-
-
-def test_autovacuum_keeps_away_from_what_is_exchanged_and_comes_back_after_it(loaded):
-    numbers = [product.pk for product in loaded]
-
-    def without_autovacuum() -> list[str]:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT relname FROM pg_class WHERE reloptions @> '{autovacuum_enabled=off}' ORDER BY relname"
-            )
-            return [name for (name,) in cursor.fetchall()]
-
-    merged = functions.parts_build(numbers)
-    assert without_autovacuum() == sorted(
-        f"{table}_p{number}" for table in (POINTS, SERIES) for number in (*numbers, merged)
-    )
-    functions.parts_swap(merged, numbers)
-    assert list(layout()) == [str(merged)]
-    assert not without_autovacuum()
-
-
-def test_the_rows_of_a_part_lie_by_product_and_then_as_on_the_ground(loaded):
-    parts.parts_merge()
-    with connection.cursor() as cursor:
         cursor.execute(f"SELECT product_id, ST_X(tile_point) FROM {POINTS} ORDER BY tableoid, ctid")
         rows = cursor.fetchall()
         cursor.execute(f"SELECT product_id, ST_X(tile_point) FROM {POINTS} ORDER BY product_id, tile_point")
         assert rows == cursor.fetchall()
+    assert "gist (tile_point)" in indexes
+    assert "(product_id, pid)" in indexes
 
 
-def test_products_that_come_later_join_those_that_were_merged(loaded, make_egms):
-    parts.parts_merge()
-    more = load(make_egms, range(5, 10))
-    before = read()
-    assert parts.parts_merge() == (6, 10 * N_POINTS)
-    (ids,) = layout().values()
-    assert ids == [product.pk for product in (*loaded, *more)]
-    assert read() == before
-    for product in more:
-        product_delete(product=product)
-
-
-def test_a_product_leaves_a_merged_part_and_the_last_takes_it_along(loaded):
-    parts.parts_merge()
-    ((number, _),) = layout().items()
-    for index, product in enumerate(loaded):
-        assert MeasurementPoint.objects.filter(product=product).count() == N_POINTS
-        product_delete(product=product)
-        for model in (MeasurementPoint, DisplacementSeries):
-            assert model.objects.count() == N_POINTS * (4 - index)
-        assert (number in layout()) == (index < 4)
-    assert tables() == {POINTS, SERIES}
-
-
-def test_a_product_that_was_removed_is_forgotten_when_its_part_is_merged_again(loaded, make_egms):
+def test_products_join_a_merged_part_and_leave_it_and_the_last_takes_it_along(loaded, make_egms):
     parts.parts_merge()
     product_delete(product=loaded[0])
     more = load(make_egms, range(5, 9))
+    before, there = read(), [*loaded[1:], *more]
     assert parts.parts_merge() == (5, 8 * N_POINTS)
-    (ids,) = layout().values()
-    assert ids == [product.pk for product in (*loaded[1:], *more)]
-    for product in more:
+    ((number, ids),) = layout().items()
+    assert ids == [product.pk for product in there]
+    assert read() == before
+    for left, product in zip(reversed(range(8)), there, strict=True):
+        assert MeasurementPoint.objects.filter(product=product).count() == N_POINTS
         product_delete(product=product)
+        for model in (MeasurementPoint, DisplacementSeries):
+            assert model.objects.count() == N_POINTS * left
+        assert (number in layout()) == (left > 0)
+    assert tables() == {POINTS, SERIES}
 
 
-def test_readers_see_every_point_at_every_moment(loaded):
+def test_readers_see_every_point_and_a_file_that_is_being_loaded_neither_waits_nor_holds_up_merging(loaded, make_egms):
     ends, counts = threading.Event(), set()
+    began, goes_on = threading.Event(), threading.Event()
 
     def reading() -> None:
         while not ends.is_set():
             counts.add((MeasurementPoint.objects.count(), DisplacementSeries.objects.count()))
             counts.add((sum(1 for _ in MeasurementPoint.objects.values_list("pid").iterator()),) * 2)
-
-    reader = Elsewhere(reading)
-    wait_until(lambda: counts)
-    merged = parts.parts_merge()
-    ends.set()
-    reader.returned()
-    assert merged is not None
-    assert counts == {(5 * N_POINTS, 5 * N_POINTS)}
-
-
-def test_a_reader_is_not_disturbed_and_what_was_built_for_it_goes(loaded):
-    before = tables()
-    with transaction.atomic():
-        MeasurementPoint.objects.count()  # holds its lock until the end of the transaction
-        assert Elsewhere(parts.parts_merge).returned() is None
-        assert MeasurementPoint.objects.count() == 5 * N_POINTS
-    assert tables() == before
-    assert parts.parts_merge() is not None
-
-
-def test_a_file_that_is_being_loaded_neither_waits_nor_holds_up_merging(loaded, make_egms):
-    began, goes_on = threading.Event(), threading.Event()
 
     def loading() -> Product:
         def progress(points: int) -> None:
@@ -252,9 +185,12 @@ def test_a_file_that_is_being_loaded_neither_waits_nor_holds_up_merging(loaded, 
 
         return load(make_egms, [7], progress=progress)[0]
 
-    loader = Elsewhere(loading)
-    wait_until(began.is_set)
+    reader, loader = Elsewhere(reading), Elsewhere(loading)
+    wait_until(lambda: counts and began.is_set())
     assert parts.parts_merge() == (5, 5 * N_POINTS)
+    ends.set()
+    reader.returned()
+    assert counts == {(5 * N_POINTS, 5 * N_POINTS)}
     goes_on.set()
     product = loader.returned()
     assert MeasurementPoint.objects.filter(product=product).count() == N_POINTS
@@ -262,8 +198,13 @@ def test_a_file_that_is_being_loaded_neither_waits_nor_holds_up_merging(loaded, 
     product_delete(product=product)
 
 
-def test_what_a_process_left_that_died_between_the_steps_is_dropped_by_the_next(loaded, monkeypatch):
+def test_a_reader_is_not_disturbed_and_what_was_built_for_it_or_by_a_process_that_died_goes(loaded, monkeypatch):
     before, shown = tables(), read()
+    with transaction.atomic():
+        MeasurementPoint.objects.count()  # holds its lock until the end of the transaction
+        assert Elsewhere(parts.parts_merge).returned() is None
+        assert MeasurementPoint.objects.count() == 5 * N_POINTS
+    assert tables() == before
 
     def killed(*args: object) -> None:
         raise SystemExit
@@ -301,21 +242,17 @@ def test_removing_a_product_waits_for_merging_before_it_locks_a_table(loaded):
     assert MeasurementPoint.objects.count() == 4 * N_POINTS
 
 
-def test_nothing_is_merged_while_somebody_else_does_or_a_backup_is_made(loaded):
+def test_nothing_is_merged_while_somebody_else_does_or_a_backup_is_made_or_without_room(loaded, settings):
     for held in (Lock.PARTS, Lock.RETENTION):
         with try_lock(held) as alone:
             assert alone
             assert parts.parts_merge() is None
-    assert len(layout()) == 5
-
-
-def test_nothing_is_merged_without_room_for_a_second_copy(loaded, settings):
     settings.DATABASE_MOST_BYTES = 1
     assert parts.parts_merge() is None
-    assert len(tables()) == 12
+    assert (len(layout()), len(tables())) == (5, 12)
 
 
-def test_a_part_that_does_not_hold_the_same_products_takes_nobodys_place(loaded):
+def test_a_part_that_does_not_hold_the_same_products_takes_nobodys_place_and_none_is_vacuumed_meanwhile(loaded):
     numbers = [product.pk for product in loaded]
     merged = functions.parts_build(numbers[:3])
     for wrong in (numbers, numbers[:2], [*numbers[:3], merged]):
@@ -325,6 +262,17 @@ def test_a_part_that_does_not_hold_the_same_products_takes_nobodys_place(loaded)
         functions.parts_swap(numbers[0], numbers[:1])
     assert functions.parts_sweep() == 2
     assert MeasurementPoint.objects.count() == 5 * N_POINTS
+
+    def without_autovacuum() -> set[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT relname FROM pg_class WHERE reloptions @> '{autovacuum_enabled=off}'")
+            return {name for (name,) in cursor.fetchall()}
+
+    merged = functions.parts_build(numbers)
+    assert without_autovacuum() == {f"{table}_p{part}" for table in (POINTS, SERIES) for part in (*numbers, merged)}
+    functions.parts_swap(merged, numbers)
+    assert list(layout()) == [str(merged)]
+    assert not without_autovacuum()
 
 
 def test_attaching_a_merged_part_scans_nothing_however_many_products_it_holds(loaded):
@@ -344,17 +292,9 @@ def test_attaching_a_merged_part_scans_nothing_however_many_products_it_holds(lo
     assert not [text for text in notices if "verifying" in text and "999999999" in text]
 
 
-def test_the_size_of_a_product_is_its_share_of_its_part(loaded):
-    before = parts.product_bytes(product=loaded[0])
-    parts.parts_merge()
-    after = parts.product_bytes(product=loaded[0])
-    assert 0 < after <= before
-    product_delete(product=loaded[0])
-    assert parts.product_bytes(product=loaded[0]) == 0
-
-
-def test_a_sample_of_a_product_beside_many_others_reads_no_more_than_the_product(loaded, monkeypatch):
+def test_the_size_of_a_product_is_its_share_and_a_sample_of_it_reads_no_more_than_it(loaded, monkeypatch):
     monkeypatch.setattr(selectors, "STD_SAMPLED", 20)
+    before = parts.product_bytes(product=loaded[0])
     alone = selectors.rows_sampled(product=loaded[0], n_points=N_POINTS, most=20)
     assert "TABLESAMPLE" in alone[0]
     parts.parts_merge()
@@ -362,11 +302,9 @@ def test_a_sample_of_a_product_beside_many_others_reads_no_more_than_the_product
     assert beside[0] == POINTS
     assert beside[1] != "true"
     assert selectors.usual_velocity_std(product=loaded[0]) == pytest.approx(0.1)
-
-
-def test_the_command_merges_all_that_is_to_be_merged(loaded, capsys):
-    call_command("mergepoints")
-    assert capsys.readouterr().out == "5 parts of 200 points became one\n1 parts of points and of series\n"
+    assert 0 < parts.product_bytes(product=loaded[0]) <= before
+    product_delete(product=loaded[0])
+    assert parts.product_bytes(product=loaded[0]) == 0
 
 
 def test_a_snapshot_of_merged_products_is_given_where_their_emptied_part_still_is(make_egms, tmp_path):

@@ -24,32 +24,26 @@ def spread(table):
     table["mean_velocity"] = [float(index) for index in range(n)]
 
 
-def test_every_level_holds_every_point_and_the_same_mean(make_egms):
+def test_every_level_holds_every_point_and_the_same_mean_and_a_cell_stands_where_its_points_are(make_egms):
     product = product_load(path=make_egms(n=60, change=spread))
     for zoom in range(pyramid.FINEST_ZOOM + 1):
         cells = PyramidCell.objects.filter(product=product, z=zoom).values_list("n", "velocity_mm_yr")
         counts, means = np.array(cells).T
         assert counts.sum() == 60
         assert (counts * means).sum() / 60 == pytest.approx(29.5, abs=1e-3)
-    assert PyramidCell.objects.filter(z=0).count() < PyramidCell.objects.filter(z=pyramid.FINEST_ZOOM).count()
-    product_delete(product=product)
-    assert not PyramidCell.objects.exists()
-
-
-def test_a_cell_stands_where_its_points_are(make_egms):
-    product = product_load(path=make_egms(n=60, change=spread))
-    points, zoom = product_points(product=product), pyramid.FINEST_ZOOM
-    across = pyramid.CELLS * 2**zoom
+    assert PyramidCell.objects.filter(z=0).count() < PyramidCell.objects.filter(z=zoom).count()
+    points, side = product_points(product=product), pyramid.CELLS
+    across = side * 2**zoom
     column = np.floor((points.longitude + 180) / 360 * across).astype(int)
     mercator = np.arcsinh(np.tan(np.radians(points.latitude)))
     row = np.floor((1 - mercator / np.pi) / 2 * across).astype(int)
-    side = pyramid.CELLS
-    expected = set(zip(column // side, row // side, column % side, row % side, strict=True))
     stored = {
-        (cell.tile_x, cell.tile_y, cell.cell % pyramid.CELLS, cell.cell // pyramid.CELLS)
+        (cell.tile_x, cell.tile_y, cell.cell % side, cell.cell // side)
         for cell in PyramidCell.objects.filter(product=product, z=zoom)
     }
-    assert stored == expected
+    assert stored == set(zip(column // side, row // side, column % side, row % side, strict=True))
+    product_delete(product=product)
+    assert not PyramidCell.objects.exists()
 
 
 def test_a_far_tile_shows_the_cells_of_all_products_of_its_layer(make_egms):

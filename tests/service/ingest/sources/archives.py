@@ -3,12 +3,30 @@
 import json
 import random
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
 from tests.service.ingest.sources import replay
 from tests.service.ingest.sources.replay import Answer, Handler
 
 ACCESS_SECONDS, REFRESH_SECONDS = 600, 3600
+
+
+class Clock:
+    """The time of everything in a test; nothing waits."""
+
+    def __init__(self, start: datetime) -> None:
+        self.start = self.now = start
+
+    def sleep(self, seconds: float = 0.0, **more: float) -> None:
+        self.now += timedelta(seconds=seconds, **more)
+
+    def monotonic(self) -> float:
+        return (self.now - self.start).total_seconds()
+
+    @property
+    def day(self) -> float:
+        return self.monotonic() / 86400
 
 
 class TokenServer:

@@ -212,15 +212,24 @@ def reset(handler: Handler, data: bytes) -> None:
 
 
 @contextmanager
-def running(certificate: Path | None = None) -> Iterator[Replay]:
-    """A server for the length of a test."""
-    server = Replay(certificate)
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Serve for the length of a test."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield server
+        yield
     finally:
-        server.over.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def running(certificate: Path | None = None) -> Iterator[Replay]:
+    """A server for the length of a test."""
+    server = Replay(certificate)
+    with serving(server):
+        try:
+            yield server
+        finally:
+            server.over.set()

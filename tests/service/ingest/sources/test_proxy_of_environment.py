@@ -2,16 +2,22 @@
 
 import socket
 import threading
+import time
 
 import pytest
 import requests
+from django.conf import settings
 
 from ground_motion.core.http import transport
 from ground_motion.core.http.allow_list import AllowList
 from ground_motion.core.http.faults import ArchiveAway, HostRefused, Later, SourceError
 from ground_motion.core.http.transport import Credential, guard
+from ingest.jobs import services as jobs
 from ingest.sources import configured
-from tests.service.ingest.sources import replay, tunnel
+from monitor import tasks as monitor_tasks
+from tests.service.ingest.sources import recorded, replay, tunnel
+from tests.service.ingest.sources.archives import TokenServer
+from tests.service.ingest.sources.wanted import DATA, State, fetched
 from tests.waiting import HANG_SECONDS
 
 HOST, BELOW = "data.example.org", "images.data.example.org"
@@ -19,9 +25,14 @@ URL = f"https://{HOST}/x"
 TOKEN = Credential(AllowList.parse([HOST]), lambda refused: "Bearer topsecret")
 
 
+DEFAULT = [name for name in settings.OUTBOUND_HOSTS if not name.startswith(".")]  # of a new installation
+COPERNICUS, TOKENS = "https://stac.dataspace.copernicus.eu/v1", "/auth/realms/CDSE/protocol/openid-connect/token"
+ASF, LOGIN, SIGNED = "datapool.asf.alaska.edu", "urs.earthdata.nasa.gov", "dy4owt9f80bz7.cloudfront.net"
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    return tunnel.certificate(tmp_path_factory.mktemp("certificate"), HOST, BELOW)
+    return tunnel.certificate(tmp_path_factory.mktemp("certificate"), HOST, BELOW, *DEFAULT)
 
 
 @pytest.fixture
@@ -35,7 +46,7 @@ def archive(certificate, monkeypatch):
 
 @pytest.fixture
 def proxy(archive, monkeypatch):
-    routes = dict.fromkeys((HOST, BELOW), archive.server_port)
+    routes = dict.fromkeys((HOST, BELOW, *DEFAULT), archive.server_port)
     with tunnel.running(routes) as running:
         monkeypatch.setenv("HTTPS_PROXY", running.address)
         yield running
@@ -63,27 +74,19 @@ def ask(*allowed: str, url: str = URL, credentials=()) -> requests.Response:
         return session.get(url, timeout=20)
 
 
-def test_an_archive_is_reached_through_the_proxy_which_sees_its_name_only(archive, proxy, resolve):
+@pytest.mark.parametrize("password", ["", "anna:word@"])
+def test_an_archive_is_reached_through_the_proxy_which_sees_its_name_only(
+    archive, proxy, resolve, monkeypatch, password
+):
+    monkeypatch.setenv("HTTPS_PROXY", proxy.address.replace("://", f"://{password}"))
     resolve(HOST, "93.184.216.34")
     assert ask(credentials=[TOKEN]).content == b"x"
     assert archive.requests[0].headers["Authorization"] == "Bearer topsecret"
+    assert not any("Proxy" in name for name in archive.requests[0].headers)
     ((path, headers),) = proxy.asked
     assert path == f"{HOST}:443"
     assert "topsecret" not in str(headers)
-
-
-def test_a_proxys_own_password_goes_to_the_proxy_only(archive, proxy, resolve, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", proxy.address.replace("://", "://anna:word@"))
-    assert ask().content == b"x"
-    assert proxy.asked[0][1]["Proxy-Authorization"].startswith("Basic ")
-    assert not any("Proxy" in name or "Authorization" in name for name in archive.requests[0].headers)
-
-
-def test_a_name_that_leads_inside_is_refused_although_the_proxy_would_go_there(proxy, resolve):
-    resolve(HOST, "10.0.0.7")
-    with pytest.raises(HostRefused, match=r"10\.0\.0\.7, which is no public address"):
-        ask()
-    assert proxy.asked == []
+    assert headers.get("Proxy-Authorization", "").startswith("Basic ") == bool(password)
 
 
 def test_a_name_that_cannot_be_resolved_here_is_contacted_only_if_it_is_listed_itself(proxy, resolve):
@@ -117,10 +120,20 @@ def test_no_other_host_is_asked_of_the_proxy_not_even_by_a_redirect(archive, pro
     assert proxy.hosts == [HOST]
 
 
-def test_what_no_proxy_names_is_contacted_directly(archive, proxy, resolve, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "localhost,.example.org")
-    resolve(HOST, "127.0.0.1")
-    with pytest.raises(HostRefused, match="no public address"):
+@pytest.mark.parametrize(
+    ("variable", "value", "address", "fault", "message"),
+    [
+        ("NO_PROXY", "", "10.0.0.7", HostRefused, r"10\.0\.0\.7, which is no public address"),
+        ("NO_PROXY", "localhost,.example.org", "127.0.0.1", HostRefused, "no public address"),  # contacted directly
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1080", "93.184.216.34", Later, "HTTPS_PROXY must begin with http"),
+    ],
+)
+def test_a_name_that_leads_inside_or_another_kind_of_proxy_is_refused(
+    proxy, resolve, monkeypatch, variable, value, address, fault, message
+):
+    monkeypatch.setenv(variable, value)
+    resolve(HOST, address)
+    with pytest.raises(fault, match=message):
         ask()
     assert proxy.asked == []
 
@@ -139,10 +152,62 @@ def test_a_proxy_that_does_not_let_us_through_is_tried_again_later(proxy, resolv
         transfer(session=session, url=URL)
 
 
-def test_another_kind_of_proxy_is_named_as_the_fault(proxy, resolve, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
-    with pytest.raises(Later, match="HTTPS_PROXY must begin with http"):
-        ask()
+def copernicus(archive, image: str) -> None:
+    """The catalogue's host leads to that of the files; both want the token of another host."""
+    identity = TokenServer(time.monotonic)
+    path = f"/odata/v1/Products(1)/{image}.zip"
+
+    def file(handler, data):
+        host = "download.dataspace.copernicus.eu"
+        (replay.give if handler.headers["Host"] == host else replay.redirect(f"https://{host}{path}"))(handler, data)
+
+    archive.files[path] = DATA
+    archive.always |= {TOKENS: identity.answer, path: identity.guarded(file)}
+    asset = recorded.whole(f"https://catalogue.dataspace.copernicus.eu{path}", DATA)
+    recorded.stac(archive, [recorded.item(image, {"VV": asset})], root=COPERNICUS)
+
+
+def nasa(archive, image: str) -> None:
+    """The archive leads to the login page, that back with a code, and a cookie opens a signed address."""
+    path = f"/RTC/OPERA-S1/{image}_VV.tif"
+
+    def file(handler, data):
+        if handler.headers["Host"] == SIGNED:
+            replay.give(handler, data)
+        elif "asf-urs=pass" in handler.headers.get("Cookie", ""):
+            replay.redirect(f"https://{SIGNED}{path}")(handler, data)
+        else:
+            replay.redirect(f"https://{LOGIN}/oauth/authorize")(handler, data)
+
+    cookie = {"Location": f"https://{ASF}{path}", "Set-Cookie": "asf-urs=pass; Path=/"}
+    archive.files[path] = DATA
+    archive.always |= {path: file, "/oauth/authorize": replay.redirect(f"https://{ASF}/login?code=1")}
+    archive.always["/login"] = lambda handler, data: handler.send(302, b"", cookie)
+    recorded.cmr(archive, [recorded.rtc(f"https://{ASF}", {f"{image}_VV.tif": DATA}, image)])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("source", "account", "publish", "hosts"),
+    [
+        ("asf", "EARTHDATA_TOKEN", nasa, {LOGIN}),
+        ("stac", "STAC_TOKEN", copernicus, {f"{name}.dataspace.copernicus.eu" for name in ("catalogue", "download")}),
+    ],
+)
+def test_a_new_installation_needs_a_name_and_a_password_only(
+    source, account, publish, hosts, archive, proxy, resolve, settings, tmp_path, monkeypatch
+):
+    settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES = str(tmp_path / "downloads"), 0
+    settings.ACQUIRE_AREA, settings.ACQUIRE_SOURCE = "-148.2,64.9,-147.9,65.0", source
+    settings.EARTHDATA_TOKEN = settings.STAC_TOKEN = ""
+    setattr(settings, account, "anna:word")
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
+    configured.tokens_of.cache_clear()
+    publish(archive, recorded.RTC)
+    monitor_tasks.search_images()
+    (row,) = fetched()
+    assert (row.state, row.error) == (State.FETCHED, "")
+    assert {request.headers["Host"] for request in archive.requests if "Authorization" in request.headers} == hosts
 
 
 def test_questions_for_addresses_and_tokens_go_through_it_too(archive, proxy, resolve, settings):

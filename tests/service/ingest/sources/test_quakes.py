@@ -21,35 +21,37 @@ def parsed(content: object, url: str = USGS) -> quakes.Reports:
     return quakes.parse(raw, url, NOW)
 
 
-def test_the_summary_of_the_usgs_is_understood():
-    (event,) = parsed(catalogues.usgs([catalogues.usgs_quake()], made_at=NOW)).events
-    assert (event.source, event.event_id, event.kind) == ("earthquake.usgs.gov", "us6000jllz", "earthquake")
-    assert (event.magnitude, event.depth_km) == (7.8, 10.0)
-    assert event.position == (37.0143, 37.2256)
-    assert event.happened_at == datetime(2023, 2, 6, 1, 17, 34, tzinfo=UTC)
-    assert event.url == "https://earthquake.usgs.gov/earthquakes/eventpage/us6000jllz"
+USGS_QUAKE, EMSC_QUAKE = catalogues.usgs_quake(), catalogues.emsc_quake()
 
 
-def test_the_answer_of_the_emsc_is_understood_and_its_depth_is_positive():
-    (event,) = parsed(catalogues.emsc([catalogues.emsc_quake()]), EMSC).events
-    assert (event.source, event.magnitude, event.depth_km) == ("www.seismicportal.eu", 7.8, 20.0)
-    assert event.position == (37.08, 37.17)
-    assert event.url == "https://www.seismicportal.eu/eventdetails.html?unid=20230206_0000008"
-
-
-def test_what_is_deleted_is_withdrawn():
-    reports = parsed(catalogues.usgs([catalogues.usgs_quake(status="deleted")]))
-    assert (reports.events, reports.withdrawn) == ([], {"us6000jllz"})
-
-
-@pytest.mark.parametrize("values", [{"type": "quarry blast"}, {"mag": None}])
-def test_explosions_and_quakes_without_a_magnitude_are_left_out(values):
-    assert parsed(catalogues.usgs([catalogues.usgs_quake(**values)])).events == []
-
-
-def test_the_page_of_another_site_is_not_linked():
-    (event,) = parsed(catalogues.usgs([catalogues.usgs_quake(url="https://elsewhere.example.org/")])).events
-    assert event.url == ""
+@pytest.mark.parametrize(
+    ("content", "url", "ids", "position", "depth_km", "page"),
+    [
+        (
+            catalogues.usgs([USGS_QUAKE], made_at=NOW),
+            USGS,
+            ("earthquake.usgs.gov", "us6000jllz"),
+            (37.0143, 37.2256),
+            10.0,
+            "https://earthquake.usgs.gov/earthquakes/eventpage/us6000jllz",
+        ),
+        (
+            catalogues.emsc([EMSC_QUAKE]),
+            EMSC,
+            ("www.seismicportal.eu", "20230206_0000008"),
+            (37.08, 37.17),
+            20.0,
+            "https://www.seismicportal.eu/eventdetails.html?unid=20230206_0000008",
+        ),
+    ],
+)
+def test_the_answers_of_usgs_and_emsc_are_understood_and_the_depth_is_positive(
+    content, url, ids, position, depth_km, page
+):
+    (event,) = parsed(content, url).events
+    assert (event.source, event.event_id, event.kind, event.magnitude) == (*ids, "earthquake", 7.8)
+    assert (event.position, event.depth_km, event.url) == (position, depth_km, page)
+    assert event.happened_at.replace(second=34) == datetime(2023, 2, 6, 1, 17, 34, tzinfo=UTC)
 
 
 def test_a_notice_of_a_volcano_keeps_the_id_of_its_first_one():
@@ -61,15 +63,29 @@ def test_a_notice_of_a_volcano_keeps_the_id_of_its_first_one():
     assert events[0].position == (-152.25, 61.3)
 
 
-def test_a_cancelled_notice_is_withdrawn():
-    cancel = catalogues.cap_notice("VA-3", kind="Cancel", references="v@example.org,VA-1,2023-02-05T00:00:00+00:00")
-    reports = parsed(catalogues.cap_feed(catalogues.cap_notice("VA-1"), cancel), VOLCANOES)
-    assert (reports.events, reports.withdrawn) == ([], {"VA-1"})
+CANCEL = catalogues.cap_notice("VA-3", kind="Cancel", references="v@example.org,VA-1,2023-02-05T00:00:00+00:00")
 
 
-@pytest.mark.parametrize("values", [{"status": "Exercise"}, {"severity": "Minor"}, {"event": "Flood"}])
-def test_exercises_and_what_is_not_grave_or_no_volcano_are_left_out(values):
-    assert parsed(catalogues.cap_notice("VA-1", **values), VOLCANOES).events == []
+@pytest.mark.parametrize(
+    ("content", "withdrawn"),
+    [
+        (catalogues.usgs([catalogues.usgs_quake(status="deleted")]), {"us6000jllz"}),
+        (catalogues.usgs([catalogues.usgs_quake(type="quarry blast")]), set()),
+        (catalogues.usgs([catalogues.usgs_quake(mag=None)]), set()),
+        (catalogues.cap_feed(catalogues.cap_notice("VA-1"), CANCEL), {"VA-1"}),
+        (catalogues.cap_notice("VA-1", status="Exercise"), set()),
+        (catalogues.cap_notice("VA-1", severity="Minor"), set()),
+        (catalogues.cap_notice("VA-1", event="Flood"), set()),
+    ],
+)
+def test_what_is_withdrawn_no_event_or_not_grave_is_left_out(content, withdrawn):
+    reports = parsed(content, VOLCANOES)
+    assert (reports.events, reports.withdrawn) == ([], withdrawn)
+
+
+def test_the_page_of_another_site_is_not_linked():
+    (event,) = parsed(catalogues.usgs([catalogues.usgs_quake(url="https://elsewhere.example.org/")])).events
+    assert event.url == ""
 
 
 BOMB = (

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 from shapely import box
 
 from ground_motion.core.http.allow_list import AllowList
@@ -44,19 +45,7 @@ def orbit_of(image):
     return image.platform, image.track, image.direction, image.polarisation
 
 
-def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
-    recorded.cmr(server, [])
-    assert ask_asf(server) == []
-    (request,) = server.requests
-    parameters = recorded.cmr_parameters(request)
-    assert ("shortName", "OPERA_L2_RTC-S1_V1") in parameters
-    assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in parameters
-    areas = [value for name, value in parameters if name in {"polygon[]", "polygon", "bounding_box"}]
-    assert any(value.startswith("-148.0,64.9,-147.9") for value in areas)
-    assert "Authorization" not in request.headers
-
-
-def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_known_of_it(server):
+def test_asf_is_asked_for_area_time_and_product_and_an_opera_image_is_found_with_all_that_is_known_of_it(server):
     recorded.cmr(server, [recorded.rtc("https://datapool.asf.alaska.edu", FILES)])
     (image,) = ask_asf(server)
     assert image.scene_id == f"{recorded.RTC}_VV"
@@ -66,73 +55,75 @@ def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_kno
     assert orbit_of(image) == ("S1A", 131, Direction.DESCENDING, "VV")
     assert image.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
     assert image.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
+    (request,) = server.requests
+    parameters = recorded.cmr_parameters(request)
+    assert ("shortName", "OPERA_L2_RTC-S1_V1") in parameters
+    assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in parameters
+    areas = [value for name, value in parameters if name in {"polygon[]", "polygon", "bounding_box"}]
+    assert any(value.startswith("-148.0,64.9,-147.9") for value in areas)
+    assert "Authorization" not in request.headers
 
 
-def test_a_grd_is_found_as_its_zip(server):
+def test_a_grd_is_found_as_its_zip_and_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
     recorded.cmr(server, [recorded.grd("https://datapool.asf.alaska.edu", b"zip" * 99)])
     (image,) = ask_asf(server, products=("GRD",))
     assert (image.scene_id, image.file_name) == (recorded.GRD, f"{recorded.GRD}.zip")
-    assert image.size_bytes == 297
-    assert image.checksum.algorithm == "md5"
+    assert (image.size_bytes, image.checksum.algorithm) == (297, "md5")
     assert orbit_of(image) == ("S1B", 94, Direction.ASCENDING, "VV+VH")
-    parameters = recorded.cmr_parameters(server.requests[0])
+    parameters = recorded.cmr_parameters(server.requests.pop())
     assert {value for name, value in parameters if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
-
-
-def test_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
-    many = [
-        recorded.rtc("https://datapool.asf.alaska.edu", {f"{name}_VV.tif": b"x"}, name)
-        for name in (recorded.RTC.replace("279916", f"{number:06d}") for number in range(600))
-    ]
-    recorded.cmr(server, many)
-    assert len({image.scene_id for image in ask_asf(server, most=1000)}) == 600
-    assert [request.headers.get("CMR-Search-After") for request in server.requests] == [None, "250", "500"]
+    names = [recorded.RTC.replace("279916", f"{number:06d}") for number in range(300)]
+    recorded.cmr(server, [recorded.rtc("https://h.org", {f"{name}_VV.tif": b"x"}, name) for name in names])
+    assert len({image.scene_id for image in ask_asf(server, most=1000)}) == 300
+    assert [request.headers.get("CMR-Search-After") for request in server.requests] == [None, "250"]
     server.requests.clear()
     assert len(ask_asf(server, most=10)) == 10
     assert len(server.requests) == 1
 
 
-def test_asf_is_asked_through_our_session_only(server, stranger):
-    with pytest.raises(HostRefused):
-        ask_asf(stranger, allowed=AllowList.parse([server.address]))
-    assert stranger.connections == 0
-
-
-def test_a_search_that_is_sent_elsewhere_is_refused(server, stranger):
+def test_asf_is_asked_through_our_session_only_also_where_a_search_is_sent_elsewhere(server, stranger):
     server.always["/search/granules.umm_json"] = replay.redirect(stranger.address, 307)
-    with pytest.raises(HostRefused):
-        ask_asf(server)
+    for asked in (server, stranger):
+        with pytest.raises(HostRefused):
+            ask_asf(asked, allowed=AllowList.parse([server.address]))
     assert stranger.connections == 0
 
 
 @pytest.mark.parametrize(
     "answer",
-    [replay.status(500), replay.status(400), lambda handler, data: handler.send(200, b"<html>"), replay.cut(0)],
+    [
+        *(replay.status(500), replay.status(400), lambda handler, data: handler.send(200, b"<html>"), replay.cut(0)),
+        *({"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}),
+    ],
 )
 def test_a_search_that_fails_is_one_line_at_once_and_is_reported_to_nobody(server, answer, monkeypatch):
     """The library would wait, and post what we searched for to a host of its own."""
-    import requests
-
     monkeypatch.setattr(requests, "post", lambda *args, **options: pytest.fail("reported"))
-    server.files["/search/granules.umm_json"] = b"{}"
-    server.always["/search/granules.umm_json"] = answer
+    path = "/search/granules.umm_json"
+    if callable(answer):
+        server.files[path], server.always[path] = b"{}", answer
+    else:
+        server.answers[path] = lambda request: (answer, {})
     with pytest.raises(SearchFailed, match=r"^(ASF|127)") as failed:
         ask_asf(server)
     assert "\n" not in str(failed.value)
 
 
-def test_a_stac_catalogue_is_asked_page_after_page(server):
+def test_a_stac_catalogue_is_asked_page_after_page_with_its_token(server):
     items = [
         recorded.item(f"S1A_{number}", {"Product": recorded.whole(f"https://h.org/Products({number})/$value", b"x")})
         for number in range(5)
     ]
     url = recorded.stac(server, items)
-    assert [image.scene_id for image in ask_stac(url, server)] == [f"S1A_{number}" for number in range(5)]
+    token = Credential(AllowList.parse([server.address]), lambda refused: "Bearer topsecret")
+    assert [image.scene_id for image in ask_stac(url, server, (token,))] == [f"S1A_{number}" for number in range(5)]
     searches = [json.loads(request.body) for request in server.requests if request.path == "/stac/search"]
     assert len(searches) == 3
     assert searches[0]["collections"] == ["sentinel-1-grd"]
     assert searches[0]["bbox"] == [-148.0, 64.9, -147.9, 65.0]
     assert searches[0]["datetime"] == "2023-11-20T00:00:00Z/2023-12-04T00:00:00Z"
+    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer topsecret"}
+    assert all("topsecret" not in request.path for request in server.requests)
 
 
 def test_a_whole_image_of_a_catalogue_is_found_with_its_multihash(server):
@@ -156,58 +147,43 @@ def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(serv
     assert image.checksum is None
 
 
-def test_a_token_goes_to_the_catalogue_and_not_where_the_catalogue_points(server, stranger):
-    url = recorded.stac(server, [])
-    token = Credential(AllowList.parse([server.address]), lambda refused: "Bearer topsecret")
-    ask_stac(url, server, (token,))
-    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer topsecret"}
-    assert all("topsecret" not in request.path for request in server.requests)
-
-
-@pytest.mark.parametrize("way", ["search", "next", "root"])
-def test_a_catalogue_that_points_elsewhere_is_refused_and_nobody_else_is_contacted(server, stranger, way):
+@pytest.mark.parametrize("way", ["search", "next", "root", "file"])
+def test_a_catalogue_that_points_elsewhere_is_refused_and_nobody_else_is_contacted(server, stranger, tmp_path, way):
     items = [recorded.item(f"S1A_{n}", {"Product": recorded.whole("https://h.org/$value", b"x")}) for n in range(3)]
     url = recorded.stac(server, items)
+    (tmp_path / "secret.json").write_text("{}")
+    elsewhere = str(tmp_path / "secret.json") if way == "file" else f"{stranger.address}/search"
     if way == "root":
         server.answers.pop("/stac")
         server.always["/stac"] = replay.redirect(f"{stranger.address}/stac")
     elif way == "search":
         catalog, _ = server.answers["/stac"](None)
-        catalog["links"][-1]["href"] = f"{stranger.address}/search"
+        catalog["links"][-1]["href"] = elsewhere
     else:
         honest = server.answers["/stac/search"]
 
         def points_elsewhere(request):
             page, headers = honest(request)
-            for link in page["links"]:
-                link["href"] = f"{stranger.address}/search"
-            return page, headers
+            return {**page, "links": [{"rel": "next", "href": elsewhere}]}, headers
 
         server.answers["/stac/search"] = points_elsewhere
-    with pytest.raises(HostRefused):
+    with pytest.raises((HostRefused, SearchFailed) if way == "file" else HostRefused):
         ask_stac(url, server)
     assert stranger.connections == 0
 
 
-def test_a_catalogue_cannot_make_us_read_a_file_of_ours(server, tmp_path):
-    (tmp_path / "secret.json").write_text("{}")
-    url = recorded.stac(server, [recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})] * 3)
-    honest = server.answers["/stac/search"]
-
-    def points_at_a_file(request):
-        page, headers = honest(request)
-        return {**page, "links": [{"rel": "next", "href": str(tmp_path / "secret.json")}]}, headers
-
-    server.answers["/stac/search"] = points_at_a_file
-    with pytest.raises((HostRefused, SearchFailed)):
-        ask_stac(url, server)
-
-
-@pytest.mark.parametrize("answer", [replay.status(401), replay.status(500), replay.cut(0)])
-def test_a_catalogue_that_fails_is_one_line(server, answer):
-    server.files["/stac"] = b"{}"
-    server.always["/stac"] = answer
-    with pytest.raises(SearchFailed, match=r"^The catalogue at 127\.0\.0\.1 cannot be searched"):
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [(answer, "searched") for answer in (replay.status(401), replay.status(500), replay.cut(0))]
+    + [(item, "understood") for item in ({"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}})],
+)
+def test_a_catalogue_that_fails_or_cannot_be_understood_is_one_line(server, answer, message):
+    if callable(answer):
+        server.files["/stac"], server.always["/stac"] = b"{}", answer
+    else:
+        good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
+        recorded.stac(server, [{**good, **answer}])
+    with pytest.raises(SearchFailed, match=rf"^The catalogue at 127\.0\.0\.1 .*cannot be {message}"):
         ask_stac(f"{server.address}/stac", server)
 
 
@@ -226,19 +202,3 @@ def test_neither_web_nor_worker_imports_the_libraries_at_its_start():
         "sys.exit(bool({'asf_search', 'pystac_client'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=HANG_SECONDS).returncode == 0
-
-
-@pytest.mark.parametrize(
-    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
-)
-def test_an_answer_of_asf_that_cannot_be_understood_is_one_line(server, broken):
-    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
-    with pytest.raises(SearchFailed, match="ASF"):
-        ask_asf(server)
-
-
-@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
-def test_an_item_of_a_catalogue_that_cannot_be_understood_is_one_line(server, strange):
-    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
-    with pytest.raises(SearchFailed, match="cannot be understood"):
-        ask_stac(recorded.stac(server, [{**good, **strange}]), server)

@@ -22,6 +22,7 @@ from tests.service.ingest.sources.wanted import DATA, State, fetched, wanted
 from tests.waiting import HANG_SECONDS, Elsewhere
 
 PATH = "/token"
+FILES = ("download", "catalogue", "zipper")  # hosts of Copernicus
 
 
 @pytest.fixture
@@ -45,57 +46,38 @@ def asked(server, client="cdse-public", password="word", allowed=None) -> Tokens
     return Tokens(Account(url, "anna", password), AllowList.parse(allowed or [server.address]), "Correct STAC_TOKEN.")
 
 
-def test_a_token_is_used_until_a_minute_before_its_end_and_renewed_without_the_password(server, identity, clock):
+@pytest.mark.parametrize(
+    ("waits", "ends_early", "grants"),
+    [
+        ((539, 2, 600), False, ["password", "refresh_token", "refresh_token"]),  # a minute before its end
+        ((3600,), False, ["password", "password"]),  # after an hour without use
+        ((600,), True, ["password", "refresh_token", "password"]),  # a session that ended early
+    ],
+)
+def test_a_token_is_used_until_its_end_and_renewed_without_the_password(
+    server, identity, clock, waits, ends_early, grants
+):
     given = asked(server)
     first = given.header()
-    clock[0] += 539
-    assert given.header() == first
-    clock[0] += 2
-    assert given.header() != first
-    clock[0] += 600
-    given.header()
-    assert identity.grants == ["password", "refresh_token", "refresh_token"]
+    for wait in waits:
+        if ends_early:
+            identity.end_sessions()
+        clock[0] += wait
+        assert (given.header() == first) == (wait == 539)
+    assert identity.grants == grants
 
 
-def test_after_an_hour_without_use_the_password_is_sent_again(server, identity, clock):
-    given = asked(server)
-    given.header()
-    clock[0] += 3600
-    given.header()
-    assert identity.grants == ["password", "password"]
-
-
-def test_a_session_that_ended_early_is_opened_anew(server, identity, clock):
-    given = asked(server)
-    given.header()
-    identity.end_sessions()
-    clock[0] += 600
-    assert given.header()
-    assert identity.grants == ["password", "refresh_token", "password"]
-
-
-def test_eight_threads_that_need_a_token_ask_for_one(server, identity):
+def test_eight_threads_that_need_a_token_ask_for_one_and_of_two_that_were_refused_one_renews_it(server, identity):
     given, start = asked(server), threading.Barrier(8)
 
     def work() -> str:
         start.wait(HANG_SECONDS)
         return given.header()
 
-    assert len({worker.returned() for worker in [Elsewhere(work) for _ in range(8)]}) == 1
+    (old,) = {worker.returned() for worker in [Elsewhere(work) for _ in range(8)]}
     assert identity.grants == ["password"]
-
-
-def test_of_two_that_were_refused_with_the_same_token_one_renews_it(server, identity):
-    given = asked(server)
-    old = given.header()
     assert given.header(old) == given.header(old) != old
     assert len(identity.grants) == 2
-
-
-def test_an_address_without_a_public_client_is_asked_with_the_clients_own_secret(server, identity):
-    asked(server, client="").header()
-    form = parse_qs(server.requests[0].body)
-    assert form == {"client_id": ["anna"], "client_secret": ["word"], "grant_type": ["client_credentials"]}
 
 
 def test_a_wrong_password_is_sent_once_in_five_minutes(server, identity, clock):
@@ -143,14 +125,15 @@ def test_a_token_server_that_is_away_is_left_alone_and_the_password_is_not_sent_
         lambda handler, data: handler.send(200, b'{"access_token": 7}'),
     ],
 )
-def test_what_is_no_token_server_is_a_fault_that_says_what_to_correct(server, answer):
+def test_what_is_no_token_server_is_a_fault_that_says_what_to_correct_and_an_unlisted_one_hears_no_password(
+    server, stranger, answer
+):
     server.always[PATH] = answer
     with pytest.raises(SignInRefused, match=r"gives no token \(\d+\)\. Correct STAC_TOKEN"):
-        asked(server).header()
-    assert len(server.requests) == 1
-
-
-def test_a_token_server_that_is_not_listed_never_hears_a_password(stranger, server):
+        asked(server, client="").header()
+    (request,) = server.requests
+    form = {"client_id": ["anna"], "client_secret": ["word"], "grant_type": ["client_credentials"]}
+    assert parse_qs(request.body) == form  # An address without a public client gets the client's own secret.
     with pytest.raises(SignInRefused, match="Add it to OUTBOUND_HOSTS"):
         asked(stranger, allowed=[server.address]).header()
     assert stranger.connections == 0
@@ -176,25 +159,18 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_request_sent_once_more(
     assert sent[0] != sent[1]
 
 
-def claims(**stated: object) -> str:
-    return urlsafe_b64encode(json.dumps(stated).encode()).decode().rstrip("=")
-
-
 @pytest.mark.parametrize(
-    ("token", "end"),
+    ("stated", "end"),
     [
-        (f"e30.{claims(exp=1_800_000_000)}.x", datetime(2027, 1, 15, 8, tzinfo=UTC)),
-        (f"e30.{claims(exp=1.8e9, uid='anna')}.x", datetime(2027, 1, 15, 8, tzinfo=UTC)),
-        (f"e30.{claims(uid='anna')}.x", None),
-        (f"e30.{claims(exp=1e300)}.x", None),
-        (f"e30.{claims(exp='soon')}.x", None),
-        ("e30.????.x", None),
-        ("opaque", None),
-        ("", None),
+        ({"exp": 1_800_000_000}, datetime(2027, 1, 15, 8, tzinfo=UTC)),
+        ({"exp": 1.8e9, "uid": "anna"}, datetime(2027, 1, 15, 8, tzinfo=UTC)),
+        *(({name: value}, None) for name, value in (("uid", "anna"), ("exp", 1e300), ("exp", "soon"))),
     ],
 )
-def test_a_token_of_nasa_says_when_it_ends(token, end):
-    assert token_end(token) == end
+def test_a_token_of_nasa_says_when_it_ends(stated, end):
+    claims = urlsafe_b64encode(json.dumps(stated).encode()).decode().rstrip("=")
+    assert token_end(f"e30.{claims}.x") == end
+    assert [token_end(token) for token in ("e30.????.x", "opaque", "")] == [None] * 3
 
 
 # ---- as configured ----
@@ -224,36 +200,32 @@ def test_files_are_fetched_with_name_and_password_and_neither_they_nor_tokens_ar
 
 
 @pytest.mark.django_db
-def test_a_wrong_password_keeps_downloads_waiting_until_it_is_corrected(server, settings, copernicus, clock):
+def test_a_wrong_password_keeps_downloads_waiting_until_it_is_corrected(server, settings, copernicus):
     settings.STAC_TOKEN = "anna:other"
-    for number in range(3):
+    for number in range(2):
         wanted(server, f"S1A_{number}", source="stac")
-        server.always[f"/S1A_{number}.zip"] = copernicus.guarded(replay.give)
+    server.always["/S1A_1.zip"] = server.always["/S1A_0.zip"] = copernicus.guarded(replay.give)
     (row,) = fetched()
     assert (row.state, row.cause) == (State.WANTED, "sign-in")
-    assert row.error == ("127.0.0.1 gives no token (401 invalid_grant). Correct the name and password of STAC_TOKEN.")
+    assert row.error == "127.0.0.1 gives no token (401 invalid_grant). Correct the name and password of STAC_TOKEN."
     assert fetched() == []
     assert [request.path for request in server.requests] == [PATH]
     settings.STAC_TOKEN = "anna:word"
     SceneDownload.objects.update(next_try_at=None)
-    assert {row.state for row in fetched()} == {State.FETCHED}
-
-
-@pytest.mark.django_db
-def test_a_fixed_token_stays_one(server, settings, configured):
-    settings.STAC_TOKEN, settings.STAC_TOKEN_HOSTS = "fixed", [server.address]
+    assert [row.state for row in fetched()] == [State.FETCHED] * 2
+    settings.STAC_TOKEN = "fixed"
     wanted(server, source="stac")
     fetched()
-    assert [request.headers["Authorization"] for request in server.requests] == ["Bearer fixed"]
+    assert server.requests[-1].headers["Authorization"] == "Bearer fixed"
+
+
+COPERNICUS = "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public"
 
 
 @pytest.mark.parametrize(
     ("setting", "url"),
     [
-        (
-            "anna:w:o@rd",
-            "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token#cdse-public",
-        ),
+        ("anna:w:o@rd", COPERNICUS),
         ("anna:w:o@rd@https://id.example.org/token#made", "https://id.example.org/token#made"),
     ],
 )
@@ -262,14 +234,14 @@ def test_a_name_and_password_are_those_of_copernicus_unless_another_token_server
     assert sources.stac_account() == Account(url, "anna", "w:o@rd")
 
 
-def test_tokens_of_copernicus_go_to_the_hosts_of_its_files_only(settings):
-    settings.STAC_TOKEN, settings.STAC_TOKEN_HOSTS = "fixed", []
+@pytest.mark.parametrize(
+    ("catalogue", "hosts"),
+    [
+        ("https://stac.dataspace.copernicus.eu/v1", {f"{name}.dataspace.copernicus.eu" for name in FILES}),
+        ("https://stac.example.org/v1/", {"stac.example.org"}),
+    ],
+)
+def test_tokens_of_copernicus_go_to_the_hosts_of_its_files_only(settings, catalogue, hosts):
+    settings.STAC_TOKEN, settings.STAC_TOKEN_HOSTS, settings.ACQUIRE_STAC_URL = "fixed", [], catalogue
     (credential,) = sources.credentials()
-    assert [entry.host for entry in credential.hosts.entries] == [
-        "download.dataspace.copernicus.eu",
-        "catalogue.dataspace.copernicus.eu",
-        "zipper.dataspace.copernicus.eu",
-    ]
-    settings.ACQUIRE_STAC_URL = "https://stac.example.org/v1/"
-    (credential,) = sources.credentials()
-    assert [entry.host for entry in credential.hosts.entries] == ["stac.example.org"]
+    assert {entry.host for entry in credential.hosts.entries} == hosts

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.service.ingest.sources.replay import serving
+
 
 class Proxy(ThreadingHTTPServer):
     """Proxy for tests. routes: host name -> local port that stands for it. asked: requests received, with headers."""
@@ -72,20 +74,14 @@ def pass_on(source: socket.socket, target: socket.socket) -> None:
 def running(routes: dict[str, int]) -> Iterator[Proxy]:
     """A proxy for the length of a test."""
     proxy = Proxy(routes)
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(proxy):
         yield proxy
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()
 
 
 def certificate(folder: Path, *names: str) -> Path:
-    """A file with a certificate of these names and its key; who trusts it trusts the server."""
+    """A file with a certificate of these names or addresses and its key; who trusts it trusts the server."""
     key, made, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
-    alternatives = ",".join(f"DNS:{name}" for name in names)
+    alternatives = ",".join(f"{'IP' if name[:1].isdigit() else 'DNS'}:{name}" for name in names)
     options = f"-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=made -addext subjectAltName={alternatives}"
     subprocess.run(["openssl", "req", *options.split(), "-keyout", key, "-out", made], check=True, capture_output=True)
     both.write_text(key.read_text() + made.read_text())

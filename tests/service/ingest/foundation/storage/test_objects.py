@@ -71,10 +71,9 @@ def test_the_doctor_writes_and_compares_the_clocks(storage_kind, monkeypatch):
             site_checks.storage()
 
 
-@pytest.mark.parametrize("pixels", [2000, pytest.param(3600, marks=with_the_rest)])
-def test_a_tile_of_a_large_raster_moves_little_and_a_second_one_less(wire, tmp_path, pixels):
-    path, values = written(tmp_path / "large.tif", pixels)
-    assert path.stat().st_size > 3.5 * pixels**2  # 14 and 45 MB
+def test_a_tile_of_a_large_raster_moves_little_and_a_second_one_less(wire, tmp_path):
+    path, values = written(tmp_path / "large.tif", 2000)
+    assert path.stat().st_size > 14 * MB
     with raster_put(path) as name:
         pass
     wire.mend()
@@ -95,15 +94,11 @@ def test_a_tile_of_a_large_raster_moves_little_and_a_second_one_less(wire, tmp_p
 
 
 @pytest.mark.parametrize("begin", FAULTS)
-def test_nothing_is_half_stored_and_the_error_is_clear(wire, tmp_path, begin):
-    path, _ = written(tmp_path / "one.tif", 1200)
+def test_nothing_is_half_stored_or_read_and_the_error_is_clear_and_later_all_is_well(wire, tmp_path, begin):
+    path, values = written(tmp_path / "one.tif", 1200)
     begin(wire)
-    with (
-        pytest.raises(
-            StorageFailed, match=r"The object store s3://.* could not be used .*see whether it runs"
-        ) as error,
-        raster_put(path),
-    ):
+    message = r"The object store s3://.* could not be used .*see whether it runs"
+    with pytest.raises(StorageFailed, match=message) as error, raster_put(path):
         pytest.fail("nothing was stored")
     assert cause_of(error.value) == Cause.DISK  # tried again for as long as it takes
     assert reason_of(error.value) == str(error.value)
@@ -113,13 +108,6 @@ def test_nothing_is_half_stored_and_the_error_is_clear(wire, tmp_path, begin):
     with raster_put(path) as name:
         pass
     assert [entry.name for entry in raster_entries()] == [name]
-
-
-@pytest.mark.parametrize("begin", FAULTS)
-def test_what_cannot_be_read_now_is_read_later(wire, tmp_path, begin):
-    path, values = written(tmp_path / "one.tif", 1200)
-    with raster_put(path) as name:
-        pass
     begin(wire)
     wire.breaks_after = wire.breaks_after and 1
     with pytest.raises(StorageFailed), raster_storage().tiff(name) as raster:

@@ -35,26 +35,33 @@ def written(path, prj=4326, names=None, **options):
     return shapefiles.write(path, places, table, prj, **options)
 
 
-@pytest.mark.parametrize("prj", [4326, 4258, 25832, 32632, CRS.from_proj4(LAEA).to_wkt("WKT1_ESRI")])
-def test_points_stand_where_the_prj_puts_them(tmp_path, prj):
-    batch = the_batch(written(tmp_path / "points.shp", prj))
+@pytest.mark.parametrize(
+    ("prj", "shape_type"),
+    [
+        *((prj, shapefile.POINT) for prj in (4326, 4258, 25832, 32632, CRS.from_proj4(LAEA).to_wkt("WKT1_ESRI"))),
+        *((4326, shape_type) for shape_type in (shapefile.POINTZ, shapefile.POINTM, shapefile.MULTIPOINT)),
+    ],
+)
+def test_points_of_every_type_stand_where_the_prj_puts_them(tmp_path, prj, shape_type):
+    batch = the_batch(written(tmp_path / "points.shp", prj, shape_type=shape_type))
     assert batch.longitude == pytest.approx([11.0 + 0.001 * index for index in range(12)], abs=2e-6)
     assert batch.latitude == pytest.approx(47.5, abs=2e-6)
 
 
-@pytest.mark.parametrize("shape_type", [shapefile.POINTZ, shapefile.POINTM, shapefile.MULTIPOINT])
-def test_every_type_of_single_points_is_read(tmp_path, shape_type):
-    batch = the_batch(written(tmp_path / "points.shp", shape_type=shape_type))
-    assert batch.longitude[11] == pytest.approx(11.011)
-
-
-def test_names_cut_to_ten_letters_are_known(tmp_path):
-    cut = {"VEL": "mean_veloc", "COHERENCE": "temporal_c", "CODE": "pid"}
-    cut |= {f"D{day}": f"d_{day}" for day in DATES}
-    header, batch = the_field(written(tmp_path / "points.shp", names=cut), declared=TOWARD)
+def test_names_cut_to_ten_letters_are_known_and_a_deleted_row_takes_its_shape_with_it(tmp_path):
+    cut = {"VEL": "mean_veloc", "COHERENCE": "temporal_c", "CODE": "pid"} | {f"D{day}": f"d_{day}" for day in DATES}
+    path = written(tmp_path / "points.shp", names=cut)
+    table = path.with_suffix(".dbf")
+    content = bytearray(table.read_bytes())
+    header, length = int.from_bytes(content[8:10], "little"), int.from_bytes(content[10:12], "little")
+    content[header + 2 * length] = ord("*")
+    table.write_bytes(content)
+    header, batch = the_field(path, declared=TOWARD)
     assert batch.velocity_mm_yr == pytest.approx(-20.0)
     assert batch.temporal_coherence == pytest.approx(0.9)
     assert header.dates == tuple(date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in DATES)
+    assert (batch.pid.size, batch.pid[2]) == (11, b"P00003")
+    assert batch.longitude[2] == pytest.approx(11.003)
 
 
 def test_points_of_p_sbas_are_centimetres_with_a_line_of_sight(tmp_path):
@@ -100,19 +107,6 @@ def test_empty_shapes_and_empty_numbers_are_rows_left_out(tmp_path):
     }
 
 
-def test_a_deleted_row_takes_its_shape_with_it(tmp_path):
-    path = written(tmp_path / "points.shp")
-    table = path.with_suffix(".dbf")
-    content = bytearray(table.read_bytes())
-    header, length = int.from_bytes(content[8:10], "little"), int.from_bytes(content[10:12], "little")
-    content[header + 2 * length] = ord("*")
-    table.write_bytes(content)
-    batch = the_batch(path)
-    assert batch.pid.size == 11
-    assert batch.pid[2] == b"P00003"
-    assert batch.longitude[2] == pytest.approx(11.003)
-
-
 def test_without_a_prj_the_system_is_asked_about_and_a_mapping_states_it(tmp_path):
     path = written(tmp_path / "points.shp", 25832)
     path.with_suffix(".prj").unlink()
@@ -133,19 +127,19 @@ def test_of_its_parts_the_index_alone_is_not_needed(tmp_path):
     refused(shapefiles.zipped(path, tmp_path / "packed.zip"), "packed.zip: the file points.dbf is missing")
 
 
+def two_points(writer):
+    writer.multipoint([(11, 47), (11, 48)])
+
+
+def polygon(writer):
+    writer.poly([[(11, 47), (11, 48), (12, 48), (11, 47)]])
+
+
 @pytest.mark.parametrize(
     ("shape_type", "draw", "message"),
     [
-        (
-            shapefile.MULTIPOINT,
-            lambda writer: writer.multipoint([(11, 47), (11, 48)]),
-            "one of its shapes holds 2 points",
-        ),
-        (
-            shapefile.POLYGON,
-            lambda writer: writer.poly([[(11, 47), (11, 48), (12, 48), (11, 47)]]),
-            "it holds 0 point layers where one is expected: points (Polygon)",
-        ),
+        (shapefile.MULTIPOINT, two_points, "one of its shapes holds 2 points"),
+        (shapefile.POLYGON, polygon, "it holds 0 point layers where one is expected: points (Polygon)"),
     ],
 )
 def test_shapes_that_are_no_single_points_are_refused(tmp_path, shape_type, draw, message):
@@ -158,25 +152,20 @@ def test_shapes_that_are_no_single_points_are_refused(tmp_path, shape_type, draw
     refused(path, message)
 
 
-def test_a_table_of_other_points_is_refused(tmp_path):
-    path = written(tmp_path / "points.shp")
+@pytest.mark.parametrize("names", [("LON", "LAT"), ("X", "Y")])
+def test_columns_of_metres_beside_the_geometry_are_no_degrees_and_a_table_of_other_points_is_refused(tmp_path, names):
+    to = Transformer.from_crs(4326, 25832, always_xy=True).transform
+    table = table_of()
+    degrees = table.pop("LON"), table.pop("LAT")
+    places = [to(x, y) for x, y in zip(*degrees, strict=True)]
+    metres = dict(zip(names, map(list, zip(*places, strict=True)), strict=True))
+    path = shapefiles.write(tmp_path / "points.shp", places, table | metres, 25832)
+    assert the_batch(path).longitude[11] == pytest.approx(11.011, abs=1e-6)
     other = shapefiles.write(tmp_path / "other.shp", [(11, 47), (11, 48)], {"CODE": ["A", "B"], "VEL": [1.5, 2.5]})
     other.with_suffix(".dbf").replace(path.with_suffix(".dbf"))
     refused(path, "it holds 12 shapes and its table 2 rows")
-    table = table_of()
-    places = list(zip(table["LON"], table["LAT"], strict=True))
-    table["LON"], table["LAT"] = table["LAT"], table["LON"]
-    refused(shapefiles.write(path, places, table), "do not name the same places")
-
-
-@pytest.mark.parametrize("names", [("LON", "LAT"), ("X", "Y")])
-def test_columns_of_metres_beside_the_geometry_are_no_degrees(tmp_path, names):
-    to = Transformer.from_crs(4326, 25832, always_xy=True).transform
-    table = table_of()
-    places = [to(x, y) for x, y in zip(table.pop("LON"), table.pop("LAT"), strict=True)]
-    table |= dict(zip(names, map(list, zip(*places, strict=True)), strict=True))
-    batch = the_batch(shapefiles.write(tmp_path / "points.shp", places, table, 25832))
-    assert batch.longitude[11] == pytest.approx(11.011, abs=1e-6)
+    swapped = table | {"LON": degrees[1], "LAT": degrees[0]}
+    refused(shapefiles.write(path, [*zip(*degrees, strict=True)], swapped), "do not name the same places")
 
 
 def test_a_zip_may_hold_a_folder_and_other_files_but_one_shapefile(tmp_path):
