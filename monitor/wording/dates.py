@@ -75,20 +75,18 @@ def period_words(first: date, last: date) -> str:
 
 def days_words(first: date, last: date) -> str:
     """Return a period to the day: 'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
-    if (first.year, first.month) == (last.year, last.month):
-        # Translators: %(day)s is "4", %(last)s is "16 October 2023"
-        return _("between %(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
+    # Translators: %(day)s is "4", %(last)s is "16 October 2023"
+    in_month = _("between %(day)s and %(last)s")
     # Translators: %(first)s is "28 September" or "27 December 2023", %(last)s is "10 October 2023"
-    return _("between %(first)s and %(last)s") % {"first": _beginning(first, last), "last": day_words(last)}
+    return _both(first, last, in_month, _("between %(first)s and %(last)s"))
 
 
 def two_days(first: date, last: date) -> str:
     """Return two days in words: '1 and 13 December 2021', '28 November and 10 December 2021'."""
-    if (first.year, first.month) == (last.year, last.month):
-        # Translators: two days of one month; %(day)s is "1", %(last)s is "13 December 2021"
-        return _("%(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
+    # Translators: two days of one month; %(day)s is "1", %(last)s is "13 December 2021"
+    in_month = _("%(day)s and %(last)s")
     # Translators: two days; %(first)s is "28 November" or "27 December 2023", %(last)s is "10 January 2024"
-    return _("%(first)s and %(last)s") % {"first": _beginning(first, last), "last": day_words(last)}
+    return _both(first, last, in_month, _("%(first)s and %(last)s"))
 
 
 def duration_words(seconds: float) -> str:
@@ -99,5 +97,7 @@ def duration_words(seconds: float) -> str:
     return ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)}
 
 
-def _beginning(first: date, last: date) -> str:
-    return date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)
+def _both(first: date, last: date, in_month: str, apart: str) -> str:
+    template = in_month if (first.year, first.month) == (last.year, last.month) else apart
+    beginning = date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)
+    return template % {"day": first.day, "first": beginning, "last": day_words(last)}

@@ -78,8 +78,7 @@ def regions_in_words(content: Mapping[str, Any], comments: Mapping[str, str]) ->
     """Return the regions of a bulletin; its places are numbered consecutively."""
     regions, number = [], 0
     for region in content["regions"]:
-        places = [_place(0, one) for one in region["places"]]
-        places.sort(key=lambda one: one.kind_label)
+        places = sorted(map(_place, region["places"]), key=lambda one: one.kind_label)
         numbered = [place._replace(number=number + at) for at, place in enumerate(places, 1)]
         number += len(places)
         name = _own_name(region) or _("Outside the loaded regions")
@@ -92,7 +91,7 @@ def _own_name(region: Mapping[str, Any]) -> str:
     return str(region["names"].get(get_language(), region["name"]))
 
 
-def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
+def _place(place: Mapping[str, Any]) -> PlaceWords:
     change = SimpleNamespace(**dict(place) | {"changed_on": date.fromisoformat(place["changed_on"])})
     first, last = (date.fromisoformat(place["fit"]["dates"][at]) for at in (0, -1))
     whole_series = Figure(change.rate_mm_yr, change.rate_sigma_mm_yr, first, last, along=place["component"])
@@ -103,7 +102,7 @@ def _place(number: int, place: Mapping[str, Any]) -> PlaceWords:
     label = str(KIND_LABELS[place["kind"]]) if place["kind"] else _("No alert here yet")
     more = [_shown_by(place), *(_gauge(one, place) for one in place["gauges"])]
     name = place["names"].get(get_language()) or next(iter(place["names"].values()))
-    return PlaceWords(number, name, label, place["code"], sentences, more, place)
+    return PlaceWords(0, name, label, place["code"], sentences, more, place)
 
 
 def _shown_by(place: Mapping[str, Any]) -> str:
@@ -122,18 +121,17 @@ def _gauge(gauge: Mapping[str, Any], place: Mapping[str, Any]) -> str:
     where = {"name": gauge["code"], "away": length_words(gauge["away_km"])}
     days = (date.fromisoformat(place["last_day"]) - date.fromisoformat(place["first_day"])).days
     if gauge["kind"] == "rain":
-        rain = where | {"rain": whole(gauge["mean"] * days)}
-        if gauge["usual"] is None:
-            # Translators: %(name)s is a gauge, %(away)s is "4 km"
-            return _("Rain in this period at %(name)s (%(away)s away): %(rain)s mm.") % rain
-        rain["usual"] = whole(gauge["usual"] * days)
-        return _("Rain in this period at %(name)s (%(away)s away): %(rain)s mm; usually %(usual)s mm.") % rain
+        rain = where | {"rain": whole(gauge["mean"] * days), "usual": whole((gauge["usual"] or 0.0) * days)}
+        # Translators: %(name)s is a gauge, %(away)s is "4 km"
+        alone = _("Rain in this period at %(name)s (%(away)s away): %(rain)s mm.")
+        compared = _("Rain in this period at %(name)s (%(away)s away): %(rain)s mm; usually %(usual)s mm.")
+        return (alone if gauge["usual"] is None else compared) % rain
     if gauge["usual"] is None:
         return _("Groundwater at %(name)s (%(away)s away): no earlier years to compare with.") % where
     difference = gauge["mean"] - gauge["usual"]
-    level = where | {"metres": decimal(abs(difference), 1)}
+    level = _("Groundwater at %(name)s (%(away)s away): %(metres)s m lower than in earlier years.")
     if abs(difference) < MIN_METRES:
-        return _("Groundwater at %(name)s (%(away)s away): as high as in earlier years.") % where
-    if difference > 0:
-        return _("Groundwater at %(name)s (%(away)s away): %(metres)s m higher than in earlier years.") % level
-    return _("Groundwater at %(name)s (%(away)s away): %(metres)s m lower than in earlier years.") % level
+        level = _("Groundwater at %(name)s (%(away)s away): as high as in earlier years.")
+    elif difference > 0:
+        level = _("Groundwater at %(name)s (%(away)s away): %(metres)s m higher than in earlier years.")
+    return level % (where | {"metres": decimal(abs(difference), 1)})

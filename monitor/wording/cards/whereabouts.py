@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib.gis.geos import GEOSGeometry
 
 from detection.models import Alert, AlertCause
-from ingest.context.selectors import MAX_NAMED, Contact, Context, Whereabouts, context_at, whereabouts_of
+from ingest.context.selectors import MAX_NAMED, Contact, Whereabouts, context_at, whereabouts_of
 from monitor.wording import surroundings as words
 from monitor.wording.families.velocity import likely_causes
 from monitor.wording.places import place_name
@@ -47,24 +47,19 @@ def near_of(where: Whereabouts) -> str:
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
     """Return sentences on the surroundings; with_missing: also one on layers that are not loaded, for operators."""
     context = context_at(area=alert.area, simulated=alert.simulated)
-    return {
-        "here": [sentence for sentence in _sentences(context) if sentence],
-        "here_missing": words.missing_sentence(context.missing) if with_missing else "",
-    }
-
-
-def _sentences(context: Context) -> list[str]:
     where, slides = context.whereabouts, context.landslides
-    latest = slides[0] if slides else None
-    return [
+    sentences = [
         words.where_sentence(near_of(where), where.region, where.country),
         words.mine_sentence([mine.name for mine in context.mines]),
         words.glacier_sentence([(glacier.name, glacier.surge) for glacier in context.glaciers]),
-        words.landslide_sentence(len(slides), latest.happened_on, latest.accuracy_m, len(slides) >= MAX_NAMED)
-        if latest
-        else "",
-        words.ground_sentence(*context.ground) if context.ground else "",
     ]
+    if slides:
+        latest = slides[0].happened_on, slides[0].accuracy_m
+        sentences.append(words.landslide_sentence(len(slides), *latest, len(slides) >= MAX_NAMED))
+    if context.ground:
+        sentences.append(words.ground_sentence(*context.ground))
+    missing = words.missing_sentence(context.missing) if with_missing else ""
+    return {"here": [sentence for sentence in sentences if sentence], "here_missing": missing}
 
 
 def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:

@@ -78,8 +78,9 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 def test_the_guide_gets_the_code_and_a_new_version_from_what_anybody_can_clone(tmp_path):
     repository, installed = tmp_path / "repository.git", tmp_path / "installed"
-    git("init", "--quiet", "--bare", "--initial-branch=main", repository, cwd=ROOT)
-    git("push", "--quiet", repository, "HEAD:refs/heads/main", cwd=ROOT)
+    git("clone", "--quiet", "--bare", "--shared", ROOT, repository, cwd=ROOT)
+    git("update-ref", "refs/heads/main", git("rev-parse", "HEAD", cwd=ROOT), cwd=repository)
+    git("symbolic-ref", "HEAD", "refs/heads/main", cwd=repository)
     first, *later = [line for block in BLOCKS for line in block.splitlines() if re.match("git (?!config)", line)]
     get = "\n".join([BLOCKS[0], first]).replace(INSTALLED, str(installed))
     get = get.replace("https://git.example.org/ground-motion-monitor.git", str(repository))

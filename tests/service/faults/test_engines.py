@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.servers import services
+from tests.service.monitor import test_real_processes as processes
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 pytestmark = [
     pytest.mark.demo,
     pytest.mark.skipif(
@@ -41,21 +40,12 @@ def outcome_of(site: dict[str, str], code: str) -> str:
 
 @contextmanager
 def running(site: dict[str, str], folder: Path, *names: str) -> Iterator[list[subprocess.Popen]]:
-    started = []
-    for number, name in enumerate(names):
-        program, *arguments = shlex.split(COMMANDS[name])
-        with (folder / f"{number}.{name}.log").open("ab") as log:
-            command = [sys.executable, "-m", program, *arguments]
-            started.append(
-                subprocess.Popen(command, env=site, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-            )
+    started = [processes.start(name, site, folder / f"{at}.{name}.log") for at, name in enumerate(names)]
     try:
         yield started
     finally:
         for process in started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            processes.kill(process)
 
 
 QUEUE = """
@@ -71,8 +61,8 @@ def wait_for(site: dict[str, str], code: str, answer: str) -> None:
     wait_until(lambda: outcome_of(site, code) == answer)
 
 
-def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    os.kill(pid, number)
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 

@@ -105,6 +105,7 @@ def _passes() -> list[tuple[str, Alert]]:
 def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
     walked, client, operator, make_subscription
 ):
+    _rest_and_importance_follow_the_figure_that_is_shown(walked)
     bulletin = {row["code"]: row["words"] for row in _provisional(simulated=False)}
     warnings = {alert.pk: message_issue(transition=alert.transitions.get()).xml for alert in walked}
     faults = []
@@ -165,7 +166,7 @@ def _pieces(page: str, code: str, begins: str = "<article") -> dict[str, str]:
     return {found[1]: f"{begins}{part}" for part in parts if (found := re.search(code, part))}
 
 
-def test_rest_and_importance_follow_the_figure_that_is_shown(walked):
+def _rest_and_importance_follow_the_figure_that_is_shown(walked: list[Alert]) -> None:
     for alert, card in zip(walked, alert_cards(walked), strict=True):
         told = stated(alert)
         if told is None or card.headline is None:

@@ -133,7 +133,7 @@ def test_the_broker_is_redis_unless_another_is_named(monkeypatch):
     assert rabbitmq["read_timeout"]  # a server that is short of memory confirms nothing
 
 
-def test_every_task_that_is_sent_exists():
+def test_every_task_that_is_sent_exists_and_every_task_of_ours_has_a_queue():
     app.loader.import_default_modules()
     code = [
         path.read_text()
@@ -143,9 +143,6 @@ def test_every_task_that_is_sent_exists():
     sent = {name for text in code for name in SENT.findall(text)} | {row["task"] for row in BEAT_SCHEDULE.values()}
     assert "ingest.tasks.execute_job" in sent
     assert sent <= set(app.tasks)
-
-
-def test_every_task_of_ours_has_a_queue():
     ours = {name for name in app.tasks if name.split(".")[0] in {"ingest", "ml", "detection", "monitor"}}
     routes = [route.removesuffix("*") for route in TASK_ROUTES]
     assert all(any(name.startswith(route) for route in routes) for name in ours)

@@ -40,6 +40,28 @@ ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
 
+def start(name: str, environment: dict[str, str], log: Path, group: int | None = None) -> psutil.Popen:
+    """Start a process of the Procfile in a group of its own."""
+    program, *arguments = shlex.split(COMMANDS[name])
+    with log.open("ab") as stream:
+        return psutil.Popen(
+            [sys.executable, "-m", program, *arguments],
+            env=environment,
+            cwd=ROOT,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            group=group,
+        )
+
+
+def kill(process: psutil.Popen) -> None:
+    """Kill a process with its group, if it still runs."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 class Processes:
     """Redis and processes of the Procfile, on a socket of their own and the database of the test."""
 
@@ -67,25 +89,12 @@ class Processes:
         return os.environ | own | {"EMAIL_URL": "", "CELERY_SKIP_CHECKS": "1"} | self.more
 
     def start(self, name: str) -> psutil.Popen:
-        program, *arguments = shlex.split(COMMANDS[name])
-        with (self.folder / f"{name}.log").open("ab") as log:
-            process = psutil.Popen(
-                [sys.executable, "-m", program, *arguments],
-                env=self.environment(),
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-                group=self.group,
-            )
-        self.started.append(process)
-        return process
+        self.started.append(start(name, self.environment(), self.folder / f"{name}.log", self.group))
+        return self.started[-1]
 
     def stop(self) -> None:
         for process in self.started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
         self.stop_redis()
 
     def stop_redis(self) -> None:
@@ -202,15 +211,11 @@ def a_killed_beat_and_a_killed_worker_are_reported(processes, running, mail_serv
         probe = ("-m", "monitor.operations.health.process", "mail-worker")
         return python(*probe, around=processes.environment(), check=False).returncode == 0
 
-    def kill(name: str) -> None:
-        os.killpg(running[name].pid, signal.SIGKILL)
-        running[name].wait()
-
     wait_until(is_well)
     assert probes.beat() == ""
     assert mail_worker_answers()
     mail_server.received.clear()
-    kill("beat")
+    kill(running["beat"])
     age("beat")
     wait_until(mailed("needs attention: beat"))
     assert probes.beat() != ""
@@ -218,7 +223,7 @@ def a_killed_beat_and_a_killed_worker_are_reported(processes, running, mail_serv
     wait_until(mailed("right again: beat"))
     wait_until(is_well)
     assert sum("attention: beat" in mail["Subject"] for mail in mail_server.received) == 1
-    kill("mail-worker")
+    kill(running["mail-worker"])
     age(queue_sign("mail"))
     wait_until(mailed("needs attention: queue mail"))
     assert not mail_worker_answers()

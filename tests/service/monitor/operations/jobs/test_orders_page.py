@@ -11,6 +11,7 @@ from ingest.models import Charge, PairOrder, StandingOrder
 from monitor.web.guards import OPERATORS, VIEWERS
 from tests.makers.people import account, signed_in, words
 from tests.makers.regions import make_region
+from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
 GROUND = MultiPolygon(Polygon.from_bbox((10.0, 46.0, 11.0, 47.0)), srid=4326)
@@ -85,18 +86,12 @@ def test_the_page_says_what_was_spent_and_what_waits_for_next_month():
     assert "1 failed" in page
 
 
-def test_a_pair_is_ordered_again_or_cancelled_on_the_page_jobs(operator):
+def test_a_pair_is_ordered_again_or_cancelled_on_the_page_jobs_unless_it_is_paid(operator):
     valley = order()
     gone, waiting = pair(valley, "a", state="expired", job_id="7", number=2), pair(valley, "b", state="over budget")
+    paid = pair(valley, "c", state="running", job_id="8")
     operator.post(f"/jobs/orders/{gone.pk}/retry/")
-    operator.post(f"/jobs/orders/{waiting.pk}/cancel/")
-    gone.refresh_from_db()
-    waiting.refresh_from_db()
-    assert (gone.state, gone.job_name, waiting.state) == ("wanted", "a-3", "cancelled")
-
-
-def test_what_is_paid_cannot_be_cancelled(operator):
-    paid = pair(order(), state="running", job_id="7")
-    operator.post(f"/jobs/orders/{paid.pk}/cancel/")
-    paid.refresh_from_db()
-    assert paid.state == "running"
+    for row in (waiting, paid):
+        operator.post(f"/jobs/orders/{row.pk}/cancel/")
+    assert (reread(gone).state, gone.job_name) == ("wanted", "a-3")
+    assert (reread(waiting).state, reread(paid).state) == ("cancelled", "running")
