@@ -27,8 +27,7 @@ from detection.reviews.services import Overtaken, may_take_back, review_publish
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current
 from lab.replay.machine import Machine, clock_at
-from lab.replay.scenario import square
-from lab.replay.scenario import Event, Found, Measure
+from lab.replay.scenario import Event, Found, Measure, square
 from monitor.wording.cards.cards import alert_card
 from tests.makers.reports import CAMERA, photo
 from tests.makers.reviews import edit, say

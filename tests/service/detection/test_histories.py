@@ -18,8 +18,7 @@ from detection.rules.updates import MUTED_FOR
 from detection.rules.verdicts import Verdict, verdicts_open
 from ingest.models import Product, ScenePair
 from lab.replay.machine import Machine, clock_at, goes_on_as, play
-from lab.replay.scenario import square
-from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, scenarios
+from lab.replay.scenario import DELAY, REPEAT_DAYS, WINDOW, Event, Found, Measure, scenarios, square
 
 pytestmark = pytest.mark.django_db
 PLACES = ({"x_km": 0.0, "size_m": 800}, {"x_km": 1.2, "size_m": 800}, {"x_km": 0.6, "size_m": 2400})
