@@ -16,6 +16,7 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import polib
@@ -60,8 +61,9 @@ def pages() -> Iterator[str]:
         yield entry.msgid
 
 
-def drawn(seed: int) -> Iterator[tuple[str, str]]:
-    """Yield kind and text of what is drawn; the same for the same seed and the same code."""
+@cache
+def known() -> dict[str, list[str]]:
+    """Return the texts of each kind, sorted."""
     packages = read((ROOT / FILE).read_text(encoding="utf-8")).packages
     paths = [path for name in packages for path in sorted(sources(ROOT / name))]
     kinds = {
@@ -69,10 +71,14 @@ def drawn(seed: int) -> Iterator[tuple[str, str]]:
         "comment": [text for path in paths for text in comments(path)],
         "page": [*pages()],
     }
+    return {kind: sorted({text for text in texts if len(text.split()) >= MIN_WORDS}) for kind, texts in kinds.items()}
+
+
+def drawn(seed: int) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of what is drawn; the same for the same seed and the same code."""
     choice = random.Random(seed)  # noqa: S311
-    for kind, texts in kinds.items():
-        known = sorted({text for text in texts if len(text.split()) >= MIN_WORDS})
-        yield from ((kind, text) for text in choice.sample(known, N_TEXTS))
+    for kind, texts in known().items():
+        yield from ((kind, text) for text in choice.sample(texts, N_TEXTS))
 
 
 def main() -> int:

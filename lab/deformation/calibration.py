@@ -194,13 +194,6 @@ def places(folder: Path, number: int) -> NDArray[np.float64]:
     return np.concatenate(rows)
 
 
-def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
-    """Fit the probability of motion at each score, for one track and for two, on tiles used for nothing else."""
-    both, score, moves = np.concatenate(over_seeds(partial(places, folder), tiles, RELIABILITY_FIRST, processes)).T
-    fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))
-    return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
-
-
 def options(about: str | None, folder_help: str, tiles: int, processes: int) -> argparse.Namespace:
     """Parse --folder, --tiles and --processes of a command that writes beside the weights.
 
@@ -217,13 +210,15 @@ def main() -> None:
     """Calibrate and update the card."""
     args = options(__doc__, "of the card that is changed", tiles=240, processes=2)
     by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
-    _update(args.folder, decision=decisions(by_tile))
-    _update(args.folder, reliability=reliabilities(args.folder, args.tiles, args.processes))
-
-
-def _update(folder: Path, **settings: Any) -> None:
-    card = read_card("deformation", folder)
-    write_card(folder, replace(card, settings=card.settings | settings))
+    card = read_card("deformation", args.folder)
+    card = replace(card, settings=card.settings | {"decision": decisions(by_tile)})
+    write_card(args.folder, card)  # because the reliability is of these decisions
+    both, score, moves = np.concatenate(
+        over_seeds(partial(places, args.folder), args.tiles, RELIABILITY_FIRST, args.processes)
+    ).T
+    fitted = [fit(score[both == i], moves[both == i] > 0)._asdict() for i in (0, 1)]
+    rounded = {str(i): {key: round(value, 4) for key, value in one.items()} for i, one in enumerate(fitted, 1)}
+    write_card(args.folder, replace(card, settings=card.settings | {"reliability": rounded}))
 
 
 if __name__ == "__main__":

@@ -58,20 +58,6 @@ def outcome(detected: tuple[Surge, ...], onset_day: float | None, over_day: floa
     return np.array([[surged, bool(own), len(detected) - len(own), years, late, within]], dtype=float)
 
 
-def newly_false(
-    detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, known: list[float]
-) -> None:
-    """Add the onsets of new false alarms to `known`; a continuing alarm is added once."""
-    for one in detected:
-        if not is_true(one, onset_day, over_day) and all(abs(one.onset.day - day) > 4 * EARLY_DAYS for day in known):
-            known.append(one.onset.day)
-
-
-def median(values: Float64) -> float:
-    """Return the median of the known values, NaN of none."""
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
-
-
 def mean(values: Float64) -> float:
     """Return the mean of the known values, NaN of none."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
@@ -86,7 +72,10 @@ def _followed(glacier: GlacierPairs) -> Float64:
     """Return (2,): the number of distinct false alarms when surges are sought after every image, and the years."""
     false: list[float] = []
     for day in np.unique(glacier.end_day):
-        newly_false(_detected(glacier, day), glacier.onset_day, glacier.over_day, false)
+        for one in _detected(glacier, day):
+            known = any(abs(one.onset.day - other) <= 4 * EARLY_DAYS for other in false)  # an alarm that goes on
+            if not known and not is_true(one, glacier.onset_day, glacier.over_day):
+                false.append(one.onset.day)
     return np.array([len(false), glacier.years], dtype=float)
 
 
@@ -114,7 +103,7 @@ def figures(groups: list[Float64]) -> dict[str, Interval]:
         **{f"recall_{name}": partial(recall_between, *ends) for name, ends in SPEEDS_M_DAY.items()},
         "false_alarms_per_100_glacier_years": lambda rows: per_100_years(rows[:, 2:4]),
         "false_alarms_per_100_years_followed": lambda rows: per_100_years(rows[np.isfinite(rows[:, 8]), 7:9]),
-        "onset_error_days": lambda rows: median(rows[:, 4]),
+        "onset_error_days": lambda rows: float(np.nanmedian(rows[:, 4])) if np.isfinite(rows[:, 4]).any() else np.nan,
         "onset_within_one_pair": lambda rows: mean(np.where(np.isfinite(rows[:, 4]), rows[:, 4] <= LONG_DAYS, np.nan)),
         "onset_within_68": lambda rows: mean(rows[:, 5]),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -87,10 +86,6 @@ JOBS = (
 )
 
 
-def _given(infer: Infer, given: Tensor, device: torch.device) -> Tensor:
-    return infer(device, given)
-
-
 def measure(job: Job, device: torch.device, size: int, compared: int, rounds: int = 3) -> dict[str, float | str]:
     """Run a job on a device; return its figures. compared: side of the input that the CPU computes as well, px."""
     given = job.of_size(compared)
@@ -99,7 +94,7 @@ def measure(job: Job, device: torch.device, size: int, compared: int, rounds: in
     given, seconds, host = job.of_size(size), [], []
     for _ in range(rounds + 1):
         started, worked = time.perf_counter(), time.thread_time()
-        (_, used) = compute_or_fall_back(partial(_given, job.infer, given), device)
+        _, used = compute_or_fall_back(lambda on: job.infer(on, given), device)
         seconds.append(time.perf_counter() - started)
         host.append((time.thread_time() - worked) / seconds[-1])
     at = min(range(1, rounds + 1), key=seconds.__getitem__)  # without the first, which warms up

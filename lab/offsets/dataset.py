@@ -53,43 +53,30 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
     rng = generator(purpose, NAME, scene)
     at = (scene * 0.618034) % 1.0  # spread evenly, whatever the number of scenes
     kind = KINDS_OF_SCENE[int(np.searchsorted(np.cumsum(SHARES)[:-1], at, side="right"))]
-    if kind == "even":
-        return _even(rng, size)
-    if kind == "varied":
-        return _varied(rng, size)
+    if kind == "anything":
+        return training_pair(rng, size, sample=False)
     if kind == "moving":
         wide = Likely(gamma=(0.3, 0.98) if rng.random() < 0.7 else (0.02, 0.98))
         return moving(rng, KINDS[int(rng.integers(len(KINDS)))], size, wide)
-    return open_land_pair(rng, size) if kind == "country" else training_pair(rng, size, sample=False)
+    if kind == "even":  # any coherence under one shift, mostly of GRDH: only speckle shows the shift
+        gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
+        system = GRDH if rng.random() < 0.6 else any_system(rng)
+        return one_shift(rng, system, even_ground(system, size, gamma))
+    if kind == "country":  # land with 30 m pixels, as in OPERA's products
+        system, ground = opera_like.OPERA, opera_like.open_land(rng, padded(size))
+        field = motion.zero(rng, padded(size), system.fine)
+    else:  # even ground whose motion varies in space: only speckle shows where it changes
+        system = any_system(rng)
+        ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
+        field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
+    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
+    gain_db = float(rng.normal(0, 0.7)) if kind == "country" else 0.0
+    return simulate_pair(rng, system, ground, field + shift, gain_db)
 
 
 def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
     """Make one scene of lab.simulation.sar.hard_scenes."""
     return hard_pair(generator(Purpose.TRAINING, f"{NAME}-hard", scene), size)
-
-
-def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground of any coherence under one shift, mostly of GRDH; only speckle shows the shift."""
-    gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
-    system = GRDH if rng.random() < 0.6 else any_system(rng)
-    return one_shift(rng, system, even_ground(system, size, gamma))
-
-
-def _varied(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw even ground whose motion varies in space; only speckle shows where the motion changes."""
-    system = any_system(rng)
-    ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
-    field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
-    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
-    return simulate_pair(rng, system, ground, field + shift)
-
-
-def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
-    """Draw land with 30 m pixels, as in OPERA's products, and one shift."""
-    ground = opera_like.open_land(rng, padded(size))
-    shift = rng.uniform(-MAX_MISREGISTRATION_PX, MAX_MISREGISTRATION_PX, (2, 1, 1)).astype(np.float32)
-    field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
-    return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))
 
 
 class Scenes(NamedTuple):

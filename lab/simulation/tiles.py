@@ -146,17 +146,12 @@ def with_sources(tile: Tile, sources: tuple[Source, ...]) -> Tile:
     """Add moving sources to a tile; remove points on ground that moves too fast, and on the floors of quarries."""
     if not sources:
         return tile
-    motions = tuple(_cell_means(source, tile.terrain) for source in sources)
+    at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
+    place = tile.terrain.frame.to_local(*np.meshgrid(tile.terrain.west_m + at, tile.terrain.top_m - at))
+    fine = [source.motion_at(*place, tile.terrain) for source in sources]  # a cell's motion is the mean of 2 × 2 places
+    motions = tuple(Motion(*(part.reshape(CELLS, 2, CELLS, 2).mean(axis=(1, 3)) for part in one)) for one in fine)
     tracks = tuple(_seen_moving(track, sources, tile) for track in tile.tracks)
     return replace(tile, sources=(*tile.sources, *sources), motions=(*tile.motions, *motions), tracks=tracks)
-
-
-def _cell_means(source: Source, terrain: Terrain) -> Motion:
-    """Return the motion of a source in each cell, (CELLS, CELLS): the mean of 2 × 2 positions in the cell."""
-    at = (np.arange(2 * CELLS) + 0.5) * CELL_M / 2
-    east_m, north_m = terrain.frame.to_local(*np.meshgrid(terrain.west_m + at, terrain.top_m - at))
-    fine = source.motion_at(east_m, north_m, terrain)
-    return Motion(*(part.reshape(CELLS, 2, CELLS, 2).mean(axis=(1, 3)) for part in fine))
 
 
 def _seen_moving(track: TileTrack, sources: tuple[Source, ...], tile: Tile) -> TileTrack:
@@ -211,19 +206,6 @@ def _land_cover(rng: np.random.Generator, terrain: Terrain, config: TileConfig) 
     return cover
 
 
-def _geometry(rng: np.random.Generator, config: TileConfig, number: int, ascending: bool) -> TrackGeometry:
-    """Draw a track with a random incidence; the satellite is 10° off due west (ascending) or east (descending)."""
-    incidence = math.radians(config.incidence_deg.draw(rng))
-    side = -1.0 if ascending else 1.0
-    turn = math.radians(10.0)
-    los = LineOfSight(
-        round(side * math.sin(incidence) * math.cos(turn), 2),
-        round(-math.sin(incidence) * math.sin(turn), 2),
-        round(math.cos(incidence), 2),
-    )
-    return TrackGeometry(number, "ascending" if ascending else "descending", los)
-
-
 def _still_track(
     rng: np.random.Generator,
     terrain: Terrain,
@@ -232,7 +214,12 @@ def _still_track(
     number: int,
     ascending: bool,
 ) -> TileTrack:
-    geometry = _geometry(rng, config, number, ascending)
+    """Draw a track of still ground with a random incidence; the satellite is 10° off due west (ascending) or east."""
+    incidence, turn = math.radians(config.incidence_deg.draw(rng)), math.radians(10.0)  # off due west or east
+    side = -1.0 if ascending else 1.0
+    way = side * math.sin(incidence) * math.cos(turn), -math.sin(incidence) * math.sin(turn), math.cos(incidence)
+    los = LineOfSight(*(round(part, 2) for part in way))
+    geometry = TrackGeometry(number, "ascending" if ascending else "descending", los)
     x_m, y_m = scatter_points(rng, terrain, cover, config.density)
     cell = terrain.cell_of(x_m, y_m)
     south_m = terrain.top_m - SIDE_M

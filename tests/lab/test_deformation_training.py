@@ -213,9 +213,7 @@ def test_numbers_of_gains_are_compared_at_equal_false_alarms(monkeypatch):
     one, *_, most = figures.values()
     assert one["bowls, more than by one gain"] == [0, 0, 0]
     assert most["bowls"][0] < one["bowls"][0] == 1
-    useless = [
-        view._replace(odds=view.odds + 20) for view in seen[:30]
-    ]  # Only the last threshold lets nothing through.
+    useless = [view._replace(odds=view.odds + 20) for view in seen[:30]]  # only the last threshold lets nothing through
     assert all(of["bowls"] == [0, 0, 0] for of in gains.by_gains(useless).values())
 
 

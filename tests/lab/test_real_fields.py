@@ -132,8 +132,7 @@ def test_every_field_of_the_table_says_what_is_right_and_why():
 
 
 @pytest.mark.realdata
-def test_the_smallest_real_fields_are_judged(real_data, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+def test_the_smallest_real_fields_are_judged(real_files):
     numbers = {field["name"]: number for number, field in enumerate(table())}
     metrics = figures_of(show("model", numbers[name]) for name in ("maoxian_sbas", "cyprus", "amsterdam"))
     assert metrics["maoxian_sbas_found"].value == 1

@@ -36,9 +36,7 @@ def test_a_missing_folder_is_one_clear_error(monkeypatch, tmp_path):
 
 
 @pytest.mark.realdata
-def test_what_is_left_of_real_places_is_centred_noise(real_data, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    residual_field.cache_clear()
+def test_what_is_left_of_real_places_is_centred_noise(real_files):
     sizes = {name: [points.x.size for points in residual_field(place(name))] for name in ("ustica", "cyprus", "donana")}
     assert sizes == {"ustica": [11_590, 11_759], "cyprus": [17_340], "donana": [573, 914]}
     for points in residual_field(place("ustica")):

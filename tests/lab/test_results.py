@@ -1,7 +1,5 @@
 """A figure names the code, the decision and the weights that made it, and is stale when they change."""
 
-import json
-
 import pytest
 
 from ground_motion.runtime.checkpoints import read_card
@@ -27,6 +25,9 @@ def other():
 """
 
 
+ENDS = {"json": '{"settings": {"offset": 1}, "training": {}}', "safetensors": "weights"}  # of weights and their card
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project with one module of code, a card and weights."""
@@ -34,10 +35,8 @@ def project(tmp_path, monkeypatch):
     for folder in ("ground_motion/weights", "lab"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "ground_motion" / "code.py").write_text(CODE)
-    (tmp_path / "ground_motion" / "weights" / "m.json").write_text(
-        json.dumps({"settings": {"offset": 1}, "training": {}})
-    )
-    (tmp_path / "ground_motion" / "weights" / "m.safetensors").write_text("weights")
+    for end, text in ENDS.items():
+        (tmp_path / "ground_motion" / "weights" / f"m.{end}").write_text(text)
     return tmp_path
 
 
@@ -57,11 +56,7 @@ def project(tmp_path, monkeypatch):
     ],
 )
 def test_a_figure_is_stale_when_code_decision_or_weights_change_and_not_when_a_comment_does(project, file, text, stale):
-    used = {
-        ("ground_motion/code.py", "measure"),
-        ("ground_motion/weights/m.json", ""),
-        ("ground_motion/weights/m.safetensors", ""),
-    }
+    used = {("ground_motion/code.py", "measure"), *((f"ground_motion/weights/m.{end}", "") for end in ENDS)}
     content = {"code": results.code_of(used)}
     assert not results.changed_files(content)
     (project / file).unlink()
@@ -93,9 +88,7 @@ def test_a_module_that_is_moved_makes_no_figure_stale_and_a_changed_line_all_tha
     (project / "lab" / "new").mkdir()
     (project / "lab" / "new" / "place.py").write_text(CODE.replace("return LIMIT", text or "return LIMIT"))
     for user in USERS:
-        (project / user).write_text(
-            USER.replace("ml.code", "lab.new.place").replace("ml import", "lab import").replace("[1]", "[2]")
-        )
+        (project / user).write_text(USER.replace("ground_motion", "lab.new").replace("[1]", "[2]"))
     assert [results.changed_files(figure) for figure in figures] == [["ground_motion/code.py"] * stale] * 2
 
 

@@ -93,15 +93,17 @@ class Samples:
         sample = Sample(*(array[numbers] for array in self.arrays)).turned(flips)
         if rng.random() < 0.5:
             sample = sample._replace(log_power=np.ascontiguousarray(sample.log_power[:, ::-1]))
-        for log_power in sample.log_power:
-            if rng.random() < BLANKED_SHARE:
-                _blank(rng, log_power)
+        for images in sample.log_power:
+            if rng.random() < BLANKED_SHARE:  # part of an image, as at a coast or a swath's edge
+                rows, cols = images.shape[-2:]
+                row, col = (int(rng.integers(0, size)) for size in (rows, cols))
+                images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = np.nan
         facts = [
             facts_in(row, stated_looks(rng, row, log_power) if rng.random() < stated_share else None)
             for row, log_power in zip(sample.numbers, sample.log_power, strict=True)
         ]
-        rows = [(fact.transpose() if flips[2] else fact).row() for fact in facts]
-        return sample.tensors() | {"facts": torch.tensor(rows)}
+        stated = [(fact.transpose() if flips[2] else fact).row() for fact in facts]
+        return sample.tensors() | {"facts": torch.tensor(stated)}
 
 
 def facts_in(numbers: NDArray[Any], looks: float | None) -> Facts:
@@ -212,10 +214,3 @@ def stated_looks(rng: np.random.Generator, numbers: NDArray[Any], log_power: NDA
 def _turned(values: NDArray[Any], flips: Sequence[int]) -> NDArray[Any]:
     values = values[..., :: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     return np.ascontiguousarray(values.swapaxes(-1, -2) if flips[2] else values)
-
-
-def _blank(rng: np.random.Generator, images: NDArray[Any]) -> None:
-    """Blank part of an image, as at a coast or a swath's edge."""
-    rows, cols = images.shape[-2:]
-    row, col = (int(rng.integers(0, size)) for size in (rows, cols))
-    images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = np.nan

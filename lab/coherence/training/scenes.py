@@ -107,7 +107,11 @@ def textured_pair(
     if rng.random() < SINGLE_LOOK_SHARE:
         pair = single_look_pair(rng, wide, real, earlier)
     else:
-        system = _averaging(rng) if rng.random() < AVERAGING_SHARE else drawn_system(rng)
+        if rng.random() < AVERAGING_SHARE:  # wide pixels, which average 1 to 8 single looks in one or two sub-bands
+            size_px = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
+            system = System(15.0, size_px, int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
+        else:
+            system = drawn_system(rng)
         pair = _imaged(rng, wide, system, real, earlier)
     return resampled_on_map(rng, pair, size) if mapped else pair
 
@@ -176,12 +180,6 @@ def patched(rng: np.random.Generator, gamma: Float32, fine: tuple[int, int]) -> 
     return gamma
 
 
-def _averaging(rng: np.random.Generator) -> System:
-    """Draw a system whose pixels average 1 to 8 single looks because they are wide, in one or two sub-bands."""
-    rows, cols = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
-    return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
-
-
 def _every(pair: SarPair) -> SarPair:
     """Take every second sample of a pair, on each axis."""
     power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
@@ -244,20 +242,15 @@ def city(rng: np.random.Generator, size: int, system: System) -> Ground:
     fine, shape = system.fine, ground.gamma.shape
     reach = rng.uniform(15, 60)
     built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-1.5, 0.7)
-    built &= ~_streets(rng, shape, fine)
+    angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
+    width = rng.uniform(0.5, 2.5)  # of streets, in two sets of parallel lines at right angles
+    y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
+    along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
+    built &= (along % apart[0] >= width) & (across % apart[1] >= width)
     power, gamma = ground.power.copy(), ground.gamma.copy()
     gamma[built] = gamma[built] * np.float32(rng.uniform(0, 0.3)) + np.float32(rng.uniform(0, 0.4))
     power[:, built] *= np.float32(10 ** (rng.uniform(-2, 4) / 10))
     return ground._replace(power=power, gamma=gamma, points=_houses(rng, built, power[0], fine))
-
-
-def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Bools:
-    """Draw two sets of parallel lines at right angles, a pixel or two wide."""
-    angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
-    width = rng.uniform(0.5, 2.5)
-    y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
-    along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
-    return np.asarray((along % apart[0] < width) | (across % apart[1] < width))
 
 
 def _houses(rng: np.random.Generator, built: Bools, power: Float32, fine: tuple[int, int]) -> Points:

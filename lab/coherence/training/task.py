@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ground_motion.core.errors import InputError
@@ -121,8 +120,12 @@ class CoherenceTrainingTask:
         picked, found = (..., *(slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2), {}
         for number, kind in enumerate(KINDS):
             samples = Sample(*(array[number * SCENES : (number + 1) * SCENES] for array in self.scenes))
-            stored = enumerate(zip(samples.numbers, samples.log_power, strict=True))
-            facts = torch.tensor([facts_in(numbers, _stated(n, numbers, log)).row() for n, (numbers, log) in stored])
+            facts = torch.tensor(  # the looks are stated in odd scenes only
+                [
+                    facts_in(numbers, stated_looks(np.random.default_rng(n), numbers, log) if n % 2 else None).row()
+                    for n, (numbers, log) in enumerate(zip(samples.numbers, samples.log_power, strict=True))
+                ]
+            )
             batch = {name: part.to(device) for name, part in (samples.tensors() | {"facts": facts}).items()}
             truths = truth_of(batch, windows)
             for past in (no_history(batch["gamma"]).expand(SCENES, -1, -1, -1), batch["past"]):
@@ -162,11 +165,6 @@ def answers(network: nn.Module, batch: Batch, past: Tensor, windows: Sequence[Wi
         raise TypeError(f"{type(network).__name__} is no network of coherence")
     seen = features(log_power, past.float(), batch["facts"])
     return network.answer(network.pixel_features(seen.image), seen.planes, batch["facts"], windows)
-
-
-def _stated(number: int, numbers: NDArray[Any], log_power: NDArray[Any]) -> float | None:
-    """Return the looks stated for a validation scene: those of a product in odd scenes, none in even ones."""
-    return stated_looks(np.random.default_rng(number), numbers, log_power) if number % 2 else None
 
 
 def _wanted(network: nn.Module, windows: Sequence[Window]) -> list[Window | None]:

@@ -59,12 +59,6 @@ def dates_of(place: str, dates: int) -> Float32:
     return np.asarray(power / np.median(power, axis=(1, 2), keepdims=True), dtype=np.float32)
 
 
-def texture_of(cut: Cut) -> Float32:
-    """Return the mean power (rows, cols), despeckled and divided by its median. InputError if an image is missing."""
-    mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
-    return np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)
-
-
 def despeckled(power: Float32, speckle: float) -> Float32:
     """Apply Lee's filter to power (rows, cols). speckle: variance of the speckle, divided by the squared mean power."""
     mean = ndimage.uniform_filter(power, LEE_PX, mode="mirror")
@@ -75,8 +69,15 @@ def despeckled(power: Float32, speckle: float) -> Float32:
 
 @lru_cache(maxsize=2)
 def textures_of(use: str) -> tuple[Float32, ...]:
-    """Return the texture of each cut of TAUGHT or KEPT, repeated `weight` times. InputError if an image is missing."""
-    return tuple(texture for cut in CUTS[use] for texture in [texture_of(cut)] * cut.weight)
+    """Return each cut of TAUGHT or KEPT, repeated `weight` times: its mean power, despeckled, divided by its median.
+
+    InputError if an image is missing.
+    """
+    textures: list[Float32] = []
+    for cut in CUTS[use]:
+        mean = despeckled(dates_of(cut.place, cut.dates)[..., cut.columns].mean(axis=0), 1 / cut.dates)
+        textures += [np.asarray(np.clip(mean / np.median(mean), 1e-3, BRIGHTEST), dtype=np.float32)] * cut.weight
+    return tuple(textures)
 
 
 def drawn(

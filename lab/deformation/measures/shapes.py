@@ -1,6 +1,5 @@
 """Errors of measured places against the truth: peak rate, its interval, and the outline of half the peak.
 
-Any benchmark with a gridded truth can use it: `true_shape` and `best_error` for one object, `shape_metrics` of tiles.
 Only detected objects with a radius of MIN_M or more count.
 """
 
@@ -9,11 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from shapely import contains_xy
 
 from ground_motion.methods.deformation.gridding.cells import middles
-from ground_motion.methods.deformation.gridding.points import Float32, Float64
+from ground_motion.methods.deformation.gridding.points import Float64
 from ground_motion.rasters.areas import Area
 from ground_motion.statistics.intervals import Interval, bootstrap_over
 from lab.deformation.measures.scoring import BoolMap, ShapeError, within_reach
@@ -39,13 +37,6 @@ class TrueShape(NamedTuple):
     def radius_m(self) -> float:
         """Return the radius of the Gaussian bowl whose half outline is as large."""
         return float(np.sqrt(self.half.sum() * self.transform.a**2 / np.pi / np.log(2)))
-
-
-def true_shape(
-    peak_mm_yr: float, rate_mm_yr: Float32 | Float64, known: NDArray[np.bool_], transform: Affine
-) -> TrueShape:
-    """Return the shape of an object from the rate of every cell, (rows, cols)."""
-    return TrueShape(peak_mm_yr, np.sign(peak_mm_yr) * rate_mm_yr >= abs(peak_mm_yr) / 2, known, transform)
 
 
 def best_error(areas: Sequence[Area], truth: TrueShape) -> ShapeError | None:
@@ -88,7 +79,8 @@ def _seen(tile: Tile, track: TileTrack, source: object) -> TrueShape | None:
     peak = float(np.sign(truth.peak_mm_yr) * np.sort(here)[-NTH_FASTEST])
     points = np.zeros((CELLS, CELLS), dtype=bool)
     points[row, col] = True
-    return true_shape(peak, truth.rate_mm_yr, within_reach(points, CELL_M), tile.transform)
+    half = np.sign(peak) * truth.rate_mm_yr >= abs(peak) / 2
+    return TrueShape(peak, half, within_reach(points, CELL_M), tile.transform)
 
 
 def shape_metrics(errors: Sequence[Sequence[ShapeError]]) -> dict[str, Interval]:

@@ -144,7 +144,11 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
     if chance < recipe.nothing:
         motion = still(n_tracks)
     elif chance < recipe.nothing + recipe.own + recipe.another and pool.movable.size:
-        motion = _another(rng, pool, order)
+        other = int(rng.choice(pool.movable))  # the motion of another tile, turned, slower or faster
+        truth, kind = pool.cache.truth[other][order].astype(np.float32), pool.cache.kind[other][None].astype(np.float32)
+        turned = _turn(np.concatenate([truth, kind]), int(rng.integers(8)))
+        rate = turned[:-1] * np.float32(log_uniform(rng, 0.3, 1.4))
+        motion = Motion(rate, rate, turned[-1].astype(np.uint8))
     else:
         motion = weak_motion(rng, pool.cache, number, order)
     tracks = superimposed(rng, pool.cache, number, order, motion, recipe)
@@ -220,15 +224,6 @@ def superimposed(
 def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None) -> Drawn:
     by, height = _still_rate(velocity), np.full_like(velocity, np.nan) if height_m is None else height_m
     return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
-
-
-def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) -> Motion:
-    """Return the motion of another tile, turned, slower or faster."""
-    number = int(rng.choice(pool.movable))
-    truth = pool.cache.truth[number][order].astype(np.float32)
-    turned = _turn(np.concatenate([truth, pool.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
-    rate = turned[:-1] * np.float32(log_uniform(rng, 0.3, 1.4))
-    return Motion(rate, rate, turned[-1].astype(np.uint8))
 
 
 def weak_motion(rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp]) -> Motion:

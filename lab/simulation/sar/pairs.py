@@ -92,7 +92,9 @@ def simulate_pair(
     still = None
     if sample:
         unmoved = stand[0].imaged(reflect[1], stands[1])
-        still = inner(_moments(images[0], unmoved, system))
+        shared = np.einsum("l,lrc->rc", system.look_powers(), images[0] * unmoved.conj())
+        product = [pixels_of(part, system) for part in (shared.real, shared.imag)]
+        still = inner(np.stack([*product, *(detected(one, system) for one in (images[0], unmoved))]).astype(np.float32))
     power = [detected(image, system) for image in images]
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma, mean_power = _truth(system, ground, cells, common)
@@ -208,13 +210,6 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
     gamma = np.clip(shared / np.sqrt(np.maximum(first * second, least)), 0, 1)
     first = np.maximum(first, least)
     return dx / first / np.float32(system.fine[1]), dy / first / np.float32(system.fine[0]), gamma, means
-
-
-def _moments(first: Complex, second: Complex, system: System) -> Float32:
-    """Return the moments of two complex images (looks, rows, cols) at their pixels, as in SarPair."""
-    shared = np.einsum("l,lrc->rc", system.look_powers(), first * second.conj())
-    product = [pixels_of(part, system) for part in (shared.real, shared.imag)]
-    return np.stack([*product, detected(first, system), detected(second, system)]).astype(np.float32)
 
 
 def sample_coherence(moments: Float32, window: Window) -> Float32:

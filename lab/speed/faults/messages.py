@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from detection.kinds import Kind
-from detection.models import Alert, AlertTransition
+from detection.models import AlertTransition
 from ingest.foundation.geos import geos
 from lab.samples.alerts import velocity
 from lab.speed.faults.processes import Forked, lasting, wait_until_alone
@@ -48,7 +48,10 @@ def measure(*, senders: int) -> list[dict[str, Any]]:
 
 
 def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
-    alert, news = _made_alert()
+    alert = velocity(Kind.SUBSIDENCE, "up", -14.0, severity="moderate", area_m2=7e7)
+    alert.area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
+    alert.save()
+    news = AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
     what, readers, rng = SUNK[channel], A_KILL * (senders + 4), np.random.default_rng(3)
     try:
         _make_readers(readers)
@@ -77,13 +80,6 @@ def _measured(channel: str, senders: int) -> list[dict[str, Any]]:
         figure(f"{what} lost of {readers:,}, sender killed {senders} times", what, readers - len(copies), senders),
         figure(f"{what} sent twice; a sender had {max(in_hand)} in hand at most", what, doubled, senders),
     ]
-
-
-def _made_alert() -> tuple[Alert, AlertTransition]:
-    alert = velocity(Kind.SUBSIDENCE, "up", -14.0, severity="moderate", area_m2=7e7)
-    alert.area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
-    alert.save()
-    return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
 
 
 def _make_readers(readers: int) -> None:

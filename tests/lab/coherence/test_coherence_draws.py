@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from ground_motion.core.errors import InputError
 from ground_motion.methods.coherence.features import INPUTS, features, no_history, temporal
 from ground_motion.methods.coherence.network import NAME, CoherenceNetwork, Settings, network_of, register
 from ground_motion.methods.coherence.registration import facts_of
 from ground_motion.runtime.methods import methods
-from lab import real_data
 from lab.coherence.training import samples, task, textures
 from lab.coherence.training.samples import Drawing, Sample, Samples, coherence_over, sample_of
 from lab.coherence.training.scenes import coherence_pair, patched, resampled_on_map, roughened
@@ -58,16 +56,8 @@ def test_rough_ground_varies_everywhere_but_ground_without_coherence_gains_none(
     assert np.quantile(parts, 0.9) > 0.03
 
 
-def test_a_missing_stack_is_named_with_its_remedy(tmp_path, monkeypatch):
-    monkeypatch.setenv(real_data.VARIABLE, str(tmp_path))
-    textures.textures_of.cache_clear()
-    with pytest.raises(InputError, match=r"speckle_stacks.*Set GROUND_MOTION_DATA"):
-        textures.textures_of(textures.TAUGHT)
-
-
 @pytest.mark.realdata
-def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_data, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+def test_places_that_teach_and_places_that_are_kept_share_no_pixel(real_files):
     taught, kept = (textures.CUTS[use] for use in (textures.TAUGHT, textures.KEPT))
     assert taught[0].place == kept[0].place
     assert taught[0].columns.stop == kept[0].columns.start
@@ -227,8 +217,7 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("method", [name for name, row in methods("coherence").items() if row.weights])
-def test_a_few_steps_teach_every_network(real_data, monkeypatch, tmp_path, method):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+def test_a_few_steps_teach_every_network(real_files, monkeypatch, tmp_path, method):
     monkeypatch.setattr(task, "SCENES", 1)  # nothing is validated here
     settings = CoherenceSettings(method=method, samples=2, size=64, batch=2)
     network, training, _ = prepare(settings, tmp_path, 0)

@@ -9,7 +9,6 @@ import pytest
 import rasterio
 
 from ground_motion.cli.program import main
-from ground_motion.core.errors import InputError
 from ground_motion.methods.coherence import NETWORK
 from ground_motion.methods.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
 from ground_motion.methods.coherence.network import load_shipped
@@ -116,14 +115,8 @@ def made_folder(tmp_path, monkeypatch):
     folder = tmp_path / "pairs_real" / "morocco_s1"
     folder.mkdir(parents=True)
     pair = evaluate.make_structured(0.0, 2, Purpose.TEST)
-    files = dict(
-        zip(
-            (*real_evaluate.IMAGES, real_evaluate.TRUTH),
-            (*np.sqrt(pair.power), sample_coherence(pair.moments, real_evaluate.STATED)),
-            strict=True,
-        )
-    )
-    for name, values in files.items():
+    planes = (*np.sqrt(pair.power), sample_coherence(pair.moments, real_evaluate.STATED))
+    for name, values in zip((*real_evaluate.IMAGES, real_evaluate.TRUTH), planes, strict=True):
         profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": 128, "width": 128}
         transform = rasterio.Affine(1e-4, 0, -8.8, 0, -1e-4, 31.8)
         with rasterio.open(folder / name, "w", crs="EPSG:4326", transform=transform, **profile) as raster:
@@ -156,17 +149,8 @@ def test_a_real_pair_is_measured_under_the_names_of_the_contract(method, made_fo
     assert "rmse_block_03" not in metrics
 
 
-def test_a_missing_pair_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path))
-    real_evaluate.real_pair.cache_clear()
-    with pytest.raises(InputError, match="there is no such folder of real data"):
-        real_evaluate.evaluate(NETWORK, 2)
-
-
 @pytest.mark.realdata
-def test_the_network_is_nearer_to_a_real_coherence_than_the_best_window(real_data, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    real_evaluate.real_pair.cache_clear()
+def test_the_network_is_nearer_to_a_real_coherence_than_the_best_window(real_files):
     sample, baseline = (
         measured(real_evaluate.tried_windows(method, real_evaluate.real_pair()), real_evaluate.BLOCKS_KNOWN)
         for method in (NETWORK, "guarnieri-prati")
@@ -177,13 +161,9 @@ def test_the_network_is_nearer_to_a_real_coherence_than_the_best_window(real_dat
 
 
 @pytest.mark.realdata
-def test_the_real_pair_is_still_the_same(real_data, monkeypatch):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
-    real_evaluate.real_pair.cache_clear()
-    assert (
-        real_evaluate.truth_sha256(real_evaluate.BLOCKS_KNOWN)
-        == "77dd65edddc2f69045c5c8dbae173b15619b72b8d174fa6b46ac873ad6da032d"
-    )
+def test_the_real_pair_is_still_the_same(real_files):
+    digest = "77dd65edddc2f69045c5c8dbae173b15619b72b8d174fa6b46ac873ad6da032d"
+    assert real_evaluate.truth_sha256(real_evaluate.BLOCKS_KNOWN) == digest
 
 
 # ---- confirmation, judged where it was not chosen ----
@@ -235,9 +215,8 @@ def test_series_for_choosing_are_not_those_of_the_benchmark_and_stay_the_same():
 
 
 @pytest.mark.realdata
-def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monkeypatch):
-    folder = real_data / "opera_rtc_10sgd"
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_files, monkeypatch):
+    folder = real_files / "opera_rtc_10sgd"
     assert len(list(folder.glob("*.tif"))) > 100
     monkeypatch.setattr(chips, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
     monkeypatch.setattr(chips, "SERIES", 2)
