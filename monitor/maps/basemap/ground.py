@@ -24,15 +24,7 @@ from monitor.maps.rasters.catalogue import RasterSource
 from monitor.maps.rasters.tiles import read_source
 from monitor.wording.places import Line, atlas_rings, read_atlas
 
-KINDS = (
-    ContextKind.REGIONS,
-    ContextKind.RIVERS,
-    ContextKind.LAKES,
-    ContextKind.ROADS,
-    ContextKind.RAILWAYS,
-    ContextKind.BUILDINGS,
-    ContextKind.PLACES,
-)
+KINDS = tuple(map(ContextKind, ("regions", "rivers", "lakes", "roads", "railways", "buildings", "places")))
 # Tiles of heights hold red · 256 + green + blue / 256 − 32768 m ("Terrarium" encoding of MapLibre's raster-dem).
 FROM_ZOOM, FINEST_ZOOM = 6, 14
 MAX_RASTERS = 64
@@ -164,10 +156,12 @@ class World(NamedTuple):
 def world_tile(*, z: int, x: int, y: int) -> bytes:
     """Return a vector tile with the layers land, borders, coast and countries (points: name, size)."""
     world, box = _world(), tile_box(z, x, y).extent
-    layers = [
-        _layer(layer, z, x, y, _within(getattr(world, layer), box, 360 / 2**z / UNITS))
-        for layer in ("land", "borders", "coast")
-    ]
+    layers = []
+    for name in ("land", "borders", "coast"):
+        tree = getattr(world, name)
+        shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
+        shapes = shapely.simplify(shapes, 360 / 2**z / UNITS)
+        layers.append(_layer(name, z, x, y, shapes[~shapely.is_empty(shapes)]))
     named = world.countries.query(shapely.box(*box))
     words = {"name": [world.names[i] for i in named], "size": [world.sizes[i] for i in named]}
     return b"".join([*layers, _layer("countries", z, x, y, world.countries.geometries[named], **words)])
@@ -198,12 +192,6 @@ def _layer(
 def touches_land(shape: BaseGeometry) -> bool:
     """Return whether land touches a shape, degrees. The atlas lacks islands under about 10 km."""
     return len(_world().land.query(shape, predicate="intersects")) > 0
-
-
-def _within(tree: STRtree, box: tuple[float, float, float, float], fine: float) -> NDArray[np.object_]:
-    shapes = shapely.clip_by_rect(tree.geometries[tree.query(shapely.box(*box))], *box)
-    shapes = shapely.simplify(shapes, fine)
-    return shapes[~shapely.is_empty(shapes)]
 
 
 @lru_cache(maxsize=1)

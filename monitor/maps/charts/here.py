@@ -37,6 +37,8 @@ from monitor.wording.cards.cards import AlertCard, alert_cards
 from monitor.wording.cards.looks import Looks, looks_at_place, looks_body
 from monitor.wording.cards.whereabouts import area_places
 from monitor.wording.families.velocity import GAPS, limits_of_fields
+from monitor.wording.figures import decimal, whole
+from monitor.wording.places import toward
 from monitor.wording.refusals import Missing, Refusal, finite_numbers
 from monitor.wording.regions import disc
 
@@ -79,8 +81,13 @@ class AlertNear(NamedTuple):
 
     @property
     def where(self) -> str:
-        """Return where the alert lies from the place, in words."""
-        return words.distance_words(self.distance_m, self.bearing_deg)
+        """Return where the alert lies from the place: 'here', '300 m to the south-east', '2.4 km to the north'."""
+        metres = self.distance_m
+        if metres < 1:
+            return _("here: this place lies inside")
+        far = f"{decimal(metres / 1000, 1)} km" if metres >= 1000 else f"{whole(max(10, round(metres, -1)))} m"
+        # Translators: %(distance)s is "300 m", %(toward)s is "to the south-east"
+        return _("%(distance)s %(toward)s") % {"distance": far, "toward": toward(self.bearing_deg)}
 
 
 class Here(NamedTuple):
@@ -105,7 +112,11 @@ class Here(NamedTuple):
     @property
     def sentence(self) -> str:
         """Return the answer in one sentence, and what only new passes show here."""
-        own = words.here_sentence(self.tracks[0].rate) if self.tracks else words.no_points_sentence(self.radius_m)
+        if self.tracks:
+            own = words.here_sentence(self.tracks[0].rate)
+        else:
+            none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
+            own = none % {"radius": whole(self.radius_m)}
         here = (near.card for near in self.alerts if near.distance_m == 0)
         return " ".join([own, *(card.brief for card in here if card.provisional)])
 
@@ -161,12 +172,18 @@ def look(longitude: float, latitude: float) -> Here:
     tracks.sort(key=lambda track: (AHEAD.get(Component(track.rate.along), len(AHEAD)), -track.trace.n_points))
     simulated = tracks[0].trace.product.simulated if tracks else products[0].simulated
     place = Point(longitude, latitude, srid=4326)
-    name, contact = area_places([(place, simulated)])[0]
-    alerts = _alerts_near(longitude, latitude)
     noise_mm = {track.trace.product.track: track.fit.band_mm for track in tracks if track.fit.fitted}
-    looks = looks_at_place(place, noise_mm)
-    building = building_words(longitude=longitude, latitude=latitude)
-    return Here(longitude, latitude, radius_m, tracks, alerts, simulated, name, contact, looks, building)
+    return Here(
+        longitude,
+        latitude,
+        radius_m,
+        tracks,
+        _alerts_near(longitude, latitude),
+        simulated,
+        *area_places([(place, simulated)])[0],
+        looks_at_place(place, noise_mm),
+        building_words(longitude=longitude, latitude=latitude),
+    )
 
 
 def _radius_m(longitude: float, latitude: float, products: Sequence[Product]) -> float:
@@ -193,18 +210,13 @@ def _track(parts: list[PointsIn], area: GEOSGeometry) -> PlaceTrack:
         np.concatenate([getattr(part, name) for part in parts]) for name in ("velocity_std_mm_yr", "temporal_coherence")
     )
     coherence = float(np.nanmedian(coherences)) if np.isfinite(coherences).any() else None
-    return PlaceTrack(trace, fit, _sigma_mm_yr(trace, fit, stds), coherence, parts)
-
-
-def _sigma_mm_yr(trace: Trace, fit: PeriodFit, stds: np.ndarray) -> float | None:
-    """Return the standard deviation of a mean rate, mm/yr; None if unknown. stds: (n,), stated, NaN where unknown."""
     # Errors of neighbouring points are alike (atmosphere, reference): their mean is no better than one of them.
     stated = float(np.sqrt(np.nanmean(stds**2))) if np.isfinite(stds).any() else None
     common = stated if stated is not None else fit.sigma_mm_yr if fit.fitted else None
-    if common is None and trace.n_points < 2:
-        return None
     scatter = (trace.stated_sigma_mm_yr or 0.0) / np.sqrt(trace.n_points)
-    return float(np.hypot(common or 0.0, scatter))
+    is_known = common is not None or trace.n_points > 1
+    sigma_mm_yr = float(np.hypot(common or 0.0, scatter)) if is_known else None
+    return PlaceTrack(trace, fit, sigma_mm_yr, coherence, parts)
 
 
 def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
@@ -227,22 +239,15 @@ def _alerts_near(longitude: float, latitude: float) -> list[AlertNear]:
 def track_curves(here: Here, most: int = 2) -> list[dict[str, Any]]:
     """Return the charts of the first tracks with a series, for `shared/_series.html`."""
     shown = [track.trace for track in here.tracks if track.trace.product.component in AHEAD and len(track.trace.dates)]
-    series = [
-        {
-            "product": one.product,
-            "series": _series(one),
-            "provisional": provisional_within(product=one.product, area=one.place),
-        }
-        for one in shown[:most]
-    ]
+    series = []
+    for one in shown[:most]:
+        known = np.isfinite(one.values_mm)
+        dates = [day for day, keep in zip(one.dates, known, strict=True) if keep]
+        lines = (np.asarray(line)[known] for line in (one.values_mm, one.low_mm, one.high_mm))
+        mean = AreaSeries(one.n_points, one.n_points, dates, *lines)
+        added = provisional_within(product=one.product, area=one.place)
+        series.append({"product": one.product, "series": mean, "provisional": added})
     return curves(None, series, [])
-
-
-def _series(trace: Trace) -> AreaSeries:
-    known = np.isfinite(trace.values_mm)
-    dates = [day for day, keep in zip(trace.dates, known, strict=True) if keep]
-    lines = (np.asarray(one)[known] for one in (trace.values_mm, trace.low_mm, trace.high_mm))
-    return AreaSeries(trace.n_points, trace.n_points, dates, *lines)
 
 
 def here_body(here: Here) -> dict[str, object]:
@@ -261,20 +266,12 @@ def here_body(here: Here) -> dict[str, object]:
         | {name: getattr(alert.card, name) for name in ("code", "url", "kind_label", "brief", "state_label")}
         for alert in here.alerts
     ]
+    names = ("latitude", "longitude", "radius_m", "motion", "sentence", "how_sure", "limits", "simulated", "contact")
     return {
-        "latitude": here.latitude,
-        "longitude": here.longitude,
+        **{name: getattr(here, name) for name in (*names, "building")},
         "place": here.name,
         "url": here.address,
-        "radius_m": here.radius_m,
-        "motion": here.motion,
-        "sentence": here.sentence,
-        "how_sure": here.how_sure,
-        "limits": here.limits,
-        "simulated": here.simulated,
         "tracks": tracks,
         "alerts": alerts,
-        "contact": here.contact,
         "looks": looks_body(here.looks.ahead),
-        "building": here.building,
     }

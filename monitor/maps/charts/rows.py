@@ -18,7 +18,7 @@ from ground_motion.core.projections import EARTH
 from ingest.models import Product
 from monitor.maps.charts.selectors import NearPoint, PointName, SeriesQuery
 from monitor.maps.charts.traces import PeriodFit, Trace, fit_in, reference_body
-from monitor.maps.charts.words import Line, chart_sentence
+from monitor.maps.charts.words import chart_sentence
 from monitor.maps.imaging.charts import zero_mm
 from monitor.maps.map.series import changes_body, number, numbers, product_summary
 from monitor.wording.components import both_directions
@@ -32,22 +32,18 @@ Row = Mapping[str, Any]  # columns of one feature; geometry: GEOSGeometry
 
 def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]) -> dict[str, object]:
     """Return a chart of series as JSON. Raises Refusal if it has no line."""
-    if not traces and missing:
-        raise Refusal(
-            _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
-        )
     if not traces:
-        raise Refusal(
-            _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
-        )
+        gone = _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
+        none = _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
+        raise Refusal(*(gone if missing else none))
     shown = [fit_in(trace, query.period) for trace in traces]
     rates = [
         Figure(one.rate_mm_yr, one.sigma_mm_yr, one.first, one.last, along=trace.product.component)
         for trace, one in zip(traces, shown, strict=True)
     ]
-    lines = list(map(Line, rates, (len(one.changes) for one in shown)))
+    first, last = min(one.first for one in shown), max(one.last for one in shown)
     return {
-        "sentence": chart_sentence(lines, min(one.first for one in shown), max(one.last for one in shown)),
+        "sentence": chart_sentence(rates, [len(one.changes) for one in shown], first, last),
         "traces": [trace_row(*pair) for pair in zip(traces, shown, strict=True)],
         "missing": [f"{name.product_id}/{name.pid}" for name in missing],
         "reference": reference_body(query.reference),
@@ -123,12 +119,11 @@ def as_csv(rows: Sequence[Row]) -> bytes:
     names = [name for name in rows[0] if name != "geometry"]
     writer.writerow([*names, "longitude", "latitude"])
     for row in rows:
-        middle = centre_of(row["geometry"])
+        place = [round(degrees, 6) for degrees in centre_of(row["geometry"])]
         n_values = max((len(value) for value in row.values() if isinstance(value, list)), default=1)
         for i in range(n_values):
             cells = [row[name][i] if isinstance(row[name], list) else row[name] for name in names]
-            safe = [cell_text(cell) if isinstance(cell, str) else cell for cell in cells]
-            writer.writerow([*safe, round(middle.longitude, 6), round(middle.latitude, 6)])
+            writer.writerow([*(cell_text(cell) if isinstance(cell, str) else cell for cell in cells), *place])
     return file.getvalue().encode()
 
 
@@ -150,11 +145,8 @@ def as_geoparquet(rows: Sequence[Row]) -> bytes:
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     columns["geometry"] = [bytes(row["geometry"].wkb) for row in rows]
     types = sorted({row["geometry"].geom_type for row in rows})
-    geo = {
-        "version": GEOPARQUET,
-        "primary_column": "geometry",
-        "columns": {"geometry": {"encoding": "WKB", "geometry_types": types}},
-    }
+    described = {"geometry": {"encoding": "WKB", "geometry_types": types}}
+    geo = {"version": GEOPARQUET, "primary_column": "geometry", "columns": described}
     table = pa.table(columns).replace_schema_metadata({"geo": json.dumps(geo)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
@@ -174,21 +166,16 @@ def series_rows(body: Mapping[str, Any], places: Sequence[GEOSGeometry]) -> list
         {
             "line": number,
             "data_set": trace["product"]["name"],
-            "component": trace["product"]["component"],
-            "track": trace["product"]["track"],
-            "direction": trace["product"]["direction"],
+            **{name: trace["product"][name] for name in ("component", "track", "direction")},
             "point": "" if trace["is_area"] else trace["key"].partition("/")[2],
             "n_points": trace["n_points"],
             "reference": (body["reference"] or {}).get("label", ""),
             "rate_mm_yr": trace["rate_mm_yr"],
             "rate_sigma_mm_yr": trace["sigma_mm_yr"],
-            "attribution": trace["product"]["attribution"],
-            "simulated": trace["product"]["simulated"],
+            **{name: trace["product"][name] for name in ("attribution", "simulated")},
             "date": trace["dates"],
             "displacement_mm": trace["values_mm"],
-            "low_mm": trace["low_mm"] or [None] * len(trace["dates"]),
-            "high_mm": trace["high_mm"] or [None] * len(trace["dates"]),
-            "fit_mm": trace["fit_mm"] or [None] * len(trace["dates"]),
+            **{name: trace[name] or [None] * len(trace["dates"]) for name in ("low_mm", "high_mm", "fit_mm")},
             "geometry": place,
         }
         for number, (trace, place) in enumerate(zip(body["traces"], places, strict=True), 1)

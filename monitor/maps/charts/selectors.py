@@ -115,7 +115,7 @@ def series_query(asked: QueryDict) -> SeriesQuery:
         [_point(text) for text in values_of("point", asked.getlist("point"), MAX_POINTS)],
         named_area("area", asked.get("area", ""), MAX_AREA_KM2),
         _layer(asked),
-        _period(asked),
+        period_query(asked, required=False),
         named_area("reference", asked.get("reference", ""), MAX_REFERENCE_KM2),
     )
     if not query.points and query.area is None:
@@ -169,14 +169,6 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
     return _layer_needed(asked), geos(regions.drawn(regions.rectangle(*parts[0][:2], *parts[-1][2:])).outline)
 
 
-def period_query(asked: QueryDict) -> Period:
-    """Parse ?from= and ?until=, of which at least one is required. Raises Refusal."""
-    period = _period(asked)
-    if period == Period(None, None):
-        raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
-    return period
-
-
 def position_query(asked: QueryDict) -> tuple[float, float]:
     """Parse ?at= into longitude and latitude, degrees. Raises Refusal."""
     return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
@@ -194,28 +186,26 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
     """Parse parameter `name`: a box, circle or drawn area; None if empty. Raises Refusal, also above largest_km2."""
     if not text:
         return None
-    parts = parts_of(name, text, MAX_VERTICES, ";")
+    parts, remedy = parts_of(name, text, MAX_VERTICES, ";"), _SHAPES.format(name=name)
     if len(parts) > 1:
-        corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
+        corners = [_position(part, name, remedy) for part in parts]
         ring = _unroll([*corners, corners[0]])
         region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
     elif text.count(",") == 2:
         numbers = finite_numbers(text)
         if not numbers:
-            raise Refusal(f"{name} holds no position: {text[:40]!r}", _SHAPES.format(name=name))
+            raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
         longitude, latitude, distance_m = numbers
         region = regions.circle(longitude, latitude, distance_m)
-    else:
-        parts_of_box = boxes(text) if text.count(",") == 3 else []
-        if not parts_of_box:
-            raise Refusal(f"{name} is no area: {text[:40]!r}", _SHAPES.format(name=name))
+    elif text.count(",") == 3 and (parts_of_box := boxes(text)):
         region = regions.drawn(regions.rectangle(*parts_of_box[0][:2], *parts_of_box[-1][2:]))
+    else:
+        raise Refusal(f"{name} is no area: {text[:40]!r}", remedy)
     size_km2 = area_of(region.outline) / 1e6
     if size_km2 > largest_km2:
         large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
-        raise Refusal(
-            large % {"size": whole(size_km2)}, _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)}
-        )
+        smaller = _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)}
+        raise Refusal(large % {"size": whole(size_km2)}, smaller)
     return region
 
 
@@ -243,11 +233,14 @@ def _layer_needed(asked: QueryDict) -> Layer:
     return layer
 
 
-def _period(asked: QueryDict) -> Period:
+def period_query(asked: QueryDict, required: bool = True) -> Period:
+    """Parse ?from= and ?until=; required: at least one of them. Raises Refusal."""
     first, last = (day(name, asked.get(name, "")) for name in ("from", "until"))
     if first and last and first >= last:
         # Translators: from= and until= are written in an address, as they stand
         raise Refusal(_("the period ends before it begins"), _("Give from= a day before until=."))
+    if required and not (first or last):
+        raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
     return Period(first, last)
 
 
@@ -348,9 +341,8 @@ def points_within(
         for turn in turns
     )
     keys = [product.pk for product in products]
-    packed, join = "", ""
+    packed, join = (", packed" if with_series else ""), ""
     if with_series:
-        packed = ", packed"
         join = f"LEFT JOIN {SERIES} AS s ON s.product_id = p.product_id AND s.pid = p.pid AND s.product_id = ANY(%s)"
     sql = f"""
         SELECT p.product_id, p.{_COLUMNS} {packed} FROM {POINTS} AS p {join}

@@ -6,6 +6,7 @@ A profile is the velocity of the ground along a line, and its displacement along
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,13 +89,11 @@ class Reference(NamedTuple):
 
 def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
     """Return the lines of a chart in the order of its request, and the points that no longer exist. Raises Refusal."""
-    references: dict[int, Reference] = {}
     traces, missing = [], []
 
+    @cache
     def reference(product: Product) -> Reference:
-        if product.pk not in references:
-            references[product.pk] = reference_of(product, query.reference)
-        return references[product.pk]
+        return reference_of(product, query.reference)
 
     for name in query.points:
         try:
@@ -105,12 +104,9 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
             traces.append(_of_point(point, reference(point.product)))
     if query.area is not None:
         area = geos(query.area.outline)
-        found = [
-            selectors.points_in(product=product, area=area, most=MAX_OF_AREA)
-            for product in selectors.products_over(area=area, layer=query.layer)
-        ]
-        views = sorted(by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))
-        views = views[:MAX_AREA_TRACES]
+        products = selectors.products_over(area=area, layer=query.layer)
+        found = [selectors.points_in(product=product, area=area, most=MAX_OF_AREA) for product in products]
+        views = sorted(by_direction(found), key=lambda parts: -sum(part.n_points for part in parts))[:MAX_AREA_TRACES]
         traces += [of_area(parts, area, [reference(part.product) for part in parts]) for parts in views]
     return traces, missing
 
@@ -132,11 +128,8 @@ def fit_in(trace: Trace, period: Period) -> PeriodFit:
     nothing = np.full(len(trace.dates), np.nan)
     stated = PeriodFit(first, last, trace.stated_mm_yr, trace.stated_sigma_mm_yr, False, nothing, None, ())
     inside = np.flatnonzero(period.holds(trace.dates) & np.isfinite(trace.values_mm))
-    if inside.size < 3:
-        return stated
     dates, values = [trace.dates[i] for i in inside.tolist()], trace.values_mm[inside]
-    fit = fit_series(dates, values)
-    if fit is None:
+    if inside.size < 3 or (fit := fit_series(dates, values)) is None:
         return stated
     motion = motion_of_series(trace.product, dates, values, as_measured=not trace.is_area and not trace.n_reference)
     curve = nothing.copy()
@@ -222,9 +215,7 @@ def reference_of(product: Product, place: Region | None) -> Reference:
 
 def reference_body(reference: Region | None) -> dict[str, object] | None:
     """Return the name and outline of a reference area for JSON; None if there is no area."""
-    if reference is None:
-        return None
-    return {"label": reference.label, "outline": reference.outline.__geo_interface__}
+    return None if reference is None else {"label": reference.label, "outline": reference.outline.__geo_interface__}
 
 
 def _days(days: Sequence[date]) -> Float64:
@@ -235,14 +226,10 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     """Return a profile for JSON, and a row per point for a file. Raises Refusal if no point is near the line."""
     line = query.line
     area = geos(around_line(line.corners, line.width_m).outline)
-    found = [
-        selectors.points_in(product=product, area=area, most=MAX_SHOWN)
-        for product in selectors.products_over(area=area, layer=query.layer)
-    ]
     by_side: dict[str, list[PointsIn]] = defaultdict(list)
-    for one in found:
-        if one.n_points:
-            by_side[one.product.direction].append(one)
+    for product in selectors.products_over(area=area, layer=query.layer):
+        if (points := selectors.points_in(product=product, area=area, most=MAX_SHOWN)).n_points:
+            by_side[product.direction].append(points)
     parts = max(by_side.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
     if not parts:
         raise Refusal(
@@ -315,23 +302,15 @@ def _epochs(
     pairs: list[tuple[PointsIn, Reference]], distance_m: Float64, length_m: float, n_bins: int
 ) -> list[dict[str, Any]]:
     """Return date and displacement_mm of a few days: medians in bins along the line since the first common date, mm."""
-    if not all(part.product.has_series for part, _reference in pairs):
-        return []
     dated = [part.product.dates for part, _reference in pairs]
     first, last = max(dates[0] for dates in dated), min(dates[-1] for dates in dated)
-    if (last - first).days < EPOCHS:
+    if (last - first).days < EPOCHS or not all(part.product.has_series for part, _reference in pairs):
         return []
     days = [first + timedelta(days=round((last - first).days * i / EPOCHS)) for i in range(EPOCHS + 1)]
     series = np.concatenate([_on_days(part, reference, days) for part, reference in pairs])
-    since = series - series[:, :1]
-    return [
-        {
-            "date": day.isoformat(),
-            "displacement_mm": numbers(bin_values(distance_m, since[:, i], length_m, n_bins).median),
-        }
-        for i, day in enumerate(days)
-        if i
-    ]
+    since = (series - series[:, :1]).T
+    medians = [numbers(bin_values(distance_m, moved, length_m, n_bins).median) for moved in since]
+    return [{"date": day.isoformat(), "displacement_mm": row} for day, row in list(zip(days, medians, strict=True))[1:]]
 
 
 def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float64:
@@ -346,22 +325,21 @@ def _on_days(points: PointsIn, reference: Reference, days: list[date]) -> Float6
 
 
 def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list[dict[str, Any]]:
-    rows, at = [], 0
-    for part, place in zip(parts, places, strict=True):
-        for i, pid in enumerate(part.pids):
-            rows.append(
-                {
-                    "data_set": data_set_name(part.product.name),
-                    "component": part.product.component,
-                    "direction": part.product.direction,
-                    "point": pid,
-                    "distance_m": number(place.distance_m[i], 1),
-                    "offset_m": number(place.offset_m[i], 1),
-                    "velocity_mm_yr": number(velocity[at + i]),
-                    "attribution": part.product.attribution,
-                    "simulated": part.product.simulated,
-                    "geometry": Point(part.longitude[i], part.latitude[i], srid=4326),
-                }
-            )
-        at += len(part.pids)
+    rates = iter(velocity)
+    rows = [
+        {
+            "data_set": data_set_name(part.product.name),
+            "component": part.product.component,
+            "direction": part.product.direction,
+            "point": pid,
+            "distance_m": number(place.distance_m[i], 1),
+            "offset_m": number(place.offset_m[i], 1),
+            "velocity_mm_yr": number(next(rates)),
+            "attribution": part.product.attribution,
+            "simulated": part.product.simulated,
+            "geometry": Point(part.longitude[i], part.latitude[i], srid=4326),
+        }
+        for part, place in zip(parts, places, strict=True)
+        for i, pid in enumerate(part.pids)
+    ]
     return sorted(rows, key=lambda row: row["distance_m"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,7 +22,6 @@ from monitor.wording.figures import (
     unclear_sentence,
     whole,
 )
-from monitor.wording.places import toward
 
 NOT_A_BUILDING = gettext_lazy(
     "It is the mean of all points around this place, not the motion of one building: a single house can move otherwise."
@@ -31,31 +29,36 @@ NOT_A_BUILDING = gettext_lazy(
 RELATIVE = gettext_lazy("Speeds are relative to ground that the data set takes to be still.")
 
 
-class Line(NamedTuple):
-    """Rate of one line of a chart, and the number of its changes of motion."""
+def chart_sentence(rates: Sequence[Figure], changes: Sequence[int], first: date, last: date) -> str:
+    """Describe which lines moved, how fast the fastest is, and which changed speed between the first and last day.
 
-    rate: Figure
-    changes: int
-
-
-def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
-    """Describe which lines moved, how fast the fastest is, and which changed speed between the first and last day."""
+    rates, changes: rate and number of changes of motion of each line.
+    """
     period = {"first": month_words(first), "last": month_words(last)}
-    moving = [number for number, line in enumerate(lines, 1) if line.rate.surely_moves]
-    if len(lines) == 1:
-        opening = _line_moved(lines, 1, period)
+    moving = [number for number, rate in enumerate(rates, 1) if rate.surely_moves]
+    if len(rates) == 1:
+        opening = _line_moved(rates, 1, period)
     elif not moving:
         opening = _(
             "None of the %(number)s lines surely moved by %(rate)s mm a year or more between %(first)s and %(last)s."
-        ) % {"number": len(lines), "rate": whole(STILL_MM_YR), **period}
+        ) % {"number": len(rates), "rate": whole(STILL_MM_YR), **period}
     else:
-        fastest = max(moving, key=lambda number: abs(lines[number - 1].rate.value))
-        opening = f"{_how_many(len(moving), len(lines), fastest)} {_line_moved(lines, fastest, period)}"
-    return f"{opening} {_changed([str(number) for number, line in enumerate(lines, 1) if line.changes])}"
+        fastest = max(moving, key=lambda number: abs(rates[number - 1].value))
+        opening = f"{_how_many(len(moving), len(rates), fastest)} {_line_moved(rates, fastest, period)}"
+    changed = [str(number) for number, n_changes in enumerate(changes, 1) if n_changes]
+    if not changed:
+        return f"{opening} {_('No change of speed and no jump is sure.')}"
+    # Translators: %(lines)s is the number of a line, or a list of numbers: "1, 2 and 4"
+    closing = ngettext(
+        "Line %(lines)s changed speed or jumped: see below the chart.",
+        "Lines %(lines)s changed speed or jumped: see below the chart.",
+        len(changed),
+    )
+    return f"{opening} {closing % {'lines': listed(changed)}}"
 
 
-def _line_moved(lines: Sequence[Line], number: int, period: dict[str, str]) -> str:
-    rate = lines[number - 1].rate
+def _line_moved(rates: Sequence[Figure], number: int, period: dict[str, str]) -> str:
+    rate = rates[number - 1]
     if not rate.surely_moves:
         still = _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.")
         return still % {"number": number, "rate": figure(rate.value), **period}
@@ -76,17 +79,6 @@ def _how_many(moving: int, all_lines: int, fastest: int) -> str:
     else:
         sentence = _("All %(all)s lines moved; line %(fastest)s is the fastest.")
     return sentence % {"number": moving, "all": all_lines, "fastest": fastest}
-
-
-def _changed(numbers: Sequence[str]) -> str:
-    if not numbers:
-        return _("No change of speed and no jump is sure.")
-    # Translators: %(lines)s is the number of a line, or a list of numbers: "1, 2 and 4"
-    return ngettext(
-        "Line %(lines)s changed speed or jumped: see below the chart.",
-        "Lines %(lines)s changed speed or jumped: see below the chart.",
-        len(numbers),
-    ) % {"lines": listed(numbers)}
 
 
 def profile_sentence(component: str, length_m: float, width_m: float, n_points: int, peak: tuple[float, float]) -> str:
@@ -133,12 +125,6 @@ def here_sentence(rate: Figure) -> str:
     return str((along.moved_short or along.moved) % {"rate": words, "when": when})
 
 
-def no_points_sentence(radius_m: float) -> str:
-    """Return the sentence for a place without points, which says nothing about the ground."""
-    none = _("No points within %(radius)s m of this place: that does not mean that the ground is still.")
-    return none % {"radius": whole(radius_m)}
-
-
 def sure_sentences(
     rate: Figure, n_points: int, radius_m: float, scatter_mm_yr: float, coherence: float | None, enough: int
 ) -> list[str]:
@@ -166,12 +152,3 @@ def sure_sentences(
         usual = _("Their usual temporal coherence is %(coherence)s (0: useless, 1: perfect).")
         lines.append(usual % {"coherence": decimal(coherence, 2)})
     return [*lines, str(RELATIVE)]
-
-
-def distance_words(distance_m: float, bearing_deg: float) -> str:
-    """Return where an alert lies from a place: 'here', '300 m to the south-east', '2.4 km to the north'."""
-    if distance_m < 1:
-        return _("here: this place lies inside")
-    far = f"{decimal(distance_m / 1000, 1)} km" if distance_m >= 1000 else f"{whole(max(10, round(distance_m, -1)))} m"
-    # Translators: %(distance)s is "300 m", %(toward)s is "to the south-east"
-    return _("%(distance)s %(toward)s") % {"distance": far, "toward": toward(bearing_deg)}

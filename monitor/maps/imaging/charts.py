@@ -102,29 +102,26 @@ def middles(view: Mapping[str, Any]) -> list[date]:
 
 def curves(motion: Any, series: Sequence[Mapping[str, Any]], views: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return charts: motion relative to the surroundings, else mean series by data set or speeds by pair of images."""
-    if motion:
-        return [_of_motion(motion)]
-    return [_of_product(**values) for values in series] or [_of_speeds(view) for view in views]
-
-
-def _of_motion(motion: Any) -> dict[str, Any]:
-    fit, (negative, positive) = motion.fit, both_directions(motion.product.component)
+    if not motion:
+        return [_of_product(**values) for values in series] or [_of_speeds(view) for view in views]
+    fit = motion.fit
     days = [date.fromisoformat(text) for text in fit["dates"]]
     changes = [date.fromisoformat(change["day"]) for change in fit["changes"] if change["kind"] != "curve"]
     low, high = ([value + sign * WITHIN_90 * fit.get("noise_mm", 0.0) for value in fit["fit_mm"]] for sign in (-1, 1))
     curve = Curve(days, fit["displacement_mm"], fit["fit_mm"], low, high, changes)
     # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
-    caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.") % {
-        "up": positive,
-        "down": negative,
-        "source": data_set_name(motion.product.name),
-    }
-    chart = series_chart(curve.from_zero())
-    return {"chart": chart, "caption": caption, "unit": "mm", "band_words": _("nine of ten dates")}
+    caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.")
+    chart = {"chart": series_chart(curve.from_zero()), "caption": caption % _named(motion.product)}
+    return [chart | {"unit": "mm", "band_words": _("nine of ten dates")}]
+
+
+def _named(product: Any) -> dict[str, str]:
+    """Return what the caption of a chart says of its data set."""
+    negative, positive = both_directions(product.component)
+    return {"up": positive, "down": negative, "source": data_set_name(product.name)}
 
 
 def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str, Any]:
-    negative, positive = both_directions(product.component)
     line, low, high = (part.tolist() for part in (series.mean_mm, series.low_mm, series.high_mm))
     curve = Curve(series.dates, line=line, low=low, high=high)
     if provisional is not None:
@@ -132,12 +129,8 @@ def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str,
         edges = [(provisional.mean_mm + sign * provisional.sigma_mm).tolist() for sign in (-1, 1)]
         days = [*series.dates, *provisional.dates]
         curve = Curve(days, [*[None] * len(line), *new], line + new, low + edges[0], high + edges[1])
-    caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {
-        "n": whole(series.n_points),
-        "up": positive,
-        "down": negative,
-        "source": data_set_name(product.name),
-    }
+    caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.")
+    caption %= {"n": whole(series.n_points), **_named(product)}
     drawn = {
         "chart": series_chart(curve.from_zero()),
         "unit": "mm",
@@ -170,23 +163,21 @@ def gauge_charts(
     gauges: Sequence[Mapping[str, Any]], ends: tuple[date, date], changed_on: date
 ) -> list[dict[str, Any]]:
     """Return a chart of each gauge of a place, on the time axis of the place's curve, with the day of its change."""
-    return [
-        _of_gauge(gauge, ends, changed_on) for gauge in gauges if any(value is not None for value in gauge["means"])
-    ]
-
-
-def _of_gauge(gauge: Mapping[str, Any], ends: tuple[date, date], changed_on: date) -> dict[str, Any]:
-    rains, known = gauge["kind"] == "rain", [value for value in gauge["means"] if value is not None]
-    factor, middle = (RAIN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
-    values = [None if value is None else factor * (value - middle) for value in gauge["means"]]
-    days = [ends[0], *map(date.fromisoformat, gauge["days"]), ends[1]]
-    if rains:
+    charts = []
+    for gauge in gauges:
+        rains, known = gauge["kind"] == "rain", [value for value in gauge["means"] if value is not None]
+        if not known:
+            continue
+        factor, middle = (RAIN_DAYS, 0.0) if rains else (1, sum(known) / len(known))
+        values = [None if value is None else factor * (value - middle) for value in gauge["means"]]
+        days = [ends[0], *map(date.fromisoformat, gauge["days"]), ends[1]]
         # Translators, here and below: %(name)s is a gauge
         caption = _("Rain at %(name)s, in millimetres per 30 days.")
-    else:
-        caption = _("Groundwater at %(name)s, in metres above (+) or below (−) its mean.")
-    curve = Curve(days, line=[None, *values, None], changes=[changed_on])
-    return {"chart": series_chart(curve), "caption": caption % {"name": gauge["code"]}}
+        if not rains:
+            caption = _("Groundwater at %(name)s, in metres above (+) or below (−) its mean.")
+        curve = Curve(days, line=[None, *values, None], changes=[changed_on])
+        charts.append({"chart": series_chart(curve), "caption": caption % {"name": gauge["code"]}})
+    return charts
 
 
 def column_chart(counts: Sequence[tuple[str, int, int]]) -> dict[str, Any]:
@@ -245,10 +236,7 @@ def spread_of(values: Sequence[float] | NDArray[np.floating], n_columns: int = T
 
 
 def histogram_chart(spread: Spread, size: tuple[int, int, int] = SQUARE) -> dict[str, Any]:
-    """Return a histogram: columns of counts, and the ticks of both axes.
-
-    size: width, height and left margin, units of the drawing.
-    """
+    """Return a histogram: columns of counts, and ticks. size: width, height and left margin, units of the drawing."""
     width, height, left = size
     limits, counts = spread.limits, spread.counts
     steps = [step for step in rounded_steps(0.0, max(counts)) if step == int(step)]
@@ -286,23 +274,17 @@ def rates_chart(product: Any, rates: Spread, full_mm_yr: float) -> dict[str, Any
         rates: of the points against still ground, mm/yr.
         full_mm_yr: rate at which a map shows the full colour.
     """
-    negative, positive = both_directions(product.component)
-    chart = histogram_chart(rates, SMALL)
+    chart, source = histogram_chart(rates, SMALL), _named(product)
     for column in chart["columns"]:
         column["colour"] = RAMP[ramp_step((column["low"] + column["high"]) / 2, full_mm_yr)]
     # Translators: %(negative)s is "sinking", %(positive)s is "rising"
     caption = _("Number of points (%(n)s) by speed in mm a year (left: %(negative)s; right: %(positive)s), %(source)s.")
     # Translators: %(low)s and %(high)s are speeds with their signs, such as "−9.1"
     spread = _("Half of these points lie between %(low)s and %(high)s mm a year.")
+    named = {"n": whole(sum(rates.counts)), "negative": source["down"], "positive": source["up"], **source}
     return {
         "chart": chart,
-        "caption": caption
-        % {
-            "n": whole(sum(rates.counts)),
-            "negative": negative,
-            "positive": positive,
-            "source": data_set_name(product.name),
-        },
+        "caption": caption % named,
         "sentence": spread % {"low": short(round(rates.low, 1)), "high": short(round(rates.high, 1))},
         "rows": [(short(one["low"]), short(one["high"]), whole(one["n"])) for one in chart["columns"]],
     }

@@ -6,7 +6,7 @@ The pictures show the ground around an alert with its outline: score map, points
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -67,12 +67,10 @@ class InputGrid(NamedTuple):
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
     """Return the numbers (from 1) of the bands with these names; [1] if names is empty. Raises ValueError."""
-    if not names:
-        return [1]
     missing = [name for name in names if name not in dataset.descriptions]
     if missing:
         raise ValueError(f"{dataset.name} has no band {missing[0]!r}, only {dataset.descriptions}")
-    return [dataset.descriptions.index(name) + 1 for name in names]
+    return [dataset.descriptions.index(name) + 1 for name in names] or [1]
 
 
 def tile_bounds_m(z: int, x: int, y: int) -> Bounds:
@@ -85,12 +83,8 @@ def tile_bounds_m(z: int, x: int, y: int) -> Bounds:
 def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
     """Return west, south, east, north of a tile in degrees, widened by a margin, within ±180° and ±90°."""
     west, south, east, north = transform_bounds("EPSG:3857", "EPSG:4326", *tile_bounds_m(z, x, y))
-    return (
-        max(west - margin_deg, -180.0),
-        max(south - margin_deg, -90.0),
-        min(east + margin_deg, 180.0),
-        min(north + margin_deg, 90.0),
-    )
+    south, north = max(south - margin_deg, -90.0), min(north + margin_deg, 90.0)
+    return max(west - margin_deg, -180.0), south, min(east + margin_deg, 180.0), north
 
 
 def window_values(
@@ -153,9 +147,8 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
     """Return 256 colours interpolated between evenly spaced stops such as '#0b5f73'; (256, 3)."""
     colours = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
     places = np.linspace(0, 1, len(stops))
-    return np.stack(
-        [np.rint(np.interp(np.linspace(0, 1, 256), places, colours[:, i])) for i in range(3)], axis=1
-    ).astype(np.uint8)
+    bands = [np.rint(np.interp(np.linspace(0, 1, 256), places, band)) for band in colours.T]
+    return np.stack(bands, axis=1).astype(np.uint8)
 
 
 @lru_cache(maxsize=4)
@@ -192,12 +185,12 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
         clear = (length > 0) & (length >= ARROW_SIGMA * sigma)
     at, across = np.nonzero(clear)
     x, y = dataset.transform @ (cols[across] + 0.5, rows[at] + 0.5)
-    longitude, latitude, bearing = _bearings(dataset.crs.to_wkt(), x, y, dx[clear], dy[clear], grid)
-    m_day = grid.posting_m / grid.days
-    return [
-        Arrow(*values)
-        for values in zip(longitude, latitude, length[clear] * m_day, sigma[clear] * m_day, bearing, strict=True)
-    ]
+    (column_x, column_y), (row_x, row_y), dx, dy = grid.column_step, grid.row_step, dx[clear], dy[clear]
+    to_degrees = transformer(dataset.crs.to_wkt(), 4326)
+    start = to_degrees.transform(x, y)
+    end = to_degrees.transform(x + dx * column_x + dy * row_x, y + dx * column_y + dy * row_y)
+    bearing, m_day = np.mod(EARTH.inv(*start, *end)[0], 360), grid.posting_m / grid.days
+    return [Arrow(*values) for values in zip(*start, length[clear] * m_day, sigma[clear] * m_day, bearing, strict=True)]
 
 
 def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
@@ -210,25 +203,6 @@ def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
     if first_col >= last_col or first_row >= last_row:
         return None
     return Window(first_col, first_row, last_col - first_col, last_row - first_row)
-
-
-def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
-    """Return longitude, latitude and bearing of each motion, degrees. x, y: in the raster's CRS; dx, dy: pixels."""
-    to_degrees = transformer(wkt, 4326)
-    longitude, latitude = to_degrees.transform(x, y)
-    far = to_degrees.transform(
-        x + dx * grid.column_step[0] + dy * grid.row_step[0], y + dx * grid.column_step[1] + dy * grid.row_step[1]
-    )
-    azimuth, _, _ = EARTH.inv(longitude, latitude, *far)
-    return longitude, latitude, np.mod(azimuth, 360)
-
-
-class Pointer(NamedTuple):
-    """Arrow on a picture: its position, metres, and its direction, degrees clockwise from north."""
-
-    x_m: float
-    y_m: float
-    bearing_deg: float
 
 
 class Frame(NamedTuple):
@@ -293,9 +267,12 @@ def picture(
     high: float,
     frame: Frame,
     outline: MultiPolygon,
-    pointers: Sequence[Pointer] = (),
+    pointers: Sequence[tuple[float, float, float]] = (),
 ) -> bytes:
-    """Return a PNG of values (rows, cols) on a frame, with the alert's outline and arrows; grey where unknown."""
+    """Return a PNG of values (rows, cols) on a frame, with the alert's outline and arrows; grey where unknown.
+
+    pointers: x and y of the middle of each, metres, and its direction, degrees clockwise from north.
+    """
     rgb = coloured(values, stops, low, high)
     rgb[~np.isfinite(values)] = UNKNOWN
     rows, cols = frame.shape
@@ -307,8 +284,8 @@ def picture(
     def place(x: float, y: float) -> tuple[float, float]:
         return (x - west) * factor, (north - y) * factor
 
-    for pointer in pointers:
-        _point(draw, *place(pointer.x_m, pointer.y_m), pointer.bearing_deg)
+    for x_m, y_m, bearing_deg in pointers:
+        _draw_arrow(draw, *place(x_m, y_m), bearing_deg)
     rings = [ring for polygon in outline.geoms for ring in (polygon.exterior, *polygon.interiors)]
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:
@@ -316,7 +293,7 @@ def picture(
     return png_of(image, optimize=True)
 
 
-def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
+def _draw_arrow(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
     """Draw an arrow with its middle at the pixel (x, y)."""
     turn = math.radians(bearing_deg)
     along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))

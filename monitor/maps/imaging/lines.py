@@ -1,7 +1,7 @@
 """Charts along a line as SVG: displacement by station and date as colours, and the profile of its rates."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from itertools import groupby, pairwise
 from typing import Any
@@ -71,7 +71,7 @@ def rate_profile(
     low, high = (min(rate - margin for rate, margin in known), max(rate + margin for rate, margin in known))
     steps = rounded_steps(min(0.0, low), max(0.0, high))
     frame = _frame(PROFILE_HEIGHT, ends_km, breaks_km)
-    y, x = axis(steps, frame["base"], TOP), _along(ends_km)
+    y, x = axis(steps, frame["base"], TOP), axis(ends_km, LEFT, WIDTH - RIGHT)
     line, band = "", ""
     for _is_known, part in groupby(zip(stations_km, rates, strict=True), key=lambda row: row[1] is not None):
         places = [(x(at), rate.value, rate.margin or 0.0) for at, rate in part if rate]
@@ -89,7 +89,7 @@ def rate_profile(
 
 def _frame(height: int, ends_km: tuple[float, float], breaks_km: Sequence[float]) -> dict[str, Any]:
     """Return the size of a chart, the ticks of its axis of stations, and the positions of breaks."""
-    x, (first, last) = _along(ends_km), ends_km
+    x, (first, last) = axis(ends_km, LEFT, WIDTH - RIGHT), ends_km
     inside = [step for step in rounded_steps(first, last, MAX_LABELS) if first <= step <= last]
     return {
         "width": WIDTH,
@@ -101,7 +101,3 @@ def _frame(height: int, ends_km: tuple[float, float], breaks_km: Sequence[float]
         "changes": [x(at) for at in breaks_km],
         "x_ticks": [{"at": x(step), "label": short(step)} for step in inside],
     }
-
-
-def _along(ends_km: tuple[float, float]) -> Callable[[float], float]:
-    return axis(ends_km, LEFT, WIDTH - RIGHT)

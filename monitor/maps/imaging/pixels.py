@@ -164,14 +164,10 @@ def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | Non
     if near is None:
         return None
     values, sigma = near[0]
-    known = np.isfinite(values)
-    if not known.any():
+    values, sigma = values[np.isfinite(values)], sigma[np.isfinite(values)]
+    if not values.size:
         return None
-    return NearCoherence(
-        float(np.median(values[known])),
-        float(np.percentile(values[known], 5)),
-        float(np.median(sigma[known])),
-    )
+    return NearCoherence(float(np.median(values)), float(np.percentile(values, 5)), float(np.median(sigma)))
 
 
 def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:

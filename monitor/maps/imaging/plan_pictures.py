@@ -197,14 +197,8 @@ def _scale(draw: ImageDraw.ImageDraw, plan: Plan, scale: Scale) -> None:
     for token, width in (("map-halo", 4), ("text", 1.5)):
         draw.line(bar, fill=colour(token), width=round(width * OVERSAMPLING))
     _write(draw, (left + 4 * OVERSAMPLING, y - 14 * OVERSAMPLING), scale.label, "lm")
-    x, top = plan.north_x * OVERSAMPLING, 12 * OVERSAMPLING
-    arrow = [
-        (x, top),
-        (x + 6 * OVERSAMPLING, top + 18 * OVERSAMPLING),
-        (x, top + 14 * OVERSAMPLING),
-        (x - 6 * OVERSAMPLING, top + 18 * OVERSAMPLING),
-    ]
-    draw.polygon(arrow, fill=colour("text"))
+    arrow = ((0, 12), (6, 30), (0, 26), (-6, 30))
+    draw.polygon([((plan.north_x + x) * OVERSAMPLING, y * OVERSAMPLING) for x, y in arrow], fill=colour("text"))
 
 
 def _write(draw: ImageDraw.ImageDraw, at: Point, text: str, anchor: str) -> None:

@@ -79,23 +79,19 @@ def place_search(text: str, *, addresses: bool = False) -> PlaceAnswer:
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
-    hits = _distinguished(hits)
+    lines = Counter((hit.name, hit.detail) for hit in hits)
+    alike = {line[0] for line, n in lines.items() if n > 1}  # names that need coordinates to be told apart
+    hits = [
+        replace(hit, detail=f"{hit.detail}, {coordinates(*hit.at)}") if hit.at and hit.name in alike else hit
+        for hit in hits
+    ]
     if hits or not geocoder_host() or len(search_key(text)) < MIN_ADDRESS:
         return PlaceAnswer(text, hits, _note(text, bool(hits)))
     if not addresses:
         note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
         return PlaceAnswer(text, [], note % {"host": geocoder_host()})
-    found, note = addresses_named(text, MOST)
+    found, note = _addresses_named(text)
     return PlaceAnswer(text, [_at(*one, AROUND_ADDRESS_DEGREES) for one in found], note, geocoder_host())
-
-
-def _distinguished(hits: list[Hit]) -> list[Hit]:
-    lines = Counter((hit.name, hit.detail) for hit in hits)
-    names = {line[0] for line, n in lines.items() if n > 1}
-    return [
-        replace(hit, detail=f"{hit.detail}, {coordinates(*hit.at)}") if hit.at and hit.name in names else hit
-        for hit in hits
-    ]
 
 
 def _note(text: str, has_hits: bool) -> str:
@@ -155,23 +151,24 @@ def geocoder_host() -> str:
     return urlsplit(settings.GEOCODER_URL).hostname or ""
 
 
-def addresses_named(text: str, most: int) -> tuple[list[Found], str]:
+def _addresses_named(text: str) -> tuple[list[Found], str]:
     """Return a geocoder's results for a text, and a line with its attribution or the reason for having no results."""
     language = (get_language() or "en").split("-")[0]
-    asked = json.dumps([settings.GEOCODER_URL, language, most, text.casefold()])
+    silent = _("The search for addresses does not answer at the moment.")
+    asked = json.dumps([settings.GEOCODER_URL, language, MOST, text.casefold()])
     key = f"geocoder-{hashlib.sha256(asked.encode()).hexdigest()}"
     kept = cache.get(key)
     if kept is None:
         if cache.get(REST):
-            return [], _("The search for addresses does not answer at the moment.")
+            return [], silent
         if settings.GEOCODER_SECONDS and not cache.add(TURN, 1, timeout=settings.GEOCODER_SECONDS):
             return [], _("Many are searching for addresses. Try again in a few seconds.")
         try:
-            kept = geocode(text=text, language=language, most=most)
+            kept = geocode(text=text, language=language, most=MOST)
         except (SourceError, ImproperlyConfigured) as fault:
             logger.warning("no addresses: %s", fault)
             cache.set(REST, 1, timeout=REST_SECONDS)
-            return [], _("The search for addresses does not answer at the moment.")
+            return [], silent
         cache.set(key, kept, timeout=KEPT_SECONDS)
     thanks = {"host": geocoder_host(), "attribution": settings.GEOCODER_ATTRIBUTION}
     if not kept:

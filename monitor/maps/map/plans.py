@@ -69,12 +69,6 @@ def region_plan(
     """Draw a region with a mark for each alert: its number in the list if `numbered`, else the symbol of its kind."""
     frame = plans.frame_around(region.view.extent)
     outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
-    shapes = [
-        *_ground(frame, region.layer.simulated),
-        *plans.drawn(frame, "region", [outline]),
-        *_context(frame, region.layer.simulated),
-        *_outlines(frame, alerts),
-    ]
     marks = [
         _mark(frame, card, str(number) if numbered else row_of(card.kind).mark.symbol)
         for number, card in enumerate(cards, 1)
@@ -82,19 +76,16 @@ def region_plan(
     title = ngettext(
         "%(region)s with %(number)s moving place", "%(region)s with %(number)s moving places", len(marks)
     ) % {"region": region.title, "number": whole(len(marks))}
-    return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
+    below = plans.drawn(frame, "region", [outline])
+    return _plan(frame, title, region.layer.simulated, _outlines(frame, alerts), marks, below)
 
 
 def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict[str, Any]]) -> plans.Plan:
     """Draw the surroundings of an alert with its outline. inner: outlines of its faster parts, GeoJSON."""
     frame = plans.frame_around(join_halves(alert.area).bounds, margin=1.5, least_km=MIN_KM)
-    shapes = [
-        *_ground(frame, alert.simulated),
-        *_context(frame, alert.simulated),
-        *_outlines(frame, [alert], always=True),
-        *plans.drawn(frame, "inner", [shape(geometry) for geometry in inner]),
-    ]
-    return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
+    parts = plans.drawn(frame, "inner", [shape(geometry) for geometry in inner])
+    title = _("The surroundings of alert %(code)s") % {"code": card.code}
+    return _plan(frame, title, alert.simulated, [*_outlines(frame, [alert], always=True), *parts])
 
 
 def place_plan(
@@ -113,14 +104,12 @@ def place_plan(
     full = full_colour_mm_yr(float(np.abs(rates).max()))
     dots = plans.rate_dots(right, y - (latitudes - latitude) * frame.y_per_degree, rates, full)
     shapes = [
-        *_ground(frame, simulated),
-        *_context(frame, simulated),
         *plans.drawn(frame, "circle", [circle]),
         *(dot._replace(css="dots dots--edge") for dot in dots),
         *(dot._replace(css=f"dots {dot.css}") for dot in dots),
-        plans.Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
+        Shape("here", f"M{x - 9:g} {y:g}h18M{x:g} {y - 9:g}v18"),
     ]
-    return _plan(frame, _("The points around this place"), shapes, [], simulated), full
+    return _plan(frame, _("The points around this place"), simulated, shapes), full
 
 
 def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], simulated: bool) -> plans.Plan:
@@ -128,7 +117,7 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
     frame = plans.frame_around(
         join_halves(unary_union([one for *_, one in places])).bounds, margin=0.15, least_km=MIN_KM
     )
-    shapes = [*_ground(frame, simulated), *_context(frame, simulated)]
+    shapes: list[Shape] = []
     marks = []
     for number, kind, outline in places:
         look, middle = row_of(kind or Kind.UNKNOWN).mark, outline.representative_point()
@@ -136,18 +125,17 @@ def outlines_plan(title: str, places: Sequence[tuple[int, str, BaseGeometry]], s
         x, y = frame.place(middle.x, middle.y)
         css, words = f"tone--{look.colour} state--confirmed", whole(number)
         marks.append(plans.Mark(x, y, css, look.shape, words, words, f"#place-{number}"))
-    return _plan(frame, title, shapes, marks[::-1], simulated)
+    return _plan(frame, title, simulated, shapes, marks)
 
 
 def footprints_plan(title: str, footprints: Sequence[BaseGeometry], simulated: bool) -> plans.Plan:
     """Draw where data sets lie (degrees); where several overlap, the colour is stronger."""
     frame = plans.frame_around(join_halves(unary_union(footprints)).bounds, least_km=MIN_KM, tallest=plans.FLATTEST)
-    areas = [plans.drawn(frame, "region", [_fine(frame, footprint)]) for footprint in footprints]
-    shapes = [*_ground(frame, simulated), *_context(frame, simulated), *(shape for area in areas for shape in area)]
-    return _plan(frame, title, shapes, [], simulated)
+    areas = [area for one in footprints for area in plans.drawn(frame, "region", [_fine(frame, one)])]
+    return _plan(frame, title, simulated, areas)
 
 
-def card_shapes(alert: Alert) -> tuple[plans.Frame, list[plans.Shape], list[plans.Shape]]:
+def card_shapes(alert: Alert) -> tuple[Frame, list[Shape], list[Shape]]:
     """Return the frame of an alert's small picture, the ground in it without small roads, and the outline."""
     frame = plans.frame_around(join_halves(alert.area).bounds, margin=0.4, least_km=CARD_KM, tallest=CARD_TALL)
     height = round(CARD_TALL * plans.WIDTH)  # the middle and the scale of the frame stay
@@ -165,8 +153,11 @@ def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
     names = plans.names_on(frame, places, [], MAX_NAMES, LARGER)
     if not (context or places or alert.simulated):
         wide = plans.frame_around(extent, margin=1.5, least_km=COUNTRIES_KM, tallest=plans.FLATTEST)
-        countries = plans.names_on(wide, _countries(wide), [], MAX_NAMES, LARGER)
-        if countries:
+        # A country is named at a point of its largest part in the frame, the largest country first.
+        parts = sorted(countries_in(box_of(wide.bounds)), key=lambda part: part[1].area)
+        middles = {name: part.representative_point() for name, part in parts}
+        places = [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
+        if countries := plans.names_on(wide, places, [], MAX_NAMES, LARGER):
             frame, names = wide, [name._replace(anchor="middle") for name in countries]
     shapes = [*_ground(frame, alert.simulated), *context, *_outlines(frame, [alert], always=True)]
     marks = [_mark(frame, card, "")] if plans.is_small(frame, area, MARKED_BELOW) else []
@@ -174,34 +165,33 @@ def mail_plan(alert: Alert, card: AlertCard) -> plans.Plan:
 
 
 def _plan(
-    frame: plans.Frame, title: str, shapes: list[plans.Shape], marks: list[plans.Mark], simulated: bool
+    frame: Frame,
+    title: str,
+    simulated: bool,
+    above: Sequence[Shape],
+    marks: Sequence[plans.Mark] = (),
+    below: Sequence[Shape] = (),
 ) -> plans.Plan:
-    taken = [(mark.x, mark.y) for mark in marks]
-    names = plans.names_on(frame, _places(frame, simulated), taken, MAX_NAMES)
-    return plans.Plan(640, frame.height, title, shapes, marks, names, plans.scale_of(frame))
+    """Draw shapes and marks, of which the first lies on top, over what is in a frame. below: shapes on the ground."""
+    shapes, marks = [*_ground(frame, simulated), *below, *_context(frame, simulated), *above], marks[::-1]
+    names = plans.names_on(frame, _places(frame, simulated), [(mark.x, mark.y) for mark in marks], MAX_NAMES)
+    return plans.Plan(640, frame.height, title, shapes, list(marks), names, plans.scale_of(frame))
 
 
-def _places(frame: plans.Frame, simulated: bool) -> list[tuple[str, float, float]]:
+def _places(frame: Frame, simulated: bool) -> list[tuple[str, float, float]]:
     """Return (name, longitude, latitude) of the places in a frame, the most populous first, at most 3 * MAX_NAMES."""
     places = Place.objects.filter(position__within=geos(box_of(frame.bounds)), layer__simulated=simulated)
     largest = places.order_by("-population", "pk")[: 3 * MAX_NAMES]
     return [(place.name, place.position.x, place.position.y) for place in largest]
 
 
-def _countries(frame: plans.Frame) -> list[tuple[str, float, float]]:
-    """Return name, longitude and latitude of each country in a frame, at a point of its largest visible part."""
-    parts = sorted(countries_in(box_of(frame.bounds)), key=lambda part: part[1].area)
-    middles = {name: shape.representative_point() for name, shape in parts}
-    return [(name, middle.x, middle.y) for name, middle in reversed(middles.items())]
-
-
-def _ground(frame: plans.Frame, simulated: bool) -> list[plans.Shape]:
+def _ground(frame: Frame, simulated: bool) -> list[Shape]:
     borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
     land = [] if simulated else [part for _name, part in countries_in(box_of(frame.bounds))]
     return [*plans.drawn(frame, "land", [*land, *borders]), *plans.drawn(frame, "border", borders)]
 
 
-def _context(frame: plans.Frame, simulated: bool, skip: float = 0.0) -> list[plans.Shape]:
+def _context(frame: Frame, simulated: bool, skip: float = 0.0) -> list[Shape]:
     """Draw the layers that a frame of this width shows. skip: km; leave out those of frames up to this width."""
     return [
         plan
@@ -211,9 +201,9 @@ def _context(frame: plans.Frame, simulated: bool, skip: float = 0.0) -> list[pla
     ]
 
 
-def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False) -> list[plans.Shape]:
+def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> list[Shape]:
     """Draw outlines of alerts in the colours of their kinds. always: also those too small to see."""
-    shapes: list[plans.Shape] = []
+    shapes: list[Shape] = []
     for alert in alerts:
         area = from_wkb(bytes(alert.area.wkb))
         if always or not plans.is_small(frame, area):
@@ -221,19 +211,19 @@ def _outlines(frame: plans.Frame, alerts: Sequence[Alert], always: bool = False)
     return shapes
 
 
-def _mark(frame: plans.Frame, card: AlertCard, text: str) -> plans.Mark:
+def _mark(frame: Frame, card: AlertCard, text: str) -> plans.Mark:
     x, y = frame.place(card.longitude, card.latitude)
     tone = f"tone--{card.mark.colour} state--{card.state}"
     return plans.Mark(x, y, tone, card.mark.shape, text, alert_title(card), card.url)
 
 
-def _fine(frame: plans.Frame, outline: BaseGeometry, finest: float = 0.5) -> BaseGeometry:
+def _fine(frame: Frame, outline: BaseGeometry, finest: float = 0.5) -> BaseGeometry:
     """Clip an outline to a frame and simplify it to `finest` units of the drawing."""
     clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
     return clipped.intersection(box_of(frame.bounds)).simplify(finest / frame.y_per_degree)
 
 
-def _shapes(frame: plans.Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
+def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
     """Return a layer's shapes within the frame, clipped to it and simplified to the resolution of the drawing."""
     sql = f"""
         SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
@@ -256,17 +246,13 @@ def card_fingerprint(alert: Alert) -> str:
 def card_svg(alert: Alert) -> bytes:
     """Return the picture of an alert for pages, in light and dark, of at most MAX_BYTES."""
     themes = {theme: sorted(plan_pictures.theme_colours(theme, TOKENS).items()) for theme in ("light", "dark")}
-    context = {
-        "themes": themes,
-        "styles": CARD_STYLES,
-        "cell": CARD_CELL,
-        "dot": DOT_SHARE,
-        "width": WIDTH,
-        "height": CARD_HEIGHT,
-    }
-    return _kept(
-        alert, "svg", lambda drawing: render_to_string("maps/map/card.svg", context | drawing._asdict()).encode()
-    )
+    context = {"themes": themes, "styles": CARD_STYLES, "cell": CARD_CELL, "dot": DOT_SHARE}
+    context |= {"width": WIDTH, "height": CARD_HEIGHT}
+
+    def draw(drawing: CardDrawing) -> bytes:
+        return render_to_string("maps/map/card.svg", context | drawing._asdict()).encode()
+
+    return _kept(alert, "svg", draw)
 
 
 def card_png(alert: Alert) -> bytes:
@@ -311,10 +297,8 @@ def _drawing(alert: Alert) -> CardDrawing:
     elif alert.coherence_before is not None and alert.coherence_after is not None:
         for top, share in zip(BARS, (alert.coherence_before, alert.coherence_after), strict=True):
             y, longest = frame.height + top, WIDTH - 40
-            above += [
-                Shape("rest", _box(20, y, 20 + longest, y + BAR)),
-                Shape("whole", _box(20, y, 20 + round(longest * share), y + BAR)),
-            ]
+            widths = {"rest": longest, "whole": round(longest * share)}
+            above += [Shape(css, _box(20, y, 20 + width, y + BAR)) for css, width in widths.items()]
     elif inside := selectors.rates_inside(alert=alert, detections=detections):
         chart = rates_chart(*inside, full_colour_mm_yr(alert.peak_rate_mm_yr))["chart"]
         above += _columns(chart, frame.height + EDGE)

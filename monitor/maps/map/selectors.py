@@ -39,7 +39,7 @@ from monitor.maps.imaging.drawing import Bounds
 from monitor.maps.map.layers import LAYERS, PERIOD_FROM_ZOOM, Layer
 from monitor.maps.map.tile_geometry import read_tile, tile_box
 from monitor.maps.rasters.answers import etag_of
-from monitor.maps.rasters.bounds import BoundsOf
+from monitor.maps.rasters.catalogue import BoundsOf
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -116,12 +116,7 @@ URLS = {
     "desk": "/workbench/",
 }
 
-WORDED = (
-    "series",
-    "alerts",
-    "rasters",
-    "here_data",
-)  # public data whose texts are in the language that the address names
+WORDED = ("series", "alerts", "rasters", "here_data")  # public data with texts in the language that the address names
 
 
 def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
@@ -137,11 +132,11 @@ def layers_available() -> list[Layer]:
     known = set(Product.objects.current().values_list("component", "technique", "direction"))
     los_directions = {direction for component, technique, direction in known if component == "los"}
     kinds = {(component, technique) for component, technique, _ in known}
+    shown = los_directions if len(los_directions) > 1 else set()
     return [
         layer
         for layer in LAYERS
-        if (layer.direction is None and (layer.component, layer.technique) in kinds)
-        or (len(los_directions) > 1 and layer.direction in los_directions and layer.direction)
+        if (layer.direction in shown if layer.direction else (layer.component, layer.technique) in kinds)
     ]
 
 
@@ -152,15 +147,15 @@ def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: in
 
 def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     """Return a vector tile of the points of products; below ZOOM_OF_SINGLE_POINTS, of their means on a grid."""
-    # Of more than MAX_POINTS_OF_TILE points, it shows an even sample, and a layer `sample` holds their number; of
-    # gridded products, means on a lattice.
-    if z < ZOOM_OF_SINGLE_POINTS:
-        return read_tile(*tile_query(products=products, z=z, x=x, y=y))
-    counts = points_in_tile(products=products, z=z, x=x, y=y)
-    n_points = sum(counts.values())
-    if not n_points:
-        return b""
-    return read_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
+    # A tile of more than MAX_POINTS_OF_TILE points shows an even sample, and a layer `sample` holds their number;
+    # gridded products are shown as means on a lattice.
+    n_points = 0
+    if z >= ZOOM_OF_SINGLE_POINTS:
+        counts = points_in_tile(products=products, z=z, x=x, y=y)
+        products, n_points = list(counts), sum(counts.values())
+        if not n_points:
+            return b""
+    return read_tile(*tile_query(products=products, z=z, x=x, y=y, n_points=n_points))
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
@@ -228,7 +223,11 @@ def alert_series(*, alert: Alert) -> list[ProductSeries]:
     Where only new passes show it, it is the release that they prolong.
     """
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
-    products = {_newest_release(product) for run in runs for product in products_of(run=run)}
+    products: set[Product] = set()
+    for product in (product for run in runs for product in products_of(run=run)):
+        while product.superseded_by is not None:
+            product = product.superseded_by
+        products.add(product)
     if (seen := passes_of(alert)) and not products:
         products = set(Product.objects.filter(living=seen.series))
     by_product: list[ProductSeries] = []
@@ -261,10 +260,7 @@ def rates_inside(*, alert: Alert, detections: Sequence[Detection]) -> tuple[Prod
     shown = {number: one for number, one in enumerate(detections) if one.scan.prediction.run.product}
     key = f"rates-{etag_of(alert.pk, alert.updated_at, *(one.pk for one in shown.values()))}"
     found: list[Any] = promised(cache.get_or_set(key, lambda: _first_with_points(alert, shown), KEPT_S))
-    if not found:
-        return None
-    number, *spread = found
-    return promised(shown[number].scan.prediction.run.product), Spread(*spread)
+    return (promised(shown[found[0]].scan.prediction.run.product), Spread(*found[1:])) if found else None
 
 
 def _first_with_points(alert: Alert, shown: Mapping[int, Detection]) -> list[Any]:
@@ -301,18 +297,11 @@ def _still_around(detection: Detection, product: Product) -> float:
     return background_mm_yr(detection.scan.prediction.statistics, product)
 
 
-def _newest_release(product: Product) -> Product:
-    while product.superseded_by is not None:
-        product = product.superseded_by
-    return product
-
-
 def urls() -> dict[str, str]:
     """Return the address templates of a map's data, in the active language."""
     language = get_language()
-    if language == settings.LANGUAGE_CODE:
-        return URLS
-    return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
+    own = () if language == settings.LANGUAGE_CODE else WORDED
+    return URLS | {name: f"{URLS[name]}?language={language}" for name in own}
 
 
 def map_config(bounds: Sequence[float] | None, component: str = "", direction: str = "") -> dict[str, object]:

@@ -112,7 +112,9 @@ def ranged_file(
         stored = StoredFile(name or file.name, size, content_type, lambda first, last: stored_part(file, first, last))
         # The size is part of the ETag, so that a client never joins parts of a whole file and of one that was cut.
         etag = etag_of(content, size)
-        if _is_sent_by_proxy(request, file):
+        # docker/nginx sends the file if it is in front, reads the folder of rasters, and says so.
+        is_asked = settings.PROXIES > 0 and request.headers.get(PROXY_SENDS) == "yes"
+        if is_asked and isinstance(file.storage, FileSystemStorage):
             stored = stored._replace(at_proxy=f"/.stored/{quote(file.name)}")
             state = os.stat(file.path)
             etag = f'"{int(state.st_mtime):x}-{state.st_size:x}"'  # as nginx has it: both judge conditions alike
@@ -134,12 +136,6 @@ def ranged(request: HttpRequest, stored: StoredFile, etag: str, cache: str) -> H
     response["ETag"] = etag
     response["Cache-Control"] = cache
     return response
-
-
-def _is_sent_by_proxy(request: HttpRequest, file: FieldFile) -> bool:
-    """Return whether docker/nginx is in front, reads the folder of rasters, and says so."""
-    is_asked = settings.PROXIES > 0 and request.headers.get(PROXY_SENDS) == "yes"
-    return is_asked and isinstance(file.storage, FileSystemStorage)
 
 
 def _part(request: HttpRequest, stored: StoredFile, etag: str) -> HttpResponseBase:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from django.contrib.gis.db.models import Extent
 from django.contrib.gis.geos import GEOSGeometry
 from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count, F, Max, Min, Q, QuerySet
@@ -23,7 +24,6 @@ from ingest.models import Product, ReleaseChange, Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.imaging.drawing import Bounds, InputGrid
-from monitor.maps.rasters.bounds import BoundsOf
 from monitor.maps.rasters.layers import (
     ARROW_LAYER,
     FIELDS,
@@ -38,12 +38,34 @@ from monitor.wording.dates import month_words
 from monitor.wording.figures import whole
 from monitor.wording.points import release_words
 
+ACROSS_DEGREES = 180.0  # areas that fill less than half of a parallel across 180 degrees are bounded across it
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # The first available one is shown.
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
 _YEAR = re.compile(r"(\d{4})", re.ASCII)
 _YEARS = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
+
+
+class BoundsOf(Extent):
+    """West, south, east and north of areas (EPSG:4326); west > east across 180 degrees (RFC 7946, section 5.2)."""
+
+    # With longitudes from -180 to 180, and from 0 to 360.
+    template = "ARRAY[ST_Extent(%(expressions)s)::text, ST_Extent(ST_ShiftLongitude(%(expressions)s))::text]"
+
+    def as_sql(self, *args: Any, **options: Any) -> tuple[str, tuple[str | int, ...]]:
+        """Return the SQL of both boxes, with the parameters of each."""
+        sql, parameters = super().as_sql(*args, **options)
+        return sql, (*parameters, *parameters)
+
+    def convert_value(self, value: Any, expression: Any, connection: Any) -> Bounds | None:
+        """Return the bounds in that form of the two in which they are narrower; None without areas."""
+        plain: Bounds | None
+        plain, turned = (connection.ops.convert_extent(box) for box in value)
+        if plain is None or plain[2] - plain[0] <= ACROSS_DEGREES or turned[2] - turned[0] >= ACROSS_DEGREES:
+            return plain
+        west, south, east, north = turned
+        return west, south, east - 360, north
 
 
 class RasterGroup(NamedTuple):
@@ -62,10 +84,7 @@ class RasterGroup(NamedTuple):
 
 
 class RasterSource(NamedTuple):
-    """One file in the storage "rasters", or one velocity field.
-
-    grid: grid and dates of its pair of images; None if it has no pair.
-    """
+    """File in the storage "rasters", or a velocity field. grid: of its pair of images; None if it has no pair."""
 
     file: FieldFile | None
     fingerprint: str
@@ -75,17 +94,14 @@ class RasterSource(NamedTuple):
 
 def rasters_available(layers: Iterable[RasterLayer] = RASTER_LAYERS) -> list[tuple[RasterLayer, list[RasterGroup]]]:
     """Return those of the layers that have rasters, each with its groups of rasters, the oldest first."""
-    # One query for scenes; for products and for pairs, one query per statistic that their layers need.
+    # Layers that need the same statistic share one query of products or of pairs.
     of_products, of_pairs = cache(_groups_of_products), cache(_groups_of_pairs)
     listed = [(layer, _groups(layer, of_products, of_pairs)) for layer in layers]
     return [(layer, dates) for layer, dates in listed if dates]
 
 
 def groups_by_day(groups: Iterable[RasterGroup]) -> dict[str, RasterGroup]:
-    """Return a layer's groups by their date in ISO 8601, the oldest first; of one day, the group that comes last.
-
-    Of pairs that end on one day that is the shortest.
-    """
+    """Return a layer's groups by date (ISO 8601), the oldest first; of pairs that end on one day, the shortest."""
     return {group.date.isoformat(): group for group in groups}
 
 
@@ -102,10 +118,7 @@ def _groups(
     of_pairs: Callable[[str], dict[str, list[RasterGroup]]],
     on: date | None = None,
 ) -> list[RasterGroup]:
-    """Return a layer's groups of rasters, the oldest first.
-
-    of_products, of_pairs: find groups by a statistic; on: count only what may be of this day, which is far faster.
-    """
+    """Return a layer's groups of rasters, the oldest first. on: count only what may be of this day: far faster."""
     if layer.task == OF_PRODUCTS:
         return of_products(layer.needs)
     if layer.task == VELOCITY:
@@ -118,10 +131,8 @@ def _groups(
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
     """Return the files of a layer's group that may overlap a box, sorted by priority; None for an invalid group."""
     box = geos(box_of(bounds))
-    if layer.task == ModelVersion.Task.DEFORMATION:
-        return _sources_of_products(layer, group, box)
-    if layer.task == VELOCITY:
-        return _fields_of_year(layer, group, box)
+    if layer.task in (OF_PRODUCTS, VELOCITY):
+        return _sources_of_year(layer, group, box)
     if layer.task == RELEASES:
         return _sources_of_releases(group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
@@ -130,12 +141,11 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
 def raster_group(prediction: Prediction) -> tuple[str, str] | None:
     """Return the names of the layer and the group that show a prediction; None if no layer shows its task."""
     run = prediction.run
-    layer = LAYER_OF_TASK.get(run.model_version.task)
+    layer, pair = LAYER_OF_TASK.get(run.model_version.task), run.pair
     if layer is None:
         return None
-    if run.product is not None:
-        return layer.name, f"{run.product.dates[-1]:%Y}"
-    pair = promised(run.pair)
+    if pair is None:
+        return layer.name, f"{promised(run.product).dates[-1]:%Y}"
     return layer.name, f"{pair.secondary.acquired_at:%Y-%m-%d}-{pair.temporal_baseline_days}d"
 
 
@@ -145,8 +155,7 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     if not of_pairs:
         return None
     pair, newest = max(of_pairs, key=lambda row: (promised(row[0].secondary.acquired_at), row[1].pk))
-    place = raster_group(newest)
-    if place is None:
+    if (place := raster_group(newest)) is None:
         return None
     name, group = place
     layer = RASTER_LAYERS_BY_NAME[name]
@@ -308,27 +317,18 @@ def _group(key: str, label: str, day: date, row: Mapping[str, Any]) -> RasterGro
     return RasterGroup(key, label, day, row["n"], row["bounds"], row["made_up"])
 
 
-def _sources_of_products(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    predictions = _of_year(newest_of_products(layer.needs), "run__product__", group, box)
-    if predictions is None:
-        return None
-    return [
-        RasterSource(prediction.raster, f"{prediction.pk} {prediction.raster_sha256}") for prediction in predictions
-    ]
-
-
-def _fields_of_year(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
-    fields = _of_year(_velocity_fields(layer).order_by("id"), "", group, box)
-    return fields if fields is None else [RasterSource(None, str(one.pk), product=one) for one in fields]
-
-
-def _of_year(found: QuerySet[Any], product: str, group: str, box: GEOSGeometry) -> QuerySet[Any] | None:
-    """Return the rows whose product ends in a group's year and may overlap a box; None for an invalid group."""
+def _sources_of_year(layer: RasterLayer, group: str, box: GEOSGeometry) -> list[RasterSource] | None:
+    """Return the velocity fields that end in a group's year, or what was found in them; None for an invalid group."""
     year = _YEAR.fullmatch(group)
     if year is None or not int(year[1]):
         return None
-    dated: QuerySet[Any] = found.annotate(last=last_date(f"{product}dates"))
-    return dated.filter(last__year=int(year[1]), **{f"{product}footprint__intersects": box})
+    found: QuerySet[Any] = newest_of_products(layer.needs).annotate(last=last_date("run__product__dates"))
+    if layer.task != VELOCITY:
+        found = found.filter(last__year=int(year[1]), run__product__footprint__intersects=box)
+        return [RasterSource(one.raster, f"{one.pk} {one.raster_sha256}") for one in found]
+    found = _velocity_fields(layer).annotate(last=last_date("dates")).order_by("id")
+    fields = found.filter(last__year=int(year[1]), footprint__intersects=box)
+    return [RasterSource(None, str(one.pk), product=one) for one in fields]
 
 
 def _sources_of_releases(group: str, box: GEOSGeometry) -> list[RasterSource] | None:
@@ -361,13 +361,8 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: GEOSGeometry) -> list
         .order_by("run__pair_id", "-run__finished_at", "-id")
         .distinct("run__pair_id")
     )
-    chosen = _one_polarisation(
-        [
-            (pair.reference, pair.secondary.acquired_at, prediction)
-            for prediction in predictions
-            if (pair := prediction.run.pair)
-        ]
-    )
+    pairs = [(promised(one.run.pair), one) for one in predictions]
+    chosen = _one_polarisation([(pair.reference, pair.secondary.acquired_at, one) for pair, one in pairs])
     return [
         RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))
         for one in chosen

@@ -34,10 +34,7 @@ def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str)
 def picture_png(
     layer: RasterLayer, sources: Sequence[RasterSource], epsg: int, bounds: Bounds, shape: tuple[int, int]
 ) -> bytes:
-    """Return a PNG of a box, transparent where no source has a value.
-
-    bounds: in units of the system `epsg`; shape: (rows, cols).
-    """
+    """Return a PNG of (rows, cols) of a box, in units of the system `epsg`, transparent where no source has a value."""
     shown: Float32 | None = None
     if fields := [source.product for source in sources if source.product]:
         return rasters.paint(velocity_values(fields, epsg, bounds, shape), layer.stops, layer.low, layer.high)

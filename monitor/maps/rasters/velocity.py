@@ -65,7 +65,10 @@ def velocity_values(products: Sequence[Product], epsg: int, bounds: Bounds, shap
     across, down = _on_map(epsg, x, y)
     edges = _on_map(epsg, np.array([west, east]), np.array([north, south]))
     pixel = max(float(np.ptp(edge)) / n for edge, n in zip(edges, shape[::-1], strict=True))
-    level = _level(products, pixel, float(edges[1].mean()))
+    # The deepest zoom is taken whose cells are at least CELL_PX pixels and POSTINGS postings wide.
+    scale = cosh(pi * (1 - 2 * float(edges[1].mean())))  # The web map enlarges lengths by this factor.
+    posting = max(product.posting_m or 0.0 for product in products) * scale / (2 * HALF_WORLD_M)
+    level = max(0, floor(-log2(CELLS * max(CELL_PX * pixel, POSTINGS * posting, 2.0**-DEEPEST_ZOOM / CELLS))))
     while True:
         side = CELLS * 2**level
         column, row = (np.floor(places * side).astype(int) for places in (across, np.clip(down, 0, 1 - 1e-12)))
@@ -90,17 +93,6 @@ def _on_map(epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         x = x / 180 * HALF_WORLD_M
         y = web_mercator(np.zeros_like(y), np.clip(y, -85.06, 85.06))[1]
     return (x / HALF_WORLD_M + 1) / 2, (1 - y / HALF_WORLD_M) / 2
-
-
-def _level(products: Sequence[Product], pixel: float, middle: float) -> int:
-    """Return the deepest zoom whose cells are at least CELL_PX pixels and POSTINGS postings wide.
-
-    pixel, middle: side of a pixel, and the picture's middle from the north, as shares of the web map.
-    """
-    scale = cosh(pi * (1 - 2 * middle))  # The web map enlarges lengths by this factor.
-    posting = max(product.posting_m or 0.0 for product in products) * scale / (2 * HALF_WORLD_M)
-    widest = max(CELL_PX * pixel, POSTINGS * posting, 2.0**-DEEPEST_ZOOM / CELLS)
-    return max(0, floor(-log2(CELLS * widest)))
 
 
 def _stored(products: Sequence[Product], cells: CellBox) -> Rows:

@@ -17,6 +17,7 @@ from monitor.wording.refusals import boxes, only_parameters, refusals_as_json
 
 MIN_ZOOM = 5  # A tile of a lower zoom would open hundreds of rasters.
 MARGIN_DEG = 0.01  # a raster may extend one cell beyond its footprint in the database
+ARROW_DIGITS = {"speed_m_day": 4, "sigma_m_day": 4, "bearing_deg": 1}
 CACHE = "public, max-age=300"
 
 
@@ -35,14 +36,9 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 @only_parameters()
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
     """Answer with a PNG tile of one date of a layer."""
-    return drawn_tile(request, layer, group, z, x, y)
-
-
-def drawn_tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
-    """Answer with a PNG tile, or 304. Raises Http404."""
     tile_or_404(z, x, y, layer in RASTER_LAYERS_BY_NAME)
     chosen = RASTER_LAYERS_BY_NAME[layer]
-    # The map tile service names a group by its day; a group of radar images has no other name.
+    # Other sites name a group by its day; a group of radar images has no other name.
     if chosen.task and DAY.fullmatch(group) and (dated := group_on(layer=chosen, day=group)):
         group = dated.key
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))
@@ -66,11 +62,7 @@ def arrows(request: HttpRequest, group: str) -> JsonResponse:
         {
             "type": "Feature",
             "geometry": {"type": "Point", "coordinates": [round(arrow.longitude, 6), round(arrow.latitude, 6)]},
-            "properties": {
-                "speed_m_day": round(arrow.speed_m_day, 4),
-                "sigma_m_day": round(arrow.sigma_m_day, 4),
-                "bearing_deg": round(arrow.bearing_deg, 1),
-            },
+            "properties": {name: round(getattr(arrow, name), digits) for name, digits in ARROW_DIGITS.items()},
         }
         for arrow in drawn
     ]

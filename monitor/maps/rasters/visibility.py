@@ -118,7 +118,11 @@ def _visibility(region: GEOSGeometry | None, predictions: Sequence[Prediction]) 
     products = [promised(prediction.run.product) for prediction in predictions]
     grounds = [part for product in products for part in product.footprint]
     outline = MultiPolygon(grounds, srid=4326) if region is None else region
-    return Visibility(*_shares(outline, predictions), max(product.dates[-1] for product in products))
+    rasters = (f"{prediction.pk} {prediction.raster_sha256}".encode() for prediction in predictions)
+    key = f"noticed-{hashlib.sha256(b''.join([outline.wkb.tobytes(), *rasters])).hexdigest()}"
+    # The shares are cached, because computing them opens every raster.
+    shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _shares(outline, predictions), KEPT_S)
+    return Visibility(*promised(shares), max(product.dates[-1] for product in products))
 
 
 def visibility_sentence(region: GEOSGeometry | None, with_day: bool = True) -> str:
@@ -135,10 +139,7 @@ def visibility_around(area: MultiPolygon) -> str:
 
 
 def visibility_words(found: Visibility, scope: Scope, with_day: bool = True) -> str:
-    """Return sentences such as 'Over most of this region we would probably notice ground that moves faster than …'.
-
-    with_day: end with the day of the last measurement.
-    """
+    """Return sentences such as 'Over most of this region we would …'. with_day: also that of the last measurement."""
     figures = {
         "share": percent_or_less(found.unseen),
         "slow": whole(SLOW_MM_YR),
@@ -148,43 +149,28 @@ def visibility_words(found: Visibility, scope: Scope, with_day: bool = True) -> 
     measured = [_("The last measurement is of %(day)s.")] if with_day else []
     if found.noticed_mm_yr > SLOW_MM_YR:
         return " ".join((str(NOT_NOTICED[scope]), *measured)) % figures
-    rest = (
-        _(
+    rest = _("Smaller places have to move faster.")
+    if found.unseen >= 0.01:
+        rest = _(
             "Smaller places have to move faster, and in %(share)s of it motion of less than %(slow)s mm a year stays "
             "hidden."
         )
-        if found.unseen >= 0.01
-        else _("Smaller places have to move faster.")
-    )
     return " ".join((str(NOTICED[scope]), rest, *measured)) % figures
 
 
 def _shares(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
-    """Return `unseen` and `noticed_mm_yr` of Visibility, cached, because computing them opens every raster."""
-    parts = [
-        region.wkb.tobytes(),
-        *(f"{prediction.pk} {prediction.raster_sha256}".encode() for prediction in predictions),
-    ]
-    key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
-    shares: tuple[float, float] | None = cache.get_or_set(key, lambda: _worked_out(region, predictions), KEPT_S)
-    return promised(shares)
-
-
-def _worked_out(region: GEOSGeometry, predictions: Sequence[Prediction]) -> tuple[float, float]:
+    """Return `unseen` and `noticed_mm_yr` of Visibility."""
     outline = web_mercator_of(join_halves(region))
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
-    rows, cols = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))
-    smallest: Float32 = np.full((rows, cols), np.nan, dtype=np.float32)
+    shape = max(1, math.ceil((north - south) / cell)), max(1, math.ceil((east - west) / cell))
+    smallest: Float32 = np.full(shape, np.nan, dtype=np.float32)
     for prediction in predictions:
         source = RasterSource(prediction.raster, prediction.raster_sha256)
-        values = read_source(
-            source, lambda dataset: window_values(dataset, LAYER.bands, 3857, outline.bounds, (rows, cols))
-        )
+        values = read_source(source, lambda dataset: window_values(dataset, LAYER.bands, 3857, outline.bounds, shape))
         if values is not None:
             smallest = np.fmin(smallest, values[0])
-    inside = geometry_mask(
-        [outline], (rows, cols), from_bounds(*outline.bounds, cols, rows), invert=True, all_touched=True
-    )
+    on_map = from_bounds(*outline.bounds, *shape[::-1])
+    inside = geometry_mask([outline], shape, on_map, invert=True, all_touched=True)
     limits = np.where(np.isfinite(smallest), smallest, np.inf)[inside]
     return float((limits > SLOW_MM_YR).mean()), float(np.quantile(limits, MAX_OF_IT, method="higher"))

@@ -28,10 +28,10 @@ from monitor.maps.map.series import alert_body, point_body, point_find, product_
 from monitor.maps.rasters.catalogue import raster_group, rasters_available
 from monitor.open_data.api import schemas
 from monitor.pages.alerts.blocks import sealed_block
-from monitor.subscribers.organisations.escalations import Taken, alerts_taken
+from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.buildings import building_row
-from monitor.wording.cards.cards import AlertCard, alert_card, alert_cards, alert_geometry, update_sentences
+from monitor.wording.cards.cards import alert_cards, alert_geometry, update_sentences
 from monitor.wording.cards.filters import alert_or_404, alerts_requested
 from monitor.wording.cards.looks import looks_at_alert, looks_body
 from monitor.wording.refusals import BIGGEST_KEY, area_of, choice, moment
@@ -48,47 +48,39 @@ MOMENT_PATTERN = r"^(\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\
 BAD = {400: schemas.Fault}
 MISSING = {400: schemas.Fault, 404: schemas.Fault}
 Row = TypeVar("Row", bound=Model)
+Items = list[dict[str, Any]]
 
 
 def page(
-    request: HttpRequest, rows: QuerySet[Row], limit: int, offset: int, make: Callable[[Row], dict[str, Any]]
+    request: HttpRequest,
+    rows: QuerySet[Row],
+    limit: int,
+    offset: int,
+    make: Callable[[list[Row]], list[dict[str, Any]]],
 ) -> dict[str, Any]:
     """Return a page of rows, converted by `make`, with their total number and the address of the next page."""
-    return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
-
-
-def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
-    """Return a page of the alerts; the names of their places are looked up together."""
-    listed = list(alerts[offset : offset + limit])
-    counts, taken = _report_counts(listed), alerts_taken(alerts=listed)
-    items = [
-        alert_row(alert, card, counts[alert.pk], taken.get(alert.pk, []))
-        for alert, card in zip(listed, alert_cards(listed), strict=True)
-    ]
-    return _part(request, alerts, limit, offset, items)
-
-
-def _part(
-    request: HttpRequest, rows: QuerySet[Any], limit: int, offset: int, items: list[dict[str, Any]]
-) -> dict[str, Any]:
-    count, further = rows.count(), offset + limit
+    items, count, further = make(list(rows[offset : offset + limit])), rows.count(), offset + limit
     query = request.GET.copy()
     query["offset"] = str(further)
     following = f"{request.path}?{query.urlencode()}" if further < count else None
     return {"count": count, "limit": limit, "offset": offset, "next": following, "items": items}
 
 
-def _report_counts(alerts: Sequence[Alert]) -> Counter[int]:
-    return Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
+def _each(make: Callable[[Row], dict[str, Any]]) -> Callable[[list[Row]], Items]:
+    return lambda rows: [make(row) for row in rows]
 
 
-def alert_row(alert: Alert, card: AlertCard, n_reports: int, taken: Sequence[Taken]) -> dict[str, Any]:
-    """Return an alert as an item of the list."""
-    motion = getattr(alert, "motion", None)  # read with the card
-    own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": n_reports}
-    own["taken_up"] = [one._asdict() for one in taken]
-    own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
-    return _filled(schemas.AlertOut, card, alert, **own)
+def alert_rows(alerts: Sequence[Alert], schema: type[Schema] = schemas.AlertOut, **more: Any) -> Items:
+    """Return alerts as items of the list; the names of their places are looked up together. more: further fields."""
+    reports = Counter(alert for alert, _report in reports_near_alerts(alerts=[one.pk for one in alerts]))
+    taken, rows = alerts_taken(alerts=alerts), []
+    for alert, card in zip(alerts, alert_cards(alerts), strict=True):
+        motion = getattr(alert, "motion", None)  # read with the card
+        own = _filled(schemas.Figures, alert) | {"bbox": _box(alert.area), "resident_reports": reports[alert.pk]}
+        own["taken_up"] = [one._asdict() for one in taken.get(alert.pk, [])]
+        own["motion"] = _filled(schemas.MotionOut, motion) if motion else None
+        rows.append(_filled(schema, card, alert, **own, **more))
+    return rows
 
 
 def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any]:
@@ -99,50 +91,10 @@ def _filled(schema: type[Schema], *sources: object, **own: Any) -> dict[str, Any
     }
 
 
-def alert_detail_row(alert: Alert) -> dict[str, Any]:
-    """Return an alert with its outline and history."""
-    card = alert_card(alert)
-    history = [
-        {
-            "at": step.created_at,
-            "from_state": step.from_state,
-            "to_state": step.to_state,
-            "reason": step_reason(step.reason),
-            "changes": step.update.changes if hasattr(step, "update") else [],
-            "sentences": update_sentences(step),
-        }
-        for step in alert.transitions.select_related("update", "alert")
-    ]
-    meanings = {"state_meaning": card.state_meaning, "severity_meaning": card.severity_meaning}
-    taken = alerts_taken(alerts=[alert]).get(alert.pk, [])
-    row = alert_row(alert, card, _report_counts([alert])[alert.pk], taken)
-    looks = looks_at_alert(alert)
-    own = {"area": alert_geometry(alert), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
-    own["evidence"] = _filled(schemas.EvidenceOut, sealed_block(alert))
-    return row | meanings | own
-
-
-def detection_row(detection: Detection) -> dict[str, Any]:
-    """Return a detection, from its scan, prediction, run and model version."""
-    prediction = detection.scan.prediction
-    run = prediction.run
-    own = {
-        "prediction_id": prediction.pk,
-        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
-        "run_finished_at": run.finished_at,
-    }
-    return _filled(schemas.DetectionOut, detection, run.model_version, run, **own)
-
-
 def product_row(product: Product) -> dict[str, Any]:
     """Return a velocity field."""
-    own = {
-        "superseded_by": product.superseded_by_id,
-        "first_date": product.dates[0],
-        "last_date": product.dates[-1],
-        "bbox": _box(product.footprint),
-    }
-    return _filled(schemas.ProductOut, product, **product_summary(product), **own)
+    own = product_summary(product) | {"superseded_by": product.superseded_by_id, "bbox": _box(product.footprint)}
+    return _filled(schemas.ProductOut, product, first_date=product.dates[0], last_date=product.dates[-1], **own)
 
 
 def station_row(station: Station) -> dict[str, Any]:
@@ -155,43 +107,36 @@ def station_row(station: Station) -> dict[str, Any]:
 
 def pair_row(pair: ScenePair) -> dict[str, Any]:
     """Return a pair, from both scenes and its runs, which are read with the pairs and only if they are finished."""
-    reference, secondary = pair.reference, pair.secondary
-    own = {
-        "reference_at": reference.acquired_at,
-        "secondary_at": secondary.acquired_at,
-        "bbox": _box(pair.footprint),
-        "predictions": [_prediction_row(run, pair) for run in pair.runs.all()],
-    }
-    return _filled(schemas.PairOut, pair, reference, **own)
-
-
-def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
-    prediction, version = run.prediction, run.model_version
-    prediction.run, run.pair = run, pair  # known already: not to be read again
-    layer, group = raster_group(prediction) or (None, None)
-    url = reverse("prediction-raster", args=[prediction.pk])
-    return _filled(schemas.PredictionOut, prediction, version, raster_url=url, layer=layer, group=group)
+    found = []
+    for run in pair.runs.all():
+        prediction = run.prediction
+        prediction.run, run.pair = run, pair  # known already: not to be read again
+        layer, group = raster_group(prediction) or (None, None)
+        own = {"raster_url": reverse("prediction-raster", args=[prediction.pk]), "layer": layer, "group": group}
+        found.append(_filled(schemas.PredictionOut, prediction, run.model_version, **own))
+    times = {"reference_at": pair.reference.acquired_at, "secondary_at": pair.secondary.acquired_at}
+    return _filled(schemas.PairOut, pair, pair.reference, bbox=_box(pair.footprint), predictions=found, **times)
 
 
 def _box(area: GEOSGeometry) -> list[float]:
     return [round(edge, 6) for edge in bounds_of(area)]
 
 
-def _written(pattern: str, longest: int, description: str) -> FieldInfo:
+def _written(longest: int, description: str, pattern: str = "") -> FieldInfo:
     written = Query(max_length=longest, description=description)
-    written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
+    if pattern:
+        written.json_schema_extra["pattern"] = pattern  # not given to Query, which would enforce it
     field: FieldInfo = written
     return field
 
 
-Box = Annotated[str, _written(BOX_PATTERN, 100, "west,south,east,north in degrees")]
-Since = Annotated[str, _written(MOMENT_PATTERN, 40, "ISO 8601, UTC where no zone is named")]
+Box = Annotated[str, _written(100, "west,south,east,north in degrees", BOX_PATTERN)]
+Since = Annotated[str, _written(40, "ISO 8601, UTC where no zone is named", MOMENT_PATTERN)]
 Id = Annotated[int, Path(ge=1, le=BIGGEST_KEY)]
 
 
 def _one_of(words: Iterable[str]) -> FieldInfo:
-    chosen: FieldInfo = Query(max_length=40, description=f"one of {', '.join(words)}")
-    return chosen
+    return _written(40, f"one of {', '.join(words)}")
 
 
 Kind = Annotated[str, _one_of(kinds.Kind)]
@@ -220,20 +165,41 @@ def alerts(
     """Return alerts, the most important first unless sort says otherwise. Rejected ones come with state=rejected."""
     order = Order(choice("sort", sort, list(Order)) or Order.IMPORTANT)
     query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return alert_page(request, alerts_requested(query, order), limit, offset)
+    return page(request, alerts_requested(query, order), limit, offset, alert_rows)
 
 
 @_get("/alerts/{code}", schemas.AlertDetail, MISSING, "alerts", "One place")
 def alert(request: HttpRequest, code: str) -> Any:
     """Return an alert with its outline."""
-    return alert_detail_row(alert_or_404(code))
+    shown = alert_or_404(code)
+    history = [
+        {
+            "at": step.created_at,
+            "from_state": step.from_state,
+            "to_state": step.to_state,
+            "reason": step_reason(step.reason),
+            "changes": step.update.changes if hasattr(step, "update") else [],
+            "sentences": update_sentences(step),
+        }
+        for step in shown.transitions.select_related("update", "alert")
+    ]
+    looks, evidence = looks_at_alert(shown), _filled(schemas.EvidenceOut, sealed_block(shown))
+    own = {"area": alert_geometry(shown), "history": history, "looks": looks_body(looks.ahead), "looked": looks.looked}
+    return alert_rows([shown], schemas.AlertDetail, evidence=evidence, **own)[0]
 
 
 @_get("/alerts/{code}/detections", schemas.DetectionPage, MISSING, "alerts", "The detections behind an alert")
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return detections, each one area in one run, the newest first."""
     detections = alert_or_404(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
-    return page(request, detections, limit, offset, detection_row)
+
+    def make(detection: Detection) -> dict[str, Any]:
+        prediction, run = detection.scan.prediction, detection.scan.prediction.run
+        raster_url = reverse("prediction-raster", args=[prediction.pk])
+        own = {"prediction_id": prediction.pk, "raster_url": raster_url, "run_finished_at": run.finished_at}
+        return _filled(schemas.DetectionOut, detection, run.model_version, run, **own)
+
+    return page(request, detections, limit, offset, _each(make))
 
 
 @_get("/alerts/{code}/series", schemas.AlertSeries, MISSING, "alerts", "How an area moved")
@@ -245,7 +211,7 @@ def alert_series(request: HttpRequest, code: str) -> Any:
 @_get("/products", schemas.ProductPage, BAD, "data", "Data sets: velocity fields")
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Return velocity fields, the last loaded first."""
-    return page(request, products(), limit, offset, product_row)
+    return page(request, products(), limit, offset, _each(product_row))
 
 
 @_get("/products/{product_id}", schemas.ProductOut, MISSING, "data", "One data set")
@@ -271,7 +237,7 @@ def stations(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: Of
     """Return stations and levelling benchmarks, by name."""
     within = Q(position__intersects=area_of(bbox)) if bbox else Q()
     found = Station.objects.filter(within).select_related("file").defer("packed").order_by("code", "id")
-    return page(request, found, limit, offset, station_row)
+    return page(request, found, limit, offset, _each(station_row))
 
 
 @_get("/buildings", schemas.BuildingPage, BAD, "data", "How buildings move")
@@ -279,7 +245,7 @@ def buildings(request: HttpRequest, bbox: Box = "", limit: Limit = 50, offset: O
     """Return the buildings in a box whose motion points can tell, once for each data set."""
     within = Q(building__position__intersects=area_of(bbox)) if bbox else Q()
     with bounded():
-        return page(request, motions_current().filter(within).order_by("pk"), limit, offset, building_row)
+        return page(request, motions_current().filter(within).order_by("pk"), limit, offset, _each(building_row))
 
 
 @_get("/here", schemas.HereOut, MISSING, "data", "A house or street")
@@ -311,7 +277,7 @@ def pairs(
     if bbox:
         wanted &= Q(footprint__intersects=area_of(bbox))
     found = _pairs().filter(wanted).order_by("-secondary__acquired_at", "-id")
-    return page(request, found, limit, offset, pair_row)
+    return page(request, found, limit, offset, _each(pair_row))
 
 
 @_get("/pairs/{pair_id}", schemas.PairOut, MISSING, "images", "One pair")

@@ -76,8 +76,7 @@ def refused(request: HttpRequest, fault: Refusal) -> HttpResponse:
 def not_valid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
     """Answer an invalid parameter."""
     first = fault.errors[0]
-    name = str(first["loc"][-1])
-    return problem(400, f"{name}: {first['msg']}", SEE)
+    return problem(400, f"{first['loc'][-1]}: {first['msg']}", SEE)
 
 
 @api.exception_handler(Http404)
@@ -91,7 +90,12 @@ def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
 def api_page(request: HttpRequest) -> HttpResponse:
     """Show the page that lists the operations of the API."""
     schema = api.get_openapi_schema()
-    operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
+    operations = []
+    for path, methods in schema["paths"].items():
+        parameters = methods["get"]["parameters"]
+        link = "" if "{" in path or any(one["required"] for one in parameters) else path
+        shown = {"path": path, "parameters": [_parameter(one) for one in parameters], "link": link}
+        operations.append({"description": "", **methods["get"], **shown})
     context = {
         "operations": operations,
         "description": schema["info"]["description"],
@@ -102,16 +106,6 @@ def api_page(request: HttpRequest) -> HttpResponse:
         "site": request.build_absolute_uri("/")[:-1],
     }
     return render(request, "open_data/api/api.html", context)
-
-
-def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "path": path,
-        "summary": operation["summary"],
-        "description": operation.get("description", ""),
-        "parameters": [_parameter(one) for one in operation["parameters"]],
-        "link": "" if "{" in path or any(one["required"] for one in operation["parameters"]) else path,
-    }
 
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:

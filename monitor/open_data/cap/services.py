@@ -1,10 +1,6 @@
-"""Issue of a CAP 1.2 message after each step of an alert's life.
-
-The texts come from the card of the alert, the protocol's terms from this module.
-"""
+"""Issue of a CAP 1.2 message after each step of an alert's life, with the texts of the alert's card."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -27,6 +23,7 @@ NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
 OVER = (State.REJECTED, State.MERGED, State.FINISHED)
+FACTS = ("code", "state", "severity", "source", "component")
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 
 
@@ -47,11 +44,14 @@ def reference(message: CapMessage) -> str:
 
 def compose(message: CapMessage) -> str:
     """Return a message as XML, with an `info` in each language of the site."""
-    alert, parameters = message.alert, _parameters(message.alert)
+    alert = message.alert
+    facts = {name: str(getattr(alert, name)) for name in FACTS if getattr(alert, name)}
+    facts |= {name: f"{getattr(alert, name):.2f}" for name in FIGURES if getattr(alert, name) is not None}
+    facts["area_m2"] = f"{alert.area_m2:.0f}"
     infos, notes = [], []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            infos.append(_info(message, language, parameters))
+            infos.append(_info(message, language, facts))
             notes.append(_note(alert))
     root = Element("alert", {"xmlns": NAMESPACE})
     head = {
@@ -77,8 +77,8 @@ def headline(xml: str, language: str) -> str:
     return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
 
 
-def _info(message: CapMessage, language: str, parameters: Sequence[tuple[str, str]]) -> Element:
-    """Return the `info` of a message in a language, which is active. parameters: further facts by name."""
+def _info(message: CapMessage, language: str, facts: dict[str, str]) -> Element:
+    """Return the `info` of a message in a language, which is active. facts: parameters by name."""
     alert, card, over = message.alert, alert_card(message.alert), message.message_type == CapMessage.Type.CANCEL
     state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
     said = (card.sentence, card.source_sentence, card.public_text, *update_sentences(message.transition), state)
@@ -93,7 +93,7 @@ def _info(message: CapMessage, language: str, parameters: Sequence[tuple[str, st
         "certainty": CERTAINTIES.get(message.transition.to_state, "Observed"),
     }
     _add(info, first)
-    _add_named(info, "eventCode", "kind", alert.kind)
+    _add(SubElement(info, "eventCode"), {"valueName": "kind", "value": alert.kind})
     rest = {
         "senderName": settings.SITE.name,
         "headline": alert_title(card),
@@ -103,8 +103,8 @@ def _info(message: CapMessage, language: str, parameters: Sequence[tuple[str, st
         "contact": card.contact.line if card.contact else "",
     }
     _add(info, rest)
-    for name, value in [*parameters, ("severity_meaning", card.severity_meaning)]:
-        _add_named(info, "parameter", name, value)
+    for name, value in (facts | {"severity_meaning": card.severity_meaning}).items():
+        _add(SubElement(info, "parameter"), {"valueName": name, "value": value})
     area = SubElement(info, "area")
     _add(area, {"areaDesc": card.place})
     for exterior, *_holes in alert.area.coords:
@@ -116,10 +116,6 @@ def _add(parent: Element, children: dict[str, str]) -> None:
     for name, text in children.items():
         if text:
             SubElement(parent, name).text = plain_text(text)
-
-
-def _add_named(parent: Element, tag: str, name: str, value: str) -> None:
-    _add(SubElement(parent, tag), {"valueName": name, "value": value})
 
 
 Type = CapMessage.Type
@@ -143,7 +139,10 @@ def transitions_due() -> QuerySet[AlertTransition]:
 @database.atomic
 def message_issue(*, transition: AlertTransition) -> CapMessage:
     """Write the CAP message of a step. An alert that resumes after its end begins anew with message type Alert."""
-    alert, standing = transition.alert, _standing(transition.alert)
+    alert = transition.alert
+    standing: list[CapMessage] = []
+    for one in alert.cap_messages.defer("xml").order_by("pk"):  # those since the last cancellation
+        standing = [] if one.message_type == Type.CANCEL else [*standing, one]
     follows = Type.UPDATE if standing else Type.ALERT
     message = CapMessage(
         transition=transition,
@@ -160,29 +159,14 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
 
 
 def _note(alert: Alert) -> str:
-    if alert.is_measured:
-        no_warning = _(
-            "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does "
-            "not replace the judgement of an engineer on site."
-        )
-    else:
+    no_warning = _(
+        "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does "
+        "not replace the judgement of an engineer on site."
+    )
+    if not alert.is_measured:
         no_warning = _(
             "Reported by a specialist; satellite measurements do not show it. This is not an emergency warning, and it "
             "does not replace the judgement of an engineer on site."
         )
     simulated = _("Simulated data: no real place.")
     return f"{simulated} {no_warning}" if alert.simulated else no_warning
-
-
-def _standing(alert: Alert) -> list[CapMessage]:
-    """Return the messages of an alert since its last cancellation, the oldest first."""
-    issued = list(alert.cap_messages.defer("xml").order_by("pk"))
-    ends = [index for index, one in enumerate(issued) if one.message_type == Type.CANCEL]
-    return issued[ends[-1] + 1 :] if ends else issued
-
-
-def _parameters(alert: Alert) -> list[tuple[str, str]]:
-    facts = [("code", alert.code), ("state", alert.state), ("severity", alert.severity), ("source", alert.source)]
-    facts += [("component", alert.component)] if alert.component else []
-    facts += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
-    return [*facts, ("area_m2", f"{alert.area_m2:.0f}")]

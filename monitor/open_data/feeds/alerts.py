@@ -102,12 +102,6 @@ def alert_feed(
     return feed.response()
 
 
-def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
-    """Return the newest step of each alert, by the alert's key."""
-    steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
-    return {step.alert_id: step for step in steps.order_by("alert_id", "-created_at", "-pk").distinct("alert_id")}
-
-
 def entry_id(alert: Alert) -> str:
     """Return an identifier that lasts for an alert's life at any address, and differs between installations."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.created_at.isoformat()}").urn
@@ -152,7 +146,9 @@ def _atom_etag(request: HttpRequest) -> str:
 def alerts_atom(request: HttpRequest) -> HttpResponse:
     """Return a feed of the hundred alerts that changed last."""
     alerts = list(alerts_requested(request.GET, Order.CHANGED)[:MAX_ENTRIES])
-    steps, region = last_steps(alerts), region_by_slug(slug=request.GET.get("region", ""))
+    newest = AlertTransition.objects.filter(alert__in=alerts).order_by("alert_id", "-created_at", "-pk")
+    steps = {one.alert_id: one for one in newest.select_related("update", "alert").distinct("alert_id")}
+    region = region_by_slug(slug=request.GET.get("region", ""))
 
     def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
         size = _("The area measures %(size)s.") % {"size": card.area_label}

@@ -83,44 +83,9 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
     return sorted(kept.values(), key=lambda entry: entry.last.pk, reverse=True)[:MAX_ALERTS]
 
 
-def messages_of(*, entries: list[Entry]) -> list[CapMessage]:
-    """Return the CAP messages of the entries' steps, the newest first. A step without a message shares the next one."""
-    # The next message may be about news of a pause; it then appears when the reader resumes the subscription.
-    issued: dict[int, list[CapMessage]] = defaultdict(list)
-    for one in CapMessage.objects.filter(alert__in=[entry.alert.pk for entry in entries]).order_by("transition_id"):
-        issued[one.alert_id].append(one)
-    found: dict[int, CapMessage] = {}
-    for entry in entries:
-        known = [one for one in issued[entry.alert.pk] if entry.until is None or one.sent_at < entry.until]
-        for step in entry.steps:
-            of_step = next((one for one in known if one.transition_id >= step.pk), None)
-            if of_step:
-                found[of_step.pk] = of_step
-    return sorted(found.values(), key=lambda one: one.pk, reverse=True)[:MAX_ALERTS]
-
-
 def feed_id(subscription: Subscription, name: str) -> str:
     """Return an identifier of the feed `name` that stays the same when the feed gets a new secret address."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"subscriptions/{subscription.created_at.isoformat()}/{name}").urn
-
-
-def subscription_atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
-    """Return an Atom feed with one entry for each alert; each step that matches the filters updates the entry."""
-    last = {entry.alert.pk: entry.last for entry in entries}
-    alerts = [entry.alert for entry in entries]
-
-    def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
-        step = last[alert.pk]
-        return " ".join([what_happened(step), *card.sentences]), step.created_at
-
-    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
-    return alert_feed(request, alerts, title, said, feed_id(subscription, "atom"))
-
-
-def subscription_cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
-    """Return an Atom feed with one entry for each CAP message of the alerts in `entries`."""
-    title = _("%(site)s, CAP messages: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
-    return cap_feed(request, messages_of(entries=entries), title, feed_id(subscription, "cap"))
 
 
 class PlainEvent(Event):
@@ -143,45 +108,19 @@ def calendar_named(title: str) -> Calendar:
     return calendar
 
 
-def calendar_of(*, subscription: Subscription, entries: Sequence[Entry]) -> bytes:
-    """Return the calendar in the active language, with days by the reader's clock."""
-    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
-    calendar, zone = calendar_named(title), ZoneInfo(subscription.time_zone)
-    cards = alert_cards([entry.alert for entry in entries])
-    for entry, card in zip(entries, cards, strict=True):
-        calendar.add_component(_period(entry, card, zone))
-        for step in entry.steps[1:]:
-            event = _event(f"{entry_id(entry.alert)}/{step.pk}", card, step.created_at)
-            event.add("summary", _("%(kind)s, %(place)s") % {"kind": card.kind_label, "place": card.place})
-            event.add("description", what_happened(step))
-            event.add("dtstart", step.created_at.astimezone(zone).date())
-            calendar.add_component(event)
-    return bytes(calendar.to_ical())
-
-
-def _period(entry: Entry, card: AlertCard, zone: ZoneInfo) -> Event:
-    event = _event(entry_id(entry.alert), card, entry.last.created_at)
-    event.add("summary", alert_title(card))
-    event.add("description", " ".join([*card.sentences, card.state_meaning]))
-    event.add("dtstart", entry.steps[0].created_at.astimezone(zone).date())
-    event.add("dtend", entry.last.created_at.astimezone(zone).date() + timedelta(days=1))  # the first day after
-    event.add("status", STATUSES.get(card.state, "CONFIRMED"))
-    event.add("sequence", len(entry.steps) - 1)
-    return event
-
-
-def _event(about: str, card: AlertCard, changed: datetime) -> Event:
+def _event(about: str, place: str, url: str, **properties: object) -> Event:
+    """Return an event that leaves its days free. about: what its identifier is made of."""
     event = PlainEvent()
     event.add("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, about)))
-    event.add("dtstamp", changed)
-    event.add("last-modified", changed)
-    event.add("class", "PRIVATE")
-    event.add("transp", "TRANSPARENT")
-    event.add("categories", [card.kind_label])
-    event.add("location", card.place)
-    event.add("geo", (card.latitude, card.longitude))
-    event.add("url", settings.PUBLIC_URL + card.url)
+    common = {"transp": "TRANSPARENT", "location": place, "url": settings.PUBLIC_URL + url}
+    for name, value in (common | properties).items():
+        event.add(name.replace("_", "-"), value)
     return event
+
+
+def _of_card(about: str, card: AlertCard, changed: datetime, **properties: object) -> Event:
+    own = {"dtstamp": changed, "last_modified": changed, "class": "PRIVATE", "categories": [card.kind_label]}
+    return _event(about, card.place, card.url, geo=(card.latitude, card.longitude), **own, **properties)
 
 
 @require_safe
@@ -206,25 +145,24 @@ def _calendar(looks: Sequence[NextLook], place: str, url: str, about: str) -> Ht
     """Return a calendar with an event for each look. about: what their identifiers are made of."""
     calendar = calendar_named(_("%(site)s, looks from space: %(place)s") % {"site": settings.SITE.name, "place": place})
     for one in looks:
-        at, event = one.look.at, PlainEvent()
-        day = f"{at:%Y-%m-%d}"
+        at = one.look.at
+        times: dict[str, object] = {"dtstart": at, "dtend": at + LASTS} if one.look.has_time else {"dtstart": at.date()}
+        own = {
+            "dtstamp": one.look.last_at,
+            "summary": _("Look from space: %(place)s") % {"place": place},
+            "description": " ".join(filter(None, [one.sentence, one.shows])),
+            "status": "CONFIRMED" if one.look.is_likely else "TENTATIVE",
+            "class": "PUBLIC",
+        }
         # The minute of a pass shifts a little with each image: it is no part of the identifier.
-        event.add("uid", str(uuid.uuid5(uuid.NAMESPACE_URL, f"{about}/{one.look.platform[:2]}{one.look.track}/{day}")))
-        event.add("dtstamp", one.look.last_at)
-        event.add("dtstart", at if one.look.has_time else at.date())
-        if one.look.has_time:
-            event.add("dtend", at + LASTS)
-        event.add("summary", _("Look from space: %(place)s") % {"place": place})
-        event.add("description", " ".join(filter(None, [one.sentence, one.shows])))
-        event.add("location", place)
-        event.add("status", "CONFIRMED" if one.look.is_likely else "TENTATIVE")
-        event.add("class", "PUBLIC")
-        event.add("transp", "TRANSPARENT")
-        event.add("url", settings.PUBLIC_URL + url)
-        calendar.add_component(event)
-    response = HttpResponse(bytes(calendar.to_ical()), content_type="text/calendar; charset=utf-8")
-    response["Content-Disposition"] = 'inline; filename="looks.ics"'
-    return response
+        name = f"{about}/{one.look.platform[:2]}{one.look.track}/{at:%Y-%m-%d}"
+        calendar.add_component(_event(name, place, url, **times, **own))
+    return _file(calendar, "looks.ics")
+
+
+def _file(calendar: Calendar, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    return HttpResponse(bytes(calendar.to_ical()), content_type="text/calendar; charset=utf-8", headers=headers)
 
 
 Make = Callable[[HttpRequest, Subscription, list[Entry]], HttpResponseBase]
@@ -243,7 +181,10 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
             entries = entries_of(subscription=subscription)
             alerts = [entry.alert.pk for entry in entries]
             issued = dict(CapMessage.objects.filter(alert__in=alerts).order_by("pk").values_list("pk", "sent_at"))
-            etag = _etag(request, subscription, entries, list(issued))
+            versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
+            reader = (subscription.language, subscription.title, subscription.time_zone)
+            made_of = f"{request.build_absolute_uri()} {reader} {versions} {list(issued)} {code_version()}"
+            etag = f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
             changed = [*(entry.changed for entry in entries), *issued.values()]
             stamp = int(max(changed, default=promised(subscription.confirmed_at)).timestamp())
             unchanged = get_conditional_response(request, etag=etag, last_modified=stamp)
@@ -255,29 +196,65 @@ def _private_feed(make: Make) -> Callable[[HttpRequest, str], HttpResponseBase]:
     return feed
 
 
-atom = costly(FEEDS)(_private_feed(subscription_atom))
-cap = costly(FEEDS)(_private_feed(subscription_cap))
-
-
-@costly(FEEDS)
-@_private_feed
-def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponseBase:
-    """Return the feed as a calendar file (iCalendar)."""
-    body = calendar_of(subscription=subscription, entries=entries)
-    response = HttpResponse(body, content_type="text/calendar; charset=utf-8")
-    response["Content-Disposition"] = 'inline; filename="ground-motion.ics"'
-    return response
-
-
-def _etag(request: HttpRequest, subscription: Subscription, entries: list[Entry], messages: list[int]) -> str:
-    """Return the ETag of an answer. messages: keys of the entries' CAP messages, which are issued after the steps."""
-    versions = [(entry.alert.pk, entry.changed.isoformat(), len(entry.steps)) for entry in entries]
-    reader = (subscription.language, subscription.title, subscription.time_zone)
-    made_of = f"{request.build_absolute_uri()} {reader} {versions} {messages} {code_version()}"
-    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, made_of).hex}"'
-
-
 def _private(response: HttpResponseBase) -> HttpResponseBase:
     response["Cache-Control"] = f"private, max-age={FEED_KEPT_SECONDS}"
     response["X-Robots-Tag"] = "noindex"
     return response
+
+
+@costly(FEEDS)
+@_private_feed
+def atom(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
+    """Return an Atom feed with one entry for each alert; each step that matches the filters updates the entry."""
+    last = {entry.alert.pk: entry.last for entry in entries}
+
+    def said(alert: Alert, card: AlertCard) -> tuple[str, datetime]:
+        step = last[alert.pk]
+        return " ".join([what_happened(step), *card.sentences]), step.created_at
+
+    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
+    return alert_feed(request, [entry.alert for entry in entries], title, said, feed_id(subscription, "atom"))
+
+
+@costly(FEEDS)
+@_private_feed
+def cap(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
+    """Return an Atom feed of the CAP messages of the entries' steps. A step without a message shares the next one."""
+    # The next message may be about news of a pause; it then appears when the reader resumes the subscription.
+    issued: dict[int, list[CapMessage]] = defaultdict(list)
+    for one in CapMessage.objects.filter(alert__in=[entry.alert.pk for entry in entries]).order_by("transition_id"):
+        issued[one.alert_id].append(one)
+    found: dict[int, CapMessage] = {}
+    for entry in entries:
+        known = [one for one in issued[entry.alert.pk] if entry.until is None or one.sent_at < entry.until]
+        for step in entry.steps:
+            of_step = next((one for one in known if one.transition_id >= step.pk), None)
+            if of_step:
+                found[of_step.pk] = of_step
+    newest = sorted(found.values(), key=lambda one: one.pk, reverse=True)[:MAX_ALERTS]
+    title = _("%(site)s, CAP messages: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
+    return cap_feed(request, newest, title, feed_id(subscription, "cap"))
+
+
+@costly(FEEDS)
+@_private_feed
+def calendar(request: HttpRequest, subscription: Subscription, entries: list[Entry]) -> HttpResponse:
+    """Return the feed as a calendar file (iCalendar), with days by the reader's clock."""
+    title = _("%(site)s: %(place)s") % {"site": settings.SITE.name, "place": subscription.title}
+    file, zone = calendar_named(title), ZoneInfo(subscription.time_zone)
+    for entry, card in zip(entries, alert_cards([entry.alert for entry in entries]), strict=True):
+        period = {
+            "summary": alert_title(card),
+            "description": " ".join([*card.sentences, card.state_meaning]),
+            "dtstart": entry.steps[0].created_at.astimezone(zone).date(),
+            "dtend": entry.last.created_at.astimezone(zone).date() + timedelta(days=1),  # the first day after
+            "status": STATUSES.get(card.state, "CONFIRMED"),
+            "sequence": len(entry.steps) - 1,
+        }
+        file.add_component(_of_card(entry_id(entry.alert), card, entry.last.created_at, **period))
+        summary = _("%(kind)s, %(place)s") % {"kind": card.kind_label, "place": card.place}
+        for step in entry.steps[1:]:
+            change = {"description": what_happened(step), "dtstart": step.created_at.astimezone(zone).date()}
+            about = f"{entry_id(entry.alert)}/{step.pk}"
+            file.add_component(_of_card(about, card, step.created_at, summary=summary, **change))
+    return _file(file, "ground-motion.ics")

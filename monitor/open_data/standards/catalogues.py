@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from monitor.open_data.standards.collections import Collection
 from monitor.open_data.standards.cql2 import CLASSES, LANGUAGES
 from monitor.open_data.standards.ground import Alerts, Glaciers, Products, Stations
 from monitor.open_data.standards.points import Points
@@ -73,31 +72,24 @@ class Catalogue(NamedTuple):
     stac: str = ""
 
 
-def _by_name(*collections: Collection) -> dict[str, Collection]:
-    return {collection.name: collection for collection in collections}
-
-
 CATALOGUES = {
-    one.name: one
-    for one in (
-        Catalogue(
-            "ogc",
-            f"{settings.SITE.name}: features",
-            "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
-            "marked: simulated is true.",
-            (*OGC_CLASSES, CRS_CLASS),
-            _by_name(Alerts(), Points(), Products(), Glaciers(), Stations()),
-        ),
-        Catalogue(
-            "stac",
-            f"{settings.SITE.name}: data",
-            "The data behind the map by STAC: velocity fields, radar images, and results of models. Titles of "
-            "simulated data begin with 'Simulated'.",
-            (*STAC_CLASSES, *OGC_CLASSES),
-            _by_name(VelocityFields(), RadarImages(), Predictions()),
-            STAC,
-        ),
-    )
+    "ogc": Catalogue(
+        "ogc",
+        f"{settings.SITE.name}: features",
+        "Places where the ground moves, and the measurements that show it, by OGC API Features. Simulated data are "
+        "marked: simulated is true.",
+        (*OGC_CLASSES, CRS_CLASS),
+        {one.name: one for one in (Alerts(), Points(), Products(), Glaciers(), Stations())},
+    ),
+    "stac": Catalogue(
+        "stac",
+        f"{settings.SITE.name}: data",
+        "The data behind the map by STAC: velocity fields, radar images, and results of models. Titles of "
+        "simulated data begin with 'Simulated'.",
+        (*STAC_CLASSES, *OGC_CLASSES),
+        {one.name: one for one in (VelocityFields(), RadarImages(), Predictions())},
+        STAC,
+    ),
 }
 
 
@@ -108,8 +100,19 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
         "/conformance": _get("conformance", "Which standards are followed", CONFORMANCE),
         "/collections": _get("collections", "Collections", LISTED),
     }
-    for collection in catalogue.collections.values():
-        paths |= _paths(collection, [] if catalogue.stac else SYSTEM_PARAMETERS)
+    systems: list[dict[str, Any]] = [] if catalogue.stac else SYSTEM_PARAMETERS
+    single = [{"name": "featureId", "in": "path", "required": True, "schema": TEXT}, *systems[:1]]
+    for name, one in catalogue.collections.items():
+        own, faults, many = f"/collections/{name}", ("400", "404"), _common(one.most, one.few)
+        for key, each in one.filters.items():
+            schema = TEXT | {"enum": [*each.values]} if each.values else INTEGER | {"minimum": 0}
+            many.append(_parameter(key, each.description, schema))
+        paths |= {
+            own: _get(name, one.title, LINKED),
+            f"{own}/queryables": _get(f"{name}-queryables", one.title, {"type": "object"}, [], SCHEMA),
+            f"{own}/items": _get(f"{name}-items", one.description, FEATURES, many + systems, GEOJSON, faults[:1]),
+            f"{own}/items/{{featureId}}": _get(f"{name}-item", one.title, FEATURE, single, GEOJSON, faults),
+        }
     if catalogue.stac:
         wanted = [_parameter(name, words, TEXT) for name, words in PARAMETERS.items()]
         common = _common(MOST, FEW)
@@ -120,21 +123,7 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
         "info": {"title": catalogue.title, "version": "1", "description": catalogue.description},
         "servers": [{"url": f"{server}{catalogue.name}"}],
         "paths": paths,
-        "components": {"parameters": {"limit": _limit(MOST, FEW)}},  # from which QGIS takes the size of its pages
-    }
-
-
-def _paths(one: Collection, systems: list[dict[str, Any]]) -> dict[str, Any]:
-    own = f"/collections/{one.name}"
-    ident = {"name": "featureId", "in": "path", "required": True, "schema": TEXT}
-    many, crs = [*_parameters(one), *systems], systems[:1]
-    return {
-        own: _get(one.name, one.title, LINKED),
-        f"{own}/queryables": _get(f"{one.name}-queryables", one.title, {"type": "object"}, [], SCHEMA),
-        f"{own}/items": _get(f"{one.name}-items", one.description, FEATURES, many, GEOJSON, ("400",)),
-        f"{own}/items/{{featureId}}": _get(
-            f"{one.name}-item", one.title, FEATURE, [ident, *crs], GEOJSON, ("400", "404")
-        ),
+        "components": {"parameters": {"limit": _common(MOST, FEW)[0]}},  # QGIS takes the size of its pages from this.
     }
 
 
@@ -151,17 +140,9 @@ def _get(
     return {"get": {"operationId": ident, "summary": summary, "parameters": parameters or [], "responses": responses}}
 
 
-def _parameters(one: Collection) -> list[dict[str, Any]]:
-    own = [
-        _parameter(name, each.description, TEXT | {"enum": [*each.values]} if each.values else INTEGER | {"minimum": 0})
-        for name, each in one.filters.items()
-    ]
-    return _common(one.most, one.few) + own
-
-
 def _common(most: int, few: int) -> list[dict[str, Any]]:
     return [
-        _limit(most, few),
+        _parameter("limit", "how many at most", INTEGER | {"minimum": 1, "maximum": most, "default": few}),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
         _parameter("datetime", "a moment, or first/last; .. is open", TEXT),
         _parameter("filter", "a condition in CQL2 on the properties that queryables lists", TEXT),
@@ -169,11 +150,6 @@ def _common(most: int, few: int) -> list[dict[str, Any]]:
         _parameter("filter-crs", "system of the coordinates in the filter", TEXT | {"enum": [CRS84]}),
         _parameter("after", "where the next part begins: as in the link with rel=next", TEXT),
     ]
-
-
-def _limit(most: int, few: int) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
-    return _parameter("limit", "how many at most", schema)
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Max, Min, QuerySet
 
 from ground_motion.core.areas import bounds_of
-from monitor.maps.rasters.bounds import BoundsOf
+from monitor.maps.rasters.catalogue import BoundsOf
 from monitor.open_data.standards.cql2 import Queryables, expression_of, field_of, narrowed, schema_of
 from monitor.open_data.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds

@@ -52,11 +52,11 @@ MERCATOR = Polygon.from_bbox((-180, -85.05, 180, 85.05))
 
 def parsed(text: str, language: str) -> Tree:
     """Parse a filter. Raises Refusal."""
+    is_json = language == "cql2-json"
+    if not is_json:
+        check_text(text)
     try:
-        tree = json.loads(text) if language == "cql2-json" else cql2.parse_text(_short(text)).to_json()
-        tree = plain_values(tree)
-    except Refusal:
-        raise
+        tree = plain_values(json.loads(text) if is_json else cql2.parse_text(text).to_json())
     except (ValueError, RecursionError, cql2.ParseError) as fault:
         raise Refusal("filter is not valid CQL2", EXAMPLE) from fault
     if tree is None:
@@ -85,8 +85,8 @@ def check_size(tree: Tree, what: str) -> None:
             raise too_many(what, number, most)
 
 
-def _short(text: str) -> str:
-    """Return a filter as it is. Raises Refusal if it is too long or too deeply nested to be parsed quickly."""
+def check_text(text: str) -> None:
+    """Raise Refusal if a filter is too long or too deeply nested to be parsed quickly."""
     brackets = deepest = 0
     for sign in re.sub(r"'[^']*'", "", text):
         brackets += (sign == "(") - (sign == ")")
@@ -94,7 +94,6 @@ def _short(text: str) -> str:
     if len(text) > MAX_SIGNS or deepest > MAX_BRACKETS:
         limits = f"{MAX_SIGNS} characters or {MAX_BRACKETS} nested brackets"
         raise Refusal(f"filter has more than {limits}", "Send it as filter-lang=cql2-json.")
-    return text
 
 
 def narrowed(rows: QuerySet[Any], tree: Tree, queryables: Queryables) -> QuerySet[Any]:
@@ -202,13 +201,11 @@ class Condition:
             remedy = f"Compare one of {', '.join(self.queryables)} with a value."
             raise Refusal(f"filter cannot use {str(name or given)[:40]!r}", remedy)
         name = name.removeprefix("properties.")
-        expression = self.queryables[name]
-        field = field_of(self.rows, expression)
-        if isinstance(expression, str):
-            return Property(name, expression, field)
-        path = f"asked_{list(self.queryables).index(name)}"
-        self.expressions[path] = expression
-        return Property(name, path, field)
+        path = expression = self.queryables[name]
+        if not isinstance(expression, str):
+            path = f"asked_{list(self.queryables).index(name)}"
+            self.expressions[path] = expression
+        return Property(name, path, field_of(self.rows, expression))
 
 
 def _is_property(given: Any) -> bool:

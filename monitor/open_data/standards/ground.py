@@ -59,16 +59,12 @@ class Alerts(Rows):
 
     def features(self, rows: Sequence[Alert]) -> list[Feature]:
         """Return alerts with the words of their cards and their figures."""
-        return [
-            {
-                "type": "Feature",
-                "id": card.code,
-                "geometry": geojson(alert.area),
-                "properties": {name: getattr(card, name) for name in (*BRIEF, "first_seen", "updated")}
-                | {name: getattr(alert, name) for name in FIGURES},
-            }
-            for alert, card in zip(rows, alert_cards(rows), strict=True)
-        ]
+        found = []
+        for alert, card in zip(rows, alert_cards(rows), strict=True):
+            own = {name: getattr(card, name) for name in (*BRIEF, "first_seen", "updated")}
+            own |= {name: getattr(alert, name) for name in FIGURES}
+            found.append({"type": "Feature", "id": card.code, "geometry": geojson(alert.area), "properties": own})
+        return found
 
     def feature(self, ident: str) -> Feature | None:
         """Return the alert with this code."""
@@ -80,9 +76,8 @@ class Alerts(Rows):
 
 def product_feature(row: Product) -> Feature:
     """Return a velocity field as a feature."""
-    properties = product_row(row)
-    del properties["bbox"]
-    return {"type": "Feature", "id": str(row.pk), "geometry": geojson(row.footprint), "properties": properties}
+    own = {name: value for name, value in product_row(row).items() if name != "bbox"}
+    return {"type": "Feature", "id": str(row.pk), "geometry": geojson(row.footprint), "properties": own}
 
 
 class Products(Rows):

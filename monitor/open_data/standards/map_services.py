@@ -4,7 +4,7 @@ A layer and a date may also be one name, such as coherence:2021-12-13-12d, which
 """
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from http import HTTPStatus
 from io import BytesIO
 from math import atan, degrees, sinh
@@ -21,14 +21,7 @@ from ground_motion.core.areas import bounds_of, box_of, polygons_of
 from ground_motion.core.projections import SEMI_MAJOR_M, web_mercator
 from monitor.maps.imaging.drawing import HALF_WORLD_M, LEGEND_PX, TILE_PIXELS, Bounds, legend_png
 from monitor.maps.rasters.answers import etag_of, unless_held
-from monitor.maps.rasters.catalogue import (
-    OF_PRODUCTS,
-    RasterSource,
-    group_on,
-    groups_by_day,
-    raster_sources,
-    rasters_available,
-)
+from monitor.maps.rasters.catalogue import OF_PRODUCTS, group_on, groups_by_day, raster_sources, rasters_available
 from monitor.maps.rasters.layers import RASTER_LAYERS_BY_NAME, RELEASES, VELOCITY, RasterLayer
 from monitor.maps.rasters.tiles import fingerprint, picture_png
 from monitor.maps.rasters.views import CACHE, MARGIN_DEG, MIN_ZOOM
@@ -106,15 +99,11 @@ def wms(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         layer, _group = _named(_given(asked, "LAYER"))
         unit, classes = str(layer.unit), [str(name) for name in layer.classes]
         etag = etag_of("legend", *layer.stops, layer.low, layer.high, unit, *classes)
-
-        def legend() -> bytes:
-            return legend_png(layer.stops, layer.low, layer.high, unit, classes=classes)
-
+        legend = partial(legend_png, layer.stops, layer.low, layer.high, unit, classes=classes)
         return unless_held(request, etag, legend, PNG, CACHE)
     if operation != "getmap":
-        raise ServiceFault(
-            "OperationNotSupported", "request", "REQUEST is GetCapabilities, GetMap or GetLegendGraphic."
-        )
+        known = "REQUEST is GetCapabilities, GetMap or GetLegendGraphic."
+        raise ServiceFault("OperationNotSupported", "request", known)
     return _map(request, asked)
 
 
@@ -135,7 +124,12 @@ def _map(request: HttpRequest, asked: Asked) -> HttpResponseBase:
         raise ServiceFault("InvalidParameterValue", "layers", f"{refusal.error}. {refusal.remedy}") from refusal
     epsg, around = SYSTEMS[system], _degrees(bounds, SYSTEMS[system])
     dated = [_dated(name, asked) for name in names]
-    shown = [(layer, _sources(layer, group, around)) for layer, group, _ in dated]
+    shown = []
+    for layer, group, _day in dated:
+        sources = raster_sources(layer=layer, group=group, bounds=around)
+        if sources is None:
+            raise _undefined(f"{layer.name}:{group}")
+        shown.append((layer, sources))
     pixel = max((bounds[2] - bounds[0]) / shape[1], (bounds[3] - bounds[1]) / shape[0])
     if pixel * (DEGREE_M if epsg == 4326 else 1) > COARSEST_M:
         shown = [(layer, []) for layer, _ in shown]
@@ -193,13 +187,6 @@ def _dated(name: str, asked: Asked) -> tuple[RasterLayer, str, str]:
         raise _undefined(name)
     remedy = "TIME is a date in GetCapabilities; there are no ranges, lists or nearest dates."
     raise ServiceFault("InvalidDimensionValue", "time", f"{name} has no date {time[:60]!r}. {remedy}")
-
-
-def _sources(layer: RasterLayer, group: str, around: Bounds) -> list[RasterSource]:
-    sources = raster_sources(layer=layer, group=group, bounds=around)
-    if sources is None:
-        raise _undefined(f"{layer.name}:{group}")
-    return sources
 
 
 def _frame(asked: Asked, system: str) -> tuple[Bounds, tuple[int, int]]:

@@ -55,7 +55,9 @@ class Points(Collection):
         condition = Q() if every else Condition(self.every(), self.queryables).of(query.tree)
         if query.area is None:  # only points near an area of the filter are read, as for a bbox
             query = query._replace(area=area_of(query.tree))
-        products = _products(query)
+        asked = query.filters.get("product")  # a data set that is named may be superseded
+        some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else _shown()
+        products = rows_matching(some, query, "footprint", PERIOD)
         found: list[Feature] = []
         ends_at, after = time.monotonic() + SECONDS, ""
         for product in products.filter(pk__gte=product_behind).order_by("pk"):
@@ -81,11 +83,11 @@ class Points(Collection):
         """Return the point with this key, 'product.pid'."""
         product_id, _, pid = ident.partition(".")
         product = row_of(Product.objects.filter(points_deleted_at=None), product_id)
-        if product is None:
-            return None
         try:
-            point = point_get(product_id=product.pk, pid=pid)
+            point = product and point_get(product_id=product.pk, pid=pid)
         except MeasurementPoint.DoesNotExist:
+            point = None
+        if not (product and point):
             return None
         position = {"longitude": point.position.x, "latitude": point.position.y}
         feature = _feature(product, {"pid": pid} | position | {name: getattr(point, name) for name in FIGURES})
@@ -105,13 +107,6 @@ def _shown() -> QuerySet[Product]:
     return Product.objects.current().filter(points_deleted_at=None)
 
 
-def _products(query: Query) -> QuerySet[Product]:
-    """Return the data set named in the query, even if superseded; if none is named, the newest release of each."""
-    asked = query.filters.get("product")
-    some = Product.objects.filter(points_deleted_at=None, pk=int(asked)) if asked else _shown()
-    return rows_matching(some, query, "footprint", PERIOD)
-
-
 def _within_mercator(area: GEOSGeometry) -> list[Polygon]:
     """Return the bounding box of each part of an area, cut at the latitude limits of Web Mercator."""
     boxes = []
@@ -125,11 +120,10 @@ def _feature(product: Product, row: dict[str, Any]) -> Feature:
     """Return a point as a feature. row: longitude, latitude, pid and the figures of a point."""
     position = [round(row["longitude"], DIGITS), round(row["latitude"], DIGITS)]
     figures = {name: number(row[name], digits) for name, digits in FIGURES.items()}
+    own = {"product": product.pk, "pid": row["pid"], "component": product.component}
     return {
         "type": "Feature",
         "id": f"{product.pk}.{row['pid']}",
         "geometry": {"type": "Point", "coordinates": position},
-        "properties": {"product": product.pk, "pid": row["pid"], "component": product.component}
-        | figures
-        | {"simulated": product.simulated},
+        "properties": own | figures | {"simulated": product.simulated},
     }

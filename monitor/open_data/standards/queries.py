@@ -88,12 +88,16 @@ def read_query(
     bbox, condition = parameters.get("bbox", ""), parameters.get("filter", "")
     language = choice("filter-lang", parameters.get("filter-lang", ""), [*cql2.LANGUAGES]) or cql2.LANGUAGES[0]
     choice("filter-crs", parameters.get("filter-crs", ""), [CRS84])
+    own = {name: value for name in filters if (value := parameters.get(name))}
+    for name, text in own.items():
+        known = filters[name].values
+        own[name] = choice(name, text, list(known)) if known else str(whole_number(name, text, 0, BIGGEST_KEY))
     return Query(
         min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
         parameters.get("after", ""),
         area_of(level(bbox)) if bbox else None,
         period(parameters.get("datetime", ""), moments),
-        {name: _value(name, value, filters[name]) for name in filters if (value := parameters.get(name))},
+        own,
         tree=cql2.parsed(condition, language) if condition else None,
     )
 
@@ -104,24 +108,15 @@ def level(bbox: str) -> str:
     return ",".join((*parts[:2], *parts[3:5])) if len(parts) == 6 else bbox
 
 
-def _value(name: str, text: str, allowed: Filter) -> str:
-    if allowed.values:
-        return choice(name, text, list(allowed.values))
-    return str(whole_number(name, text, 0, BIGGEST_KEY))
-
-
 def period(text: str, moments: re.Pattern[str]) -> Period | None:
-    """Parse a moment or 'first/last', of which one may be '..' or empty; a date means the whole day. Raises Refusal.
-
-    moments: the form of a moment, in capitals.
-    """
+    """Parse a moment or 'first/last', of which one may be '..' or empty; a date means the whole day. Raises Refusal."""
     if not text:
         return None
     first, slash, last = text.partition("/")
     last = last if slash else first
     start, _ = _bounds(first, moments)
     _, end = _bounds(last, moments)
-    if start > end or (first in ("", "..") and last in ("", "..")):
+    if start > end or (start, end) == (BEGINNING, END):
         remedy = "Give datetime=2020-01-01T00:00:00Z/2024-12-31T23:59:59Z."
         raise Refusal(f"datetime is no period: {text[:80]!r}", remedy)
     return Period(start, end)

@@ -67,16 +67,11 @@ def search(known: Mapping[str, Rows], parameters: QueryDict) -> Found:
             raise Refusal("bbox and intersects were both given", "Give one of them.")
         query = query._replace(area=geometry_of(_json(own["intersects"]), "intersects"))
     chosen = [one for name, one in known.items() if not names or name in names]
-    return _page(chosen, query, _order(sortby))._replace(trim=trimmer(fields))
-
-
-def _order(sortby: list[str]) -> Order:
-    """Return the sort keys; if a name is given twice, the first one decides. Raises Refusal."""
     order: dict[str, bool] = {}
-    for one in sortby:
+    for one in sortby:  # If a name is given twice, the first one decides.
         name = choice("sortby", one.lstrip("+-").removeprefix("properties."), list(SORTABLE)) or "id"
         order.setdefault(name, one.startswith("-"))
-    return list(order.items())
+    return Found(*_page(chosen, query, list(order.items())), trimmer(fields))
 
 
 def _json(content: str | bytes) -> Any:
@@ -128,8 +123,8 @@ def _texts(name: str, value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
-    """Search all collections. The key of the next page names the collection and row of the last item on this one."""
+def _page(chosen: list[Rows], query: Query, order: Order) -> tuple[list[tuple[Rows, Feature]], str, int]:
+    """Return `items`, `after` and `matched` of Found; `after` names the collection and row of the last item."""
     behind = _behind(chosen, query.after, order)
     keys: list[tuple[Any, ...]] = []  # sorted values, then the number of the collection and the key of the row
     matched = 0
@@ -150,7 +145,7 @@ def _page(chosen: list[Rows], query: Query, order: Order) -> Found:
         features |= {(at, row.pk): feature for row, feature in zip(found, one.features(found), strict=True)}
     items = [(chosen[at], features[at, pk]) for *_, at, pk in shown if (at, pk) in features]
     after = f"{chosen[shown[-1][-2]].name}:{shown[-1][-1]}" if len(keys) > query.limit else ""
-    return Found(items, after, matched, trimmer([]))
+    return items, after, matched
 
 
 def _sorts(one: Rows, order: Order) -> dict[str, Any]:

@@ -27,6 +27,7 @@ GEOJSON, JSON = "application/geo+json", "application/json"
 SHA256 = "1220"  # how a multihash says that a SHA-256 follows
 ITEM_OF_PRODUCT = (*OF_PRODUCTS, "n_dates", "attribution", "file_name", "file_sha256")
 OF_SCENES = ("platform", "licence", "attribution", "polarisation", "backscatter", "file_sha256")
+OF_MODELS = ("task", "method", "version", "weights_sha256")
 SORTABLE = ("id", "datetime", "start_datetime", "end_datetime", "created")
 LAST_DAY = Cast(last_date("dates"), DateTimeField())
 FIRST_DAY = Cast(F("dates__0"), DateTimeField())
@@ -43,16 +44,10 @@ SIMULATED = Case(
 )
 
 
-def at(moment: date | datetime | None) -> datetime:
-    """Return a moment in UTC; for a day its beginning, for None the earliest date."""
-    if isinstance(moment, datetime):
-        return moment.astimezone(UTC)
-    return datetime.combine(moment or date.min, time(), UTC)
-
-
 def stamp(moment: date | datetime) -> str:
-    """Format a moment by RFC 3339, UTC."""
-    return at(moment).isoformat().replace("+00:00", "Z")
+    """Format a moment, or the beginning of a day, by RFC 3339, UTC."""
+    at = moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _item(row: Any, shape: Any, properties: dict[str, Any], **members: Any) -> Feature:
@@ -86,13 +81,8 @@ def of_product(row: Product) -> Feature:
     address = reverse("product-analysis", args=[row.pk])
     page = {"rel": "alternate", "type": "text/html", "href": address, "title": "The page of this velocity field"}
     newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by)] if row.superseded_by else []
-    return _item(
-        row,
-        row.footprint,
-        properties,
-        assets=assets if row.points_deleted_at is None else {},
-        links=[page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one) for one in row.derived_from.all())],
-    )
+    links = [page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one) for one in row.derived_from.all())]
+    return _item(row, row.footprint, properties, assets=assets if row.points_deleted_at is None else {}, links=links)
 
 
 def of_scene(row: Scene) -> Feature:
@@ -108,13 +98,9 @@ def of_scene(row: Scene) -> Feature:
     }
     orbit = {"sat:orbit_state": row.direction, "sat:relative_orbit": row.track}
     known_orbit = {name: value for name, value in orbit.items() if value}
-    return _item(
-        row,
-        row.footprint,
-        properties | known_orbit,
-        stac_extensions=[PROJECTION, *([SATELLITE] if known_orbit else [])],
-        assets={"tiles": _tiles("radar", promised(row.acquired_at).date().isoformat())} if row.raster else {},
-    )
+    extensions = [PROJECTION, SATELLITE] if known_orbit else [PROJECTION]
+    assets = {"tiles": _tiles("radar", promised(row.acquired_at).date().isoformat())} if row.raster else {}
+    return _item(row, row.footprint, properties | known_orbit, stac_extensions=extensions, assets=assets)
 
 
 def of_prediction(row: Prediction) -> Feature:
@@ -128,15 +114,9 @@ def of_prediction(row: Prediction) -> Feature:
         pair = promised(run.pair)
         between = _between(promised(pair.reference.acquired_at), promised(pair.secondary.acquired_at))
         sources = [_related("derived_from", RADAR_IMAGES, image) for image in (pair.reference, pair.secondary)]
-    properties = (
-        _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated)
-        | between
-        | {
-            "created": stamp(row.created_at),
-            **{name: getattr(version, name) for name in ("task", "method", "version", "weights_sha256")},
-            "statistics": row.statistics,
-        }
-    )
+    properties = _titled(f"{version.get_task_display()}: {run.input}", run.input.simulated) | between
+    properties["created"] = stamp(row.created_at)
+    properties |= {name: getattr(version, name) for name in OF_MODELS} | {"statistics": row.statistics}
     raster = {
         "href": reverse("prediction-raster", args=[row.pk]),
         "type": COG,
@@ -145,10 +125,8 @@ def of_prediction(row: Prediction) -> Feature:
         "file:checksum": f"{SHA256}{row.raster_sha256}",
     }
     shown = raster_group(row)
-    tiles = {"tiles": _tiles(*shown)} if shown else {}
-    return _item(
-        row, run.input.footprint, properties, stac_extensions=[FILE], links=sources, assets={"raster": raster} | tiles
-    )
+    assets = {"raster": raster} | ({"tiles": _tiles(*shown)} if shown else {})
+    return _item(row, run.input.footprint, properties, stac_extensions=[FILE], links=sources, assets=assets)
 
 
 def _tiles(layer: str, group: str) -> dict[str, Any]:
@@ -211,11 +189,8 @@ class RadarImages(Rows):
 
 def _predictions() -> QuerySet[Prediction]:
     run = ("run__model_version", "run__product", "run__pair__reference", "run__pair__secondary")
-    return (
-        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
-        .select_related(*run)
-        .prefetch_related("run__companions")
-    )
+    found = Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
+    return found.select_related(*run).prefetch_related("run__companions")
 
 
 class Predictions(Rows):
@@ -225,11 +200,8 @@ class Predictions(Rows):
     name = PREDICTIONS
     title = "Results of models"
     description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
-    filters = {
-        "collections": _named(PREDICTIONS),
-        "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
-    }
-    queryables = {name: f"run__model_version__{name}" for name in ("task", "method", "version", "weights_sha256")} | {
+    filters = {"collections": _named(name), "task": Filter("what was computed", tuple(ModelVersion.Task.values))}
+    queryables = {name: f"run__model_version__{name}" for name in OF_MODELS} | {
         "simulated": SIMULATED,
         **_of_every_item(name, AREA, *PERIOD, "created_at"),
     }

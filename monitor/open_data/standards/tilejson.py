@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.views.decorators.http import require_safe
 
-from ground_motion.core.areas import Bounds
 from ingest.models import ContextLayer, Product
 from monitor.maps.basemap.ground import FROM_ZOOM, GROUND_LAYERS, KINDS, ground_version, heights_version, heights_zoom
 from monitor.maps.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
@@ -51,8 +50,12 @@ def index(request: HttpRequest) -> JsonResponse:
         for layer, groups in rasters_available()
         for group in groups
     ]
-    layers = [_entry(request, "tilejson-vector", *one) for one in vectors]
-    return JsonResponse({"layers": layers + [_entry(request, "tilejson-raster", *one) for one in rasters]})
+    listed = [("tilejson-vector", *one) for one in vectors] + [("tilejson-raster", *one) for one in rasters]
+    layers = [
+        {"title": title, "tilejson": request.build_absolute_uri(reverse(name, args=parts))}
+        for name, *parts, title in listed
+    ]
+    return JsonResponse({"layers": layers})
 
 
 @costly(API)
@@ -80,10 +83,6 @@ def raster(request: HttpRequest, layer: str, group: str) -> JsonResponse:
         if (one.name, date.key) == (layer, group)
     )
     return _answer(request, next(chosen, None))
-
-
-def _entry(request: HttpRequest, name: str, source: str, part: str, title: str) -> Document:
-    return {"title": title, "tilejson": request.build_absolute_uri(reverse(name, args=[source, part]))}
 
 
 def _answer(request: HttpRequest, document: Document | None) -> JsonResponse:
@@ -115,7 +114,8 @@ def _base() -> dict[str, Document]:
     known: dict[str, Document] = {}
     if version := ground_version():
         rows = ContextLayer.objects.filter(kind__in=KINDS)
-        layers = [{"id": layer.name, "fields": _fields(layer.columns)} for layer in GROUND_LAYERS]
+        columns = {one.name: [*one.columns.replace("row.", "").split(", "), "simulated"] for one in GROUND_LAYERS}
+        layers = [{"id": layer, "fields": dict.fromkeys(names, "")} for layer, names in columns.items()]
         name = "Land, waters, roads and places"
         known["ground"] = _of_vectors(name, f"ground/{XYZ}?v={version}", rows, GROUND, DEEPEST_GROUND, layers)
     if (finest := heights_zoom()) is not None:
@@ -130,18 +130,16 @@ def _base() -> dict[str, Document]:
     return known
 
 
-def _fields(columns: str) -> dict[str, str]:
-    """Return the field names of a base map layer, with empty descriptions. columns: its SQL list of columns."""
-    return dict.fromkeys([*(part.strip().removeprefix("row.") for part in columns.split(",")), "simulated"], "")
-
-
 def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:
     meaning = f"{layer.description} From {layer.low:g} to {layer.high:g} {layer.unit}".strip()
+    west, south, east, north = group.bounds
+    if west > east:  # TileJSON 3.0 (section 3.4) has no bounds across 180 degrees.
+        west, east = -180.0, 180.0
     return {
         "name": f"{layer.label}, {group.label}",
         "description": f"{meaning}. {SIMULATED}" if group.simulated else f"{meaning}.",
         "tiles": [f"/tiles/rasters/{layer.name}/{group.key}/{{z}}/{{x}}/{{y}}.png"],
-        "bounds": _rounded(_world_bounds(group.bounds)),
+        "bounds": _rounded((west, south, east, north)),
         "minzoom": MIN_ZOOM,
         "maxzoom": DEEPEST_RASTER,
     }
@@ -164,16 +162,9 @@ def _of_vectors(
     }
 
 
-def _world_bounds(bounds: Bounds) -> Bounds:
-    """Return bounds as TileJSON 3.0 (section 3.4) allows them: all longitudes where they cross 180 degrees."""
-    west, south, east, north = bounds
-    return bounds if west <= east else (-180.0, south, 180.0, north)
-
-
 def _rounded(bounds: Sequence[float]) -> list[float]:
     return [round(edge, 5) for edge in bounds]
 
 
 def _overlays() -> list[Overlay]:
-    truth = truth_overlay()
-    return [*overlays_available(), *([truth] if truth else [])]
+    return [*overlays_available(), *filter(None, [truth_overlay()])]

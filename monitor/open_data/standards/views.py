@@ -52,27 +52,25 @@ def routes(name: str) -> tuple[list[Any], str]:
 
 def landing(request: HttpRequest, catalogue: Catalogue) -> JsonResponse:
     """Return the landing page."""
-    own = _address(request, catalogue, "landing")
+
+    def link(rel: str, name: str, title: str, media_type: str = JSON, *parts: str) -> Document:
+        return _link(rel, _address(request, catalogue, name, *parts), title, media_type)
+
     links = [
         _root(request, catalogue),
-        _link("self", own, catalogue.title),
-        _link("service-desc", _address(request, catalogue, "description"), "What can be asked for", OPENAPI),
+        link("self", "landing", catalogue.title),
+        link("service-desc", "description", "What can be asked for", OPENAPI),
         _link("service-doc", request.build_absolute_uri(reverse("api-page")), "The same for people", "text/html"),
-        _link("conformance", _address(request, catalogue, "conformance"), "Which standards it follows"),
-        _link("data", _address(request, catalogue, "collections"), "Collections"),
+        link("conformance", "conformance", "Which standards it follows"),
+        link("data", "collections", "Collections"),
     ]
     whole = {"title": catalogue.title, "description": catalogue.description, "links": links}
     if not catalogue.stac:
         return JsonResponse(whole)
-    by_address = _link("search", _address(request, catalogue, "search"), "Items of any collection", GEOJSON)
+    by_address = link("search", "search", "Items of any collection", GEOJSON)
     links += [by_address | {"method": method} for method in ("GET", "POST")]
-    links.append(
-        _link(QUERYABLES, _address(request, catalogue, "queryables-of-all"), "Properties that filters may use", SCHEMA)
-    )
-    links += [
-        _link("child", _address(request, catalogue, "collection", name), one.title)
-        for name, one in catalogue.collections.items()
-    ]
+    links.append(link(QUERYABLES, "queryables-of-all", "Properties that filters may use", SCHEMA))
+    links += [link("child", "collection", one.title, JSON, name) for name, one in catalogue.collections.items()]
     stac = {"type": "Catalog", "stac_version": catalogue.stac, "id": "ground-motion-monitor"}
     return JsonResponse(stac | whole | {"conformsTo": catalogue.conforms_to})
 
@@ -143,14 +141,7 @@ def item(request: HttpRequest, catalogue: Catalogue, name: str, ident: str) -> J
     feature = one.feature(ident)
     if feature is None:
         raise Missing("There is no such feature.", f"Ask for some of {one.title[0].lower()}{one.title[1:]} first.")
-    whole = _with_addresses(request, catalogue, one, feature)
-    if not catalogue.stac:
-        links = [
-            _root(request, catalogue),
-            _link("self", _address(request, catalogue, "item", one.name, feature["id"]), "This feature", GEOJSON),
-            _link("collection", _address(request, catalogue, "collection", one.name), one.title),
-        ]
-        whole |= {"links": links + whole.get("links", [])}
+    whole = _with_addresses(request, catalogue, one, feature, is_whole=True)
     return JsonResponse(projected(whole, system), content_type=GEOJSON, headers=_stated(catalogue, system))
 
 
@@ -230,26 +221,26 @@ def _listed(
     return {"type": "FeatureCollection", "numberReturned": len(features), "features": features, "links": links}
 
 
-def _with_addresses(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Feature:
-    """Return a feature with absolute URLs; a STAC item also gets its root, self, parent and collection links."""
+def _with_addresses(
+    request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature, is_whole: bool = False
+) -> Feature:
+    """Return a feature with absolute URLs; a STAC item and an answer of its own lead to root, self and collection."""
     properties = feature["properties"]
     if "url" in properties:
         feature = feature | {"properties": properties | {"url": request.build_absolute_uri(properties["url"])}}
     links = [link | {"href": request.build_absolute_uri(link["href"])} for link in feature.get("links", [])]
-    if not catalogue.stac:
+    if not (catalogue.stac or is_whole):
         return feature | {"links": links} if links else feature
-    own = _address(request, catalogue, "collection", one.name)
-    links = [
-        _root(request, catalogue),
-        _link("self", _address(request, catalogue, "item", one.name, feature["id"]), properties["title"], GEOJSON),
-        _link("parent", own, one.title),
-        _link("collection", own, one.title),
-        *links,
-    ]
-    assets = {
-        name: asset | {"href": request.build_absolute_uri(asset["href"])} for name, asset in feature["assets"].items()
-    }
-    return feature | {"collection": one.name, "links": links, "assets": assets}
+    itself = _address(request, catalogue, "item", one.name, feature["id"])
+    above = _link("collection", _address(request, catalogue, "collection", one.name), one.title)
+    root = _root(request, catalogue)
+    if not catalogue.stac:
+        return feature | {"links": [root, _link("self", itself, "This feature", GEOJSON), above, *links]}
+    own = _link("self", itself, properties["title"], GEOJSON)
+    links = [root, own, above | {"rel": "parent"}, above, *links]
+    assets = feature["assets"].items()
+    absolute = {name: asset | {"href": request.build_absolute_uri(asset["href"])} for name, asset in assets}
+    return feature | {"collection": one.name, "links": links, "assets": absolute}
 
 
 def _root(request: HttpRequest, catalogue: Catalogue) -> Document:

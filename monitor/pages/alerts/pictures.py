@@ -122,7 +122,7 @@ def _result(detection: Detection, frame: drawing.Frame, epsg: int, outline: Mult
         if layer is ARROW_LAYER:
             drawn = arrows(raster, images, _bounds_deg(frame, epsg), MAX_ARROWS)
             project = transformer(4326, epsg).transform
-            pointers = [drawing.Pointer(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
+            pointers = [(*project(one.longitude, one.latitude), one.bearing_deg) for one in drawn]
     values = np.asarray(layer.value(layer.of_pair(bands, images)), dtype=np.float32)
     return drawing.picture(values, layer.stops, layer.low, layer.high, frame, outline, pointers)
 

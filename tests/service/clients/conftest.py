@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from detection.models import Alert
 from ingest.models import Product
 from ingest.products.services import product_load
 from ml.models import Prediction
@@ -20,12 +19,6 @@ from tests.waiting import HANG_SECONDS
 
 SCRIPTS = Path(__file__).parent
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", SCRIPTS.parents[1] / "var"))  # keeps environments for the next run
-
-
-@pytest.fixture
-def alert(transactional_db, make_alert) -> Alert:
-    """An alert of sinking ground at 12° W 47° N."""
-    return make_alert()
 
 
 @pytest.fixture
@@ -63,12 +56,8 @@ def stac_api_validator() -> Path:
     python = folder / "bin" / "python"
     if not (folder / "bin" / "stac-api-validator").exists():
         venv.create(folder, with_pip=True)
-        _install([python, "-m", "pip", "install", "--quiet", "--retries=1", folder.name.replace("-0.", "==0.")])
+        command = [python, "-m", "pip", "install", "--quiet", "--retries=1", folder.name.replace("-0.", "==0.")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode:
+            pytest.skip(f"not installed: {done.stderr[-300:]}")
     return python
-
-
-def _install(command: list[Any]) -> None:
-    """Run an installer; skip the test where the packages cannot be had."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode:
-        pytest.skip(f"not installed: {done.stderr[-300:]}")

@@ -25,30 +25,36 @@ def stac_tile(address: str, longitude: float, latitude: float) -> dict:
         return {"value": float(here.data[0]), "preview": preview.data.shape, "bounds": item.bounds}
 
 
-def features(address: str, layer: str, where: str, bbox: list[float] | None) -> dict:
-    """Read a layer of OGC API Features with GDAL's driver OAPIF."""
+def features(address: str, *asked: tuple[str, str, list[float] | None]) -> list[dict]:
+    """Read layers of OGC API Features with GDAL's driver OAPIF. asked: name, condition and box of each."""
     import pyogrio
 
-    source = f"OAPIF:{address}"
+    source, read = f"OAPIF:{address}", []
     listed = [name for name, _ in pyogrio.list_layers(source)]
-    found = pyogrio.read_info(source, layer=layer)
-    meta, _, geometry, columns = pyogrio.raw.read(source, layer=layer, where=where or None, bbox=bbox and tuple(bbox))
-    values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
-    return {"layers": listed, "crs": found["crs"], "n": len(geometry), "values": values}
+    for layer, where, bbox in asked:
+        meta, _, geometry, columns = pyogrio.raw.read(
+            source, layer=layer, where=where or None, bbox=bbox and tuple(bbox)
+        )
+        values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
+        read.append({"layers": listed, "crs": meta["crs"], "n": len(geometry), "values": values})
+    return read
 
 
-def points(path: str) -> dict:
-    """Read the layers of a file with points: of each layer with geometries their number, fields and a first point."""
+def points(*paths: str) -> list[dict]:
+    """Read the layers of files with points: of each layer with geometries their number, fields and a first point."""
     import pyogrio
     import shapely
 
-    found = {}
-    for layer, kind in pyogrio.list_layers(path):
-        meta, _, geometry, columns = pyogrio.raw.read(path, layer=layer)
-        first = None if kind is None else shapely.from_wkb(geometry[0]).coords[0][:2]
-        values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
-        found[layer] = {"kind": kind, "crs": meta["crs"], "first": first, "values": values}
-    return found
+    read = []
+    for path in paths:
+        found = {}
+        for layer, kind in pyogrio.list_layers(path):
+            meta, _, geometry, columns = pyogrio.raw.read(path, layer=layer)
+            first = None if kind is None else shapely.from_wkb(geometry[0]).coords[0][:2]
+            values = dict(zip(meta["fields"].tolist(), (column.tolist() for column in columns), strict=True))
+            found[layer] = {"kind": kind, "crs": meta["crs"], "first": first, "values": values}
+        read.append(found)
+    return read
 
 
 json.dump(globals()[sys.argv[1]](*json.loads(sys.argv[2])), sys.stdout, default=str)

@@ -2,13 +2,14 @@
 
 import json
 import zipfile
-from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from django.contrib.gis.geos import MultiPolygon
+from owslib.ogcapi.features import Features
 from owslib.util import ServiceException
 from owslib.wms import WebMapService
 from PIL import Image
@@ -36,24 +37,20 @@ def made(product: Product, file_format: str) -> Path:
     return Path(raster_storage().path(extract.file.name))
 
 
-@pytest.mark.parametrize("file_format", ["gpkg", "csv", "kmz"])
-def test_gdal_reads_points_and_series(gdal, product, file_format):
-    path = made(product, file_format)
-    inside = {"gpkg": f"{path}", "csv": f"/vsizip/{path}", "kmz": f"/vsizip/{path}/doc.kml"}
-    opened = gdal("points", inside[file_format])
-    (layer,) = (name for name in opened if name.startswith(f"d{product.pk}_"))
-    values, point = opened[layer]["values"], MeasurementPoint.objects.filter(product=product).order_by("pid").first()
-    name = "Name" if file_format == "kmz" else "pid"
-    assert values[name][0] == point.pid
-    assert float(values["velocity_mm_yr"][0]) == pytest.approx(point.velocity_mm_yr, rel=1e-5)
-    assert {f"d{day:%Y%m%d}" for day in product.dates} <= values.keys()
-    if file_format != "csv":
-        assert opened[layer]["kind"] == ("Unknown" if file_format == "kmz" else "Point")  # KML states none
-        assert opened[layer]["crs"] == "EPSG:4326"
-        assert opened[layer]["first"] == pytest.approx(point.position.coords, abs=1e-6)
-
-
-def test_pyarrow_reads_geoparquet_and_its_metadata(product, tmp_path):
+def test_gdal_and_pyarrow_read_points_and_series(gdal, product, tmp_path):
+    inside = {"gpkg": "{}", "csv": "/vsizip/{}", "kmz": "/vsizip/{}/doc.kml"}
+    opened = gdal("points", *(place.format(made(product, file_format)) for file_format, place in inside.items()))
+    point = MeasurementPoint.objects.filter(product=product).order_by("pid").first()
+    for file_format, layers in zip(inside, opened, strict=True):
+        (layer,) = (layer for name, layer in layers.items() if name.startswith(f"d{product.pk}_"))
+        values, name = layer["values"], "Name" if file_format == "kmz" else "pid"
+        assert values[name][0] == point.pid
+        assert float(values["velocity_mm_yr"][0]) == pytest.approx(point.velocity_mm_yr, rel=1e-5)
+        assert {f"d{day:%Y%m%d}" for day in product.dates} <= values.keys()
+        if file_format != "csv":
+            assert layer["kind"] == ("Unknown" if file_format == "kmz" else "Point")  # KML states none
+            assert layer["crs"] == "EPSG:4326"
+            assert layer["first"] == pytest.approx(point.position.coords, abs=1e-6)
     with zipfile.ZipFile(made(product, "parquet")) as archive:
         (name,) = (one for one in archive.namelist() if one.endswith(".parquet"))
         path = Path(archive.extract(name, tmp_path))
@@ -64,101 +61,75 @@ def test_pyarrow_reads_geoparquet_and_its_metadata(product, tmp_path):
     assert table[f"d{product.dates[0]:%Y%m%d}"].null_count < table.num_rows
 
 
-def test_gdal_reads_and_filters_features(gdal, live_server, make_alert, product):
+def test_gdal_and_owslib_read_and_filter_features(gdal, live_server, make_alert, product):
     sinking, rising = make_alert(), make_alert(longitude=5.0, kind="uplift", rate_mm_yr=9.0)
-    address = f"{live_server.url}/ogc/"
-    alerts = gdal("features", address, "alerts", "", None)
-    assert alerts["layers"] == ["alerts", "points", "products", "glaciers", "stations"]
-    assert set(alerts["values"]["code"]) == {sinking.code, rising.code}
-    assert gdal("features", address, "alerts", "kind = 'uplift' AND rate_mm_yr > 0", None)["values"]["code"] == [
-        rising.code
+    wanted = [
+        ("", None, {sinking.code, rising.code}),
+        ("kind = 'uplift' AND rate_mm_yr > 0", None, {rising.code}),
+        ("component = 'up' AND kind <> 'uplift'", None, {sinking.code}),
+        ("", [4, 46, 6, 48], {rising.code}),
     ]
-    by_component = gdal("features", address, "alerts", "component = 'up' AND kind <> 'uplift'", None)
-    assert by_component["values"]["code"] == [sinking.code]
-    assert gdal("features", address, "alerts", "", [4, 46, 6, 48])["values"]["code"] == [rising.code]
-    assert gdal("features", address, "points", "", None)["n"] == product.n_points
+    asked = [("alerts", where, box) for where, box, _ in wanted]
+    *found, points = gdal("features", f"{live_server.url}/ogc/", *asked, ("points", "", None))
+    assert points["layers"] == ["alerts", "points", "products", "glaciers", "stations"]
+    assert points["n"] == product.n_points
+    assert [set(one["values"]["code"]) for one in found] == [codes for *_, codes in wanted]
+    features = Features(f"{live_server.url}/ogc/")
+    assert features.feature_collections() == points["layers"]
+    described = features.api()
+    assert described["openapi"] == "3.0.3"
+    assert described["components"]["parameters"]["limit"]["schema"]["maximum"] == 1000  # QGIS looks there
+    near = features.collection_items("points", bbox=[12, 37, 15, 40], limit=5)
+    assert (near["numberReturned"], near["features"][0]["properties"]["product"]) == (5, product.pk)
+    assert features.collection_item("alerts", sinking.code)["properties"]["kind"] == "subsidence"
 
 
 DAYS = ["2021-12-13", "2021-12-25"]
 
 
-def is_drawn(content: bytes) -> bool:
-    return bool(Image.open(BytesIO(content)).convert("RGBA").getextrema()[3][1])
-
-
-@pytest.mark.parametrize("system", ["EPSG:4326", "EPSG:3857", "CRS:84"])
-def test_owslib_gets_a_map_in_every_system(live_server, pair_predictions, system):
+def test_owslib_gets_a_map_of_each_kind_in_every_system(live_server, pair_predictions, product):
     service = WebMapService(f"{live_server.url}/ogc/wms", version="1.3.0")
-    layer = service["coherence"]
-    assert layer.timepositions == DAYS
-    assert layer.defaulttimeposition == DAYS[-1]
-    assert layer.boundingBoxWGS84[0] == pytest.approx(-12.05, abs=0.1)
-    bounds = next(edges for edges in layer.crs_list if edges[4] == system)[:4]
-    image = service.getmap(
-        layers=["coherence"],
-        styles=["default"],
-        srs=system,
-        bbox=bounds,
-        size=(200, 160),
-        format="image/png",
-        transparent=True,
-        time=DAYS[0],
-    )
-    assert is_drawn(image.read())
-    assert set(layer.styles) == {"default"}
+    last, shape = product.dates[-1].isoformat(), {"size": (200, 160), "format": "image/png", "transparent": True}
+    for name, days in (("coherence", DAYS), ("velocity-ascending", [last])):
+        layer = service[name]
+        assert (layer.timepositions, layer.defaulttimeposition, set(layer.styles)) == (days, days[-1], {"default"})
+        assert {edges[4] for edges in layer.crs_list} >= {"EPSG:4326", "EPSG:3857", "CRS:84"}
+        for *bounds, system in layer.crs_list:
+            asked = shape | {"srs": system, "bbox": bounds}
+            image = service.getmap(layers=[name], styles=["default"], time=days[0], **asked)
+            assert Image.open(BytesIO(image.read())).convert("RGBA").getextrema()[3][1], (name, system)
+    assert service["coherence"].boundingBoxWGS84[0] == pytest.approx(-12.05, abs=0.1)
     with pytest.raises(ServiceException, match="There is no layer"):
-        service.getmap(layers=["none"], srs=system, bbox=bounds, size=(9, 9), format="image/png")
+        service.getmap(layers=["none"], **asked)
     with pytest.raises(ServiceException, match="there are no ranges, lists or nearest dates"):
-        service.getmap(layers=["coherence"], srs=system, bbox=bounds, size=(9, 9), format="image/png", time="2021")
+        service.getmap(layers=["coherence"], time="2021", **asked)
 
 
-def test_owslib_gets_the_velocities_that_end_on_a_day(live_server, product):
-    service = WebMapService(f"{live_server.url}/ogc/wms", version="1.3.0")
-    layer, last = service["velocity-ascending"], product.dates[-1].isoformat()
-    assert layer.timepositions == [last]
-    bounds = next(edges for edges in layer.crs_list if edges[4] == "EPSG:3857")[:4]
-    asked = {
-        "layers": ["velocity-ascending"],
-        "srs": "EPSG:3857",
-        "size": (200, 160),
-        "format": "image/png",
-        "transparent": True,
-    }
-    assert is_drawn(service.getmap(**asked, bbox=bounds, time=last).read())
-
-
-@pytest.fixture
-def catalogue(live_server) -> Iterator[Client]:
+def test_pystac_client_searches_by_geometry_order_filter_and_fields(request, live_server, pair_predictions, product):
     reader = StacApiIO()
-    yield Client.open(f"{live_server.url}/stac/", stac_io=reader)
-    reader.session.close()  # a connection kept alive keeps one of the database open
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_pystac_client_searches_by_geometry_order_filter_and_fields(catalogue, pair_predictions, product, method):
+    request.addfinalizer(reader.session.close)  # a connection kept alive keeps one of the database open
+    catalogue = Client.open(f"{live_server.url}/stac/", stac_io=reader)
+    collections = {one.id: one for one in catalogue.get_collections()}
+    assert set(collections) == {"velocity-fields", "radar-images", "predictions"}
+    (item,) = collections["velocity-fields"].get_items()
+    assert item.properties["file_sha256"] == product.file_sha256
     around = {"type": "Polygon", "coordinates": [[[-13, 46], [-11, 46], [-11, 48], [-13, 48], [-13, 46]]]}
-    search = catalogue.search(
-        method=method, collections=["predictions"], intersects=around, limit=2, sortby="-datetime"
-    )
-    found = list(search.items())
-    assert search.matched() == len(found) == len(pair_predictions)
-    ends = [one.properties["end_datetime"] for one in found]
-    assert ends == sorted(ends, reverse=True)
-    assert len({one.id for one in found}) == len(found)
-    offsets = catalogue.search(
-        method=method, collections=["predictions"], filter="task = 'offsets' AND simulated = true"
-    )
-    assert {one.properties["task"] for one in offsets.items()} == {"offsets"}
-    nowhere = {"type": "Point", "coordinates": [100, 0]}
-    assert catalogue.search(method=method, intersects=nowhere).matched() == 0
     fields = {"include": ["properties.created"], "exclude": ["assets"]}
-    page = next(iter(catalogue.search(method=method, collections=["velocity-fields"], fields=fields).pages_as_dicts()))
-    (one,) = page["features"]
-    assert "assets" not in one
-    assert set(one["properties"]) == {"created", "datetime", "start_datetime", "end_datetime"}
-
-
-def test_pystac_client_finds_the_queryables_and_filters_in_json(catalogue, pair_predictions):
+    for method in ("GET", "POST"):
+        of_models = partial(catalogue.search, method=method, collections=["predictions"])
+        search = of_models(intersects=around, limit=2, sortby="-datetime")
+        found = list(search.items())
+        assert search.matched() == len(found) == len(pair_predictions)
+        ends = [one.properties["end_datetime"] for one in found]
+        assert ends == sorted(ends, reverse=True)
+        assert len({one.id for one in found}) == len(found)
+        offsets = of_models(filter="task = 'offsets' AND simulated = true")
+        assert {one.properties["task"] for one in offsets.items()} == {"offsets"}
+        assert of_models(intersects={"type": "Point", "coordinates": [100, 0]}).matched() == 0
+        search = catalogue.search(method=method, collections=["velocity-fields"], fields=fields)
+        ((one,),) = (page["features"] for page in search.pages_as_dicts())
+        assert "assets" not in one
+        assert set(one["properties"]) == {"created", "datetime", "start_datetime", "end_datetime"}
     names = catalogue.get_queryables()["properties"]
     assert {"datetime", "simulated", "geometry"} <= set(names)
     assert "task" in catalogue.get_collection("predictions").get_queryables()["properties"]

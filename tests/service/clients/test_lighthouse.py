@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -18,19 +19,6 @@ from tests.waiting import HANG_SECONDS
 READER = Path(__file__).with_name("lighthouse_reader.mjs")
 PACKAGES = Path(__file__).parents[3] / "scripts" / "javascript" / "node_modules"
 UNLISTED = {"is-crawlable"}  # audits of pages that are kept out of search engines on purpose
-
-
-class Links(HTMLParser):
-    """Addresses that the links and frames of a page name."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("a", "iframe"):
-            self.found += [value or "" for name, value in attrs if name in ("href", "src")]
 
 
 def public_pages(client: Client) -> list[str]:
@@ -49,9 +37,8 @@ def public_pages(client: Client) -> list[str]:
         answer = client.get(address)
         if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
             pages[view] = path
-            waiting += [
-                urljoin(path, link) for link in Links(answer.content.decode()).found if not urlsplit(link).netloc
-            ]
+            links = map(unescape, re.findall(r'<(?:a|iframe)\s[^>]*?(?:href|src)="([^"]*)', answer.content.decode()))
+            waiting += [urljoin(path, link) for link in links if not urlsplit(link).netloc]
     return list(pages.values())
 
 

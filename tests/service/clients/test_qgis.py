@@ -1,4 +1,4 @@
-"""Client libraries read what we serve; QGIS, without its window, the addresses on the page 'Use it in QGIS'.
+"""QGIS, without its window, reads the addresses on the page 'Use it in QGIS'.
 
 Debian's packages are enough (`apt-get install qgis-providers python3-qgis`); setup leaves them out, as they are large.
 """
@@ -9,9 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from owslib.ogcapi.features import Features
-from pystac_client import Client
-from pystac_client.stac_api_io import StacApiIO
 
 from ingest.products.services import product_load
 from tests.waiting import HANG_SECONDS
@@ -59,24 +56,3 @@ def test_qgis_reads_features_part_by_part_and_draws_points(qgis, live_server, ma
     assert len({one["pid"] for one in points["rows"]}) == len(points["rows"]) == product.n_points > 3
     assert elsewhere["rows"] == []
     assert drawn["covered"] > 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, product, alert):
-    features = Features(f"{live_server.url}/ogc/")
-    assert features.feature_collections() == ["alerts", "points", "products", "glaciers", "stations"]
-    described = features.api()
-    assert described["openapi"] == "3.0.3"
-    assert described["components"]["parameters"]["limit"]["schema"]["maximum"] == 1000  # QGIS looks there
-    points = features.collection_items("points", bbox=[12, 37, 15, 40], limit=5)
-    assert (points["numberReturned"], points["features"][0]["properties"]["product"]) == (5, product.pk)
-    assert features.collection_item("alerts", alert.code)["properties"]["kind"] == "subsidence"
-
-    reader = StacApiIO()
-    request.addfinalizer(reader.session.close)  # a connection kept alive keeps one of the database open
-    catalogue = Client.open(f"{live_server.url}/stac/", stac_io=reader)
-    collections = {one.id: one for one in catalogue.get_collections()}
-    assert set(collections) == {"velocity-fields", "radar-images", "predictions"}
-    assert [one.id for one in catalogue.search(method="GET", bbox=[12, 37, 15, 40]).items()] == [str(product.pk)]
-    (item,) = collections["velocity-fields"].get_items()
-    assert item.properties["file_sha256"] == product.file_sha256

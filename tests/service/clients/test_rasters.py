@@ -10,7 +10,7 @@ from ml.models import Prediction
 from monitor.maps.rasters import answers
 from tests.makers import pairs as made_pairs
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("storage_kind", ["disk", "s3"])]
+pytestmark = pytest.mark.django_db(transaction=True)
 SIDE = 2048
 
 
@@ -29,7 +29,7 @@ def sent(monkeypatch) -> list[int]:
 
 
 @pytest.fixture
-def large(storage_kind, pair_predictions, tmp_path) -> tuple[Prediction, np.ndarray]:
+def large(pair_predictions, tmp_path) -> tuple[Prediction, np.ndarray]:
     """A prediction whose raster is of several megabytes, and its values."""
     values = np.random.default_rng(7).random((SIDE, SIDE), dtype=np.float32)
     path, row = tmp_path / "large.tif", Prediction.objects.order_by("pk").first()
@@ -40,21 +40,17 @@ def large(storage_kind, pair_predictions, tmp_path) -> tuple[Prediction, np.ndar
     return row, values
 
 
-def test_gdal_reads_a_window_with_few_bytes(gdal, live_server, large, sent):
+def test_gdal_and_rio_tiler_read_parts_with_few_bytes(gdal, live_server, large, sent):
     row, values = large
     read = gdal("window", f"{live_server.url}/rasters/{row.pk}.tif", 600, 700, 200)
     assert read["shape"] == [SIDE, SIDE]
     assert read["overviews"]
     assert read["sum"] == pytest.approx(values[700:900, 600:800].sum(dtype=float))
     assert 0 < sum(sent) < row.raster.size / 4
-
-
-def test_rio_tiler_reads_a_stac_item(gdal, live_server, large, sent):
-    row, values = large
-    longitude, latitude = Transformer.from_crs(made_pairs.EPSG, 4326, always_xy=True).transform(
-        *(made_pairs.raster_transform() @ (500.5, 400.5))
-    )
-    read = gdal("stac_tile", f"{live_server.url}/stac/collections/predictions/items/{row.pk}", longitude, latitude)
+    sent.clear()
+    to_degrees = Transformer.from_crs(made_pairs.EPSG, 4326, always_xy=True).transform
+    place = to_degrees(*(made_pairs.raster_transform() @ (500.5, 400.5)))
+    read = gdal("stac_tile", f"{live_server.url}/stac/collections/predictions/items/{row.pk}", *place)
     assert read["value"] == pytest.approx(values[400, 500])
     assert max(read["preview"][-2:]) == 128
     assert 0 < sum(sent) < row.raster.size / 4

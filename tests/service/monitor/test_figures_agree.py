@@ -23,7 +23,7 @@ from detection.rules.motion import Figure, sigma_of, stated
 from detection.rules.passes import Passes
 from ingest.models import AdministrativeRegion, Product
 from lab.samples.sentences import samples
-from monitor.maps.charts.words import Line, chart_sentence, here_sentence, motion_at
+from monitor.maps.charts.words import chart_sentence, here_sentence, motion_at
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
@@ -188,7 +188,7 @@ def test_points_places_lines_and_buildings_are_told_by_the_rule_of_alerts(langua
     told = Figure(rate, sigma_of(low, high), since, until, along=component, ends=(low, high))
     with override(language):
         house = building_sentences(told, told, None, (1, 1, 1))[:2]
-        texts = [point_sentence(told), here_sentence(told), chart_sentence([Line(told, 0)], since, until), *house]
+        texts = [point_sentence(told), here_sentence(told), chart_sentence([told], [0], since, until), *house]
         moving = [bool([*told_as_motion(numbers_of(told), text)]) for text in texts[:3]]
         way = direction(component, rate)
         assert set(moving) == {told.surely_moves}

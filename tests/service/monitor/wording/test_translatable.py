@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 
 from detection.rules.motion import Figure
 from ground_motion.runtime.methods import methods
-from monitor.maps.charts.words import Line, chart_sentence, profile_sentence
+from monitor.maps.charts.words import chart_sentence, profile_sentence
 from monitor.maps.imaging.pixels import RATIO_WORDS, NearCoherence, NearMotion
 from monitor.maps.map.layers import LAYERS
 from monitor.maps.rasters.catalogue import pair_label
@@ -48,12 +48,9 @@ def test_regions(n_moving, n_unreviewed):
 
 @pytest.mark.parametrize(("component", "sign", "n_lines"), list(product(WAYS, (-1, 1), (1, 2, 3))))
 def test_charts_and_profiles(component, sign, n_lines):
-    moves, still = (
-        Line(Figure(rate, sigma, DAY, LATER, along=component), changes)
-        for rate, sigma, changes in ((12.0 * sign, 0.5, 1), (0.3, None, 0))
-    )
-    assert whole(chart_sentence([moves] * n_lines, DAY, LATER), chart_sentence([still] * n_lines, DAY, LATER))
-    assert whole(chart_sentence([moves, *[still] * n_lines], DAY, LATER))
+    moves, still = (Figure(*rate, DAY, LATER, along=component) for rate in ((12.0 * sign, 0.5), (0.3, None)))
+    for rates in ([moves] * n_lines, [still] * n_lines, [moves, *[still] * n_lines]):
+        assert whole(chart_sentence(rates, [rate is moves for rate in rates], DAY, LATER))
     for peak in ((0.0, 12.0 * sign), (600.0, 12.0 * sign), (0.0, 0.1)):
         assert whole(profile_sentence(component, 2000.0, 200.0, n_lines, peak))
 

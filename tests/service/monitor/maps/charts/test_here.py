@@ -72,9 +72,9 @@ def around(points, longitude, latitude, radius_m):
     return np.round(rates, 2)[np.asarray(away) <= radius_m]
 
 
-def test_two_hundred_places_are_told_what_the_points_around_them_show(client, country):
+def test_seventy_places_are_told_what_the_points_around_them_show(client, country):
     rng = np.random.default_rng(200)
-    x, y = rng.uniform(0, SIDE_M, (2, 200))
+    x, y = rng.uniform(0, SIDE_M, (2, 70))
     onto = Transformer.from_crs(3035, 4326, always_xy=True)
     longitudes, latitudes = (np.round(axis, 4) for axis in onto.transform(EAST + x, NORTH + y))
     told = {"moves": 0, "still": 0, "unclear": 0, "none": 0}
@@ -103,10 +103,7 @@ def test_two_hundred_places_are_told_what_the_points_around_them_show(client, co
     assert wrong == []
     assert radii == {50.0, 100.0, 200.0}
     assert min(told["moves"], told["still"], told["none"]) >= 5
-
-
-def test_the_smallest_circle_with_enough_points_is_chosen_and_vertical_motion_goes_first(country):
-    onto = Transformer.from_crs(3035, 4326, always_xy=True)
+    # The smallest circle with enough points is chosen, and vertical motion goes first.
     dense, sparse, north = (onto.transform(EAST + x, NORTH + y) for x, y in ((900, 900), (2600, 1200), (900, 3200)))
     assert here.look(*dense).radius_m == 50
     assert here.look(*sparse).radius_m in (100, 200)
@@ -114,28 +111,16 @@ def test_the_smallest_circle_with_enough_points_is_chosen_and_vertical_motion_go
     assert [track.rate.along for track in known.tracks] == ["up", "los"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "",
-        "lat=47",
-        "lat=91&lon=0",
-        "lat=nan&lon=0",
-        "lat=1e400&lon=0",
-        "lat=a&lon=b",
-        "lat=0&lon=360.1",
-        "lat=89.9&lon=0",
-    ],
-)
-def test_what_is_no_place_gets_one_clear_error(client, query):
-    answer = client.get(f"/api/v1/here?{query}")
-    assert answer.status_code == 400
-    assert json.loads(answer.content)["error"]
-    assert client.get(f"/here/?{query}").status_code == (400 if query else 200)
-    assert client.get(f"/here/report/?{query}").status_code == 400
+NOWHERE = ["", "lat=47", "lat=91&lon=0", "lat=nan&lon=0", "lat=1e400&lon=0", "lat=a&lon=b", "lat=0&lon=360.1"]
 
 
-def test_outside_the_data_the_answer_says_so(client, country):
+def test_what_is_no_place_or_outside_the_data_gets_one_clear_error(client, product):
+    for query in (*NOWHERE, "lat=89.9&lon=0"):
+        answer = client.get(f"/api/v1/here?{query}")
+        assert answer.status_code == 400, query
+        assert json.loads(answer.content)["error"]
+        assert client.get(f"/here/?{query}").status_code == (400 if query else 200)
+        assert client.get(f"/here/report/?{query}").status_code == 400
     for query in ("lat=10&lon=10", "lat=0&lon=180", "lat=0&lon=-180"):
         answer = client.get(f"/here/?{query}")
         assert answer.status_code == 404
@@ -180,7 +165,7 @@ def test_one_sentence_says_how_much_and_how_sure(rate, sigma, words):
         assert len(here_sentence(Figure(rate, sigma, first, last, along=component)).replace("± ", "±").split()) <= 20
 
 
-def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_nothing(client, country, alert):
+def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_nothing(client, country, tmp_path):
     onto = Transformer.from_crs(3035, 4326, always_xy=True)
     longitude, latitude = onto.transform(EAST + 1000, NORTH + 1000)
     answer = client.get(f"/here/?lat={latitude:.8f}&lon={longitude:.8f}")
@@ -194,10 +179,7 @@ def test_the_page_shows_picture_curve_limits_and_a_rounded_address_and_keeps_not
     assert "sessionid" not in answer.cookies
     report = client.get(f"/here/report/?lat={latitude:.4f}&lon={longitude:.4f}").content.decode()
     assert "away from the satellite by about" in report
-
-
-def test_a_name_is_answered_on_the_page_and_others_of_that_name_are_offered(client, country, tmp_path):
-    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(EAST + 900, NORTH + 900)
+    # A name is answered on the page, too, and others of that name are offered.
     path = tmp_path / "villages.csv"
     path.write_text(f"name,latitude,longitude,population\nAldwick,{latitude},{longitude},9\nAldwick,1,1,8\n")
     context_load(path=path, kind=ContextKind.PLACES)

@@ -48,21 +48,16 @@ def test_the_map_has_the_rate_of_the_chart_in_the_same_period(client, product):
         assert drawn["pt00000003"] == pytest.approx(chart["rate_mm_yr"], abs=0.11)
         assert len(drawn) >= 12
     assert drawn["pt00000003"] == pytest.approx(-20, abs=0.5)
-
-
-def test_where_the_dates_do_not_suffice_points_are_left_out_and_counted(client, product):
+    # Where the dates do not suffice, points are left out and counted.
     found = layers(client.get(f"{tile_of(product)}?from=2021-06-01&until=2021-06-08").content)
     assert "points" not in found
     assert found["unfitted"][0]["n"] >= 12
 
 
-def test_further_out_the_rates_are_those_that_are_stated(client, product):
+def test_a_tile_is_kept_under_its_period_and_further_out_has_the_rates_that_are_stated(client, product):
     far = tile_of(product, 11)
     stated = client.get(far.replace("periods", "points")).content
     assert client.get(f"{far}?from=2021-01-15").content == stated
-
-
-def test_a_tile_is_kept_under_its_period_and_answers_nothing_but_periods(client, product):
     address = tile_of(product)
     first = client.get(f"{address}?from=2021-01-15")
     assert client.get(f"{address}?from=2021-01-15", HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 304

@@ -40,18 +40,12 @@ def test_a_map_is_as_large_as_its_drawing_and_small_to_send():
     assert Image.open(BytesIO(content)).size == (640, plan.height) == (640, 352)
 
 
-def test_the_alert_is_seen_in_the_colour_of_its_kind_over_the_land():
-    picture = pixels(made_plan())
-    land, kind = pictures.colour("map-land"), pictures.colour("kind-landslide")
-    over = tuple(round(0.7 * one + 0.3 * other) for one, other in zip(land, kind, strict=True))
-    near = [max(abs(a - b) for a, b in zip(picture.getpixel((320, 176)), one, strict=True)) for one in (over, land)]
-    assert near[0] <= 8 < near[1]
-
-
-def test_a_small_alert_has_a_mark():
-    marked = made_plan(marks=[Mark(50.0, 300.0, "tone--uplift state--first", "disc", "", "", "")])
-    blue = pictures.colour("kind-uplift")
-    assert max(abs(a - b) for a, b in zip(pixels(marked).getpixel((50, 300)), blue, strict=True)) <= 8
+def test_the_alert_and_its_mark_are_seen_in_the_colour_of_its_kind_over_the_land():
+    picture = pixels(made_plan(marks=[Mark(50.0, 300.0, "tone--uplift state--first", "disc", "", "", "")]))
+    land, kind, mark = (np.array(pictures.colour(name)) for name in ("map-land", "kind-landslide", "kind-uplift"))
+    seen, marked = (np.array(picture.getpixel(at), dtype=int) for at in ((320, 176), (50, 300)))
+    assert np.abs(seen - np.rint(0.7 * land + 0.3 * kind)).max() <= 8 < np.abs(seen - land).max()
+    assert np.abs(marked - mark).max() <= 8
 
 
 def test_a_numbered_mark_shows_its_number():

@@ -47,12 +47,11 @@ def test_without_a_range_the_file_is_whole_and_says_that_ranges_may_be_asked(cli
     assert body(client.get(address, headers={"Range": "lines=1-2"})) == whole
 
 
-@pytest.mark.parametrize("asked", ["{size}-", "9-3", "-0", "-", "x-y", "0-1,5-6", "1-2-3", "", "{huge}-", "-1-"])
-def test_a_range_that_cannot_be_answered_is_refused_with_the_size(client, raster, asked):
+def test_a_range_that_cannot_be_answered_is_refused_with_the_size(client, raster):
     address, whole = raster
-    wrong = asked.format(size=len(whole), huge="9" * 5000)
-    answer = client.get(address, headers={"Range": f"bytes={wrong}"})
-    assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{len(whole)}")
+    for wrong in (f"{len(whole)}-", "9-3", "-0", "-", "x-y", "0-1,5-6", "1-2-3", "", f"{'9' * 5000}-", "-1-"):
+        answer = client.get(address, headers={"Range": f"bytes={wrong}"})
+        assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{len(whole)}"), wrong
 
 
 def test_a_range_of_a_file_that_has_changed_is_not_mixed_with_the_old_one(client, raster):
@@ -67,43 +66,25 @@ def test_a_range_of_a_file_that_has_changed_is_not_mixed_with_the_old_one(client
     assert client.get(address, headers=part | {"If-Match": '"another"'}).status_code == 412
 
 
-def test_a_raster_that_is_gone_is_not_found(client, raster):
-    Prediction.objects.update(raster="gone.tif")
-    answer = client.get(raster[0], headers={"Range": "bytes=0-9"})
-    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
-
-
-def cut_short(row: Prediction, whole: bytes) -> None:
-    storage, name = row.raster.storage, row.raster.name
-    storage.delete(name)
-    raster_put_back(name, ContentFile(whole[: len(whole) // 2]))
-
-
-def test_a_raster_that_was_cut_short_is_refused_whatever_part_a_client_holds(client, raster, caplog):
+def test_what_is_served_is_cloud_optimised_and_what_was_cut_short_or_is_gone_is_refused(client, raster, caplog):
     address, whole = raster
-    row = Prediction.objects.order_by("pk").first()
-    Prediction.objects.update(raster_bytes=len(whole))
-    etag = client.head(address)["ETag"]
-    cut_short(row, whole)
+    with MemoryFile(whole) as file, file.open() as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    stored, etag = Prediction.objects.order_by("pk").first().raster, client.head(address)["ETag"]
     part = {"Range": "bytes=0-9"}
+    stored.storage.delete(stored.name)
+    raster_put_back(stored.name, ContentFile(whole[: len(whole) // 2]))
+    # Rasters were stored before sizes were recorded: parts of both contents are not joined.
+    answer = client.get(address, headers=part | {"If-Range": etag})
+    assert (answer.status_code, answer["Content-Length"]) == (200, str(len(whole) // 2))
+    assert answer["ETag"] != etag
+    assert client.get(address, headers={"If-None-Match": etag}).status_code == 200
+    Prediction.objects.update(raster_bytes=len(whole))
     for headers in ({}, part, part | {"If-Range": etag}, {"If-None-Match": etag}, {"If-Match": etag}):
         answer = client.get(address, headers=headers)
         assert answer.status_code == 503, headers
         assert answer.get("ETag") != etag
     assert f"has {len(whole) // 2} bytes instead of {len(whole)}" in caplog.text
-
-
-def test_a_raster_of_unrecorded_size_that_was_cut_short_has_another_etag(client, raster):
-    """Rasters were stored before sizes were recorded; parts of both contents are not joined."""
-    address, whole = raster
-    etag = client.head(address)["ETag"]
-    cut_short(Prediction.objects.order_by("pk").first(), whole)
-    answer = client.get(address, headers={"Range": "bytes=0-9", "If-Range": etag})
-    assert (answer.status_code, answer["Content-Length"]) == (200, str(len(whole) // 2))
-    assert answer["ETag"] != etag
-    assert client.get(address, headers={"If-None-Match": etag}).status_code == 200
-
-
-def test_what_is_served_is_cloud_optimised(client, raster):
-    with MemoryFile(raster[1]) as file, file.open() as dataset:
-        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    Prediction.objects.update(raster="gone.tif")
+    answer = client.get(address, headers=part)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")

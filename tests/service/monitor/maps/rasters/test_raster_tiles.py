@@ -38,6 +38,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),  # a picture lies nowhere
 ]
 FIRST, SECOND = "2021-12-13-12d", "2021-12-25-12d"
+WIDE = "-12.2,46.8,-11.8,47.2"
 
 
 def tile_of(longitude: float, latitude: float, zoom: int) -> str:
@@ -61,6 +62,12 @@ def colour(layer: str, value: float) -> list[int]:
     return list(rasters.colour_table(chosen.stops)[round(255 * share)])
 
 
+def arrows_in(client, bbox: str) -> list[dict]:
+    answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
+    assert answer.status_code == 200
+    return answer.json()["features"]
+
+
 def shown(client, layer: str, group: str, place: str = MIDDLE) -> np.ndarray:
     answer = client.get(f"/tiles/rasters/{layer}/{group}/{place}.png")
     assert answer.status_code == 200
@@ -68,65 +75,50 @@ def shown(client, layer: str, group: str, place: str = MIDDLE) -> np.ndarray:
     return pixels(answer.content)
 
 
-def test_a_tile_has_the_colour_of_its_value_and_nothing_where_nothing_is_known(client, pair_predictions):
+def test_a_tile_has_the_colour_of_its_value_on_its_date_and_nothing_where_nothing_is_known(client, pair_predictions):
     image = shown(client, "coherence", FIRST)
     assert (image[3] == 255).all()
     assert list(image[:3, 128, 128]) == colour("coherence", 0.8)
     whole = shown(client, "coherence", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 8))
     assert 0 < (whole[3] > 0).sum() < 256 * 256 / 50
     assert not shown(client, "coherence", FIRST, tile_of(10, 40, 14)).any()
-
-
-def test_each_date_shows_its_own_rasters(client, pair_predictions):
     assert list(shown(client, "coherence-change", FIRST)[:3, 128, 128]) == colour("coherence-change", 0)
     lost = shown(client, "coherence-change", SECOND)[:3].reshape(3, -1).T.tolist()
     assert any(np.abs(np.subtract(one, colour("coherence-change", -5))).max() <= 3 for one in lost)
 
 
-def test_speed_is_metres_a_day(client, pair_predictions):
-    metres_a_day = math.hypot(*made_pairs.MOVED_PX) * made_pairs.POSTING_M / made_pairs.DAYS
-    image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
-    assert list(image[:3, 128, 128]) == colour("speed", metres_a_day)
-
-
-def test_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions):
+def test_speed_is_metres_a_day_and_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions):
     """Both pixels of motion are shown as none where the whole image is off by as much, and still ground as moving."""
+    metres_a_day = math.hypot(*made_pairs.MOVED_PX) * made_pairs.POSTING_M / made_pairs.DAYS
+    place = tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16)
+    assert list(shown(client, "speed", FIRST, place)[:3, 128, 128]) == colour("speed", metres_a_day)
     offsets = pair_predictions[2]
     offsets.statistics = {"median_dx_px": made_pairs.MOVED_PX[0], "median_dy_px": made_pairs.MOVED_PX[1]}
     offsets.save(update_fields=["statistics"])
-    image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
-    assert list(image[:3, 128, 128]) == colour("speed", 0)
-    west, south, east, north = offsets.run.pair.footprint.extent
-    arrows = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
+    assert list(shown(client, "speed", FIRST, place)[:3, 128, 128]) == colour("speed", 0)
+    arrows = arrows_in(client, ",".join(map(str, offsets.run.pair.footprint.extent)))
     assert arrows
     for arrow in arrows:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
         assert arrow["properties"]["bearing_deg"] == pytest.approx(221.4, abs=0.5)
 
 
-def test_of_two_polarisations_the_better_one_is_shown(client, pair_predictions):
-    days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
-    pair = made_pairs.make_pair(*(made_pairs.make_scene(day, "VH") for day in days))
-    made_pairs.make_prediction(pair, "coherence", {"coherence": made_pairs.full(0.1)})
+def test_of_several_rasters_of_one_date_the_better_polarisation_and_the_newer_run_are_shown(client, pair_predictions):
+    def add(value: float, **scene) -> None:
+        days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
+        pair = made_pairs.make_pair(*(made_pairs.make_scene(day, **scene) for day in days))
+        made_pairs.make_prediction(pair, "coherence", {"coherence": made_pairs.full(value)})
+
+    add(0.1, polarisation="VH")
     assert list(shown(client, "coherence", FIRST)[:3, 128, 128]) == colour("coherence", 0.8)
-
-
-def test_rasters_of_one_date_lie_side_by_side_and_the_first_that_knows_counts(client, pair_predictions):
-    days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
-    pair = made_pairs.make_pair(*(made_pairs.make_scene(day, burst="901-0002-IW1") for day in days))
-    made_pairs.make_prediction(pair, "coherence", {"coherence": made_pairs.full(0.3)})
+    add(0.3, burst="901-0002-IW1")  # It lies beside the first, which counts where both know a value.
     place = tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12)
     colours = {tuple(one) for one in shown(client, "coherence", FIRST, place)[:3].reshape(3, -1).T.tolist()}
     assert {tuple(colour("coherence", 0.8)), tuple(colour("coherence", 0.3))} <= colours
-
-
-def test_a_newer_run_on_a_pair_replaces_the_older_one(client, pair_predictions):
-    pair = pair_predictions[0].run.pair
-    version = pair_predictions[0].run.model_version
+    pair, version = pair_predictions[0].run.pair, pair_predictions[0].run.model_version
     version.pk, version.version = None, "2"
     version.save()
-    run = Run.objects.create(
-        model_version=version, pair=pair, state="succeeded", finished_at=datetime(2099, 1, 1, tzinfo=UTC)
-    )
+    at = datetime(2099, 1, 1, tzinfo=UTC)
+    run = Run.objects.create(model_version=version, pair=pair, state="succeeded", finished_at=at)
     newer = Prediction(run=run, raster_sha256="f" * 64)
     made_pairs.keep(newer.raster, {"coherence": made_pairs.full(0.2)}, "newer.tif")
     newer.save()
@@ -142,7 +134,9 @@ def test_a_radar_image_is_grey_and_in_decibels(client, django_assert_num_queries
     assert [red, green, blue] == colour("radar", -20)
 
 
-def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_region):
+def test_likelihoods_of_overlapping_tracks_show_the_highest_and_what_runs_would_see_only_if_they_state_it(
+    client, watched_region
+):
     layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
     (group,) = layers["probability"]["groups"]
     assert group["n_rasters"] == 2
@@ -150,6 +144,8 @@ def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_regi
     assert "measured until" in group["label"]
     west, south, east, north = group["bounds"]
     assert shown(client, "probability", group["key"], tile_of((west + east) / 2, (south + north) / 2, 10))[3].any()
+    assert "smallest-rate" not in layers
+    assert visibility_sentence(None) == ""
 
 
 def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, django_assert_max_num_queries):
@@ -163,17 +159,13 @@ def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, dja
     assert west < made_pairs.LONGITUDE < east
     assert south < made_pairs.LATITUDE < north
     assert layers["speed"]["arrows"] is True
-
-
-def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
+    # A small map shows the newest finding and says what its colours mean.
     evidence = evidence_raster(pair_predictions[2:5])
     assert (evidence["layer"], evidence["group"], evidence["arrows"]) == ("coherence-change", SECOND, False)
     dates = "25 Dec 2021 (12 days since 13 Dec 2021)"
     assert evidence["caption"].startswith(f"Change of coherence, {dates}. Purple: less alike")
     assert evidence_raster([]) is None
-
-
-def test_a_tile_is_sent_once(client, pair_predictions):
+    # A tile is sent once.
     address = f"/tiles/rasters/coherence/{FIRST}/{MIDDLE}.png"
     first = client.get(address)
     assert "max-age" in first["Cache-Control"]
@@ -212,14 +204,8 @@ def test_a_missing_file_or_band_leaves_a_hole_and_no_error(client, pair_predicti
     assert not shown(client, "coherence-change", FIRST).any()
 
 
-def arrows_in(client, bbox: str = "-12.2,46.8,-11.8,47.2", group: str = FIRST) -> list[dict]:
-    answer = client.get(f"/rasters/{group}/arrows.geojson?bbox={bbox}")
-    assert answer.status_code == 200
-    return answer.json()["features"]
-
-
 def test_arrows_point_where_the_ground_moves_and_leave_out_what_is_not_clear(client, pair_predictions):
-    arrows = arrows_in(client)
+    arrows = arrows_in(client, WIDE)
     assert 10 < len(arrows) <= 400
     for arrow in arrows:
         assert arrow["properties"]["speed_m_day"] == pytest.approx(2.357, abs=0.001)
@@ -228,16 +214,14 @@ def test_arrows_point_where_the_ground_moves_and_leave_out_what_is_not_clear(cli
         longitude, latitude = arrow["geometry"]["coordinates"]
         assert abs(longitude + 12) < 0.03
         assert abs(latitude - 47) < 0.02
-
-
-def test_a_closer_view_has_arrows_between_those_of_the_wider_one(client, pair_predictions):
-    def places(bbox):
-        return {tuple(one["geometry"]["coordinates"]) for one in arrows_in(client, bbox)}
-
-    close = "-12.01,46.993,-11.99,47.007"
-    inside = {(x, y) for x, y in places("-12.2,46.8,-11.8,47.2") if -12.01 < x < -11.99 and 46.993 < y < 47.007}
+    # A closer view has arrows between those of the wider one.
+    close, wide = (
+        {tuple(one["geometry"]["coordinates"]) for one in arrows_in(client, bbox)}
+        for bbox in ("-12.01,46.993,-11.99,47.007", WIDE)
+    )
+    inside = {(x, y) for x, y in wide if -12.01 < x < -11.99 and 46.993 < y < 47.007}
     assert inside
-    assert inside < places(close)
+    assert inside < close
 
 
 def test_a_raster_in_degrees_has_the_same_arrows():
@@ -257,14 +241,11 @@ def test_a_raster_in_degrees_has_the_same_arrows():
     assert arrows[0].speed_m_day == pytest.approx(4)
 
 
-@pytest.mark.parametrize(
-    "bbox", ["", "1,2,3", "a,b,c,d", "nan,0,1,1", "inf,0,1,1", "1,0,1,1", "0,0,999,1", "0,-91,1,1"]
-)
-def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
-    answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
-    assert answer.status_code == 400
-    assert answer["Content-Type"] == "application/problem+json"
-    assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
+def test_a_box_that_is_none_is_refused_with_its_remedy(client):
+    for bbox in ("", "1,2,3", "a,b,c,d", "nan,0,1,1", "inf,0,1,1", "1,0,1,1", "0,0,999,1", "0,-91,1,1"):
+        answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
+        assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), bbox
+        assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
 
 
 @pytest.mark.parametrize("begin", FAULTS_OF_READING)
@@ -287,22 +268,13 @@ def test_a_tile_is_refused_and_never_drawn_empty(wire, begin, client, pair_predi
 LONG, SHORT = "2021-12-25-24d", "2021-12-13-12d"
 
 
-@pytest.fixture
-def confirmed() -> list[Prediction]:
-    """Make a pair of 12 days without and one of 24 days with a change that was first seen on 13 December."""
-    return made_pairs.make_confirmed()
-
-
-def test_only_dates_with_a_confirmed_change_are_offered(client, confirmed):
-    layers = {
-        layer["name"]: [one["key"] for one in layer["groups"]] for layer in client.get("/rasters.json").json()["layers"]
-    }
+def test_only_dates_with_a_confirmed_change_are_offered_and_tiles_say_how_sure_and_when(client):
+    made_pairs.make_confirmed()  # 12 days without and 24 days with a change that was first seen on 13 December
+    listed = client.get("/rasters.json").json()["layers"]
+    layers = {layer["name"]: [one["key"] for one in layer["groups"]] for layer in listed}
     assert layers["coherence-change"] == [SHORT, LONG]
     assert layers["confirmed-change"] == layers["change-onset"] == [LONG]
     assert not shown(client, "confirmed-change", SHORT).any()
-
-
-def test_a_tile_says_how_sure_and_how_many_days_before_the_later_image(client, confirmed):
     assert list(shown(client, "confirmed-change", LONG)[:3, 128, 128]) == colour("confirmed-change", 96)
     assert list(shown(client, "change-onset", LONG)[:3, 128, 128]) == colour("change-onset", 12)
     far_out = shown(client, "confirmed-change", LONG, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 12))
@@ -327,13 +299,6 @@ def limits(watched_region, tmp_path) -> list[Prediction]:
     return predictions
 
 
-def test_runs_that_do_not_state_what_they_would_see_have_no_layer_and_no_sentence(client, watched_region):
-    names = {layer["name"] for layer in client.get("/rasters.json").json()["layers"]}
-    assert "probability" in names
-    assert "smallest-rate" not in names
-    assert visibility_sentence(None) == ""
-
-
 def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
     layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
     assert layers["smallest-rate"]["groups"][0]["n_rasters"] == 2
@@ -349,39 +314,31 @@ def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
         assert visibilities_in({7: region, 8: AWAY}) == {7: seen, 8: None}
 
 
-def test_a_regions_page_gives_the_day_of_the_last_measurement_once(client, limits):
+def test_pages_lists_and_subscriptions_say_it(client, limits):
     region = make_region(bounds=limits[0].run.product.footprint.extent)
     for name in ("region-detail", "region-report"):
         page = client.get(reverse(name, args=[region.slug])).content.decode()
         assert "of this region we would" in page
         assert page.count("The last measurement") == 1
-
-
-def test_lists_and_subscriptions_say_it(client, limits):
     sentence = visibility_sentence(None)
     assert "% of the ground that our data cover we would not notice ground that moves by less than 10 mm" in sentence
     assert sentence in client.get("/alerts/").content.decode()
     inside = limits[0].run.product.footprint.centroid
-    answer = client.post(
-        "/subscribe/preview.json", FORM | {"distance": "800", "latitude": inside.y, "longitude": inside.x}
-    ).json()
+    asked = FORM | {"distance": "800", "latitude": inside.y, "longitude": inside.x}
+    answer = client.post("/subscribe/preview.json", asked).json()
     assert "of this region we would" in answer["unseen"]
     assert "The last measurement is of" in visibility_around(MultiPolygon(inside.buffer(0.001), srid=4326))
     assert visibility_sentence(AWAY) == ""
 
 
-@pytest.mark.parametrize(
-    ("unseen", "noticed", "words"),
-    [
-        (
-            0.0,
-            3.6,
-            "notice ground that moves faster than about 4 mm a year over a kilometre and a half. Smaller places",
-        ),
-        (0.12, 3.6, "and in 12 % of it motion of less than 10 mm a year stays hidden."),
-        (0.7, float("inf"), "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
-    ],
+NOTICED = (
+    (0.0, 3.6, "notice ground that moves faster than about 4 mm a year over a kilometre and a half. Smaller places"),
+    (0.12, 3.6, "and in 12 % of it motion of less than 10 mm a year stays hidden."),
+    (0.7, math.inf, "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
 )
+
+
+@pytest.mark.parametrize(("unseen", "noticed", "words"), NOTICED)
 def test_a_region_says_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
     sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Scope.REGION)
     assert words in sentence

@@ -25,17 +25,16 @@ from tests.makers.buildings import make_building
 from tests.makers.stations import make_station
 
 pytestmark = pytest.mark.django_db
-OPERATIONS = ["/api/v1/alerts", "/api/v1/alerts/{code}", "/api/v1/alerts/{code}/detections"]
-OPERATIONS += ["/api/v1/alerts/{code}/series", "/api/v1/products", "/api/v1/products/{product_id}"]
-OPERATIONS += [
-    "/api/v1/products/{product_id}/points/{pid}/series",
-    "/api/v1/stations",
-    "/api/v1/buildings",
-    "/api/v1/here",
-    "/api/v1/pairs",
-    "/api/v1/pairs/{pair_id}",
+PATHS = [
+    "alerts",
+    "alerts/{code}",
+    "alerts/{code}/detections",
+    "alerts/{code}/series",
+    "products",
+    "products/{product_id}",
 ]
-OPERATIONS += ["/api/v1/rasters"]
+PATHS += ["products/{product_id}/points/{pid}/series", "stations", "buildings", "here", "pairs", "pairs/{pair_id}"]
+OPERATIONS = [f"/api/v1/{path}" for path in (*PATHS, "rasters")]
 HOSTILE = ["%00", "'; DROP TABLE", "-1", "0", "99999999999999999999999", "1e5", "nan", "../../etc", "é€😀", "x" * 5000]
 
 
@@ -104,30 +103,28 @@ def test_hostile_parameters_are_refused_in_words(client, schema, path):
             name = parameter["name"]
             if parameter["in"] == "path":
                 answer = client.get(fill(path, {name: hostile}))
+                assert answer.status_code in (400, 404), (name, hostile)
             else:
                 answer = client.get(fill(path, {"code": "AAAA", "pair_id": "1"}), {name: hostile.replace("%00", "\0")})
-            assert answer.status_code < 500, (name, hostile)
-            if parameter["in"] == "path":
-                assert answer.status_code in (400, 404), (name, hostile)
+                assert answer.status_code < 500, (name, hostile)
             if answer.status_code == 400 or (answer.status_code == 404 and "Ask for a list" in answer.content.decode()):
                 check(schema, path, str(answer.status_code), answer.json())
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "offset=-1", "limit=many", "kind=x", "bbox=1", "severity=x"])
-def test_a_bad_filter_names_itself(client, query):
-    answer = client.get(f"/api/v1/alerts?{query}")
-    assert answer.status_code == 400
-    assert query.partition("=")[0] in answer.json()["error"]
-    assert answer.json()["remedy"]
+def test_a_bad_filter_names_itself(client):
+    for query in ("limit=0", "limit=201", "offset=-1", "limit=many", "kind=x", "bbox=1", "severity=x"):
+        answer = client.get(f"/api/v1/alerts?{query}")
+        assert answer.status_code == 400
+        assert query.partition("=")[0] in answer.json()["error"]
+        assert answer.json()["remedy"]
 
 
-def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
+def test_alerts_are_filtered_and_come_in_parts_and_detections_lead_to_their_data(client, watched_region):
     def codes(query: str) -> list[str]:
         return [one["code"] for one in client.get(f"/api/v1/alerts?{query}").json()["items"]]
 
     everything = codes("")
     assert client.get("/api/v1/alerts?limit=1").json()["count"] == len(everything) == Alert.objects.count()
-    assert codes("limit=2") + codes("limit=200&offset=2") == everything
     address, pages = "/api/v1/alerts?limit=2&severity=", []
     while address:
         page = client.get(address).json()
@@ -136,9 +133,6 @@ def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
     assert pages == everything
     assert codes("kind=uplift") == [alert.code for alert in Alert.objects.filter(kind="uplift")]
     assert codes("bbox=0,0,1,1") == []
-
-
-def test_detections_lead_to_their_data(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     detections = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]
     assert {one["product_id"] for one in detections} == set(Product.objects.values_list("id", flat=True))
@@ -162,7 +156,7 @@ def test_a_pair_lists_what_was_found_in_it_and_where_it_is_shown(client, pair_pr
     assert client.get("/api/v1/pairs?bbox=0,0,1,1").json()["count"] == 0
 
 
-def test_stations_are_listed_with_their_period_and_page(client, schema):
+def test_stations_are_listed_with_their_period_and_page(client):
     station = make_station(place=(13.19, 38.71))
     (one,) = client.get("/api/v1/stations", {"bbox": "13,38,14,39"}).json()["items"]
     assert (one["code"], one["technique"], one["simulated"]) == ("MADE", "gnss", False)
@@ -200,25 +194,22 @@ def test_the_page_for_people_lists_every_operation_and_needs_no_other_host(clien
     assert client.post("/api/v1/openapi.json").status_code == 405
 
 
-BOXES = ["", "5.9,45.8,10.5,47.8", "-13,46,-11,48", "0,0,0,0"], ["1,2,3", "a,b,c,d", "1,2,3,4,5", "nan,0,1,1"]
-MOMENTS = ["", "2024-05-01", "2024-05-01T12:00Z", "2024-05-01T12:00:00.5+02:00"]
-NO_MOMENTS = ["yesterday", "2024", "1.5.2024", "2024-05-01T"]
+GOOD = {"bbox": ["", "5.9,45.8,10.5,47.8", "-13,46,-11,48", "0,0,0,0"]}
+GOOD["updated_since"] = ["", "2024-05-01", "2024-05-01T12:00Z", "2024-05-01T12:00:00.5+02:00"]
+BAD = {"bbox": ["1,2,3", "a,b,c,d", "1,2,3,4,5", "nan,0,1,1"]}
+BAD["updated_since"] = ["yesterday", "2024", "1.5.2024", "2024-05-01T"]
 
 
-@pytest.mark.parametrize(("name", "good", "bad"), [("bbox", *BOXES), ("updated_since", MOMENTS, NO_MOMENTS)])
-def test_the_description_says_how_a_text_is_written(client, schema, name, good, bad):
+def test_the_description_says_how_a_text_is_written(client, schema):
     """What fits is taken and what does not is refused, so that a program may check first."""
-    listed = schema["paths"]["/api/v1/alerts"]["get"]["parameters"]
-    (pattern,) = [one["schema"]["pattern"] for one in listed if one["name"] == name]
-    for text in good:
-        assert re.fullmatch(pattern, text)
-        assert client.get("/api/v1/alerts", {name: text}).status_code == 200
-    for text in bad:
-        assert not re.fullmatch(pattern, text)
-        assert client.get("/api/v1/alerts", {name: text}).status_code == 400
+    listed = {one["name"]: one["schema"] for one in schema["paths"]["/api/v1/alerts"]["get"]["parameters"]}
+    for status, texts in ((200, GOOD), (400, BAD)):
+        for name, text in ((name, text) for name, every in texts.items() for text in every):
+            assert bool(re.fullmatch(listed[name]["pattern"], text)) == (status == 200), text
+            assert client.get("/api/v1/alerts", {name: text}).status_code == status, text
 
 
-EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "4"))  # of each operation; more of them ask longer
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "2"))  # of each operation; more of them ask longer
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 

@@ -75,9 +75,8 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize("condition", FILTERS)
-def test_a_filter_in_text_chooses_what_it_says(codes, condition):
-    assert codes(condition) == FILTERS[condition]
+def test_a_filter_in_text_chooses_what_it_says(codes):
+    assert {condition: codes(condition) for condition in FILTERS} == FILTERS
 
 
 def test_a_filter_in_json_does_the_same_and_fits_the_other_parameters(codes):
@@ -91,70 +90,44 @@ def test_a_filter_in_json_does_the_same_and_fits_the_other_parameters(codes):
     assert codes("rate_mm_yr > -100", bbox="4,46,6,48") == {"rising"}
     assert codes("rate_mm_yr > -100", **{"filter-crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}) == BOTH
 
-
-def test_a_run_of_wildcards_is_one(codes):
-    """PostgreSQL reads a regular expression of hundreds of wildcards in a row for seconds."""
+    # PostgreSQL reads a regular expression of hundreds of wildcards in a row for seconds: a run of them is one.
     assert _pattern("%%%a%%_%b\\\\%%") == r"^.*a.*..*b\\.*$"
     assert _pattern(r"5\%%%") == "^5%.*$"
     assert codes({"op": "like", "args": [{"property": "kind"}, "%" * 499 + "t"]}) == {"rising"}
 
 
-REFUSED = [
-    "kind",
-    "kind = 5",
-    "rate_mm_yr = 'x'",
-    "rate_mm_yr = true",
-    "simulated = 'true'",
-    "nothing = 1",
-    "kind ==",
-    "5",
-]
-REFUSED += ["kind = state", "rate_mm_yr + 1 = 2", "CASEI(kind) = 'x'", "geometry = 'x'", "last_motion > 'yesterday'"]
-REFUSED += ["T_AFTER(last_motion, DATE('2022-01-01'))", "S_INTERSECTS(kind, POINT(1 2))", "rate_mm_yr = 1e999", "''"]
-REFUSED += ["S_INTERSECTS(geometry, POINT(500 2))", "S_INTERSECTS(geometry, POLYGON((0 0,1 1,0 1,1 0,0 0)))"]
-REFUSED += [
-    "S_INTERSECTS(geometry, POLYGON((0 0,1 1)))",
-    "kind IN (1)",
-    "transitions__reason = 'x'",
-    "area = 1",
-    "\x00",
-]
-REFUSED += [
-    "S_INTERSECTS(geometry, BBOX(1,2,3))",
-    "kind LIKE 5",
-    "(" * 400,
-    "-" * 8000,
-    "NOT " * 3000,
-    "rate_mm_yr IN ()",
-]
-REFUSED += ["S_INTERSECTS(geometry, GEOMETRYCOLLECTION EMPTY)", "kind = 'uplift", "NULL", "kind = NULL"]
+REFUSED = ["kind", "kind = 5", "rate_mm_yr = 'x'", "rate_mm_yr = true", "simulated = 'true'", "nothing = 1", "5"]
+REFUSED += ["kind ==", "kind = state", "rate_mm_yr + 1 = 2", "CASEI(kind) = 'x'", "geometry = 'x'"]
+REFUSED += ["last_motion > 'yesterday'", "T_AFTER(last_motion, DATE('2022-01-01'))", "S_INTERSECTS(kind, POINT(1 2))"]
+REFUSED += ["rate_mm_yr = 1e999", "''", "S_INTERSECTS(geometry, POINT(500 2))"]
+REFUSED += ["S_INTERSECTS(geometry, POLYGON((0 0,1 1,0 1,1 0,0 0)))", "S_INTERSECTS(geometry, POLYGON((0 0,1 1)))"]
+REFUSED += ["kind IN (1)", "transitions__reason = 'x'", "area = 1", "\x00", "S_INTERSECTS(geometry, BBOX(1,2,3))"]
+REFUSED += ["kind LIKE 5", "(" * 400, "-" * 8000, "NOT " * 3000, "S_INTERSECTS(geometry, GEOMETRYCOLLECTION EMPTY)"]
+REFUSED += ["kind = 'uplift", "NULL", "kind = NULL", "rate_mm_yr IN ()"]
 
 
-@pytest.mark.parametrize("condition", REFUSED, ids=lambda text: text[:40])
-def test_what_is_no_filter_is_refused_at_once_with_a_remedy(client, condition):
-    began = time.process_time()
-    answer = client.get(ALERTS, {"filter": condition})
-    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), answer.content
-    assert answer.json()["remedy"]
-    assert time.process_time() - began < 2
+def test_what_is_no_filter_is_refused_at_once_with_a_remedy(client):
+    for condition in REFUSED:
+        began = time.process_time()
+        answer = client.get(ALERTS, {"filter": condition})
+        assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), condition[:40]
+        assert answer.json()["remedy"]
+        assert time.process_time() - began < 2, condition[:40]
 
 
 TREES = [[], 5, "x", {}, {"op": "and"}, {"op": "and", "args": []}, {"op": [], "args": [1]}, {"op": "=", "args": [1, 2]}]
 TREES += [{"op": "=", "args": [{"property": ["kind"]}, 1]}, {"op": "=", "args": [{"property": "kind"}, {"a": 1}]}]
 TREES += [{"op": "in", "args": [{"property": "kind"}, "uplift"]}, {"property": "geometry"}, {"op": "not", "args": [1]}]
-TREES += [
-    {"op": "s_within", "args": [{"property": "geometry"}, shape]} for shape in (1, {"type": "Point"}, {"bbox": 1})
-]
-TREES += [{"op": "s_within", "args": [{"property": "geometry"}, {"type": "Point", "coordinates": [[1]]}]}]
+SHAPES = (1, {"type": "Point"}, {"bbox": 1}, {"type": "Point", "coordinates": [[1]]})
+TREES += [{"op": "s_within", "args": [{"property": "geometry"}, shape]} for shape in SHAPES]
 TREES += [{"op": ">", "args": [{"property": "rate_mm_yr"}, 10**400]}]
 
 
-@pytest.mark.parametrize("tree", TREES, ids=str)
-def test_json_that_is_no_filter_is_refused(client, tree):
-    asked = {"filter": json.dumps(tree), "filter-lang": "cql2-json"}
-    assert client.get(ALERTS, asked).status_code == 400
+def test_json_that_is_no_filter_is_refused(client):
     deep = '{"op":"not","args":[' * 5000 + "true" + "]}" * 5000
-    assert client.get(ALERTS, asked | {"filter": deep}).status_code == 400
+    for condition in (*map(json.dumps, TREES), deep):
+        answer = client.get(ALERTS, {"filter": condition, "filter-lang": "cql2-json"})
+        assert answer.status_code == 400, condition[:60]
 
 
 def test_every_queryable_of_every_collection_can_be_asked_for(client, product, pair_predictions, alert):

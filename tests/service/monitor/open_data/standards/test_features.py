@@ -1,11 +1,13 @@
 """OGC API Features: what a GIS asks for, page by page, and nothing that is not public."""
 
 from datetime import date
+from itertools import pairwise
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pyproj import Transformer
 
 from detection.models import Alert, GlacierMotion
 from ingest.models import MeasurementPoint, Product
@@ -60,22 +62,12 @@ def test_every_link_of_an_empty_service_leads_somewhere(client, catalogue):
     assert all(answer(client, local(hrefs(one)["items"]))["features"] == [] for one in listed)
 
 
-def test_collections_state_where_and_when(client, make_egms):
-    product_load(path=make_egms())
-    listed = {one["id"]: one for one in answer(client, "/ogc/collections")["collections"]}
-    assert list(listed) == ["alerts", "points", "products", "glaciers", "stations"]
-    west, south, east, north = listed["points"]["extent"]["spatial"]["bbox"][0]
-    assert 13 < west < east < 14
-    assert 38 < south <= north < 39
-    product = Product.objects.get()
-    assert listed["products"]["extent"]["temporal"]["interval"] == [
-        [f"{day.isoformat()}T00:00:00Z" for day in (product.dates[0], product.dates[-1])]
-    ]
-
-
-def test_alerts_have_their_figures_and_are_filtered(client, make_alert):
+def test_alerts_have_their_figures_and_are_filtered_and_rejected_and_merged_ones_come_only_on_request(
+    client, make_alert
+):
     sinking = make_alert()
     rising = make_alert(longitude=5.0, kind="uplift", rate_mm_yr=9.0, last_motion=date(2021, 1, 1))
+    rejected, merged = (make_alert(state=state) for state in ("rejected", "merged"))
     whole = answer(client, ALERTS)
     assert [one["id"] for one in whole["features"]] == [sinking.code, rising.code]
     assert whole["numberMatched"] == 2
@@ -92,12 +84,7 @@ def test_alerts_have_their_figures_and_are_filtered(client, make_alert):
     assert codes("datetime=2022-06-01T00:00:00Z/..") == [sinking.code]
     assert codes("datetime=2020-06-01") == [sinking.code, rising.code]
     assert codes("datetime=../2019-12-31") == []
-
-
-def test_rejected_and_merged_alerts_come_only_on_request(client, make_alert):
-    rejected, merged, shown = (make_alert(state=state) for state in ("rejected", "merged", "first"))
-    assert [one["id"] for one in answer(client, ALERTS)["features"]] == [shown.code]
-    assert [one["id"] for one in answer(client, f"{ALERTS}?state=rejected")["features"]] == [rejected.code]
+    assert codes("state=rejected") == [rejected.code]
     assert answer(client, f"{ALERTS}/{merged.code.lower()}")["properties"]["state"] == "merged"
 
 
@@ -125,9 +112,7 @@ def test_points_are_paged_by_their_key_through_all_products(client, two_tracks):
     assert found == list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid"))
     assert not any("OFFSET" in one["sql"] for one in asked.captured_queries)
     assert answer(client, POINTS)["numberMatched"] == 24
-
-
-def test_a_page_of_points_reads_the_index_behind_its_key_and_no_row_more(two_tracks):
+    # A page of points reads the index behind its key, and no row more.
     wanted = {"product_id": two_tracks[0].pk, "pid": "pt00000003", "boxes": [], "most": 4}
     with CaptureQueriesContext(connection) as asked:
         assert [row["pid"] for row in points_behind(**wanted)] == [f"pt{index:08d}" for index in range(4, 8)]
@@ -145,8 +130,8 @@ def test_a_page_of_points_reads_the_index_behind_its_key_and_no_row_more(two_tra
     assert node["Actual Rows"] == 4
 
 
-def test_points_have_units_in_their_names_and_lead_to_their_series(client, two_tracks):
-    product = two_tracks[1]
+def test_points_lead_to_their_series_and_those_of_a_superseded_release_come_only_by_its_id(client, two_tracks):
+    old, product = two_tracks
     point = answer(client, f"{POINTS}?product={product.pk}&limit=1")["features"][0]
     assert point["geometry"]["type"] == "Point"
     assert point["properties"]["velocity_mm_yr"] == pytest.approx(-3.0)
@@ -154,15 +139,16 @@ def test_points_have_units_in_their_names_and_lead_to_their_series(client, two_t
     one = answer(client, f"{POINTS}/{point['id']}")
     assert {**one, "links": 0} == {**point, "links": 0}
     assert answer(client, local(hrefs(one)["related"]))["pid"] == point["properties"]["pid"]
+    Product.objects.update(loaded_by="somebody-at-the-survey")
+    Product.objects.filter(pk=old.pk).update(superseded_by=product)
+    assert {one["properties"]["product"] for one in answer(client, POINTS)["features"]} == {product.pk}
+    assert answer(client, f"{POINTS}?product={old.pk}")["numberReturned"] == 12
+    assert answer(client, PRODUCTS)["numberReturned"] == 2
+    for address in (POINTS, PRODUCTS, "/stac/collections/velocity-fields/items"):
+        assert b"somebody-at-the-survey" not in client.get(address).content
 
 
-def test_a_filter_without_a_match_ends_its_page_in_time_with_a_link_to_go_on(client, two_tracks, monkeypatch):
-    monkeypatch.setattr(points, "SECONDS", 0.0)
-    pages = every_page(client, "/ogc/collections/points/items?filter=velocity_mm_yr>9000")
-    assert [len(page) for page in pages] == [0] * (len(two_tracks) + 1)
-
-
-def test_points_of_a_box_and_of_the_whole_earth(client, two_tracks):
+def test_points_of_a_box_of_the_whole_earth_and_of_none(client, two_tracks, monkeypatch):
     longitude, latitude = answer(client, POINTS)["features"][5]["geometry"]["coordinates"]
     box = f"{longitude - 1e-4},{latitude - 1e-4},{longitude + 1e-4},{latitude + 1e-4}"
     here = answer(client, f"{POINTS}?bbox={box}")
@@ -171,37 +157,25 @@ def test_points_of_a_box_and_of_the_whole_earth(client, two_tracks):
     assert answer(client, f"{POINTS}?bbox=-180,-90,180,90")["numberReturned"] == 24
     assert answer(client, f"{POINTS}?bbox=0,0,1,1")["numberReturned"] == 0
     assert answer(client, f"{POINTS}?datetime=1999-01-01")["numberReturned"] == 0
+    monkeypatch.setattr(points, "SECONDS", 0.0)  # a filter without a match ends its page in time, with a link to go on
+    assert [len(page) for page in every_page(client, f"{POINTS}?filter=velocity_mm_yr>9000")] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("more", ["", " AND velocity_mm_yr < 100"])
-def test_an_area_in_a_filter_is_read_by_the_index_as_a_box_is(client, two_tracks, more):
+def test_an_area_in_a_filter_is_read_by_the_index_as_a_box_is(client, two_tracks):
+    def found(condition: str) -> tuple[list[str], list[str]]:
+        """Return the points found, and the queries of points."""
+        with CaptureQueriesContext(connection) as asked:
+            features = answer(client, f"{POINTS}?{urlencode({'filter': condition})}")["features"]
+        queries = [one["sql"] for one in asked.captured_queries if 'FROM "ingest_measurementpoint"' in one["sql"]]
+        return [one["properties"]["pid"] for one in features], queries
+
     longitude, latitude = answer(client, POINTS)["features"][5]["geometry"]["coordinates"]
     corners = f"{longitude - 1e-4:.5f}, {latitude - 1e-4:.5f}, {longitude + 1e-4:.5f}, {latitude + 1e-4:.5f}"
-    condition = f"S_INTERSECTS(geometry, BBOX({corners})){more}"
-    with CaptureQueriesContext(connection) as asked:
-        found = answer(client, f"{POINTS}?{urlencode({'filter': condition})}")["features"]
-    assert [one["properties"]["pid"] for one in found] == ["pt00000005"] * 2
-    of_points = [one["sql"] for one in asked.captured_queries if 'FROM "ingest_measurementpoint"' in one["sql"]]
-    assert len(of_points) == 2
-    assert all('"tile_point" && ' in sql for sql in of_points)
-    elsewhere = urlencode({"filter": "S_WITHIN(geometry, BBOX(0, 0, 1, 1))"})
-    with CaptureQueriesContext(connection) as asked:
-        assert not answer(client, f"{POINTS}?{elsewhere}")["features"]
-    assert not any('FROM "ingest_measurementpoint"' in one["sql"] for one in asked.captured_queries)
-
-
-def test_points_of_a_superseded_release_come_only_by_its_id(client, two_tracks):
-    old, new = two_tracks
-    Product.objects.filter(pk=old.pk).update(superseded_by=new)
-    assert {one["properties"]["product"] for one in answer(client, POINTS)["features"]} == {new.pk}
-    assert answer(client, f"{POINTS}?product={old.pk}")["numberReturned"] == 12
-    assert answer(client, PRODUCTS)["numberReturned"] == 2
-
-
-def test_who_loaded_a_file_is_in_no_answer(client, two_tracks):
-    Product.objects.update(loaded_by="somebody-at-the-survey")
-    for address in (POINTS, PRODUCTS, "/stac/collections/velocity-fields/items"):
-        assert b"somebody-at-the-survey" not in client.get(address).content
+    for more in ("", " AND velocity_mm_yr < 100"):
+        pids, queries = found(f"S_INTERSECTS(geometry, BBOX({corners})){more}")
+        assert (pids, len(queries)) == (["pt00000005"] * 2, 2)
+        assert all('"tile_point" && ' in sql for sql in queries)
+    assert found("S_WITHIN(geometry, BBOX(0, 0, 1, 1))") == ([], [])
 
 
 def test_stations_have_their_period_and_lead_to_their_page(client):
@@ -236,12 +210,12 @@ NONSENSE += ["datetime=2024-01-02/2024-01-01", "datetime=../..", "after=%00", "a
 NONSENSE += ["product=1"]
 
 
-@pytest.mark.parametrize("query", NONSENSE)
-def test_what_makes_no_sense_is_a_problem_with_its_remedy(client, query):
-    refused = client.get(f"{ALERTS}?{query}")
-    assert refused.status_code == 400
-    assert refused["Content-Type"] == "application/problem+json"
-    assert {"type", "title", "status", "detail", "error", "remedy"} == set(refused.json())
+def test_what_makes_no_sense_is_a_problem_with_its_remedy(client):
+    for query in NONSENSE:
+        refused = client.get(f"{ALERTS}?{query}")
+        assert refused.status_code == 400, query
+        assert refused["Content-Type"] == "application/problem+json"
+        assert {"type", "title", "status", "detail", "error", "remedy"} == set(refused.json())
 
 
 def test_a_box_may_be_a_point_or_a_line(client, alert, product):
@@ -268,3 +242,59 @@ def test_what_has_not_changed_is_not_sent_again_and_other_sites_may_ask(client, 
     assert (asked.status_code, asked["Access-Control-Allow-Origin"]) == (204, "*")
     assert client.post(ALERTS).status_code == 405
     assert client.post(ALERTS)["Allow"] == "GET, HEAD"
+
+
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+DEGREES, MERCATOR = (f"http://www.opengis.net/def/crs/EPSG/0/{code}" for code in (4326, 3857))
+
+
+def test_coordinates_come_in_the_system_asked_for_and_the_answer_states_it(client, alert, product):
+    longitude, latitude = answer(client, f"{POINTS}?limit=1")["features"][0]["geometry"]["coordinates"]
+    moved = Transformer.from_crs(4326, 3857, always_xy=True).transform(longitude, latitude)
+    expected = dict.fromkeys(("", CRS84), (longitude, latitude)) | {DEGREES: (latitude, longitude), MERCATOR: moved}
+    for system, position in expected.items():
+        page = client.get(POINTS, {"limit": 1} | ({"crs": system} if system else {}))
+        assert page["Content-Crs"] == f"<{system or CRS84}>"
+        (point,) = page.json()["features"]
+        assert point["geometry"]["coordinates"] == pytest.approx(position, abs=0.01 if system == MERCATOR else 1e-9)
+        one = client.get(f"{POINTS}/{point['id']}", {"crs": system} if system else {})
+        assert one["Content-Crs"] == page["Content-Crs"]
+        assert one.json()["geometry"] == point["geometry"]
+    ring = answer(client, f"{ALERTS}?crs={DEGREES}")["features"][0]["geometry"]["coordinates"][0][0]
+    assert all(46 < latitude < 48 and -13 < longitude < -11 for latitude, longitude in ring)
+
+
+def test_a_box_is_read_in_its_own_system(client, alert):
+    to_metres = Transformer.from_crs(4326, 3857, always_xy=True).transform
+    here = [*to_metres(-13, 46), *to_metres(-11, 48)]
+    boxes = {CRS84: "-13,46,-11,48", DEGREES: "46,-13,48,-11", MERCATOR: ",".join(map(str, here))}
+    for system, box in boxes.items():
+        found = answer(client, f"{ALERTS}?bbox={box}&bbox-crs={system}")
+        assert [one["id"] for one in found["features"]] == [alert.code], system
+        away = ",".join(str(float(edge) + (4e5 if system == MERCATOR else 3.0)) for edge in box.split(","))
+        assert answer(client, f"{ALERTS}?bbox={away}&bbox-crs={system}")["features"] == []
+    whole_world = "-20037508.34,-20037508.34,20037508.34,20037508.34"
+    assert answer(client, f"{ALERTS}?bbox={whole_world}&bbox-crs={MERCATOR}")["numberReturned"] == 1
+
+
+def test_further_pages_keep_the_system_and_collections_list_all_of_them_and_state_where_and_when(client, product):
+    pages = every_page(client, f"{POINTS}?limit=5&crs={MERCATOR}&bbox-crs={CRS84}&bbox=-180,-90,180,90")
+    assert [len(page) for page in pages] == [5, 5, 2]
+    assert all(abs(one["geometry"]["coordinates"][0]) > 1000 for page in pages for one in page)
+    assert all(first[0]["id"] < second[0]["id"] for first, second in pairwise(pages))
+    listed = {one["id"]: one for one in answer(client, "/ogc/collections")["collections"]}
+    assert list(listed) == ["alerts", "points", "products", "glaciers", "stations"]
+    assert all((one["crs"], one["storageCrs"]) == ([CRS84, DEGREES, MERCATOR], CRS84) for one in listed.values())
+    west, south, east, north = listed["points"]["extent"]["spatial"]["bbox"][0]
+    assert 13 < west < east < 14
+    assert 38 < south <= north < 39
+    period = [f"{day.isoformat()}T00:00:00Z" for day in (product.dates[0], product.dates[-1])]
+    assert listed["products"]["extent"]["temporal"]["interval"] == [period]
+    classes = answer(client, "/ogc/conformance")["conformsTo"]
+    assert "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs" in classes
+
+
+def test_a_system_that_is_not_offered_is_refused(client):
+    for query in ("crs=EPSG:31467", "bbox-crs=x&bbox=1,2,3,4", f"bbox-crs={MERCATOR}&bbox=nan,0,1,1"):
+        assert client.get(f"{ALERTS}?{query}").status_code == 400, query
+    assert client.get(f"/stac/collections/predictions/items?crs={DEGREES}").status_code == 400

@@ -1,10 +1,11 @@
-"""The switch that shows what was simulated: only where a simulation is loaded; an alert's page compares."""
+"""The map: the list beside it, and the switch that shows what was simulated, where a simulation is loaded."""
 
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
 
 from ingest.models import ContextLayer, Product, Scene, ScenePair, SimulatedTruth
+from monitor.maps.map import views
 from monitor.operations.management.commands.loaddemo import Command
 from tests.makers.small_nation import small
 
@@ -53,3 +54,23 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
     assert SimulatedTruth.objects.count() == 13
     call_command("loaddemo")
     assert "already" in capsys.readouterr().out
+
+
+def test_cards_are_made_once_for_each_language_and_state_of_the_alerts(client, make_alert, monkeypatch):
+    made, original = [], views.alert_cards
+    monkeypatch.setattr(views, "alert_cards", lambda alerts: made.append(1) or original(alerts))
+
+    def page(language: str = "en") -> str:
+        return client.get("/", headers={"Accept-Language": language}).content.decode()
+
+    alert = make_alert()
+    for _ in range(2):
+        assert alert.code in page()
+        assert 'lang="de"' in page("de")
+    assert len(made) == 2
+    second = make_alert()
+    assert second.code in page()
+    alert.state = "withdrawn"
+    alert.save()
+    assert alert.code not in page()
+    assert len(made) == 4
