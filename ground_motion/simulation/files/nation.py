@@ -52,7 +52,9 @@ def write_products(nation: Nation, folder: Path) -> tuple[Path, ...]:
 
 def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackPoints:
     """Return the part of a track that is in a burst. inside: (n,), mask of the points in it."""
-    single = {name: values[inside] for name, values in vars(track).items() if isinstance(values, np.ndarray)}
+    single: dict[str, Any] = {
+        name: values[inside] for name, values in vars(track).items() if isinstance(values, np.ndarray)
+    }
     return dataclasses.replace(
         track,
         geometry=dataclasses.replace(track.geometry, burst=burst),
