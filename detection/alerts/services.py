@@ -104,11 +104,11 @@ def same_place(detection: Detection) -> Alert | None:
 
     For events, that is a surface change or a surge, the dates must overlap as well.
     """
-    kind, during = row_of(detection.kind), None
-    if kind.event:
+    kind, during = family(detection.kind), None
+    if row_of(detection.kind).event:
         first, last = data_span(detection)
         during = min(detection.onset or first, first), last
-    touching = list(alerts_touching(area=detection.area, family=kind.family, extent=detection.extent, during=during))
+    touching = list(alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during))
     known = [(from_wkb(bytes(alert.area.wkb)), State(alert.state)) for alert in touching]
     match = plan.best_match(from_wkb(bytes(detection.area.wkb)), known)
     return None if match is None else followed_as(alert=touching[match])
