@@ -33,7 +33,7 @@ def test_points_of_one_sample_follow_a_curve_over_the_ground():
 
 @pytest.mark.django_db
 def test_a_sample_in_a_town_is_read_from_few_pages():
-    product = load_towns(points=150_000)
+    product = load_towns(points=60_000)
     with connection.cursor() as cursor:
         cursor.execute(f"""
             SELECT count(*), count(DISTINCT (ctid::text::point)[0]) FROM {POINTS}_p{product.pk}

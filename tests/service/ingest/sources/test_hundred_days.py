@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,13 +20,13 @@ from ingest.sources.orders import services as orders
 from ingest.sources.orders.queue import pairs_retry
 from monitor import tasks as monitor_tasks
 from tests.service.ingest.sources import processor, recorded, replay
-from tests.service.ingest.sources.archives import BadDays, TokenServer
+from tests.service.ingest.sources.archives import BadDays, Clock, TokenServer
 from tests.service.ingest.sources.processor import TOKEN, Hyp3, burst
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 1, 3, tzinfo=UTC)
 DAYS, DRAIN_DAYS, LOOK_BACK = 100, 6, timedelta(days=14)
-STEP, SEARCH, ROUND = timedelta(hours=8), timedelta(hours=48), timedelta(minutes=20)
+STEP, SEARCH, ROUND = timedelta(hours=12), timedelta(hours=96), timedelta(minutes=20)
 GROUND = MultiPolygon(Polygon.from_bbox((-148.3, 64.8, -147.9, 65.0)), srid=4326)
 NORTH, SOUTH = 131, 94  # tracks; each has two bursts, seen every six days
 BUDGETS = {NORTH: 36, SOUTH: 12}
@@ -37,21 +38,6 @@ TOKENS = "/auth/token"
 
 class Killed(BaseException):
     """Kills the worker's process at this point."""
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    def monotonic(self) -> float:
-        return (self.now - START).total_seconds()
-
-    @property
-    def day(self) -> float:
-        return self.monotonic() / 86400
 
 
 class World:
@@ -96,7 +82,7 @@ class World:
         return self.random.choice(faults)
 
     def search(self, handler: replay.Handler, data: bytes) -> None:
-        """NASA's search by collection, track and time; other conditions are met by all granules."""
+        """NASA's search by track and time; other conditions are met by all granules."""
         if fault := self.fault():
             fault(handler, data)
             return
@@ -107,23 +93,18 @@ class World:
         found = [
             granule
             for granule in self.granules
-            if ("short_name", short_name(granule)) in wanted or ("shortName", short_name(granule)) in wanted
             if start <= begins(granule) <= end and (not tracks or track_of(granule) in tracks)
         ]
         content = {"hits": len(found), "took": 12, "items": found}
         handler.send(200, json.dumps(content).encode(), {"CMR-Hits": str(len(found))})
 
     def publish(self) -> None:
-        """Publish the images and products that were taken up to now."""
+        """Publish the images that were taken up to now."""
         while self.to_come and self.to_come[0][0] <= self.clock.now:
             at, track = self.to_come.pop(0)
             self.granules[:0] = [burst(at, number, track=track) for number in (279916, 279917)]
-            if at < START:
-                continue
-            if track == NORTH:
+            if at >= START and track == NORTH:
                 self.publish_image(at)
-            else:
-                self.publish_product(at)
 
     def publish_image(self, at: datetime) -> None:
         name = f"S1A_IW_GRDH_{at:%Y%m%dT%H%M%S}.zip"
@@ -134,35 +115,9 @@ class World:
         self.items.append(recorded.item(name.removesuffix(".zip"), {"VV": asset}, datetime=at.isoformat()))
         self.names.append(name)
 
-    def publish_product(self, at: datetime) -> None:
-        """A product of ARIA, which appears by itself."""
-        name = f"S1-GUNW-D-R-094-tops-{at:%Y%m%d}_20260801-032039-PP-v3_0_1.nc"
-        path, data = f"/door/download/{name}", name.encode() * 60
-        self.nasa.files[path], self.nasa.always[path] = data, self.products.answer
-        packed = [{"Name": name, "SizeInBytes": len(data), "Format": "netCDF-4"}]
-        packed[0] |= {"Checksum": {"Value": recorded.md5(data), "Algorithm": "MD5"}}
-        attributes = {"ASCENDING_DESCENDING": ["DESCENDING"], "PATH_NUMBER": ["94"], "POLARIZATION": ["VV"]}
-        url = f"{self.nasa.address}{path}"
-        made = recorded.granule(
-            name.removesuffix(".nc"),
-            "ARIA_S1_GUNW",
-            attributes,
-            [url],
-            packed,
-            "SENTINEL-1A",
-            f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        )
-        made["umm"]["InputGranules"] = []
-        self.granules.insert(0, made)
-        self.names.append(name)
-
 
 def begins(granule: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(granule["umm"]["TemporalExtent"]["RangeDateTime"]["BeginningDateTime"])
-
-
-def short_name(granule: dict[str, Any]) -> str:
-    return granule["umm"]["CollectionReference"]["ShortName"]
 
 
 def track_of(granule: dict[str, Any]) -> str:
@@ -189,7 +144,7 @@ def wanted_keys(track: int, passes: list[datetime]) -> set[str]:
 
 @pytest.fixture
 def world(settings, tmp_path, monkeypatch):
-    clock = Clock()
+    clock = Clock(START)
     monkeypatch.setattr("django.utils.timezone.now", lambda: clock.now)
     monkeypatch.setattr(tokens, "monotonic", clock.monotonic)
     monkeypatch.setattr(orders, "SEARCH_EVERY", SEARCH)  # Most of the time goes into the answers of catalogues.
@@ -213,7 +168,7 @@ class Life:
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.world, self.clock, self.monkeypatch = world, world.clock, monkeypatch
-        self.restarts = 0
+        self.restarts: list[float] = []  # At which second of the test another process began.
         self.retried = 0
         self.search_at = self.retry_at = START
 
@@ -236,7 +191,7 @@ class Life:
     def killed_after(self, submit: Callable) -> Callable:
         def killed(own: client.Processor, **options: Any) -> Any:
             job = submit(own, **options)
-            if self.restarts == 0 and self.clock.day > KILLED_ORDERING:
+            if not self.restarts and self.clock.day > KILLED_ORDERING:
                 raise Killed
             return job
 
@@ -248,7 +203,7 @@ class Life:
 
         def is_over() -> bool:
             fetching = SceneDownload.objects.filter(state=SceneDownload.State.FETCHING)
-            if self.restarts == 1 and self.clock.day > KILLED_FETCHING and fetching.exists():
+            if len(self.restarts) == 1 and self.clock.day > KILLED_FETCHING and fetching.exists():
                 raise Killed
             return self.clock.now > ends_at
 
@@ -259,7 +214,7 @@ class Life:
         try:
             work()
         except Killed:
-            self.restarts += 1
+            self.restarts.append(self.clock.monotonic())
             configured.tokens_of.cache_clear()
             for model in (PairOrder, SceneDownload):
                 model.objects.filter(lease_until__isnull=False).update(lease_until=datetime(2026, 1, 1, tzinfo=UTC))
@@ -272,7 +227,6 @@ def order(track: int | None, **values: Any) -> StandingOrder:
 def test_a_hundred_days_are_loaded_once_within_the_budget(world, monkeypatch):
     for track, budget in BUDGETS.items():
         order(track, processor="INSAR_ISCE_BURST", credits_a_month=budget, priority=1 if track == NORTH else 2)
-    order(SOUTH, processor="ARIA")
     life = Life(world, monkeypatch)
     life.run()
     services.downloads_settle()
@@ -318,7 +272,12 @@ def test_a_hundred_days_are_loaded_once_within_the_budget(world, monkeypatch):
     assert sorted(IngestJob.objects.values_list("original_name", flat=True)) == sorted(world.names + collected)
     assert set(IngestJob.objects.values_list("state", flat=True)) == {"loaded"}
 
-    assert life.restarts == 2
+    for began, ended in pairwise([0.0, *life.restarts, world.clock.monotonic()]):
+        times = [at for at in world.identity.times if began <= at < ended]
+        assert times, "every process signs in by itself"
+        assert min(b - a for a, b in pairwise(times)) >= 540, "one request for each life of a token"
+    assert world.identity.grants.count("password") < len(world.identity.grants)
+    assert len(life.restarts) == 2
     assert spoiled
     assert expired
     assert life.retried
