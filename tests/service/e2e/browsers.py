@@ -3,10 +3,15 @@
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from ground_motion.readers.context.records import ContextKind
+from ingest.context.services import context_load
+from monitor import tasks
+from monitor.notifications import rounds
 from monitor.notifications.push.channel import public_key
 from tests.makers.people import PASSWORD
 from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET
@@ -69,6 +74,36 @@ def sign_out(page: Page) -> None:
 def link_in(message, name: str) -> str:
     """The link of this name in the text of a mail."""
     return re.search(rf"https?://\S+/{name}/\S+", message.get_body(("plain",)).get_content())[0]
+
+
+def downloaded(page: Page, name: str, role: str = "link") -> Path:
+    """The file that a link or button of this name brings."""
+    with page.expect_download() as download:
+        page.get_by_role(role, name=name, exact=True).click()
+    return Path(download.value.path())
+
+
+def villages(folder: Path, *rows: str) -> None:
+    """Load villages: name, latitude, longitude and population of each."""
+    path = folder / "villages.csv"
+    path.write_text("\n".join(["name,latitude,longitude,population", *rows, ""]))
+    context_load(path=path, kind=ContextKind.PLACES)
+
+
+def deliver() -> None:
+    tasks.announce_transitions()
+    rounds.messages_send()
+
+
+def subscribe(page: Page, mail_server, address: str, button: str = "Subscribe") -> None:
+    """From the filled form to the mailbox and back."""
+    page.get_by_label("Your e-mail address").fill(address)
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
+    deliver()
+    page.goto(link_in(mail_server.received[-1], "subscribe/confirm"))
+    page.get_by_role("button", name="Yes, send me these mails").click()
+    expect(page.locator("h1")).to_have_text("You will hear from us")
 
 
 def fits(page: Page) -> bool:

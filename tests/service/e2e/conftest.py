@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from detection.models import Alert
 from ml.models import Prediction
 from monitor.web.guards import OPERATORS
 from tests.makers import pairs as made_pairs
@@ -57,6 +58,12 @@ def page(request, open_page) -> Page:
 @pytest.fixture
 def operator(transactional_db) -> User:
     return account("anna", OPERATORS)
+
+
+@pytest.fixture
+def sinking(watched_region) -> Alert:
+    """The alert of the simulated region whose ground sinks fastest."""
+    return Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
 
 
 @pytest.fixture

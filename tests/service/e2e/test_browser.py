@@ -4,35 +4,32 @@ import re
 
 from playwright.sync_api import Route, expect
 
-from detection.models import Alert
 from ingest.models import MeasurementPoint
 from tests.service.e2e.browsers import either_size, wait_for_map
 
 
 @either_size
-def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, live_server, watched_region):
-    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    page.goto(live_server.url)
-    expect(page.locator(f"[data-alert-code='{alert.code}']").first).to_contain_text("Sinking ground")
+def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, sinking):
+    page.goto("/")
+    expect(page.locator(f"[data-alert-code='{sinking.code}']").first).to_contain_text("Sinking ground")
     wait_for_map(page)
-    marker = page.locator(f"[data-alert-marker='{alert.code}']")
+    marker = page.locator(f"[data-alert-marker='{sinking.code}']")
     expect(marker).to_be_visible()
     marker.dispatch_event("click")
     verdict = page.locator("#panel .verdict")
     expect(verdict).to_contain_text(re.compile(r"The (ground here|fastest part) sank by about [\d.]+ mm a year"))
     page.locator("#panel").get_by_role("link").first.click()
-    expect(page).to_have_url(re.compile(f"/alerts/{alert.code}/$"))
+    expect(page).to_have_url(re.compile(f"/alerts/{sinking.code}/$"))
     expect(page.locator("h1")).to_have_text("Sinking ground")
     expect(page.locator(".verdict")).to_contain_text("The fastest part sank")
     page.locator("#moved summary").first.click()
     expect(page.locator("#series canvas").first).to_be_visible()
 
 
-def test_charts_that_come_late_move_nothing_that_stands_below_them(page, live_server, watched_region):
-    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+def test_charts_that_come_late_move_nothing_that_stands_below_them(page, sinking):
     held: list[Route] = []
     page.route("**/series.json", lambda route: held.append(route))
-    page.goto(f"{live_server.url}{alert.get_absolute_url()}", wait_until="load")
+    page.goto(sinking.get_absolute_url(), wait_until="load")
     wait_for_map(page)
     with page.expect_request("**/series.json"):
         page.locator("#moved summary").first.click()

@@ -2,12 +2,11 @@
 
 import csv
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from ingest.models import MeasurementPoint, Product
-from tests.service.e2e.browsers import fits, wait_for_map
+from tests.service.e2e.browsers import downloaded, fits, wait_for_map
 
 
 def press(page: Page, button: str, key: str = "Enter") -> None:
@@ -16,12 +15,6 @@ def press(page: Page, button: str, key: str = "Enter") -> None:
         page.locator(".more-tools > summary").press("Enter")
     page.get_by_role("button", name=button, exact=True).focus()
     page.keyboard.press(key)
-
-
-def taken(page: Page, name: str, role: str = "link") -> Path:
-    with page.expect_download() as download:
-        page.get_by_role(role, name=name, exact=True).click()
-    return Path(download.value.path())
 
 
 def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_server, watched_region):
@@ -36,9 +29,9 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_se
     expect(verdict).to_contain_text("Line 1 moved away from the satellite")
     expect(page.locator("#panel canvas")).to_be_visible()
     expect(page.locator("#panel table.rates tbody tr")).to_have_count(4)
-    rows = list(csv.DictReader(taken(page, "CSV").read_text().splitlines()))
+    rows = list(csv.DictReader(downloaded(page, "CSV").read_text().splitlines()))
     assert {row["line"] for row in rows} == {"1", "2", "3", "4"}
-    assert "<circle" in taken(page, "SVG", "button").read_text()
+    assert "<circle" in downloaded(page, "SVG", "button").read_text()
     page.get_by_label("From", exact=True).fill("2021-01-01")
     expect(page).to_have_url(re.compile("from=2021-01-01"))
     expect(verdict).to_contain_text("between January 2021")
@@ -71,7 +64,7 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_se
     press(page, "Show the profile")
     expect(verdict).to_contain_text(re.compile(r"\d points stand within 100 m of the line, which is .* long"))
     expect(page.get_by_role("heading", name="How it grew")).to_be_visible()
-    assert len(taken(page, "CSV").read_text().splitlines()) > 5
+    assert len(downloaded(page, "CSV").read_text().splitlines()) > 5
     assert fits(page)
     page.keyboard.press("Escape")
 

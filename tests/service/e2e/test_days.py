@@ -6,13 +6,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from detection.alerts.sealed import evidence_seal
 from detection.models import Alert
 from ground_motion.cli.program import main as verify
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.services import context_load
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
@@ -21,11 +20,25 @@ from monitor.tasks import announce_breaks, read_lines
 from monitor.web.guards import ADMINISTRATORS, OPERATORS
 from tests.makers.lines import line_file, load_points
 from tests.makers.people import PASSWORD, account
-from tests.service.e2e.browsers import fits, fits_any_window, link_in, sign_out, wait_for_map
-from tests.service.e2e.test_subscribe import deliver
+from tests.service.e2e.browsers import (
+    deliver,
+    downloaded,
+    fits,
+    fits_any_window,
+    link_in,
+    sign_out,
+    subscribe,
+    villages,
+    wait_for_map,
+)
 
 LABELLED = {"Name of the line": "Coal line", "Width in metres": "6", "Kilometre at which the line begins": "11"}
 LABELLED |= {"Limit of differential settlement, mm per metre in a year": "0.5"}
+
+
+@pytest.fixture(autouse=True)
+def reachable(settings, live_server):
+    settings.PUBLIC_URL = live_server.url
 
 
 def press(page: Page, name: str | re.Pattern, within: str = "body") -> None:
@@ -50,17 +63,13 @@ def arrive(page: Page, name: str) -> None:
 
 
 def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_house(
-    page, live_server, settings, mail_server, watched_region, tmp_path
+    open_page, mail_server, sinking, tmp_path
 ):
-    settings.PUBLIC_URL = live_server.url
-    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    table = tmp_path / "villages.csv"
-    middle = alert.area.centroid
-    table.write_text(f"name,latitude,longitude,population\nAldwick,{middle.y},{middle.x},2300\n")
-    context_load(path=table, kind=ContextKind.PLACES)
+    page, middle = open_page("desktop"), sinking.area.centroid
+    villages(tmp_path, f"Aldwick,{middle.y},{middle.x},2300")
     page.goto("/")
     press(page, "Alerts", ".site-nav")
-    press(page, re.compile("Sinking ground"), f"[data-alert-code='{alert.code}']")
+    press(page, re.compile("Sinking ground"), f"[data-alert-code='{sinking.code}']")
     press(page, "Tell me when this changes")
     page.get_by_label("Your e-mail address").fill("mayor@example.org")
     page.locator(".tell-me-box button").click()
@@ -83,20 +92,16 @@ def test_a_mayor_finds_the_place_asks_for_mails_and_prints_the_answer_for_a_hous
 
 
 def test_the_owner_of_a_railway_gives_the_line_and_takes_home_the_kilometre_of_its_break(
-    open_page, live_server, settings, mail_server, tmp_path
+    open_page, mail_server, tmp_path
 ):
-    settings.PUBLIC_URL, page = live_server.url, open_page("desktop")
+    page = open_page("desktop")
     load_points(tmp_path)
     page.goto("/")
     press(page, "Subscribe", ".site-nav")
     page.get_by_text("Coordinates").click()
     page.get_by_label("Latitude, north positive").fill("50.012")
     page.get_by_label("Longitude, east positive").fill("15.02")
-    page.get_by_label("Your e-mail address").fill("rail@example.org")
-    page.get_by_role("button", name="Subscribe").click()
-    deliver()
-    page.goto(link_in(mail_server.received[-1], "subscribe/confirm"))
-    page.get_by_role("button", name="Yes, send me these mails").click()
+    subscribe(page, mail_server, "rail@example.org")
     press(page, "My subscriptions", "main")
     press(page, "Organisations", "main")
     page.get_by_label("Its name").fill("Coal Railway")
@@ -119,9 +124,7 @@ def test_the_owner_of_a_railway_gives_the_line_and_takes_home_the_kilometre_of_i
     expect(page.get_by_role("row").nth(1)).to_contain_text("km 12.4")
     assert fits(page)
     for name, words in (("Steps (CSV)", "12.4"), ("Profile (CSV)", "11.0125")):
-        with page.expect_download() as got:
-            page.get_by_role("link", name=name).click()
-        assert words in got.value.path().read_text()
+        assert words in downloaded(page, name).read_text()
     press(page, "On the map", "main")
     wait_for_map(page)
 
@@ -153,10 +156,7 @@ def test_a_geologist_confirms_a_case_and_reads_it_as_the_public_does(page, watch
     sign_out(page)
 
 
-def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(
-    page, live_server, settings, mail_server, watched_region
-):
-    settings.PUBLIC_URL = live_server.url
+def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground(page, mail_server, watched_region):
     page.goto("/")
     press(page, "For programs")
     links = page.locator("main a[href^='/']").evaluate_all("all => [...new Set(all.map((one) => one.href))]")
@@ -188,18 +188,16 @@ def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground
     extracts_make()
     deliver()
     page.goto(link_in(mail_server.received[-1], "extracts"))
-    with page.expect_download() as got:
-        page.get_by_role("link", name="Download").click()
-    with closing(sqlite3.connect(got.value.path())) as file:
+    with closing(sqlite3.connect(downloaded(page, "Download"))) as file:
         layers = [name for (name,) in file.execute("SELECT layer FROM data_sets")]
         rows = [file.execute(f"SELECT count(*) FROM {layer}").fetchone()[0] for layer in layers]
     assert sum(rows) == n_points > 0
 
 
 def test_an_administrator_adds_data_and_invites_somebody_who_comes_and_is_sent_away(
-    open_page, live_server, settings, mail_server, make_egms, tmp_path, monkeypatch
+    open_page, settings, mail_server, make_egms, tmp_path, monkeypatch
 ):
-    settings.PUBLIC_URL, settings.UPLOAD_DIR = live_server.url, str(tmp_path / "uploads")
+    settings.UPLOAD_DIR = str(tmp_path / "uploads")
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)  # the test carries the job out
     account("anna", ADMINISTRATORS, is_staff=True, is_superuser=True)
     page, other = open_page("desktop"), open_page("phone")
@@ -240,9 +238,8 @@ def list_of_sites(page: Page, path: Path) -> None:
 
 
 def test_an_insurer_watches_a_portfolio_and_checks_the_sealed_evidence_of_an_alert(
-    page, live_server, settings, mail_server, watched_region, tmp_path, capsys
+    page, mail_server, watched_region, tmp_path, capsys
 ):
-    settings.PUBLIC_URL = live_server.url
     alert = Alert.objects.filter(kind="subsidence", extent="local").order_by("peak_rate_mm_yr").first()
     sealed = evidence_seal(alert=alert)
     table, middle = tmp_path / "portfolio.csv", alert.area.centroid
@@ -252,12 +249,7 @@ def test_an_insurer_watches_a_portfolio_and_checks_the_sealed_evidence_of_an_ale
     page.goto("/")
     press(page, "Subscribe", ".site-nav")
     list_of_sites(page, table)
-    page.get_by_label("Your e-mail address").fill("insurer@example.org")
-    page.get_by_role("button", name="Subscribe").click()
-    expect(page.locator("h1")).to_have_text("Check your mailbox")
-    deliver()
-    page.goto(link_in(mail_server.received[-1], "subscribe/confirm"))
-    page.get_by_role("button", name="Yes, send me these mails").click()
+    subscribe(page, mail_server, "insurer@example.org")
     press(page, "My subscriptions", "main")
     press(page, "Organisations")
     page.get_by_label("Its name").fill("Westland Insurance")
@@ -265,9 +257,7 @@ def test_an_insurer_watches_a_portfolio_and_checks_the_sealed_evidence_of_an_ale
     press(page, "Add a place for all")
     list_of_sites(page, table)
     page.get_by_role("button", name="Save").click()
-    with page.expect_download() as got:
-        page.get_by_role("link", name="How the buildings at our sites move").click()
-    assert "Mill Lane 4" in got.value.path().read_text()
+    assert "Mill Lane 4" in downloaded(page, "How the buildings at our sites move (CSV)").read_text()
     press(page, "Alerts at your places")
     press(page, re.compile("Sinking ground"), "main")
     with page.expect_download() as got:

@@ -5,8 +5,7 @@ import json
 from playwright.sync_api import Page, expect
 
 from monitor.subscribers.subscriptions import tokens
-from tests.service.e2e.browsers import push_service
-from tests.service.e2e.test_subscribe import deliver
+from tests.service.e2e.browsers import deliver, push_service
 from tests.service.monitor.notifications.push.test_push import read
 from tests.waiting import wait_until
 

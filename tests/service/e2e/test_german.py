@@ -8,13 +8,9 @@ from playwright.sync_api import Page, expect
 from detection.alerts.services import alert_transition
 from detection.models import Alert
 from detection.rules.lifecycle import State
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.services import context_load
-from monitor import tasks
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import rounds
 from tests.makers.regions import make_region
-from tests.service.e2e.browsers import link_in, wait_for_map
+from tests.service.e2e.browsers import deliver, link_in, villages, wait_for_map
 
 ENGLISH = re.compile(
     r"\b(the|and|of|is|are|with|this|that|from|for|not|which|where|when|has|have|been|it|its|you|your|by|to|or|no|at"
@@ -53,14 +49,12 @@ def read_mail(message) -> list[str]:
 
 
 @pytest.fixture
-def country(watched_region, tmp_path, settings, live_server) -> Alert:
+def country(sinking, tmp_path, settings, live_server) -> Alert:
     """The simulated region with a village and an administrative region; an alert that sinks."""
     settings.PUBLIC_URL = live_server.url
-    villages = tmp_path / "villages.csv"
-    villages.write_text("name,latitude,longitude,population\nAldwick,47.01,-12,2300\n")
-    context_load(path=villages, kind=ContextKind.PLACES)
+    villages(tmp_path, "Aldwick,47.01,-12,2300")
     make_region("Mid Isle", (-12.2, 46.8, -11.8, 47.2), simulated=True)
-    return Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    return sinking
 
 
 @pytest.mark.long
@@ -97,7 +91,7 @@ def test_a_german_mayor_reads_everything_in_german(open_page, country, mail_serv
     page.locator("form.subscribe button[type=submit]").last.click()
     expect(page).to_have_url(re.compile("/subscribe/sent/"))
     other += read(page)
-    rounds.messages_send()
+    deliver()
     (question,) = mail_server.received
     page.goto(link_in(question, "subscribe/confirm"))
     other += read(page)
@@ -107,8 +101,7 @@ def test_a_german_mayor_reads_everything_in_german(open_page, country, mail_serv
     assert (wanted.language, wanted.time_zone) == ("de", "Europe/Berlin")
 
     alert_transition(alert=country, to=State.CONFIRMED, reason="seen in the field", actor="operator")
-    tasks.announce_transitions()
-    rounds.messages_send()
+    deliver()
     _, news = mail_server.received
     assert [question["Content-Language"], news["Content-Language"]] == ["de", "de"]
     other += [*read_mail(question), *read_mail(news)]

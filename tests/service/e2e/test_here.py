@@ -7,9 +7,7 @@ from playwright.sync_api import expect
 
 from detection.kinds import Kind
 from detection.models import Alert
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.services import context_load
-from tests.service.e2e.browsers import SIZES, out_of_window, wait_for_map
+from tests.service.e2e.browsers import SIZES, out_of_window, villages, wait_for_map
 
 ANSWER = ("sentence", "curve", "map")
 
@@ -18,9 +16,7 @@ ANSWER = ("sentence", "curve", "map")
 def village(watched_region, tmp_path) -> str:
     """The name of a village in the simulated country, on the ground of an alert."""
     place = Alert.objects.filter(kind=Kind.SUBSIDENCE).first().area.point_on_surface
-    path = tmp_path / "villages.csv"
-    path.write_text(f"name,latitude,longitude,population\nAldwick,{place.y},{place.x},2300\n")
-    context_load(path=path, kind=ContextKind.PLACES)
+    villages(tmp_path, f"Aldwick,{place.y},{place.x},2300")
     return "Aldwick"
 
 

@@ -5,24 +5,19 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.services import context_load
-from tests.service.e2e.browsers import either_size, wait_for_map
+from tests.service.e2e.browsers import either_size, villages, wait_for_map
 from tests.service.ingest.sources import replay
 
 
 @pytest.fixture
-def villages(tmp_path):
-    path = tmp_path / "villages.csv"
-    rows = ["name,latitude,longitude,population", "Aldwick,47.01,-12,2300", "Aldwickham,46.5,-11,10"]
-    path.write_text("\n".join(rows) + "\n")
-    context_load(path=path, kind=ContextKind.PLACES)
+def two_villages(tmp_path, transactional_db):
+    villages(tmp_path, "Aldwick,47.01,-12,2300", "Aldwickham,46.5,-11,10")
 
 
 @either_size
-def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, live_server, make_alert, villages):
+def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, make_alert, two_villages):
     make_alert()
-    page.goto(live_server.url)
+    page.goto("/")
     wait_for_map(page)
     field = page.get_by_role("combobox", name="Search a place")
     field.press_sequentially("aldw")
@@ -64,14 +59,12 @@ def test_an_address_is_asked_for_by_the_server_when_enter_is_pressed(open_page, 
         assert ["ground-motion" in sent.headers["User-Agent"] for sent in geocoder.requests] == [True]
 
 
-def test_the_search_works_without_javascript(browser, live_server, villages):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(live_server.url)
+def test_the_search_works_without_javascript(open_page, two_villages):
+    page = open_page("desktop", java_script_enabled=False)
+    page.goto("/")
     page.get_by_label("Search a place").fill("aldwick")
     page.get_by_role("button", name="Search").click()
     link = page.get_by_role("link", name="Aldwick", exact=True)
     expect(link).to_have_attribute("href", re.compile("bbox="))
     below = page.get_by_role("link", name="Back to the map")
     assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page
-    context.close()

@@ -17,6 +17,7 @@ HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
 @either_size
 def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_server, pair_predictions):
     urls: list[str] = []
+    page.emulate_media(reduced_motion="no-preference")  # else nothing is played
     page.on("request", lambda sent: urls.append(sent.url))
     page.goto(live_server.url + "/" + HERE)
     wait_for_map(page)

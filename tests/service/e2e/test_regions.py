@@ -24,10 +24,9 @@ def town_site():
         yield server
 
 
-def test_a_town_frames_its_region_and_prints_a_report(page, live_server, watched_region, town_site):
+def test_a_town_frames_its_region_and_prints_a_report(page, live_server, sinking, town_site):
     region = make_region("Mid Isle", (-12.2, 46.8, -11.8, 47.2), simulated=True)
-    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    page.goto(f"{live_server.url}/regions/{region.slug}/")
+    page.goto(f"/regions/{region.slug}/")
     assert fits_any_window(page)
     town_site.line = page.locator(".copy-line").text_content()
     page.goto(f"http://127.0.0.1:{town_site.server_port}/")
@@ -35,16 +34,15 @@ def test_a_town_frames_its_region_and_prints_a_report(page, live_server, watched
     expect(widget.get_by_role("group", name=re.compile("Map: Mid Isle"))).to_be_visible()
     widget.get_by_role("link", name=re.compile("Sinking ground")).last.click()
     expect(page).to_have_url(re.compile(rf"{live_server.url}/alerts/\w+/$"))
-    page.goto(f"{live_server.url}/alerts/{alert.code}/report/")
+    page.goto(f"/alerts/{sinking.code}/report/")
     assert fits_any_window(page)
     assert 1 <= n_pages(page) <= 2
 
 
 @pytest.fixture
-def longest_alert(watched_region, django_user_model) -> Alert:
+def longest_alert(sinking, django_user_model) -> Alert:
     """An alert of the region with every list as long as none will be."""
-    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    detection = alert.detections.first()
+    alert, detection = sinking, sinking.detections.first()
     detection.reasons = [one | {"product": f"{one['product']} {n}"} for n in range(20) for one in detection.reasons]
     detection.save()
     for _ in range(12):

@@ -3,9 +3,8 @@
 from playwright.sync_api import Page, expect
 
 from monitor.models.operations import ResidentReport
-from monitor.notifications import rounds
 from tests.makers.reports import CAMERA, photo
-from tests.service.e2e.browsers import fits, link_in, sign_in, wait_for_map
+from tests.service.e2e.browsers import deliver, fits, link_in, sign_in, wait_for_map
 
 
 def fill(page: Page) -> None:
@@ -33,7 +32,7 @@ def test_a_report_goes_from_an_alert_to_the_operator_and_back_to_the_alert(
     expect(page.get_by_label("Where:")).not_to_have_value("47.0000, -12.0000")
     assert fits(page)
     fill(page)
-    rounds.messages_send()
+    deliver()
     (letter,) = mail_server.received
     page.goto(link_in(letter, "reports"))
     page.get_by_role("button", name="Yes, send this report").click()

@@ -8,17 +8,13 @@ from playwright.sync_api import Page, expect
 
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
-from ground_motion.readers.context.records import ContextKind
-from ingest.context.services import context_load
 from lab.samples.alerts import step
-from monitor import tasks
 from monitor.models.subscriptions import Subscription
-from monitor.notifications import rounds
 from monitor.notifications.mail import letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import tokens
 from monitor.wording.cards.cards import alert_cards
-from tests.service.e2e.browsers import fits, link_in, push_service, wait_for_map
+from tests.service.e2e.browsers import deliver, fits, link_in, push_service, subscribe, villages, wait_for_map
 
 
 def draw_around(page: Page) -> None:
@@ -33,28 +29,16 @@ def draw_around(page: Page) -> None:
     expect(page.locator("#drawn")).not_to_have_value("")
 
 
-def deliver() -> None:
-    tasks.announce_transitions()
-    rounds.messages_send()
-
-
 @pytest.fixture
 def reachable(settings, live_server):
     settings.PUBLIC_URL = live_server.url
     return live_server.url
 
 
-def subscribe(page: Page, mail_server) -> None:
-    """From the filled form to the mailbox and back."""
+def subscribe_as_resident(page: Page, mail_server) -> None:
     expect(page.locator("#preview")).to_contain_text("In the last 2 years this would have sent you one mail.")
-    page.get_by_label("Your e-mail address").fill("resident@example.org")
-    page.get_by_role("button", name="Subscribe").click()
-    expect(page.locator("h1")).to_have_text("Check your mailbox")
-    deliver()
-    (question,) = mail_server.received
-    page.goto(link_in(question, "subscribe/confirm"))
-    page.get_by_role("button", name="Yes, send me these mails").click()
-    expect(page.locator("h1")).to_have_text("You will hear from us")
+    subscribe(page, mail_server, "resident@example.org")
+    assert len(mail_server.received) == 1
 
 
 def hear_and_leave(page: Page, mail_server, alert) -> None:
@@ -81,7 +65,7 @@ def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachab
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     draw_around(page)
-    subscribe(page, mail_server)
+    subscribe_as_resident(page, mail_server)
     hear_and_leave(page, mail_server, alert)
     assert Subscription.objects.get().label.startswith("a drawn area of ")
 
@@ -91,9 +75,7 @@ def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
 ):
     alert, page = make_alert(), open_page("phone", has_touch=True, permissions=["notifications"])
     page.add_init_script(push_service(push_key, f"{receiver.url}/phone"))
-    table = tmp_path / "villages.csv"
-    table.write_text("name,latitude,longitude,population\nAldwick,47.005,-12,2300\nAldwick,46.2,-11,90\n")
-    context_load(path=table, kind=ContextKind.PLACES)
+    villages(tmp_path, "Aldwick,47.005,-12,2300", "Aldwick,46.2,-11,90")
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     page.locator("#region-map canvas").tap()
@@ -103,7 +85,7 @@ def test_on_a_phone_a_town_is_searched_and_mail_webhook_and_device_hear_of_it(
     page.get_by_label("Aldwick 2,300 inhabitants").check()
     expect(page.locator("#latitude")).to_have_value("47.00500")
     page.get_by_text("Neighbourhood (800 m)").click()
-    subscribe(page, mail_server)
+    subscribe_as_resident(page, mail_server)
 
     page.goto(f"{reachable}/subscriptions/{tokens.manage_token(Subscription.objects.get().pk)}/")
     page.get_by_role("link", name="Other ways to hear of it").click()
