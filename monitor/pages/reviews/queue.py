@@ -123,7 +123,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
         "query": f"?{choice.query}" if choice.query else "",
         "n_waiting": len(rows),
         "n_proposed": len(proposed),
-        "page": page,
+        "listed": page,
         "waiting": listed[: len(waiting)],
         "lately": listed[len(waiting) :],
         "chosen_code": chosen.code if chosen else "",

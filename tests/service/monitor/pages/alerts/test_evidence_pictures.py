@@ -18,8 +18,7 @@ from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import frame_of, picture, points_on, smoothed
 from monitor.maps.map import selectors
-from monitor.pages.alerts.blocks import agreement_block, method_block
-from monitor.pages.alerts.evidence import how_likely
+from monitor.pages.alerts.evidence import agreement_block, how_likely, method_block
 from monitor.pages.alerts.pictures import captions, evidence_png
 from tests.makers.glaciers import watch_moving_ground
 

@@ -25,7 +25,7 @@ from ml.models import Prediction
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
-from monitor.pages.alerts.blocks import places_block
+from monitor.pages.alerts.motion import places_block
 from monitor.wording.cards.cards import alert_card, alert_cards, alert_title
 from monitor.wording.points import tilt_sentence
 from tests.service.ingest.context.conftest import square as ring_around

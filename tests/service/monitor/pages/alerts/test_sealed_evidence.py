@@ -9,7 +9,7 @@ from django.utils import timezone
 from detection.alerts.sealed import evidence_seal
 from detection.models import Alert, SealedEvidence
 from detection.selectors import detections_current, evidence_basis
-from monitor.pages.alerts.blocks import WHY_UNSEALED
+from monitor.pages.alerts.evidence import WHY_UNSEALED
 
 pytestmark = pytest.mark.django_db
 

@@ -248,7 +248,7 @@ def test_neighbours_are_listed_with_their_distance_the_nearest_first(operator, m
     make_alert(longitude=-12.0, latitude=47.07)
     touching = make_alert(longitude=-11.985)
     make_alert(longitude=-12.0, latitude=47.2)  # 20 km
-    found = operator.get(case(alert)).context["neighbours"]
+    found = operator.get(case(alert)).context["page"].neighbours
     assert [one["away"] for one in found] == ["touches it", "5.6 km"]
     assert found[0]["card"].code == touching.code
 
