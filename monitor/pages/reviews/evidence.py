@@ -29,7 +29,7 @@ from monitor.maps.map.context_tiles import overlays_available
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME
 from monitor.pages.alerts.page import AlertBlocks
-from monitor.pages.reviews.reports import report_rows
+from monitor.pages.reviews.decisions import report_rows
 from monitor.pages.reviews.visits import RESULT_WORDS, visit_block
 from monitor.subscribers.reports.selectors import reports_near
 from monitor.web.guards import account_in, may_publish, may_review
