@@ -32,7 +32,7 @@ class Cause(NamedTuple):
 class Around(NamedTuple):
     """What stands on the ground of an alert, and what is known of the place, in sentences.
 
-    missing: on layers that are not loaded; town: on buildings; glaciers: links to their pages.
+    missing: on layers that are not loaded, for operators; town: on buildings; glaciers: links to their pages.
     """
 
     exposure: Exposure
@@ -46,7 +46,7 @@ class History(NamedTuple):
     """Steps of an alert, the alerts that it was split from or merged with, who has it, and the verdicts that stand."""
 
     steps: list[dict[str, Any]]
-    kin: list[dict[str, Any]]
+    related: list[dict[str, Any]]
     taken: list[Taken]
     reviews: list[dict[str, Any]]
 
@@ -65,9 +65,9 @@ def cause_block(alert: Alert, card: AlertCard) -> Cause:
     return Cause(with_surroundings(alert, card.voice.causes(alert)), card.voice.cause_shares(alert))
 
 
-def around_block(alert: Alert, glaciers: list[GlacierMotion], with_missing: bool) -> Around:
-    """Return what stands at an alert. with_missing: name layers that are not loaded, for operators."""
-    here, missing = surroundings(alert, with_missing)
+def around_block(alert: Alert, glaciers: list[GlacierMotion]) -> Around:
+    """Return what stands at an alert."""
+    here, missing = surroundings(alert)
     town = town_words(area=alert.area, simulated=alert.simulated)
     return Around(exposure_block(alert), here, missing, town, [glacier_link(glacier) for glacier in glaciers])
 

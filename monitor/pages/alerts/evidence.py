@@ -13,11 +13,14 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from detection.alerts.describe import data_end
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
 from detection.selectors import evidence_of, scans_beside
 from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from ingest.models import Product, ScenePair
 from ml.models import Prediction, Run
+from ml.runs.selectors import products_of
 from monitor.pages.alerts.pictures import Captioned, captions
 from monitor.wording.cards.cards import AlertCard
 from monitor.wording.components import component_label, direction
@@ -69,10 +72,14 @@ class EvidenceRow(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Evidence for an alert. words: of its family; rows: of the runs that show it, the newest data first."""
+    """Evidence for an alert. words: of its family; rows: of the runs that show it, the newest data first.
+
+    sources: the data behind the runs.
+    """
 
     words: EvidenceWords
     rows: list[EvidenceRow]
+    sources: list[Product | ScenePair]
 
 
 class Summary(NamedTuple):
@@ -98,10 +105,22 @@ class Sealed(NamedTuple):
     stamped_at: datetime | None = None
 
 
-def evidence_block(card: AlertCard, newest: Sequence[Detection]) -> Evidence:
+def evidence_block(card: AlertCard, detections: Sequence[Detection]) -> Evidence:
     """Return what the runs of detections show of an alert, and what they were made with."""
     words = card.voice.evidence._replace(why=WHY) if card.provisional else card.voice.evidence
-    return Evidence(words, [_evidence_row(detection, card) for detection in newest])
+    newest_first = sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
+    sources = [source for detection in detections for source in _sources(detection)]
+    return Evidence(words, [_evidence_row(detection, card) for detection in newest_first], sources)
+
+
+def _sources(detection: Detection) -> list[Product | ScenePair]:
+    """Return the data behind a detection: its run's pair, or its run's product and others that show the motion."""
+    run = detection.scan.prediction.run
+    if run.pair:
+        return [run.pair]
+    own, *others = products_of(run=run)
+    shown = {reason["product"] for reason in detection.reasons if reason.get("seen")}
+    return [own, *(other for other in others if other.name in shown)]
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
@@ -202,9 +221,9 @@ def agreement_block(alert: Alert, detections: Sequence[Detection]) -> Summary | 
         for reason in detection.reasons
         if "product" in reason
     }
-    beside = [scan.prediction.run.its_product for scan in scans_beside(alert=alert)]
+    unflagged = [scan.prediction.run.its_product for scan in scans_beside(alert=alert)]
     blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
-    others = {one.name: _named(one.name, one.component) | blank for one in beside if one.name not in flagged}
+    others = {one.name: _named(one.name, one.component) | blank for one in unflagged if one.name not in flagged}
     rows = [*flagged.values(), *others.values()]
     return Summary(agreement_sentence(sum(row["shows"] for row in rows), len(rows)), rows) if len(rows) > 1 else None
 

@@ -6,11 +6,8 @@ The module of its subject makes each block; a block is None or empty if there is
 from django.conf import settings
 from django.utils import timezone
 
-from detection.alerts.describe import data_end
-from detection.models import Alert, Detection
+from detection.models import Alert
 from detection.selectors import detections_shown
-from ingest.models import Product, ScenePair
-from ml.runs.selectors import products_of
 from monitor.maps.charts.selectors import points_exist
 from monitor.maps.map.plans import alert_plan
 from monitor.pages.alerts import around, evidence, motion
@@ -33,24 +30,23 @@ class AlertBlocks:
     def __init__(self, alert: Alert) -> None:
         """Read an alert and its detections."""
         self.alert, self.card, self.detections = alert, alert_card(alert), detections_shown(alert=alert)
-        by_age = sorted(self.detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
-        self.newest_first = by_age
-        self.evidence = evidence.evidence_block(self.card, by_age)
+        self.evidence = evidence.evidence_block(self.card, self.detections)
+        self.newest_first = [row.detection for row in self.evidence.rows]
         self.over_time = motion.motion_over_time(alert, self.card, self.detections)
         self.series = [motion.series_row(**values) for values in self.over_time.series]
-        self.rates = motion.rates_block(alert, self.over_time, by_age)
-        self.map = motion.map_block(alert, self.card, self.over_time, by_age)
+        self.rates = motion.rates_block(alert, self.over_time, self.newest_first)
+        self.map = motion.map_block(alert, self.card, self.over_time, self.newest_first)
         self.cause = around.cause_block(alert, self.card)
         self.residents = around.residents_block(alert)
-        sources = [source for detection in self.detections for source in _sources(detection)]
-        self.limits = self.card.voice.limits(alert, sources or [row.product for row in self.series])
+        sources = self.evidence.sources or [row.product for row in self.series]
+        self.limits = self.card.voice.limits(alert, sources)
 
 
 class AlertPage(AlertBlocks):
     """Public page of an alert."""
 
-    def __init__(self, alert: Alert, *, with_missing: bool) -> None:
-        """Read an alert and all that is known of it. with_missing: name layers not loaded, for operators."""
+    def __init__(self, alert: Alert) -> None:
+        """Read an alert and all that is known of it."""
         super().__init__(alert)
         self.advice = self.card.voice.advice(alert.kind, alert.state)
         self.motion = motion.motion_block(self.over_time.motion)
@@ -61,7 +57,7 @@ class AlertPage(AlertBlocks):
         self.methods = evidence.method_block(alert, self.detections)
         self.agreement = evidence.agreement_block(alert, self.detections)
         self.sealed = evidence.sealed_block(alert)
-        self.around = around.around_block(alert, self.over_time.glaciers, with_missing)
+        self.around = around.around_block(alert, self.over_time.glaciers)
         self.history = around.history_block(alert)
         self.truth = around.truth_block(alert)
         self.looks = looks_at_alert(alert)
@@ -75,7 +71,7 @@ class AlertReport(AlertPage):
 
     def __init__(self, alert: Alert) -> None:
         """Cut the blocks of the page to what fits on paper."""
-        super().__init__(alert, with_missing=False)
+        super().__init__(alert)
         rows = self.evidence.rows
         cut = shortened(
             {
@@ -103,13 +99,3 @@ class AlertReport(AlertPage):
             "credits": cut["credits"],
             "more": cut["more"],
         }
-
-
-def _sources(detection: Detection) -> list[Product | ScenePair]:
-    """Return the data behind a detection: its run's pair, or its run's product and others that show the motion."""
-    run = detection.scan.prediction.run
-    if run.pair:
-        return [run.pair]
-    own, *others = products_of(run=run)
-    shown = {reason["product"] for reason in detection.reasons if reason.get("seen")}
-    return [own, *(other for other in others if other.name in shown)]

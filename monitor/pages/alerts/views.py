@@ -16,7 +16,6 @@ from monitor.pages.alerts.choice import ORDERS, Choice
 from monitor.pages.alerts.evidence import SEAL_DIGITS
 from monitor.pages.alerts.page import AlertPage, AlertReport
 from monitor.pages.alerts.pictures import captions, change_picture, evidence_png, fingerprint, since_release
-from monitor.web.guards import may_view_work
 from monitor.web.request_limits import CHARTS, REPORTS, costly
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
@@ -65,7 +64,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Show the page of an alert."""
-    page = AlertPage(alert_or_404(code), with_missing=may_view_work(request.user))
+    page = AlertPage(alert_or_404(code))
     return render(request, "pages/alerts/detail.html", {"page": page, "card": page.card})
 
 

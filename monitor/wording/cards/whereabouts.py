@@ -44,11 +44,10 @@ def near_of(where: Whereabouts) -> str:
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
 
 
-def surroundings(alert: Alert, with_missing: bool) -> tuple[list[str], str]:
-    """Return sentences on the surroundings; with_missing: also one on layers that are not loaded, for operators."""
+def surroundings(alert: Alert) -> tuple[list[str], str]:
+    """Return sentences on the surroundings, and one on layers that are not loaded, for operators."""
     context = context_at(area=alert.area, simulated=alert.simulated)
-    missing = words.missing_sentence(context.missing) if with_missing else ""
-    return [sentence for sentence in _sentences(context) if sentence], missing
+    return [sentence for sentence in _sentences(context) if sentence], words.missing_sentence(context.missing)
 
 
 def _sentences(context: Context) -> list[str]:
