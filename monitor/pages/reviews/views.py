@@ -149,14 +149,13 @@ def _done(
     words: str,
     act: Callable[[], object] = lambda: None,
     takes_back: bool = False,
-    **named: object,
 ) -> HttpResponse:
     """Act and show the case with the words; if the act is refused, show the case with the reason."""
     try:
         act()
     except ValueError as fault:
         return _refused(request, alert_or_404(alert.code), fault, takes_back=takes_back)
-    messages.success(request, words % {"code": alert.code, **named})
+    messages.success(request, words % {"code": alert.code})
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
 
