@@ -31,8 +31,7 @@ from monitor.pages.products import views as products
 from monitor.pages.record import views as record
 from monitor.pages.regions import views as region_contacts
 from monitor.pages.regions import views as regions
-from monitor.pages.reviews import edits, taken, texts
-from monitor.pages.reviews import reports as review_reports
+from monitor.pages.reviews import decisions, edits
 from monitor.pages.reviews import views as reviews
 from monitor.pages.stations import views as stations
 from monitor.pages.uploads import views as uploads
@@ -203,10 +202,10 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
     path("review/draw/", edits.review_draw, name="review-draw"),
-    path("review/taken/", taken.review_taken, name="review-taken"),
-    path("review/texts/", texts.review_texts, name="review-texts"),
-    path("review/reports/", review_reports.review_reports, name="review-reports"),
-    path("review/reports/<int:report>/photo/", review_reports.review_report_photo, name="review-report-photo"),
+    path("review/taken/", decisions.review_taken, name="review-taken"),
+    path("review/texts/", decisions.review_texts, name="review-texts"),
+    path("review/reports/", decisions.review_reports, name="review-reports"),
+    path("review/reports/<int:report>/photo/", decisions.review_report_photo, name="review-report-photo"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
     path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),

@@ -27,7 +27,7 @@ from monitor.maps.charts.selectors import bounded
 from monitor.maps.map.series import alert_body, point_body, point_find, product_summary
 from monitor.maps.rasters.catalogue import raster_group, rasters_available
 from monitor.open_data.api import schemas
-from monitor.pages.alerts.blocks import sealed_block
+from monitor.pages.alerts.evidence import sealed_block
 from monitor.subscribers.organisations.escalations import alerts_taken
 from monitor.subscribers.reports.selectors import reports_near_alerts
 from monitor.wording.cards.buildings import building_row

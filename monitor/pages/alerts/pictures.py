@@ -274,8 +274,13 @@ def since_release(detections: Sequence[Detection]) -> Since | None:
 def since_block(alert: Alert, detections: Sequence[Detection]) -> SinceBlock | None:
     """Return what has changed since the release before; None where there is none."""
     since = since_release(detections)
-    shares = since and _shares(alert, since.change)
-    if since is None or shares is None:
+    if since is None:
+        return None
+    key = etag_of("since", since.change.pk, since.change.updated_at, alert.area.hexewkb)
+    # The cache holds JSON: numbers and lists.
+    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, since.change).items()), KEPT_S) or []
+    shares = {Verdict(verdict): VerdictShare(*share) for verdict, share in rows}
+    if not shares:
         return None
     newer, older = (
         release_words(one.release, one.dates[0], one.dates[-1]) for one in (since.change.newer, since.change.older)
@@ -294,15 +299,8 @@ def change_picture(request: HttpRequest, since: Since) -> HttpResponseBase:
     return png_response(request, etag, lambda: layer_png(LAYER, change.raster, area))
 
 
-def _shares(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare] | None:
-    """Return the share of each verdict in an alert's known ground, with its median change; None if none is known."""
-    key = etag_of("since", change.pk, change.updated_at, alert.area.hexewkb)
-    # the cache holds JSON: numbers and lists
-    rows = cache.get_or_set(key, lambda: list(_shares_in(alert, change).items()), KEPT_S) or []
-    return {Verdict(verdict): VerdictShare(*share) for verdict, share in rows} or None
-
-
 def _shares_in(alert: Alert, change: ReleaseChange) -> dict[Verdict, VerdictShare]:
+    """Return the share of each verdict in an alert's known ground, with its median change; empty if none is known."""
     area = web_mercator_of(join_halves(alert.area))
     west, south, east, north = area.bounds
     side = max(east - west, north - south) / CELLS

@@ -12,11 +12,10 @@ from monitor.maps.map.plans import card_fingerprint, card_svg
 from monitor.maps.map.series import alert_body
 from monitor.maps.rasters.answers import png_response, ranged_file, unless_held
 from monitor.maps.rasters.visibility import visibility_sentence
-from monitor.pages.alerts.blocks import SEAL_DIGITS
 from monitor.pages.alerts.choice import ORDERS, Choice
-from monitor.pages.alerts.evidence import alert_page, alert_report
+from monitor.pages.alerts.evidence import SEAL_DIGITS
+from monitor.pages.alerts.page import AlertPage, AlertReport
 from monitor.pages.alerts.pictures import captions, change_picture, evidence_png, fingerprint, since_release
-from monitor.web.guards import may_view_work
 from monitor.web.request_limits import CHARTS, REPORTS, costly
 from monitor.wording.cards.cards import alert_cards
 from monitor.wording.cards.filters import alert_or_404
@@ -65,15 +64,16 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     """Show the page of an alert."""
-    alert = alert_or_404(code)
-    return render(request, "pages/alerts/detail.html", alert_page(alert, with_missing=may_view_work(request.user)))
+    page = AlertPage(alert_or_404(code))
+    return render(request, "pages/alerts/detail.html", {"page": page, "card": page.card})
 
 
 @costly(REPORTS)
 @require_safe
 def report(request: HttpRequest, code: str) -> HttpResponse:
     """Show the printed report of an alert."""
-    return render(request, "pages/alerts/report.html", alert_report(alert_or_404(code)))
+    page = AlertReport(alert_or_404(code))
+    return render(request, "pages/alerts/report.html", {"page": page, "card": page.card} | page.frame)
 
 
 @require_safe

@@ -49,12 +49,13 @@ def benchmarks(folder: Path = FOLDER) -> dict[str, Benchmark]:
         content = json.loads(path.read_text())
         name, results = _speed(content) if "results" in content else _methods(content, path.stem)
         found.setdefault(name, []).extend(results)
-    return {name: _benchmark(name, results, labels) for name, results in sorted(found.items()) if results}
-
-
-def _benchmark(name: str, results: list[Result], labels: Mapping[str, str]) -> Benchmark:
-    metrics = dict.fromkeys(metric for result in results for metric in result.values)
-    return Benchmark(name, {metric: labels.get(metric) or metric.replace("_", " ") for metric in metrics}, results)
+    made: dict[str, Benchmark] = {}
+    for name, results in sorted(found.items()):
+        metrics = dict.fromkeys(metric for result in results for metric in result.values)
+        if results:
+            named = {metric: labels.get(metric) or metric.replace("_", " ") for metric in metrics}
+            made[name] = Benchmark(name, named, results)
+    return made
 
 
 def _labels(path: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Sheets of the workbench that compare two attributes, two data sets, two tracks (up and east), or many series."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,8 @@ from ground_motion.statistics.decomposition import (
     interpolate_dates,
 )
 from ground_motion.statistics.decomposition import DirectionPoints as TrackPoints
-from ground_motion.statistics.many_series import Groups, fit_parabolas, group
-from ground_motion.statistics.relations import Ninths, Relation, ninths, relation
+from ground_motion.statistics.many_series import fit_parabolas, group
+from ground_motion.statistics.relations import Relation, ninths, relation
 from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
@@ -76,16 +75,16 @@ def cross(view: View, product: Product) -> list[Component]:
 def _related(view: View, product: Product, x: Attribute, y: Attribute) -> tuple[int, int, Relation | None]:
     """Return the number of points on the ground, the number read, and the relation of attributes x and y, or None."""
     if x.sql and y.sql:
-        read = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
-        return read.n_points, len(read.values), relation(*read.values.T)
+        n_points, values = samples.columns_of(product=product, ground=view.ground, attributes=(x, y))
+        return n_points, len(values), relation(*values.T)
     stored = [one for one in (x, y) if one.sql]
-    sampled = samples.series_of(product=product, ground=view.ground, attributes=stored)
-    made = fit_parabolas(product.dates, sampled.series_mm) if len(sampled.series_mm) else None
+    n_points, columns, series_mm = samples.series_of(product=product, ground=view.ground, attributes=stored)
+    made = fit_parabolas(product.dates, series_mm) if len(series_mm) else None
     if made is None:
-        return sampled.n_points, 0, None
+        return n_points, 0, None
     known = {"acceleration": made.acceleration_mm_yr2, "season": made.season_mm}
-    known |= {one.name: sampled.columns[:, place] for place, one in enumerate(stored)}
-    return sampled.n_points, len(sampled.series_mm), relation(known[x.name], known[y.name])
+    known |= {one.name: columns[:, place] for place, one in enumerate(stored)}
+    return n_points, len(series_mm), relation(known[x.name], known[y.name])
 
 
 def compare(view: View, product: Product) -> list[Component]:
@@ -176,7 +175,9 @@ def groups(view: View, product: Product) -> list[Component]:
                 _("This data set has velocities only, and no series to compare."), _("Choose another data set.")
             )
         ]
-    n_points, places, found = _grouped(view, product)
+    wanted = [BY_NAME[name] for name in PLACE]
+    n_points, places, series_mm = samples.series_of(product=product, ground=view.ground, attributes=wanted)
+    found = group(series_mm, view.groups, by_shape=view.way == "shape")
     if found is None:
         return [parts.fault(_("Too few points with series stand here to form groups."), _("Choose a larger area."))]
     names = [_("Group %(number)s") % {"number": place + 1} for place in range(len(found.groups))]
@@ -221,29 +222,18 @@ def groups(view: View, product: Product) -> list[Component]:
                 "members",
                 _("Where they are"),
                 _("Every group has its colour and its mark. The table counts the points of each by part of ground."),
-                _members_table((view, product), ninths(longitude, latitude), of_group, names),
+                parts.ground_table(
+                    (view, product),
+                    _("Points of each group by part of the ground"),
+                    ninths(longitude, latitude),
+                    names,
+                    lambda inside: [whole(int(n)) for n in np.bincount(of_group[inside], minlength=len(names))],
+                ),
             ),
         ),
         parts.table(_("The groups"), head, rows, is_open=True),
         parts.map_data({"members": parts.positions(longitude, latitude, of_group) | {"names": names}}),
     ]
-
-
-def _grouped(view: View, product: Product) -> tuple[int, np.ndarray, Groups | None]:
-    """Return the number of points; longitude, latitude, velocity of those read, (n, 3); and their groups."""
-    wanted = [BY_NAME[name] for name in PLACE]
-    sampled = samples.series_of(product=product, ground=view.ground, attributes=wanted)
-    found = group(sampled.series_mm, view.groups, by_shape=view.way == "shape")
-    return sampled.n_points, sampled.columns, found
-
-
-def _members_table(
-    sheet: tuple[View, Product], ground: Ninths, of_group: NDArray[np.int64], names: Sequence[str]
-) -> Component:
-    def cells(inside: NDArray[np.bool_]) -> list[str]:
-        return [whole(int(count)) for count in np.bincount(of_group[inside], minlength=len(names))]
-
-    return parts.ground_table(sheet, _("Points of each group by part of the ground"), ground, names, cells)
 
 
 def up_and_east(view: View, product: Product) -> list[Component]:
@@ -307,7 +297,7 @@ def _solved(
 
 def _points_of(product: Product, ground: GEOSGeometry, to_metres: Transformer) -> TrackPoints:
     wanted = [BY_NAME[name] for name in (*PLACE, "uncertainty", "height")]
-    read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MAX_POINTS).values
+    _n_points, read = samples.columns_of(product=product, ground=ground, attributes=[*wanted, *SIGHT], most=MAX_POINTS)
     x, y = to_metres.transform(read[:, 0], read[:, 1])
     velocity, std, height = read[:, 2:5].T.astype(np.float32)
     nothing = np.empty((len(read), 0), np.float32)
@@ -334,13 +324,13 @@ def _through_time(tracks: tuple[Product, Product], ground: GEOSGeometry) -> list
     """Return the chart of up and east of the whole ground through time; no chart if a track has no series."""
     dates = common_dates(tracks[0].dates, tracks[1].dates)
     read = [samples.series_of(product=track, ground=ground, attributes=SIGHT, most=MAX_SERIES) for track in tracks]
-    if len(dates) < 2 or not all(len(one.series_mm) for one in read):
+    if len(dates) < 2 or not all(len(series_mm) for *_, series_mm in read):
         return []
     medians, sights = [], []
-    for product, one in zip(tracks, read, strict=True):
-        median = over_points(one.series_mm, 50).astype(np.float32)
+    for product, (_n_points, columns, series_mm) in zip(tracks, read, strict=True):
+        median = over_points(series_mm, 50).astype(np.float32)
         medians.append(interpolate_dates(median, product.dates, dates)[0])
-        sights.append(LineOfSight(*np.nanmean(one.columns, axis=0)))
+        sights.append(LineOfSight(*np.nanmean(columns, axis=0)))
     up, east = decompose_up_east(medians[0], sights[0], medians[1], sights[1])
     named = [(name, values - np.nanmean(values[:FIRST_DATES])) for name, values in ((_("up"), up), (_("east"), east))]
     return [

@@ -18,7 +18,6 @@ from ingest.foundation.geos import geos
 from ingest.models import Product
 from monitor.maps.charts.selectors import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
 from monitor.maps.map.layers import BY_NAME as LAYERS
-from monitor.maps.map.layers import Layer
 from monitor.maps.map.selectors import map_at
 from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_number
 
@@ -141,8 +140,8 @@ def address(view: View, **changes: Any) -> str:
     return f"{reverse('workbench')}?{urlencode(said, safe=',;')}"
 
 
-def layer_of(product: Product) -> Layer | None:
-    """Return the most specific map layer that shows a product, or None."""
+def map_address(product: Product, view: View) -> str:
+    """Return the map's address at a view's area (with its mean series if it is small), or else at the product."""
     fitting = [
         layer
         for layer in LAYERS.values()
@@ -150,12 +149,8 @@ def layer_of(product: Product) -> Layer | None:
         and layer.technique == product.technique
         and layer.direction in (None, product.direction)
     ]
-    return max(fitting, key=lambda layer: layer.direction is not None, default=None)
-
-
-def map_address(product: Product, view: View) -> str:
-    """Return the map's address at a view's area (with its mean series if it is small), or else at the product."""
-    layer, ground = layer_of(product), view.ground
+    # The most specific of the layers that show a product is named.
+    layer, ground = max(fitting, key=lambda one: one.direction is not None, default=None), view.ground
     said = {"layer": layer.name} if layer else {}
     with suppress(Refusal):  # an area too large for a chart
         if named_area("area", view.area, MAX_AREA_KM2):

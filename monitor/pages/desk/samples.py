@@ -11,7 +11,6 @@ from dash.development.base_component import Component
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils.translation import get_language
 from plotly.io.json import to_json_plotly
 
@@ -57,26 +56,6 @@ class Marks(NamedTuple):
     velocity_mm_yr: Float64
     others: Float64  # (n, attributes), NaN where not stated
 
-    def extreme_pids(self) -> list[str]:
-        """Return the pids of the points with the lowest, median and highest velocity, shown until points are chosen."""
-        order = np.argsort(self.velocity_mm_yr)
-        return [self.pid[order[index]] for index in (0, len(order) // 2, -1)] if len(order) else []
-
-
-class Columns(NamedTuple):
-    """Attributes of points, (n, attributes), NaN where not stated. n_points: points sampled from, an estimate."""
-
-    n_points: int
-    values: Float64
-
-
-class SampledSeries(NamedTuple):
-    """Series of points, (n, dates), mm, NaN where missing, and their attributes in columns, (n, attributes)."""
-
-    n_points: int
-    columns: Float64
-    series_mm: Float32
-
 
 def chosen_product(view: View) -> Product | None:
     """Return a view's data set, else the largest on its ground or, without ground, the first by technique and size."""
@@ -86,13 +65,6 @@ def chosen_product(view: View) -> Product | None:
     if ground:
         return products_over(area=ground, layer=LAYERS.get(view.layer)).order_by("-n_points").first()
     return Product.objects.current().filter(points_deleted_at=None).order_by("-technique", "-n_points").first()
-
-
-def products_listed(view: View) -> QuerySet[Product]:
-    """Return the data sets to choose from on a view's ground, including older releases."""
-    found = Product.objects.filter(points_deleted_at=None)
-    ground = view.ground
-    return (found.filter(footprint__intersects=ground) if ground else found).order_by("name", "pk")[:MAX_LISTED]
 
 
 def partners_of(product: Product) -> list[Product]:
@@ -175,9 +147,12 @@ def _cells_around(ground: GEOSGeometry, side: float) -> tuple[float, float, floa
 
 def columns_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_BINNED
-) -> Columns:
-    """Return attributes of a product's points in an area, or everywhere; of an even sample if more than `most`."""
-    # For a large part of a product, whole pages of the table are read: fewer reads, but neighbours come together.
+) -> tuple[int, Float64]:
+    """Return about how many points an area has, or all, and the attributes of them or of an even sample of `most`.
+
+    The attributes are (n, attributes), NaN where not stated.
+    """
+    # Whole pages of the table are read where much of a product is wanted: fewer reads, but neighbours come together.
     n_points = points_about(product=product, ground=ground)
     chosen = ", ".join(_stated(attribute, product, ground) for attribute in attributes)
     if n_points > product.n_points / 8:
@@ -186,7 +161,7 @@ def columns_of(
         source, condition = POINTS, sampling.condition(sampling.share_leaving(n_points=n_points, most=most))
     sql = f"SELECT {chosen} FROM {source} WHERE product_id = {product.pk:d} AND {condition} {_on(ground)}"  # noqa: S608
     values, _pids = _read(f"{sql} LIMIT {2 * most}", len(attributes))
-    return Columns(n_points if len(values) * 2 < n_points or n_points > most else len(values), values)
+    return (n_points if len(values) * 2 < n_points or n_points > most else len(values)), values
 
 
 def _stated(attribute: Attribute, product: Product, ground: GEOSGeometry | None) -> str:
@@ -234,8 +209,11 @@ def marks_of(
 
 def series_of(
     *, product: Product, ground: GEOSGeometry | None, attributes: Sequence[Attribute], most: int = MAX_SERIES
-) -> SampledSeries:
-    """Return series and attributes of a product's points in an area; of an even sample if more than `most`."""
+) -> tuple[int, Float64, Float32]:
+    """Return about how many points an area has, and attributes and series of them or of an even sample of `most`.
+
+    The attributes are (n, attributes), the series (n, dates), mm; both NaN where not stated.
+    """
     chosen = "".join(f", {_stated(attribute, product, ground)}" for attribute in attributes)
     series = f"JOIN {SERIES} USING (product_id, pid) WHERE product_id = {product.pk:d}"
     n_points, share, sql = _sample_sql(product, ground, most, f"packed{chosen}", series)
@@ -247,7 +225,7 @@ def series_of(
             rows = cursor.fetchall()
     n_points = n_points if len(rows) >= most or share > 1 else len(rows)
     columns = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(attributes))
-    return SampledSeries(n_points, columns, unpack_series([bytes(row[0]) for row in rows], len(product.dates)))
+    return n_points, columns, unpack_series([bytes(row[0]) for row in rows], len(product.dates))
 
 
 def _sample_sql(
@@ -286,7 +264,7 @@ def cells_of(*, product: Product, ground: GEOSGeometry, zoom: int, attributes: S
     # The sigma of a cell is that stated for its points, not a smaller one: errors of neighbours are correlated.
     # attributes: longitude, latitude, velocity and uncertainty, in this order.
     if zoom > FINEST_ZOOM:
-        points = columns_of(product=product, ground=ground, attributes=attributes).values
+        _n_points, points = columns_of(product=product, ground=ground, attributes=attributes)
         longitude, latitude, velocity, sigma = points.T
         return cells_of_points(longitude, latitude, velocity, sigma, zoom)
     left, top, right, bottom = (math.floor(edge) for edge in _cells_around(ground, CELLS * 2.0**zoom))

@@ -91,6 +91,8 @@ def _points(view: View, product: Product) -> list[Component]:
         ]
     speed, unit = marks.velocity_mm_yr, str(BY_NAME["velocity"].unit)
     low, high = drawings.ends(speed)
+    first, third = (signed(float(one), 1) for one in np.percentile(speed, [25, 75]))
+    half = _("Half of the points move at %(low)s to %(high)s mm a year.") % {"low": first, "high": third}
     found = relation(*marks.others.T)
     shown = parts.positions(marks.longitude, marks.latitude, speed, unit=unit)
     linked: dict[str, Any] = {
@@ -117,7 +119,7 @@ def _points(view: View, product: Product) -> list[Component]:
                 parts.chart(
                     "histogram",
                     _("How fast the points move"),
-                    parts.sentences(words.middle_half(speed), words.outer_bars(speed, low, high)),
+                    parts.sentences(half, words.outer_bars(speed, low, high)),
                     drawings.histogram(speed, unit, _("% of points"), chosen=_("chosen")),
                     _speeds_table(speed, unit),
                 ),
@@ -241,7 +243,11 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     )
     if not product.has_series:
         return [html.P(_("This data set has velocities only, and no series to compare.")), buttons]
-    shown = choice.pids or samples.marks_of(product=product, ground=view.ground, most=MAX_EXTREMES).extreme_pids()
+    shown = choice.pids
+    if not shown:
+        marks = samples.marks_of(product=product, ground=view.ground, most=MAX_EXTREMES)
+        order = np.argsort(marks.velocity_mm_yr)
+        shown = [marks.pid[order[at]] for at in (0, order.size // 2, -1) if order.size]
     named = samples.chosen_series(product=product, pids=shown)
     said = _("The most negative, the middle and the most positive point of a sample, until you choose others.")
     if choice.pids:

@@ -47,7 +47,7 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# In the browser, scripts report the theme, draw the maps and mark the chosen points. Once Dash has drawn the sheet,
+# Scripts of the browser report the theme, draw the maps and mark the chosen points. Once Dash has drawn the sheet,
 # they remove the copy that the server rendered, so that it is not shown twice.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
@@ -95,8 +95,18 @@ def desk(request: HttpRequest) -> HttpResponse:
     product = None if view.tab == "benchmarks" else samples.chosen_product(view)
     if view.product and view.tab != "benchmarks" and product is None:
         raise Http404(GONE)
-    context = {"view": view, "tabs": _tabs(view), "product": product} | _dash_parts()
-    context["first_sheet"] = sheets.first_sheet(request.GET.urlencode())
+    # Dash's entry point and configuration are free of visitors' input; its scripts are static files of ours.
+    page: str = dash_answer().get_data(as_text=True)
+    named = [check_fingerprint(name)[0] for name in SCRIPT.findall(page)]
+    scripts = [*FIRST, *(f"dash/component/{name}" for name in named if name.startswith(NEEDED))]
+    context = {
+        "view": view,
+        "tabs": _tabs(view),
+        "product": product,
+        "dash_entry": mark_safe(page[: page.index("<script src=")]),  # noqa: S308
+        "scripts": [static(name) for name in scripts],
+        "first_sheet": sheets.first_sheet(request.GET.urlencode()),
+    }
     return render(request, "pages/desk/desk.html", context | _controls(view, product))
 
 
@@ -126,7 +136,9 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
         }
     if product is None:
         return {}
-    listed = {one.pk: one for one in (*samples.products_listed(view), product)}
+    loaded, ground = Product.objects.filter(points_deleted_at=None), view.ground  # older releases are among them
+    on_ground = loaded.filter(footprint__intersects=ground) if ground else loaded
+    listed = {one.pk: one for one in (*on_ground.order_by("name", "pk")[: samples.MAX_LISTED], product)}
     controls: dict[str, Any] = {
         "products": [_option(pk, product_title(one), product.pk) for pk, one in listed.items()],
         "ground_url": map_address(product, view),
@@ -179,12 +191,3 @@ def update(request: HttpRequest) -> HttpResponse:
     """Answer a callback, which only reads data; 204 if there is nothing to draw."""
     answer = dash_answer("_dash-update-component", callback_body(request.body))
     return HttpResponse(answer.get_data(), status=answer.status_code, content_type="application/json")
-
-
-def _dash_parts() -> dict[str, Any]:
-    """Return Dash's entry point and configuration, free of visitors' input, and the static files of its scripts."""
-    page: str = dash_answer().get_data(as_text=True)
-    named = [check_fingerprint(name)[0] for name in SCRIPT.findall(page)]
-    entry = mark_safe(page[: page.index("<script src=")])  # noqa: S308
-    scripts = [*FIRST, *(f"dash/component/{name}" for name in named if name.startswith(NEEDED))]
-    return {"dash_entry": entry, "scripts": [static(name) for name in scripts]}

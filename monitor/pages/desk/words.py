@@ -55,13 +55,6 @@ def product_title(product: Product) -> str:
     }
 
 
-def middle_half(values: NDArray[Any]) -> str:
-    """Describe the interquartile range of velocities, mm/yr."""
-    low, high = np.percentile(values, [25, 75])
-    text = _("Half of the points move at %(low)s to %(high)s mm a year.")
-    return text % {"low": signed(float(low), 1), "high": signed(float(high), 1)}
-
-
 def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
     """State the share of velocities beyond a histogram's axis and their range; empty if there are none."""
     share = float(np.mean((values < low) | (values > high)))

@@ -132,25 +132,6 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     }
 
 
-def event_context(event: GroundEvent) -> dict[str, Any]:
-    """Return the context of the page of one event."""
-    spanning = event.pairs.select_related("reference", "secondary")
-    nearest = spanning.annotate(away=Distance("footprint", event.position)).order_by("away", "temporal_baseline_days")
-    pairs = [_pair(event, pair) for pair in nearest[:MAX_PAIRS]]
-    images = events.images_around(event=event)
-    before, after = (image.acquired_at if image else None for image in images)
-    alerts = alerts_matching(area=event.area).filter(last_motion__gte=event.happened_at.date())
-    return {
-        "event": _row(event),
-        "look_for": words.LOOK_FOR[event.kind],
-        "place_url": f"{reverse('map')}{map_at(*bounds_of(event.area))}",
-        "pairs": pairs,
-        "waiting": "" if pairs else words.waiting_sentence(before, after, settings.PAIR_BASELINES_DAYS),
-        "alerts": alert_cards(alerts),
-        **(_reported(event, pairs, images[1]) if event.reports else {}),
-    }
-
-
 def _reported(event: GroundEvent, pairs: Sequence[dict[str, Any]], after: Scene | None) -> dict[str, Any]:
     """Return what the page of an event of catalogues adds: its figures, and what is known of it by now."""
     reach = quake_reach(event.magnitude, event.depth_km) if event.magnitude and event.depth_km is not None else None
@@ -273,4 +254,19 @@ def event_detail(request: HttpRequest, event: int) -> HttpResponseBase:
 def _detail(request: HttpRequest, event: GroundEvent | None) -> HttpResponse:
     if event is None:
         raise Http404
-    return render(request, "pages/events/detail.html", event_context(event))
+    spanning = event.pairs.select_related("reference", "secondary")
+    nearest = spanning.annotate(away=Distance("footprint", event.position)).order_by("away", "temporal_baseline_days")
+    pairs = [_pair(event, pair) for pair in nearest[:MAX_PAIRS]]
+    images = events.images_around(event=event)
+    before, after = (image.acquired_at if image else None for image in images)
+    alerts = alerts_matching(area=event.area).filter(last_motion__gte=event.happened_at.date())
+    context = {
+        "event": _row(event),
+        "look_for": words.LOOK_FOR[event.kind],
+        "place_url": f"{reverse('map')}{map_at(*bounds_of(event.area))}",
+        "pairs": pairs,
+        "waiting": "" if pairs else words.waiting_sentence(before, after, settings.PAIR_BASELINES_DAYS),
+        "alerts": alert_cards(alerts),
+        **(_reported(event, pairs, images[1]) if event.reports else {}),
+    }
+    return render(request, "pages/events/detail.html", context)

@@ -61,28 +61,6 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
     }
 
 
-def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
-    """Return the context of the page of one glacier."""
-    glacier, outline = motion.glacier, promised(motion.glacier.outline)
-    km2 = cells_of(from_wkb(bytes(outline.wkb))).km2
-    row = _row(motion, area_names([(outline, glacier.layer.simulated)])[0])
-    speed, usual = promised(motion.speed_m_day), promised(motion.usual_m_day)
-    last_day, sigma = promised(motion.last_day), motion.sigma_m_day
-    seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
-    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=outline)
-    return {
-        "glacier": row | {"id": glacier.glacier_id, "attribution": glacier.layer.attribution},
-        "verdict": words.verdict(motion.state, speed, sigma, usual, last_day, motion.n_pairs),
-        "season": next(filter(None, seasons), ""),
-        "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
-        "views": [series_table(view) for view in motion.views],
-        "charts": motion.views,
-        "alerts": alert_cards(alerts),
-        "cell_m": round((km2 * 1e6) ** 0.5),
-        **_last_pair(motion),
-    }
-
-
 def series_table(view: dict[str, Any]) -> dict[str, Any]:
     """Return the name and the table rows of a series, the newest step first."""
     columns = zip(*(view[name] for name in COLUMNS), strict=True)
@@ -128,7 +106,26 @@ def glacier_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def glacier_detail(request: HttpRequest, glacier: str) -> HttpResponse:
     """Show the page of a glacier."""
-    return render(request, "pages/glaciers/detail.html", glacier_context(_motion_or_404(glacier)))
+    motion = _motion_or_404(glacier)
+    outline = promised(motion.glacier.outline)
+    km2 = cells_of(from_wkb(bytes(outline.wkb))).km2
+    row = _row(motion, area_names([(outline, motion.glacier.layer.simulated)])[0])
+    speed, usual = promised(motion.speed_m_day), promised(motion.usual_m_day)
+    last_day, sigma = promised(motion.last_day), motion.sigma_m_day
+    seasons = (words.season_sentence(middles(view), view["usual_m_day"]) for view in motion.views)
+    alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=outline)
+    context = {
+        "glacier": row | {"id": motion.glacier.glacier_id, "attribution": motion.glacier.layer.attribution},
+        "verdict": words.verdict(motion.state, speed, sigma, usual, last_day, motion.n_pairs),
+        "season": next(filter(None, seasons), ""),
+        "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
+        "views": [series_table(view) for view in motion.views],
+        "charts": motion.views,
+        "alerts": alert_cards(alerts),
+        "cell_m": round((km2 * 1e6) ** 0.5),
+        **_last_pair(motion),
+    }
+    return render(request, "pages/glaciers/detail.html", context)
 
 
 @costly(CHARTS)

@@ -47,7 +47,7 @@ def pair_png(pair: ScenePair, image: str, piece: pixels.Piece) -> bytes:
 
 def _ratio(pair: ScenePair, piece: pixels.Piece) -> Float32:
     """Return the ratio, dB, of means over RATIO_MEAN_PX pixels a side at full resolution, also in coarser pictures."""
-    # At full resolution, pixels around the window are read too, so that adjacent windows match at their edges.
+    # Pixels around the window are read too at full resolution, so that adjacent windows match at their edges.
     factor = piece.shape[1] / piece.cols
     side = 2 * round((pixels.RATIO_MEAN_PX * factor - 1) / 2) + 1
     if piece.shape != (piece.rows, piece.cols):

@@ -40,39 +40,32 @@ def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
     """Return the rows of one page of the list of pairs, in few queries; runs of pairs are expected to be prefetched."""
     alerts = pair_selectors.alerts_counted(pairs=pairs)
     places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
-    return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]
+    return [
+        {
+            "url": reverse("pair-detail", args=[pair.pk]),
+            "days": two_days(*_days(pair)),
+            "apart": words.apart(pair.temporal_baseline_days),
+            "piece": words.piece(pair.reference),
+            "polarisation": pair.reference.polarisation,
+            "place": place,
+            "simulated": pair.simulated,
+            "picture": reverse("pair-image", args=[pair.pk, "secondary"]) if pair.secondary.raster else "",
+            "runs": [
+                {
+                    "label": words.TASKS[run.model_version.task],
+                    "state": run.state,
+                    "state_words": words.run_state(run.state, run.share_done),
+                }
+                for run in pair.runs.all()
+            ],
+            "n_alerts": alerts[pair.pk],
+        }
+        for pair, place in zip(pairs, places, strict=True)
+    ]
 
 
-def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
-    days = _days(pair)
-    return {
-        "url": reverse("pair-detail", args=[pair.pk]),
-        "days": two_days(*days),
-        "apart": words.apart(pair.temporal_baseline_days),
-        "piece": words.piece(pair.reference),
-        "polarisation": pair.reference.polarisation,
-        "place": place,
-        "simulated": pair.simulated,
-        "picture": reverse("pair-image", args=[pair.pk, "secondary"]) if pair.secondary.raster else "",
-        "runs": [
-            {
-                "label": words.TASKS[run.model_version.task],
-                "state": run.state,
-                "state_words": words.run_state(run.state, run.share_done),
-            }
-            for run in pair.runs.all()
-        ],
-        "n_alerts": n_alerts,
-    }
-
-
-def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
-    """Return the rows of one page of the list of images, with one query."""
-    counted = pair_selectors.pairs_counted(scenes=scenes)
-    return [_image_row(scene, counted[scene.pk]) for scene in scenes]
-
-
-def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
+def image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
+    """Return the row of an image in the list of images."""
     satellite = words.PLATFORMS.get(scene.platform, scene.platform)
     size = words.size(scene.rows, promised(scene.cols), promised(scene.posting_m)) if scene.rows else ""
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state

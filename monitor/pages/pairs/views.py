@@ -17,7 +17,7 @@ from monitor.maps.rasters.answers import png_response
 from monitor.maps.rasters.layers import LAYER_OF_TASK
 from monitor.pages.pairs import pictures as pair_pictures
 from monitor.pages.pairs.pictures import IMAGES
-from monitor.pages.pairs.rows import IMAGE_STATES, image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
+from monitor.pages.pairs.rows import IMAGE_STATES, image_row, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.web.guards import operators_only
 from monitor.wording.images import tracks_in_words
 from monitor.wording.refusals import Refusal, number_or_none, refusals_as_json
@@ -61,12 +61,13 @@ def image_list(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     wanted = ImageChoice(state if state in STATES else "", _number(request, "track"))
     page = _page(request, pair_selectors.images_matching(wanted=wanted))
+    n_pairs = pair_selectors.pairs_counted(scenes=list(page))
     context = {
         "wanted": wanted,
         "chosen": bool(wanted.state or wanted.track is not None),
         "states": STATES.items(),
         "tracks": tracks_in_words(pair_selectors.image_tracks()),
-        "images": image_rows(list(page)),
+        "images": [image_row(scene, n_pairs[scene.pk]) for scene in page],
         "page": page,
         "totals": pair_selectors.totals(),
     }

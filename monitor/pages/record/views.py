@@ -83,22 +83,6 @@ def truth_judgements() -> list[JudgedReview]:
     return rows
 
 
-def judged_rows(reviews: Sequence[JudgedReview]) -> list[dict[str, Any]]:
-    """Return a row for each judged alert with its verdict, without reviewers' names."""
-    cards = alert_cards([review.alert for review in reviews])
-    return [
-        {
-            "card": card,
-            "verdict": VERDICT_HEADINGS[review.verdict],
-            "right": review.verdict == Verdict.CONFIRM,
-            "reason": in_language(review.reason.label),
-            "found": found_words(review),
-            "judged_on": review.created_at,
-        }
-        for review, card in zip(reviews, cards, strict=True)
-    ]
-
-
 def found_words(review: JudgedReview) -> str:
     """Describe the number of data sets in which an alert was found before its review."""
     return str(FOUND_AS[review.found_as])
@@ -128,10 +112,21 @@ def record(request: HttpRequest) -> HttpResponse:
     if not records[1]["total"]:
         records[1] = record_of(truth_judgements(), simulated=True) | {"by_truth": True}
     page = Paginator(reviews, PER_PAGE).get_page(request.GET.get("page"))
+    judged = [
+        {
+            "card": card,
+            "verdict": VERDICT_HEADINGS[review.verdict],
+            "right": review.verdict == Verdict.CONFIRM,
+            "reason": in_language(review.reason.label),
+            "found": found_words(review),
+            "judged_on": review.created_at,
+        }
+        for review, card in zip(page, alert_cards([review.alert for review in page]), strict=True)
+    ]
     context = {
         "records": [one for one in records if one["total"] or one["n_unjudged"] or not one["simulated"]],
         "page": page,
-        "judged": judged_rows(list(page)),
+        "judged": judged,
     }
     return render(request, "pages/record/record.html", context)
 

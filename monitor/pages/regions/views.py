@@ -5,7 +5,6 @@ What operators enter about the office outlasts a new file of regions.
 
 import re
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from csp.decorators import csp_replace
@@ -21,7 +20,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import escape
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import cache_control
@@ -71,13 +70,6 @@ WIDGET_POLICY = {"frame-ancestors": ["*"], "script-src": ["'none'"], "form-actio
 FIELDS = ("name", "phone", "page")
 
 
-def coverage_of(*, region: MultiPolygon) -> tuple[int, date | None, date | None]:
-    """Return the number of velocity fields in a region, their last date, and the last date of images there."""
-    known = fields_in(region=region).order_by().aggregate(n=Count("pk"), last=Max(last_date("dates")))
-    images = Scene.objects.filter(footprint__intersects=region).aggregate(last=Max("acquired_at"))
-    return known["n"], known["last"], images["last"] and images["last"].date()
-
-
 def fields_in(*, region: MultiPolygon) -> QuerySet[Product]:
     """Return the current velocity fields over a region that are not derived from others, the last loaded first."""
     return Product.objects.current().filter(derived_from=None, footprint__intersects=region)
@@ -93,7 +85,9 @@ def region_page(region: AdministrativeRegion, most: int = MAX_CARDS, numbered: b
     months = monthly_counts(among=among, until=today, n_months=MONTHS)
     this_year = [month for month in months if month.first_day.year == today.year]
     found_and_finished = sum(one.found for one in this_year), sum(one.finished for one in this_year)
-    coverage = coverage_of(region=region.outline)
+    fields = fields_in(region=region.outline).order_by().aggregate(n=Count("pk"), last=Max(last_date("dates")))
+    images = Scene.objects.filter(footprint__intersects=region.outline).aggregate(last=Max("acquired_at"))["last"]
+    coverage = (fields["n"], fields["last"], images and images.date())
     n_moving = _n(counts, LIVING)
     return {
         "region": region,
@@ -121,30 +115,6 @@ def _contact(region: AdministrativeRegion) -> Contact | None:
         return Contact(region.contact_name, region.contact_phone, region.contact_page, region.title)
     around = [one for one in regions_around(region=region) if one.contact_name]
     return _contact(around[-1]) if around else None
-
-
-def report_context(region: AdministrativeRegion) -> dict[str, Any]:
-    """Return the context of a region's printed report: the strongest alerts, numbered as on the map, and sources."""
-    address = reverse("region-detail", args=[region.slug])
-    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
-    return (
-        region_page(region, most=MAX_ON_REPORT, numbered=True)
-        | shortened(lists, MOST)
-        | {
-            "printed_on": timezone.now(),
-            "permalink": f"{settings.PUBLIC_URL}{address}",
-            "products": f"{settings.PUBLIC_URL}{reverse('product-list')}",
-        }
-    )
-
-
-def embed_line(region: AdministrativeRegion, address: str) -> str:
-    """Return the HTML that embeds a region's widget in another page. address: absolute address of the widget."""
-    title = _("Moving ground: %(region)s") % {"region": region.title}
-    return (
-        f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
-        'style="border:0" loading="lazy"></iframe>'
-    )
 
 
 def _n(counts: Sequence[AlertCount], states: Any) -> int:
@@ -183,6 +153,12 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the page of a region."""
     region = region_or_404(slug)
     choice = Choice({"region": region.slug})
+    title = _("Moving ground: %(region)s") % {"region": region.title}
+    embedded = format_html(
+        '<iframe src="{}" title="{}" width="100%" height="620" style="border:0" loading="lazy"></iframe>',
+        request.build_absolute_uri(reverse("region-embed", args=[region.slug])),
+        title,
+    )
     context = region_page(region) | {
         "looks": looks_at_place(region.outline),
         "around": regions_around(region=region),
@@ -190,7 +166,7 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "choice": choice,
         "facets": choice.facets(alert_counts(alerts=choice.alerts_around())),
         "orders": ORDERS,
-        "embed_line": embed_line(region, request.build_absolute_uri(reverse("region-embed", args=[region.slug]))),
+        "embed_line": embedded,
     }
     return render(request, "pages/regions/detail.html", context)
 
@@ -198,8 +174,16 @@ def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
 @costly(REPORTS)
 @require_safe
 def region_report(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the printed report of a region."""
-    return render(request, "pages/regions/report.html", report_context(region_or_404(slug)))
+    """Show the printed report of a region: the strongest alerts, numbered as on the map, and sources."""
+    region = region_or_404(slug)
+    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
+    context = region_page(region, most=MAX_ON_REPORT, numbered=True) | shortened(lists, MOST)
+    context |= {
+        "printed_on": timezone.now(),
+        "permalink": f"{settings.PUBLIC_URL}{reverse('region-detail', args=[region.slug])}",
+        "products": f"{settings.PUBLIC_URL}{reverse('product-list')}",
+    }
+    return render(request, "pages/regions/report.html", context)
 
 
 @require_safe

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.contrib.gis.geos import MultiPolygon
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -14,24 +16,29 @@ from django.utils.translation import gettext_lazy
 
 from detection.by_hand import columns_set_by_hand, from_json, values_by_hand
 from detection.kinds import row_of
-from detection.models import Alert, Detection, FieldVisit, Proposal
+from detection.models import Alert, Claim, Detection, FieldVisit, Proposal
 from detection.reviews.edits import may_take_back_edit, undo_waits_for_second
-from detection.reviews.proposals import proposal_waiting
+from detection.reviews.proposals import may_take_along, needs_second, proposal_waiting
 from detection.reviews.queue import alerts_near
-from detection.reviews.services import may_take_back
+from detection.reviews.services import MAX_NOTE_LENGTH, may_note, may_take_back
 from detection.reviews.visits import Result
-from detection.rules.verdicts import REASONS, Verdict
-from detection.selectors import detections_shown
+from detection.rules.lifecycle import State
+from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
+from detection.selectors import alert_by_code
 from monitor.maps.map.context_tiles import overlays_available
 from monitor.maps.rasters.catalogue import raster_group
 from monitor.maps.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME
-from monitor.pages.reviews.visits import RESULT_WORDS
-from monitor.web.guards import may_publish
+from monitor.pages.alerts.page import AlertBlocks
+from monitor.pages.reviews.decisions import report_rows
+from monitor.pages.reviews.visits import RESULT_WORDS, visit_block
+from monitor.subscribers.reports.selectors import reports_near
+from monitor.web.guards import account_in, may_publish, may_review
 from monitor.wording.cards.cards import alert_cards, update_sentences
 from monitor.wording.families import voice
 from monitor.wording.regions import distance_label
-from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
+from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label, step_reason
 
+FIELDS = ("reason_code", "public_note", "internal_note")
 OUTCOMES: dict[str, Promise] = {
     Proposal.Outcome.DECLINED: gettext_lazy("What was proposed was declined"),
     Proposal.Outcome.WITHDRAWN: gettext_lazy("What was proposed was withdrawn"),
@@ -39,30 +46,82 @@ OUTCOMES: dict[str, Promise] = {
 }
 
 
-def case_evidence(alert: Alert, proposal: Proposal | None) -> dict[str, Any]:
-    """Return the rasters, overlays, outlines and neighbours of a case."""
-    change = (proposal and proposal.change) or {}
-    proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
-    detections, near = detections_shown(alert=alert), alerts_near(alert=alert)
-    cards = alert_cards(near)
-    return {
-        "rasters": _rasters(detections),
-        "overlays": overlays_available(),
-        "outlines": {
-            "type": "FeatureCollection",
-            "features": [
-                *([_outline(proposed, "proposed", "")] if proposed else []),
-                *(
-                    _outline(detection.area, "detection", str(detection.scan.prediction.run.input))
-                    for detection in detections
-                ),
-                *(_outline(one.area, "neighbour", card.code) for one, card in zip(near, cards, strict=True)),
-            ],
-        },
-        "neighbours": [
+class CasePage(AlertBlocks):
+    """Reviewers' page of an alert: the blocks of its public page, and what only reviewers see."""
+
+    longest_note = MAX_NOTE_LENGTH
+
+    def __init__(
+        self, request: HttpRequest, alert: Alert, claim: Claim | None, draft: dict[str, str], fault: str
+    ) -> None:
+        """Read a case. claim: who holds it; draft: what the reviewer had entered; fault: why that was not recorded."""
+        super().__init__(alert)
+        waiting, is_reviewer = proposal_waiting(alert=alert), may_review(request.user)
+        change = (waiting and waiting.change) or {}
+        proposed = from_json(_wanted(alert, change, "area")) if "area" in change else None
+        near = alerts_near(alert=alert)
+        cards = alert_cards(near)
+        self.rasters, self.overlays = _rasters(self.detections), overlays_available()
+        shown = [(one.area, "detection", str(one.scan.prediction.run.input)) for one in self.detections]
+        shown += [(one.area, "neighbour", card.code) for one, card in zip(near, cards, strict=True)]
+        features = [_outline(*one) for one in ([(proposed, "proposed", "")] if proposed else []) + shown]
+        self.outlines = {"type": "FeatureCollection", "features": features}
+        self.neighbours = [
             {"card": card, "away": distance_label(away_m) if away_m >= 1 else _("touches it")}
             for away_m, card in zip((vars(one)["away_m"] for one in near), cards, strict=True)
-        ],
+        ]
+        self.reports = report_rows(list(reports_near(area=alert.area))) if is_reviewer else []
+        self.held = claim if claim and claim.holder == request.user else None
+        self.claim = None if self.held else claim
+        self.renew_seconds = int(settings.REVIEW_CLAIM_MINUTES * 60 / 3)
+        self.proposal = proposal_panel(request, alert, waiting) if waiting else None
+        self.visit = visit_block(request, alert)
+        self.today = timezone.now().date().isoformat()
+        self.verdicts = _verdicts(alert, waiting, account_in(request), draft)
+        self.trail = trail_of(alert)
+        self.fault = fault
+        self.recorded = None if fault else recorded_verdict(request)
+
+
+def recorded_verdict(request: HttpRequest) -> dict[str, Any] | None:
+    """Return the reviewer's last verdict or proposal on the alert ?after=CODE; None if it cannot be taken back."""
+    try:
+        alert = alert_by_code(code=request.GET.get("after", ""))
+    except Alert.DoesNotExist:
+        return None
+    waiting = proposal_waiting(alert=alert)
+    if waiting and waiting.proposer_id == request.user.pk and waiting.confirms:
+        reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
+        return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
+    review = alert.reviews.filter(reviewer=account_in(request)).last()
+    if review is None or not may_take_back(review=review, alert=alert):
+        return None
+    return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
+
+
+def _verdicts(alert: Alert, waiting: Proposal | None, person: User, draft: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the forms of the possible verdicts, without a confirmation that already waits for a second person."""
+    proposes = needs_second(alert=alert)
+    forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
+    if proposes and Verdict.CONFIRM in forms:
+        forms[Verdict.CONFIRM] = PROPOSE_FORM
+        if waiting and not may_take_along(proposal=waiting, person=person):
+            del forms[Verdict.CONFIRM]
+    return [
+        _verdict(verdict, words, draft) | {"noted": may_note(alert=alert, verdict=verdict)}
+        for verdict, words in forms.items()
+    ]
+
+
+def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:
+    mine = draft if draft.get("verdict") == verdict else {}
+    return {
+        "value": verdict.value,
+        "words": words,
+        "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
+        "open": bool(mine),
+        **{name: mine.get(name, "") for name in (*FIELDS, "other", "visit_day", "visitor")},
+        "remind": bool(mine.get("remind")) if mine else True,
     }
 
 

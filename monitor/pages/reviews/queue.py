@@ -123,7 +123,7 @@ def queue_context(request: HttpRequest, chosen: Alert | None = None) -> dict[str
         "query": f"?{choice.query}" if choice.query else "",
         "n_waiting": len(rows),
         "n_proposed": len(proposed),
-        "page": page,
+        "listed": page,
         "waiting": listed[: len(waiting)],
         "lately": listed[len(waiting) :],
         "chosen_code": chosen.code if chosen else "",
@@ -163,10 +163,8 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
 
 def quality_context() -> dict[str, Any]:
     """Return the context of the page on the quality of reviews."""
-    reviews = list(judgements())
-    return {
-        "parts": [part for part in (_part(reviews, simulated) for simulated in (False, True)) if part["anything"]],
-    }
+    parts = [_part(list(judgements()), simulated) for simulated in (False, True)]
+    return {"parts": [part for part in parts if part["anything"]]}
 
 
 def _part(reviews: Sequence[JudgedReview], simulated: bool) -> dict[str, Any]:

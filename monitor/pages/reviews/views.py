@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,32 +20,24 @@ from detection.reviews.claims import Claimed, Overtaken, claim_release, claim_re
 from detection.reviews.edits import edit_publish
 from detection.reviews.outlines import Unfit
 from detection.reviews.proposals import (
-    may_take_along,
-    needs_second,
     proposal_decline,
-    proposal_waiting,
     proposal_withdraw,
 )
-from detection.reviews.services import MAX_NOTE_LENGTH, alert_review, may_note, may_take_back, review_take_back
+from detection.reviews.services import alert_review, review_take_back
 from detection.reviews.visits import visit_plan
-from detection.rules.lifecycle import State
-from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
+from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import alert_by_code
 from monitor.maps.map.selectors import map_config, map_totals
-from monitor.pages.alerts.evidence import alert_blocks
 from monitor.pages.bulletins.drafts import bulletins_unsigned
-from monitor.pages.reviews.evidence import case_evidence, proposal_panel, trail_of
+from monitor.pages.reviews.evidence import FIELDS, CasePage, recorded_verdict
 from monitor.pages.reviews.queue import QueueChoice, case_following, quality_context, queue_context
-from monitor.pages.reviews.reports import report_rows
-from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_block, visit_page
-from monitor.subscribers.reports.selectors import reports_near, reports_waiting
+from monitor.pages.reviews.visits import PLAN_FIELDS, plan_of, report_of, visit_page
+from monitor.subscribers.reports.selectors import reports_waiting
 from monitor.web.guards import account_in, may_review, publishers_only, reviewers_only
 from monitor.web.request_limits import GIVEN_FILES, costly
 from monitor.wording.cards.filters import alert_or_404
 from monitor.wording.refusals import number_or_none
-from monitor.wording.states import PROPOSE_FORM, VERDICT_FORMS, in_language, state_label
-
-FIELDS = ("reason_code", "public_note", "internal_note")
+from monitor.wording.states import in_language, state_label
 
 
 @require_safe
@@ -56,7 +45,7 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 def review_queue(request: HttpRequest) -> HttpResponse:
     """Show the list of cases."""
     config = map_config(map_totals()["bounds"])
-    context = queue_context(request) | {"map_config": config, "recorded": _recorded(request)}
+    context = queue_context(request) | {"map_config": config, "recorded": recorded_verdict(request)}
     if may_review(request.user):
         context["n_reports"] = reports_waiting().count()
         context["n_texts"] = PublicText.objects.filter(outcome=PublicText.Outcome.WAITING).count()
@@ -160,14 +149,13 @@ def _done(
     words: str,
     act: Callable[[], object] = lambda: None,
     takes_back: bool = False,
-    **named: object,
 ) -> HttpResponse:
     """Act and show the case with the words; if the act is refused, show the case with the reason."""
     try:
         act()
     except ValueError as fault:
         return _refused(request, alert_or_404(alert.code), fault, takes_back=takes_back)
-    messages.success(request, words % {"code": alert.code, **named})
+    messages.success(request, words % {"code": alert.code})
     return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
 
 
@@ -241,65 +229,9 @@ def _case(
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=account_in(request)) if may_review(request.user) else living.get(alert.pk)
-    waiting = proposal_waiting(alert=alert)
-    context = queue_context(request, alert) | vars(alert_blocks(alert)) | case_evidence(alert, waiting)
-    context |= {
-        "reports": report_rows(list(reports_near(area=alert.area))) if may_review(request.user) else [],
-        "claim": claim if claim and claim.holder != request.user else None,
-        "held": claim if claim and claim.holder == request.user else None,
-        "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
-        "proposal": proposal_panel(request, alert, waiting) if waiting else None,
-        "visit": visit_block(request, alert),
-        "today": timezone.now().date().isoformat(),
-        "verdicts": _verdicts(alert, waiting, account_in(request), draft or {}),
-        "trail": trail_of(alert),
-        "fault": fault,
-        "recorded": None if fault else _recorded(request),
-        "longest_note": MAX_NOTE_LENGTH,
-    }
+    page = CasePage(request, alert, claim, draft or {}, fault)
+    context = queue_context(request, alert) | {"page": page, "card": page.card}
     return render(request, "pages/reviews/case.html", context, status=status or (400 if fault else 200))
-
-
-def _recorded(request: HttpRequest) -> dict[str, Any] | None:
-    """Return the reviewer's last verdict or proposal on the alert ?after=CODE; None if it cannot be taken back."""
-    try:
-        alert = detections.alert_by_code(code=request.GET.get("after", ""))
-    except Alert.DoesNotExist:
-        return None
-    waiting = proposal_waiting(alert=alert)
-    if waiting and waiting.proposer_id == request.user.pk and waiting.confirms:
-        reason = REASONS[Verdict.CONFIRM][waiting.reason_code].label
-        return {"pk": waiting.pk, "alert": alert, "reason": in_language(reason), "proposed": True}
-    review = alert.reviews.filter(reviewer=account_in(request)).last()
-    if review is None or not may_take_back(review=review, alert=alert):
-        return None
-    return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
-
-
-def _verdicts(alert: Alert, waiting: Proposal | None, person: User, draft: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the forms of the possible verdicts, without a confirmation that already waits for a second person."""
-    proposes = needs_second(alert=alert)
-    forms = {verdict: VERDICT_FORMS[verdict] for verdict in verdicts_open(State(alert.state))}
-    if proposes and Verdict.CONFIRM in forms:
-        forms[Verdict.CONFIRM] = PROPOSE_FORM
-        if waiting and not may_take_along(proposal=waiting, person=person):
-            del forms[Verdict.CONFIRM]
-    return [
-        _verdict(verdict, words, draft) | {"noted": may_note(alert=alert, verdict=verdict)}
-        for verdict, words in forms.items()
-    ]
-
-
-def _verdict(verdict: Verdict, words: dict[str, Any], draft: dict[str, str]) -> dict[str, Any]:
-    mine = draft if draft.get("verdict") == verdict else {}
-    return {
-        "value": verdict.value,
-        "words": words,
-        "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
-        "open": bool(mine),
-        **{name: mine.get(name, "") for name in (*FIELDS, "other", "visit_day", "visitor")},
-        "remind": bool(mine.get("remind")) if mine else True,
-    }
 
 
 def _overtaken(alert: Alert) -> str:

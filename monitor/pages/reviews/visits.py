@@ -30,7 +30,7 @@ from ground_motion.core.text import distinct_values
 from monitor.maps.map.plans import alert_plan
 from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import AccountLanguage, language_of_request
-from monitor.pages.alerts.evidence import motion_over_time
+from monitor.pages.alerts.motion import motion_over_time
 from monitor.subscribers.accounts.selectors import reviewers
 from monitor.web.guards import account_in
 from monitor.wording.cards.cards import alert_card

@@ -17,7 +17,7 @@ from ground_motion.readers.stations.records import StationTechnique
 from ground_motion.statistics.stations import Difference, agreement
 from ingest.models import Product, Station
 from ingest.stations.selectors import stations_in
-from ml.runs.stations import MAX_STATIONS, Comparison, Curves, compared_with_curves, comparisons_of
+from ml.runs.stations import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of
 from monitor.maps.charts.selectors import bounded
 from monitor.maps.imaging.charts import Curve, histogram_chart, scatter_chart, series_chart, spread_of
 from monitor.maps.map.selectors import map_at
@@ -41,6 +41,10 @@ LEFT: dict[str, Any] = {
     "dates": gettext_lazy("too few dates in common, or gaps that are too long"),
     "direction": gettext_lazy("its direction is not measured, or not stated"),
 }
+SCATTER = gettext_lazy("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
+# What a common difference means, by whether the zero of the data set is that of stations.
+TIED = gettext_lazy("These data are tied to stations: a common difference is an error of one of the two.")
+OWN_ZERO = gettext_lazy("These data count from a zero of their own: a common difference is that zero, not an error.")
 
 
 @costly(CHARTS)
@@ -69,8 +73,11 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
         ]
         context |= {
             "sentence": agreement_sentence(found.n, found.bias_mm_yr, found.bias_sigma_mm_yr, loaded.component),
-            "scatter": scatter_sentence(found.scatter_mm_yr, found.expected_mm_yr) if found.n > 1 else "",
-            "zero": zero_sentence(loaded.reference == Reference.GNSS),
+            "scatter": SCATTER
+            % {"scatter": decimal(found.scatter_mm_yr, 1), "expected": decimal(found.expected_mm_yr, 1)}
+            if found.n > 1
+            else "",
+            "zero": TIED if loaded.reference == Reference.GNSS else OWN_ZERO,
             "chart": scatter_chart(rates),
             "histogram": histogram_chart(spread_of([one.mm_yr for one in of_one_zero])),
         }
@@ -85,29 +92,21 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
     known = get_object_or_404(Station.objects.select_related("file"), pk=station)
     derived = Exists(Product.derived_from.through.objects.filter(from_product=OuterRef("pk")))
     fields = Product.objects.current().filter(technique=Technique.INSAR, footprint__intersects=known.position)
-    x, y = known.position.coords
     context = {
         "station": known,
         "technique": TECHNIQUES[known.technique],
         "format": TITLES.get(known.file.source_format, known.file.source_format),
         "fields": [_field(product, known) for product in fields.order_by(derived, "pk")[:MAX_PRODUCTS]],
-        "map_url": reverse("map")
-        + f"?context=stations{map_at(x - AROUND_DEGREES, y - AROUND_DEGREES, x + AROUND_DEGREES, y + AROUND_DEGREES)}",
+        "map_url": f"{reverse('map')}?context=stations{map_at(*known.position.buffer(AROUND_DEGREES).extent)}",
     }
     return render(request, "pages/stations/station.html", context)
 
 
 def _of_one_zero(comparisons: Sequence[Comparison]) -> list[Difference]:
     """Return the differences from GNSS stations, else from benchmarks, whose heights have a zero of their own."""
-    by_technique = {
-        technique: [
-            comparison.difference
-            for comparison in comparisons
-            if comparison.difference and comparison.station.technique == technique
-        ]
-        for technique in StationTechnique
-    }
-    return by_technique[StationTechnique.GNSS] or by_technique[StationTechnique.LEVELLING]
+    known = [(one.station.technique, one.difference) for one in comparisons if one.difference]
+    of_gnss = [difference for technique, difference in known if technique == StationTechnique.GNSS]
+    return of_gnss or [difference for _technique, difference in known]
 
 
 def _row(one: Comparison) -> dict[str, Any]:
@@ -129,6 +128,12 @@ def _row(one: Comparison) -> dict[str, Any]:
 
 def _field(product: Product, station: Station) -> dict[str, Any]:
     one, curves = compared_with_curves(product=product, station=station)
+    chart = None
+    if curves:
+        own = dict(zip(curves.station_dates, curves.station_mm.tolist(), strict=True))
+        mean = dict(zip(curves.point_dates, curves.points_mm.tolist(), strict=True))
+        days = sorted({*own, *mean})
+        chart = series_chart(Curve(days, [own.get(day) for day in days], [mean.get(day) for day in days]))
     said = str(LEFT[one.left]) if one.left else ""
     if found := one.difference:
         numbers = found.mm_yr, found.sigma_mm_yr, product.component, found.n_points, found.radius_m
@@ -138,15 +143,8 @@ def _field(product: Product, station: Station) -> dict[str, Any]:
         "component": component_label(product.component),
         "sentence": said,
         "url": reverse("product-stations", args=[product.pk]),
-        "chart": _chart(curves) if curves else None,
+        "chart": chart,
     }
-
-
-def _chart(curves: Curves) -> dict[str, Any]:
-    own = dict(zip(curves.station_dates, curves.station_mm.tolist(), strict=True))
-    mean = dict(zip(curves.point_dates, curves.points_mm.tolist(), strict=True))
-    days = sorted({*own, *mean})
-    return series_chart(Curve(days, [own.get(day) for day in days], [mean.get(day) for day in days]))
 
 
 def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component: str) -> str:
@@ -159,19 +157,6 @@ def agreement_sentence(n: int, bias_mm_yr: float, sigma_mm_yr: float, component:
     )
     way = MORE[component][bias_mm_yr > 0]
     return words % {"n": whole(n), "number": with_uncertainty(bias_mm_yr, sigma_mm_yr), "way": way}
-
-
-def scatter_sentence(scatter_mm_yr: float, expected_mm_yr: float) -> str:
-    """Return how much stations scatter around the mean difference, and how much of it their errors explain."""
-    words = _("Around that, the stations scatter by %(scatter)s mm a year; their errors explain %(expected)s.")
-    return words % {"scatter": decimal(scatter_mm_yr, 1), "expected": decimal(expected_mm_yr, 1)}
-
-
-def zero_sentence(tied: bool) -> str:
-    """Return what a common difference means. tied: whether the zero of the data set is that of stations."""
-    if tied:
-        return _("These data are tied to stations: a common difference is an error of one of the two.")
-    return _("These data count from a zero of their own: a common difference is that zero, not an error.")
 
 
 def difference_sentence(difference: float, sigma: float, component: str, n_points: int, radius_m: float) -> str:

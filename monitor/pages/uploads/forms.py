@@ -70,7 +70,7 @@ FIELD_LABELS = {
     "last_day": gettext_lazy("Last day"),
 }
 SHADES = 4
-BAR_HEIGHT = 30
+BAR_HEIGHT = 30  # of a histogram, whose bars are one unit wide
 MAX_REMARKS = 6
 FIELDS = {"unit": ("unit",), "positive": ("positive",), "period": ("first_day", "last_day")}
 
@@ -197,12 +197,12 @@ def fields_missing(job: IngestJob) -> list[str]:
 
 def preview_of(job: IngestJob) -> dict[str, Any] | None:
     """Return what is shown of a file before it is loaded; None if nothing is known."""
-    told = job.inspection.get("told", {})
+    found = job.inspection.get("told", {})
     try:
         return {
-            "title": str(told["title"]),
-            "reason": str(told["reason"]),
-            "parts": [_part(part) for part in told["parts"][:4]],
+            "title": str(found["title"]),
+            "reason": str(found["reason"]),
+            "parts": [_part(part) for part in found["parts"][:4]],
         }
     except (KeyError, TypeError, ValueError, LookupError, ArithmeticError):
         return None
@@ -219,6 +219,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     ends = (west, north), (east, south)
     corner = [(longitude_label(wrap_longitude(lon)), latitude_label(lat)) for lon, lat in ends]
     counts, bars = part["map"], part["histogram"]["counts"]
+    most = max(bars)
     return {
         "points": ngettext("%(number)s point", "%(number)s points", points) % {"number": whole(points)},
         "country": country_near(wrap_longitude((west + east) / 2), (south + north) / 2),
@@ -229,7 +230,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
         "columns": len(counts[0]),
         "rows": len(counts),
         "height": _height(west, south, east, north),
-        "bars": _bars(bars),
+        "bars": "".join(f"M{x} {BAR_HEIGHT}h0.9v{-BAR_HEIGHT * n / most:.1f}h-0.9z" for x, n in enumerate(bars) if n),
         "n_bars": len(bars),
         "low": short(float(part["histogram"]["edges"][0])),
         "high": short(float(part["histogram"]["edges"][-1])),
@@ -251,10 +252,3 @@ def _shades(counts: list[list[int]]) -> list[dict[str, Any]]:
             if count > 0:
                 paths[math.ceil(SHADES * count / most)].append(f"M{x} {y}h1v1h-1z")
     return [{"shade": shade, "path": "".join(cells)} for shade, cells in paths.items() if cells]
-
-
-def _bars(counts: list[int]) -> str:
-    """Return the SVG path of a histogram, one unit wide for each bar, BAR_HEIGHT high."""
-    most = max(counts)
-    heights = [BAR_HEIGHT * count / most for count in counts]
-    return "".join(f"M{x} {BAR_HEIGHT}h0.9v{-height:.1f}h-0.9z" for x, height in enumerate(heights) if height)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Prefetch, Sum, prefetch_related_objects
 from django.utils.text import capfirst
@@ -202,7 +202,14 @@ def _as_answer(exposure: AlertExposure) -> dict[str, object]:
     return rounded | {"sources": exposure.sources}
 
 
-def exposure_block(alert: Alert) -> dict[str, Any]:
+class Exposure(NamedTuple):
+    """What stands in an alert's area: a row of words for each kind of thing, and the layers counted."""
+
+    rows: list[tuple[str, str]]
+    sources: list[str]
+
+
+def exposure_block(alert: Alert) -> Exposure:
     """Return buildings, roads, railways and people in an alert's area, for its page, and the layers counted."""
     exposure = getattr(alert, "exposure", None)
     rows = exposure_rows(*(getattr(exposure, name, None) for name in EXPOSED))
@@ -214,7 +221,7 @@ def exposure_block(alert: Alert) -> dict[str, Any]:
         % {**source, "day": day_words(date.fromisoformat(source["loaded_on"]))}
         for source in (exposure.sources if exposure else ())
     ]
-    return {"exposure_rows": rows, "stands": [rows[0], rows[-1]], "exposure_sources": sources}
+    return Exposure(rows, sources)
 
 
 def cards_state() -> list[dict[str, Any]]:

@@ -44,8 +44,8 @@ def near_of(where: Whereabouts) -> str:
     return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
 
 
-def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
-    """Return sentences on the surroundings; with_missing: also one on layers that are not loaded, for operators."""
+def surroundings(alert: Alert) -> tuple[list[str], str]:
+    """Return sentences on the surroundings, and one on layers that are not loaded, for operators."""
     context = context_at(area=alert.area, simulated=alert.simulated)
     where, slides = context.whereabouts, context.landslides
     sentences = [
@@ -58,8 +58,7 @@ def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
         sentences.append(words.landslide_sentence(len(slides), *latest, len(slides) >= MAX_NAMED))
     if context.ground:
         sentences.append(words.ground_sentence(*context.ground))
-    missing = words.missing_sentence(context.missing) if with_missing else ""
-    return {"here": [sentence for sentence in sentences if sentence], "here_missing": missing}
+    return [sentence for sentence in sentences if sentence], words.missing_sentence(context.missing)
 
 
 def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:

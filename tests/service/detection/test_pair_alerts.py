@@ -23,7 +23,7 @@ from ingest.products.services import product_load
 from ml.models import GroundEvent, Prediction, Run
 from ml.runs.repetition import run_repeat
 from ml.runs.selectors import companions_of
-from monitor.pages.alerts.blocks import places_block
+from monitor.pages.alerts.motion import places_block
 from monitor.web.guards import OPERATORS
 from monitor.wording.cards.cards import alert_card
 from monitor.wording.points import agreement_sentences

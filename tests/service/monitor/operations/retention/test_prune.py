@@ -136,7 +136,7 @@ def test_what_an_alert_a_glacier_an_event_or_an_unfinished_run_needs_is_kept(pru
     download = reverse("prediction-raster", args=[shown.pk])
     assert download in page.content.decode()
     assert b"".join(client.get(download)).startswith(b"II")
-    assert page.context["map_config"]["evidence_raster"]["layer"] == "speed"
+    assert page.context["page"].map.config["evidence_raster"]["layer"] == "speed"
 
 
 def made_layer() -> ContextLayer:
@@ -242,7 +242,7 @@ def test_old_releases_go_but_not_what_alerts_were_seen_in(prune, make_egms, make
     seen_in(predictions[4], going_on)
     files = [one.raster.name for one in (*predictions, *ReleaseChange.objects.order_by("older"))]
     assert len(files) == 9
-    pages = [client.get(alert.get_absolute_url()).context["evidence"].rows for alert in (over, going_on)]
+    pages = [client.get(alert.get_absolute_url()).context["page"].evidence.rows for alert in (over, going_on)]
     assert [len(evidence) for evidence in pages] == [1, 1]
 
     assert prune() == {"superseded releases": 2}
@@ -253,7 +253,7 @@ def test_old_releases_go_but_not_what_alerts_were_seen_in(prune, make_egms, make
     storage = raster_storage()
     assert not storage.exists(predictions[2].raster.name)
     assert sum(storage.exists(name) for name in files) == 9 - 1 - 2  # its result, and the changes from and to it
-    assert [len(client.get(a.get_absolute_url()).context["evidence"].rows) for a in (over, going_on)] == [1, 1]
+    assert [len(client.get(a.get_absolute_url()).context["page"].evidence.rows) for a in (over, going_on)] == [1, 1]
     assert client.get(f"{over.get_absolute_url()}series.json").status_code == 200
     assert client.get(reverse("product-analysis", args=[releases[1].pk])).status_code == 404
     assert "Its points were deleted on" in client.get(reverse("product-list")).content.decode()

@@ -18,8 +18,7 @@ from ingest.products.selectors import PointColumns
 from ml.models import Prediction
 from monitor.maps.imaging.drawing import frame_of, picture, points_on, smoothed
 from monitor.maps.map import selectors
-from monitor.pages.alerts.blocks import agreement_block, method_block
-from monitor.pages.alerts.evidence import how_likely
+from monitor.pages.alerts.evidence import agreement_block, how_likely, method_block
 from monitor.pages.alerts.pictures import captions, evidence_png
 from tests.makers.glaciers import watch_moving_ground
 
@@ -87,6 +86,10 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     assert client.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
     assert client.get(f"{address}/score.png").status_code == 404
+    Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")  # as the data set states them
+    shown = pixels(client.get(f"{address}/points-1.png").content)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
+    assert [client.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
 
 
 def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
@@ -101,15 +104,6 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
     assert [row["answer"] for row in block.rows[1:]] == ["not flagged"]
     assert block.rows[1]["source"] != block.rows[0]["source"]
     assert block.sentence.startswith(("1 of 2 sets of measurements shows", "None of 2"))
-
-
-def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
-    detection = detections_current(alert=alert)[0]
-    Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
-    visitor, address = Client(), f"/alerts/{alert.code}/detections/{detection.pk}"
-    shown = pixels(visitor.get(f"{address}/points-1.png").content)
-    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
-    assert [visitor.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
 
 
 def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
@@ -153,30 +147,18 @@ def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
     lines = [how_likely(STATED, Detection(score=score, extent=Extent.LOCAL)) for score in (0.5, 0.99, 1.0)]
     shares = [int(re.search(r"about (\d+) move", line)[1]) for line in lines]
     assert shares[0] < 5 < shares[1] <= shares[2] == 99
+    for parameters, extent in (({}, Extent.LOCAL), (STATED, Extent.REGION)):
+        assert how_likely(parameters, Detection(score=1.0, extent=extent)) == ""
 
 
-def test_a_method_without_such_figures_and_a_wide_region_state_nothing():
-    assert how_likely({}, Detection(score=1.0, extent=Extent.LOCAL)) == ""
-    assert how_likely(STATED, Detection(score=1.0, extent=Extent.REGION)) == ""
-
-
-@pytest.fixture
-def moving(db) -> Alert:
-    return watch_moving_ground()
-
-
-def addresses(alert: Alert, names: tuple[str, ...]) -> list[str]:
-    detection = Detection.objects.get(alert=alert)
-    return [f"/alerts/{alert.code}/detections/{detection.pk}/{name}.png" for name in names]
-
-
-def test_both_images_their_difference_and_the_result_are_on_the_page(client, moving):
-    page = client.get(moving.get_absolute_url()).content.decode()
+def test_both_images_their_difference_and_the_result_are_on_the_page_where_their_licence_allows_it(client):
+    moving = watch_moving_ground()
+    page, folder = client.get(moving.get_absolute_url()).content.decode(), f"{moving.get_absolute_url()}detections/"
+    folder += f"{Detection.objects.get(alert=moving).pk}/"
     shown = {}
     for name in ("before", "after", "difference", "result"):
-        (address,) = addresses(moving, (name,))
-        assert address in page
-        shown[name] = np.asarray(Image.open(BytesIO(client.get(address).content)).convert("RGB")).astype(int)
+        assert f"{folder}{name}.png" in page
+        shown[name] = pixels(client.get(f"{folder}{name}.png").content)
         assert max(shown[name].shape) == 480
     row, col = shown["after"].shape[0] * 9 // 10, 10  # in the south, beside the outline
     assert shown["after"][row, col].sum() > shown["before"][row, col].sum()
@@ -185,11 +167,8 @@ def test_both_images_their_difference_and_the_result_are_on_the_page(client, mov
     assert "Radar image of 1 January 2020" in page
     assert "Arrows point to where it moves" in page
     assert "A computer looked for each patch of the earlier radar image in the later one." in page
-
-
-def test_images_whose_licence_is_not_known_are_not_shown(client, moving):
     Scene.objects.update(simulated=False, licence="")
-    before, result = addresses(moving, ("before", "result"))
+    before, result = f"{folder}before.png", f"{folder}result.png"
     assert before not in client.get(moving.get_absolute_url()).content.decode()
     assert [client.get(address).status_code for address in (before, result)] == [404, 200]
     terms = {"licence": "Copernicus Sentinel data terms", "attribution": "Contains modified Copernicus Sentinel data"}

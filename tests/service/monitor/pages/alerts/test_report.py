@@ -25,7 +25,7 @@ from ml.models import Prediction
 from monitor.maps.map.layers import LAYERS
 from monitor.notifications.mail import letters
 from monitor.open_data.cap.services import message_issue
-from monitor.pages.alerts.blocks import places_block
+from monitor.pages.alerts.motion import places_block
 from monitor.wording.cards.cards import alert_card, alert_cards, alert_title
 from monitor.wording.points import tilt_sentence
 from tests.service.ingest.context.conftest import square as ring_around
@@ -72,31 +72,22 @@ def test_a_report_has_the_sentence_map_series_method_hashes_and_address(client, 
     assert f"/alerts/{alert.code}/report/" in client.get(alert.get_absolute_url()).content.decode()
 
 
-def test_a_report_of_an_alert_without_any_run_still_prints(client, make_alert):
-    figures = {"component": "", "rate_mm_yr": None, "peak_rate_mm_yr": None, "change_sigma": -5.0}
-    alert = make_alert(kind="surface-change", **figures, coherence_before=0.8, coherence_after=0.3)
-    page = client.get(f"/alerts/{alert.code}/report/").content.decode()
-    assert '<svg class="plan"' in page
-    assert "Simulated data." not in page
-
-
 def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert):
     shares = {"mining_subsidence": 0.7, "groundwater_subsidence": 0.3}
     alert = make_alert(kind="mining-subsidence", class_shares=shares)
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "Sinking ground, likely mining" in page
     assert "Most likely cause: mining (7 in 10), pumped groundwater (3 in 10)." in page
-    by_sign = client.get(make_alert(kind="subsidence").get_absolute_url()).content.decode()
-    assert "Possible cause" not in by_sign
+    by_sign = make_alert(kind="subsidence").get_absolute_url()
+    assert "Possible cause" not in client.get(by_sign).content.decode()
+    report = client.get(f"{by_sign}report/").content.decode()  # of an alert without any run
+    assert '<svg class="plan"' in report
+    assert "Simulated data." not in report
 
 
-def test_every_state_has_a_mark():
+def test_every_state_has_a_mark_and_every_kind_a_row_of_legend_and_about_page(client):
     style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
-    plain = {State.FIRST}  # the mark as it is
-    assert [state for state in set(State) - plain if f".mark--{state}" not in style] == []
-
-
-def test_legend_and_about_page_have_a_row_for_every_kind(client):
+    assert [state for state in set(State) - {State.FIRST} if f".mark--{state}" not in style] == []
     legend, about = (client.get(reverse(name)).content.decode() for name in ("map", "about"))
     for row in KINDS.values():
         assert f"<li>{row.short}</li>" in legend
@@ -122,9 +113,6 @@ def test_the_fastest_detection_gives_rows_and_outlines():
     assert block.rows == [{"rate": "30 mm a year", "between": "24 to 36", "half": "44 hectares", "core": "11 hectares"}]
     assert [one["properties"]["level"] for one in block.outlines["features"]] == ["half", "core"]
     assert "ten metres long moves about 0.4 mm a year more than the other (probably 0.3 to 0.6)" in block.tilt
-
-
-def test_without_places_there_is_no_block_and_without_a_tilt_no_sentence():
     assert places_block([SimpleNamespace(peak_rate_mm_yr=-5.0, places=[])]) is None
     assert places_block([detection(-10.0)]).tilt == ""
     assert "both ends of a building move alike" in tilt_sentence({**TILT, "tilt_mm_m_yr": 0.003})
@@ -183,10 +171,6 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     assert alerts_public().first() == hamlet
     of_others = [one.buildings for one in AlertExposure.objects.exclude(alert=hamlet)]
     assert set(of_others) <= {0, None}
-
-
-def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
-    call_command("surroundings")
     layer_delete(layer=ContextLayer.objects.get(kind=ContextKind.BUILDINGS))
     call_command("surroundings")
     assert reread(hamlet).severity == "moderate"
@@ -225,7 +209,7 @@ def words_of(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
 
-def test_page_list_report_and_map_say_the_fastest(client, make_alert):
+def test_every_output_says_the_fastest(client, make_alert, make_subscription):
     alert = make_alert(**CITY)
     url = alert.get_absolute_url()
     for address in (url, "/alerts/", f"{url}report/"):
@@ -237,10 +221,6 @@ def test_page_list_report_and_map_say_the_fastest(client, make_alert):
     (feature,) = client.get("/alerts.geojson").json()["features"]
     assert feature["properties"]["rate_label"] == LABEL
     assert feature["properties"]["sentence"].startswith("The fastest part sank by about 75 mm a year")
-
-
-def test_mails_and_warnings_say_the_fastest(make_alert, make_subscription):
-    alert = make_alert(**CITY)
     card, first = alert_card(alert), alert.transitions.get()
     assert LABEL in alert_title(card)
     assert card.figure == "↓ 75 ± 12 mm a year in the fastest part between 2020 and 2024; 9.0 ± 4.0 on average"
@@ -265,29 +245,27 @@ def test_nested_outlines_have_a_key_on_the_map_of_their_alert(client, watched_re
     assert "map-key" not in client.get(alert.get_absolute_url()).content.decode()
 
 
-def test_the_map_of_an_alert_opens_on_points_that_measure_what_its_rate_is(client, make_alert, monkeypatch):
-    """Where tracks are loaded, too, the map of what a vertical product shows had not one point on it."""
+def test_the_map_of_an_alert_opens_on_points_and_colours_that_measure_what_its_rate_is(
+    client, make_alert, watched_region, monkeypatch
+):
+    """Where tracks are loaded, too, the map of what a vertical product shows had not one point on it.
+
+    In a field whose zero lies elsewhere, ground that moves by 5 mm a year had the colour of 15.
+    """
     monkeypatch.setattr("monitor.maps.map.selectors.layers_available", lambda: list(LAYERS))
 
-    def opens(**figures) -> str:
-        page = client.get(make_alert(**figures).get_absolute_url()).content.decode()
-        return json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page)[1])["default_layer"]
+    def config(alert: Alert) -> dict:
+        page = client.get(alert.get_absolute_url()).content.decode()
+        return json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page)[1])
 
-    assert opens(component="up") == "vertical"
-    assert opens(component="los") == "los"
-    assert opens(component="east") == "east"
-    assert opens(component="") == "los"
-
-
-def test_the_map_of_an_alert_takes_for_still_what_its_figures_are_compared_with(client, watched_region):
-    """In a field whose zero lies elsewhere, ground that moves by 5 mm a year had the colour of 15."""
-    alert = Alert.objects.filter(extent="local", rate_mm_yr__isnull=False)[0]
+    for component, layer in (("up", "vertical"), ("los", "los"), ("east", "east"), ("", "los")):
+        assert config(make_alert(component=component))["default_layer"] == layer
+    alert = Alert.objects.filter(extent="local", rate_mm_yr__isnull=False, detections__isnull=False)[0]
     alert.detections.exclude(scan__prediction__run__product=None).update(reasons=[])
     for prediction in Prediction.objects.all():
         prediction.statistics["backgrounds_mm_yr"] = dict.fromkeys(prediction.statistics["backgrounds_mm_yr"], -7.5)
         prediction.save(update_fields=["statistics"])
-    page = client.get(alert.get_absolute_url()).content.decode()
-    assert json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page)[1])["colours"]["still"] == -7.5
+    assert config(alert)["colours"]["still"] == -7.5
 
 
 def test_an_upgrade_counts_the_fast_places_of_the_alerts_that_there_are(watched_region):

@@ -40,13 +40,11 @@ def layers(client) -> dict:
     return {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
 
 
-def test_without_a_release_before_there_is_neither_layer_nor_sentence(client, alert, detection):
+def test_layer_and_page_say_what_changed_where_there_is_a_release_before(client, alert, detection, compare_releases):
+    page, picture = f"/alerts/{alert.code}/", f"/alerts/{alert.code}/detections/{detection.pk}/change.png"
     assert LAYER.name not in layers(client)
-    assert "What has changed since" not in client.get(f"/alerts/{alert.code}/").content.decode()
-    assert client.get(f"/alerts/{alert.code}/detections/{detection.pk}/change.png").status_code == 404
-
-
-def test_the_layer_names_its_classes_and_both_releases_with_their_periods(client, compare_releases):
+    assert "What has changed since" not in client.get(page).content.decode()
+    assert client.get(picture).status_code == 404
     change = compare_releases(Verdict.FASTER, -3.0)
     layer = layers(client)[LAYER.name]
     assert layer["classes"] == ["unchanged", "slower", "points vanished", "faster", "new motion"]
@@ -56,31 +54,24 @@ def test_the_layer_names_its_classes_and_both_releases_with_their_periods(client
     assert "compared with 2018–2022, version 1" in group["label"]
     for key in ("2020", "0000-2020", "2020-0000", "x"):
         assert client.get(f"/tiles/rasters/{LAYER.name}/{key}/10/500/300.png").status_code == 404
-
-
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_a_picture_shows_the_verdict_in_its_colour(client, alert, detection, compare_releases, verdict):
-    compare_releases(verdict)
-    answer = client.get(f"/alerts/{alert.code}/detections/{detection.pk}/change.png")
-    assert answer.status_code == 200
-    shown = np.asarray(Image.open(BytesIO(answer.content)).convert("RGB")).reshape(-1, 3)
-    wanted = [int(LAYER.stops[verdict][i : i + 2], 16) for i in (1, 3, 5)]
-    assert (abs(shown.astype(int) - wanted).max(axis=1) <= 2).sum() > 500
-    assert client.get(answer.request["PATH_INFO"], headers={"If-None-Match": answer["ETag"]}).status_code == 304
-
-
-def test_the_page_of_an_alert_says_it_in_one_sentence(client, alert, compare_releases):
-    compare_releases(Verdict.FASTER, -3.0)
-    page = client.get(f"/alerts/{alert.code}/").content.decode()
-    assert "Since the release 2018–2022, version 1, 100 % of this ground moves faster, by 3.0 ± 1.2 mm a year." in page
-    assert "/change.png" in page
-    assert f"?raster={LAYER.name}&amp;date=" in page
-
-
-def test_comparisons_made_before_there_were_verdicts_are_not_shown_and_are_due_again(client, compare_releases):
-    compare_releases(Verdict.FASTER)
-    ReleaseChange.objects.update(verdicts=None)
+    shown = client.get(page).content.decode()
+    assert "Since the release 2018–2022, version 1, 100 % of this ground moves faster, by 3.0 ± 1.2 mm a year." in shown
+    assert picture in shown
+    assert f"?raster={LAYER.name}&amp;date=" in shown
+    ReleaseChange.objects.update(verdicts=None)  # as comparisons from before there were verdicts
     assert LAYER.name not in layers(client)
+
+
+def test_a_picture_shows_each_verdict_in_its_colour(client, alert, detection, compare_releases):
+    for verdict in Verdict:
+        change = compare_releases(verdict)
+        answer = client.get(f"/alerts/{alert.code}/detections/{detection.pk}/change.png")
+        shown = np.asarray(Image.open(BytesIO(answer.content)).convert("RGB")).reshape(-1, 3)
+        wanted = [int(LAYER.stops[verdict][i : i + 2], 16) for i in (1, 3, 5)]
+        assert (abs(shown.astype(int) - wanted).max(axis=1) <= 2).sum() > 500, verdict
+        again = client.get(answer.request["PATH_INFO"], headers={"If-None-Match": answer["ETag"]})
+        assert again.status_code == 304
+        change.older.delete()
 
 
 @pytest.mark.parametrize(

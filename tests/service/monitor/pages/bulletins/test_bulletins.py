@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from shapely.geometry import Polygon, box, mapping, shape
+from shapely.geometry import box, mapping, shape
 
 from detection.models import AuditEntry
 from ground_motion.simulation import nation
@@ -30,6 +30,7 @@ from monitor.notifications.announcements import bulletins_announce
 from monitor.notifications.rounds import messages_send
 from monitor.pages.bulletins.drafts import bulletins_draft
 from tests.makers.bulletins import made_place, made_search
+from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 HERE = (13.192, 38.711)
@@ -49,12 +50,6 @@ def copy_of(product: Product, letter: str, name: str) -> Product:
     other.pk, other.file_sha256, other.name, other._state.adding = None, letter * 64, name, True
     other.save()
     return other
-
-
-def product_corner(product: Product) -> Polygon:
-    """Return ground in a corner of the product's box."""
-    west, south, *_ = product.footprint.extent
-    return box(west - 1, south - 1, west + 0.001, south + 0.001)
 
 
 def page(client, bulletin: Bulletin, name: str = "bulletin-detail") -> str:
@@ -115,7 +110,7 @@ def test_a_draft_takes_as_many_queries_for_forty_places_as_for_one(product, load
     assert counts[1] == counts[2]
 
 
-def test_a_superseded_field_leaves_the_draft_before_its_successor_is_searched(product):
+def test_a_superseded_field_leaves_the_draft_which_waits_for_its_successor_and_goes_if_none_is_due(product):
     other = copy_of(product, "f", "other track")
     made_search(product, made_place(*HERE))
     made_search(other, made_place(HERE[0] + 0.02, HERE[1]))
@@ -125,14 +120,9 @@ def test_a_superseded_field_leaves_the_draft_before_its_successor_is_searched(pr
     bulletins_draft()
     draft = Bulletin.objects.get()
     assert (draft.n_places, draft.searches.get().product_id) == (1, product.pk)
-
-
-def test_a_draft_waits_for_the_search_of_a_successor_and_is_deleted_if_none_is_due(product):
-    made_search(product, made_place(*HERE))
-    bulletins_draft()
     Bulletin.objects.update(introduction="It rained a lot.")
-    following = copy_of(product, "e", "next release")
-    Product.objects.filter(pk=product.pk).update(superseded_by=following)
+    following = copy_of(product, "d", "last release")
+    Product.objects.filter(superseded_by=None).exclude(pk=following.pk).update(superseded_by=following)
     assert trend_searches_due().get() == following
     bulletins_draft()
     assert Bulletin.objects.get().introduction == "It rained a lot."
@@ -141,35 +131,23 @@ def test_a_draft_waits_for_the_search_of_a_successor_and_is_deleted_if_none_is_d
     assert not Bulletin.objects.exists()
 
 
-def test_what_overlaps_in_two_tracks_is_one_place(product):
-    other = copy_of(product, "f", "other track")
+def test_what_overlaps_in_two_tracks_is_one_place_whose_fields_agree_if_they_show_the_same_trend(product):
+    other, beside = copy_of(product, "f", "other track"), made_place(HERE[0] + 0.02, HERE[1])
     made_search(product, made_place(*HERE))
-    made_search(other, made_place(*HERE, sigmas=5.0), made_place(HERE[0] + 0.02, HERE[1]))
-    bulletins_draft()
-    (region,) = Bulletin.objects.get().content["regions"]
-    assert [one["n_fields"] for one in region["places"]] == [2, 1]
+    for trend, fields in (("faster", 2), ("slower", 1)):
+        TrendSearch.objects.filter(product=other).delete()
+        made_search(other, made_place(*HERE, sigmas=5.0, trend=trend), beside)
+        bulletins_draft()
+        (region,) = Bulletin.objects.get().content["regions"]
+        assert [(one["trend"], one["n_fields"]) for one in region["places"]] == [("faster", fields), ("faster", 1)]
 
 
-def test_fields_that_show_another_trend_do_not_agree(product):
-    other = copy_of(product, "f", "other track")
-    made_search(product, made_place(*HERE))
-    made_search(other, made_place(*HERE, sigmas=5.0, trend="slower"))
-    bulletins_draft()
-    (region,) = Bulletin.objects.get().content["regions"]
-    assert [(one["trend"], one["n_fields"]) for one in region["places"]] == [("faster", 1)]
-
-
-def test_a_few_days_of_rain_are_no_sum_of_a_period(product, tmp_path):
-    path = tmp_path / "rain.csv"
-    path.write_text(f"gauge,date,longitude,latitude,rain_mm_day\nR1,{product.dates[-1]},13.20,38.72,3.0\n")
-    stations_load(path=path)
-    made_search(product, made_place(*HERE))
-    bulletins_draft()
-    (region,) = Bulletin.objects.get().content["regions"]
-    assert region["places"][0]["gauges"] == []
-
-
-def test_a_draft_is_for_those_who_work_here_and_says_that_a_computer_made_it(client, operator, draft):
+def test_a_draft_is_for_those_who_work_here_and_once_signed_public_in_archive_feed_and_mail_and_audited(
+    client, operator, draft, make_alert, make_subscription
+):
+    make_subscription("reader@example.org", longitude=HERE[0], latitude=HERE[1], bulletins=True)
+    make_subscription("alerts-only@example.org", longitude=HERE[0], latitude=HERE[1])
+    make_subscription("elsewhere@example.org", bulletins=True)
     for name in ("bulletin-detail", "bulletin-report"):
         assert client.get(reverse(name, args=[draft.pk])).status_code == 302
         assert "made by the computer, not yet checked by a specialist" in page(operator, draft, name)
@@ -178,17 +156,8 @@ def test_a_draft_is_for_those_who_work_here_and_says_that_a_computer_made_it(cli
     assert client.get("/bulletins.atom").content.count(b"<entry>") == 0
     bulletins_announce()
     assert not OutgoingMessage.objects.exists()
-
-
-def test_an_alert_that_is_found_after_the_draft_stands_in_it(client, operator, draft, make_alert):
     assert "No alert here yet" in page(operator, draft)
-    alert = make_alert(longitude=HERE[0], latitude=HERE[1])
-    assert f"Alert {alert.code}" in page(operator, draft)
-    sign(operator, draft)
-    assert f"Alert {alert.code}" in page(client, draft)
-
-
-def test_a_signed_bulletin_is_public_in_the_archive_and_the_feed_and_is_audited(client, operator, draft):
+    alert = make_alert(longitude=HERE[0], latitude=HERE[1])  # found after the draft was made
     answer = sign(operator, draft, **{"text-introduction": "It rained a lot.\x00"})
     assert answer.headers["Location"] == reverse("bulletin-detail", args=[draft.pk])
     for name in ("bulletin-detail", "bulletin-report"):
@@ -198,6 +167,7 @@ def test_a_signed_bulletin_is_public_in_the_archive_and_the_feed_and_is_audited(
         assert "21 mm a year" in text
         assert "faster than before" in text
         assert "40 points lie here; 12 of them show the change individually." in text
+        assert f"Alert {alert.code}" in text
         assert "anna" not in text
     assert "At one place, the ground changed its speed" in client.get("/bulletins/").content.decode()
     feed = client.get("/bulletins.atom").content.decode()
@@ -205,6 +175,15 @@ def test_a_signed_bulletin_is_public_in_the_archive_and_the_feed_and_is_audited(
     assert reverse("bulletin-detail", args=[draft.pk]) in feed
     entry = AuditEntry.objects.get(action="bulletin signed")
     assert (entry.actor, entry.subject) == ("anna", f"bulletin {draft.pk}")
+    for _again in range(2):
+        bulletins_announce()
+    messages_send()
+    (letter,) = mail.outbox
+    assert letter.to == ["reader@example.org"]
+    assert letter.subject.startswith("At one place, the ground changed its speed between")
+    assert "It rained a lot." in letter.body
+    assert reverse("bulletin-detail", args=[draft.pk]) in letter.body
+    assert "List-Unsubscribe" in letter.extra_headers
 
 
 def test_what_was_signed_never_changes_and_new_data_begin_a_new_draft(operator, draft):
@@ -238,8 +217,13 @@ def test_a_draft_that_has_grown_since_is_not_signed_unseen(operator, draft, prod
 
 def test_where_nothing_changed_one_sentence_says_so(client, operator, product, load_context):
     names = {"name": "Westshore", "name:de": "Westufer"}
-    load_context("regions", mapping(box(12, 38, 14, 39)), level=1, **names)
+    west, south, *_ = product.footprint.extent
+    make_region("Eastshore", (west - 1, south - 1, west + 0.001, south + 0.001))
     made_search(product)
+    bulletins_draft()
+    assert Bulletin.objects.get().content["still"] == [], "a region without tested points is not called unchanged"
+    Bulletin.objects.all().delete()
+    load_context("regions", mapping(box(12, 38, 14, 39)), level=1, **names)
     bulletins_draft()
     draft = Bulletin.objects.get()
     sign(operator, draft)
@@ -251,13 +235,6 @@ def test_where_nothing_changed_one_sentence_says_so(client, operator, product, l
     assert "Unter den Punkten in Westufer" in page(client, draft)
 
 
-def test_a_region_without_tested_points_is_not_called_unchanged(product, load_context):
-    load_context("regions", mapping(product_corner(product)), name="Eastshore", level=1)
-    made_search(product)
-    bulletins_draft()
-    assert Bulletin.objects.get().content["still"] == []
-
-
 def test_rain_and_groundwater_nearby_stand_beside_a_place(client, operator, product, tmp_path):
     last = product.dates[-1]
     for head, name, *values in (("rain_mm_day", "R1", 3.0, 1.0), ("level_m", "G1", 98.8, 100.0)):
@@ -265,6 +242,7 @@ def test_rain_and_groundwater_nearby_stand_beside_a_place(client, operator, prod
         rows = [
             f"{name},{end - timedelta(days=day)},13.20,38.72,{value}" for end, value in periods for day in range(181)
         ]
+        rows += [f"R2,{last},13.193,38.711,3.0"] if name == "R1" else []
         path = tmp_path / f"{name}.csv"
         path.write_text("\n".join([f"gauge,date,longitude,latitude,{head}", *rows, ""]))
         stations_load(path=path)
@@ -273,25 +251,10 @@ def test_rain_and_groundwater_nearby_stand_beside_a_place(client, operator, prod
     draft = Bulletin.objects.get()
     means = {one["code"]: one["means"] for one in draft.content["regions"][0]["places"][0]["gauges"]}
     assert {mean for mean in means["R1"] if mean is not None} == {3.0}
+    assert "R2" not in means, "a few days of rain are no sum of a period"
     sign(operator, draft)
     text = page(client, draft)
     assert "Rain in this period at R1 (1.2 km away): 540 mm; usually 180 mm." in text
     assert "Groundwater at G1 (1.2 km away): 1.2 m lower than in earlier years." in text
     assert 'aria-label="Rain at R1, in millimetres per 30 days."' in text
     assert 'aria-label="Groundwater at G1, in metres above (+) or below (−) its mean."' in text
-
-
-def test_who_asked_for_bulletins_of_a_place_gets_the_signed_one_once(operator, draft, make_subscription):
-    make_subscription("reader@example.org", longitude=HERE[0], latitude=HERE[1], bulletins=True)
-    make_subscription("alerts-only@example.org", longitude=HERE[0], latitude=HERE[1])
-    make_subscription("elsewhere@example.org", bulletins=True)
-    sign(operator, draft, **{"text-introduction": "It rained a lot."})
-    bulletins_announce()
-    bulletins_announce()
-    messages_send()
-    (letter,) = mail.outbox
-    assert letter.to == ["reader@example.org"]
-    assert letter.subject.startswith("At one place, the ground changed its speed between")
-    assert "It rained a lot." in letter.body
-    assert reverse("bulletin-detail", args=[draft.pk]) in letter.body
-    assert "List-Unsubscribe" in letter.extra_headers

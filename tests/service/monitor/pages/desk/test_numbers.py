@@ -22,11 +22,7 @@ def test_a_robust_line_is_not_moved_by_a_fifth_of_outliers():
     assert slope == pytest.approx(-0.7, abs=0.02)
     assert intercept == pytest.approx(3, abs=0.15)
     assert np.polyfit(x, y, 1)[1] > 10  # least squares is moved
-
-
-def test_a_bent_relation_has_a_rank_correlation_of_one():
-    x = np.linspace(0, 5, 200)
-    found = relation(x, np.exp(x))
+    found = relation(x, np.exp(x))  # bent
     assert found.spearman == pytest.approx(1)
     assert found.pearson < 0.9
 
@@ -35,12 +31,8 @@ def test_points_without_a_value_are_left_out_and_too_few_are_nothing():
     x = np.array([1.0, 2.0, np.nan, 4.0, 5.0])
     assert relation(x, 2 * x).n == 4
     assert relation(x[:3], x[:3]) is None
-
-
-def test_what_does_not_vary_goes_together_with_nothing():
-    found = relation(np.ones(50), np.arange(50.0))
-    assert np.isnan(found.pearson)
-    assert np.isnan(found.slope)
+    found = relation(np.ones(50), np.arange(50.0))  # what does not vary goes together with nothing
+    assert np.isnan([found.pearson, found.slope]).all()
     assert sum(band.n for band in found.bands) == 50
 
 
@@ -76,9 +68,6 @@ def test_noise_of_the_stated_size_leaves_five_percent_beyond_two_sigma():
     found = difference(cells(first, 2.0), cells(second, 2.0))
     assert found.share_beyond == pytest.approx(0.0455, abs=0.004)
     assert found.spread_mm_yr == pytest.approx(2 * 2**0.5, rel=0.02)
-
-
-def test_cells_of_one_alone_are_counted_and_nothing_in_common_is_nothing():
     found = difference(cells([1, 2, 3]), cells([5, 5, 5, 5], first=2))
     assert (found.column.tolist(), found.n_only_first, found.n_only_second) == ([2], 2, 3)
     assert np.isnan(difference(cells([1], np.nan), cells([2])).share_beyond)
@@ -125,6 +114,10 @@ def test_three_kinds_of_motion_become_three_groups():
     assert sum(one.members.size for one in found.groups) == 60
     assert found.explained > 0.9
     assert found.groups[0].median_mm[-1] - found.groups[0].median_mm[0] == pytest.approx(-20 * (YEARS[-1] - 1.5), abs=2)
+    series[:4, ::2] = np.nan  # too many dates are missed
+    assert group(series, 3).n_left_out == 4
+    assert group(series[:6], 3) is None
+    assert group(np.empty((0, 0), np.float32), 3) is None
 
 
 def test_by_shape_slow_and_fast_motion_of_one_form_are_alike():
@@ -132,11 +125,3 @@ def test_by_shape_slow_and_fast_motion_of_one_form_are_alike():
     series = np.array([sinking, 20 * sinking, waving, 20 * waving] * 5).astype(np.float32)
     found = group(series, 2, by_shape=True)
     assert sorted(sorted(set(one.members % 4)) for one in found.groups) == [[0, 1], [2, 3]]
-
-
-def test_series_that_miss_too_many_dates_are_left_out_and_too_few_are_no_groups():
-    series, _ = three_kinds()
-    series[:4, ::2] = np.nan
-    assert group(series, 3).n_left_out == 4
-    assert group(series[:6], 3) is None
-    assert group(np.empty((0, 0), np.float32), 3) is None

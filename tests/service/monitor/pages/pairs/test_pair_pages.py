@@ -44,7 +44,9 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     assert "is resampled once, onto the pixels of the earlier one" in page
 
 
-def test_results_have_units_and_name_their_alerts(operator, pair_predictions, make_alert):
+def test_results_have_units_and_name_their_alerts_which_lead_operators_back(
+    client, operator, pair_predictions, make_alert
+):
     coherence, _, offsets = pair_predictions[:3]
     pair = coherence.run.pair
     coherence.statistics = {"looks": 12.34, "known_share": 0.875, "mean_coherence": 0.43}
@@ -60,26 +62,35 @@ def test_results_have_units_and_name_their_alerts(operator, pair_predictions, ma
         assert words in page
     for words in (f"{alert.code}: Changed", f"/rasters/{coherence.pk}.tif", f"{pair.pk}/runs/{coherence.run_id}.png"):
         assert words in page
+    evidence, link = f"/alerts/{alert.code}/", f'href="/pairs/{pair.pk}/"'
+    assert link not in client.get(evidence).content.decode()
+    assert link in operator.get(evidence).content.decode()
+    assert link in operator.get(f"/review/{alert.code}/").content.decode()
+    link = "/pairs/?track=901&amp;burst=901-0001-IW1"
+    assert link not in client.get("/products/").content.decode()
+    page = operator.get("/products/").content.decode()
+    assert link in page
+    assert 'href="/pairs/"' in page
 
 
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        ("", "nothing in the two images could be matched"),
-        ("beyond_reach", "the ground moved farther than was searched, 600 metres"),
-        ("no_match", "nothing in one image looks like the other within 600 metres, as far as was searched"),
-    ],
-)
-def test_a_run_without_an_answer_states_its_reason(operator, pair_predictions, reason, words):
+REASONS = {
+    "": "nothing in the two images could be matched",
+    "beyond_reach": "the ground moved farther than was searched, 600 metres",
+    "no_match": "nothing in one image looks like the other within 600 metres, as far as was searched",
+}
+
+
+def test_a_run_without_an_answer_states_its_reason(operator, pair_predictions):
     offsets = pair_predictions[2]
-    shares = {"reach_px": 60, "no_match_share": 0.3, f"{reason}_share": 0.7} if reason else {}
-    offsets.statistics = {"known_share": 0.0, **shares}
-    offsets.save()
-    page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
-    assert f"It has no value for this pair: {words}." in page
-    assert f"runs/{offsets.run_id}.png" not in page
-    assert "?raster=speed" not in page
-    assert reverse("prediction-raster", args=[offsets.pk]) in page
+    for reason, words in REASONS.items():
+        shares = {"reach_px": 60, "no_match_share": 0.3, f"{reason}_share": 0.7} if reason else {}
+        offsets.statistics = {"known_share": 0.0, **shares}
+        offsets.save()
+        page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
+        assert f"It has no value for this pair: {words}." in page
+        assert f"runs/{offsets.run_id}.png" not in page
+        assert "?raster=speed" not in page
+        assert reverse("prediction-raster", args=[offsets.pk]) in page
 
 
 def test_runs_that_wait_or_failed_say_so(operator, pair):
@@ -93,22 +104,6 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
     assert "Coherence: waiting" in listed
     assert "Offsets: failed" in listed
     assert "<strong>1</strong> run failed" in listed
-
-
-def test_ways_lead_from_the_data_page_to_the_pairs_for_operators_only(client, operator, pair):
-    link = "/pairs/?track=901&amp;burst=901-0001-IW1"
-    assert link not in client.get("/products/").content.decode()
-    page = operator.get("/products/").content.decode()
-    assert link in page
-    assert 'href="/pairs/"' in page
-
-
-def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, operator, pair_predictions, make_alert):
-    alert = found_in(pair_predictions[1], make_alert)
-    link = f'href="/pairs/{pair_predictions[1].run.pair_id}/"'
-    assert link not in client.get(f"/alerts/{alert.code}/").content.decode()
-    assert link in operator.get(f"/alerts/{alert.code}/").content.decode()
-    assert link in operator.get(f"/review/{alert.code}/").content.decode()
 
 
 DAY = datetime(2021, 12, 1, 6, 30, tzinfo=UTC)
@@ -183,7 +178,7 @@ def picture(client, pair, image: str = "reference", **parameters) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(answer.content)))
 
 
-def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operator, pair):
+def test_a_picture_of_a_window_shows_it_in_grey_and_the_ratio_red_where_the_later_image_is_brighter(operator, pair):
     whole = picture(operator, pair)
     assert whole.shape == (made_pairs.ROWS, made_pairs.COLS, 2)
     assert (whole[:10, :, 1] == 0).all()
@@ -194,62 +189,48 @@ def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operat
     assert (window == whole[20:50, 90:130]).all()
     changed = picture(operator, pair, "secondary", row=120, col=0, rows=40, cols=40)[..., 0]
     assert set(changed.ravel()) == {round(255 * 6 / 20)}
-
-
-def test_the_ratio_is_red_where_the_later_image_is_brighter(operator, pair):
+    assert picture(operator, pair, side=50).shape[:2] == (40, 50), "no picture is larger than was asked for"
+    assert pair_pixels.piece_of({}, 16_700, 25_000).shape == (802, 1200)
     ratio = picture(operator, pair, "ratio")
     assert ratio[140, 20, :3].tolist() == [0x9E, 0x2A, 0x1C]
     assert ratio[60, 60, :3].min() > 240
     assert ratio[0, 0, 3] == 0
 
 
-def test_no_picture_is_larger_than_was_asked_for_or_than_the_window(operator, pair):
-    assert picture(operator, pair, side=50).shape[:2] == (40, 50)
-    assert picture(operator, pair, rows=20, cols=10).shape[:2] == (20, 10)
-    assert pair_pixels.piece_of({}, 16_700, 25_000).shape == (802, 1200)
+NO_WINDOWS = [
+    ({"row": "-1"}, "row is no whole number"),
+    ({"cols": "1e9"}, "cols is no whole number"),
+    ({"rows": "nan"}, "rows is no whole number"),
+    ({"rows": "9" * 40}, "rows is no whole number"),
+    ({"col": "٣"}, "col is no whole number"),
+    ({"row": "9999999"}, "lie outside the grid"),
+    ({"row": "100", "rows": "61"}, "are not inside"),
+    ({"cols": "0"}, "are not inside"),
+    ({"side": "1201"}, "a picture has 16 to 1200 pixels"),
+    ({"side": "3"}, "a picture has 16 to 1200 pixels"),
+]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"row": "-1"}, "row is no whole number"),
-        ({"cols": "1e9"}, "cols is no whole number"),
-        ({"rows": "nan"}, "rows is no whole number"),
-        ({"rows": "9" * 40}, "rows is no whole number"),
-        ({"col": "٣"}, "col is no whole number"),
-        ({"row": "9999999"}, "lie outside the grid"),
-        ({"row": "100", "rows": "61"}, "are not inside"),
-        ({"cols": "0"}, "are not inside"),
-        ({"side": "1201"}, "a picture has 16 to 1200 pixels"),
-        ({"side": "3"}, "a picture has 16 to 1200 pixels"),
-    ],
-)
-def test_a_window_that_is_none_is_refused_in_words(operator, pair, parameters, words):
-    answer = operator.get(f"/pairs/{pair.pk}/image/reference.png", parameters)
-    assert answer.status_code == 400
-    assert words in answer.json()["error"]
-    assert "160 x 200" in answer.json()["remedy"]
+def test_only_known_images_and_windows_of_a_pair_exist(operator, pair):
+    for parameters, words in NO_WINDOWS:
+        answer = operator.get(f"/pairs/{pair.pk}/image/reference.png", parameters)
+        assert (answer.status_code, words in answer.json()["error"]) == (400, True), parameters
+        assert "160 x 200" in answer.json()["remedy"]
+    for path in ("image/../../etc/passwd.png", "image/..%2Fsecret.png", "image/tertiary.png", "runs/1.png"):
+        assert operator.get(f"/pairs/{pair.pk}/{path}").status_code == 404, path
 
 
-@pytest.mark.parametrize(
-    "path", ["image/../../etc/passwd.png", "image/..%2Fsecret.png", "image/tertiary.png", "runs/1.png"]
-)
-def test_only_known_images_of_a_pair_exist(operator, pair, path):
-    assert operator.get(f"/pairs/{pair.pk}/{path}").status_code == 404
-
-
-def test_a_picture_is_not_sent_again_while_its_files_stay(operator, pair):
+def test_a_picture_is_sent_once_while_its_files_stay_and_says_that_one_is_broken_or_gone(operator, pair):
     path = f"/pairs/{pair.pk}/image/reference.png"
     first = operator.get(path)
     assert first["Cache-Control"] == "private, max-age=3600"
-    again = operator.get(path, headers={"If-None-Match": first["ETag"]})
-    assert again.status_code == 304
+    assert operator.get(path, headers={"If-None-Match": first["ETag"]}).status_code == 304
     assert operator.get(path, {"rows": 50})["ETag"] != first["ETag"]
-
-
-def test_a_file_that_is_gone_is_said_and_not_found(operator, pair):
+    pair.reference.raster.save("broken.tif", ContentFile(b"no picture at all"))
+    answer = operator.get(path)
+    assert (answer.status_code, "it is broken" in answer.content.decode()) == (404, True)
     pair.secondary.raster.delete(save=False)
-    answer = operator.get(f"/pairs/{pair.pk}/image/reference.png")
+    answer = operator.get(path)
     assert answer.status_code == 404
     assert "the image of 13 December 2021 is no longer in the storage" in answer.content.decode()
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
@@ -257,13 +238,6 @@ def test_a_file_that_is_gone_is_said_and_not_found(operator, pair):
     assert "js/pages/pairs/pair.js" not in page
     assert operator.get("/pairs/999999/").status_code == 404
     assert operator.get(f"/pairs/{10**30}/").status_code == 404
-
-
-def test_a_broken_file_leaves_no_picture_and_no_fault_of_the_server(operator, pair):
-    pair.reference.raster.save("broken.tif", ContentFile(b"no picture at all"))
-    answer = operator.get(f"/pairs/{pair.pk}/image/reference.png")
-    assert answer.status_code == 404
-    assert "it is broken" in answer.content.decode()
 
 
 def test_the_picture_of_a_run_has_the_colours_of_the_map(operator, pair_predictions):

@@ -42,22 +42,20 @@ def texts(client: Client, alert: Alert, region: AdministrativeRegion) -> dict[st
 
 
 def test_who_is_responsible_is_named_wherever_the_alert_is(client, alert):
-    for where, text in texts(client, alert, make_region(**OFFICE)).items():
+    said = texts(client, alert, make_region(**OFFICE))
+    for where, text in said.items():
         for part in OFFICE.values():
             assert part in text, (where, part)
+    assert 'href="tel:+4312345' in said["alert"], "a call is one touch away"
+    assert 'href="https://survey.example.org/ground"' in said["alert"]
+    parts = {name.removeprefix("contact_"): value for name, value in OFFICE.items()} | {"region": "Westshore"}
+    assert json.loads(said["program"])["contact"] == parts
 
 
 def test_without_a_contact_nobody_is_named(client, alert):
     for where, text in texts(client, alert, make_region()).items():
         assert "Responsible" not in text, where
         assert "<contact>" not in text
-
-
-def test_a_call_is_one_touch_away(client, alert):
-    make_region(**OFFICE)
-    page = client.get(alert.get_absolute_url()).content.decode()
-    assert 'href="tel:+4312345' in page
-    assert 'href="https://survey.example.org/ground"' in page
 
 
 @pytest.mark.parametrize(
@@ -107,17 +105,6 @@ def test_what_is_no_contact_is_left_out_and_remarked(load_context, wrong, kept):
     assert len(ContextLayer.objects.get().remarks) == 1
 
 
-def test_programs_get_the_parts_of_a_contact(client, alert):
-    make_region(**OFFICE)
-    contact = json.loads(client.get(f"/api/v1/alerts/{alert.code}").content)["contact"]
-    assert contact == {
-        "name": OFFICE["contact_name"],
-        "phone": OFFICE["contact_phone"],
-        "page": OFFICE["contact_page"],
-        "region": "Westshore",
-    }
-
-
 def test_an_operator_changes_who_is_responsible_and_the_audit_says_so(client, operator, alert):
     region = make_region(**OFFICE)
     address = f"/regions/{region.slug}/contact/"
@@ -153,39 +140,29 @@ def test_an_invalid_contact_is_refused_and_nothing_changes(operator, change, fau
     assert not AuditEntry.objects.exists()
 
 
-def test_a_contact_set_by_hand_outlasts_a_new_file_of_regions_and_one_of_the_file_does_not(operator, tmp_path):
-    def load(office: str) -> None:
+def test_a_contact_set_by_hand_outlasts_a_new_file_of_regions_follows_a_renamed_one_or_is_named_as_lost(
+    operator, tmp_path
+):
+    def load(office: str, *regions: tuple[str, str]) -> ContextLayer:
         features = [
-            {"type": "Feature", "geometry": SQUARE, "properties": {"name": name, "contact_name": office}}
-            for name in ("Westshore", "Eastshore")
-        ]
-        path = tmp_path / "regions.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-        context_load(path=path, kind=ContextKind.REGIONS, replace=True)
-
-    load("Old office")
-    operator.post("/regions/westshore/contact/", NEW)
-    load("New office")
-    names = dict(AdministrativeRegion.objects.values_list("name", "contact_name"))
-    assert names == {"Westshore": "Town hall", "Eastshore": "New office"}
-
-
-def test_a_contact_set_by_hand_follows_a_renamed_region_by_its_code_or_is_named_as_lost(operator, tmp_path):
-    def load(*regions: tuple[str, str]) -> ContextLayer:
-        features = [
-            {"type": "Feature", "geometry": SQUARE, "properties": {"name": name, "iso_3166_2": code}}
+            {
+                "type": "Feature",
+                "geometry": SQUARE,
+                "properties": {"name": name, "iso_3166_2": code, "contact_name": office},
+            }
             for name, code in regions
         ]
         path = tmp_path / "regions.geojson"
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
         return context_load(path=path, kind=ContextKind.REGIONS, replace=True)
 
-    load(("Westshore", "AT-1"), ("Eastshore", "AT-2"))
-    for slug, office in (("westshore", "Town hall"), ("eastshore", "Harbour office")):
+    kept, of_file = ("Midshore", "AT-4"), ("Southshore", "AT-5")
+    load("Old office", ("Westshore", "AT-1"), ("Eastshore", "AT-2"), kept, of_file)
+    for slug, office in (("westshore", "Town hall"), ("eastshore", "Harbour office"), ("midshore", "Market hall")):
         operator.post(f"/regions/{slug}/contact/", NEW | {"name": office})
-    layer = load(("West Shore District", "AT-1"), ("Northshore", "AT-3"))
+    layer = load("New office", ("West Shore District", "AT-1"), kept, of_file)
     names = dict(AdministrativeRegion.objects.values_list("name", "contact_name"))
-    assert names == {"West Shore District": "Town hall", "Northshore": ""}
+    assert names == {"West Shore District": "Town hall", "Midshore": "Market hall", "Southshore": "New office"}
     (remark,) = ContextLayer.objects.get(pk=layer.pk).remarks
     assert "Eastshore" in remark
     assert "Harbour office" in remark

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
+from ingest.models import ContextLayer
 from monitor.models.subscriptions import Subscription
 from tests.makers.organisations import FORM
 from tests.makers.people import words as text
@@ -15,6 +16,9 @@ WISH = FORM | {"where": "region"}
 
 
 def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, watched_region):
+    assert "No borders of regions are loaded here." in text(client.get("/regions/"))
+    for nowhere in ("/regions/nowhere/", "/embed/regions/nowhere/"):
+        assert client.get(nowhere).status_code == 404
     make_region("Mid Isle", (-12.1, 46.9, -11.9, 47.1), simulated=True, code="VM-1", country="Velmark")
     make_region("Elsewhere", (50, 10, 51, 11), simulated=True)
     measured = text(client.get("/regions/"))
@@ -24,15 +28,14 @@ def test_the_list_finds_regions_by_name_and_shows_measured_ones_first(client, wa
     assert "No region matches" in text(client.get("/regions/?q=elsew&level=0"))
     found = client.get("/places/?q=elsewhere").content.decode()
     assert 'href="/regions/elsewhere/"' in found
+    assert "No measurements of Elsewhere are loaded here" in text(client.get("/regions/elsewhere/"))
+    make_region("Measured", (-12.001, 46.999, -12.0, 47.0), simulated=True)
+    page = text(client.get("/regions/measured/"))
+    assert "The last measurement here is of" in page
+    assert "No measurements" not in page
 
 
-def test_without_borders_it_says_how_to_load_some(client):
-    assert "No borders of regions are loaded here." in text(client.get("/regions/"))
-    assert client.get("/regions/nowhere/").status_code == 404
-    assert client.get("/embed/regions/nowhere/").status_code == 404
-
-
-def test_a_region_shows_its_alerts_and_no_others(client, make_alert):
+def test_a_region_shows_its_alerts_and_no_others_and_only_its_widget_may_be_framed_elsewhere(client, make_alert):
     make_region("Westshore"), make_region("Atlantis", (-13, 46, -11, 48), level=0)
     inside, beyond = make_alert(), make_alert(longitude=5.0)
     for address in ("/regions/westshore/", "/regions/westshore/report/", "/embed/regions/westshore/"):
@@ -44,20 +47,7 @@ def test_a_region_shows_its_alerts_and_no_others(client, make_alert):
     assert "1 place was found. None came to rest." in page
     assert "Regions › Atlantis" in page
     assert 'href="/alerts.atom?region=westshore"' in client.get("/regions/westshore/").content.decode()
-
-
-def test_nothing_found_and_nothing_measured_are_different(client, watched_region):
-    make_region("Measured", (-12.001, 46.999, -12.0, 47.0), simulated=True)
-    make_region("Unknown", (50, 10, 51, 11), simulated=True)
-    assert "No measurements of Unknown are loaded here" in text(client.get("/regions/unknown/"))
-    measured = text(client.get("/regions/measured/"))
-    assert "The last measurement here is of" in measured
-    assert "No measurements" not in measured
-
-
-def test_only_the_widget_may_be_framed_elsewhere(client, make_alert):
-    make_region("Westshore", simulated=True)
-    make_alert()
+    ContextLayer.objects.update(simulated=True)
     answer = client.get("/embed/regions/westshore/")
     page = answer.content.decode()
     assert "frame-ancestors *" in answer["Content-Security-Policy"]
@@ -66,6 +56,10 @@ def test_only_the_widget_may_be_framed_elsewhere(client, make_alert):
     assert not answer.cookies
     assert "<script" not in page
     assert "Simulated data." in page
+    make_region('"><script>alert(1)</script>')  # whose line to copy is safe
+    named = client.get("/regions/script-alert-1-script/").content.decode()
+    assert "<script>alert" not in named
+    assert "&lt;iframe src=&quot;http://testserver/embed/regions/script-alert-1-script/&quot;" in named
     links = re.findall(r"<a [^>]*>", page)
     assert links
     assert all('target="_top"' in link for link in links)
@@ -73,13 +67,6 @@ def test_only_the_widget_may_be_framed_elsewhere(client, make_alert):
         plain = client.get(other)
         assert "frame-ancestors 'self'" in plain["Content-Security-Policy"]
         assert plain["X-Frame-Options"] == "SAMEORIGIN"
-
-
-def test_the_line_to_copy_is_safe_whatever_the_name_is(client):
-    make_region('"><script>alert(1)</script>')
-    page = client.get("/regions/script-alert-1-script/").content.decode()
-    assert "<script>alert" not in page
-    assert "&lt;iframe src=&quot;http://testserver/embed/regions/script-alert-1-script/&quot;" in page
 
 
 def test_mails_about_a_region_reach_as_far_as_its_border(client):

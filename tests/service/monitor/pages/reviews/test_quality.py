@@ -55,9 +55,16 @@ def judged(make_alert) -> list[Alert]:
     return alerts
 
 
-def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
+def test_record_and_table_count_what_was_judged_and_how_sure_it_was_simulated_alerts_apart(judged):
+    scan = Scan.objects.create(prediction=make_dates(n=2)[0], thresholds={})
+    for alert, score in zip(judged, (0.97, 0.99, 0.6, 0.64, 0.9), strict=False):
+        Detection.objects.create(scan=scan, alert=alert, score=score, n_points=9, area=alert.area, area_m2=1e6)
     page = Client().get("/record/")
-    read = words(page)
+    read, (real, made) = words(page), page.context["records"]
+    assert [(dot["sure"], dot["right"], dot["judged"]) for dot in real["reliability"]] == [(62, 50, 2), (98, 100, 2)]
+    assert all(0 <= dot["low"] < dot["right"] + 1 <= dot["high"] + 1 <= 101 for dot in real["reliability"])
+    assert [dot["sure"] for dot in made["reliability"]] == [90]
+    assert "The computer was 62 % sure: 50 of 100 were right" in read
     assert "Of the alerts that were judged (4), 3 were right." in read
     assert "of 100 such alerts 28 to 97 were right" in read
     assert "1 more alert is not judged yet" in read
@@ -65,27 +72,11 @@ def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
     assert "Of the alerts that were judged (1), 1 was right." in simulated
     assert "anna" not in page.content.decode()
     assert '<script type="module"' not in page.content.decode()
-
-
-def test_the_record_shows_whether_the_computer_was_right_as_often_as_it_said(judged):
-    scan = Scan.objects.create(prediction=make_dates(n=2)[0], thresholds={})
-    for alert, score in zip(judged, (0.97, 0.99, 0.6, 0.64, 0.9), strict=False):
-        Detection.objects.create(scan=scan, alert=alert, score=score, n_points=9, area=alert.area, area_m2=1e6)
-    page = Client().get("/record/")
-    real, simulated = page.context["records"]
-    assert [(dot["sure"], dot["right"], dot["judged"]) for dot in real["reliability"]] == [(62, 50, 2), (98, 100, 2)]
-    assert all(0 <= dot["low"] < dot["right"] + 1 <= dot["high"] + 1 <= 101 for dot in real["reliability"])
-    assert [dot["sure"] for dot in simulated["reliability"]] == [90]
-    assert "The computer was 62 % sure: 50 of 100 were right" in words(page)
-
-
-def test_the_list_behind_is_a_table_for_everybody(judged):
     response = Client().get("/record/alerts.csv")
     rows = {row["alert"]: row for row in csv.DictReader(io.StringIO(response.content.decode()))}
     assert set(rows) == {alert.code for alert in judged[:5]}
-    assert rows[judged[3].code]["verdict"] == "reject"
-    assert rows[judged[3].code]["reason"] == "seasonal"
-    assert rows[judged[4].code]["simulated"] == "yes"
+    wrong = rows[judged[3].code]
+    assert (wrong["verdict"], wrong["reason"], rows[judged[4].code]["simulated"]) == ("reject", "seasonal", "yes")
     assert rows[judged[0].code]["page"].endswith(f"/alerts/{judged[0].code}/")
     assert "anna" not in response.content.decode()
 

@@ -66,7 +66,11 @@ def test_an_operator_proposes_a_publisher_publishes_and_the_public_reads_no_name
     assert "Publish it now" in page
     assert "Propose to confirm" not in page
     assert ben.post(f"{case(alert)}publish/", answer(proposal, "publish")).status_code == 302
-    assert "anna, published by ben" in words(ben.get(case(alert)))
+    page = ben.get(case(alert))
+    assert "anna, published by ben" in words(page)
+    visit = page.content.decode().partition('value="field-visit"')[2].partition("</form>")[0]
+    assert "internal_note" in visit
+    assert "public_note" not in visit, "the alert is published"
     page = public.get(alert.get_absolute_url()).content.decode()
     assert "The pit of 1921." in page
     assert "anna" not in page
@@ -124,15 +128,6 @@ def test_an_undo_that_waits_says_so_on_its_button_and_its_publisher_reads_every_
     anna.post(f"{case(alert)}claim/", {"act": "release"})
     assert "Salgan de sus casas." in words(ben.get(case(alert)))
     assert SetByHand.objects.get().texts == {"en": "See the quarry."}
-
-
-def test_the_visit_of_a_published_alert_has_no_field_for_a_public_note(anna, ben, alert):
-    ben.post(f"{case(alert)}publish/", answer(propose(anna, alert), "publish"))
-    ben.post(f"{case(alert)}claim/", {"act": "release"})
-    page = anna.get(case(alert)).content.decode()
-    visit = page[page.index('value="field-visit"') :].partition("</form>")[0]
-    assert "internal_note" in visit
-    assert "public_note" not in visit
 
 
 def test_the_doctor_says_that_nobody_can_agree(anna, settings):

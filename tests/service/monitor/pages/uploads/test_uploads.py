@@ -103,17 +103,7 @@ def test_too_much_is_refused_before_a_byte_is_read(operator, settings, folder, c
     assert lying(folder) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_keeps_nothing(operator, folder, monkeypatch):
-    def full(self, data):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(uploads.Incoming, "write", full, raising=False)
-    answer = send(operator, file(), accept="application/json")
-    assert answer.status_code == 507
-    assert lying(folder) == []
-
-
-def test_a_transfer_that_broke_off_keeps_nothing(operator, folder):
+def test_a_transfer_that_broke_off_or_filled_the_disk_keeps_nothing(operator, folder, monkeypatch):
     answer = send(operator, file(), accept="application/json", whole=False)
     assert (answer.status_code, answer.json()["queued"]) == (400, [])
     assert "was interrupted" in answer.json()["faults"][0]
@@ -123,13 +113,30 @@ def test_a_transfer_that_broke_off_keeps_nothing(operator, folder):
     assert answer.status_code == 400
     assert lying(folder) == []
 
+    def full(self, data):
+        raise OSError(28, "No space left on device")
 
-def test_kinds_that_nobody_reads_are_named_and_the_others_are_taken(operator, folder):
+    monkeypatch.setattr(uploads.Incoming, "write", full, raising=False)
+    assert send(operator, file(), accept="application/json").status_code == 507
+    assert lying(folder) == []
+
+
+def test_what_cannot_be_taken_is_named_and_the_others_are_taken_once(operator, folder, client):
+    assert "Choose at least one file" in send(operator).content.decode()
+    answer = send(operator, file(), track="many")
+    assert (answer.status_code, "The track is a number" in answer.content.decode()) == (422, True)
+    assert lying(folder) == []
     files = [file(name) for name in ("a.exe", "b.csv", "c", "d.shp")]  # of a shapefile, one part of several
     answer = send(operator, *files, accept="application/json").json()
     assert answer["queued"] == ["b.csv"]
     assert [fault.split(" was not taken")[0] for fault in answer["faults"]] == ["a.exe", "c", "d.shp"]
-    assert len(lying(folder)) == 1
+    again = send(operator, file("copy of b.csv"), accept="application/json")
+    assert again.status_code == 422
+    assert "in the list already" in again.json()["faults"][0]
+    assert IngestJob.objects.count() == len(lying(folder)) == 1
+    stored_at = Path(IngestJob.objects.get().stored_path).relative_to(folder.parent)
+    for prefix in ("/", "/static/", "/media/", "/uploads/"):
+        assert client.get(f"{prefix}{stored_at}").status_code in (302, 404), "uploads are under no address"
 
 
 @pytest.mark.parametrize(
@@ -142,22 +149,6 @@ def test_no_name_leads_out_of_the_folder(operator, folder, name):
     assert path.name.isascii()
     assert path.name[0] not in ".-"
     assert len(path.name) <= 150
-
-
-def test_the_same_file_sent_twice_is_in_the_list_once(operator, folder):
-    send(operator, file("a.csv"))
-    answer = send(operator, file("copy of a.csv"), accept="application/json")
-    assert answer.status_code == 422
-    assert "in the list already" in answer.json()["faults"][0]
-    assert IngestJob.objects.count() == len(lying(folder)) == 1
-
-
-def test_an_empty_or_invalid_form_is_explained(operator, folder):
-    assert "Choose at least one file" in send(operator).content.decode()
-    answer = send(operator, file(), track="many")
-    assert answer.status_code == 422
-    assert "The track is a number" in answer.content.decode()
-    assert lying(folder) == []
 
 
 def test_the_page_says_what_became_of_each_file(operator, product):
@@ -196,13 +187,6 @@ def test_a_failed_file_is_tried_again_as_it_is_and_one_that_is_gone_is_not(opera
     loaded = stored(folder, State.LOADED)
     assert operator.post(reverse("upload-again", args=[loaded.pk]), {"unit": "m/yr"}).status_code == 409
     assert not LEASE.held_row(loaded).exists()
-
-
-def test_uploads_are_under_no_address(operator, folder, client):
-    send(operator, file("a.csv"))
-    job = IngestJob.objects.get()
-    for prefix in ("/", "/static/", "/media/", "/uploads/"):
-        assert client.get(f"{prefix}{Path(job.stored_path).relative_to(folder.parent)}").status_code in (302, 404)
 
 
 def test_a_large_file_is_streamed_and_hashed_on_the_way(operator):

@@ -14,7 +14,7 @@ from detection.rules.verdicts import REASONS
 from ground_motion.methods.deformation.motion.series import Trend
 from ground_motion.statistics.comparison import Verdict
 from lab.samples import sentences as samples
-from monitor.pages.alerts.blocks import _answer, _counted, agreement_sentence
+from monitor.pages.alerts.evidence import _answer, _counted, agreement_sentence
 from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days
 from monitor.wording.exposure import exposure_rows, exposure_sentence

@@ -1,0 +1,185 @@
+"""How the ground of an alert moves: over time, in its fastest places, on its map, and since the release before."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from shapely import from_wkb
+from shapely.geometry import shape
+
+from detection.glaciers.selectors import motions_touching, series_of
+from detection.kinds import Kind
+from detection.models import Alert, AlertMotion, Detection, GlacierMotion
+from detection.rules.motion import SHOWN_SIGMAS
+from ground_motion.core.areas import area_of, bounds_of
+from ground_motion.core.errors import promised
+from ingest.models import Product
+from ingest.products.selectors import AreaSeries
+from ml.runs.provisional import ProvisionalMean
+from monitor.maps.imaging.charts import curves, rates_chart, zero_mm
+from monitor.maps.imaging.drawing import full_colour_mm_yr
+from monitor.maps.map import selectors
+from monitor.maps.rasters.catalogue import evidence_raster
+from monitor.wording.cards.cards import AlertCard, alert_feature
+from monitor.wording.components import both_directions, colour_caption, component_label, direction
+from monitor.wording.families.changes import change_rows, provisional_sentence, season_sentence
+from monitor.wording.figures import area_label, figure, mm_a_year
+from monitor.wording.images import data_set_name
+from monitor.wording.points import tilt_sentence
+
+MAX_ROWS = 8  # rows of the table of places
+MIN_CHANGED = 0.1  # share of an outline; smaller changes of it are not drawn
+LEVELS = ("half", "core")  # outlines inside the alert's own
+
+
+class OverTime(NamedTuple):
+    """Motion of an alert over time, and its drawn charts.
+
+    speeds: of pairs, None for families without; matches: coherence before and after.
+    """
+
+    motion: AlertMotion | None
+    series: list[selectors.ProductSeries]
+    speeds: list[dict[str, Any]] | None
+    glaciers: list[GlacierMotion]
+    curves: list[dict[str, Any]]
+    matches: tuple[float, float] | None
+
+
+class Motion(NamedTuple):
+    """Motion of an alert: sentences on its seasons, the table of changes, and the data of its chart."""
+
+    sentences: list[str]
+    source: str
+    n_dates: int
+    changes: list[dict[str, str]]
+    chart: dict[str, Any]
+
+
+class Places(NamedTuple):
+    """Fastest places of an alert: rows of the table, a sentence on the tilt, and outlines for the map."""
+
+    rows: list[dict[str, str]]
+    tilt: str
+    outlines: dict[str, Any]
+
+
+class SeriesRow(NamedTuple):
+    """Series of a data set in the area of an alert, with its name, what it measures and its whole change in words.
+
+    provisional: sentence on the values that new passes added; empty without any.
+    """
+
+    product: Product
+    series: AreaSeries
+    name: str
+    component: str
+    change: str
+    provisional: str
+
+
+class SmallMap(NamedTuple):
+    """Small map of an alert: its outline, what its script needs, and the meaning of its colours."""
+
+    outline: dict[str, object]
+    config: dict[str, object]
+    caption: str
+
+
+def motion_over_time(alert: Alert, card: AlertCard, detections: Sequence[Detection]) -> OverTime:
+    """Return the motion of an alert over time; without charts where no data have shown it."""
+    speeds = series_of(detections) if card.voice.evidence.series == "speeds" else None  # a glacier's are on its page
+    glaciers = motions_touching(area=alert.area, simulated=alert.simulated)
+    flows = [view for glacier in glaciers for view in glacier.views] if alert.kind == Kind.GLACIER_SURGE else []
+    motion, series = selectors.alert_motion(alert=alert), selectors.alert_series(alert=alert)
+    drawn = curves(motion, series, speeds or flows) if alert.is_measured else []
+    after = alert.coherence_after
+    matches = None if after is None else (promised(alert.coherence_before), after)
+    return OverTime(motion, series, speeds, glaciers, drawn, matches)
+
+
+def rates_block(alert: Alert, over_time: OverTime, newest: Sequence[Detection]) -> dict[str, Any] | None:
+    """Return a histogram of the rates of points where an alert has no curve; None without points."""
+    if over_time.curves or not alert.is_measured:
+        return None
+    inside = selectors.rates_inside(alert=alert, detections=newest)
+    return None if inside is None else rates_chart(*inside, full_colour_mm_yr(alert.peak_rate_mm_yr))
+
+
+def map_block(alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequence[Detection]) -> SmallMap:
+    """Return the small map of an alert, on the layer of its curve where there is one."""
+    stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
+    raster = evidence_raster([detection.scan.prediction for detection in newest])
+    of_curve = over_time.motion.product.direction if over_time.motion else ""  # of the track whose curve is drawn
+    config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
+    still = selectors.still_mm_yr(detections=newest, component=alert.component, direction=of_curve)
+    return SmallMap(
+        alert_feature(alert, card),
+        config | {"colours": {"stretch": stretch, "still": still}, "evidence_raster": raster},
+        raster["caption"] if raster else colour_caption(alert.component or "los", stretch),
+    )
+
+
+def motion_block(motion: AlertMotion | None) -> Motion | None:
+    """Return what is said of an alert's motion; None without a series of it."""
+    if motion is None:
+        return None
+    negative, positive = both_directions(motion.product.component)
+    zero = zero_mm(motion.fit["fit_mm"], motion.fit["displacement_mm"])
+    return Motion(
+        season_sentence(motion),
+        data_set_name(motion.product.name),
+        motion.n_dates,
+        change_rows(motion.product.component, motion.fit),
+        motion.fit | {"negative_word": negative, "positive_word": positive, "zero_mm": zero},
+    )
+
+
+def series_row(product: Product, series: AreaSeries, provisional: ProvisionalMean | None) -> SeriesRow:
+    """Return a series with its words; the arguments are a `ProductSeries`."""
+    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    sigma_mm = float(series.high_mm[-1] - series.low_mm[-1]) / 2 / math.sqrt(series.n_sampled)
+    # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
+    label = _("%(size)s mm (%(way)s)")
+    changed = label % {"size": figure(change), "way": direction(product.component, change)}
+    if abs(change) < SHOWN_SIGMAS * sigma_mm:
+        changed = _("motion not certain: %(rate)s") % {"rate": f"{figure(change)} mm"}
+    added = provisional_sentence(provisional.dates[-1]) if provisional else ""
+    return SeriesRow(product, series, data_set_name(product.name), component_label(product.component), changed, added)
+
+
+def places_block(detections: Sequence[Detection]) -> Places | None:
+    """Return the fastest places in the fastest detection; None without places."""
+    measured = [detection for detection in detections if detection.places]
+    if not measured:
+        return None
+    places = max(measured, key=lambda detection: abs(detection.peak_rate_mm_yr or 0.0)).places
+    outlines = [_feature(place[level], level) for place in places for level in LEVELS]
+    steepest = max(places, key=lambda place: place.get("tilt_mm_m_yr", 0.0))
+    rows = [_place_row(place) for place in places[:MAX_ROWS]]
+    return Places(rows, tilt_sentence(steepest), {"type": "FeatureCollection", "features": outlines})
+
+
+def first_outline(alert: Alert) -> dict[str, Any] | None:
+    """Return the outline of an alert when it was first found, a GeoJSON feature; None if it is much the same today."""
+    first = alert.detections.order_by("pk").first()
+    if first is None:
+        return None
+    before, now = (from_wkb(bytes(area.wkb)).buffer(0) for area in (first.area, alert.area))
+    if before.symmetric_difference(now).area < MIN_CHANGED * now.area:
+        return None
+    return _feature(json.loads(first.area.geojson), "before")
+
+
+def _feature(geometry: dict[str, Any], level: str) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": geometry, "properties": {"level": level}}
+
+
+def _place_row(place: Mapping[str, Any]) -> dict[str, str]:
+    peak, low, high = (figure(place[f"peak_{name}mm_yr"]) for name in ("rate_", "low_", "high_"))
+    half, core = (area_label(area_of(shape(place[level]))) for level in LEVELS)
+    # Translators: a range of rates, such as "12 to 16"
+    between = _("%(low)s to %(high)s") % {"low": low, "high": high}
+    return {"rate": mm_a_year(peak), "between": between, "half": half, "core": core}
