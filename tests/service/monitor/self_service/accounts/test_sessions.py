@@ -105,13 +105,17 @@ def test_a_session_ends_after_two_hours_without_a_click_and_in_use_after_twelve(
     assert not is_signed_in(used)
 
 
-def test_the_page_says_where_an_account_is_signed_in(browsers):
+def test_the_page_says_where_an_account_is_signed_in_and_signing_out_ends_it_and_empties_the_browser(browsers):
     page = browsers[0].get("/sessions/").content.decode()
     assert "Firefox on Linux" in page
     assert "Safari on iPhone" in page
     assert "192.0.2.0" in page
     assert "192.0.2.77" not in page
     assert not UserSession.objects.filter(ip="192.0.2.77").exists()
+    thief = Client()
+    thief.cookies["sessionid"] = browsers[0].cookies["sessionid"].value
+    assert browsers[0].post("/logout/")["Clear-Site-Data"] == '"cache", "storage"'
+    assert not is_signed_in(thief)
 
 
 @pytest.mark.parametrize("end", ["one", "others", "all"])
@@ -161,15 +165,6 @@ def test_of_a_failed_attempt_no_secret_is_kept(browsers, otto):
     kept = str(list(AccessAttempt.objects.values_list()))
     assert "otto" in kept
     assert not [secret for secret in [*secrets.values(), "314159"] if secret in kept]
-
-
-def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(browsers):
-    cookie = browsers[0].cookies["sessionid"].value
-    answer = browsers[0].post("/logout/")
-    assert answer["Clear-Site-Data"] == '"cache", "storage"'
-    thief = Client()
-    thief.cookies["sessionid"] = cookie
-    assert not is_signed_in(thief)
 
 
 def test_signing_in_and_typing_the_password_again_make_a_new_session(otto, client):
