@@ -47,7 +47,7 @@ def chart_sentence(rates: Sequence[Figure], changes: Sequence[int], first: date,
         opening = f"{_how_many(len(moving), len(rates), fastest)} {_line_moved(rates, fastest, period)}"
     changed = [str(number) for number, n_changes in enumerate(changes, 1) if n_changes]
     if not changed:
-        return f"{opening} " + _("No change of speed and no jump is sure.")
+        return " ".join([opening, _("No change of speed and no jump is sure.")])
     # Translators: %(lines)s is the number of a line, or a list of numbers: "1, 2 and 4"
     closing = ngettext(
         "Line %(lines)s changed speed or jumped: see below the chart.",
