@@ -26,7 +26,7 @@ from tests.service.ingest.sources.processor import TOKEN, Hyp3, burst
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 1, 3, tzinfo=UTC)
 DAYS, DRAIN_DAYS, LOOK_BACK = 100, 6, timedelta(days=14)
-STEP, SEARCH, ROUND = timedelta(hours=12), timedelta(hours=96), timedelta(minutes=20)
+STEP, SEARCH, ROUND = timedelta(hours=8), timedelta(hours=48), timedelta(minutes=20)
 GROUND = MultiPolygon(Polygon.from_bbox((-148.3, 64.8, -147.9, 65.0)), srid=4326)
 NORTH, SOUTH = 131, 94  # tracks; each has two bursts, seen every six days
 BUDGETS = {NORTH: 36, SOUTH: 12}
