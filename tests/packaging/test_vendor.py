@@ -53,13 +53,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def vendor(checkout: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}",
-        "PACKAGES": str(checkout / "packages"),
-    }
+    own = {"PATH": f"{checkout / 'bin'}:{os.environ['PATH']}", "PACKAGES": str(checkout / "packages")}
     command = [str(checkout / "scripts" / "vendor"), *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
 
 
 def test_every_library_that_is_served_is_the_file_that_was_kept():
