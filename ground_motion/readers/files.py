@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -27,21 +27,6 @@ def names_in(folder: Path) -> list[str]:
             return sorted(entry.name for entry in islice(entries, MAX_LOOKED_AT))
     except OSError:
         return []
-
-
-def head_of(path: Path, n_bytes: int) -> bytes:
-    """Return the first bytes of a file; empty if it cannot be read. Never raises."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(n_bytes)
-    except OSError:
-        return b""
-
-
-def begins(path: Path, suffixes: Container[str], *starts: bytes) -> bool:
-    """Return whether a file has one of the suffixes and begins with one of the given bytes. Never raises."""
-    is_called_so = path.suffix.lower() in suffixes and os.path.isfile(path)
-    return is_called_so and head_of(path, max(map(len, starts))).startswith(starts)
 
 
 def names_in_zip(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers.files import begins
+from ground_motion.core.files import begins
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
 from ground_motion.readers.vectors import packages

@@ -27,7 +27,7 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ground_motion.core.errors import InputError, gettext_noop, refusing
-from ground_motion.readers.files import begins
+from ground_motion.core.files import begins
 from ground_motion.readers.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})
