@@ -1,15 +1,19 @@
-"""Files that commands write: whole under their name, or not at all."""
+"""Files: those that commands write are whole or not there; names, first bytes, sizes and hashes of those given."""
 
+import hashlib
 import os
 import secrets
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, printable
+from ground_motion.core.errors import FULL_DISK_ERRNOS, DiskFull, InputError, printable
 
 OWNER_ONLY = 0o600
+MAX_RATIO = 10_000  # Declared bytes per byte of the file: a sparse image of a small island stays far below.
+MAX_LOOKED_AT = 10_000  # names in a folder
 
 
 @contextmanager
@@ -43,3 +47,33 @@ def begins(path: Path, suffixes: Container[str], *starts: bytes) -> bool:
     """Return whether a file has one of the suffixes and begins with one of the given bytes. Never raises."""
     is_called_so = path.suffix.lower() in suffixes and os.path.isfile(path)
     return is_called_so and head_of(path, max(map(len, starts))).startswith(starts)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, sorted; an empty list if it cannot be listed. Never raises."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in islice(entries, MAX_LOOKED_AT))
+    except OSError:
+        return []
+
+
+def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
+    """Raise InputError if a file declares far more bytes than it can hold. declares: the declaration, in words."""
+    size = path.stat().st_size
+    if declared_bytes > MAX_RATIO * size:
+        raise InputError(path, f"{declares} in {size:,} bytes and holds next to nothing", "Download or make it again")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file, in hexadecimal; for several, the SHA-256 of the list of names and hashes."""
+    if len(paths) == 1:
+        return file_sha256(paths[0])
+    lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from ground_motion.core.files import file_sha256
 from ground_motion.rasters.control_points import has_control_points, resampled_to_one_grid, store_in_pieces
 from ground_motion.rasters.geotiffs import open_pair
 from ground_motion.rasters.imagery import PairSource
 from ground_motion.rasters.pieces import Pieces
-from ground_motion.readers.files import file_sha256
 
 
 class OpenPair(NamedTuple):

@@ -17,9 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.files import head_of
+from ground_motion.core.files import head_of, names_in
 from ground_motion.readers import sheets
-from ground_motion.readers.files import names_in
 from ground_motion.readers.vectors import packages
 
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import begins
-from ground_motion.readers.files import refuse_hollow
+from ground_motion.core.files import begins, refuse_hollow
 from ground_motion.readers.records import Float32, Float64
 
 SIGNATURE = b"GCOL\x01"

@@ -17,10 +17,9 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import begins
+from ground_motion.core.files import begins, refuse_hollow
 from ground_motion.core.geometry import METRES_PER_DEGREE
 from ground_motion.core.projections import transformer
-from ground_motion.readers.files import refuse_hollow
 from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers.files import file_sha256
+from ground_motion.core.files import file_sha256
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 

@@ -18,11 +18,11 @@ from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.core.files import file_sha256
 from ground_motion.core.geometry import METRES_PER_DEGREE
 from ground_motion.core.rasters import copy_as_cog, write_cog
 from ground_motion.core.text import plain_values, search_key
 from ground_motion.readers.context import elevation, open_layer, records
-from ground_motion.readers.files import file_sha256
 from ingest.context import terrain
 from ingest.context.regions import slugs_give
 from ingest.foundation.geos import geos

@@ -12,7 +12,7 @@ from django.db import DataError, connections, transaction
 from django.utils import timezone
 
 from ground_motion.core.errors import AlreadyLoaded, InputError, Undeclared, one_line
-from ground_motion.readers.files import file_sha256
+from ground_motion.core.files import file_sha256
 from ground_motion.readers.formats.registry import SCENE_READERS, STATION_READERS, recognise
 from ground_motion.readers.records import PLAIN_SUBMISSION, Declaration, Direction, Submission
 from ingest.foundation.failures import cause_of, first_line, reason_of

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ground_motion.core.errors import AlreadyLoaded, Undeclared
-from ground_motion.readers.files import files_sha256
+from ground_motion.core.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES, open_velocity_fields
 from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHeader, Submission, VelocityField
 from ingest.foundation.geos import geos

@@ -12,9 +12,9 @@ import numpy as np
 from django.db.models import Q, QuerySet
 
 from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.core.files import files_sha256
 from ground_motion.core.pixel_grids import footprint_of
 from ground_motion.core.rasters import Part, RasterExtent, write_cog_parts
-from ground_motion.readers.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES
 from ground_motion.readers.records import Component, FieldHeader, Interferograms, Submission, Technique, VelocityField
 from ingest.foundation.geos import geos

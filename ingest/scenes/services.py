@@ -9,9 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from ground_motion.core.errors import AlreadyLoaded, InputError, promised
+from ground_motion.core.files import files_sha256
 from ground_motion.core.pixel_grids import footprint_of
 from ground_motion.core.rasters import write_cog_blocks
-from ground_motion.readers.files import files_sha256
 from ground_motion.readers.formats.registry import TITLES, open_scenes, scene_by_name
 from ground_motion.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ground_motion.readers.records import PLAIN_SUBMISSION, Submission

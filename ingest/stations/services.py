@@ -7,7 +7,7 @@ from django.contrib.gis.geos import Point
 from django.db import connection
 
 from ground_motion.core.errors import AlreadyLoaded
-from ground_motion.readers.files import file_sha256
+from ground_motion.core.files import file_sha256
 from ground_motion.readers.formats.registry import open_stations, recognise
 from ground_motion.readers.records import PLAIN_SUBMISSION, Submission
 from ground_motion.readers.stations.records import SAME_DEGREES, GaugeSeries, StationSeries

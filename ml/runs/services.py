@@ -16,9 +16,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.files import file_sha256
 from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.results import RasterResult, write_result
-from ground_motion.readers.files import file_sha256
 from ground_motion.runtime.code_version import code_version
 from ground_motion.runtime.device import choose_device, numerics
 from ground_motion.runtime.memory import compute_or_fall_back

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from shapely.geometry import mapping
 
+from ground_motion.core.files import files_sha256
 from ground_motion.core.rasters import write_cog
 from ground_motion.methods.deformation import DeformationMethod
 from ground_motion.methods.deformation.filters.still import assumption
@@ -26,7 +27,6 @@ from ground_motion.rasters.areas import (
     to_geographic,
 )
 from ground_motion.rasters.results import require_folders
-from ground_motion.readers.files import files_sha256
 from ground_motion.readers.records import Declaration, Reference
 from ground_motion.runtime.device import choose_device
 from ground_motion.runtime.progress import progress_bar

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from shapely import get_coordinates
 
 from ground_motion.core.errors import InputError, Undeclared, printable
+from ground_motion.core.files import names_in
 from ground_motion.core.pixel_grids import footprint_of
 from ground_motion.readers import hdf5
-from ground_motion.readers.files import names_in, names_in_zip
 from ground_motion.readers.formats import registry
 from ground_motion.readers.formats.registry import open_velocity_fields as open_fields
 from ground_motion.readers.formats.unknown import first_names
@@ -26,6 +26,7 @@ from ground_motion.readers.images.scenes import SceneFile
 from ground_motion.readers.raster import MM_PER_UNIT, SIGNS
 from ground_motion.readers.records import Declaration, Float32, Float64, VelocityField
 from ground_motion.readers.tables import text_table
+from ground_motion.readers.vectors.packages import names_in_zip
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
 MAX_KEPT = 2_000_000  # The map and the histogram are drawn of at most this number of points.

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ground_motion.core.errors import InputError, short
-from ground_motion.core.files import head_of
+from ground_motion.core.files import head_of, names_in
 from ground_motion.readers import hdf5, raster
-from ground_motion.readers.files import names_in, names_in_zip
 from ground_motion.readers.tables import mapping, text_table
+from ground_motion.readers.vectors.packages import names_in_zip
 
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.files import head_of
-from ground_motion.readers.files import names_in
+from ground_motion.core.files import head_of, names_in
 from ground_motion.readers.tables.columns import GEOMETRY, Source, places_of, typed_array
 from ground_motion.readers.vectors import layers
 

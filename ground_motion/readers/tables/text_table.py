@@ -23,8 +23,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ground_motion.core.errors import InputError, one_line, refusing
-from ground_motion.readers.files import names_in_zip
-from ground_motion.readers.vectors.packages import open_zip
+from ground_motion.readers.vectors.packages import names_in_zip, open_zip
 
 TEXTS = frozenset({".csv", ".txt", ".tsv", ".xy", ".xyz", ".dat", ".asc"})
 SUFFIXES = TEXTS | {".zip"}

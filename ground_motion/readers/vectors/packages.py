@@ -200,3 +200,12 @@ def _choose(
     (main,) = chosen
     parts = [name for name in names if name.with_suffix("") == main.with_suffix("") and name.suffix.lower() in PARTS]
     return main, parts if shapes else [main]
+
+
+def names_in_zip(path: Path) -> list[str]:
+    """Return the names of the files in a zip; an empty list if it may not be unpacked. Never raises."""
+    try:
+        with open_zip(path) as (_, files):
+            return [str(name) for name in files]
+    except (InputError, OSError):
+        return []

@@ -26,9 +26,9 @@ import scipy
 from affine import Affine
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.readers import hdf5, raster, records
-from ground_motion.readers.files import names_in
 from ground_motion.readers.hdf5_grids import evenly, mapped_epsg
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.velocity import stacks

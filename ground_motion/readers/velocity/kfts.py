@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import gate, hdf5, raster
-from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, Stated, VelocityField
 from ground_motion.readers.slopes import slope_mm_yr
 from ground_motion.readers.velocity.interferograms import invert

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from ground_motion.core.errors import refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import raster
-from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, Direction, Float32, VelocityField
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.velocity import stacks

@@ -20,8 +20,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import hdf5, raster, records
-from ground_motion.readers.files import names_in
 from ground_motion.readers.gate import agree
 from ground_motion.readers.hdf5_grids import Grid
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import raster
-from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Declaration, VelocityField
 from ground_motion.readers.velocity import stacks
 

@@ -15,8 +15,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.files import names_in
 from ground_motion.readers import gate, raster
-from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
 from ground_motion.readers.tables import text_table
 

@@ -13,9 +13,9 @@ from affine import Affine
 from shapely.geometry import shape
 
 from ground_motion.cli.program import COMMANDS, main
+from ground_motion.core.files import file_sha256
 from ground_motion.core.projections import transformer
 from ground_motion.rasters.areas import KINDS
-from ground_motion.readers.files import file_sha256
 from ground_motion.readers.formats.inspection import inspect
 from ground_motion.runtime.checkpoints import WEIGHTS
 from tests.makers import geotiff, licsbas, rtc, stations

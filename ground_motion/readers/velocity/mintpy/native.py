@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import gate, hdf5
-from ground_motion.readers.files import names_in
 from ground_motion.readers.hdf5_grids import Grid
 from ground_motion.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ground_motion.readers.velocity.mintpy import stack as mintpy_stack

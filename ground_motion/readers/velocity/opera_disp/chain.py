@@ -14,8 +14,8 @@ from pathlib import Path
 import h5py
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers import hdf5
-from ground_motion.readers.files import names_in
 from ground_motion.readers.records import Direction
 from ground_motion.readers.velocity.stacks import SENTINEL1_WAVELENGTH_M, mm_per_radian
 
