@@ -10,8 +10,9 @@ the granule in the product's README or log, and must be declared where neither i
 import re
 from pathlib import Path
 
+from ground_motion.core import files
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.readers import files, raster
+from ground_motion.readers import raster
 from ground_motion.readers.images import raster as scene_raster
 from ground_motion.readers.images import scenes
 from ground_motion.readers.records import Declaration

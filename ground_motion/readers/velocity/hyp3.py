@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ground_motion.core import files
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.readers import files, raster
+from ground_motion.readers import raster
 from ground_motion.readers.gate import agree
 from ground_motion.readers.records import Component, Declaration, Float32, VelocityField
 from ground_motion.readers.tables import text_table
