@@ -120,10 +120,8 @@ def _extras(named: re.Match[str], scale: str, granule: scenes.Granule | None) ->
 
 def _match_names(path: Path) -> list[re.Match[str]]:
     """Return a match of the name pattern for each file of a product, of all layers. Never raises."""
-    names = [path.name]
-    if path.is_dir():
-        names = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
-    return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
+    inside = [name for name in files.names_in(path) if raster.is_geotiff(path / name)]
+    return [match for name in inside or [path.name] if (match := FILE_NAME.fullmatch(name))]
 
 
 def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:

@@ -54,9 +54,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 def recognises(path: Path) -> bool:
     """Return whether HyP3's displacement images are in a folder, or a path is one, by name. Never raises."""
-    if path.is_dir():
-        return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
-    return _layer_of(path.name) is not None and raster.is_geotiff(path)
+    return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path) or [path])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
