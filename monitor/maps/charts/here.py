@@ -84,7 +84,7 @@ class AlertNear(NamedTuple):
         """Return where the alert lies from the place: 'here', '300 m to the south-east', '2.4 km to the north'."""
         metres = self.distance_m
         if metres < 1:
-            return _("here: this place lies inside")
+            return _("here: the place lies in the affected area")
         far = f"{decimal(metres / 1000, 1)} km" if metres >= 1000 else f"{whole(max(10, round(metres, -1)))} m"
         # Translators: %(distance)s is "300 m", %(toward)s is "to the south-east"
         return _("%(distance)s %(toward)s") % {"distance": far, "toward": toward(self.bearing_deg)}

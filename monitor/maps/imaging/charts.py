@@ -134,7 +134,7 @@ def _of_product(product: Any, series: Any, provisional: Any = None) -> dict[str,
     drawn = {
         "chart": series_chart(curve.from_zero()),
         "unit": "mm",
-        "band_words": _("the middle two thirds of the points"),
+        "band_words": _("two thirds of the points lie in this band"),
     }
     if provisional is None:
         return drawn | {"caption": caption}

@@ -122,7 +122,7 @@ RASTER_LAYERS = (
         20,
         ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
         (pgettext_lazy("legend", "slow motion is seen"), "", pgettext_lazy("legend", "only fast motion")),
-        _("Here we would probably notice motion of more than this many millimetres a year, as the satellite sees it."),
+        _("The slowest motion that we would probably notice here, in millimetres a year, as the satellite sees it."),
         _(
             "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move "
             "faster. Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. "

@@ -253,7 +253,7 @@ def up_and_east(view: View, product: Product) -> list[Component]:
         "up": signed(float(np.median(found.up_mm_yr)), 1),
         "east": signed(float(np.median(found.east_mm_yr)), 1),
     }
-    said = _("%(cells)s cells of %(side)s m that both tracks see; northward motion is assumed to be zero.")
+    said = _("Both satellite tracks see %(cells)s squares of %(side)s m. Motion to the north is assumed to be zero.")
     maps = {
         name: parts.positions(longitude, latitude, values, unit=unit, side_m=cells.posting_m)
         for name, values in (("up", found.up_mm_yr), ("east", found.east_mm_yr))

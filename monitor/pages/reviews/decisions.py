@@ -125,7 +125,7 @@ def review_texts(request: HttpRequest) -> HttpResponse:
     text = PublicText.objects.filter(pk=number_or_none(request.POST.get("text", "")) or 0).first()
     act, who = request.POST.get("act", ""), account_in(request)
     if text is None or act not in DONE or (act != "withdraw" and not may_publish(who)):
-        return _texts_page(request, _("This is not waiting for an answer any more. Nothing was changed."), status=400)
+        return _texts_page(request, _("This text no longer waits for an answer. Nothing was changed."), status=400)
     try:
         if act == "publish":
             text_publish(text=text, publisher=who, publish=PUBLISH[text.kind])

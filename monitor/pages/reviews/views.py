@@ -118,7 +118,7 @@ def review_publish(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     proposal, act = _proposal(request, alert), request.POST.get("act", "")
     if proposal is None or act not in {"publish", "decline"}:
-        return _case(request, alert, fault=_("This is not waiting for an answer any more. Nothing was changed."))
+        return _case(request, alert, fault=_("This proposal no longer waits for an answer. Nothing was changed."))
     answer = request.POST.get("answer", "")
     if act == "decline" and not answer.strip():
         return _case(request, alert, fault=_("Please say why you decline the proposal."))
@@ -138,7 +138,7 @@ def review_withdraw(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     proposal = _proposal(request, alert)
     if proposal is None:
-        return _case(request, alert, fault=_("This is not waiting for an answer any more. Nothing was changed."))
+        return _case(request, alert, fault=_("This proposal no longer waits for an answer. Nothing was changed."))
     withdraw = partial(proposal_withdraw, proposal=proposal, proposer=account_in(request))
     return _done(request, alert, _("You have withdrawn what you proposed of %(code)s."), withdraw, takes_back=True)
 

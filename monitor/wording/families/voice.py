@@ -165,7 +165,7 @@ class FamilyVoice(ABC):
         return row_of(kind).advice
 
     def advice(self, kind: str, state: str) -> list[str]:
-        """Return the steps for residents that fit an alert's kind and state."""
+        """Return the advice to residents for an alert's kind and state."""
         if state == "rejected":
             return [str(step) for step in REJECTED_ADVICE]
         hint = [UNREVIEWED_HINT] if state in UNREVIEWED else []
@@ -214,7 +214,7 @@ class DrawnVoice(FamilyVoice):
 
     def sentence(self, alert: AlertFigures) -> str:
         """Return what was reported and when it was seen, and that nothing is measured."""
-        unknown = _("No satellite data of this service show it, so that nothing is known of its speed.")
+        unknown = _("No satellite data of this service show this, so its speed is unknown.")
         return f"{self.brief(alert)} {unknown}"
 
     def brief(self, alert: AlertFigures) -> str:

@@ -46,7 +46,7 @@ def test_a_key_opens_the_account_and_without_it_nothing_does(page):
     page.get_by_role("button", name="Add the key").click()
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     assert Authenticator.objects.filter(user=otto, type="webauthn").count() == 1
-    page.get_by_role("link", name="I have them").click()
+    page.get_by_role("link", name="I have kept the codes").click()
     expect(page).to_have_url(re.compile("/review/$"))
 
     sign_out(page)

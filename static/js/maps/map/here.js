@@ -76,7 +76,7 @@ function render(here, drawChart) {
         values: interpolate(gettext("mean within %(radius)s m"), { radius: fixed(here.radius_m, 0) }),
         line: gettext("trend and seasons"),
         short: gettext("trend"),
-        band: gettext("the middle two thirds of the points"),
+        band: gettext("two thirds of the points lie in this band"),
         marks: gettext("a change"),
       },
     }),

@@ -23,7 +23,7 @@ export async function drawSeries(box) {
         names: {
           line: gettext("mean"),
           short: gettext("mean"),
-          band: gettext("the middle two thirds of the points"),
+          band: gettext("two thirds of the points lie in this band"),
         },
       });
     }
