@@ -43,7 +43,7 @@ class MonitorConfig(AppConfig):
         if "anymail" in settings.INSTALLED_APPS:
             from anymail.signals import tracking
 
-            from monitor.notifications.mail.returns import tracked  # It brings the alerts and what they need.
+            from monitor.notifications.mail.returns import tracked  # It also loads the alerts and what they need.
 
             tracking.connect(tracked, dispatch_uid="returned mails")
         gc.freeze()  # what is imported stays, and the collector need not look through it

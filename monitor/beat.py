@@ -25,7 +25,7 @@ class GuardedScheduler(DatabaseScheduler):
     """Database scheduler that sends tasks only while its process holds the lock; a process that dies loses the lock."""
 
     leading = False
-    _last_tick = float("inf")  # wall clock; at the first tick it seems to have been set back
+    _last_tick = float("inf")  # wall clock of the last tick; infinite at first, so the first tick mends future times
     _last_sign = float("-inf")
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

@@ -58,7 +58,7 @@ of_organisation = [
     path("export.json", organisations.organisation_export, name="organisation-export"),
     path("buildings.csv", organisations.organisation_buildings, name="organisation-buildings"),
 ]
-of_workbench = [  # Dash requests some of them.
+of_workbench = [  # Dash requests the addresses that begin with _dash.
     path("", desk.desk, name="workbench"),
     path("<int:product>/", desk.of_product, name="workbench-product"),
     path("_dash-layout", desk.of_dash, {"part": "_dash-layout"}, name="workbench-layout"),

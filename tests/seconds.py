@@ -44,7 +44,7 @@ def part(file: str) -> str:
 
 
 class Meter:
-    """Note in each worker what the tests of a file used, and sum that where the reports arrive.
+    """Counter of each test file's seconds: noted in each worker, summed where the reports arrive.
 
     The clock is read where a file of tests ends and not after each test, because a browser has many processes.
     """

@@ -30,9 +30,9 @@ COLUMNS = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 
 
 def surroundings_at(*, area: GEOSGeometry, simulated: bool) -> Surroundings:
-    """Return mines, landslides, ice, roads and slope in or near an area (loaded layers), elongation and diameter.
+    """Return what lies in or near an area (mines, landslides, ice, roads), its slope, elongation and diameter.
 
-    The former is that of the smallest rectangle around the area, the latter that of a circle as large.
+    elongation: of the smallest rectangle around it; diameter: of a circle of the same area.
     """
     shape = from_wkb(bytes(area.wkb))
     flat = project_geometry(shape, 4326, zone_of(area))
@@ -175,7 +175,7 @@ def _velocity_figures(detections: Sequence[Detection], place: Surroundings) -> d
 
 
 def _pair_figures(detections: Sequence[Detection]) -> dict[str, Any]:
-    """Return the figures of the greatest loss of coherence, or of the latest detection (surge, if there are any)."""
+    """Return the figures of the greatest loss of coherence, or of the latest detection, a surge if there is any."""
     if family(detections[0].kind) is Family.SURFACE:
         main = min(detections, key=lambda detection: promised(detection.change_sigma))
     else:

@@ -91,7 +91,7 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
 def measure_glaciers(
     raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]
 ) -> tuple[StableGround | None, dict[int, GroundMotion]]:
-    """Return the stable ground of a pair's offsets, for errors, and primary key of a glacier -> its velocities.
+    """Return the stable ground of a pair, which shows its errors, and each glacier's velocities by primary key.
 
     Nothing is saved. Glaciers below MIN_KM2 are left out.
     """
@@ -148,7 +148,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
 
 
 def _surge_end_where_over(alert: Alert, observations: Sequence[tuple[GlacierView, Run]]) -> None:
-    """Finish a surge's alert if the surge has ended. observations: series of each track, run on its last pair."""
+    """Finish a surge's alert if the surge has ended. observations: each track's series and its last pair's run."""
     begin, end, known = day_number(alert.first_motion), day_number(alert.last_motion), life_of(alert)
     for view, run in observations:
         (name,) = views_of_run(run)

@@ -196,7 +196,7 @@ def rest_of(alert: Alert, life: Life, until: date, noise_mm_yr: float) -> tuple[
     if family(alert.kind) is Family.SURFACE:
         proof = lifecycle.event_proof(promised(alert.change_sigma), CHANGE.enter)
         since = lifecycle.rest_proved_since(life.views, proof)
-    elif row_of(alert.kind).event:  # More pairs than the gap that a surge may have must show it without motion.
+    elif row_of(alert.kind).event:  # A surge may have gap_pairs pairs without motion; only one more shows its end.
         rise = (promised(alert.speed_m_day) - promised(alert.usual_speed_m_day)) / promised(alert.speed_sigma_m_day)
         since = lifecycle.rest_proved_since(life.views, lifecycle.event_proof(rise, RULE.z, RULE.gap_pairs + 1))
     else:

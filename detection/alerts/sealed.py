@@ -44,7 +44,7 @@ Why = SealedEvidence.Why
 OF_REASON = ("product", *TrackReason._fields)
 OF_CLUSTER = ("rate_sigma_mm_yr", "window")
 FIRST_M = 2_000.0  # The raster is first read this far around an outline.
-MAX_TRIED = 5  # This many flagged areas are tried for an outline.
+MAX_TRIED = 5  # At most this many flagged areas are compared with one outline.
 MAX_STAMP_BYTES = 100_000  # A package leaves room for its time stamp.
 MAX_CLOCK = timedelta(minutes=10)  # A time stamp may state a time this far from now.
 
@@ -200,10 +200,10 @@ def _candidates(detection: Detection, products: Sequence[Product]) -> Iterator[M
 def _flagged_near(
     raster: StoredRaster, part: Part, shown: BaseGeometry, rank: int, thresholds: AreaThresholds
 ) -> tuple[int, Flagged] | None:
-    """Read an open raster around the flagged area that is the rank-th nearest to an outline; None if there are fewer.
+    """Read an open raster around the flagged area of a rank, 0 for the nearest to an outline; None if there are fewer.
 
-    The window holds all of the flagged areas that count in the measurement, and so much around them that they are
-    flagged in the window as in the whole raster. part: of the raster, one cluster of points; rank: 0 for the nearest.
+    The window is so wide that its areas that count in the measurement are flagged as in the whole raster. part: the
+    cluster of points in the raster that is read.
     """
     top, left, rows, cols = part
     cluster = raster.transform @ Affine.translation(left, top)

@@ -66,7 +66,7 @@ def prediction_scan(*, prediction: Prediction) -> Scan | None:
             prediction=prediction, thresholds=used._asdict(), code_version=code_version(), n_detections=len(detections)
         )
         for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
-            life.life_of(alert)  # Those of earlier releases have none; it begins before new data change figures.
+            life.life_of(alert)  # Alerts of earlier releases have no life yet; begin it before new data change figures.
         for detection in detections:
             detection.scan = scan
         alerts = _sightings_save(detections)

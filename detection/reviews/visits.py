@@ -97,12 +97,12 @@ def visit_report(
     expected_state: str = "",
     key: UUID | None = None,
 ) -> FieldVisit:
-    """Record a visit's result, with a private note, files and, if `judge`, the verdict in VERDICTS. All or nothing.
+    """Record the result of a visit and, if `judge`, the verdict on its alert, in one transaction.
 
-    key: of the note, given by the device on which it was written. Whoever sends a report again changes nothing.
+    key: identifier that the device gave the note; a report that is sent again changes nothing.
 
-    Raises Overtaken if the visit has a result or was planned anew, Unfit for invalid input, and, if `judge`, as
-    `alert_review` does.
+    Raises Overtaken if the visit has a result or was planned anew, Unfit for invalid input; if `judge`, also what
+    `alert_review` raises.
     """
     if result not in RESULTS:
         raise Unfit(_("Please choose what was seen."))

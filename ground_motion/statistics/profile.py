@@ -35,7 +35,7 @@ class Bins(NamedTuple):
 
 
 def positions_along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
-    """Return the positions of points, (n,), on a line through corners, (corners, 2), in one metric system."""
+    """Return how far along a line points lie and how far from it, (n,) each. corners_m: (corners, 2), same system."""
     line, points = shapely.linestrings(corners_m), shapely.points(x_m, y_m)
     return Along(np.asarray(shapely.line_locate_point(line, points)), np.asarray(shapely.distance(line, points)))
 

@@ -31,7 +31,7 @@ _MISSING = f"""
                       WHERE known.reference_id = reference.id AND known.secondary_id = secondary.id)"""  # noqa: S608
 _OF_NEW = f"{_MISSING} AND reference.id = ANY(%(new)s) UNION {_MISSING} AND secondary.id = ANY(%(new)s)"
 _IN_ORDER = "SELECT * FROM ({missing}) AS missing (reference, secondary, days, acquired_at) ORDER BY 4, 1, 2"
-# Count for each image in no pair the others of its kind and those of its ground; also the days to the nearest.
+# Images in no pair: how many others are of their kind, how many of these share the ground, the days to the nearest.
 _ALONE = f"""
     SELECT reference.id, count(secondary.id), count(secondary.id) FILTER (WHERE shares),
            min(abs({_APART})) FILTER (WHERE shares)

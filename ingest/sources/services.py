@@ -164,7 +164,7 @@ def downloads_settle() -> int:
 
 
 def room_make(*, needed_bytes: int, besides: Sequence[int] = ()) -> list[int]:
-    """Delete processed files until `needed_bytes` and downloads, but `besides`, fit; return keys. Raises NoRoom."""
+    """Delete processed files until `needed_bytes` and downloads not in `besides` fit; return keys. Raises NoRoom."""
     folder, store = Path(settings.ACQUIRE_FOLDER), input_store()
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()

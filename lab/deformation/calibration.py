@@ -212,7 +212,7 @@ def main() -> None:
     by_tile = over_seeds(partial(evidence_of, args.folder), args.tiles, FIRST, args.processes)
     card = read_card("deformation", args.folder)
     card = replace(card, settings=card.settings | {"decision": decisions(by_tile)})
-    write_card(args.folder, card)  # because the reliability is of these decisions
+    write_card(args.folder, card)  # places() reads these decisions, and the reliability is measured with them
     both, score, moves = np.concatenate(
         over_seeds(partial(places, args.folder), args.tiles, RELIABILITY_FIRST, args.processes)
     ).T

@@ -73,7 +73,7 @@ def _followed(glacier: GlacierPairs) -> Float64:
     false: list[float] = []
     for day in np.unique(glacier.end_day):
         for one in _detected(glacier, day):
-            known = any(abs(one.onset.day - other) <= 4 * EARLY_DAYS for other in false)  # an alarm that goes on
+            known = any(abs(one.onset.day - other) <= 4 * EARLY_DAYS for other in false)  # same alarm as an earlier one
             if not known and not is_true(one, glacier.onset_day, glacier.over_day):
                 false.append(one.onset.day)
     return np.array([len(false), glacier.years], dtype=float)

@@ -29,7 +29,7 @@ from lab.simulation.kept import Draw, kept
 from lab.simulation.sar.system import Float32
 
 STRAY_PX = 12.0  # largest target offset of images with nothing in common
-MAX_START_PX = 40  # of crops
+MAX_START_PX = 40  # largest offset from which a crop starts
 OFF_BY = (0.35, 0.55, 0.1)  # shares of starts with errors of up to 0, 1, 2 whole pixels
 LAWS_KEPT = 20_000
 SEED = 420

@@ -25,7 +25,7 @@ CALIBRATED = 21  # pairs of varying motion, and as many of even ground
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Make network, training task and card. Raises InputError if required real chips are missing."""
+    """Make the network, its training task and its model card. Raises InputError if required real images are missing."""
     task = OffsetTrainingTask(settings, cache)
     network = CCResSiamNet(settings.form, PRIOR[settings.form])
     name = OffsetsMethod.find("cc-res-siamnet" if settings.form == OFFSETS else "model").weights

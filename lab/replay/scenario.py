@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-MIDDLE = 12.0, 47.0  # of all places, degrees
+MIDDLE = 12.0, 47.0  # longitude and latitude of the point from which places are counted, degrees
 KM_NORTH = 1 / 111.2
 KM_EAST = KM_NORTH / 0.682  # at 47 degrees north
 FOLDER = Path(__file__).parent / "scenarios"

@@ -1,1 +1,1 @@
-"""Benchmarks: each quotes the median ratio to a control measured in the same run, alternating."""
+"""Benchmarks. One with a control alternates with it in the same run and states the median of the ratios."""

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 Float64 = NDArray[np.float64]
 
 KNOT_M = 10.0
-SPACING_M = (10.0, 25.0)  # between points on the line
+SPACING_M = (10.0, 25.0)  # distance of neighbouring points on the line
 BESIDE_M = (15.0, 60.0)  # between points beside it, within BESIDE_WITHIN_M
 BESIDE_WITHIN_M = 45.0
 NOISE_MM = (1.5, 3.0)  # of the motion of a year, of one point

@@ -165,7 +165,7 @@ def offsets(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
 
 def coherence_change(run: Run, device: torch.device, pieces: Pieces) -> RasterResult:
     """Compare a pair's coherence with that of its predecessors; changes of other pairs confirm it."""
-    ids = pieces.once("compared", lambda: run.parameters or _due(run))  # Repeated or resumed, it compares the same.
+    ids = pieces.once("compared", lambda: run.parameters or _due(run))  # Repeated or resumed, a run compares the same.
     own, predecessors, beside = _load_compared(ids)
     share = np.float32(CoherenceMethod.find(own.run.model_version.method).area_share)
     with ExitStack() as stack:

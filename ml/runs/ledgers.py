@@ -1,4 +1,4 @@
-"""Selectors of ledgers of buildings: the building at a place, those of an area, and how many points can tell."""
+"""Selectors of the motion of buildings: at a place, of all current products, and by class of damage in an area."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -115,7 +115,7 @@ def _forget_covered(product: Product) -> None:
 
 
 def _next_pass(product: Product, active: Sequence[date]) -> list[Interferogram]:
-    """Return the interferograms of the first complete pass after the active dates, which reach back to these."""
+    """Return the interferograms between the active dates and the first pass after them; none while it awaits more."""
     waiting = Interferogram.objects.filter(
         same_view(track=product.track, direction=product.direction),
         simulated=product.simulated,

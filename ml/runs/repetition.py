@@ -64,7 +64,7 @@ def run_again(*, run: Run) -> RasterResult:
 
 
 def _missing_of_method(version: ModelVersion) -> Iterator[tuple[str, str]]:
-    """Yield the first difference of this version from the method on this machine, as reason and in a few words."""
+    """Yield at most one difference between this version and the installed method: a sentence, and the same in short."""
     name, row = version.method, methods(version.task).get(version.method)
     if row is None:
         yield f"the method {name} is not part of this code any more", f"missing: method {name}"

@@ -90,7 +90,7 @@ def companions_of(*, run: Run) -> list[Product]:
 
 
 def products_of(*, run: Run) -> list[Product]:
-    """Return the products that a run on a velocity field used: its own product first, then its companions."""
+    """Return the products that a run used: first its own, then those of other tracks that it analysed with it."""
     return [run.its_product, *run.companions.order_by("id")]
 
 

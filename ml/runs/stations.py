@@ -75,7 +75,7 @@ def _compare(product: Product, station: Station, around: PointsAround | None) ->
     if around is None:
         return Comparison(station, left=Left.POINTS), None
     has_component = station.technique == StationTechnique.GNSS or product.component in {"los", "up"}
-    if not np.isfinite(around.direction).all() or not has_component:  # Heights stand for the line of sight, too.
+    if not np.isfinite(around.direction).all() or not has_component:  # The line of sight is compared with heights, too.
         return Comparison(station, left=Left.DIRECTION), None
     dates, values, sigmas = _station_series(product, station, around)
     series, days = around.series_mm.astype(np.float64), list(product.dates)

@@ -38,7 +38,7 @@ OPEN_UNTIL: dict[str, tuple[str, ...]] = {
     Kind.REPORT: ("report", "confirmed_at"),
     Kind.TEST: ("subscription", "ended_at"),
 }
-# Rows that letters are about.
+# Relations of a message to the row that its letter is about.
 ABOUT = ("invitation", "extract", "account", "endpoint", "bulletin", "report", "notice__line")
 LEASE = Lease(
     model=OutgoingMessage,
@@ -200,7 +200,7 @@ def message_return(*, message_id: int, error: str, passing: bool = False) -> boo
         last = finished.filter(channel=message.channel).order_by("-pk").values_list("state", "error")[:MAX_RETURNS]
         errors = [error for _, error in takewhile(lambda one: one[0] == State.FAILED, last)]
         lasting = sum(not error.startswith(PASSING) for error in errors)
-        # The counter of refusals would not do: a relay takes every message, which sets it to nought. The count is
+        # The counter of refusals does not help: a relay accepts every message, which resets it. The count is
         # MAX_BOUNCES, too, if none of the last MAX_RETURNS has arrived, whatever the reasons.
         active.update(bounces=MAX_BOUNCES if len(errors) == MAX_RETURNS else min(lasting, MAX_BOUNCES))
         _pause_refused(active)

@@ -25,7 +25,7 @@ def other():
 """
 
 
-ENDS = {"json": '{"settings": {"offset": 1}, "training": {}}', "safetensors": "weights"}  # of weights and their card
+ENDS = {"json": '{"settings": {"offset": 1}, "training": {}}', "safetensors": "weights"}  # card and weights, by suffix
 
 
 @pytest.fixture

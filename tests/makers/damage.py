@@ -64,7 +64,7 @@ def zip_of(path: Path, members: dict[str, str | bytes]) -> Path:
 
 
 def truncated(file: Path, places: int = 24) -> Iterator[int]:
-    """The file cut at this number of places, one after the other; whole again afterwards."""
+    """Cut the file at this number of places in turn, yield each length, and restore it."""
     whole = file.read_bytes()
     for length in np.linspace(0, len(whole) - 1, places).astype(int):
         file.write_bytes(whole[:length])

@@ -16,7 +16,7 @@ from monitor.start.process import process_prepare
 
 
 def make(file: str, folder: str) -> dict[str, object]:
-    """Points of a file, images, results, an alert with its audit, and a reader who has had a mail; back all up.
+    """Make points, images, results, an alert with audit and a reader with a mail, and back all up.
 
     Return the path of its stop link, the content of the service, and what the command said.
     """

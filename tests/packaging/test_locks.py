@@ -28,7 +28,7 @@ HOSTS = """
 127.0.0.1 broker host localhost motion.example.org git.example.org bucket identity.example.org nominatim.example.org
 proxy.example.org s3.example.org earthquake.usgs.gov stac.dataspace.copernicus.eu www.seismicportal.eu user
 ground_motion ground_motion_application ground_motion_owner ground_motion_reader
-"""  # of examples, of this machine, and of sources of data
+"""  # hosts of examples, of this machine and of sources of data
 
 
 def pins(name: str) -> dict[str, str]:
@@ -199,7 +199,7 @@ class Machine:
         path = self.index / f"{stem}-py3-none-any.whl"
         with zipfile.ZipFile(path, "w") as wheel:
             for member, text in texts.items():
-                wheel.writestr(zipfile.ZipInfo(member), text)  # of a fixed time: the same bytes again
+                wheel.writestr(zipfile.ZipInfo(member), text)  # A fixed time makes the same bytes again.
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     def lock(self, torch: str, cpu: str, library: str = "") -> None:

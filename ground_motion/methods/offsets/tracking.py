@@ -207,7 +207,7 @@ def sum_neighbours(
     sums = add_by_weights(torch.stack(planes) * within, weights).flatten(1)
     total = (sums[6] * sums[7]).clamp_min(1e-18).sqrt()
     matched = Matched(sums[0] / total, sums[1:3] / total, sums[3:5] / total, sums[5] / total)
-    alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # 1 over the effective number of squares
+    alone = (weights.detach() ** 2).sum(dim=1).prod(dim=0).flatten()  # inverse of a node's effective number of squares
     pixels = NODE_PX**2 * total.detach() ** 2 / sums[8].detach().clamp_min(1e-9) / alone
     return matched, shift, pixels
 

@@ -195,7 +195,7 @@ def _apply(transform: Affine, cols: Float64, rows: Float64) -> Places:
 def _transform(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
     """Transform x and y from one reference system to another. Raises InputError for positions off the Earth."""
     problem = f"EPSG:{source} cannot be turned into EPSG:{target} ({{}})"
-    with refusing(path, problem, "Warp it to EPSG:4326", ProjError):  # CRSError is one
+    with refusing(path, problem, "Warp it to EPSG:4326", ProjError):  # CRSError is a ProjError
         east, north = transformer(source, target).transform(x, y)
     east, north = np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
     if not (np.isfinite(east).all() and np.isfinite(north).all()):

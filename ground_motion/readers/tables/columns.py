@@ -167,7 +167,7 @@ def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
 def transformer(path: Path, crs: int | str) -> Transformer:
     """Return a transformer from a system (EPSG number or WKT) to longitude and latitude. Raises InputError."""
     named = f"EPSG:{crs}" if isinstance(crs, int) else f"{crs:.60}"
-    with refusing(path, f"{named} is not a known reference system", "Correct it", ProjError):  # CRSError is one
+    with refusing(path, f"{named} is not a known reference system", "Correct it", ProjError):  # CRSError is a ProjError
         return projections.transformer(crs, 4326)
 
 

@@ -326,7 +326,7 @@ def record_batches(
     done = 0
     with csv_stream(path) as stream, ThreadPoolExecutor(PARSERS) as pool:
         waiting: deque[tuple[Future[list[pa.RecordBatch]], bytes]] = deque()
-        # The empty blocks behind the last one make room for what still waits.
+        # PARSERS empty blocks follow the last one, so that every result still waiting is yielded.
         for block in chain(_whole_lines(path, _blocks(stream, table, block_bytes)), repeat(b"", PARSERS)):
             waiting.append((pool.submit(parse, block), block))
             if len(waiting) <= PARSERS:

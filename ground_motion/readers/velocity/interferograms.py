@@ -99,7 +99,7 @@ class _Solver(NamedTuple):
     @classmethod
     def prepare(cls, known: NDArray[np.bool_], pairs: NDArray[np.int64], n_dates: int) -> "_Solver":
         piece = pieces(pairs, known, n_dates)
-        sizes = np.stack([(piece == name).sum(axis=1) for name in range(n_dates)])  # (names, u)
+        sizes = np.stack([(piece == name).sum(axis=1) for name in range(n_dates)])  # dates by piece, (pieces, patterns)
         dates = piece == sizes.argmax(axis=0)[:, None]
         used = known & dates[:, pairs[:, 0]]
         normal = np.zeros((n_dates, n_dates, len(known)))

@@ -73,7 +73,7 @@ class _Centred(ABC):
 
 @dataclass(frozen=True)
 class _Steady(_Centred):
-    """Such a source without acceleration, cycle and change, if nothing else is said."""
+    """A centred source that by default has no acceleration, cycle or change."""
 
     acceleration_per_yr: float = field(default=0.0, kw_only=True)
     seasonal_mm_per_mm_yr: float = field(default=0.0, kw_only=True)

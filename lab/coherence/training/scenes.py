@@ -243,7 +243,7 @@ def city(rng: np.random.Generator, size: int, system: System) -> Ground:
     reach = rng.uniform(15, 60)
     built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-1.5, 0.7)
     angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
-    width = rng.uniform(0.5, 2.5)  # of streets, in two sets of parallel lines at right angles
+    width = rng.uniform(0.5, 2.5)  # width of streets, which run in two parallel sets at right angles
     y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
     along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
     built &= (along % apart[0] >= width) & (across % apart[1] >= width)

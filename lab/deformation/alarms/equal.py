@@ -1,10 +1,10 @@
-"""`deformation-equal`: share of bowls that a method finds at the same number of false alarms as every other.
+"""`deformation-equal`: share of bowls found by each method, all methods at the same number of false alarms.
 
 False alarms are counted together on still tiles, on surrogates of real still ground and on that ground itself. For each
-place the threshold is the lowest that keeps them, on all other places, within a number per 1,000 km²; each tile is a
-place of its own. Bowls are those of the table, in further tiles and in copies of the real ground. Families of errors
-that training does not draw are apart: no threshold is chosen on them. One track is searched. Intervals of false alarms
-are Poisson's, exact; those of shares are bootstraps over tiles and over kilometres of real ground.
+place the threshold is the lowest at which all other places together have at most a given number of false alarms per
+1,000 km²; each tile is a place of its own. Bowls are those of the table, in further tiles and in copies of the real
+ground. Families of errors that training does not draw are apart: no threshold is chosen on them. One track is searched.
+Intervals of false alarms are Poisson's, exact; those of shares are bootstraps over tiles and kilometres of real ground.
 """
 
 from collections import defaultdict

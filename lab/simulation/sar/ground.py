@@ -16,7 +16,7 @@ from lab.simulation.sar.system import Float32, System
 from lab.simulation.seeds import log_uniform
 
 Bools = NDArray[np.bool_]
-Cells = tuple[int, int]  # rows and columns: of the fine grid, or of it in a pixel
+Cells = tuple[int, int]  # rows and columns of the fine grid: all of them, or those in one pixel
 
 
 class Points(NamedTuple):

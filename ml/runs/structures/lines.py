@@ -36,9 +36,9 @@ from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 PIECE_M = 10_000.0  # The points of a line are read at once on this length.
 AT_ONCE = 5000  # points with their series
 STATION_M, MAX_STATIONS = 25.0, 2000  # Stations of a profile are this far apart.
-MAX_CELLS, MAX_DATES = 400, 60  # A strip has no more cells and dates.
+MAX_CELLS, MAX_DATES = 400, 60  # largest number of cells and dates of a strip
 FIRST_SHARE = 0.05  # The mean over this share of the dates is the zero of a series.
-BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Each side of a station needs a likely point so near.
+BESIDE_M, MIN_BESIDE = PROFILE_REACH * PROFILE_M, 0.7  # Stations need so many expected points so near on each side.
 
 
 class LineMotion(NamedTuple):

@@ -190,7 +190,7 @@ def _layer(
 
 
 def touches_land(shape: BaseGeometry) -> bool:
-    """Return whether land touches a shape, degrees. The atlas lacks islands under about 10 km."""
+    """Return whether a shape, in degrees, touches land. The outlines of land lack islands under about 10 km."""
     return len(_world().land.query(shape, predicate="intersects")) > 0
 
 

@@ -118,7 +118,7 @@ class Rows(Collection):
         return rows_matching(self.known().filter(**own), query, self.queryables["geometry"], self.period)
 
     def extent(self) -> Extent:
-        """Return the area and the period of every row."""
+        """Return the area and the period that hold all rows."""
         return extent_of(self.known(), self.queryables["geometry"], self.period)
 
     def chosen(self, query: Query) -> QuerySet[Any]:

@@ -37,7 +37,7 @@ READER_TABLES = {
     "ingest_interferogram": ADD,
     "ingest_station": ADD,
     "ingest_stationfile": ADD,
-    "ingest_ingestjob": (  # A policy limits it to running ones.
+    "ingest_ingestjob": (  # A row-level policy limits the changes to running jobs.
         "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at,"
         " inspection)"
     ),

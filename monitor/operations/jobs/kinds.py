@@ -40,7 +40,7 @@ GROUPS = {
     "cancelled": pgettext_lazy("jobs", "Cancelled"),
     "done": pgettext_lazy("jobs", "Done"),
 }
-GROUP_OF_STATE = {  # It holds the states of every kind.
+GROUP_OF_STATE = {  # Every state of every kind is named.
     **dict.fromkeys(("queued", "wanted", "over budget"), "waiting"),
     **dict.fromkeys(("running", "fetching", "sending", "ordering", "ordered", "ready"), "running"),
     **dict.fromkeys(("cancelled", "withdrawn"), "cancelled"),
@@ -114,7 +114,7 @@ class JobKind:
     retry: Callable[[QuerySet[Any]], int]
     cancel: Callable[[QuerySet[Any], str], int] | None = None
     may_cancel: tuple[str, ...] = ("waiting", "running")
-    may_retry: Callable[[Any], bool] = lambda row: True  # The row failed or was cancelled.
+    may_retry: Callable[[Any], bool] = lambda row: True  # It is asked only of rows that failed or were cancelled.
 
     @property
     def states(self) -> dict[str, str]:

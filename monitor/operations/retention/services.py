@@ -256,7 +256,7 @@ def _rows(
     delete: Callable[[Any], object] | None = None,
     size_bytes: Callable[[Any], int] = lambda row: 0,
 ) -> Callable[[], Iterator[Over]]:
-    """Return a function that yields rows. delete: else each is deleted if it is then still due."""
+    """Return a function that yields the due rows. delete: deletes a row; None: delete it if it is still due."""
 
     def delete_row(row: Model) -> bool:
         return bool(due().filter(pk=row.pk).delete()[0])

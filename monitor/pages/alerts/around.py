@@ -32,7 +32,7 @@ class Cause(NamedTuple):
 class Around(NamedTuple):
     """What stands on the ground of an alert, and what is known of the place, in sentences.
 
-    missing: on layers that are not loaded, for operators; town: on buildings; glaciers: links to their pages.
+    missing: sentence for operators about layers that are not loaded; town: sentences on buildings; glaciers: links.
     """
 
     exposure: Exposure
@@ -43,7 +43,7 @@ class Around(NamedTuple):
 
 
 class History(NamedTuple):
-    """Steps of an alert, the alerts that it was split from or merged with, who has it, and the verdicts that stand."""
+    """Steps of an alert, the alerts that it was split from or merged with, who took it up, and verdicts in force."""
 
     steps: list[dict[str, Any]]
     related: list[dict[str, Any]]

@@ -112,7 +112,7 @@ def map_block(alert: Alert, card: AlertCard, over_time: OverTime, newest: Sequen
     """Return the small map of an alert, on the layer of its curve where there is one."""
     stretch = full_colour_mm_yr(alert.peak_rate_mm_yr)
     raster = evidence_raster([detection.scan.prediction for detection in newest])
-    of_curve = over_time.motion.product.direction if over_time.motion else ""  # of the track whose curve is drawn
+    of_curve = over_time.motion.product.direction if over_time.motion else ""  # direction of the track of the curve
     config = selectors.map_config(bounds_of(alert.area), alert.component, of_curve)
     still = selectors.still_mm_yr(detections=newest, component=alert.component, direction=of_curve)
     return SmallMap(

@@ -70,7 +70,7 @@ class AlertReport(AlertPage):
     longest_note = MAX_NOTE_LENGTH
 
     def __init__(self, alert: Alert) -> None:
-        """Cut the blocks of the page to what fits on paper."""
+        """Read the alert, and cut the lists of its page to what fits on paper."""
         super().__init__(alert)
         rows = self.evidence.rows
         cut = shortened(

@@ -56,7 +56,7 @@ MAX_POINTS = 200_000  # points read for a picture of a wide region, about; it ha
 PAINT_VERSION = 6  # raise when pictures of the same figures look different
 LAYER = RASTER_LAYERS_BY_NAME["release-change"]
 BANDS = ("verdict", "velocity_change_mm_yr", "sigma_mm_yr")
-CELLS = 96  # along the longer side of the area
+CELLS = 96  # number of cells on the longer side of the area
 KEPT_S = 24 * 3600
 
 

@@ -152,7 +152,7 @@ def columns_of(
 
     The attributes are (n, attributes), NaN where not stated.
     """
-    # Whole pages of the table are read where much of a product is wanted: fewer reads, but neighbours come together.
+    # Whole pages of the table are sampled for a large share of a product: faster, but neighbours come together.
     n_points = points_about(product=product, ground=ground)
     chosen = ", ".join(_stated(attribute, product, ground) for attribute in attributes)
     if n_points > product.n_points / 8:

@@ -40,7 +40,7 @@ from monitor.wording.refusals import Refusal, number_or_none, values_of
 from monitor.wording.states import in_language
 
 TYPES = ",".join(SUFFIXES)
-MAX_KNOWN = 100  # alerts that somebody has checked to be other places
+MAX_KNOWN = 100  # A form names at most this many alerts that the person knows to be other places.
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -64,7 +64,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @costly(posted=ACTS)
-@csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
+@csrf_exempt  # RFC 8058: mail programs post without our cookie; the signed link gives them the right
 @private_page
 def stop(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe: a GET shows a button, a POST acts, also if repeated or long after everything was deleted."""

@@ -179,7 +179,7 @@ def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
 
 
 def _mailed(request: HttpRequest, email: str, send: Callable[[], object]) -> HttpResponse:
-    """Send a mail if the limits allow it. Somebody known gets it all the same, and the answer does not show it."""
+    """Send a mail if the limits allow it; a known address gets it even beyond the limits, which the answer hides."""
     if within_limits(request):
         send()
         return redirect("subscribe-sent")

@@ -16,7 +16,7 @@ from monitor.subscribers.accounts.sessions import sessions_end
 from monitor.wording.refusals import Refusal
 
 KEEP_INVITATIONS = timedelta(days=30)
-LINKS = 2  # to a new password: the second one for when the first is lost
+LINKS = 2  # mails with a link to a new password; the second if the first is lost
 Kind = OutgoingMessage.Kind
 
 
@@ -67,7 +67,7 @@ def account_set_active(*, account: User, active: bool, actor: User) -> None:
 def password_link_request(*, email: str) -> None:
     """Queue a mail with a link to a new password for every account of an address; nothing for an unknown one.
 
-    An address gets LINKS mails while a link works, and then others: strangers who ask for it cannot use up a day's.
+    An account gets LINKS such mails while a link works, so that strangers cannot use up its mails of a day.
     """
     since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     for account in selectors.accounts_of(email=email).filter(is_active=True):

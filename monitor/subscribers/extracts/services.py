@@ -208,7 +208,7 @@ def extracts_make() -> None:
         about = {"extract": extract, "language": extract.language}
         OutgoingMessage.queue(Kind.EXTRACT, f"extract:{extract.pk}{FAILED}", extract.email, **about)
     due = Extract.objects.filter(LEASE.due(), confirmed_at__isnull=False, size_bytes__lte=work_room_bytes() // COPIES)
-    strangers = Case(When(network="", then=0), default=1)  # They come last.
+    strangers = Case(When(network="", then=0), default=1)  # Extracts of unknown people are made last.
     if first := due.order_by(strangers, "pk").first():
         extract_make(extract_id=first.pk)
 

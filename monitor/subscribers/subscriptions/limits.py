@@ -32,7 +32,7 @@ MAILBOXES_OF_NETWORK = 3  # A network of founders may do as much in a day as thi
 def allowed_for_address(*, email: str) -> bool:
     """Count one mail to this mailbox and its domain. Return False if either has reached its daily limit.
 
-    Of somebody known, the domain does not count: strangers could use up its mails.
+    For a known address only the mailbox counts: strangers could use up the domain's mails.
     """
     mailbox, domain = mailbox_of(email), domain_of(email)
     if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):

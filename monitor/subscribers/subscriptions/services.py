@@ -45,7 +45,7 @@ MAX_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 MAX_LABEL_LENGTH = 200
-SITE_BYTES = 200  # A site's row takes these, and its area.
+SITE_BYTES = 200  # bytes that the row of a site takes, without its area
 MAX_NAME_LENGTH = 80
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
 LETTERS = {Kind.CONFIRM, Kind.LINK, Kind.INVITATION, Kind.MEMBERSHIP, Kind.RESET, Kind.TEST, Kind.CHECK, Kind.ENDED}

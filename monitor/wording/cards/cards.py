@@ -1,4 +1,4 @@
-"""Alerts in words, in the active language: cards for pages, mails and feeds, GeoJSON, lists, and steps of a life."""
+"""Texts of alerts in the active language: cards for pages, mails and feeds; GeoJSON; lists; steps of their lives."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

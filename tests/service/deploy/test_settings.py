@@ -202,7 +202,7 @@ SEEN += ("TEST_SETTINGS",)
 
 
 def test_django_has_nothing_to_say_about_the_settings_of_a_public_site_nor_has_the_doctor():
-    around = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}  # of the tests
+    around = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}  # tests set it
     examined = python("manage.py", "doctor", "--deploy", around=around, check=False, **PUBLIC)
     wrong = re.findall(r"^WRONG +(.*?):", examined.stdout, re.MULTILINE)
     assert set(wrong) <= {"database", "database role", "backup"}  # of the private cluster of the tests

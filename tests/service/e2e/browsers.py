@@ -77,7 +77,7 @@ def link_in(message, name: str) -> str:
 
 
 def downloaded(page: Page, name: str, role: str = "link") -> Path:
-    """The file that a link or button of this name brings."""
+    """Return the file that this link or button downloads."""
     with page.expect_download() as download:
         page.get_by_role(role, name=name, exact=True).click()
     return Path(download.value.path())

@@ -65,7 +65,7 @@ def test_of_two_beats_one_stays_silent(make_scheduler):
 
 @pytest.mark.django_db(transaction=True)
 def test_no_task_waits_for_a_moment_that_a_clock_set_back_has_not_reached(make_scheduler, monkeypatch):
-    """Also where the clock was set back while no beat ran; one that goes forward makes tasks due by itself."""
+    """The clock may also have been set back while no beat ran; one that goes forward makes tasks due by itself."""
     make_scheduler().schedule  # noqa: B018 (its rows are made)
     PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(hours=1))
     scheduler, sent = make_scheduler(), []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
 LANDSLIDE, UPLIFT = "landslide", "uplift"
-MIN_SHARE = 0.002  # Every cause stays possible; a higher share makes correct sure names doubtful.
+MIN_SHARE = 0.002  # Least probability of a cause; with more, even correct and certain causes would look doubtful.
 OTHER_SHARE = 0.05
 AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0

@@ -80,7 +80,7 @@ def drop_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float
     alike = apart <= np.maximum(ALIKE_SIGMAS * noise, ALIKE_SHARE * np.abs(velocity))[:, None]
     kept = ~stands_out | (alike.sum(axis=1) >= MIN_ALIKE)
     heights = np.full(x.size, np.nan) if height_m is None else np.asarray(height_m, dtype=np.float64)
-    # In a Poisson process the fourth nearest is 1.1 spacings away.
+    # A circle that holds four points on average has a radius of 1.13 spacings.
     spacing = max(1.0, float(np.median(away[:, 4])) / 1.13)
     return Samples(x[kept], y[kept], velocity[kept], heights[kept], spacing, noise)
 

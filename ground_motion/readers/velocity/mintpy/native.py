@@ -106,7 +106,7 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
     scale = {kind: part.units.factor for kind, part in parts.items()}
     stack = Stack(
         grid=first.grid,
-        dates=first.dates,  # A series comes first.
+        dates=first.dates,  # first is the series, where there is one.
         layers={name: layer for part in parts.values() for name, layer in part.layers.items()},
         azimuth_deg=mintpy_stack.azimuth_of(first.attributes),
         series_mm=scale.get("timeseries", 1000.0),

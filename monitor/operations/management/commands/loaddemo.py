@@ -64,7 +64,7 @@ class Command(BaseCommand):
         with self._timed("simulated"):
             nation = simulate_nation(options["seed"], self.config)
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside:
-            images = beside.submit(simulate_images, nation)  # Another core does it meanwhile.
+            images = beside.submit(simulate_images, nation)  # The images are made on another core meanwhile.
             for load in missing:
                 load(nation, images, Path(folder))
 

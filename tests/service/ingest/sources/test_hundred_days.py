@@ -82,7 +82,7 @@ class World:
         return self.random.choice(faults)
 
     def search(self, handler: replay.Handler, data: bytes) -> None:
-        """NASA's search by track and time; other conditions are met by all granules."""
+        """Answer NASA's search by track and time; every granule meets other conditions."""
         if fault := self.fault():
             fault(handler, data)
             return

@@ -39,7 +39,7 @@ def break_made(line, station_m: float, **where) -> None:
 
 
 def to_room(line) -> OutgoingMessage:
-    """Announce the breaks; the message to a webhook of the line's organisation."""
+    """Announce the breaks; return the message to the webhook."""
     endpoint_made("webhook", "https://hooks.example.org/in", email="", organisation=line.organisation, keys={})
     tasks.announce_breaks()
     return OutgoingMessage.objects.select_related("notice__line").get(channel="webhook")

@@ -43,7 +43,7 @@ def test_a_resident_hears_of_a_place_in_the_region_and_a_resident_elsewhere_does
 
 
 def test_several_regions_of_one_person_make_one_mail_that_names_them(make_alert, make_subscription):
-    """And the same news is sent once, however often it is announced."""
+    """The same news is sent once, however often it is announced."""
     make_subscription(label="the street")
     make_subscription(label="the town")
     make_alert()

@@ -59,7 +59,7 @@ def texts(gateway) -> list[dict[str, str]]:
 
 
 def add(client, page: str, number: str = NUMBER) -> int:
-    """Add a number; the status of the answer."""
+    """Add a number; return the status."""
     return client.post(page, {"channel": "text", "deed": "add", "number": number}).status_code
 
 

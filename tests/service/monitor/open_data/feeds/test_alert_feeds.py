@@ -55,7 +55,7 @@ def test_every_entry_has_what_atom_asks_for_and_says_what_moves(client, three):
     Alert.objects.update(simulated=False, state="confirmed")
     assert not any("Simulated" in entry.findtext(f"{ATOM}title") for entry in entries(client))
     again = entries(client, host="localhost")
-    assert {entry.findtext(f"{ATOM}id") for entry in again} == before  # while it changes, and whatever the host
+    assert {entry.findtext(f"{ATOM}id") for entry in again} == before  # Ids stay after changes and on another host.
     Alert.objects.filter(pk=three[0].pk).update(state="rejected")
     assert len(entries(client)) == 2
     assert len(entries(client, "?state=rejected")) == 1

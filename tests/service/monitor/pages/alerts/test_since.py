@@ -58,7 +58,7 @@ def test_layer_and_page_say_what_changed_where_there_is_a_release_before(client,
     assert "Since the release 2018–2022, version 1, 100 % of this ground moves faster, by 3.0 ± 1.2 mm a year." in shown
     assert picture in shown
     assert f"?raster={LAYER.name}&amp;date=" in shown
-    ReleaseChange.objects.update(verdicts=None)  # as comparisons from before there were verdicts
+    ReleaseChange.objects.update(verdicts=None)  # Earlier comparisons have no verdicts.
     assert LAYER.name not in layers(client)
 
 

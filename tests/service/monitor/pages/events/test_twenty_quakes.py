@@ -28,7 +28,7 @@ from tests.service.ingest.sources import replay
 pytestmark = pytest.mark.django_db
 QUAKES = json.loads((Path(__file__).parents[4] / "data/twenty-quakes.geojson").read_text())["features"]
 START = datetime(2026, 10, 1, tzinfo=UTC)
-PERIOD = timedelta(minutes=10)  # of the catalogues, and of a run on a pair
+PERIOD = timedelta(minutes=10)  # interval of the catalogues, and duration of a run
 REPORTED, PUBLISHED = timedelta(minutes=10), timedelta(hours=4)  # after the quake; after the pass
 MAX_PAGE = timedelta(hours=1)
 BACKLOG = 20  # other pairs that wait for their runs all the time

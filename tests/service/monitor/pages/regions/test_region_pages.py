@@ -56,7 +56,7 @@ def test_a_region_shows_its_alerts_and_no_others_and_only_its_widget_may_be_fram
     assert not answer.cookies
     assert "<script" not in page
     assert "Simulated data." in page
-    make_region('"><script>alert(1)</script>')  # whose line to copy is safe
+    make_region('"><script>alert(1)</script>')  # Its line to copy is escaped.
     named = client.get("/regions/script-alert-1-script/").content.decode()
     assert "<script>alert" not in named
     assert "&lt;iframe src=&quot;http://testserver/embed/regions/script-alert-1-script/&quot;" in named
