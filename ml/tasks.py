@@ -97,7 +97,7 @@ def extend_living_series() -> None:
     for series in rows_due(Step.REPLACE, living.living_to_replace()):
         with attempt(Step.REPLACE, series):
             living.living_replace(series=series)
-    _work_on_one(Step.PASSES, living.living_due(), living.living_extend)
+    _work_on_one(Step.PASSES, living.living_due, living.living_extend)
 
 
 @stage
@@ -105,7 +105,7 @@ def search_trends() -> None:
     """Search one new velocity field for changes of trend."""
     from ml.runs import trends  # shapely and scipy, only in a worker
 
-    _work_on_one(Step.TRENDS, selectors.trend_searches_due(), trends.trend_search_make)
+    _work_on_one(Step.TRENDS, selectors.trend_searches_due, trends.trend_search_make)
 
 
 @stage
@@ -113,13 +113,13 @@ def make_ledgers() -> None:
     """Compute the ledger of buildings of one velocity field."""
     from ml.runs.structures import buildings  # shapely and scipy, only in a worker
 
-    _work_on_one(Step.BUILDINGS, buildings.ledgers_due(), buildings.ledger_make)
+    _work_on_one(Step.BUILDINGS, buildings.ledgers_due, buildings.ledger_make)
 
 
-def _work_on_one(step: StepFailure.Step, pending: QuerySet[Product], work: Callable[..., object]) -> None:
+def _work_on_one(step: StepFailure.Step, pending: Callable[[], QuerySet[Product]], work: Callable[..., object]) -> None:
     """Work on the first product that is due, unless the disk is full, so that the worker is soon free again."""
     if disk_full():
         return
-    for product in rows_due(step, pending)[:1]:
+    for product in rows_due(step, pending())[:1]:
         with attempt(step, product):
             work(product=product)

@@ -94,14 +94,17 @@ class InputError(UnusableData):
 def refusing(
     path: str | PathLike[str], problem: str, remedy: str, *faults: type[Exception], **values: str | float
 ) -> Iterator[None]:
-    """Turn the given faults within a block into an InputError. problem: {} or %(fault)s is the fault's own text."""
+    """Turn the given faults within a block into an InputError, whose problem may hold text of the file.
+
+    problem: {} is the fault's own text. values: where there are any, it is a template, and %(fault)s is that text.
+    """
     try:
         yield
     except InputError:
         raise
     except faults as fault:
         text = " ".join(str(fault).split()) or type(fault).__name__
-        if "%(fault)s" in problem:
+        if values:
             values["fault"] = text[:120]
         raise InputError(path, problem.replace("{}", text), remedy, **values) from fault
 

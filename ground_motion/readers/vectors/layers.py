@@ -326,7 +326,7 @@ def _check_values(path: Path, layer: Layer, names: Sequence[str]) -> None:
 def _database(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a GeoPackage for reading only, without the journals beside it. Raises InputError if it is damaged."""
     name = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
-    readable = refusing(path, DAMAGED, EXPORT, sqlite3.Error, OverflowError, MemoryError)
+    readable = refusing(path, DAMAGED, EXPORT, sqlite3.Error, OverflowError, MemoryError, fault="")
     with readable, closing(sqlite3.connect(name, uri=True)) as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_SQL_BYTES)
         connection.text_factory = lambda content: content.decode("utf-8", "replace")

@@ -163,7 +163,8 @@ def _listed(alerts: list[Alert], proposed: set[int], request: HttpRequest, now: 
 
 def quality_context() -> dict[str, Any]:
     """Return the context of the page on the quality of reviews."""
-    parts = [_part(list(judgements()), simulated) for simulated in (False, True)]
+    reviews = list(judgements())
+    parts = [_part(reviews, simulated) for simulated in (False, True)]
     return {"parts": [part for part in parts if part["anything"]]}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ground_motion.core.errors import InputError, Undeclared
+from ground_motion.core.errors import InputError, Undeclared, refusing
 from ground_motion.readers import gate
 from ground_motion.readers.records import (
     Component,
@@ -341,3 +341,15 @@ def test_rows_keep_their_order_although_it_is_judged_later_what_zero_means():
     given = [points(3000, velocity_mm_yr=velocity) for velocity in rounded]
     got, _ = passed(*given)
     assert np.array_equal(got.velocity_mm_yr, np.concatenate(rounded))
+
+
+def test_text_of_a_file_is_no_template():
+    stated = "%(fault)s 5%z"
+    with pytest.raises(InputError) as caught, refusing("a.h5", f"its time is {stated!r}", "Make it again", ValueError):
+        raise ValueError("no time")
+    assert f"its time is {stated!r}. Make it again." in str(caught.value)
+    with (
+        pytest.raises(InputError, match="layer a is damaged: no time"),
+        refusing("a.gpkg", "layer %(layer)s is damaged: %(fault)s", "Export it", ValueError, layer="a"),
+    ):
+        raise ValueError("no time")

@@ -29,6 +29,7 @@ from detection.selectors import detections_current
 from lab.replay.machine import Machine, clock_at
 from lab.replay.scenario import Event, Found, Measure, square
 from monitor.wording.cards.cards import alert_card
+from monitor.wording.families import OWN_VOICES
 from tests.makers.reports import CAMERA, photo
 from tests.makers.reviews import edit, say
 from tests.service.detection.test_histories import nothing_is_impossible
@@ -261,7 +262,7 @@ def test_what_the_computer_finds_there_later_joins_it_and_changes_nothing_that_t
     nothing_is_impossible()
 
 
-@pytest.mark.parametrize("kind", [kinds[0] for kinds in FAMILIES.values()])
+@pytest.mark.parametrize("kind", [*(kinds[0] for kinds in FAMILIES.values()), *OWN_VOICES])
 def test_a_place_of_every_family_can_be_drawn_and_has_a_page(kind, anna, client):
     alert = draw(anna, kind=kind.value, texts={})
     card = alert_card(alert)

@@ -22,6 +22,7 @@ from detection.reviews.queue import Wanted, cases_wanted
 from detection.reviews.services import review_take_back
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import Verdict, verdicts_open
+from detection.selectors import alerts_public
 from tests.makers.reviews import edit, say
 from tests.makers.reviews import publish as publish_proposal
 from tests.waiting import reread
@@ -161,6 +162,8 @@ def test_what_is_not_followed_is_not_changed_and_comes_back_as_it_was(make_alert
     confirmed_by_two(alert, anna, ben)
     other = make_alert(longitude=-11) if verdict is Verdict.DUPLICATE else None
     over = say(alert, verdict, anna, other=other)
+    assert reread(alert).state in ("rejected", "merged")
+    assert not alerts_public().filter(pk=alert.pk, state="rejected").exists()
     with pytest.raises(ValueError, match="not followed"):
         edit(reread(alert), anna, texts=X)
     with pytest.raises(ValueError, match="no longer"):

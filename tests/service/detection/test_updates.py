@@ -154,6 +154,7 @@ def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
     assert required_rest(0.1) < required_rest(0.5) < required_rest(1.0) < required_rest(5.0)
     assert series_rest(date(2023, 3, 1), date(2024, 6, 1), 1.0) == date(2023, 3, 1)
     assert series_rest(date(2023, 3, 1), date(2023, 6, 1), 1.0) is None
+    assert series_rest(None, date(2024, 6, 1), 1.0) is None
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ def test_hostile_files_are_refused_whatever_they_are_called(tmp_path, name, tric
 def test_the_real_opera_chips_are_as_they_were(real_data):
     paths = sorted((real_data / "opera_rtc_10sgd").glob("*.tif"))
     assert len(paths) > 40
-    for path in paths[::4]:
+    for path in paths:
         header, power = read(path)
         with rasterio.open(path) as raster:
             values, grid = raster.read(1), raster.transform

@@ -33,10 +33,10 @@ class Found(NamedTuple):
 def found_in(tmp_path):
     """Areas and rasters of the command for points (n, 3)."""
 
-    def run(*places: np.ndarray) -> Found:
+    def run(*places: np.ndarray, method: str = "matched-filter") -> Found:
         table = write_points(tmp_path / "points.csv", np.concatenate(places))
         outputs = ["--out", str(tmp_path / "p.tif"), "--areas", str(tmp_path / "a.geojson")]
-        given = ["--unit", "mm/yr", "--positive", "toward", "--method", "matched-filter"]
+        given = ["--unit", "mm/yr", "--positive", "toward", "--method", method]
         assert main(["deformation", str(table), *outputs, *given]) == 0
         rasters = [tmp_path / "p.tif", *sorted(tmp_path.glob("p-*.tif"))]
         sizes = [(raster.width * raster.height, raster.crs.to_epsg()) for raster in map(rasterio.open, rasters)]
@@ -62,6 +62,7 @@ def test_two_cities_5000_km_apart_take_the_cells_of_both_and_show_what_each_show
     assert "Left out (1): it lies far from all other points." in capsys.readouterr().out
     assert far.pixels == alone[0].pixels
     assert far.features[0]["geometry"] == alone[0].features[0]["geometry"]
+    assert found_in(mistyped, method="model").pixels == found_in(places[0], method="model").pixels
 
 
 def test_a_field_across_180_is_one_area_drawn_on_both_sides(found_in):

@@ -37,7 +37,9 @@ def doctor_asked(capsys, *options: str) -> dict[str, str]:
         code = 0
     except SystemExit as end:
         code = end.code
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    assert "s3cret" not in printed.out + printed.err  # of the settings in test_settings.py
+    lines = printed.out.splitlines()
     reported = {
         line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {remedy.strip()}"
         for line, remedy in pairwise(lines)
