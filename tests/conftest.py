@@ -1,12 +1,12 @@
 """What holds for every test: settings of its own, one database, and the real data beside the project."""
 
 import gc
+import logging
 import os
 from pathlib import Path
 
 import hypothesis
 import pytest
-from celery.fixups.django import DjangoWorkerFixup
 
 from tests.shares import dealt_out
 from tests.waiting import once_per_run
@@ -29,10 +29,6 @@ pytest_plugins = [
     "tests.fixtures.storage",
     "tests.seconds",
 ]
-
-# Celery sets Django up again whenever it imports its tasks, as the admin's page of intervals asks it to. The log would
-# then go to the stream of the running test, which is closed when that test ends.
-DjangoWorkerFixup.django_setup = lambda worker: None
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
 
@@ -155,6 +151,16 @@ def quick_sweep():
         patch.setattr(PostGISOperations, "sql_flush", swept)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *args: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def log_of_tests():
+    """Put the log's handlers back: one that a test's code adds writes to a stream that is closed with that test."""
+    log = logging.getLogger()
+    handlers, level = log.handlers[:], log.level
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

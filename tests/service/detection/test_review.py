@@ -16,7 +16,6 @@ from detection.rules.lifecycle import State, may_become
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from tests.makers.people import account
 from tests.makers.reviews import at_the_same_moment, say
-from tests.service.detection.test_histories import nothing_is_impossible
 from tests.waiting import reread
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +212,6 @@ def test_a_duplicate_ends_names_the_other_and_comes_back_when_that_is_taken_back
     assert Alert.objects.get(pk=alert.pk).state == "provisional"
     assert not AlertRelation.objects.exists()
     assert [one.action for one in AuditEntry.objects.all()] == ["review.taken-back", "review.duplicate"]
-    nothing_is_impossible()
 
 
 def test_a_duplicate_of_itself_of_nothing_or_of_what_is_over_is_refused(make_alert, alert, anna):

@@ -65,11 +65,10 @@ export async function addGround(map, maplibre) {
   const response = await fetch(document.body.dataset.basemapUrl ?? "");
   if (!response.ok) throw new Error(`base map: HTTP ${response.status}`);
   const { ground, heights, archive } = await response.json();
+  const archives = archive && (await import("gmm/archive"));
   const before = "borders";
-  if (archive) {
-    const { addArchive } = await import("gmm/archive");
-    await addArchive(map, maplibre, archive, before);
-  }
+  if (!map.style?.getLayer(before)) return; // The page was left meanwhile, and the map is empty.
+  if (archives) await archives.addArchive(map, maplibre, archive, before);
   if (ground) addLoaded(map, ground, before, Boolean(archive));
   if (heights) addRelief(map, heights, map.getLayer("lakes") ? "lakes" : before);
 }

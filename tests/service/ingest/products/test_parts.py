@@ -119,7 +119,7 @@ def read() -> dict[str, object]:
             [list(row) for block in selectors.product_series(product=product) for row in block],
             selectors.usual_velocity_std(product=product),
             selectors.points_count_within(product=product, area=ground),
-            samples.columns_of(product=product, ground=None, attributes=list(ATTRIBUTES)[:1]).values.sum(),
+            samples.columns_of(product=product, ground=None, attributes=list(ATTRIBUTES)[:1])[1].sum(),
             selectors.points_behind(product_id=product.pk, pid="1", boxes=(), most=7),
         ]
     return shown
