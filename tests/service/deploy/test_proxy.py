@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import socket
 import ssl
@@ -17,6 +18,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from django.conf import settings
 
 from detection.tables.reviews import CaseFile
 from ingest.models import MeasurementPoint
@@ -115,6 +117,24 @@ def test_a_connection_too_many_ends_before_anything_is_read_and_those_of_others_
         assert servers.get(port, "/about/") == 200
         held.close()
         wait_until(is_taken)
+
+
+def test_one_network_has_a_share_of_each_class_and_pages_have_none():
+    most = runpy.run_path(str(settings.BASE_DIR / "scripts" / "limits"))["MAX_OF_NETWORK"]
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * most) as site, ExitStack() as held:
+        site.settimeout(HANG_SECONDS)
+        port = held.enter_context(servers.proxy(f"127.0.0.1:{site.getsockname()[1]}", MAX_PER_NETWORK=str(4 * most)))
+
+        def begin(path: str) -> bytes:
+            """Send a request, which the site leaves unanswered; return what the site gets of it."""
+            visitor = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            visitor.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
+            return held.enter_context(site.accept()[0]).recv(1000).partition(b" HTTP")[0]
+
+        assert {begin("/api/v1/alerts") for _ in range(most)} == {b"GET /api/v1/alerts"}
+        assert servers.get(port, "/%61pi/v1/products", HANG_SECONDS) == 429
+        assert begin("/stac/") == b"GET /stac/"
+        assert [begin("/alerts/") for _ in range(most + 1)] == [b"GET /alerts/"] * (most + 1)
 
 
 @pytest.mark.parametrize(
