@@ -12,7 +12,6 @@ from django.utils.formats import get_format
 from ground_motion.statistics.profile import Bins
 from ground_motion.statistics.relations import Density, Relation
 from monitor.maps.imaging.plan_pictures import theme_colours
-from monitor.pages.desk.benchmarks import Value
 
 BARS = 120
 _RAMP = ("ramp-n4", "ramp-n2", "ramp-0", "ramp-p2", "ramp-p4")
@@ -284,24 +283,3 @@ def along_ends(velocity: np.ndarray, middle: Bins) -> tuple[float, float]:
     low, high = ends(velocity)
     known = np.isfinite(middle.low)
     return min([low, *middle.low[known]]), max([high, *middle.high[known]])
-
-
-def intervals(named: Sequence[tuple[str, Value]], title: str, marked: float | None = None) -> dict[str, Any]:
-    """Draw a dot with its stated interval for each name. marked: position of a line, such as parity with a control."""
-    names = [escape(name if len(name) < 60 else f"{name[:57]}…") for name, _ in named]
-    high = [0.0 if one.high is None else max(0.0, one.high - one.value) for _, one in named]
-    low = [0.0 if one.low is None else max(0.0, one.value - one.low) for _, one in named]
-    dots = DOTS | {
-        "x": [one.value for _, one in named],
-        "y": names,
-        "marker": {"size": 10, "color": ACCENT},
-        "error_x": {"type": "data", "array": high, "arrayminus": low, "color": SOFT},
-        "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
-    }
-    return figure(
-        [dots],
-        height=max(220, 110 + 34 * len(names)),
-        xaxis=_axis(title),
-        yaxis={"autorange": "reversed", "automargin": True, "type": "category"},
-        shapes=[] if marked is None else [_upright(marked, "dot")],
-    )

@@ -24,7 +24,7 @@ from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_n
 USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")
 _RATE = _("mm/year")
-TABS = ("points", "cross", "profile", "upeast", "compare", "groups", "benchmarks")
+TABS = ("points", "cross", "profile", "upeast", "compare", "groups")
 USUAL_GROUPS, MIN_GROUPS, MAX_GROUPS = 4, 2, 8
 WAYS = ("motion", "shape")
 MAX_CORNERS = 40
@@ -76,8 +76,6 @@ class View(NamedTuple):
     y: str = USUAL[1]
     groups: int = USUAL_GROUPS
     way: str = WAYS[0]
-    benchmark: str = ""
-    metric: str = ""
     line: str = ""
     width: str = f"{USUAL_WIDTH_M:g}"
 
@@ -107,8 +105,6 @@ def view_of(asked: QueryDict) -> View:
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
         groups=whole_number("k", asked.get("k") or str(USUAL_GROUPS), MIN_GROUPS, MAX_GROUPS),
         way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
-        benchmark=asked.get("benchmark", "")[:100],
-        metric=asked.get("metric", "")[:100],
         line=_corners("line", asked.get("line", "")),
         width=asked.get("width", "")[:20] or View().width,
     )

@@ -90,20 +90,13 @@ def others_of(view: View, product: Product) -> tuple[list[Product], Product | No
     return found, next((one for one in found if one.pk == view.other), found[0] if found else None)
 
 
-def kept(
-    product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]] | None
-) -> list[Any]:
-    """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free.
-
-    make: None to return what is cached, or nothing.
-    """
+def kept(product: Product, about: Sequence[object], theme: str, make: Callable[[], list[Component]]) -> list[Any]:
+    """Return make() as JSON, cached for a day by product, language and `about`. Raises Busy if no slot is free."""
     # The components are kept as JSON, so that the cache never holds pickled objects. The theme replaces only colours.
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
     key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
     if found is None:
-        if make is None:
-            return []
         with place_held(WORKBENCH):
             found = cache.get(key)  # another request may have drawn them in the meantime
             if found is None:

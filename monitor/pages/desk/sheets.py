@@ -8,8 +8,6 @@ import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 from django.http import QueryDict
-from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from plotly.io.json import to_json_plotly
@@ -20,7 +18,6 @@ from ingest.foundation.places import Busy
 from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
-from monitor.pages.desk.benchmarks import SPEED, Result, benchmarks
 from monitor.pages.desk.callbacks import Choice
 from monitor.pages.desk.compared import compare, cross, groups, up_and_east
 from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
@@ -32,8 +29,6 @@ from monitor.wording.refusals import Refusal
 VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plot does not send it again
 MAX_LINES = 6  # series drawn one by one; of more, their median and a band
 MAX_EXTREMES = 3000  # points among which the extreme ones are looked for
-# Ids are left out because Dash's sheet has them too, and tab stops because the elements are soon replaced.
-ATTRIBUTES = {"className": "class", "href": "href", "scope": "scope", "role": "role", "aria-label": "aria-label"}
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
 SECOND = {
     "compare": (
@@ -47,15 +42,10 @@ SECOND = {
 }
 
 
-def sheet(search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
-    """Return the components of a sheet, or a message. search: query string of the page's address.
-
-    only_cached: return nothing if the sheet of a data set is not cached, instead of computing it.
-    """
+def sheet(search: str, theme: str) -> list[Any]:
+    """Return the components of a sheet, or a message. search: query string of the page's address."""
     try:
         view = view_of(QueryDict(search.removeprefix("?")))
-        if view.tab == "benchmarks":
-            return [*json.loads(drawings.in_theme(to_json_plotly(_benchmarks(view)), theme))]
         product = samples.chosen_product(view)
         if product is None:
             return [
@@ -69,8 +59,7 @@ def sheet(search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
                 return [parts.fault(str(alone), str(needed))]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
-        make = None if only_cached else lambda: SHEETS[view.tab](view, product)
-        return samples.kept(product, about, theme, make)
+        return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
     except Refusal as refusal:
         return [parts.fault(refusal.error, refusal.remedy)]
     except Busy:
@@ -163,58 +152,10 @@ def _speeds_table(speed: Float64, unit: str) -> Component:
     )
 
 
-def _benchmarks(view: View) -> list[Component]:
-    known = benchmarks()
-    if not known:
-        return [parts.fault(_("This installation carries no published figures."))]
-    benchmark = known.get(view.benchmark) or next(iter(known.values()))
-    metric = view.metric if view.metric in benchmark.metrics else next(iter(benchmark.metrics))
-    if benchmark.name.startswith(SPEED):
-        named = list(benchmark.results[0].values.items())
-        what = _(
-            "Each dot: our figure in parts of the control's, which was measured in the same run; the dotted line marks "
-            "equal."
-        )
-        title, marked = _("ratio to the control"), 1.0
-    else:
-        named = [(result.method, result.values[metric]) for result in benchmark.results if metric in result.values]
-        what = _("Each dot is one method; the bar is the interval that the benchmark states.")
-        title, marked = benchmark.metrics[metric], None
-    rows = [
-        [name, *("–" if value is None else words.number(value, 4) for value in (one.value, one.low, one.high))]
-        for name, one in named
-    ]
-    return [
-        parts.chart(
-            "figures",
-            _("%(benchmark)s: %(metric)s") % {"benchmark": benchmark.name, "metric": title},
-            parts.sentences(what, words.ends([(name, one.value) for name, one in named])),
-            drawings.intervals(named, title, marked),
-            parts.table(title, [_("Method"), _("Value"), _("From"), _("To")], rows, is_open=True),
-        ),
-        html.Section([html.H2(_("How it was measured")), *_origins(benchmark.results)], className="desk-part"),
-    ]
-
-
-def _origins(results: list[Result]) -> list[Component]:
-    """Return the commands behind results, each with a table of its methods' weights and commits."""
-    listed: list[Component] = []
-    for command in dict.fromkeys(result.command for result in results):
-        of_command = [result for result in results if result.command == command]
-        rows = [[one.method, html.Code(one.weights[:8] or "–"), html.Code(one.commit or "–")] for one in of_command]
-        note = of_command[0].note
-        listed += [html.P(html.Code(command, className="breaks"))] + ([html.P(note, className="soft")] if note else [])
-        listed.append(
-            parts.table(_("Weights and commit of each method"), [_("Method"), _("Weights"), _("Commit")], rows)
-        )
-    return listed
-
-
-def chosen(choice: dict[str, Any] | None, search: str, theme: str, *, only_cached: bool = False) -> list[Any]:
+def chosen(choice: dict[str, Any] | None, search: str, theme: str) -> list[Any]:
     """Return a chart of the chosen points' series, and links to their ground.
 
-    choice: members of `callbacks.Choice`; None until points are chosen. only_cached: as in `sheet`.
-    Raises Refusal.
+    choice: members of `callbacks.Choice`; None until points are chosen. Raises Refusal.
     """
     view = view_of(QueryDict(search.removeprefix("?")))
     product = samples.chosen_product(view)
@@ -223,8 +164,7 @@ def chosen(choice: dict[str, Any] | None, search: str, theme: str, *, only_cache
     if choice and choice["pids"]:
         return [*json.loads(drawings.in_theme(to_json_plotly(_chosen(view, product, Choice(**choice))), theme))]
     try:
-        make = None if only_cached else lambda: _chosen(view, product, Choice())
-        return samples.kept(product, ["chosen", view.area], theme, make)
+        return samples.kept(product, ["chosen", view.area], theme, lambda: _chosen(view, product, Choice()))
     except Busy:
         return [parts.fault(str(BUSY))]
 
@@ -280,49 +220,6 @@ def _moved(series: Float32) -> tuple[float, float, float]:
     """Return the change from first to last known date, the smallest and the largest value, mm; NaN if unknown."""
     known = series[np.isfinite(series)]
     return (float(known[-1] - known[0]), float(known.min()), float(known.max())) if known.size else (math.nan,) * 3
-
-
-def first_sheet(search: str) -> SafeString:
-    """Return the sheet of an address as HTML, with room for its charts and maps; empty if it has to be computed.
-
-    search: query string of the page's address. Computing a sheet would delay the page.
-    """
-    shown = sheet(search, "light", only_cached=True)
-    if not any(_named(one, "chosen") for one in shown):
-        return _html(shown, "")
-    series = chosen(None, search, "light", only_cached=True)
-    return _html(shown, _html(series, "")) if series else SafeString()
-
-
-def _named(node: Any, name: str) -> bool:
-    """Return whether a component, given as such or as JSON, or one of its descendants has an id."""
-    if isinstance(node, Component):
-        node = node.to_plotly_json()
-    if isinstance(node, list):
-        return any(_named(one, name) for one in node)
-    return isinstance(node, dict) and (node["props"].get("id") == name or _named(node["props"].get("children"), name))
-
-
-def _html(node: Any, series: str) -> SafeString:
-    """Return components, or their JSON, as HTML. series: content of the part with the series of the chosen points."""
-    if isinstance(node, Component):
-        node = node.to_plotly_json()
-    if isinstance(node, list):
-        return format_html_join("", "{}", ((_html(one, series),) for one in node))
-    if not isinstance(node, dict):
-        return conditional_escape("" if node is None else node)
-    kind, props = node["type"], node["props"]
-    if kind == "Store":
-        return SafeString()
-    if kind == "Graph":
-        return format_html('<div style="height: {}px"></div>', props["figure"]["layout"]["height"])
-    if kind == "Checklist":
-        return format_html_join("", "<p>{}</p>", ((option["label"],) for option in props["options"]))
-    content = series if props.get("id") == "chosen" else _html(props.get("children"), series)
-    pairs = ((ATTRIBUTES[name], value) for name, value in props.items() if value and name in ATTRIBUTES)
-    opened = mark_safe(" open") if props.get("open") else ""
-    tag = mark_safe(kind.lower())  # noqa: S308
-    return format_html("<{}{}{}>{}</{}>", tag, format_html_join("", ' {}="{}"', pairs), opened, content, tag)
 
 
 SHEETS = {

@@ -18,7 +18,6 @@ from flask import Response
 
 from ingest.models import Product
 from monitor.pages.desk import samples, sheets
-from monitor.pages.desk.benchmarks import SPEED, benchmarks
 from monitor.pages.desk.callbacks import callback_body
 from monitor.pages.desk.query import ATTRIBUTES, MAX_GROUPS, MIN_GROUPS, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
@@ -47,13 +46,10 @@ app = Dash(
 app.layout = html.Div(
     [dcc.Location(id="address", refresh=False), dcc.Store(id="theme"), dcc.Store(id="drawn"), html.Div(id="sheet")]
 )
-# Scripts of the browser report the theme, draw the maps and mark the chosen points. Once Dash has drawn the sheet,
-# they remove the copy that the server rendered, so that it is not shown twice.
+# Scripts of the browser report the theme, draw the maps and mark the chosen points.
 app.clientside_callback(ClientsideFunction("desk", "theme"), Output("theme", "data"), Input("theme", "id"))
 app.clientside_callback(ClientsideFunction("desk", "show"), Output("drawn", "data"), Input("ground", "data"))
 app.clientside_callback(ClientsideFunction("desk", "list"), Input("listed", "value"), prevent_initial_call=True)
-for box in ("sheet", "chosen"):
-    app.clientside_callback(ClientsideFunction("desk", "uncover"), Input(box, "children"))
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"), Input("theme", "data"))
@@ -92,8 +88,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         context = {"refusal": refusal, "view": View(), "tabs": _tabs(View())}
         return render(request, "pages/desk/desk.html", context, status=refusal.status)
-    product = None if view.tab == "benchmarks" else samples.chosen_product(view)
-    if view.product and view.tab != "benchmarks" and product is None:
+    product = samples.chosen_product(view)
+    if view.product and product is None:
         raise Http404(GONE)
     # Dash's entry point and configuration are free of visitors' input; its scripts are static files of ours.
     page: str = dash_answer().get_data(as_text=True)
@@ -105,7 +101,6 @@ def desk(request: HttpRequest) -> HttpResponse:
         "product": product,
         "dash_entry": mark_safe(page[: page.index("<script src=")]),  # noqa: S308
         "scripts": [static(name) for name in scripts],
-        "first_sheet": sheets.first_sheet(request.GET.urlencode()),
     }
     return render(request, "pages/desk/desk.html", context | _controls(view, product))
 
@@ -118,7 +113,6 @@ def _tabs(view: View) -> list[dict[str, object]]:
         "upeast": _("Up and east"),
         "compare": _("Two data sets"),
         "groups": _("Groups of series"),
-        "benchmarks": _("Benchmarks"),
     }
     return [
         {"label": label, "url": address(view, tab=tab), "current": tab == view.tab} for tab, label in labels.items()
@@ -126,14 +120,6 @@ def _tabs(view: View) -> list[dict[str, object]]:
 
 
 def _controls(view: View, product: Product | None) -> dict[str, Any]:
-    if view.tab == "benchmarks":
-        known = benchmarks()
-        benchmark = known.get(view.benchmark) or next(iter(known.values()), None)
-        metrics = {} if benchmark is None or benchmark.name.startswith(SPEED) else benchmark.metrics
-        return {
-            "benchmarks": [_option(name, name, benchmark.name if benchmark else "") for name in known],
-            "metrics": [_option(name, label, view.metric) for name, label in metrics.items()],
-        }
     if product is None:
         return {}
     loaded, ground = Product.objects.filter(points_deleted_at=None), view.ground  # older releases are among them

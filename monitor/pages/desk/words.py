@@ -94,14 +94,6 @@ def where(parts: Sequence[Promise | str], medians: Mapping[int, float]) -> str:
     return text % {**rates, "lowest": parts[low], "highest": parts[high]}
 
 
-def ends(named: Sequence[tuple[str, float]]) -> str:
-    """Describe the smallest and the largest of named figures."""
-    low, high = min(named, key=lambda one: one[1]), max(named, key=lambda one: one[1])
-    text = _("Smallest: %(low)s (%(lowest)s). Largest: %(high)s (%(highest)s).")
-    shown = {"low": number(low[1], 3), "lowest": low[0], "high": number(high[1], 3), "highest": high[0]}
-    return text % shown
-
-
 def moved_most(named: Sequence[tuple[str, float]]) -> str:
     """Name the series with the largest change from first to last date, mm; empty if no change is known."""
     known = [one for one in named if math.isfinite(one[1])]

@@ -85,10 +85,6 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     all_drawn(page)
     drawn(page, "shapes", ".scatterlayer .trace")
     assert fits_any_window(page)
-    page.get_by_role("link", name="Benchmarks").click()
-    all_drawn(page)
-    drawn(page, "figures", ".scatterlayer path.point")
-    page.go_back()
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
 

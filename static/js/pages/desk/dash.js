@@ -12,12 +12,7 @@ const linked = (name) => async (value) => {
   module[name](value);
   return window.dash_clientside.no_update;
 };
-/** Removes the server's copy of the sheet once Dash's own is whole; the series of the chosen points come last. */
-const uncover = () => {
-  const isWhole = document.querySelector("#sheet > *") && !document.querySelector("#chosen:empty");
-  if (isWhole) document.querySelector(".desk-first")?.remove();
-};
-window.dash_clientside = { desk: { theme, uncover, show: linked("show"), list: linked("list") } };
+window.dash_clientside = { desk: { theme, show: linked("show"), list: linked("list") } };
 dark.addEventListener("change", () => isAsked && window.dash_clientside.set_props("theme", { data: theme() }));
 
 await Promise.all(jsonOf("desk-scripts").map(loadScript));
