@@ -385,7 +385,7 @@ EVENT_FEEDS = variables.texts("EVENT_FEEDS")
 # Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
 GEOCODER_URL = variables.text("GEOCODER_URL")
 GEOCODER_SECONDS = 1  # All visitors together ask at most once in this time; 0: no limit.
-GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data both kinds of server search
+GEOCODER_ATTRIBUTION = "© OpenStreetMap contributors"  # whose data Nominatim searches
 
 # The outbox, and what carries its messages: the entry points of `ground_motion.channels`. Without EMAIL_URL every mail
 # becomes a file under var/mail and none leaves this machine.

@@ -121,23 +121,11 @@ def processor() -> hyp3.Processor:
     return hyp3.Processor(settings.HYP3_URL, allow_list(), credentials(), IF_DENIED[asf.SOURCE], by_password)
 
 
-def geocoder_kind() -> str:
-    """Return 'nominatim' or 'photon'; empty if no geocoder is configured. Raises ImproperlyConfigured."""
-    if not settings.GEOCODER_URL:
-        return ""
-    try:
-        return geocoder.kind_of(settings.GEOCODER_URL)
-    except ValueError as fault:
-        raise ImproperlyConfigured(f"GEOCODER_URL: {fault}") from fault
-
-
 def geocode(*, text: str, language: str, most: int) -> list[geocoder.Found]:
-    """Return places found by the configured geocoder, the best first. Raises SourceError, ImproperlyConfigured."""
-    kind = geocoder_kind()
+    """Return places found by the configured geocoder, the best first. Raises SourceError."""
     return geocoder.search(
         text=text,
-        url=settings.GEOCODER_URL.removeprefix(f"{kind}+"),
-        kind=kind,
+        url=settings.GEOCODER_URL,
         language=language,
         most=most,
         allowed=allow_list(),

@@ -1,13 +1,8 @@
-"""Client of a geocoder, Nominatim (OpenStreetMap) or Photon, given its search URL.
-
-https://nominatim.example.org/search      API of Nominatim 4: format jsonv2
-https://photon.example.org/api            API of Photon: GeoJSON
-"""
+"""Client of a geocoder: Nominatim 4 (OpenStreetMap), given its search URL, https://nominatim.example.org/search."""
 
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import requests
 
@@ -17,7 +12,6 @@ from ground_motion.core.http.transport import USER_AGENT, guard
 
 TIMEOUT_SECONDS = (3.0, 5.0)  # The times are for connecting and between two bytes. A person waits, so they are short.
 MAX_NAME_LENGTH = 120
-PHOTON_LANGUAGES = ("de", "en", "fr")  # Photon refuses requests in other languages
 
 
 class Found(NamedTuple):
@@ -30,29 +24,10 @@ class Found(NamedTuple):
     bounds: tuple[float, float, float, float] | None
 
 
-def kind_of(url: str) -> str:
-    """Return 'nominatim' or 'photon', by the prefix, host or path of a URL. Raises ValueError if none decides."""
-    parts = urlsplit(url)
-    if parts.scheme.startswith(("nominatim+http", "photon+http")):
-        return parts.scheme.partition("+")[0]
-    host, path = parts.hostname or "", parts.path.rstrip("/")
-    if "photon" in host or path.endswith("/api"):
-        return "photon"
-    if "nominatim" in host or path.endswith("/search"):
-        return "nominatim"
-    raise ValueError("it ends with /search (Nominatim) or /api (Photon), or begins with nominatim+ or photon+")
-
-
-def search(
-    *, text: str, url: str, kind: str, language: str, most: int, allowed: AllowList, contact: str = ""
-) -> list[Found]:
+def search(*, text: str, url: str, language: str, most: int, allowed: AllowList, contact: str = "") -> list[Found]:
     """Return places and addresses for a text, the best first. contact: our address, sent along. Raises SourceError."""
     allowed.check(url)
-    wanted = {"q": text, "limit": str(most)}
-    if kind == "nominatim":
-        wanted |= {"format": "jsonv2", "accept-language": language}
-    elif language in PHOTON_LANGUAGES:
-        wanted["lang"] = language
+    wanted = {"q": text, "limit": str(most), "format": "jsonv2", "accept-language": language}
     with guard(requests.Session(), allowed, answers=True) as session:
         session.headers["User-Agent"] = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
         try:
@@ -63,29 +38,16 @@ def search(
     if answer.status_code != 200:
         raise SearchFailed(f"The geocoder answers {answer.status_code}.")
     with understood("The geocoder's answer"):
-        made = _parse_nominatim(rows) if kind == "nominatim" else _parse_photon(rows["features"])
-        return [found for found in made if found.name][:most]
+        return [found for found in _places(rows) if found.name][:most]
 
 
-def _parse_nominatim(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
+def _places(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
     for row in rows:
         parts = [_plain(part) for part in str(row["display_name"]).split(",")]
         number_first = parts[0][:1].isdigit() and len(parts) > 1  # “5, Hauptstraße, Aldwick”
         own = 2 if number_first else 1
         south, north, west, east = map(float, row.get("boundingbox") or (0, 0, 0, 0))
         yield _make_place(parts[:own], parts[own:], float(row["lon"]), float(row["lat"]), (west, south, east, north))
-
-
-def _parse_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
-    for row in rows:
-        properties, (longitude, latitude) = row["properties"], row["geometry"]["coordinates"][:2]
-        said = {key: _plain(str(value)) for key, value in properties.items() if isinstance(value, str)}
-        street = " ".join(said[key] for key in ("street", "housenumber") if key in said)
-        town = " ".join(said[key] for key in ("postcode", "city") if key in said)
-        name = said.get("name") or street
-        around = [part for part in (street, town, said.get("state"), said.get("country")) if part and part != name]
-        west, north, east, south = map(float, properties.get("extent") or (0, 0, 0, 0))
-        yield _make_place([name], around, float(longitude), float(latitude), (west, south, east, north))
 
 
 def _make_place(

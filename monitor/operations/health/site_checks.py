@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import redis
 from django.conf import settings
 from django.contrib.gis.gdal import gdal_version
-from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import DatabaseError, connections
@@ -22,7 +21,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ground_motion.core.http.faults import SourceError
 from ingest.foundation.storage import raster_folder
-from ingest.sources.configured import geocode, geocoder_kind
+from ingest.sources.configured import geocode
 from monitor import broker as brokers
 from monitor.maps.basemap.views import fault_of
 from monitor.maps.map.place_search import geocoder_host
@@ -202,14 +201,15 @@ def base_map() -> str:
 )
 def geocoder() -> str:
     """Check that the geocoder answers."""
+    if not settings.GEOCODER_URL:
+        return "none"
+    if not settings.GEOCODER_URL.startswith("http") or settings.GEOCODER_URL.endswith(("/api", "/api/")):
+        raise Wrong("GEOCODER_URL is not the address of a Nominatim (…/search); Photon is no longer asked")
     try:
-        kind = geocoder_kind()
-        if not kind:
-            return "none"
         geocode(text="Berlin", language="en", most=1)
-    except (ImproperlyConfigured, SourceError) as fault:
+    except SourceError as fault:
         raise Wrong(str(fault)) from fault
-    return f"{kind} at {geocoder_host()}"
+    return f"Nominatim at {geocoder_host()}"
 
 
 @condition("second person", "Invite a publisher at /accounts/, or leave SECOND_PERSON_FROM empty.", alarms=False)

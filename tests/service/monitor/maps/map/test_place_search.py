@@ -13,7 +13,6 @@ from django.utils import translation
 from ground_motion.core.areas import parse_position
 from ground_motion.readers.context.records import ContextKind
 from ingest.context.services import context_load
-from ingest.sources.client.geocoder import kind_of
 from monitor.operations.health.condition import Wrong
 from monitor.operations.health.site_checks import geocoder
 from monitor.operations.management.commands import doctor
@@ -155,9 +154,6 @@ HOUSE |= {"boundingbox": ["47.00335", "47.00345", "-12.00125", "-12.00115"]}
 STREET = {"display_name": "<b>Hauptstraße</b>, Aldwick, Atlantis", "lon": "-12.0", "lat": "47.0"}
 STREET |= {"boundingbox": ["46.9", "47.1", "-12.1", "-11.9"]}
 NOMINATIM = [HOUSE, STREET]  # as Nominatim 4 answers with format=jsonv2
-FOUND = {"street": "Hauptstraße", "housenumber": "5", "postcode": "12345", "city": "Aldwick", "country": "Atlantis"}
-FEATURE = {"geometry": {"type": "Point", "coordinates": [-12.0012, 47.0034]}, "properties": FOUND}
-PHOTON = {"type": "FeatureCollection", "features": [FEATURE]}
 
 
 @pytest.fixture
@@ -166,7 +162,6 @@ def server(settings):
     cache.clear()
     with replay.running() as running:
         running.answers["/search"] = lambda request: (NOMINATIM, {})
-        running.answers["/api"] = lambda request: (PHOTON, {})
         settings.OUTBOUND_HOSTS = [running.address]
         settings.GEOCODER_URL, settings.GEOCODER_SECONDS = f"{running.address}/search", 0
         yield running
@@ -208,15 +203,6 @@ def test_a_question_is_asked_once_a_day_and_one_in_some_seconds_for_all_visitors
     assert len(server.requests) == 1
 
 
-def test_photon_is_known_by_its_address(server, settings):
-    for begin in ("", "photon+"):
-        settings.GEOCODER_URL = f"{begin}{server.address}/api"
-        (hit,) = ask()["hits"]
-        assert (hit["name"], hit["detail"]) == ("Hauptstraße 5", "12345 Aldwick, Atlantis")
-    assert [kind_of(f"https://{host}.example.org/") for host in ("photon", "nominatim")] == ["photon", "nominatim"]
-    assert kind_of("nominatim+https://maps.example.org/find") == "nominatim"
-
-
 FAILURES = (
     replay.status(429),
     replay.status(200),
@@ -237,14 +223,15 @@ def test_a_geocoder_that_fails_is_left_alone_for_a_while_and_the_search_says_so(
 
 
 def test_a_host_that_is_not_listed_is_not_contacted_and_the_doctor_says_why(server, settings):
-    assert geocoder() == "nominatim at 127.0.0.1"
+    assert geocoder() == "Nominatim at 127.0.0.1"
     settings.OUTBOUND_HOSTS = []
     assert "does not answer" in ask("Another street 7")["note"]
     with pytest.raises(Wrong, match="OUTBOUND_HOSTS"):
         geocoder()
-    settings.GEOCODER_URL = "https://example.org/find"
-    with pytest.raises(Wrong, match="GEOCODER_URL: it ends with /search"):
-        geocoder()
+    for former in ("https://example.org/api", "photon+https://example.org/find"):
+        settings.GEOCODER_URL = former
+        with pytest.raises(Wrong, match="GEOCODER_URL is not the address of a Nominatim"):
+            geocoder()
     assert len(server.requests) == 1
 
 
