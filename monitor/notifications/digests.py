@@ -7,22 +7,18 @@ A digest is one message per address; after a quarter of a year without news come
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from detection.models import Detection
 from detection.rules.lifecycle import State as AlertState
 from ingest.foundation.locks import Lock, hold_lock
-from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage, Rank
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.outbox import message_about, message_key, notifications_waiting
@@ -37,7 +33,6 @@ NEWS = (Kind.ALERT, Kind.CORRECTION, Kind.DIGEST, Kind.SUMMARY)
 _PUT_INTO = """
     UPDATE monitor_notification SET message_id = pairs.message
     FROM unnest(%s::bigint[], %s::bigint[]) AS pairs(id, message) WHERE monitor_notification.id = pairs.id"""
-MOST = 0.5  # share of the alerts
 DIGEST_HOUR = 6  # The hour of the reader's clock.
 
 
@@ -134,30 +129,6 @@ def _message(channel: str, items: list[Any]) -> OutgoingMessage:
         kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
     only = items[0].transition if len(transitions) == 1 else None
     return message_about(kind, f"from:{items[0].pk}", items[0].email, channel=channel, transition_id=only)
-
-
-class Burst(StrEnum):
-    """Common reason why many news items come at once: new data, or a new version of the model."""
-
-    NEW_DATA = "new-data"
-    NEW_MODEL = "new-model"
-
-
-def burst_of(*, news: Sequence[Notification]) -> Burst | None:
-    """Return the common reason of most news items, new data or a new model; None if there is none."""
-    # A new model version: most of these alerts were last detected by one in data that an older one had searched. New
-    # data: most were last detected in data that had not been searched before.
-    alerts = {item.transition.alert_id for item in news if item.transition.actor == AUTOMATIC}
-    same_input = Q(product=OuterRef("scan__prediction__run__product")) | Q(pair=OuterRef("scan__prediction__run__pair"))
-    before = Run.objects.filter(same_input, state=Run.State.SUCCEEDED, pk__lt=OuterRef("scan__prediction__run"))
-    version, task = (OuterRef(f"scan__prediction__run__model_version{end}") for end in ("", "__task"))
-    before = before.filter(model_version__task=task).exclude(model_version=version)
-    last = Detection.objects.filter(alert__in=alerts).order_by("alert_id", "-scan_id").distinct("alert_id")
-    again = list(last.annotate(again=Exists(before)).values_list("again", flat=True))
-    least = MOST * len({item.transition.alert_id for item in news})
-    if again.count(True) > least:
-        return Burst.NEW_MODEL
-    return Burst.NEW_DATA if again.count(False) > least else None
 
 
 def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:

@@ -19,7 +19,6 @@ from ground_motion.core.errors import promised
 from monitor.maps.rasters.visibility import Scope, Visibility, visibilities_in, visibility_around, visibility_words
 from monitor.models.messages import Notification, OutgoingMessage
 from monitor.models.subscriptions import Subscription
-from monitor.notifications.digests import MANY_PLACES, Burst, burst_of
 from monitor.notifications.mail import letters, returns
 from monitor.subscribers.subscriptions.assets import sites_of_news
 from monitor.subscribers.subscriptions.selectors import (
@@ -69,7 +68,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._cards = KeptCards()
-        self._unseen, self._bursts = Kept(), Kept()
+        self._unseen = Kept()
         self._visibilities: dict[int, Visibility | None] = {}
 
     def read_ahead(self, messages: Sequence[OutgoingMessage]) -> None:
@@ -121,7 +120,6 @@ class Composer:
             return letters.digest_mail(
                 **to,
                 places=self._places(message.news),
-                burst=self._burst(message.news),
                 sites=sites,
                 draw=partial(picture_of, make=letters.card_part),
             )
@@ -157,9 +155,3 @@ class Composer:
             self._visibilities |= visibilities_in({subscription.pk: subscription.region})
         visibility = self._visibilities[subscription.pk]
         return visibility_words(visibility, Scope.REGION) if visibility else ""
-
-    def _burst(self, news: list[Notification]) -> Burst | None:
-        """Return the common reason of news about many places, else None; computed once for the same news."""
-        steps = frozenset(item.transition_id for item in news)
-        many = len({item.transition.alert_id for item in news}) > MANY_PLACES
-        return self._bursts.get_or_make(steps, lambda: burst_of(news=news)) if many else None

@@ -14,7 +14,7 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
@@ -26,7 +26,7 @@ from monitor.maps.rasters.visibility import visibility_sentence
 from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import line_path
-from monitor.notifications.digests import MANY_PLACES, Burst
+from monitor.notifications.digests import MANY_PLACES
 from monitor.subscribers.accounts.selectors import invitation_token
 from monitor.subscribers.extracts.services import KEEP, MAX_WORK, extract_token
 from monitor.subscribers.organisations.escalations import alerts_asked_about, take_path
@@ -42,15 +42,6 @@ from monitor.wording.figures import listed
 from monitor.wording.images import data_set_name
 
 Kind = OutgoingMessage.Kind
-BURST_WORDS = {
-    Burst.NEW_DATA: gettext_lazy(
-        "Most of these places come from the first look at new data. They have not all begun to move now."
-    ),
-    Burst.NEW_MODEL: gettext_lazy(
-        "Most of these places come from a new version of our model, which has looked at known data again. "
-        "The ground has not suddenly changed."
-    ),
-}
 SHOWN_OF_MANY = 5  # places of a region, in a summary
 Drawer = Callable[[Alert, AlertCard], MIMEImage | None]
 
@@ -287,7 +278,6 @@ def correction_mail(*, card: AlertCard, transition: AlertTransition, **to: Unpac
 def digest_mail(
     *,
     places: Sequence[RegionNews],
-    burst: Burst | None = None,
     sites: Sequence[str] = (),
     draw: Drawer,
     **to: Unpack[To],
@@ -303,7 +293,6 @@ def digest_mail(
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
-        "burst": BURST_WORDS[burst] if many and burst else "",
         "news_url": absolute("subscription-news", tokens.manage_token(to["subscriptions"][0].pk)) if many else "",
     }
     pictures = [item.picture for part in parts for item in part.items]

@@ -9,14 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
-from detection.models import Detection, Scan
 from detection.rules.lifecycle import State
-from ml.models import ModelVersion, Prediction, Run
 from monitor import tasks
-from monitor.models.messages import Notification, OutgoingMessage
+from monitor.models.messages import OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications import digests, rounds
-from monitor.notifications.digests import Burst
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -126,21 +123,3 @@ def test_a_channel_that_does_not_gather_gets_each_step_as_a_message(make_alert, 
         make_alert(longitude=-12.0 + n / 1000)
     tasks.announce_transitions()
     assert OutgoingMessage.objects.filter(channel="hook", kind="alert", state="queued").count() == 3
-
-
-@pytest.mark.parametrize(("versions", "burst"), [(1, Burst.NEW_DATA), (2, Burst.NEW_MODEL)])
-def test_why_much_came_at_once_is_said(versions, burst, make_alert, make_subscription, pair_predictions):
-    prediction = Prediction.objects.filter(run__model_version__task="offsets").first()
-    values = {"task": "offsets", "method": prediction.run.model_version.method}
-    for n in range(1, versions):
-        version = ModelVersion.objects.create(version=f"next {n}", **values)
-        run = Run.objects.create(model_version=version, pair=prediction.run.pair, state="succeeded")
-        prediction.pk, prediction.run = None, run
-        prediction.save()
-    scan = Scan.objects.create(prediction=prediction, thresholds={}, n_detections=1)
-    make_subscription()
-    for n in range(3):
-        alert = make_alert(longitude=-12.0 + n / 1000)
-        Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=9, area=alert.area, area_m2=1e6)
-    tasks.announce_transitions()
-    assert digests.burst_of(news=list(Notification.objects.all())) == burst

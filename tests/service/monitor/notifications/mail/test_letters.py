@@ -27,7 +27,6 @@ from monitor.models.messages import Bulletin, Endpoint, OutgoingMessage
 from monitor.models.operations import Extract, ResidentReport
 from monitor.models.subscriptions import Membership, Organisation, Subscription
 from monitor.notifications import rounds
-from monitor.notifications.digests import Burst
 from monitor.notifications.mail import compose, letters
 from monitor.notifications.mail.letters import AlertNews, RegionNews
 from monitor.subscribers.subscriptions import services, tokens
@@ -106,7 +105,7 @@ def _written(one, other, alert, rejected) -> dict[str, object]:
         "finished": letters.alert_mail(**to, **shown, transition=finished, unseen=UNSEEN),
         "correction": letters.correction_mail(**to, card=wrong, transition=taken_back),
         "digest": letters.digest_mail(**to, places=[here, there], sites=sites, **draw),
-        "summary": letters.digest_mail(**to, places=[RegionNews(one, many, UNSEEN)], burst=Burst.NEW_MODEL, **draw),
+        "summary": letters.digest_mail(**to, places=[RegionNews(one, many, UNSEEN)], **draw),
         "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
         "visits": letters.visits_mail(about(person.email), [(SimpleNamespace(day=VISIT), card)]),
         "bulletin": letters.bulletin_mail(key="k", bulletin=bulletin, subscriptions=[one]),
