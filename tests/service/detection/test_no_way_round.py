@@ -4,17 +4,12 @@ Whatever readers see of a published alert that needs a second person was compute
 so is every text beside an alert that nobody has confirmed yet.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-
 import pytest
-from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
 from detection.alerts.life import alert_transition
-from detection.by_hand import COLUMNS, as_json, columns_set_by_hand, keep_by_hand
+from detection.by_hand import columns_set_by_hand
 from detection.models import Alert, Proposal
 from detection.reviews.edits import edit_take_back, may_take_back_edit, undo_waits_for_second
 from detection.reviews.proposals import needs_second, proposal_decline, proposal_waiting
@@ -56,13 +51,6 @@ def edit_before_the_rule(alert: Alert, editor, **wanted) -> object:
 def moving(severity: str) -> dict[str, float | str]:
     """Return the columns of an alert that the computer gives this severity, also when it computes it anew."""
     return {"severity": severity, "rate_mm_yr": RATES[severity], "peak_rate_mm_yr": RATES[severity]}
-
-
-def computer_says(alert: Alert, severity: str) -> None:
-    """A later look finds another severity; what a person has set stays."""
-    for name, value in keep_by_hand(alert=alert, columns=moving(severity)).items():
-        setattr(alert, name, value)
-    alert.save()
 
 
 def test_a_text_waits_beside_an_alert_that_nobody_has_confirmed_and_other_changes_do_not(make_alert, anna, ben):
@@ -213,114 +201,3 @@ def test_a_place_called_at_rest_counts_as_it_was_computed_although_two_have_chan
     say(alert, Verdict.FINISH, anna)
     assert isinstance(edit(alert, anna, texts=X), Proposal)
     assert not columns_set_by_hand(alert).texts
-
-
-class Case:
-    """A case, what two people and the computer can do with it, and what of it readers may be shown."""
-
-    def __init__(self, alert: Alert, anna, ben) -> None:
-        self.alert, self.anna, self.ben = alert, anna, ben
-        self.agreed: list[tuple[str, object]] = []
-        self.seen: dict[str, object] = {}  # while it was published last
-        self.known: set[tuple[int, str]] = set()  # (steps left, state of the case) that were explored
-
-    def acts(self) -> dict[str, Callable[[], object]]:
-        """Return what can be done now, by name."""
-        alert, who = self.alert, self.anna
-        acts: dict[str, Callable[[], object]] = {
-            "anna writes X": partial(edit, alert, who, texts=X),
-            "anna raises": partial(edit, alert, who, severity="strong"),
-        }
-        if Verdict.CONFIRM in verdicts_open(State(alert.state)):
-            acts["anna: confirm"] = partial(say, alert, Verdict.CONFIRM, who)
-        if Verdict.REJECT in verdicts_open(State(alert.state)):
-            acts["anna: reject"] = partial(say, alert, Verdict.REJECT, who)
-            acts["anna: finish"] = partial(say, alert, Verdict.FINISH, who)
-        for one in alert.edits.all():
-            acts[f"anna undoes {one.pk}"] = partial(edit_take_back, edit=one, editor=who)
-        for one in alert.reviews.all():
-            acts[f"anna takes back {one.pk}"] = partial(review_take_back, review=one, reviewer=who)
-        if proposal_waiting(alert=alert):
-            acts["ben publishes"] = partial(publish, alert, self.ben)
-        to = State.FIRST if alert.state == "finished" else State.FINISHED
-        acts["the computer finds motion or rest"] = partial(alert_transition, alert=alert, to=to, reason="seen")
-        other = "minor" if alert.severity == "strong" else "strong"
-        return acts | {f"the computer finds it {other}": partial(computer_says, alert, other)}
-
-    def explore(self, steps: int, before: tuple[str, ...] = ()) -> None:
-        """Do everything that can be done, one after the other, to `steps` acts, and check what readers see."""
-        if not steps or (steps, self.summary()) in self.known:
-            return
-        self.known.add((steps, self.summary()))
-        for name in self.acts():
-            if steps == 1 and not name.startswith("anna"):
-                continue  # what the others do is checked by what follows
-            agreed, seen = list(self.agreed), self.seen
-            with suppress(ValueError), transaction.atomic():
-                self.act(name, (*before, name))
-                self.explore(steps - 1, (*before, name))
-                raise ValueError  # back to where it was before
-            self.agreed, self.seen = agreed, seen
-            reread(self.alert)
-
-    def act(self, name: str, path: tuple[str, ...] = ()) -> None:
-        """Do it, and check what readers see afterwards. ValueError if it is refused."""
-        was = self.alert.state
-        self.acts()[name]()
-        alert, shown = reread(self.alert), self.shown()
-        if name == "ben publishes":
-            self.agreed += shown.items()
-        if not self.is_published():
-            shown = {"texts": shown["texts"]}  # A text is read before anybody has confirmed the alert.
-        if name.startswith("anna") and needs_second(alert=alert):
-            assert name != "anna: confirm" or alert.state == was, f"one person confirmed it: {path}"
-            set_by_hand = columns_set_by_hand(alert)
-            computed = {"texts": {}} | (set_by_hand.computed if set_by_hand else shown)
-            for field, value in shown.items():
-                known = (field, value) in self.agreed or value in (computed[field], self.seen.get(field))
-                assert known, f"nobody agreed to {field} {value}: {path}"
-        self.seen |= shown
-
-    def shown(self) -> dict[str, object]:
-        """Return what readers see of the alert beside its state."""
-        set_by_hand = columns_set_by_hand(self.alert)
-        texts = set_by_hand.texts if set_by_hand else {}
-        return {name: as_json(getattr(self.alert, name)) for name in COLUMNS} | {"texts": texts}
-
-    def summary(self) -> str:
-        """Return everything on which it depends what can follow."""
-        alert, waiting = self.alert, proposal_waiting(alert=self.alert)
-        edits = alert.edits.values_list("before", "after", "takes_back", "transition__to_state")
-        reviews = alert.reviews.values_list("verdict", "takes_back", "transition__from_state")
-        rest = columns_set_by_hand(alert).computed.get("severity"), waiting and (waiting.change, waiting.takes_back_id)
-        return repr((alert.state, self.shown(), self.agreed, self.seen, [*edits], [*reviews], rest))
-
-    def is_published(self) -> bool:
-        """Return whether the alert is confirmed, or has come to rest after it was."""
-        last = [step for step in self.alert.transitions.all() if step.changes_state][-1]
-        return State.CONFIRMED in (last.to_state, last.to_state == State.FINISHED and last.from_state)
-
-
-TWO_AGREE = ["anna: confirm", "ben publishes"]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("severity", "before", "steps"),
-    [
-        ("strong", TWO_AGREE, 3),
-        ("strong", [*TWO_AGREE, "anna: finish", "the computer finds motion or rest"], 3),
-        ("minor", [], 2),
-        ("minor", ["anna: confirm"], 3),
-    ],
-)
-def test_whatever_follows_one_person_alone_shows_nothing_that_was_not_agreed(
-    make_alert, anna, ben, severity, before, steps
-):
-    case = Case(make_alert(**moving(severity)), anna, ben)
-    edit_before_the_rule(case.alert, anna, texts=X, severity="strong")
-    edit_before_the_rule(case.alert, anna, texts=Y, severity=severity)
-    case.seen = {"texts": Y}
-    for name in before:
-        case.act(name)
-    case.explore(steps)
