@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_noop
 
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.notifications import base
@@ -20,13 +20,12 @@ from monitor.wording.refusals import Refusal
 
 CHAT = "chat"
 WORKS = gettext_noop("Messages of this site reach this room.")
-OWN, MAX_TEMPLATE_LENGTH = "own", 4000
-BLANKS = re.compile(r"\{(title|sentence|url|code)\}")
+BLANKS = re.compile(r"\{(title|sentence|url)\}")
 LINES = "{title}\n{sentence}\n{url}"
 BLOCKS = [{"type": "TextBlock", "text": "{title}", "weight": "bolder", "wrap": True}]
 BLOCKS += [{"type": "TextBlock", "text": text, "wrap": True} for text in ("{sentence}", "{url}")]
 CARD = {"type": "AdaptiveCard", "version": "1.4", "body": BLOCKS}
-PRESETS: dict[str, tuple[Any, dict[str, Any]]] = {  # name of the server, and what its incoming webhooks take
+PRESETS: dict[str, tuple[str, dict[str, Any]]] = {  # name of the server, and what its incoming webhooks take
     "mattermost": ("Mattermost, Slack, Rocket.Chat", {"text": LINES}),
     "matrix": (
         "Matrix (Hookshot)",
@@ -39,7 +38,6 @@ PRESETS: dict[str, tuple[Any, dict[str, Any]]] = {  # name of the server, and wh
             "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": CARD}],
         },
     ),
-    OWN: (gettext_lazy("Another server: JSON of my own"), {}),
 }
 
 
@@ -54,12 +52,10 @@ class Channel(base.EndpointChannel):
     removed = "The room was removed."
 
     def request(self, message: OutgoingMessage, endpoint: Endpoint) -> dict[str, Any]:
-        """Return the request with the room's own template filled in, or else with that of its kind of server."""
+        """Return the request with the words filled into the template of the room's kind of server."""
         brief = brief_of(message, self.cards, works=WORKS)
-        words = {"title": brief.title, "sentence": brief.sentence, "code": brief.about}
-        words["url"] = settings.PUBLIC_URL + brief.path
-        template = endpoint.keys.get("template") or PRESETS[endpoint.keys["preset"]][1]
-        body = json.dumps(filled(template, words), ensure_ascii=False).encode()
+        words = {"title": brief.title, "sentence": brief.sentence, "url": settings.PUBLIC_URL + brief.path}
+        body = json.dumps(filled(PRESETS[endpoint.keys["preset"]][1], words), ensure_ascii=False).encode()
         return {"url": endpoint.url, "body": body, "headers": {"Content-Type": "application/json"}}
 
     @classmethod
@@ -73,25 +69,10 @@ class Channel(base.EndpointChannel):
         url, preset = given.get("url", "").strip(), given.get("preset", "")
         if preset not in PRESETS:
             raise Refusal(_("Choose the kind of your chat server."))
-        keys = {"preset": preset, **({"template": template_read(given.get("template", ""))} if preset == OWN else {})}
         endpoints.url_refuse(channel=CHAT, url=url, **owner)
-        name = f"{str(PRESETS[preset][0]).partition(',')[0] if preset != OWN else 'JSON'}, {urlsplit(url).hostname}"
-        endpoints.endpoint_add(channel=CHAT, url=url, keys=keys, name=name[:80], **owner)
+        name = f"{PRESETS[preset][0].partition(',')[0]}, {urlsplit(url).hostname}"
+        endpoints.endpoint_add(channel=CHAT, url=url, keys={"preset": preset}, name=name[:80], **owner)
         return {}
-
-
-def template_read(text: str) -> dict[str, Any]:
-    """Parse a template that a person typed: a JSON object with a blank in one of its values. Raises Refusal."""
-    try:
-        template = json.loads(text[: MAX_TEMPLATE_LENGTH + 1])
-        has_blank = filled(template, dict.fromkeys(("title", "sentence", "url", "code"), "")) != template
-        written = json.dumps(template, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):  # also for NaN, lone surrogates, and levels too deep to fill
-        template, has_blank, written = None, False, b""
-    fits = len(text) <= MAX_TEMPLATE_LENGTH and b"\\u0000" not in written  # NUL, which the database cannot hold
-    if not isinstance(template, dict) or not has_blank or not fits:
-        raise Refusal(_("This is no JSON object with {title}, {sentence}, {url} or {code} in it."))
-    return template
 
 
 def filled(template: Any, words: Mapping[str, str]) -> Any:

@@ -4,16 +4,10 @@ import json
 
 import pytest
 
-from monitor.models.messages import Endpoint
-from monitor.notifications.chat.channel import PRESETS, filled, template_read
-from monitor.wording.refusals import Refusal
+from monitor.notifications.chat.channel import PRESETS, filled
 from tests.service.monitor.notifications.sending import RESIDENT, endpoint_made, send, ways_of
 
 pytestmark = pytest.mark.django_db
-
-
-def room_made(receiver, preset: str = "mattermost", **keys) -> Endpoint:
-    return endpoint_made("chat", f"{receiver.url}/{preset}", keys={"preset": preset, **keys})
 
 
 def texts_of(value) -> list[str]:
@@ -25,16 +19,12 @@ def texts_of(value) -> list[str]:
 
 def test_each_kind_of_room_says_what_happened_and_where(make_alert, make_subscription, receiver):
     for preset in PRESETS:
-        own = {"template": template_read('{"embeds": [{"name": "{code}: {title}", "colour": 7}]}')}
-        room_made(receiver, preset, **own if preset == "own" else {})
+        endpoint_made("chat", f"{receiver.url}/{preset}", keys={"preset": preset})
     subscription = make_subscription(label="2 km around my house", frequency="weekly")
     alert = make_alert()
     assert send() == len(receiver.received) == len(PRESETS)
     assert {headers["Content-Type"] for _, headers, _ in receiver.received} == {"application/json"}
     bodies = {path: json.loads(body) for path, _, body in receiver.received}
-    (embed,) = bodies.pop("/own")["embeds"]
-    assert embed["name"].startswith(f"{alert.code}: Sinking ground")
-    assert embed["colour"] == 7
     for body in bodies.values():
         said = "\n".join(texts_of(body))
         assert "Sinking ground" in said
@@ -46,19 +36,8 @@ def test_each_kind_of_room_says_what_happened_and_where(make_alert, make_subscri
 
 
 def test_words_are_escaped_where_the_server_reads_html_and_never_filled_again():
-    words = {"title": "<b>&{url}", "sentence": "", "url": "u", "code": ""}
+    words = {"title": "<b>&{url}", "sentence": "", "url": "u"}
     assert filled({"html": "{title}", "text": "{title}"}, words) == {"html": "&lt;b&gt;&amp;{url}", "text": "<b>&{url}"}
-
-
-NO_TEMPLATES = ["", "[]", '"{title}"', "{", '{"text": "nothing to fill"}', '{"{title}": "a blank that is a key"}']
-NO_TEMPLATES += ["[" * 4000, '{"a": "{title}' + "x" * 4000, '{"a": "{title}", "b": ' + "[" * 1900 + "]" * 1900 + "}"]
-NO_TEMPLATES += ['{"a": "{title}", "b": NaN}', '{"a": "{title}\\u0000"}', '{"a": "{title}\\ud800"}']
-
-
-def test_what_is_no_template_is_refused():
-    for text in NO_TEMPLATES:
-        with pytest.raises(Refusal):
-            template_read(text)
 
 
 def test_a_person_adds_a_room_which_takes_part_once_a_test_arrived(client, make_alert, make_subscription, receiver):
