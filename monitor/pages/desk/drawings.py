@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from django.utils.formats import get_format
 
-from ground_motion.statistics.profile import Bins
 from ground_motion.statistics.relations import Density, Relation
 from monitor.maps.imaging.plan_pictures import theme_colours
 
@@ -237,49 +236,3 @@ def _cells(counted: Density, count: str) -> dict[str, Any]:
         "hovertemplate": "%{x:.2f}, %{y:.2f}: %{customdata}<extra></extra>",
         "showlegend": False,
     }
-
-
-def strip(middle: Bins, dates: Sequence[date], moved_mm: np.ndarray, length_km: float) -> dict[str, Any]:
-    """Draw displacement by distance along a line and by date. moved_mm: (dates, pieces of the line), NaN if unknown."""
-    reach = max(5.0, float(np.nanpercentile(np.abs(moved_mm), 98))) if np.isfinite(moved_mm).any() else 5.0
-    cells = {
-        "type": "heatmap",
-        "x": _rounded(middle.distance_m / 1000),
-        "y": dates,
-        "z": _rounded(moved_mm, 1),
-        "colorscale": RAMP,
-        "zmin": -reach,
-        "zmax": reach,
-        "colorbar": _bar("mm"),
-        "hovertemplate": "%{x:.2f} km, %{y|%Y-%m-%d}: %{z:.1f} mm<extra></extra>",
-    }
-    x_axis = _axis("km", range=[0, length_km])
-    return figure([cells], xaxis=x_axis, yaxis={"tickformat": "%Y"}, height=HEIGHT + 40)
-
-
-def along(distance_m: np.ndarray, velocity: np.ndarray, middle: Bins, unit: str, length_km: float) -> dict[str, Any]:
-    """Draw velocities, (n,), along a line: points, and the median and middle two thirds in pieces of the line."""
-    at, hover = middle.distance_m / 1000, {"hovertemplate": "%{x:.2f} km: %{y:.1f}<extra></extra>"}
-    dots = DOTS | {
-        "x": _rounded(distance_m / 1000),
-        "y": _rounded(np.clip(velocity, *along_ends(velocity, middle)), 1),
-        "marker": {"size": 4, "color": GREY, "opacity": 0.6},
-    }
-    median = LINES | {
-        "x": _rounded(at),
-        "y": _rounded(middle.median, 2),
-        "line": {"color": ACCENT, "width": 3},
-    }
-    return figure(
-        [_band(at.tolist(), middle.low, middle.high, ACCENT), dots | hover, median | hover],
-        xaxis=_axis("km", range=[0, length_km]),
-        yaxis=_axis(unit),
-        margin={"l": 56, "r": 76, "t": 8, "b": 36},
-    )
-
-
-def along_ends(velocity: np.ndarray, middle: Bins) -> tuple[float, float]:
-    """Return the limits of a profile's axis: robust, but never within the middle two thirds of a piece."""
-    low, high = ends(velocity)
-    known = np.isfinite(middle.low)
-    return min([low, *middle.low[known]]), max([high, *middle.high[known]])

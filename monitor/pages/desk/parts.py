@@ -106,9 +106,9 @@ def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:
 
 
 def positions(
-    longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str = "", side_m: float = 0
+    longitude: NDArray[Any], latitude: NDArray[Any], values: NDArray[Any], *, unit: str, side_m: float = 0
 ) -> dict[str, Any]:
-    """Return the data of one map. values: (n,), shown as colours, mm/yr; without a unit, the group of each point.
+    """Return the data of one map. values: (n,), shown as colours, mm/yr.
 
     side_m: side of the cells that are drawn, 0 for points.
     """

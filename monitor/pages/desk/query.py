@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from ground_motion.core.areas import MAX_KM2, bounds_of
 from ingest.foundation.geos import geos
 from ingest.models import Product
-from monitor.maps.charts.selectors import MAX_AREA_KM2, USUAL_WIDTH_M, Line, line_query, named_area
+from monitor.maps.charts.selectors import MAX_AREA_KM2, named_area
 from monitor.maps.map.layers import BY_NAME as LAYERS
 from monitor.maps.map.selectors import map_at
 from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_number
@@ -24,12 +24,10 @@ from monitor.wording.refusals import Refusal, area_of, choice, parts_of, whole_n
 USUAL = ("coherence", "velocity")
 PLACE = ("longitude", "latitude", "velocity")
 _RATE = _("mm/year")
-TABS = ("points", "cross", "profile", "upeast", "compare", "groups")
-USUAL_GROUPS, MIN_GROUPS, MAX_GROUPS = 4, 2, 8
-WAYS = ("motion", "shape")
+TABS = ("points", "cross", "compare")
 MAX_CORNERS = 40
 MAX_LETTERS = 2000
-NAMES = {"product": "on", "other": "with", "groups": "k", "way": "by"}  # names in the address, where they differ
+NAMES = {"product": "on", "other": "with"}  # names in the address, where they differ
 
 
 class Attribute(NamedTuple):
@@ -65,7 +63,7 @@ BY_NAME = {attribute.name: attribute for attribute in ATTRIBUTES}
 
 
 class View(NamedTuple):
-    """Sheet of the workbench and its options. product, other: ids of data sets; area, line: texts from the address."""
+    """Sheet of the workbench and its options. product, other: ids of data sets; area: text from the address."""
 
     tab: str = "points"
     product: int | None = None
@@ -74,10 +72,6 @@ class View(NamedTuple):
     layer: str = ""
     x: str = USUAL[0]
     y: str = USUAL[1]
-    groups: int = USUAL_GROUPS
-    way: str = WAYS[0]
-    line: str = ""
-    width: str = f"{USUAL_WIDTH_M:g}"
 
     @property
     def ground(self) -> GEOSGeometry | None:
@@ -86,11 +80,6 @@ class View(NamedTuple):
             return area_of(self.area)
         region = named_area("area", self.area, MAX_KM2)
         return geos(region.outline) if region else None
-
-    @property
-    def drawn_line(self) -> Line | None:
-        """Return the line of a profile with its width; None if none is drawn. Raises Refusal."""
-        return line_query(self.line, self.width) if self.line else None
 
 
 def view_of(asked: QueryDict) -> View:
@@ -103,12 +92,8 @@ def view_of(asked: QueryDict) -> View:
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
-        groups=whole_number("k", asked.get("k") or str(USUAL_GROUPS), MIN_GROUPS, MAX_GROUPS),
-        way=choice("by", asked.get("by", ""), list(WAYS)) or WAYS[0],
-        line=_corners("line", asked.get("line", "")),
-        width=asked.get("width", "")[:20] or View().width,
     )
-    _ = view.ground, view.drawn_line  # parsed here, so that an invalid area or line is refused
+    _ = view.ground  # parsed here, so that an invalid area is refused
     return view
 
 

@@ -40,7 +40,6 @@ MAX_SERIES = 2000
 MAX_CELLS = 40_000
 FEW_CELLS = 400  # of the pyramid's finest level; on fewer, smaller cells are computed from points
 SMALL_CELLS_ZOOM = 12  # about 50 m in the middle of Europe
-OTHER_SIDE = {"ascending": "descending", "descending": "ascending"}
 MAX_LISTED = 200  # data sets to choose from
 KEPT_SECONDS = 24 * 3600
 SCATTERED = "SET LOCAL random_page_cost = 1.1"  # rows of a sample lie apart, but most are in memory
@@ -84,9 +83,6 @@ def partners_of(product: Product) -> list[Product]:
 def others_of(view: View, product: Product) -> tuple[list[Product], Product | None]:
     """Return the data sets to compare a product with on a sheet, best match first, and the named one, else the best."""
     found = partners_of(product)
-    if view.tab == "upeast":  # only those that see the ground from the other side
-        seen_from = OTHER_SIDE.get(product.direction) if product.component == "los" else None
-        found = [one for one in found if one.component == "los" and one.direction == seen_from]
     return found, next((one for one in found if one.pk == view.other), found[0] if found else None)
 
 

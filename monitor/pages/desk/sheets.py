@@ -19,10 +19,9 @@ from ingest.models import Product
 from monitor.maps.charts.traces import over_points
 from monitor.pages.desk import drawings, parts, samples, words
 from monitor.pages.desk.callbacks import Choice
-from monitor.pages.desk.compared import compare, cross, groups, up_and_east
+from monitor.pages.desk.compared import compare, cross
 from monitor.pages.desk.query import BY_NAME, USUAL, Attribute, View, address, map_address, view_of
 from monitor.pages.desk.samples import Marks
-from monitor.pages.desk.strips import profile
 from monitor.wording.figures import signed, whole
 from monitor.wording.refusals import Refusal
 
@@ -30,16 +29,6 @@ VELOCITY = BY_NAME["velocity"]  # always sent for the map, so that the cross-plo
 MAX_LINES = 6  # series drawn one by one; of more, their median and a band
 MAX_EXTREMES = 3000  # points among which the extreme ones are looked for
 BUSY = gettext_lazy("Another sheet is being computed. Reload the page in a few seconds.")
-SECOND = {
-    "compare": (
-        gettext_lazy("No other data set covers this ground."),
-        gettext_lazy("A second release or another track is needed."),
-    ),
-    "upeast": (
-        gettext_lazy("No data set sees this ground from the other side."),
-        gettext_lazy("Choose a data set along the line of sight whose ground ascending and descending tracks see."),
-    ),
-}
 
 
 def sheet(search: str, theme: str) -> list[Any]:
@@ -52,11 +41,14 @@ def sheet(search: str, theme: str) -> list[Any]:
                 parts.fault(_("No data set is loaded for this ground."), _("Choose another data set or another area."))
             ]
         about: list[object] = [address(view)]
-        if view.tab in SECOND:
-            alone, needed = SECOND[view.tab]
+        if view.tab == "compare":
             _others, other = samples.others_of(view, product)
             if other is None:
-                return [parts.fault(str(alone), str(needed))]
+                return [
+                    parts.fault(
+                        _("No other data set covers this ground."), _("A second release or another track is needed.")
+                    )
+                ]
             view = view._replace(other=other.pk)
             about += [other.pk, other.loaded_at]
         return samples.kept(product, about, theme, lambda: SHEETS[view.tab](view, product))
@@ -175,8 +167,6 @@ def _chosen(view: View, product: Product, choice: Choice) -> list[Component]:
     links = [
         (_("Show on the map"), map_address(product, taken)),
         (_("Look at this ground only"), address(taken)),
-        (_("Group the series of this ground"), address(taken, tab="groups")),
-        (_("Up and east of this ground"), address(taken, tab="upeast")),
     ]
     buttons = html.P(
         [html.A(label, href=url, className="button") for label, url in links if choice.area], className="buttons"
@@ -225,8 +215,5 @@ def _moved(series: Float32) -> tuple[float, float, float]:
 SHEETS = {
     "points": _points,
     "cross": cross,
-    "profile": profile,
-    "upeast": up_and_east,
     "compare": compare,
-    "groups": groups,
 }

@@ -19,7 +19,7 @@ from flask import Response
 from ingest.models import Product
 from monitor.pages.desk import samples, sheets
 from monitor.pages.desk.callbacks import callback_body
-from monitor.pages.desk.query import ATTRIBUTES, MAX_GROUPS, MIN_GROUPS, View, address, map_address, view_of
+from monitor.pages.desk.query import ATTRIBUTES, View, address, map_address, view_of
 from monitor.pages.desk.words import product_title
 from monitor.web.languages import asked_language
 from monitor.web.request_limits import WORKBENCH, costly
@@ -28,7 +28,6 @@ from monitor.wording.refusals import Refusal, refusals_as_json
 SCRIPT = re.compile(r'<script src="/workbench/_dash-component-suites/([^"?]+)[^"]*"></script>')
 NEEDED = ("dash/deps/react", "dash/deps/prop-types", "dash/dcc", "dash/html", "dash/dash-renderer")  # no polyfills
 GONE = "There is no such data set, or its points are deleted; a newer one replaces it."
-WIDTHS_M = (50, 100, 200, 500, 1000, 2000)  # of the strip around a line
 CHARTS = "vendor/plotly.js/plotly.min.js"  # Plotly with the kinds of charts that the sheets have
 FIRST = (CHARTS, "vendor/regenerator-runtime/runtime.js")  # scripts that those of Dash need
 BASE = "/workbench/"
@@ -109,10 +108,7 @@ def _tabs(view: View) -> list[dict[str, object]]:
     labels = {
         "points": _("One data set"),
         "cross": _("Cross-plot"),
-        "profile": _("Profile and time"),
-        "upeast": _("Up and east"),
         "compare": _("Two data sets"),
-        "groups": _("Groups of series"),
     }
     return [
         {"label": label, "url": address(view, tab=tab), "current": tab == view.tab} for tab, label in labels.items()
@@ -135,17 +131,9 @@ def _controls(view: View, product: Product | None) -> dict[str, Any]:
             (name, label, [_option(one.name, one.label, chosen) for one in plotted])
             for name, label, chosen in (("x", _("Across"), view.x), ("y", _("Up"), view.y))
         ]
-    if view.tab == "profile":
-        controls["widths"] = [_option(f"{one:g}", f"{one:g} m", view.width) for one in WIDTHS_M]
-    if view.tab in ("compare", "upeast"):
+    if view.tab == "compare":
         others, second = samples.others_of(view, product)
         controls["others"] = [_option(other.pk, product_title(other), second.pk if second else 0) for other in others]
-    if view.tab == "groups":
-        controls["numbers"] = [_option(k, k, view.groups) for k in range(MIN_GROUPS, MAX_GROUPS + 1)]
-        controls["ways"] = [
-            _option("motion", _("how far they moved"), view.way),
-            _option("shape", _("the form of the motion alone"), view.way),
-        ]
     return controls
 
 

@@ -65,14 +65,6 @@ def outer_bars(values: NDArray[Any], low: float, high: float) -> str:
     return text % {"share": percent(share, 1), **ends}
 
 
-def beyond_the_axis(values: NDArray[Any], low: float, high: float) -> str:
-    """State how many points lie beyond an axis and are drawn at its ends; empty if there are none."""
-    count = int(((values < low) | (values > high)).sum())
-    text = _("%(count)s points beyond the axis are drawn at its ends, from %(low)s to %(high)s.")
-    shown = {"count": whole(count), "low": signed(float(values.min()), 1), "high": signed(float(values.max()), 1)}
-    return text % shown if count else ""
-
-
 def at_the_edge(found: Relation) -> str:
     """State how many points lie beyond the axes of a cross-plot; empty if there are none."""
     text = ngettext(

@@ -1,4 +1,4 @@
-"""A geologist at the desk: comes from the map, looks at attributes, groups and two tracks, and goes back to the map."""
+"""A geologist at the desk: comes from the map, looks at attributes and two tracks, and goes back to the map."""
 
 import re
 
@@ -72,18 +72,9 @@ def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_s
     expect(page.get_by_role("heading", name="Velocity against Temporal coherence")).to_be_visible()
     expect(page.get_by_label("Across")).to_have_value("coherence")
 
-    page.get_by_role("link", name="Profile and time").click()
-    all_drawn(page)
-    drawn(page, "along", ".scatterlayer path.point")
-    page.get_by_role("link", name="Up and east").click()
-    drawn(page, "up", "canvas")
-    all_drawn(page)
     page.get_by_role("link", name="Two data sets").click()
     drawn(page, "differences", "canvas")
     all_drawn(page)
-    page.get_by_role("link", name="Groups of series").click()
-    all_drawn(page)
-    drawn(page, "shapes", ".scatterlayer .trace")
     assert fits_any_window(page)
     page.get_by_role("link", name="Show on the map").click()
     expect(page).to_have_url(re.compile(r"/\?layer=ascending"))

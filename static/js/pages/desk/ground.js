@@ -1,12 +1,11 @@
-// The maps of the workbench: points, cells or groups on the ground, and the tools that choose points.
+// The maps of the workbench: points or cells on the ground, and the tools that choose points.
 import { createMap, fillBasemap, followDrawing, loaded, longitudeNear, maplibre } from "gmm/basemap";
-import { css, element as h, onTheme } from "gmm/dom";
+import { element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
 import { themed } from "gmm/ground";
 import { velocityColour } from "gmm/points";
 import { gettext, interpolate, pgettext } from "gmm/words";
 
-const SYMBOLS = ["●", "■", "◆", "▲", "✚", "✖", "★", "▼"];
 const MOST_CORNERS = 30; // of a drawn shape, as an address holds them
 const REACH = 9; // pixels from a click to the farthest point that it chooses
 const DIMMED = 0.25;
@@ -35,21 +34,20 @@ function featuresOf({ longitude, latitude, value }, rows) {
 
 /**
  * Draws one map into a box. given: longitude, latitude, value (arrays), unit, reach (mm/yr of the full colour), side_m
- * of cells, names of groups, line (corners). onChoose(rows, outline) makes the points choosable; onLine(corners) adds
- * the tool for a line; onView(area) loads more points; describe(row) returns the text of a point.
+ * of cells. onChoose(rows, outline) makes the points choosable; onView(area) loads more points; describe(row) returns
+ * the text of a point.
  * Returns {mark(rows), focus(row), remove()}, or null.
  * @param {HTMLElement} box
  * @param {any} given
  * @param {Record<string, Function>} tools
  */
-export function drawGround(box, given, { onChoose, onLine, onView, describe }) {
+export function drawGround(box, given, { onChoose, onView, describe }) {
   const { latitude } = given;
   const longitude = given.longitude.map((x) => longitudeNear(x, given.longitude[0]));
   const data = { ...given, longitude };
   const bounds = new maplibre.LngLatBounds();
-  if (data.line) for (const corner of data.line) bounds.extend(corner);
-  else longitude.forEach((x, row) => bounds.extend([x, latitude[row]]));
-  const fitBoundsOptions = { padding: data.line ? 70 : 28, maxZoom: 15 };
+  longitude.forEach((x, row) => bounds.extend([x, latitude[row]]));
+  const fitBoundsOptions = { padding: 28, maxZoom: 15 };
   let map;
   try {
     map = createMap(box, { bounds, fitBoundsOptions, cooperativeGestures: touch.matches });
@@ -81,7 +79,7 @@ export function drawGround(box, given, { onChoose, onLine, onView, describe }) {
     readout.hidden = row === null;
     if (row !== null) readout.textContent = describe?.(row) ?? textOf(data, row);
   };
-  const tools = setUpTools(box, map, data, { onChoose, onLine, onView, nearest });
+  const tools = setUpTools(box, map, data, { onChoose, onView, nearest });
   ready.then(() => map.on("mousemove", (event) => read(nearest(event))));
   map.on("mouseout", () => read(null));
 
@@ -91,7 +89,7 @@ export function drawGround(box, given, { onChoose, onLine, onView, describe }) {
         map.getSource("marked").setData(featuresOf(data, rows));
         map.setPaintProperty("marked", "circle-stroke-width", rows.length > MANY ? 0.3 : 1.2);
         const opacity = rows.length ? DIMMED : 1;
-        if (data.unit) map.setPaintProperty("points", "circle-opacity", opacity);
+        map.setPaintProperty("points", "circle-opacity", opacity);
         tools?.toggleClear(rows.length > 0);
       });
     },
@@ -102,29 +100,15 @@ export function drawGround(box, given, { onChoose, onLine, onView, describe }) {
   };
 }
 
-function textOf({ value, unit, names }, row) {
-  if (names) return names[value[row]];
+function textOf({ value, unit }, row) {
   return interpolate(gettext("%(value)s %(unit)s"), { value: signed(value[row]), unit });
 }
 
 /** Adds the sources and layers of the data, which follow the theme until the map is removed. */
-function addMarks(map, { unit, side_m, latitude, reach, line }) {
+function addMarks(map, { side_m, latitude, reach }) {
   const radius = side_m ? cellSizes(side_m, latitude[0]) : POINT_SIZES;
   for (const id of ["points", "marked", "focus"]) map.addSource(id, { type: "geojson", data: collection([]) });
-  if (unit) map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
-  else {
-    const symbols = SYMBOLS.flatMap((symbol, group) => [group, symbol]);
-    const layout = {
-      "text-field": ["match", ["get", "v"], ...symbols, "●"],
-      "text-font": ["sans-serif"],
-      "text-size": 10,
-      "symbol-sort-key": ["-", ["get", "v"]], // a small group comes first, and lies above
-      "text-allow-overlap": true,
-      "text-ignore-placement": true,
-    };
-    map.addLayer({ id: "points", type: "symbol", source: "points", layout, paint: { "text-halo-width": 1 } });
-    themed(map, "points", { "text-halo-color": "map-halo" });
-  }
+  map.addLayer({ id: "points", type: "circle", source: "points", paint: { "circle-radius": radius } });
   map.addLayer({ id: "marked", type: "circle", source: "marked", paint: { "circle-radius": radius } });
   map.addLayer({
     id: "focus",
@@ -132,32 +116,15 @@ function addMarks(map, { unit, side_m, latitude, reach, line }) {
     source: "focus",
     paint: { "circle-radius": 10, "circle-opacity": 0, "circle-stroke-width": 3 },
   });
-  if (line) {
-    const geometry = { type: "LineString", coordinates: line };
-    map.addSource("line", { type: "geojson", data: { type: "Feature", properties: {}, geometry } });
-    map.addLayer({ id: "line-casing", type: "line", source: "line", paint: { "line-width": 6 } });
-    map.addLayer({ id: "line", type: "line", source: "line", paint: { "line-width": 3 } });
-    themed(map, "line", { "line-color": "accent" });
-    themed(map, "line-casing", { "line-color": "alert-casing" });
-  }
   const endTheme = onTheme(() => {
-    const groups = SYMBOLS.flatMap((_, group) => [group, css(`trace-${group + 1}`)]);
-    if (unit) map.setPaintProperty("points", "circle-color", velocityColour(reach));
-    else map.setPaintProperty("points", "text-color", ["match", ["get", "v"], ...groups, css("text")]);
-    map.setPaintProperty("marked", "circle-color", unit ? velocityColour(reach) : css("accent"));
+    for (const id of ["points", "marked"]) map.setPaintProperty(id, "circle-color", velocityColour(reach));
   });
   map.once("remove", endTheme);
   themed(map, "marked", { "circle-stroke-color": "text" });
   themed(map, "focus", { "circle-stroke-color": "accent" });
 }
 
-function legendOf({ unit, reach, names }) {
-  if (names)
-    return h(
-      "ul",
-      { class: "desk-legend" },
-      names.map((name, group) => h("li", {}, h("i", { class: `trace-${group + 1}` }, SYMBOLS[group]), name)),
-    );
+function legendOf({ unit, reach }) {
   const ticks = [-reach, 0, reach].map((value) => h("span", {}, signed(value, reach % 1 ? 1 : 0)));
   return h(
     "div",
@@ -200,18 +167,9 @@ function toolbar(box) {
 }
 
 /** The tools of one map. Returns {toggleClear(shown)}, or null where nothing can be chosen. */
-function setUpTools(box, map, data, { onChoose, onLine, onView, nearest }) {
-  if (!onChoose && !onLine) return null;
+function setUpTools(box, map, data, { onChoose, onView, nearest }) {
+  if (!onChoose) return null;
   const tools = toolbar(box);
-  if (onLine) {
-    tools.tool(gettext("Draw a line"), async () => {
-      const { drawLine } = await import("gmm/draw");
-      const draw = drawLine(map, ({ coordinates }) => onLine(coordinates));
-      draw.start();
-      return draw.stop;
-    });
-    return null;
-  }
   const frame = addShapes(tools, map, data, onChoose);
   const boxed = () => textOfBox(map.getBounds());
   tools.action(gettext("All in view"), () => onChoose(rowsIn(data, map.getBounds()), boxed()));

@@ -42,19 +42,12 @@ export function show(ground) {
 
 /** @returns {Record<string, Function>} */
 function toolsOf(id, data, linked) {
-  if (data.line) return { onLine: openLine };
   if (id !== "points") return {};
   return {
     onChoose: (rows, outline, more) => choose(more ? [...new Set([...sheet.rows, ...rows])] : rows, "points", outline),
     onView: (area) => location.assign(`${linked.address}&area=${area}`),
     describe: (row) => `${linked.pids[row]}: ${signed(data.value[row])} ${data.unit}`,
   };
-}
-
-function openLine(corners) {
-  const form = document.getElementById("desk-form");
-  form.elements.line.value = corners.map((corner) => corner.map((one) => one.toFixed(5)).join(",")).join(";");
-  form.requestSubmit();
 }
 
 /** Links the charts. The sheet holds the values of every point, clamped to the axes of the charts. */

@@ -143,7 +143,7 @@ def test_many_points_cost_no_more_than_an_even_sample():
 
 def test_many_points_become_a_density_and_a_second_answer_reads_none_of_them():
     product = load_towns(points=3000)
-    for tab in ("points", "cross&x=longitude&y=velocity", "groups"):
+    for tab in ("points", "cross&x=longitude&y=velocity"):
         first = post(sheet_body(f"?on={product.pk}&tab={tab}"))
         with CaptureQueriesContext(connection) as queries:
             second = post(sheet_body(f"?on={product.pk}&tab={tab}"))
@@ -202,16 +202,6 @@ def test_a_shift_between_two_data_sets_is_found_and_small_ground_is_compared_by_
     assert unpacked(held(answer)["maps"]["differences"]["value"]) == pytest.approx(2, abs=1e-4)
     back = texts(drawn(sheet_body(f"?on={second.pk}&with={first.pk}&tab=compare")))
     assert "The second minus the first is −2.0 mm a year" in back
-
-
-def test_series_become_groups_with_numbers_and_members(product):
-    answer = drawn(sheet_body(f"?on={product.pk}&tab=groups&k=3"))
-    shapes, members = figure(answer, "shapes"), held(answer)["maps"]["members"]
-    assert sum(trace.get("name", "").startswith("Group") for trace in shapes["data"]) == 3
-    assert set(unpacked(members["value"])) == {0, 1, 2}
-    assert len(members["names"]) == 3
-    rows = [texts(node).split() for node in nodes(answer) if node["type"] == "Tr"]
-    assert sum(int(row[2]) for row in rows if row[0] == "Group" and row[1].isdigit()) == 12
 
 
 def test_the_linked_charts_hold_the_same_points_and_count_the_rest_at_the_edges(product):
@@ -280,47 +270,6 @@ def test_a_chart_on_a_touched_screen_leaves_swipes_to_the_page(product):
         assert {figure(answer, name)["layout"]["dragmode"] for name in ("histogram", "cross")} <= modes
 
 
-def from_both_sides(first: Product, second: Product, up_mm_yr: float = -5, east_mm_yr: float = 2) -> None:
-    """Let all points of two tracks move alike; the first looks from the west, the second from the east."""
-    for product, direction, los_east in ((first, "ascending", -0.62), (second, "descending", 0.62)):
-        Product.objects.filter(pk=product.pk).update(direction=direction)
-        MeasurementPoint.objects.filter(product=product).update(
-            los_east=los_east, los_north=0, los_up=0.78, velocity_mm_yr=0.78 * up_mm_yr + los_east * east_mm_yr
-        )
-
-
-def test_two_tracks_are_solved_for_up_and_east():
-    first, second = load_towns(points=2000), load_towns(points=2000, track=998)
-    from_both_sides(first, second)
-    answer = drawn(sheet_body(f"?on={first.pk}&tab=upeast"))
-    maps = held(answer)["maps"]
-    assert unpacked(maps["up"]["value"]) == pytest.approx(-5, abs=0.01)
-    assert unpacked(maps["east"]["value"]) == pytest.approx(2, abs=0.01)
-    assert "The median cell moves −5.0 mm a year up and +2.0 mm a year east." in texts(answer)
-    Product.objects.filter(pk=second.pk).update(direction="ascending")
-    assert "No data set sees this ground from the other side" in texts(drawn(sheet_body(f"?on={first.pk}&tab=upeast")))
-
-
-def test_a_profile_shows_a_step_where_it_is_and_its_growth_through_time():
-    product = load_towns(points=4000, n_dates=40, squeeze=0.01)
-    MeasurementPoint.objects.filter(product=product).update(velocity_mm_yr=0)
-    middle = Product.objects.get(pk=product.pk).footprint.centroid.x
-    right = f"SRID=4326;POLYGON(({middle} 50,{middle} 53,9 53,9 50,{middle} 50))"
-    MeasurementPoint.objects.filter(product=product, position__intersects=right).update(velocity_mm_yr=-9)
-    west, south, east, north = product.footprint.extent
-    line = f"{west:.5f},{(south + north) / 2:.5f};{east:.5f},{(south + north) / 2:.5f}"
-    answer = drawn(sheet_body(f"?on={product.pk}&tab=profile&line={line}&width=1000"))
-    median = next(one for one in figure(answer, "along")["data"] if one.get("line", {}).get("width") == 3)
-    speeds = np.array(median["y"], dtype=float)
-    known = np.isfinite(speeds)
-    assert set(speeds[known]) == {0.0, -9.0}
-    assert list(speeds[known]) == sorted(speeds[known], reverse=True), "still in the west, sinking in the east"
-    cells = figure(answer, "times")["data"][0]
-    assert len(cells["z"]) == 40
-    assert held(answer)["maps"]["ground-of-line"]["line"][0] == pytest.approx([west, (south + north) / 2], abs=1e-5)
-    assert "Drawn first" in texts(drawn(sheet_body(f"?on={product.pk}&tab=profile")))
-
-
 def test_chosen_points_become_series_and_their_ground_goes_to_the_map(client, product):
     box = "7.10000,51.50000,7.20000,51.60000"
     answer = drawn(chosen_body(f"?on={product.pk}", ["pt00000003", "pt00000001", "nonsense"], area=box))
@@ -341,8 +290,7 @@ def test_chosen_points_become_series_and_their_ground_goes_to_the_map(client, pr
 
 
 def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
-    towns, other = load_towns(points=500, n_dates=150), load_towns(points=500, n_dates=150, track=998)
-    from_both_sides(towns, other)
+    towns, _other = load_towns(points=500, n_dates=150), load_towns(points=500, n_dates=150, track=998)
     bodies = [sheet_body(f"?on={towns.pk}&tab={tab}") for tab in TABS]
     drawn_charts = 0
     for body in (*bodies, chosen_body(f"?on={towns.pk}")):
@@ -355,8 +303,8 @@ def test_every_chart_has_sentences_and_a_table_with_its_figures(product):
             drawn_charts += 1
             said = next(texts(node) for node in nodes(part) if node["type"] == "P")
             assert said.count(".") >= 1, said
-            assert "Table" in kinds or "difference-histogram" in str(part) or "ground-of-line" in str(part), said
-    assert drawn_charts == 17
+            assert "Table" in kinds or "difference-histogram" in str(part), said
+    assert drawn_charts == 8
 
 
 def test_without_a_mouse_points_are_chosen_from_a_list_and_ground_from_a_table(product):
@@ -392,7 +340,7 @@ def test_data_sets_are_chosen_by_area_layer_and_address_and_compared_with_what_i
     page = client.get(f"/workbench/?tab=cross&on={first.pk}&x=height&y=season&area=7,51,8,52").content.decode()
     for shown in ('value="height" selected', 'value="season" selected', 'value="7,51,8,52"'):
         assert shown in page
-    assert f'href="/workbench/?tab=groups&amp;on={first.pk}&amp;area=7,51,8,52&amp;x=height&amp;y=season"' in page
+    assert f'href="/workbench/?tab=compare&amp;on={first.pk}&amp;area=7,51,8,52&amp;x=height&amp;y=season"' in page
 
     assert client.get("/workbench/?bbox=100,10,101,11").status_code == 200
     assert "No data set is loaded for this ground" in texts(drawn(sheet_body("?bbox=100,10,101,11")))
@@ -431,9 +379,9 @@ def test_a_malformed_body_is_refused():
     assert post(b"output=1", "application/x-www-form-urlencoded").status_code == 400
 
 
-BAD_ADDRESSES = ["tab=nothing", "on=x", "on=99999999999999999999", "x=pid", "k=1", "k=99", "by=magic", "area=1,2"]
+BAD_ADDRESSES = ["tab=nothing", "on=x", "on=99999999999999999999", "x=pid", "tab=groups", "area=1,2"]
 BAD_ADDRESSES += ["area=1,2,-3", "area=nan,1,2,3", "bbox=7,52,8,51", "area=" + ";".join(["7.0,51.0"] * 100)]
-BAD_ADDRESSES += ["layer=nothing", "line=7,51", "line=7,51;7,51", "line=7,51;7.01,51&width=wide"]
+BAD_ADDRESSES += ["layer=nothing"]
 
 
 def test_a_wrong_address_is_explained_by_page_and_sheet(client):
@@ -470,9 +418,8 @@ def test_old_addresses_lead_to_the_desk_of_their_data_set(client, product):
 
 
 def test_a_day_of_dates_is_no_fault():
-    """A period of two dates has neither acceleration nor groups worth the name, and no error."""
+    """A period of two dates has no acceleration, and no error."""
     product = load_towns(points=500)
     assert product.dates[1] - product.dates[0] < timedelta(days=30)
     assert date(2019, 1, 3) == product.dates[0]
     assert "does not state both" in texts(drawn(sheet_body(f"?on={product.pk}&tab=cross&x=acceleration&y=season")))
-    assert post(sheet_body(f"?on={product.pk}&tab=groups")).status_code == 200

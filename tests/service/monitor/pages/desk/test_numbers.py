@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from ground_motion.statistics.many_series import fit_parabolas, group
+from ground_motion.statistics.many_series import fit_parabolas
 from ground_motion.statistics.relations import BANDS, MAX_SINGLE, density, relation, robust_line
 from monitor.pages.desk.differences import Cells, cells_of_points, difference, picture
 
@@ -95,33 +95,3 @@ def test_acceleration_and_yearly_wave_are_found_despite_gaps():
     assert found.acceleration_mm_yr2[:2] == pytest.approx([-3, 0], abs=0.01)
     assert found.season_mm[:2] == pytest.approx([6, 0], abs=0.05)
     assert np.isnan(found.acceleration_mm_yr2[2])
-
-
-def three_kinds(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Still, sinking since the middle, seasonal; noise of 1 mm. Series and what each is."""
-    rng = np.random.default_rng(4)
-    kinds = np.array([0 * YEARS, -20 * np.maximum(YEARS - 1.5, 0), 12 * np.sin(2 * np.pi * YEARS)])
-    truth = rng.integers(0, 3, n)
-    return (kinds[truth] + rng.normal(0, 1, (n, YEARS.size))).astype(np.float32), truth
-
-
-def test_three_kinds_of_motion_become_three_groups():
-    series, truth = three_kinds()
-    series[5, 10:20] = np.nan
-    found = group(series, 3)
-    assert {tuple(np.unique(truth[one.members])) for one in found.groups} == {(0,), (1,), (2,)}
-    assert truth[found.groups[0].members[0]] == 1  # what sinks most comes first
-    assert sum(one.members.size for one in found.groups) == 60
-    assert found.explained > 0.9
-    assert found.groups[0].median_mm[-1] - found.groups[0].median_mm[0] == pytest.approx(-20 * (YEARS[-1] - 1.5), abs=2)
-    series[:4, ::2] = np.nan  # too many dates are missed
-    assert group(series, 3).n_left_out == 4
-    assert group(series[:6], 3) is None
-    assert group(np.empty((0, 0), np.float32), 3) is None
-
-
-def test_by_shape_slow_and_fast_motion_of_one_form_are_alike():
-    sinking, waving = -YEARS, np.sin(2 * np.pi * YEARS)
-    series = np.array([sinking, 20 * sinking, waving, 20 * waving] * 5).astype(np.float32)
-    found = group(series, 2, by_shape=True)
-    assert sorted(sorted(set(one.members % 4)) for one in found.groups) == [[0, 1], [2, 3]]
