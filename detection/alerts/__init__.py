@@ -1,1 +1,1 @@
-"""Alerts: planned by searches, described, followed and recomputed."""
+"""Alerts: planned by searches, described and followed."""

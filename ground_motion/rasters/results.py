@@ -14,14 +14,6 @@ from ground_motion.core.rasters import RasterExtent, write_cog, write_cog_parts
 from ground_motion.rasters.pieces import PieceBands
 
 
-class NotRepeatable(ValueError):
-    """Error: a finished run cannot be repeated exactly. The message states what is missing; `brief`: in a few words."""
-
-    def __init__(self, reason: str, brief: str) -> None:
-        super().__init__(reason)
-        self.brief = brief
-
-
 class RasterResult(NamedTuple):
     """Result of a run.
 

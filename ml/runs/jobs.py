@@ -26,7 +26,7 @@ from ground_motion.methods.offsets.motion import PixelScale
 from ground_motion.rasters.imagery import Float32, PairSource
 from ground_motion.rasters.pair_files import pair_sha256
 from ground_motion.rasters.pieces import Pieces
-from ground_motion.rasters.results import NotRepeatable, RasterResult
+from ground_motion.rasters.results import RasterResult
 from ground_motion.rasters.windows import Window
 from ground_motion.readers.records import Component, Reference
 from ground_motion.statistics.stations import Plane
@@ -213,14 +213,13 @@ def _due(run: Run) -> dict[str, list[int]]:
 
 
 def _load_compared(ids: Mapping[str, list[int]]) -> tuple[Prediction, list[Prediction], list[Prediction]]:
-    """Load the predictions with the ids of `_due`. Raises NotRepeatable if some are no longer stored."""
+    """Load the predictions with the ids of `_due`. Raises LookupError if some are no longer stored."""
     predictions = Prediction.objects.select_related(*(f"run__{name}" for name in WITH_PAIR))
     kept = predictions.in_bulk([pk for name in COMPARED for pk in ids[name]])
     try:
         own, predecessors, beside = ([kept[pk] for pk in ids[name]] for name in COMPARED)
     except KeyError as missing:
-        reason = "results of other pairs that the run compared are no longer stored"
-        raise NotRepeatable(reason, "missing: results of other pairs") from missing
+        raise LookupError("results of other pairs that the run compared are no longer stored") from missing
     return own[0], predecessors, beside
 
 

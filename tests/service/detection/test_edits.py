@@ -11,8 +11,7 @@ from PIL import Image
 from shapely import box, from_wkb, to_geojson
 
 from detection.alerts.importance import alert_recount
-from detection.alerts.recompute import Recomputer, _not_standing
-from detection.by_hand import as_computed, as_json, keep_by_hand
+from detection.by_hand import as_json, keep_by_hand
 from detection.kinds import FAMILIES
 from detection.models import Alert, AlertLife, AuditEntry, CaseNote
 from detection.reviews.claims import Claimed, Overtaken, claim_take
@@ -25,7 +24,6 @@ from detection.reviews.proposals import proposal_waiting
 from detection.reviews.record import judgements
 from detection.reviews.services import may_take_back, review_publish
 from detection.rules.verdicts import Verdict
-from detection.selectors import detections_current
 from lab.replay.machine import Machine, clock_at
 from lab.replay.scenario import Event, Found, Measure, square
 from monitor.wording.cards.cards import alert_card
@@ -64,7 +62,7 @@ def test_an_edit_changes_the_alert_and_is_reported_as_an_update(alert, anna):
     assert (entry.actor, kept["before"]["area"], kept["after"]["kind"]) == ("anna", before, "landslide")
 
 
-def test_later_looks_do_not_overwrite_what_a_person_has_set_and_it_is_recomputed_as_computed(watched_region, anna):
+def test_later_looks_do_not_overwrite_what_a_person_has_set(watched_region, anna):
     alert = Alert.objects.first()
     outline = shifted(alert)
     edit(alert, anna, kind="landslide", area=outline, severity="strong")
@@ -75,8 +73,6 @@ def test_later_looks_do_not_overwrite_what_a_person_has_set_and_it_is_recomputed
     assert kept["area_m2"] == pytest.approx(alert.area_m2)
     alert_recount(alert=alert)
     assert (reread(alert).kind, alert.severity) == ("landslide", "strong")
-    standing = list(detections_current(alert=alert))
-    assert not any("superseded" in one.brief for one in _not_standing(as_computed(alert), standing))
 
 
 def test_what_is_taken_back_is_what_the_last_look_said(alert, anna):
@@ -215,7 +211,6 @@ def test_a_drawn_place_is_a_confirmed_alert_without_any_figure(anna):
     assert AlertLife.objects.get(alert=alert).views == {}
     entry = AuditEntry.objects.get(action="alert.drawn")
     assert (entry.actor, entry.subject, entry.after) == ("anna", alert.code, "confirmed")
-    assert Recomputer(lambda run: None).recompute(alert).verdict == "drawn by a person"
 
 
 def test_a_place_that_is_followed_already_is_drawn_only_by_one_who_knows(anna):

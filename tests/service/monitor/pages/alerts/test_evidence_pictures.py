@@ -81,7 +81,7 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert, client):
     assert client.get(f"{address}/points-3.png").status_code == 404
     assert detection.scan.prediction.raster_sha256 in page
     assert "docs/models/matched-filter.md" in page
-    assert f"manage.py recompute {alert.code}" in page
+    assert f"--repeat {detection.scan.prediction.run_id}" in page
     other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
     assert client.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
