@@ -12,7 +12,6 @@ from ground_motion.core import plugins
 from ground_motion.methods.coherence import window_of
 from ingest.foundation import folders
 from monitor import broker
-from monitor.notifications.text.gateway import gateway_of
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 from monitor.start import process, variables
 from monitor.start.process import kept_text, push_key, wheel_library
@@ -401,12 +400,11 @@ EMAIL_TIMEOUT = TEST_SETTINGS.get("EMAIL_TIMEOUT", 30.0)
 BOUNCE_ADDRESS = variables.text("BOUNCE_ADDRESS", "")
 DKIM_SELECTOR = variables.text("DKIM_SELECTOR")
 DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name, "no-reply@localhost")))
-WEBHOOK_SECONDS = TEXT_SECONDS = 10.0  # A slower receiver is tried again later.
+WEBHOOK_SECONDS = 10.0  # A slower receiver is tried again later.
 WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for
 ENDPOINTS_PRIVATE = variables.switch("ENDPOINTS_PRIVATE")
 PUSH_KEY_FILE = VAR_DIR / "push_key"  # made by manage.py prepare
 PUSH_PRIVATE_KEY = push_key(PUSH_KEY_FILE)
-TEXT_GATEWAY = gateway_of(VAR_DIR / "text_gateway.toml")  # None: nobody gets text messages (SMS).
 # Immediate subscribers: minutes in which news is gathered into one message, and minutes until the next message.
 GATHERING = {"mail": (0.5 if DEMO else 5.0, 60.0)}
 MAIL_SENDERS = 3  # The fourth process of the mail worker does everything else.
@@ -416,8 +414,6 @@ MAIL_LIMIT_PER_IP = 30
 MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
 MAIL_LIMIT_OVERALL = 2000
 ENDPOINT_LIMIT_PER_PERSON = 50  # Test messages and resends that one person may trigger a day.
-TEXT_LIMIT_PER_NUMBER, TEXT_LIMIT_PER_PERSON, TEXT_LIMIT_PER_NETWORK = 3, 5, 20  # Each code costs money.
-TEXT_LIMIT_OVERALL = 300
 
 # Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
 ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")

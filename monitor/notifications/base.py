@@ -1,6 +1,6 @@
 """Interface of channels, their registration, and the brief form of a message.
 
-The outbox uses no other interface. Devices, chat rooms and text messages show the brief form: a title and a sentence.
+The outbox uses no other interface. Devices and chat rooms show the brief form: a title and a sentence.
 """
 
 import textwrap
@@ -111,8 +111,7 @@ class EndpointChannel(Channel):
 
     def __init__(self) -> None:
         self.cards = KeptCards()
-        if not self.one_server:
-            self.at_once = settings.WEBHOOKS_AT_ONCE
+        self.at_once = settings.WEBHOOKS_AT_ONCE
 
     def deliver(self, message: OutgoingMessage) -> Outcome | InHand:
         """Return the request of a message, to be run in a thread; Never if the endpoint was removed."""

@@ -13,19 +13,16 @@ from monitor.models.messages import Endpoint
 from monitor.notifications import base
 from monitor.notifications.mail import files
 from monitor.self_service.subscriptions.links import owner_of, private_page
-from monitor.subscribers.subscriptions import endpoints, limits, selectors
-from monitor.subscribers.subscriptions.channels import endpoint_rules
+from monitor.subscribers.subscriptions import endpoints, selectors
 from monitor.web.guards import demo_only
-from monitor.web.request_limits import PREVIEWS, costly, network_of
+from monitor.web.request_limits import PREVIEWS, costly
 from monitor.wording.refusals import Refusal, number_or_none
-
-SENDING = ("add", "test", "again")  # deeds that send a message
 
 
 @costly(posted=PREVIEWS)
 @private_page
 def ways(request: HttpRequest, token: str) -> HttpResponse:
-    """Show and change the endpoints of one person: devices, numbers, chat rooms, webhooks."""
+    """Show and change the endpoints of one person: devices, chat rooms, webhooks."""
     email = owner_of(token)
     has_active = selectors.subscriptions_active().filter(email=email).exists()
     page = "self_service/subscriptions/ways.html"
@@ -51,10 +48,7 @@ def _act(request: HttpRequest, **owner: Any) -> dict[str, dict[str, Any]]:
         return {}
     deed, given = request.POST.get("deed", ""), request.POST.dict()
     shown: dict[str, Any] | None = {}
-    asks_code = endpoint_rules(name).is_number and deed in SENDING and not (mine and mine.verified_at)
     try:
-        if asks_code and not limits.allowed_for_codes_of(network=network_of(request)):
-            raise Refusal(_("Daily limit reached. Try again tomorrow."))
         if mine:
             shown = channel.act(deed=deed, endpoint=mine, given=given)
             if shown is None and deed == "remove":
@@ -93,8 +87,7 @@ def _state(endpoint: Endpoint) -> tuple[str, str]:
     if endpoint.ended_at:
         return "finished", _("switched off")
     if not endpoint.verified_at:
-        number = endpoint_rules(endpoint.channel).is_number
-        return "first", _("waiting for its code") if number else _("waiting for its first answer")
+        return "first", _("waiting for its first answer")
     return ("first", _("failing")) if endpoint.failing_since else ("provisional", _("working"))
 
 

@@ -12,14 +12,11 @@ class EndpointRules(NamedTuple):
     most_an_hour: limit of messages about single alerts in an hour; one summary replaces those beyond it.
     reports_end: an endpoint that was switched off stays listed, and its owners get a mail; otherwise an endpoint that
     is gone is deleted.
-    is_number: endpoints are phone numbers (tel:+…). These are personal data: a number is confirmed by a code that its
-    owner types, and deleted with the last subscription.
     """
 
     wakes: bool = False
     most_an_hour: int | None = None
     reports_end: bool = False
-    is_number: bool = False
 
 
 def channel_class(*, name: str) -> Any:

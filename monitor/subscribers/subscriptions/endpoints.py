@@ -13,20 +13,19 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from monitor.models.messages import Endpoint, OutgoingMessage
-from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
+from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.subscribers.subscriptions import limits
 from monitor.subscribers.subscriptions import selectors as subscriptions
-from monitor.subscribers.subscriptions.channels import channels_where, endpoint_rules
+from monitor.subscribers.subscriptions.channels import endpoint_rules
 from monitor.subscribers.subscriptions.members import owners
 from monitor.subscribers.subscriptions.selectors import Wanted, step_of, wants
-from monitor.subscribers.subscriptions.tokens import CONFIRM_FOR
 from monitor.web import outward
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal, number_or_none
@@ -94,14 +93,11 @@ def endpoint_check(*, endpoint: Endpoint) -> None:
 
 
 def _refuse_sending(endpoint: Endpoint) -> None:
-    """Raise Refusal after too many messages or codes in a day, or if the address leads into a private network."""
+    """Raise Refusal after too many messages in a day, or if the address leads into a private network."""
     # An unknown name gets the same message, so that nobody can find out which names a private network knows.
     if not limits.allowed_for_endpoints(email=endpoint.email, organisation=endpoint.organisation):
         raise Refusal(_("Daily limit reached. Try again tomorrow."))
-    if endpoint_rules(endpoint.channel).is_number:
-        if not endpoint.verified_at and not limits.allowed_for_code(number=endpoint.url, email=endpoint.email):
-            raise Refusal(_("Daily limit reached. Try again tomorrow."))
-    elif not outward.leads_out(endpoint.url):
+    if not outward.leads_out(endpoint.url):
         raise Refusal(
             _("Messages cannot be sent to this address: the host name is unknown or belongs to a private network.")
         )
@@ -223,7 +219,7 @@ def endpoint_answered(*, endpoint: Endpoint, checked: bool) -> None:
     if endpoint.failures or endpoint.failing_since:
         mine = Endpoint.objects.filter(pk=endpoint.pk, ended_at=None)
         mine.update(failures=0, failing_since=None, next_try_at=None)
-    if checked and not endpoint_rules(endpoint.channel).is_number:
+    if checked:
         Endpoint.objects.filter(pk=endpoint.pk, verified_at=None).update(verified_at=now)
 
 
@@ -276,14 +272,6 @@ def delivery_replay(*, endpoint: Endpoint, pk: str) -> None:
     _refuse_sending(endpoint)
     again = {"state": State.QUEUED, "attempts": 0, "error": "", "next_try_at": timezone.now()}
     OutgoingMessage.objects.filter(pk=wanted).exclude(state=State.SENDING).update(**again)
-
-
-def numbers_delete() -> None:
-    """Delete phone numbers that nobody confirmed in time, and those of people without a subscription."""
-    numbers = Endpoint.objects.filter(channel__in=channels_where(is_number=True))
-    held = Subscription.objects.filter(ended_at=None, email=OuterRef("email"))
-    unconfirmed = Q(verified_at=None, created_at__lt=timezone.now() - CONFIRM_FOR)
-    numbers.filter(unconfirmed | ~Exists(held)).delete()
 
 
 def endpoints_exported(**owner: Any) -> Sequence[dict[str, Any]]:

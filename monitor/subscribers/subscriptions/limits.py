@@ -11,7 +11,6 @@ from monitor.models.operations import RequestCount
 from monitor.models.subscriptions import Organisation
 from monitor.subscribers.quotas.known import is_known
 from monitor.subscribers.quotas.services import domain_of, mailbox_of
-from monitor.subscribers.quotas.stores import STRANGERS_SHARE
 from monitor.web.request_limits import WIDE_NETWORK_BITS
 
 # Domains whose many mailboxes belong to many people.
@@ -61,25 +60,6 @@ def allowed_for_endpoints(*, email: str, organisation: Organisation | None = Non
     if organisation:
         return allowed_for_organisation(organisation=organisation, most=most, what="endpoints")
     return _count(f"endpoints {mailbox_of(email)}", most)
-
-
-def allowed_for_code(*, number: str, email: str) -> bool:
-    """Count one code to a phone number. Return False if number, person or all together reached the daily limit.
-
-    Strangers share a part of all codes (STRANGERS_SHARE), so that the rest is left for people who are known.
-    """
-    overall = settings.TEXT_LIMIT_OVERALL
-    return (
-        _count(f"number {number}", settings.TEXT_LIMIT_PER_NUMBER)
-        and _count(f"codes {mailbox_of(email)}", settings.TEXT_LIMIT_PER_PERSON)
-        and (is_known(email=email) or _count("codes of strangers", int(overall * STRANGERS_SHARE)))
-        and _count("numbers", overall)
-    )
-
-
-def allowed_for_codes_of(*, network: str) -> bool:
-    """Count a request for a code by this network. Return False if it has reached its daily limit."""
-    return _count(f"codes {network}", settings.TEXT_LIMIT_PER_NETWORK)
 
 
 def allowed_for_organisation(*, organisation: Organisation, most: int, what: str = "invitations") -> bool:

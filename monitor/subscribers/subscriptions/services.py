@@ -231,7 +231,6 @@ def subscriptions_end(*, ids: Sequence[int]) -> int:
     now = timezone.now()
     ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=now)
     Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(withdrawn_at=now)
-    endpoints.numbers_delete()
     return ended
 
 
@@ -293,7 +292,6 @@ def purge() -> None:
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     Escalation.objects.filter(closed_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
-    endpoints.numbers_delete()
     RequestCount.objects.filter(day__lt=now.date()).delete()
 
 

@@ -9,7 +9,6 @@ from django.utils import timezone
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.push.channel import public_key
-from monitor.notifications.text.gateway import Gateway
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.subscriptions import endpoints
 from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECRET, read
@@ -20,22 +19,19 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def made(receiver, settings, push_key):
+def made(receiver, push_key):
     """Return a function that makes the resident's endpoint of a channel; the receiver is its server."""
-    settings.TEXT_GATEWAY = Gateway(receiver.url)
     keys = {"push": {"p256dh": public_key(BROWSER_KEY), "auth": SECRET}, "chat": {"preset": "mattermost"}}
-    keys |= {"webhook": {"secret": secret_new()}, "text": {}}
+    keys |= {"webhook": {"secret": secret_new()}}
 
     def make(channel: str) -> Endpoint:
-        url = "tel:+4915123456789" if channel == "text" else receiver.url
-        return endpoint_made(channel, url, keys=keys[channel])
+        return endpoint_made(channel, receiver.url, keys=keys[channel])
 
     return make
 
 
-@pytest.mark.parametrize("channel", ["push", "text"])
-def test_what_wakes_people_sends_tests_alone_in_quiet_hours(channel, made, make_alert, make_subscription, receiver):
-    endpoint, hour = made(channel), timezone.now().hour
+def test_what_wakes_people_sends_tests_alone_in_quiet_hours(made, make_alert, make_subscription, receiver):
+    endpoint, hour = made("push"), timezone.now().hour
     make_subscription(frequency="weekly", quiet_from=hour, quiet_until=(hour + 2) % 24)
     alert = make_alert()
     endpoints.endpoint_check(endpoint=endpoint)
@@ -43,8 +39,7 @@ def test_what_wakes_people_sends_tests_alone_in_quiet_hours(channel, made, make_
     assert OutgoingMessage.objects.get(state="sent").kind == "check"
     Subscription.objects.update(quiet_from=None, quiet_until=None)
     assert send() == 1
-    if channel == "push":
-        assert [json.loads(read(body))["tag"] for *_, body in receiver.received] == ["check", alert.code]
+    assert [json.loads(read(body))["tag"] for *_, body in receiver.received] == ["check", alert.code]
 
 
 @pytest.mark.parametrize("channel", ["chat", "webhook"])
@@ -61,10 +56,9 @@ def test_an_endpoint_that_is_gone_is_switched_off_with_a_mail(channel, made, mak
 
 
 def test_a_channel_that_is_not_set_up_is_not_offered(client, make_subscription, settings):
-    settings.PUSH_PRIVATE_KEY, settings.TEXT_GATEWAY = "", None
+    settings.PUSH_PRIVATE_KEY = ""
     page = ways_of(make_subscription())
     shown = client.get(page).content.decode()
     assert "device-add" not in shown
-    assert "number-add" not in shown
-    client.post(page, {"channel": "text", "deed": "add", "number": "+4915123456789"})
+    client.post(page, {"channel": "push", "deed": "add", "url": "https://push.example.org/1"})
     assert not Endpoint.objects.exists()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from types import SimpleNamespace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -30,7 +30,6 @@ from monitor.notifications import base, escalations, rounds
 from monitor.notifications.mail import channel as mail_channel
 from monitor.notifications.outbox import message_return
 from monitor.notifications.push.channel import public_key
-from monitor.notifications.text.gateway import Gateway
 from monitor.notifications.webhook.channel import secret_new
 from monitor.subscribers.organisations import contacts
 from monitor.subscribers.organisations.escalations import alert_return, alert_take, alert_take_over, alerts_taken
@@ -383,9 +382,8 @@ class Killed(BaseException):
 
 DAYS, DRAIN_DAYS, TICK = 100, 8, timedelta(hours=12)
 MAIL_AWAY, ALL_AWAY = (20, 23), (60, 62)  # days: the mail server; every process of this service
-AWAY = {"push.example.org": (30, 34), "hooks.example.org": (40, 44), "sms.example.org": (50, 54)}  # days: in turn
+AWAY = {"push.example.org": (30, 34), "hooks.example.org": (40, 44)}  # days: in turn
 GONE_AT = 70.0  # day from which on a device is gone for ever
-REFUSED_AT, REFUSED = 76.0, "+49151234567891"  # day from which on the gateway refuses a number for ever
 HOURS = 6
 SLACK = timedelta(days=1)  # for what waits for its next try, beside the outages
 
@@ -399,7 +397,7 @@ class World:
         self.dead = {"dead0@example.org", "dead1@example.org"}
         self.letters: list = []
         self.posted: Counter[str] = Counter()  # messages that arrived, by server
-        self.n_killed = self.n_refused = 0
+        self.n_killed = 0
         self.answers: list[tuple[datetime, int]] = []  # when somebody presses, of which escalation
 
     @property
@@ -432,16 +430,13 @@ class World:
         self.letters.append(letter)
         self.maybe_kill(0.02)  # after the mail has gone: it goes again with the same Message-ID
 
-    # The servers of chats, devices, webhooks and text messages.
+    # The servers of chats, devices and webhooks.
     def post(self, url: str, body: bytes, **request) -> SimpleNamespace:
         host = urlsplit(url).hostname
         if self.is_away(AWAY.get(host, (0, 0))):
             raise outward.Unreachable("away")
         if host == "push.example.org" and self.day >= GONE_AT:
             return SimpleNamespace(status=410, reason="Gone", retry_after=None)
-        if host == "sms.example.org" and self.day >= REFUSED_AT and dict(parse_qsl(body.decode()))["to"] == REFUSED:
-            self.n_refused += 1
-            return SimpleNamespace(status=404, reason="No such number", retry_after=None)
         ok = self.random.random() < 0.7
         self.posted[host] += ok
         return SimpleNamespace(status=200 if ok else 503, reason="", retry_after=None)
@@ -481,9 +476,8 @@ class World:
 
 
 def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twice(
-    clock, make_subscription, make_alert, monkeypatch, push_key, settings
+    clock, make_subscription, make_alert, monkeypatch, push_key
 ):
-    settings.TEXT_GATEWAY = Gateway("https://sms.example.org/send")
     for number, longitude in enumerate((-12.0, -12.5)):
         make_subscription(f"owner{number}@example.org", longitude=-13.0)
         people = (f"dead{number}@example.org", f"anna{number}@example.org", f"ben{number}@example.org")
@@ -502,8 +496,6 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
         for host, values in (("push", device), ("hooks", hook)):
             url = f"https://{host}.example.org/{number}"
             Endpoint.objects.create(url=url, verified_at=clock.now, language="en", **values)
-        phone = {"channel": "text", "email": f"ben{number}@example.org", "url": f"tel:+4915123456789{number}"}
-        Endpoint.objects.create(verified_at=clock.now, language="en", **phone)
         chain = [f"member-{others[0].pk}", f"member-{owner.pk}", f"endpoint-{room.pk}", f"member-{others[1].pk}"]
         for who in (*chain, f"member-{others[2].pk}"):
             contacts.contact_add(organisation=owner.organisation, who=who, hours=str(HOURS))
@@ -536,11 +528,6 @@ def test_in_a_hundred_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_
     assert len({letter.extra_headers["Message-ID"] for letter in world.letters}) >= of_mails > 100
     assert world.n_killed > 20
     assert min(world.posted[host] for host in ("chat.example.org", *AWAY)) > 5, world.posted
-    assert world.n_refused
-    texts = asked.filter(channel="text")
-    assert set(texts.filter(state="sent").values_list("address", flat=True)) == {"ben0@example.org", "ben1@example.org"}
-    later = texts.filter(sent_at__gte=START + timedelta(days=REFUSED_AT))
-    assert set(later.values_list("address", flat=True)) == {"ben0@example.org"}  # a refused number stops no other
     assert Escalation.objects.count() > 60
 
     strong = Alert.objects.filter(state=State.FIRST, severity="strong")
