@@ -6,6 +6,7 @@ import mapbox_vector_tile
 import pytest
 
 from detection.models import Alert
+from detection.reviews.audit import audit_write
 from ground_motion.methods.deformation import DeformationMethod
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_load
@@ -150,11 +151,10 @@ def test_pages_take_few_queries_however_many_alerts(client, watched_region, djan
                 client.get(page)
 
 
-def test_an_administrator_sees_jobs_and_alerts_and_changes_nothing_there(admin_client, watched_region):
-    for page in ("ingest/product", "ml/run", "ml/modelversion", "detection/alert"):
-        assert admin_client.get(f"/admin/{page}/").status_code == 200
-        assert admin_client.get(f"/admin/{page}/add/").status_code == 403
-    alert = Alert.objects.first()
-    assert admin_client.get(f"/admin/detection/alert/{alert.pk}/change/").status_code == 200
-    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/change/", {"state": "rejected"}).status_code == 403
-    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/delete/", {"post": "yes"}).status_code == 403
+def test_an_administrator_sees_the_audit_and_changes_nothing_there(admin_client, admin_user):
+    page = f"/admin/detection/auditentry/{audit_write(actor=admin_user, action='edit', subject='4F7K').pk}"
+    assert admin_client.get("/admin/detection/auditentry/").status_code == 200
+    assert admin_client.get("/admin/detection/auditentry/add/").status_code == 403
+    assert admin_client.get(f"{page}/change/").status_code == 200
+    assert admin_client.post(f"{page}/change/", {"action": "none"}).status_code == 403
+    assert admin_client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
