@@ -84,9 +84,6 @@ class Run(models.Model):
     code_version = models.CharField(max_length=60, blank=True)
     input_sha256 = models.CharField(max_length=64, blank=True)
     parameters = models.JSONField(default=dict, help_text="beside its version's: the reach of a search")
-    shared_key = models.CharField(
-        max_length=16, blank=True, help_text="of its pieces, while other workers may make some of them"
-    )
     error = models.TextField(blank=True)
 
     class Meta:
@@ -119,18 +116,6 @@ class Run(models.Model):
     def its_pair(self) -> ScenePair:
         """Pair that the run is on. RuntimeError for a run on a velocity field."""
         return promised(self.pair)
-
-
-class PieceClaim(models.Model):
-    """A worker's claim on one piece of a running run: the worker is computing the piece or has computed it."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="claims")
-    piece = models.CharField(max_length=100)
-    worker = models.CharField(max_length=80)
-    until = models.DateTimeField(help_text="another worker may take it after this")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "piece"], name="one_claim_per_piece")]
 
 
 class Prediction(models.Model):

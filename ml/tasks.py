@@ -19,7 +19,7 @@ from ml.runs import events, queue, selectors
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost its messages.
 INSPECT_SECONDS = 1.0
-CALL_EXPIRES_SECONDS = 5  # later, there is another call or nothing to help with
+CALL_EXPIRES_SECONDS = 5  # Later, the schedule has called itself.
 
 
 @stage
@@ -39,16 +39,6 @@ def queue_due_runs() -> None:
             run.queued_at = timezone.now()
             run.save(update_fields=["queued_at"])
             transaction.on_commit(partial(execute_run.apply_async, (run.pk,), queue=wanted))
-
-    if not waiting:
-        for run in selectors.runs_shared():
-            _call_for_help(run)
-
-
-def _call_for_help(run: Run) -> None:
-    """Queue a task by which an idle worker, with the same kind of device as the run's, helps with it."""
-    queue = "gpu" if run.device.startswith("cuda") else "cpu"
-    join_run.apply_async((), queue=queue, expires=CALL_EXPIRES_SECONDS)
 
 
 def _gpu_listens() -> bool:
@@ -72,15 +62,6 @@ def execute_run(run_id: int) -> None:
     announced = selectors.runs_unfinished().exclude(state=Run.State.QUEUED, queued_at=None)
     if not announced.exists():  # what this result makes due need not wait for the schedule
         queue_due_runs.apply_async(expires=CALL_EXPIRES_SECONDS)
-
-
-@shared_task(ignore_result=True)
-def join_run() -> None:
-    """Help with another worker's run for a while; then queue this task again, behind other waiting work."""
-    from ml.runs import joining
-
-    if run := joining.run_join():
-        _call_for_help(run)
 
 
 @stage

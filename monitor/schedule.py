@@ -27,7 +27,6 @@ TASK_ROUTES = {
     "ingest.tasks.delete_uploads": {"queue": "housekeeping"},
     "ingest.tasks.*": {"queue": "ingest"},
     "ml.tasks.execute_run": {"queue": "cpu"},
-    "ml.tasks.join_run": {"queue": "cpu"},
     "ml.tasks.requeue_expired_runs": {"queue": "housekeeping"},
     "ml.tasks.*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "ingest"},

@@ -308,7 +308,6 @@ OFFSETS_REACH_GLACIER_M_DAY = 50.0  # where a glacier's outline lies whose prope
 OFFSETS_REACH_M_DAY = 5.0  # and elsewhere
 RUN_STALL_MINUTES = TEST_SETTINGS.get("RUN_STALL_MINUTES", 30.0)  # without progress: ended, and tried again
 RUN_BEAT_SECONDS = TEST_SETTINGS.get("RUN_BEAT_SECONDS", 20.0)  # Three may fail: a lease lasts 90 seconds.
-RUN_WORKERS = 8  # that work on one run together, where they have nothing else to do
 ML_DEVICE = variables.text("ML_DEVICE")
 WORK_DIR = variables.text("WORK_DIR", str(VAR_DIR / "work"))
 

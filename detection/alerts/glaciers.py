@@ -167,15 +167,6 @@ def _surge_end_where_over(alert: Alert, observations: Sequence[tuple[GlacierView
     alert_end_where_over(alert, known, newest)
 
 
-def surges_in(sampled: Sampled) -> list[Detection]:
-    """Return the surge detections of a series, not yet saved."""
-    merged, chosen = _merge_samples(sampled)
-    if not merged:
-        return []
-    view = view_of(merged, sampled.cells.km2)
-    return [detection for surge in view.surges for detection in _detections(sampled.cells, view, surge, chosen)]
-
-
 def _merge_samples(sampled: Sampled) -> tuple[list[PairSample], dict[Days, GlacierSample]]:
     """Return one sample for each pair of days (bursts of a pass merged), and days -> the row with most known cells."""
     by_days: dict[Days, list[tuple[GlacierSample, GroundMotion]]] = {}

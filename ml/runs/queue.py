@@ -31,7 +31,7 @@ def run_claim(*, run_id: int) -> Run | None:
     if LEASE.keep(with_result, Run.State.SUCCEEDED, **ended) or disk_full():
         return None
     waiting = Run.objects.filter(LEASE.due(), pk=run_id)
-    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, shared_key="", error=""):
+    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
         return None
     return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 

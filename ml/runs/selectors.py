@@ -7,15 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.db.models import MultiPolygonField
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Count, Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Subquery, Value, Window
-from django.db.models.functions import Coalesce, Now, RowNumber
+from django.db.models import Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Value, Window
+from django.db.models.functions import Coalesce, RowNumber
 from django.db.models.lookups import GreaterThanOrEqual
 
 from ground_motion.core.errors import promised
 from ground_motion.methods.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ground_motion.readers.records import Component, Technique
 from ingest.models import Glacier, Product, Scene, ScenePair
-from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
+from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.queue import LEASE
 
 Task = ModelVersion.Task
@@ -234,16 +234,6 @@ def _events_of_pair() -> QuerySet[GroundEvent]:
 def runs_due() -> QuerySet[Run]:
     """Return runs that a worker may begin now."""
     return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
-
-
-def runs_shared() -> QuerySet[Run]:
-    """Return running runs that can use more helpers: those on pairs that span an event first, then the oldest."""
-    at_work = PieceClaim.objects.filter(run=OuterRef("pk"), until__gt=Now()).order_by().values("run")
-    workers = Subquery(at_work.annotate(n=Count("worker", distinct=True)).values("n"))
-    shared = LEASE.alive().exclude(shared_key="").annotate(workers=Coalesce(workers, Value(0)))
-    shared = shared.annotate(urgent=Exists(_events_of_pair()))
-    rows = shared.filter(workers__lt=settings.RUN_WORKERS).order_by("-urgent", "id")
-    return rows.select_related("product", "pair__reference", "pair__secondary", "model_version")
 
 
 def runs_of_products(*, products: Collection[int]) -> dict[int, list[Run]]:

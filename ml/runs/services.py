@@ -33,8 +33,8 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
 from ml.runs.events import runs_urgent
 from ml.runs.jobs import WORK
+from ml.runs.pieces import pieces_delete, pieces_prune, store_of
 from ml.runs.queue import LEASE, run_claim
-from ml.runs.sharing import Claims, pieces_delete, pieces_prune, store_of
 
 logger = logging.getLogger(__name__)
 MAX_RUN = timedelta(hours=6)
@@ -99,21 +99,16 @@ def run_execute(*, run_id: int) -> Run | None:
     run = run_claim(run_id=run_id)
     if run is None:
         return None
-    claims: list[Claims] = []
 
     def pieces_on(device: torch.device) -> Pieces:
-        key = pieces_key(run, device)
-        claims.append(Claims(run, key, str(device)))
-        return Pieces(store_of(run.pk, key), _checks_of(run), claims[-1])
+        return Pieces(store_of(run.pk, pieces_key(run, device)), _checks_of(run))
 
-    progress = run_progress()
+    progress = Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=MAX_RUN)
 
     def prolong() -> bool:
         if fault := progress.fault():
             LEASE.give_back(run, fault, Cause.STALLED)
             return False
-        for claim in claims[-1:]:
-            claim.prolong()
         finished = Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED)
         return LEASE.prolong(run, share_done=progress.done or 0.0) or finished.exists()
 
@@ -125,7 +120,6 @@ def run_execute(*, run_id: int) -> Run | None:
             if selectors.changes_held_up().filter(pk=run.pk).exists():
                 raise GivesWay
             result, device = run_compute(run, choose_device(settings.ML_DEVICE), pieces_on)
-            claims[-1].end()
             _finish(run, result, str(device), time.monotonic() - started)
         pieces_delete(run.pk)
     except GivesWay:
@@ -135,15 +129,7 @@ def run_execute(*, run_id: int) -> Run | None:
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
-    finally:
-        for claim in claims:
-            claim.leave()
     return run
-
-
-def run_progress() -> Progress:
-    """Return a new record of a run's progress, with the time limits of the settings."""
-    return Progress(stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=MAX_RUN)
 
 
 def run_compute(

@@ -56,7 +56,6 @@ ingest.ReleaseChange: verdicts
 ingest.DerivedTile: key name
 ml.ModelVersion: method version weights_sha256 parameters
 ml.Run: device code_version input_sha256 parameters
-ml.PieceClaim: piece
 ml.Prediction: raster_sha256 statistics regions
 ml.TrendSearch: places
 ml.LivingSeries: difference

@@ -11,7 +11,7 @@ from ground_motion.rasters.pieces import Folder, Memory, PieceBands, Pieces, pac
 from ground_motion.rasters.windows import Window, cut, grown, inner
 from ground_motion.runtime.ahead import AT_ONCE, Feed
 from ground_motion.statistics.quantiles import quantile
-from ml.runs.sharing import Objects
+from ml.runs.pieces import Objects
 
 
 @pytest.fixture(params=["folder", "memory", "objects"])
