@@ -4,7 +4,6 @@ import faulthandler
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from monitor.start import variables
@@ -19,12 +18,6 @@ graceful_timeout = 25  # Requests under way may end within it; docker/ waits a l
 max_requests, max_requests_jitter = 20_000, 2_000  # a process that grew begins anew
 accesslog = None  # there is no log of visits
 control_socket_disable = True  # it would be written to the account's home
-
-
-def on_starting(server: Any) -> None:
-    """Delete the files in which web processes of an earlier start counted requests for Prometheus."""
-    for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "/nowhere")).glob("*.db"):
-        path.unlink()
 
 
 def when_ready(server: Any) -> None:

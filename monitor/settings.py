@@ -59,7 +59,6 @@ DATABASE_ROLES = {
 }
 
 ANYMAIL = variables.pairs("ANYMAIL")  # django-anymail takes WEBHOOK_SECRET=name:password and others.
-COUNTS_REQUESTS = "PROMETHEUS_MULTIPROC_DIR" in os.environ  # The web processes share their counts in that folder.
 
 INSTALLED_APPS = [
     "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
@@ -92,7 +91,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "monitor.web.middleware.permissions_policy",
-    *(["django_prometheus.middleware.PrometheusBeforeMiddleware"] if COUNTS_REQUESTS else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -111,7 +109,6 @@ MIDDLEWARE = [
     "monitor.web.middleware.known_methods",
     "monitor.web.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
-    *(["django_prometheus.middleware.PrometheusAfterMiddleware"] if COUNTS_REQUESTS else []),
 ]
 
 ROOT_URLCONF = "monitor.urls"
@@ -414,12 +411,11 @@ MAIL_LIMIT_PER_DOMAIN = 100  # all names of a small domain may be one mailbox
 MAIL_LIMIT_OVERALL = 2000
 ENDPOINT_LIMIT_PER_PERSON = 50  # Test messages and resends that one person may trigger a day.
 
-# Alarms: who hears of what is wrong, besides administrators who have an address in their account; metrics; the log.
+# Alarms: who hears of what is wrong, besides administrators who have an address in their account; the log.
 ADMIN_EMAILS = variables.texts("ADMIN_EMAILS")
 ALARM_AFTER_MINUTES = TEST_SETTINGS.get("ALARM_AFTER_MINUTES", 15.0)  # A state that lasts less is no news.
 ALARM_NO_DATA_DAYS = variables.number("ALARM_NO_DATA_DAYS")
 SECURITY_CONTACT = SITE.security_contact  # public; empty: there is no /.well-known/security.txt
-METRICS_TOKEN = variables.text("METRICS_TOKEN")
 
 LOGGING = {
     "version": 1,

@@ -23,15 +23,13 @@ KEPT_SECONDS = 60  # A connection to the database is used again within this time
 
 
 def process_prepare(**signal: object) -> None:
-    """Prepare this process for its settings: variables, a folder of counts, a secret key, and a quicker start.
+    """Prepare this process for its settings: variables, a secret key, and a quicker start.
 
     Entry points call this first: manage.py, ground-motion, monitor/wsgi.py and, by a signal, monitor/celery.py.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
     folder = variables.state_folder()
     os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MB)
-    if counts := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        Path(counts).mkdir(parents=True, exist_ok=True)  # It must exist when prometheus_client is imported.
     if not settings.configured:
         # Looking for garbage, of which imports make none, takes a quarter longer. `MonitorConfig.ready` ends this.
         gc.disable()

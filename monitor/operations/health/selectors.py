@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, Min, Q, QuerySet, When
+from django.db.models import Case, DurationField, ExpressionWrapper, F, Max, Min, Q, QuerySet, When
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
@@ -63,18 +63,6 @@ def longest_waits() -> dict[str, float]:
     now = database_now()
     oldest = {kind: rows.aggregate(oldest=Min("since"))["oldest"] for kind, rows in waiting().items()}
     return {kind: max(0.0, (now - since).total_seconds()) if since else 0.0 for kind, since in oldest.items()}
-
-
-def counts_by_state() -> dict[str, dict[str, int]]:
-    """Count rows by kind and state, including states without rows. Sent messages are too many to count."""
-    counts = {}
-    for kind, model in KINDS.items():
-        if kind != "message":
-            known = dict(model._default_manager.order_by().values_list("state").annotate(Count("pk")))
-            counts[kind] = {state.value: known.get(state.value, 0) for state in model.State}
-    unsent = (State.QUEUED, State.SENDING, State.FAILED)  # each has an index
-    counts["message"] = {state.value: OutgoingMessage.objects.filter(state=state).count() for state in unsent}
-    return counts
 
 
 def failures() -> dict[str, QuerySet[Any]]:

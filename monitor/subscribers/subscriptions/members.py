@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 
 from ground_motion.core.errors import promised
@@ -84,11 +84,3 @@ def person_exported(*, email: str) -> list[dict[str, Any]]:
     mine = Membership.objects.filter(email=email).annotate(of=F("organisation__name"), **times)
     rows = mine.values("of", "role", "wants_mails", "language", "time_zone", *times)
     return [{"organisation": row.pop("of"), **row} for row in rows]
-
-
-def counts() -> dict[str, int]:
-    """Count organisations, members and places: the only figures about organisations that non-members see."""
-    n_organisations = Count("organisation", distinct=True)
-    joined = Membership.objects.filter(ACTIVE).aggregate(organisations=n_organisations, members=Count("pk"))
-    watched = Subscription.objects.filter(organisation__isnull=False, ended_at=None)
-    return joined | {"subscriptions": watched.count()}

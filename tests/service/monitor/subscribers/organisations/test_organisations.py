@@ -244,11 +244,10 @@ def test_images_are_searched_where_an_organisation_looks_even_if_nobody_wants_ma
     assert len(watched_areas()) == len(before) + 1
 
 
-def test_operators_and_administrators_see_counts_only(three, django_user_model, client):
+def test_operators_and_administrators_see_no_organisation(three, django_user_model, client):
     owner, *_ = three
     place = share(owner)
     services.member_invite(owner=owner, email="carla@example.org")
-    assert members.counts() == {"organisations": 1, "members": 3, "subscriptions": 1}
     for name in ("organisation", "membership", "subscription", "asset", "outgoingmessage", "notification"):
         assert not admin.site.is_registered(apps.get_model("monitor", name))
     client.force_login(django_user_model.objects.create_superuser("chief"))
