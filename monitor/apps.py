@@ -40,12 +40,6 @@ class MonitorConfig(AppConfig):
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")
-        if "anymail" in settings.INSTALLED_APPS:
-            from anymail.signals import tracking
-
-            from monitor.notifications.mail.returns import tracked  # It also loads the alerts and what they need.
-
-            tracking.connect(tracked, dispatch_uid="returned mails")
         gc.freeze()  # what is imported stays, and the collector need not look through it
         gc.enable()
 

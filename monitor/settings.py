@@ -58,7 +58,6 @@ DATABASE_ROLES = {
     "reader": process.database(DATABASE_READER_URL)["USER"],
 }
 
-ANYMAIL = variables.pairs("ANYMAIL")  # django-anymail takes WEBHOOK_SECRET=name:password and others.
 
 INSTALLED_APPS = [
     "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
@@ -86,7 +85,6 @@ INSTALLED_APPS = [
     "monitor.apps.MonitorConfig",
     "monitor.operations.apps.OperationsConfig",  # management commands of the service
     *(["lab"] if (SITE_DIR / "lab").is_dir() else []),  # commands of the laboratory, in a checkout that has it
-    *(["anymail"] if ANYMAIL else []),
 ]
 
 MIDDLEWARE = [
@@ -394,7 +392,6 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
 # so that no other process sends the same mail.
 EMAIL_TIMEOUT = TEST_SETTINGS.get("EMAIL_TIMEOUT", 30.0)
 BOUNCE_ADDRESS = variables.text("BOUNCE_ADDRESS", "")
-DKIM_SELECTOR = variables.text("DKIM_SELECTOR")
 DEFAULT_FROM_EMAIL = variables.text("DEFAULT_FROM_EMAIL", formataddr((SITE.name, "no-reply@localhost")))
 WEBHOOK_SECONDS = 10.0  # A slower receiver is tried again later.
 WEBHOOKS_AT_ONCE = 64  # deliveries that are waited for

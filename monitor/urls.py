@@ -10,7 +10,6 @@ from monitor.maps.basemap import views as basemap
 from monitor.maps.charts import views as charts
 from monitor.maps.map import views as map
 from monitor.maps.rasters import views as rasters
-from monitor.notifications.mail import returns
 from monitor.open_data.api import views as api_page
 from monitor.open_data.api.views import api
 from monitor.open_data.cap import views as cap
@@ -240,5 +239,4 @@ urlpatterns = [
     path("workbench/", include(of_workbench)),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
-    *returns.addresses(),
 ]

@@ -1,24 +1,17 @@
-"""Mails that come back after delivery: a signed return address identifies the message (reports: RFC 3464, RFC 3463).
-
-Mail relays report them to webhooks of django-anymail, if that is installed and ANYMAIL is set.
-"""
+"""Mails that come back after delivery: a signed return address identifies the message (RFC 3463, RFC 3464)."""
 
 import re
 from datetime import date, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, include, path
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.http import base36_to_int, int_to_base36
 
-from monitor.models.messages import OutgoingMessage
-from monitor.models.subscriptions import DEFAULT_CHANNEL
 from monitor.notifications.outbox import message_return
-from monitor.subscribers.subscriptions.services import email_normal
 
 VALID_FOR = timedelta(days=30)
 FIRST_DAY = date(2024, 1, 1)
@@ -31,9 +24,6 @@ CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 NO_SUCH_ADDRESS = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 OUT_OF_REACH = re.compile(r"[45]\.[24]\.")  # a full or closed mailbox, a host that does not answer
 PASSING = re.compile(r"4\.|5\.2\.2\b")  # given up after days, or a mailbox that is full: it may take mails again
-FAILED = {"bounced", "rejected"}
-TIMED_OUT = "timed_out"
-OURS = {"blocked", "spam", "other", None}  # reasons that are about this service, or unknown
 
 
 class Report(NamedTuple):
@@ -97,20 +87,3 @@ def return_take(*, content: bytes, recipient: str = "") -> str:
     if not message_return(message_id=message_id, error=f"came back: {report.code}", passing=passing):
         return f"ignored: message {message_id} is not known as sent, or has come back before"
     return f"message {message_id} came back: {report.code}"
-
-
-def addresses() -> list[URLPattern | URLResolver]:
-    """Return the URL patterns that relays call, /anymail/<relay>/tracking/; an empty list without ANYMAIL."""
-    return [path("anymail/", include("anymail.urls"))] if "anymail" in settings.INSTALLED_APPS else []
-
-
-def tracked(sender: object, event: Any, **more: object) -> None:
-    """Record a report of failure for the newest mail to its address, because relays do not report our message ids."""
-    if event.event_type not in FAILED or event.reject_reason in OURS:
-        return
-    sent = OutgoingMessage.objects.filter(channel=DEFAULT_CHANNEL, state=OutgoingMessage.State.SENT)
-    last = sent.filter(address=email_normal(event.recipient or "")).order_by("-pk").values_list("pk", flat=True).first()
-    if last is not None:
-        codes = CODE.findall(event.mta_response or "")
-        passing = event.reject_reason == TIMED_OUT or any(map(PASSING.match, codes))
-        message_return(message_id=last, error=f"came back: {event.reject_reason}", passing=passing)

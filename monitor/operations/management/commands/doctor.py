@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from ingest.context.selectors import layer_states
 from monitor.operations.health.condition import examine
 from monitor.operations.health.conditions import CONDITIONS
-from monitor.operations.health.deployment import DEPLOYMENT, SENDER
+from monitor.operations.health.deployment import DEPLOYMENT
 
 
 class Command(BaseCommand):
@@ -19,14 +19,12 @@ class Command(BaseCommand):
     requires_system_checks = []  # it must report also if they fail
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options that examine the deployment or the sender's domain instead."""
-        instead = parser.add_mutually_exclusive_group()
-        instead.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
-        instead.add_argument("--dns", action="store_true", help="ask name servers about the sender's domain instead")
+        """Add the option that examines the deployment instead."""
+        parser.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
 
-    def handle(self, *args: Any, deploy: bool, dns: bool, **options: Any) -> None:
+    def handle(self, *args: Any, deploy: bool, **options: Any) -> None:
         """Print every condition; exit with 1 if one does not hold."""
-        conditions = DEPLOYMENT if deploy else SENDER if dns else CONDITIONS
+        conditions = DEPLOYMENT if deploy else CONDITIONS
         reports = examine(conditions)
         for report in reports:
             if fault := report.wrong or report.doubt:
@@ -37,7 +35,7 @@ class Command(BaseCommand):
         left_out = len(conditions) - len(reports)
         if left_out:
             self.stdout.write(f"without  {left_out} more conditions, which only the database can answer")
-        if not (deploy or dns):
+        if not deploy:
             self._context()
         if any(report.wrong for report in reports):
             sys.exit(1)

@@ -24,7 +24,7 @@ WRONG = [
     ("PAIR_BASELINES_DAYS", "6,a", lambda: variables.whole_numbers("PAIR_BASELINES_DAYS"), "is '6,a'; write 6,12 or"),
     ("METHODS", "model", lambda: variables.pairs_over_default("METHODS"), "METHODS is 'model'; write NAME=VALUE,"),
     ("METHODS", f"{LONG}=model", lambda: variables.pairs_over_default("METHODS"), "xxx…; use deformation, coherence,"),
-    ("ANYMAIL", LONG, lambda: variables.pairs("ANYMAIL"), "xxx…'; write NAME=VALUE,NAME=VALUE."),
+    ("METHODS", LONG, lambda: variables.pairs("METHODS"), "xxx…'; write NAME=VALUE,NAME=VALUE."),
     ("TEST_SETTINGS", "[1]", lambda: variables.json_object("TEST_SETTINGS", ["A"]), "is '[1]'; write a JSON object."),
     ("TEST_SETTINGS", '{"B": 1}', lambda: variables.json_object("TEST_SETTINGS", ["A"]), "TEST_SETTINGS has B; use A."),
     (

@@ -1,6 +1,5 @@
 """Mails that come back later pause their address, as refused ones do; forged and repeated reports do nothing."""
 
-import base64
 import io
 import logging
 from datetime import date, timedelta
@@ -8,10 +7,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from django.core.exceptions import SuspiciousOperation
 from django.core.management import call_command
-from django.test import RequestFactory
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from monitor import tasks
@@ -191,36 +187,3 @@ def test_a_maildir_is_read_once(db, tmp_path, capsys):
     call_command("bounces", maildir=tmp_path)
     assert capsys.readouterr().out == f"message {pk} came back: 5.1.1\n"
     assert [path.name for path in (tmp_path / "cur").iterdir()] == ["1.host:2,S"]
-
-
-def postmark(password: str, recipient: str, kind: str = "HardBounce") -> int:
-    """Return a bounce as Postmark reports it."""
-    from anymail.webhooks.postmark import PostmarkTrackingWebhookView
-
-    body = {"RecordType": "Bounce", "Type": kind, "Email": recipient, "MessageID": "its own", "BouncedAt": "2025-02-03"}
-    secret = base64.b64encode(f"monitor:{password}".encode()).decode()
-    signed = {"headers": {"Authorization": f"Basic {secret}"}}
-    request = RequestFactory().post("/anymail/postmark/tracking/", body, "application/json", **signed)
-    return PostmarkTrackingWebhookView.as_view()(request).status_code
-
-
-def test_a_relay_and_nobody_else_reports_by_webhook_what_came_back(make_subscription, settings):
-    from anymail.signals import tracking
-
-    settings.ANYMAIL = {"WEBHOOK_SECRET": "monitor:password"}
-    subscription, (older, newest) = make_subscription(READER), sent(2)
-    with pytest.raises(SuspiciousOperation):  # Nobody but the relay can report.
-        postmark("guessed", READER)
-    assert returns.addresses() == []  # Without a relay there is no such address.
-    with pytest.raises(NoReverseMatch):
-        reverse("anymail:postmark_tracking_webhook")
-    tracking.connect(returns.tracked)
-    try:
-        assert postmark("password", READER.upper(), "Blocked") == 200
-        assert postmark("password", "somebody.else@example.org") == 200
-        assert OutgoingMessage.objects.filter(state="sent").count() == 2
-        assert postmark("password", READER.upper()) == 200
-    finally:
-        tracking.disconnect(returns.tracked)
-    assert reread(subscription).bounces == 1
-    assert dict(OutgoingMessage.objects.values_list("pk", "state")) == {older: "sent", newest: "failed"}
