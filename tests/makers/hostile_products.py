@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import shapefile
 
-from tests.makers import geotiff, hyp3, licsar, licsbas, mintpy, shapefiles
+from tests.makers import licsbas, mintpy, shapefiles
 from tests.makers.hostile import L3, VRT, Hostile, Trap, sparse_tiff
 from tests.makers.simulated_safe import Flight, Recipe
 from tests.makers.simulated_safe import make as make_safe
@@ -167,14 +167,6 @@ SIDE = 31_000  # 961 million pixels: fewer than a raster may have
 def sizes() -> Iterator[Hostile]:
     for name in ("velocity.tif", L3):
         yield Hostile(f"10^9 points in 400 bytes {name[:5]}", name, sparse_tiff(SIDE, SIDE, block=16_384))
-    folders: dict[str, tuple[Callable[[Path], Path], str]] = {
-        "licsar": (licsar.make, "*.tif"),
-        "hyp3": (hyp3.make, "*.tif"),
-        "licsbas maps": (licsbas.make_maps, "*.tif"),
-        "vx-vy": (lambda folder: geotiff.make_vx_vy(folder / "pair"), "*.tif"),
-    }
-    for what, (maker, pattern) in folders.items():
-        yield Hostile(f"10^9 pixels in a folder of {what}", _made_name(what), _huge_folder(maker, pattern))
     files: dict[str, tuple[Callable[[Path], Path], str, int]] = {
         "licsbas": (licsbas.make, "cum", 4),
         "mintpy series": (mintpy.make, "timeseries", 4),
@@ -183,21 +175,6 @@ def sizes() -> Iterator[Hostile]:
     }
     for what, (maker, dataset, layers) in files.items():
         yield Hostile(f"10^9 pixels in {what}", "series.h5", _huge_hdf5(maker, dataset, layers))
-
-
-def _made_name(what: str) -> str:
-    return {"licsar": licsar.FRAME, "licsbas maps": licsbas.FRAME, "hyp3": "hyp3", "vx-vy": "pair"}[what]
-
-
-def _huge_folder(maker: Callable[[Path], Path], pattern: str) -> Callable[[Path, Trap], object]:
-    """A product whose every image declares so much."""
-
-    def make(path: Path, trap: Trap) -> None:
-        for file in maker(path.parent).rglob(pattern):
-            file.unlink()
-            sparse_tiff(SIDE, SIDE, block=16_384)(file, trap)
-
-    return make
 
 
 def _huge_hdf5(maker: Callable[[Path], Path], dataset: str, layers: int) -> Callable[[Path, Trap], object]:
