@@ -20,13 +20,6 @@ accesslog = None  # there is no log of visits
 control_socket_disable = True  # it would be written to the account's home
 
 
-def when_ready(server: Any) -> None:
-    """Start the keeper, which checks that the web processes answer."""
-    from monitor.operations.health.keeper import Keeper
-
-    Keeper.start_where_wanted(server)
-
-
 def post_worker_init(worker: Any) -> None:
     """Load all pages, start the watchdog of request deadlines, and let an aborted process write its stacks."""
     from django.urls import get_resolver

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
@@ -137,36 +136,6 @@ def test_a_process_that_gives_no_heartbeat_is_reported(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", database_url())
     child_exit(None, SimpleNamespace(aborted=True))
     wait_until(lambda: SignOfLife.objects.filter(name=f"{PREFIX}no heartbeat").exists())
-
-
-def test_systemd_hears_of_the_service_while_it_answers(serve, transactional_db):
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(f"{folder}/notify")
-        systemd.settimeout(HANG_SECONDS)
-        with serve(NOTIFY_SOCKET=f"{folder}/notify", WATCHDOG_USEC="4000000") as served:
-            assert systemd.recv(1000).startswith(b"READY=1")
-            assert systemd.recv(1000) == b"WATCHDOG=1"
-            assert systemd.recv(1000) == b"WATCHDOG=1"
-            (web,) = served.web_processes()
-            web.suspend()
-            systemd.settimeout(2.0)
-            with contextlib.suppress(TimeoutError):
-                while systemd.recv(1000) == b"WATCHDOG=1":
-                    pass  # sent before the pause
-            web.resume()
-            systemd.settimeout(HANG_SECONDS)
-            assert systemd.recv(1000) == b"WATCHDOG=1"
-            assert served.process.poll() is None  # systemd has to end it
-
-
-@pytest.mark.long
-def test_without_systemd_the_service_ends_when_it_does_not_answer(serve, transactional_db):
-    with serve(WATCHDOG_USEC="15000000") as served:
-        (web,) = served.web_processes()
-        web.suspend()
-        assert served.process.wait(HANG_SECONDS) == 1
-        wait_until(lambda: not web.is_running())
-        assert "The site has not answered for 15 s" in served.log()
 
 
 @pytest.fixture
