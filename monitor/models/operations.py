@@ -32,7 +32,6 @@ class Extract(Holding):
         GEOPACKAGE = "gpkg", gettext_lazy("GeoPackage: a layer for each data set")
         GEOPARQUET = "parquet", gettext_lazy("GeoParquet: a file for each data set, in a zip")
         CSV = "csv", gettext_lazy("CSV: a table for each data set, in a zip")
-        KML = "kmz", gettext_lazy("KML: for virtual globes, at most 20,000 points")
 
     class State(models.TextChoices):
         QUEUED = "queued"

@@ -1,7 +1,7 @@
-"""Files of points with their series, written table by table: GeoPackage, GeoParquet, CSV and KML.
+"""Files of points with their series, written table by table: GeoPackage, GeoParquet and CSV.
 
 A GeoPackage is written with sqlite3, as in `readers.vectors`: the only GDAL of the process is that of rasterio.
-Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0, OGC 12-007r2 (KML 2.3).
+Sources: OGC 12-128r19 (GeoPackage 1.4), GeoParquet 1.1.0.
 """
 
 import csv
@@ -17,7 +17,6 @@ from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pyarrow as pa
@@ -49,7 +48,7 @@ INSERT INTO gpkg_spatial_ref_sys VALUES ('Undefined Cartesian', -1, 'NONE', -1, 
     ('Undefined geographic', 0, 'NONE', 0, 'undefined', NULL);
 """
 
-MAX_POINTS, MAX_PLACEMARKS = 1_000_000, 20_000
+MAX_POINTS = 1_000_000
 MAX_COLUMNS = 2000  # The limit of programs that read a GeoPackage.
 MAX_DATES = MAX_COLUMNS - 20  # The columns that are no dates are 13.
 # Room to reserve for a file, in the format that takes most (GeoPackage).
@@ -163,39 +162,6 @@ def csv_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
                     writer.write_table(table)
 
 
-def kml_write(path: Path, layers: Sequence[Layer], max_bytes: int) -> None:
-    """Write a zipped KML (.kmz) with a folder for each data set; numbers are extended data of the points.
-
-    Raises TooLarge.
-    """
-    with (
-        CappedFile(path, max_bytes) as file,
-        ZipFile(file, "w", ZIP_DEFLATED) as archive,
-        archive.open("doc.kml", "w", force_zip64=True) as member,
-    ):
-        for text in _kml(layers):
-            member.write(text.encode())
-
-
-def _kml(layers: Sequence[Layer]) -> Iterator[str]:
-    yield '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>\n'
-    for layer in layers:
-        names = [name for name in layer.schema.names if name not in {"pid", "longitude", "latitude"}]
-        fields = "".join(f'<SimpleField type="double" name="{name}"/>' for name in names)
-        yield f'<Schema name="{layer.name}" id="{layer.name}">{fields}</Schema>\n'
-        yield f"<Folder><name>{layer.name}</name><description>{escape(_sentence(layer.about))}</description>\n"
-        for row in (row for batch in _batches(layer) for row in batch.to_pylist()):
-            known = [name for name in names if row[name] is not None]
-            data = "".join(f'<SimpleData name="{name}">{row[name]:.6g}</SimpleData>' for name in known)
-            yield (
-                f"<Placemark><name>{escape(row['pid'])}</name><ExtendedData>"
-                f'<SchemaData schemaUrl="#{layer.name}">{data}</SchemaData></ExtendedData>'
-                f"<Point><coordinates>{row['longitude']:.7f},{row['latitude']:.7f}</coordinates></Point></Placemark>\n"
-            )
-        yield "</Folder>\n"
-    yield "</Document></kml>\n"
-
-
 def _batches(layer: Layer) -> Iterator[pa.RecordBatch]:
     for table in layer.tables():
         yield from table.to_batches(max_chunksize=ROWS_AT_ONCE)
@@ -231,7 +197,6 @@ KINDS = {
     "gpkg": FileKind(geopackage_write, ".gpkg", "application/geopackage+sqlite3", MAX_POINTS, MAX_DATES),
     "parquet": FileKind(geoparquet_write, ".zip", "application/zip", MAX_POINTS),
     "csv": FileKind(csv_write, ".zip", "application/zip", MAX_POINTS),
-    "kmz": FileKind(kml_write, ".kmz", "application/vnd.google-earth.kmz", MAX_PLACEMARKS),
 }
 
 

@@ -87,10 +87,6 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
             raise Refusal(_("No measurement point lies in this area. Choose a larger one, or another place."))
     if n_points > kind.most_points:
         words = {"number": whole(n_points), "most": whole(kind.most_points)}
-        if kind.most_points < KINDS[Extract.Format.GEOPACKAGE].most_points:
-            raise Refusal(
-                _("%(number)s points lie in this area; KML holds at most %(most)s. Choose another format.") % words
-            )
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )

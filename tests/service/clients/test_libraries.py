@@ -38,17 +38,17 @@ def made(product: Product, file_format: str) -> Path:
 
 
 def test_gdal_and_pyarrow_read_points_and_series(gdal, product, tmp_path):
-    inside = {"gpkg": "{}", "csv": "/vsizip/{}", "kmz": "/vsizip/{}/doc.kml"}
+    inside = {"gpkg": "{}", "csv": "/vsizip/{}"}
     opened = gdal("points", *(place.format(made(product, file_format)) for file_format, place in inside.items()))
     point = MeasurementPoint.objects.filter(product=product).order_by("pid").first()
     for file_format, layers in zip(inside, opened, strict=True):
         (layer,) = (layer for name, layer in layers.items() if name.startswith(f"d{product.pk}_"))
-        values, name = layer["values"], "Name" if file_format == "kmz" else "pid"
-        assert values[name][0] == point.pid
+        values = layer["values"]
+        assert values["pid"][0] == point.pid
         assert float(values["velocity_mm_yr"][0]) == pytest.approx(point.velocity_mm_yr, rel=1e-5)
         assert {f"d{day:%Y%m%d}" for day in product.dates} <= values.keys()
         if file_format != "csv":
-            assert layer["kind"] == ("Unknown" if file_format == "kmz" else "Point")  # KML states none
+            assert layer["kind"] == "Point"
             assert layer["crs"] == "EPSG:4326"
             assert layer["first"] == pytest.approx(point.position.coords, abs=1e-6)
     with zipfile.ZipFile(made(product, "parquet")) as archive:
