@@ -169,7 +169,7 @@ def test_a_lease_that_ran_out_is_taken_up_again_without_what_was_left_and_no_can
 def test_too_many_points_are_refused_with_their_number_and_what_to_do(product, monkeypatch):
     monkeypatch.setitem(formats.KINDS, "gpkg", formats.KINDS["gpkg"]._replace(most_points=11))
     area = product.footprint.buffer(0.01)
-    with pytest.raises(Refusal, match="12 points lie in this area.*at most 11.*Choose a smaller area"):
+    with pytest.raises(Refusal, match=r"12 points lie in this area.*at most 11.*Choose a smaller area"):
         services.contents_of(area=area, file_format="gpkg")
     monkeypatch.setattr(services, "COUNTED", 0)  # an area with far too many is not counted
     with pytest.raises(Refusal, match="points lie in this area"):
