@@ -3,6 +3,7 @@
 import json
 import re
 
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from detection.alerts.importance import terms_of
@@ -13,7 +14,6 @@ from detection.rules.lifecycle import State
 from detection.rules.motion import motion_of, stated
 from detection.selectors import PUBLIC_STATES, steepest_tilts
 from ground_motion.methods.deformation.motion.series import Trend
-from lab.checks.review import cases_waiting, signed_in
 from lab.checks.site import Site
 
 FIRST = 3  # places among which the accelerating mine under buildings must be
@@ -57,3 +57,21 @@ def _speeds_up_under_buildings(alert: Alert) -> bool:
     motion = motion_of(alert)
     weight = getattr(alert, "exposure", None) and alert.exposure.weight
     return alert.kind == Kind.MINING and motion is not None and motion.trend == Trend.FASTER and weight == 2
+
+
+def signed_in(site: Site) -> Site:
+    """Return a visitor who is signed in as the demo's operator. Raises CommandError."""
+    path, operator = settings.DEMO_ACCOUNTS_FILE, Site(site.url)
+    if not path.exists():
+        raise CommandError(f"{path} is missing; run manage.py demoaccounts")
+    fields = {"username": "operator", "password": json.loads(path.read_text())["operator"]}
+    operator.post("login/", fields)
+    if "Sign out" not in operator.get("review/").decode():
+        raise CommandError("the demo operator could not sign in")
+    return operator
+
+
+def cases_waiting(operator: Site) -> list[str]:
+    """Return the codes of the cases on the first page of the queue, in its order."""
+    queue = operator.get("review/").decode().split("Recently reviewed")[0]
+    return re.findall(r'data-case="(\w+)"', queue)
