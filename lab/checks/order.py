@@ -25,8 +25,9 @@ def check(site: Site) -> str:
     alerts, tilts = {row.code: row for row in rows}, steepest_tilts(alerts=[*rows])
     steps = {code: terms_of(one, tilts.get(one.pk)).score for code, one in alerts.items()}
     features = json.loads(site.get("alerts.geojson"))["features"]
+    queue = signed_in(site).get("review/").decode()
     lists = {
-        "the queue": cases_waiting(signed_in(site)),
+        "the queue": re.findall(r'data-case="(\w+)"', queue.split("Recently reviewed")[0]),
         "the list": re.findall(r'data-alert-code="(\w+)"', site.get("alerts/").decode()),
         "alerts.geojson": [feature["properties"]["code"] for feature in features],
     }
@@ -69,9 +70,3 @@ def signed_in(site: Site) -> Site:
     if "Sign out" not in operator.get("review/").decode():
         raise CommandError("the demo operator could not sign in")
     return operator
-
-
-def cases_waiting(operator: Site) -> list[str]:
-    """Return the codes of the cases on the first page of the queue, in its order."""
-    queue = operator.get("review/").decode().split("Recently reviewed")[0]
-    return re.findall(r'data-case="(\w+)"', queue)

@@ -222,13 +222,10 @@ def runs_to_announce(*, queued_before: datetime) -> list[Run]:
     """
     grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
     in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
-    first = runs_due().annotate(urgent=Exists(_events_of_pair()), turn=in_turn).order_by("-urgent", "turn", "id")
+    urgent = Exists(GroundEvent.objects.filter(pairs=OuterRef("pair")))
+    first = runs_due().annotate(urgent=urgent, turn=in_turn).order_by("-urgent", "turn", "id")
     waiting = first.select_related("model_version")[:MAX_ANNOUNCED]
     return [run for run in waiting if run.queued_at is None or run.queued_at < queued_before]
-
-
-def _events_of_pair() -> QuerySet[GroundEvent]:
-    return GroundEvent.objects.filter(pairs=OuterRef("pair"))
 
 
 def runs_due() -> QuerySet[Run]:

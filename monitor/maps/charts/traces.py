@@ -242,7 +242,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     distance = np.concatenate([place.distance_m for place in places])
     pairs = list(zip(parts, references, strict=True))
     velocity = np.concatenate([part.velocity_mm_yr - reference.rate_mm_yr for part, reference in pairs])
-    n_bins = bins_of(line.length_m, distance.size)
+    n_bins = int(np.clip(min(line.length_m / MIN_BIN_M, distance.size / POINTS_OF_BIN), MIN_BINS, MAX_BINS))
     usual = bin_values(distance, velocity, line.length_m, n_bins)
     product = parts[0].product
     n_points = sum(part.n_points for part in parts)
@@ -274,11 +274,6 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         "epochs": _epochs(pairs, distance, line.length_m, n_bins),
     }
     return body, _rows(parts, places, velocity)
-
-
-def bins_of(length_m: float, n_points: int) -> int:
-    """Return the number of pieces into which a line is divided."""
-    return int(np.clip(min(length_m / MIN_BIN_M, n_points / POINTS_OF_BIN), MIN_BINS, MAX_BINS))
 
 
 def highest_of(usual: Bins) -> tuple[float, float]:

@@ -75,12 +75,6 @@ def _axis(title: str, **changes: Any) -> dict[str, Any]:
     return {"title": {"text": title}} | changes
 
 
-def _upright(at: float, dash: str = "solid") -> dict[str, Any]:
-    """Return an upright line across a chart."""
-    line = {"color": TEXT, "width": 1, "dash": dash}
-    return {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1, "line": line}
-
-
 def _rounded(values: Any, digits: int = 3) -> list[Any]:
     """Return rounded numbers, (n,) or (n, m), as JSON holds them, with None for those that are not finite."""
     rounded = np.round(np.asarray(values, dtype=np.float64), digits)
@@ -110,6 +104,7 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
         "marker": {"color": [ACCENT, *[GREY] * (BARS - 2), ACCENT], "line": {"width": 0}},
         "hovertemplate": "%{x:.1f}: %{y:.1f} %<extra></extra>",
     }
+    upright = {"color": TEXT, "width": 1, "dash": "solid"}
     marks = common | {
         "y": [None] * BARS,
         "yaxis": "y2",
@@ -125,15 +120,11 @@ def histogram(values: np.ndarray, unit: str, share: str, marked: float = 0.0, ch
         xaxis=_axis(unit),
         yaxis=_axis(share),
         yaxis2={"overlaying": "y", "visible": False, "rangemode": "tozero"},
-        shapes=[_upright(marked)],
+        shapes=[{"type": "line", "x0": marked, "x1": marked, "yref": "paper", "y0": 0, "y1": 1, "line": upright}],
         selectdirection="h",
         hovermode="x",
         dragmode="select" if chosen else "zoom",
     )
-
-
-def _bar(unit: str) -> dict[str, Any]:
-    return {"title": {"text": unit, "side": "right"}, "thickness": 12, "outlinewidth": 0}
 
 
 def lines(
@@ -224,6 +215,7 @@ def density(
 def _cells(counted: Density, count: str) -> dict[str, Any]:
     most = max(int(counted.counts.max()), 1)
     steps = [10**step for step in range(int(np.log10(most)) + 1)]
+    bar = {"title": {"text": count, "side": "right"}, "thickness": 12, "outlinewidth": 0}
     return {
         "type": "heatmap",
         "x": _rounded(counted.x_edges, 6),
@@ -232,7 +224,7 @@ def _cells(counted: Density, count: str) -> dict[str, Any]:
         "zmin": -0.3,
         "customdata": counted.counts.tolist(),
         "colorscale": MANY,
-        "colorbar": _bar(count) | {"tickvals": np.log10(steps).tolist(), "ticktext": [f"{step:,}" for step in steps]},
+        "colorbar": bar | {"tickvals": np.log10(steps).tolist(), "ticktext": [f"{step:,}" for step in steps]},
         "hovertemplate": "%{x:.2f}, %{y:.2f}: %{customdata}<extra></extra>",
         "showlegend": False,
     }

@@ -68,12 +68,6 @@ def _section(name: str, heading: str, said: str, drawn: Component, numbers: Comp
     return html.Section(parts + ([numbers] if numbers else []), className="desk-part", id=f"{name}-part")
 
 
-def ground_map(name: str, heading: str, said: str, numbers: Component | None = None) -> Component:
-    """Return a section of heading, sentences, table, and a map that the page's script draws from `map_data`."""
-    drawn = html.Div(id=name, className="desk-map", role="region", **attributes(aria_label=heading))
-    return _section(name, heading, said, drawn, numbers)
-
-
 def values_map(
     sheet: tuple[View, Product],
     name: str,
@@ -84,7 +78,10 @@ def values_map(
     *,
     of_cells: bool = True,
 ) -> Component:
-    """Return the section of a map of values, with their percentiles in each of the nine parts of the ground."""
+    """Return the section of a map of values, with their percentiles in each of the nine parts of the ground.
+
+    The page's script draws the map from `map_data`.
+    """
     # places: longitude, latitude and value, mm/yr, of each point or cell; caption: of the table
     *position, values = places
     ground = ninths(*position)
@@ -97,7 +94,8 @@ def values_map(
         return [whole(own.size), *(signed(float(one), 1) for one in np.percentile(own, shares))]
 
     numbers = ground_table(sheet, caption % {"unit": BY_NAME["velocity"].unit}, ground, head, cells)
-    return ground_map(name, heading, sentences(said, words.where(PARTS, ground.medians(values))), numbers)
+    drawn = html.Div(id=name, className="desk-map", role="region", **attributes(aria_label=heading))
+    return _section(name, heading, sentences(said, words.where(PARTS, ground.medians(values))), drawn, numbers)
 
 
 def map_data(maps: dict[str, dict[str, Any]], **linked: Any) -> Component:

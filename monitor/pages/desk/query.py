@@ -84,25 +84,21 @@ class View(NamedTuple):
 
 def view_of(asked: QueryDict) -> View:
     """Parse the parameters of an address. Raises Refusal."""
+    area = asked.get("area") or asked.get("bbox", "")
+    parts_of("area", area, MAX_CORNERS, ";")
+    if len(area) > MAX_LETTERS:
+        raise Refusal(f"area has {len(area)} letters", f"Give at most {MAX_LETTERS}.")
     view = View(
         tab=choice("tab", asked.get("tab", ""), list(TABS)) or TABS[0],
         product=_product("on", asked),
         other=_product("with", asked),
-        area=_corners("area", asked.get("area") or asked.get("bbox", "")),
+        area=area,
         layer=choice("layer", asked.get("layer", ""), list(LAYERS)),
         x=choice("x", asked.get("x", ""), list(BY_NAME)) or USUAL[0],
         y=choice("y", asked.get("y", ""), list(BY_NAME)) or USUAL[1],
     )
     _ = view.ground  # parsed here, so that an invalid area is refused
     return view
-
-
-def _corners(name: str, text: str) -> str:
-    """Return the corners of a line or an area as they are. Raises Refusal if they are too many or written too long."""
-    parts_of(name, text, MAX_CORNERS, ";")
-    if len(text) > MAX_LETTERS:
-        raise Refusal(f"{name} has {len(text)} letters", f"Give at most {MAX_LETTERS}.")
-    return text
 
 
 def _product(name: str, asked: QueryDict) -> int | None:

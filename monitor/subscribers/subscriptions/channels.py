@@ -30,8 +30,3 @@ def endpoint_rules(channel: str) -> EndpointRules:
     """Return the rules of a registered channel. Raises LookupError if there is none of this name."""
     rules: EndpointRules = channel_class(name=channel).rules
     return rules
-
-
-def channels_where(**rules: bool) -> list[str]:
-    """Return the names of the channels with these rules, such as `wakes=True`."""
-    return [name for name in settings.CHANNELS if rules.items() <= endpoint_rules(name)._asdict().items()]
