@@ -22,7 +22,7 @@ def test_every_table_is_what_its_results_say():
 
 
 def test_documents_show_known_tables_and_the_workbench_has_labels_for_every_result():
-    """A table that no document shows names the metrics of its results on the workbench, which shows them all."""
+    """A table that no document shows still says what the metrics of its results are called."""
     shown = {name for path in figures.documents() for _, name, _ in figures.BLOCK.findall(path.read_text())}
     used = {result for table in figures.tables().values() for result in table["results"]}
     assert shown <= set(figures.tables())
