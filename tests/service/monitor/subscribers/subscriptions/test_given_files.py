@@ -284,7 +284,9 @@ def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_
         seconds[name] = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
     assert len(seconds) >= 90
     assert len(refusals) >= 80
-    assert not [name for name, line in refusals.items() if "given.x" not in line or "/tmp/given" in line or "\n" in line]
+    assert not [
+        name for name, line in refusals.items() if "given.x" not in line or "/tmp/given" in line or "\n" in line
+    ]
     assert max(seconds.values()) < limits.cpu_seconds + 1.5
 
 
