@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from ground_motion.core.files import new_file
 from monitor.operations.database.rights import as_owner
 
-NAMES = ("coherence", "ingest", "living", "load", "offsets", "page", "tiles")
+NAMES = ("coherence", "faults", "ingest", "living", "load", "offsets", "page", "tiles")
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (load)")
-        parser.add_argument("--rounds", type=int, help="how often each measurement is taken")
+        parser.add_argument("--rounds", type=int, help="how often each fault is made, or each measurement taken")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure, write and print."""

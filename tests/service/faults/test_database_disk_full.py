@@ -26,7 +26,7 @@ from ground_motion.readers.records import Declaration, Submission
 from ingest.jobs import services as jobs
 from ingest.jobs.child import job_carry_out
 from ingest.models import IngestJob, MeasurementPoint, Product
-from tests.service.faults.partial import what_is_partial
+from lab.speed.faults.loads import what_is_partial
 path, disk, attempts = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 declared = Declaration(unit="mm/yr", positive="up", period=(date(2020, 1, 1), date(2021, 1, 1)))
 jobs.job_queue(source="watch", path=path, original_name=path.name, submission=Submission(declared=declared))

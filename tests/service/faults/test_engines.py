@@ -118,7 +118,7 @@ def test_a_worker_goes_on_when_rabbitmq_is_tired_of_waiting_and_when_its_connect
 
 
 WHOLE = """
-from tests.service.faults.partial import what_is_partial
+from lab.speed.faults.loads import what_is_partial
 from ingest.models import Product
 print(Product.objects.count(), what_is_partial())
 """
