@@ -16,7 +16,7 @@ from lab.simulation.seeds import Purpose
 from tests.lab.separability import figures_of_errors, separability
 from tests.waiting import once_per_run
 
-SEEN, DRAWN, DRAWN_FROM = 16, 200, 60  # tiles of a family; samples of training, and the tiles that lend them errors
+SEEN, DRAWN, DRAWN_FROM = 16, 200, 24  # tiles of a family; samples of training, and the tiles that lend them errors
 
 
 def tiles_of(family, count):
