@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -36,9 +37,9 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is long before `-m` chooses; then have the demo done first, and others that take long next."""
-    first = {item for item in items if item.get_closest_marker("long") or SERVERS & {*_place(item)}}
+    first = {item for item in items if item.get_closest_marker("long") or SERVERS & {*_place(item.path)}}
     for item in items:
-        if LONG & {*_place(item)}:
+        if LONG & {*_place(item.path)}:
             item.add_marker(pytest.mark.long)
     yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
@@ -46,9 +47,10 @@ def pytest_collection_modifyitems(items):
     items[:] = dealt_out(long, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-def _place(item: pytest.Item) -> tuple[str, ...]:
-    """Return the part of the tests that a test is in, and the folder or module in that part."""
-    return item.path.relative_to(ROOT / "tests").parts[:2]
+@cache
+def _place(path: Path) -> tuple[str, ...]:
+    """Return the part of the tests that a module is in, and the folder or module in that part."""
+    return path.relative_to(ROOT / "tests").parts[:2]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,14 +72,6 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no folder of real data at {folder} (set GROUND_MOTION_DATA)")
     return folder
-
-
-@pytest.fixture(autouse=True, scope="session")
-def static_folder(tmp_path_factory):
-    """Tests serve static files by other means: WhiteNoise would look through all of them for each new client."""
-    from django.conf import settings
-
-    settings.STATIC_ROOT = tmp_path_factory.mktemp("static")
 
 
 @pytest.fixture(scope="session")
@@ -163,19 +157,32 @@ def log_of_tests():
     log.setLevel(level)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def settings_of_tests(tmp_path_factory):
+    """Set what holds for every test, once: tests about one of these settings change it."""
+    from django.conf import settings
+    from django.test import override_settings
+
+    with override_settings(
+        GATHERING={"mail": (0.0, 0.0)},  # news leaves at once
+        # in its own process: the private Redis is shared by all of them
+        CACHES={"default": {"BACKEND": "tests.caches.JsonCache", "LOCATION": "tests"}},
+        PLACES_DIR=tmp_path_factory.getbasetemp() / "places",  # each worker of pytest as a machine of its own
+        # a test's transaction hides its run from the heartbeat's connection, which would end the process after a while
+        RUN_BEAT_SECONDS=3600.0,
+        # Argon2 is slow on purpose; accounts of tests last for a moment
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS],
+        MFA_REQUIRED=False,
+        INGEST_WORKERS=1,  # a test's transaction is seen by its own connection only, so no file has a thread
+        # WhiteNoise would look through all static files for each new client; tests serve them by other means.
+        STATIC_ROOT=tmp_path_factory.mktemp("static"),
+    ):
+        yield
+
+
 @pytest.fixture(autouse=True)
-def settings_of_tests(settings, tmp_path_factory):
-    """Set what holds for every test; tests about one of these settings change it."""
+def empty_cache(settings_of_tests):
+    """Begin every test without what others have cached."""
     from django.core.cache import cache
 
-    settings.GATHERING = {"mail": (0.0, 0.0)}  # news leaves at once
-    # in its own process: the private Redis is shared by all of them
-    settings.CACHES = {"default": {"BACKEND": "tests.caches.JsonCache", "LOCATION": "tests"}}
     cache.clear()
-    settings.PLACES_DIR = tmp_path_factory.getbasetemp() / "places"  # each worker of pytest as a machine of its own
-    # a test's transaction hides its run from the heartbeat's connection, which would end the process after a while
-    settings.RUN_BEAT_SECONDS = 3600.0
-    # Argon2 is slow on purpose; accounts of tests last for a moment
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
-    settings.MFA_REQUIRED = False
-    settings.INGEST_WORKERS = 1  # a test's transaction is seen by its own connection only, so no file has a thread

@@ -39,6 +39,7 @@ MAGICS = {
     "7z": b"7z\xbc\xaf\x27\x1c",
 }
 ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
+Members = list[tuple[str, str | bytes]] | Callable[[], list[tuple[str, str | bytes]]]  # Large ones are made when asked.
 
 
 def every() -> list[Hostile]:
@@ -49,7 +50,7 @@ def every() -> list[Hostile]:
 
 def zips() -> Iterator[Hostile]:
     good = f"{HEADER}\n{ROW}\n"
-    plain: dict[str, list[tuple[str, str | bytes]]] = {
+    plain: dict[str, Members] = {
         "two tables": [("a.csv", good), ("b.csv", good)],
         "no table": [("readme.txt", "nothing")],
         "a zip in it": [("a.zip", _zip_bytes([("a.csv", good)]))],
@@ -57,8 +58,8 @@ def zips() -> Iterator[Hostile]:
         "the same name twice": [("a.csv", good), ("a.csv", good)],
         "the same name in other letters": [("a.csv", good), ("A.CSV", good)],
         "a folder called a table": [("a.csv/", b"")],
-        "ten thousand files": [(f"{i}.txt", "") for i in range(10_000)],
-        "a hundred thousand files": [(f"{i}", "") for i in range(100_000)],
+        "ten thousand files": lambda: [(f"{i}.txt", "") for i in range(10_000)],
+        "a hundred thousand files": lambda: [(f"{i}", "") for i in range(100_000)],
         "names with line ends": [("a\nb.txt", "x"), ("c\r.txt", "y")],
     }
     for what, members in plain.items():
@@ -67,11 +68,10 @@ def zips() -> Iterator[Hostile]:
     for where in outside:
         yield Hostile(f"zip leading to {where}", f"{EGMS}.zip", _zip([(where, good)]), harmless=True)
         yield Hostile(f"zip leading to {where} and more", f"{EGMS}.zip", _zip([(where, good), ("a.csv", good)]))
-    yield Hostile("zip bomb", f"{EGMS}.zip", _zip([("a.csv", b"0" * 100_000_000)]))
-    yield Hostile(
-        "zip bomb of lines", f"{EGMS}.zip", _zip([("a.csv", f"{HEADER}\n".encode() + f"{ROW}\n".encode() * 500_000)])
-    )
-    yield Hostile("zip bomb of a header", f"{EGMS}.zip", _zip([("a.csv", good), ("a.xml", b" " * 40_000_000)]))
+    yield Hostile("zip bomb", f"{EGMS}.zip", _zip(lambda: [("a.csv", b"0" * 100_000_000)]))
+    lines = f"{HEADER}\n", f"{ROW}\n"
+    yield Hostile("zip bomb of lines", f"{EGMS}.zip", _zip(lambda: [("a.csv", lines[0] + lines[1] * 500_000)]))
+    yield Hostile("zip bomb of a header", f"{EGMS}.zip", _zip(lambda: [("a.csv", good), ("a.xml", b" " * 40_000_000)]))
     yield Hostile("zip with a link", f"{EGMS}.zip", _zip_link)
     changes: dict[str, Callable[[bytearray, int, int], None]] = {
         "an encrypted table": lambda raw, local, central: _flag(raw, local, central, 1),
@@ -104,8 +104,8 @@ def _zip_bytes(members: list[tuple[str, str | bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _zip(members: list[tuple[str, str | bytes]]) -> Callable[[Path, Trap], object]:
-    return lambda path, trap: path.write_bytes(_zip_bytes(members))
+def _zip(members: Members) -> Callable[[Path, Trap], object]:
+    return lambda path, trap: path.write_bytes(_zip_bytes(members() if callable(members) else members))
 
 
 def _zip_link(path: Path, trap: Trap) -> None:
@@ -150,13 +150,13 @@ def _zip_comment(path: Path, trap: Trap) -> None:
 
 
 def tables() -> Iterator[Hostile]:
-    bodies: dict[str, str | bytes] = {
+    bodies: dict[str, str | bytes | Callable[[], str]] = {
         "nul bytes": f"{HEADER}\n{ROW}\n".encode().replace(b"p1", b"p\0\0"),
         "nul header": b"\0" * 5000,
         "utf-16": f"{HEADER}\n{ROW}\n".encode("utf-16"),
         "utf-32": f"{HEADER}\n{ROW}\n".encode("utf-32"),
-        "a million columns": ",".join(f"c{i}" for i in range(1_000_000)),
-        "a hundred thousand date columns": f"{COLUMNS},{','.join('20200101' for _ in range(100_000))}\n",
+        "a million columns": lambda: ",".join(f"c{i}" for i in range(1_000_000)),
+        "a hundred thousand date columns": lambda: f"{COLUMNS},{','.join('20200101' for _ in range(100_000))}\n",
         "a column twice": f"{HEADER},{DAYS}\n{ROW},1,2\n",
         "a day that is none": f"{COLUMNS},20209999,20210101\n{ROW}\n",
         "no rows": f"{HEADER}\n",
@@ -197,9 +197,13 @@ def tables() -> Iterator[Hostile]:
     yield Hostile("a row of 1 GB without an end", f"{EGMS}.csv", _endless(f"{HEADER}\n".encode(), 2**30))
 
 
-def _table(body: str | bytes) -> Callable[[Path, Trap], object]:
-    raw = body.encode() if isinstance(body, str) else body
-    return lambda path, trap: path.write_bytes(_zip_bytes([("a.csv", raw)]) if path.suffix == ".zip" else raw)
+def _table(body: str | bytes | Callable[[], str]) -> Callable[[Path, Trap], object]:
+    def make(path: Path, trap: Trap) -> None:
+        text = body() if callable(body) else body
+        raw = text.encode() if isinstance(text, str) else text
+        path.write_bytes(_zip_bytes([("a.csv", raw)]) if path.suffix == ".zip" else raw)
+
+    return make
 
 
 def _endless(start: bytes, size: int) -> Callable[[Path, Trap], object]:

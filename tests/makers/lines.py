@@ -16,7 +16,7 @@ from monitor.subscribers.organisations.line_readings import line_read, lines_due
 from tests.makers.generic import COMMERCIAL, csv_text
 from tests.makers.living import DECLARED
 
-EPSG = 32633
+TO_DEGREES = Transformer.from_crs(32633, 4326, always_xy=True)
 EAST, NORTH = 500_000.0, 5_540_000.0
 LENGTH_M, STEP_M, STEP_MM_YR = 3000.0, 1500.0, -30.0
 LIMIT_MM_M_YR = 0.5
@@ -27,7 +27,7 @@ FORM = {"name": "Coal line", "kind": "rail", "width_m": "6", "first_km": "11", "
 
 def degrees(x, y) -> list[tuple[float, float]]:
     """Longitude and latitude of places in metres from the middle of the simulated line's beginning."""
-    place = Transformer.from_crs(EPSG, 4326, always_xy=True).transform(EAST + np.asarray(x), NORTH + np.asarray(y))
+    place = TO_DEGREES.transform(EAST + np.asarray(x), NORTH + np.asarray(y))
     return [(round(longitude, 8), round(latitude, 8)) for longitude, latitude in zip(*place, strict=True)]
 
 

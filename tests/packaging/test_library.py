@@ -1,6 +1,5 @@
 """The library below the service, as somebody gets it who installs the wheel without extras: few packages, no Django."""
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
 
 from tests.makers.geotiff import write
 from tests.waiting import once_per_run
@@ -54,18 +54,35 @@ def write_pair(folder: Path) -> None:
         write(folder / f"{name}.tif", ground[:, first : first + 256], "EPSG:32632", Affine(10, 0, 5e5, 0, -10, 5e6))
 
 
+def brought(requirements: list[str]) -> dict[str, metadata.Distribution]:
+    """Return what is installed here of these requirements, and of theirs, without extras, by name."""
+    waiting, found = [*requirements], {}
+    while waiting:
+        wanted = Requirement(waiting.pop())
+        if wanted.name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        found[wanted.name] = metadata.distribution(wanted.name)
+        waiting += found[wanted.name].requires or []
+    return found
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> Path:
-    """The folder of programs of a new environment in which the wheel was installed without extras."""
+    """The folder of programs of a new environment with the wheel and, as links, the packages that it asks for."""
 
     def make(folder: Path) -> str:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
         (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
         programs = folder / "venv/bin"
-        command = [sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet", "--no-compile"]
-        if url := os.environ.get("TORCH_INDEX_URL", "").strip():
-            command += ["--extra-index-url", url]
-        subprocess.run([*command, wheel, f"torch=={metadata.version('torch')}"], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", programs / "python"]
+        subprocess.run([*pip, "install", "--quiet", "--no-compile", "--no-deps", "--no-index", wheel], check=True)
+        (packages,) = folder.glob("venv/lib/python*/site-packages")
+        (installed,) = metadata.distributions(path=[str(packages)])
+        for distribution in brought(installed.requires).values():
+            for name in {file.parts[0] for file in distribution.files} - {".."}:
+                if not (packages / name).exists():
+                    (packages / name).symlink_to(distribution.locate_file(name))
+        subprocess.run([*pip, "check"], check=True)
         return str(programs)
 
     return Path(once_per_run(tmp_path_factory, "library", make))

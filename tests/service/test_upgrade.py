@@ -104,6 +104,7 @@ def is_recorded() -> set[tuple[str, str]]:
         return set(cursor.fetchall())
 
 
+@pytest.mark.long
 def test_a_database_of_0_4_0_is_taken_over_as_it_is_and_goes_back(restored):
     """One migration for each app stands in place of those of 0.4.0, so no table and no row may change.
 

@@ -70,7 +70,7 @@ def test_knothes_profile_across_a_wide_panel_is_his_error_function():
 @pytest.mark.parametrize("name", DRAWS)
 def test_every_source_can_be_drawn_and_moves_the_ground_by_its_peak_rate(name, hills):
     drawn = 0
-    for scene in range(40):
+    for scene in range(16):
         rng = generator(Purpose.TEST, name, scene)
         site = Site(Offset(*rng.uniform(-3_000, 3_000, 2)), hills.terrain, 7_000.0)
         source = DRAWS[name](rng, site)
@@ -86,7 +86,7 @@ def test_every_source_can_be_drawn_and_moves_the_ground_by_its_peak_rate(name, h
             assert fastest <= source.peak_mm_yr * 1.001  # a slide of 100 m by 25 m is all edge
             assert fastest > 0.5 * source.peak_mm_yr
         assert 0.9 < fastest < 2_000
-    assert drawn >= 10
+    assert drawn >= 5
 
 
 def test_a_landslides_rate_on_each_track_is_the_geometry_of_its_slope_and_the_line_of_sight(hills):

@@ -16,6 +16,7 @@ CLASSES = ("core", "collections", "features", "item-search", "item-search#sort")
 AROUND = {"type": "Polygon", "coordinates": [[[-13, 46], [-11, 46], [-11, 48], [-13, 48], [-13, 46]]]}
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_stac_api_validator_finds_no_error(stac_api_validator, live_server, pair_predictions, product):
     asked = ["--root-url", f"{live_server.url}/stac/", "--collection", "radar-images", "--geometry", json.dumps(AROUND)]

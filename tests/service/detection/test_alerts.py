@@ -220,6 +220,7 @@ def test_both_towns_of_one_product_are_searched_in_their_windows_of_its_raster(t
     assert alerts[1].area_m2 == pytest.approx(alerts[0].area_m2, rel=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_the_order_in_which_two_tracks_are_loaded_decides_nothing(real_data):
     """The figures of one track of the Doñana were once held against the still ground of the other."""

@@ -41,12 +41,16 @@ def nothing_is_impossible() -> None:
     assert GlacierSample.objects.count() == GlacierSample.objects.values("prediction").distinct().count()
 
 
-MAX_EVENTS = 12  # the others take seconds each: manage.py replay --suite plays them all
+MAX_EVENTS, MAX_QUICK_EVENTS = 12, 5  # the others take seconds each: manage.py replay --suite plays them all
 PLAYED_HERE = {"files-of-a-bowl-that-doubles", "files-with-a-new-reference-point", "a-surge-that-ends"}
-QUICK = [one for one in scenarios() if one.name in PLAYED_HERE or (not one.files and len(one.events) <= MAX_EVENTS)]
+PLAYED = [
+    pytest.param(one, id=one.name, marks=[pytest.mark.long] if len(one.events) > MAX_QUICK_EVENTS else [])
+    for one in scenarios()
+    if one.name in PLAYED_HERE or (not one.files and len(one.events) <= MAX_EVENTS)
+]
 
 
-@pytest.mark.parametrize("scenario", QUICK, ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", PLAYED)
 def test_a_history_leads_to_its_steps_and_to_no_impossible_state(scenario, monkeypatch):
     happen, known = Machine.happen, set()
 

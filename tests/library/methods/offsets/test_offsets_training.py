@@ -15,7 +15,7 @@ from ground_motion.methods.offsets.texture import texture
 from ground_motion.methods.offsets.tracking import Answer, fit_windows
 from ground_motion.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ground_motion.runtime.checkpoints import read_card
-from lab.offsets import real_chips, training_task
+from lab.offsets import real_chips, recipe, training_task
 from lab.offsets.crops import SEED, Crops, Settings, crop_at, draw, sources, turned
 from lab.offsets.dataset import make_scene, prepared
 from lab.offsets.training_task import loss_of
@@ -136,8 +136,10 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 @pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
 def test_the_recipe_trains_and_leaves_weights_that_track(monkeypatch, tmp_path, form):
     monkeypatch.setattr(training_task, "VALIDATION_PAIRS", 1)  # of each kind of ground
+    monkeypatch.setattr(training_task, "VALIDATION_PX", 96)
+    monkeypatch.setattr(recipe, "CALIBRATED", 3)
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crops": 4, "crop_px": 64, "batch": 2}))
+    config.write_text(json.dumps({"form": form, "scenes": 2, "hard_scenes": 2, "crops": 2, "crop_px": 64, "batch": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
     assert main([*arguments, "--device", "cpu"]) == 0
     name = "offsets" if form == WEIGHTS else "cc-res-siamnet"

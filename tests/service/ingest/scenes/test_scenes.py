@@ -43,7 +43,7 @@ def test_a_scene_is_stored_once_as_it_was_and_where_it_was(make_rtc):
     assert Scene.objects.get().state == "ready"
 
 
-def test_a_fault_leaves_neither_row_nor_raster(make_rtc, monkeypatch, tmp_path):
+def test_a_fault_leaves_neither_row_nor_raster(make_rtc, monkeypatch, own_rasters):
     def fail(self, *args, **options):
         assert self.raster.storage.exists(self.raster.name)
         raise OSError("disk full")
@@ -52,7 +52,8 @@ def test_a_fault_leaves_neither_row_nor_raster(make_rtc, monkeypatch, tmp_path):
     with pytest.raises(OSError, match="disk full"):
         scenes_load(path=make_rtc())
     assert not Scene.objects.exists()
-    assert list((tmp_path / "rasters").glob("*")) == []
+    assert own_rasters.exists()
+    assert list(own_rasters.glob("*")) == []
 
 
 def test_pairs_are_of_one_track_burst_polarisation_and_so_many_days(make_rtc):
