@@ -35,13 +35,13 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 def site_facts() -> dict[str, object]:
     """Return whether any data shown are simulated, and the credits of the data."""
-    lines = {
-        line
+    first, *others = (
+        model.objects.exclude(attribution="").order_by().values_list("attribution", flat=True)
         for model in (Product, Scene, ContextLayer)
-        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
-    }
-    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
-    return {"has_simulated": simulated, "attributions": sorted(map(in_language, lines))}
+    )
+    products, scenes = (model.objects.filter(simulated=True).order_by().values("pk") for model in (Product, Scene))
+    lines = first.union(*others)
+    return {"has_simulated": products.union(scenes).exists(), "attributions": sorted(map(in_language, lines))}
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:

@@ -5,17 +5,6 @@ import pytest
 from lab.deformation.absent.families import ERRORS, field_tile
 from lab.deformation.measures.scoring import truth_of
 from lab.simulation.seeds import Purpose
-<<<<<<< HEAD
-=======
-from tests.lab.separability import figures_of_errors, separability
-from tests.waiting import once_per_run
-
-SEEN, DRAWN, DRAWN_FROM = 16, 200, 24  # tiles of a family; samples of training, and the tiles that lend them errors
-
-
-def tiles_of(family, count):
-    return [field_tile(family, number, Purpose.TEST) for number in range(count)]
->>>>>>> minutes2
 
 
 @pytest.mark.parametrize("family", ERRORS)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from tests.service.monitor.notifications.push.test_push import BROWSER_KEY, SECR
 from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
+# The whole Chromium draws an unseen window around each page: the one without windows takes half of the time.
+WINDOWLESS = shutil.which("chromium-headless-shell") or CHROMIUM
 DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# Chromium makes these two pages of its address bar for every window, although nobody sees the bar: half of its work.
-UNSEEN = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup"]
+# Unseen are two pages of the address bar, made for every window, and a process that waits for the next site.
+UNSEEN = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess"]
 # Of several lists Chromium takes the last one, so that Playwright's own is repeated here.
 PLAYWRIGHTS = [
     *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),

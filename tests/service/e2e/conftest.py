@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, expect, sync_playwright
 
 from detection.models import Alert
 from ml.models import Prediction
 from monitor.web.guards import OPERATORS
 from tests.makers import pairs as made_pairs
 from tests.makers.people import account
-from tests.service.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
+from tests.service.e2e.browsers import FLAGS, READY_MS, SIZES, WINDOWLESS, watch
 
 expect.set_options(timeout=READY_MS)
 
@@ -24,20 +24,28 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserType]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="session")
+def browser(chromium) -> Iterator[Browser]:
+    with chromium.launch(executable_path=WINDOWLESS, args=FLAGS) as started:
+        yield started
 
 
 @pytest.fixture
 def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
-    """Opens pages, desktop or phone, that fail the test over a failing script, a missing file, or another host."""
+    """Opens pages, desktop or phone, that fail the test over a failing script, a missing file, or another host.
+
+    Maps do not fly unless a test says so: a flight is a hundred pictures, each drawn without a graphics card.
+    """
     contexts, faults = [], []
 
     def make(size: str, **options) -> Page:
-        contexts.append(browser.new_context(viewport=SIZES[size], base_url=live_server.url, **options))
+        usual = {"viewport": SIZES[size], "base_url": live_server.url, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**usual | options))
         contexts[-1].set_default_timeout(READY_MS)
         page = contexts[-1].new_page()
         watch(page, faults)
@@ -51,8 +59,8 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def page(request, open_page) -> Page:
-    """A page as wide as a desktop's, or a phone's in tests of `either_size`; its map does not fly, it is there."""
-    return open_page(getattr(request, "param", "desktop"), reduced_motion="reduce")
+    """A page as wide as a desktop's, or a phone's in tests of `either_size`."""
+    return open_page(getattr(request, "param", "desktop"))
 
 
 @pytest.fixture

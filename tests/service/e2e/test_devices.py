@@ -1,11 +1,13 @@
 """A subscriber lets a phone show messages. The browser is real; the push service of its maker is a receiver here."""
 
 import json
+from collections.abc import Iterator
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from monitor.subscribers.subscriptions import tokens
-from tests.service.e2e.browsers import deliver, push_service
+from tests.service.e2e.browsers import CHROMIUM, FLAGS, deliver, push_service
 from tests.service.monitor.notifications.push.test_push import read
 from tests.waiting import wait_until
 
@@ -13,6 +15,13 @@ SHOWN = """async () => {
   const [one] = await (await navigator.serviceWorker.ready).getNotifications();
   return one && { title: one.title, body: one.body, tag: one.tag, data: one.data };
 }"""
+
+
+@pytest.fixture
+def browser(chromium) -> Iterator[Browser]:
+    """The whole Chromium: the one without windows shows no messages."""
+    with chromium.launch(executable_path=CHROMIUM, args=FLAGS) as started:
+        yield started
 
 
 def notified(page: Page, url: str, body: bytes) -> dict:

@@ -50,7 +50,7 @@ def test_every_family_and_state_fits_the_first_screen(page, make_alert):
 
 
 def test_the_simulated_region_answers_at_a_glance_on_tablets_in_german_too(open_page, watched_region):
-    german, page = open_page("desktop", locale="de-DE"), open_page("desktop", reduced_motion="reduce")
+    german, page = open_page("desktop", locale="de-DE"), open_page("desktop")
     for seen, sizes in ((german, TABLETS), (page, SIZES.values())):
         assert [fault for alert in Alert.objects.all() for fault in on_first_screen(seen, alert, *sizes)] == []
     expect(page.locator("[data-glance=curve] svg")).to_be_visible()
@@ -77,7 +77,7 @@ def test_coarse_cells_without_a_series_answer_at_a_glance(open_page, sinking):
     DisplacementSeries.objects.all().delete()
     Product.objects.update(posting_m=100.0)
     for size in SIZES:
-        assert faults_without_a_series(open_page(size, reduced_motion="reduce"), sinking) == []
+        assert faults_without_a_series(open_page(size), sinking) == []
 
 
 @pytest.mark.long
@@ -89,7 +89,7 @@ def test_a_real_field_answers_at_a_glance(open_page, real_data, own_rasters):
     others = Alert.objects.exclude(pk=rising.pk)
     for size in SIZES:
         for scheme in ("light", "dark"):
-            page = open_page(size, reduced_motion="reduce", color_scheme=scheme)
+            page = open_page(size, color_scheme=scheme)
             assert [fault for alert in others for fault in on_first_screen(page, alert)] == []
             assert faults_without_a_series(page, rising) == []
 
@@ -111,7 +111,7 @@ def test_paper_has_marks_and_keys_and_no_blank_map(page, make_alert):
 
 
 def test_the_outline_fills_the_low_map_of_a_phone(open_page, make_alert):
-    page, alert = open_page("phone", reduced_motion="reduce"), make_alert()
+    page, alert = open_page("phone"), make_alert()
     page.goto(alert.get_absolute_url())
     wait_for_map(page)
     scale, box = page.locator(".maplibregl-ctrl-scale"), page.locator("#small-map").bounding_box()
@@ -122,7 +122,7 @@ def test_the_outline_fills_the_low_map_of_a_phone(open_page, make_alert):
 
 
 def test_four_questions_are_answered_in_two_actions(open_page, sinking):
-    page = open_page("phone", reduced_motion="reduce")
+    page = open_page("phone")
     page.goto(sinking.get_absolute_url())
     wait_for_map(page)
     page.get_by_role("button", name="Zoom in").click()  # is my street inside? the map shows it, nearer

@@ -22,7 +22,7 @@ def village(watched_region, tmp_path) -> str:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_from_the_menu_a_name_and_enter_are_answered_on_the_first_screen(open_page, village, size):
-    page = open_page(size, reduced_motion="reduce")
+    page = open_page(size)
     page.goto("/about/")
     page.get_by_role("link", name="My house", exact=True).click()
     wait_for_map(page)

@@ -38,7 +38,7 @@ def test_a_card_that_is_pointed_at_lights_its_place(page, make_alert):
 
 
 def test_on_a_phone_the_legend_is_one_line_that_opens(open_page, watched_region):
-    page = open_page("phone", reduced_motion="reduce")
+    page = open_page("phone")
     page.goto("/")
     wait_for_map(page)
     legend = page.locator("#legend")

@@ -94,7 +94,7 @@ def test_the_line_between_the_images_moves_by_hand_and_by_key(page, pair):
 
 
 def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair):
-    page = open_page("phone", reduced_motion="reduce")
+    page = open_page("phone")
     page.clock.install()
     open_pair(page, pair)
     choose(page, "Flicker")

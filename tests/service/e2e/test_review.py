@@ -85,7 +85,7 @@ def test_both_images_of_a_pair_are_beside_the_map(page, transactional_db):
 
 
 def test_on_a_phone_the_verdicts_stay_in_reach_however_far_a_case_is_scrolled(open_page, operator):
-    page = open_page("phone", reduced_motion="reduce")
+    page = open_page("phone")
     sign_in(page)
     page.goto(f"/review/{first_case(page)}/")
     wait_for_map(page)

@@ -101,6 +101,7 @@ export function createMap(container, options = {}) {
     touchPitch: false,
     attributionControl: false,
     validateStyle: typeof style === "string",
+    fadeDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300,
     localIdeographFontFamily: "sans-serif",
     locale: WORDS_OF_MAPLIBRE,
     ...options,

@@ -3,8 +3,8 @@
 import io
 import json
 import math
+import os
 import re
-import resource
 import sqlite3
 import struct
 import zipfile
@@ -35,6 +35,7 @@ from tests.makers.hostile_archives import archives_and_sheets
 from tests.makers.hostile_boundaries import hostile_boundaries
 from tests.makers.hostile_tables import xmls, zips
 from tests.makers.organisations import FORM
+from tests.seconds import used_seconds
 
 SQUARE = [[-12.02, 46.98], [-11.98, 46.98], [-11.98, 47.02], [-12.02, 47.02], [-12.02, 46.98]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
@@ -275,19 +276,18 @@ def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_
         (one.name, one.make_in(trap).read_bytes()) for part in (zips, xmls, archives_and_sheets) for one in part()
     )
     for name, content in chain(hostile_boundaries(tmp_path), corpus):
-        begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+        begun = used_seconds(os.getpid())  # with those of the server whose children read
         try:
             assert boundary(content=content, name="given.x").outline.is_valid, name
         except Refusal as refusal:
             refusals[name] = str(refusal)
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds[name] = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
+        seconds[name] = used_seconds(os.getpid()) - begun
     assert len(seconds) >= 90
     assert len(refusals) >= 80
     assert not [
         name for name, line in refusals.items() if "given.x" not in line or "/tmp/given" in line or "\n" in line
     ]
-    assert max(seconds.values()) < limits.cpu_seconds + 1.5
+    assert 0.5 < max(seconds.values()) < limits.cpu_seconds + 1.5  # above half a second: they are counted
 
 
 @pytest.mark.django_db
