@@ -7,7 +7,7 @@ can keep it in an endless loop in C that nothing interrupts. Heaps are therefore
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from functools import lru_cache
@@ -41,6 +41,8 @@ MAX_LIST = 10_000  # dates, coordinates of a row
 MAX_DEPTH = 32
 BATCH_ROWS = 64
 REMEDY = "Copy or make it again"
+CF_LIMITS = frozenset({"valid_min", "valid_max", "valid_range"})
+CF_PACKING = CF_LIMITS | {"scale_factor", "add_offset", "_FillValue", "missing_value"}
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them
 FAULTS = (
@@ -235,15 +237,32 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = (), dtype: Any
 
 
 def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float64:
-    """Return values with CF's scale, offset and fill value applied, as float64, NaN where missing."""
-    raw: Float64 = _numbers(path, file, name, where).astype(np.float64)
-    stated = attributes(path, file, name)
-    usual = {"scale_factor": 1.0, "add_offset": 0.0, "_FillValue": np.nan}
-    with refusing(path, f"the scale, offset or _FillValue of {name} is not a number", REMEDY, ValueError):
-        scale, offset, fill = (float(stated.get(key, value)) for key, value in usual.items())
+    """Return values as `unpacked` does."""
+    raw = _numbers(path, file, name, where)
+    with _reading(path, "an attribute"):
+        held = file[name].attrs
+        stated = {key: held[key] for key in held if key in CF_PACKING and _is_plain(held.get_id(key))}
+    return unpacked(path, name, raw, stated)
+
+
+def unpacked(path: Path, name: str, raw: NDArray[Any], stated: Mapping[str, Any]) -> Float64:
+    """Return the numbers of a variable as its attributes state, as float64, NaN where missing or out of range.
+
+    Fill values are packed numbers, of which there may be several; so are limits, unless they are decimals and the
+    packed numbers are whole (CF 1.11, sections 2.5.1 and 8.1; NetCDF Users Guide, attribute conventions).
+    """
+    with refusing(path, f"an attribute of {name} is no number ({{}})", REMEDY, ValueError, TypeError):
+        known = {key: np.asarray(stated[key]).astype(np.float64).ravel() for key in CF_PACKING if key in stated}
+        scale, offset = (float(known.get(key, [usual])[0]) for key, usual in (("scale_factor", 1), ("add_offset", 0)))
+        limits = [known.get(key, [usual]) for key, usual in (("valid_min", -np.inf), ("valid_max", np.inf))]
+        least, most = known.get("valid_range", np.ravel(limits))
     with np.errstate(all="ignore"):
-        values = raw * scale + offset
-        return np.where((raw == fill) | ~np.isfinite(values), np.nan, values)
+        values: Float64 = raw.astype(np.float64) * scale + offset
+        kinds = {np.asarray(stated[key]).dtype.kind for key in CF_LIMITS & {*stated}}
+        limited = values if raw.dtype.kind in "iu" and "f" in kinds else raw
+        fills = np.concatenate([known.get(key, []) for key in ("_FillValue", "missing_value")])
+        missing = np.isin(raw, fills) | (limited < least) | (limited > most)
+        return np.where(missing | ~np.isfinite(values), np.nan, values)
 
 
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
@@ -286,8 +305,8 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
 
 
 def day_of(stamp: Any) -> date:
-    """Parse a date written YYYYMMDD as a number or text. Raises ValueError."""
-    digits = text(stamp) if isinstance(stamp, bytes | str) else str(int(stamp))
+    """Parse a date written YYYYMMDD, as a number or a text in which a time may follow T. Raises ValueError."""
+    digits = text(stamp).partition("T")[0] if isinstance(stamp, bytes | str) else str(int(stamp))
     if len(digits) != 8 or not digits.isdigit():
         raise ValueError(f"{digits!r} is not YYYYMMDD")
     return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)

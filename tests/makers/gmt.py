@@ -34,6 +34,27 @@ def grid(path: Path, values, unit: str = "", axes: tuple[str, str] = ("lon", "la
     return path
 
 
+def packed(path: Path, values, stated, version: int) -> Path:
+    """A velocity of whole numbers in NetCDF-3 or -4. values: (rows, cols); stated: its attributes."""
+    axes = {"lat": SOUTH + STEP * np.arange(len(values)), "lon": WEST + STEP * np.arange(len(values[0]))}
+    if version == 4:
+        with h5py.File(path, "w") as file:
+            for name, places in axes.items():
+                file[name] = places
+            file["velocity"] = values
+            file["velocity"].attrs.update(stated)
+        return path
+    with scipy.io.netcdf_file(path, "w") as file:
+        for name, places in axes.items():
+            file.createDimension(name, places.size)
+            file.createVariable(name, "d", (name,))[:] = places
+        velocity = file.createVariable("velocity", "h", ("lat", "lon"))
+        velocity[:] = values
+        for key, value in stated.items():
+            setattr(velocity, key, value)
+    return path
+
+
 def make(folder: Path, velocity_mm_yr: float | None = SINKS, names: str = "%Y%m%d_ll", **options) -> Path:
     """The folder of GMTSAR's SBAS: the velocity, and the displacement at each date. velocity_mm_yr: None without it."""
     root = folder / "sbas"

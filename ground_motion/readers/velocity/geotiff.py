@@ -12,8 +12,16 @@ from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers import gate, raster
-from ground_motion.readers.raster import open_geotiff
-from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, Stated, Technique, VelocityField
+from ground_motion.readers.raster import COMPONENT_OF_SIGN, open_geotiff
+from ground_motion.readers.records import (
+    Component,
+    Declaration,
+    FieldHeader,
+    PointBatch,
+    Stated,
+    Technique,
+    VelocityField,
+)
 
 NAME = "geotiff"
 TITLE = "GeoTIFF"
@@ -22,7 +30,14 @@ SUFFIXES = raster.SUFFIXES
 BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # Phase measurements are never given in these units.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
-_LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
+_LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{7,8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
+DISPLACED = "the displacement of one date or pair"
+PERIOD = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{6})?[_-](\d{4})(\d\d)(\d\d)")
+DIRECTIONS = {  # What names say about the direction of motion.
+    Component.UP: re.compile(r"(?<![a-z])(?:UD|vert(?:ical)?)(?![a-z])", re.IGNORECASE),
+    Component.EAST: re.compile(r"(?<![a-z])EW(?![a-z])", re.IGNORECASE),
+    Component.LOS: re.compile(r"(?<![a-z])(?:v|vel)?los(?:vel)?(?![a-z])", re.IGNORECASE),
+}
 OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}
 RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
 
@@ -35,12 +50,18 @@ def recognises(path: Path) -> bool:
 def other_layer(path: Path) -> str:
     """Return what a file holds instead of velocities, by its name; empty if its name says nothing of the kind."""
     said = next((what for what, word in OTHER_LAYERS.items() if word.search(path.stem)), "")
-    is_velocity = RATE.search(path.stem) and said != "errors or counts"  # such as velocities in a mask
-    return "" if is_velocity else said
+    if RATE.search(path.stem) and said != "errors or counts":  # such as velocities in a mask
+        return ""
+    if said == DISPLACED and (days := PERIOD.search(path.stem)):
+        return "the displacement from {}-{}-{} to {}-{}-{}".format(*days.groups())
+    return said
 
 
-def refuse_other_layer(path: Path, unit: str = "") -> None:
-    """Raise InputError for what is no velocity by its unit or its name, so that no unit of velocity is asked for it."""
+def refuse_other_layer(path: Path, declared: Declaration, unit: str = "") -> None:
+    """Raise InputError for what is no velocity by its unit or name, or moves in another direction than is declared.
+
+    Thus no unit of velocity is asked for it.
+    """
     said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
     if said.endswith("interferogram"):
         problem = f"this is {said} (radians), not a velocity"
@@ -48,13 +69,16 @@ def refuse_other_layer(path: Path, unit: str = "") -> None:
     if said:
         remedy = "Give the velocities; if these are, name the file vel.tif; of an image, add --scale"
         raise InputError(path, f"by its name it holds {said}, not velocities", remedy)
+    named = next((component for component, word in DIRECTIONS.items() if word.search(path.stem)), None)
+    is_declared = {"--positive": COMPONENT_OF_SIGN.get(declared.positive or "")}
+    gate.agree(path, "component", {"its name": named} | is_declared)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
     with open_geotiff(path) as dataset:
         stated = raster.unit_of(dataset)
-        refuse_other_layer(path, stated)
+        refuse_other_layer(path, declared, stated)
         _refuse_other_kinds(path, dataset)
         posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
         epsg = raster.epsg_of(path, dataset)

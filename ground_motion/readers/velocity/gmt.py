@@ -23,6 +23,7 @@ import scipy
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.files import head_of, names_in, refuse_hollow
 from ground_motion.readers import gate, hdf5, raster
+from ground_motion.readers.formats.unknown import first_names
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ground_motion.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ground_motion.readers.slopes import slope_mm_yr
@@ -35,8 +36,7 @@ TITLE = "GMTSAR"
 ORDER = 190
 SUFFIXES = frozenset({".grd", ".nc"})
 VELOCITY = re.compile(r"vel(?:ocity)?(?:_mm)?(?P<ll>_ll)?\.grd")
-DATED = re.compile(r"(?:disp_?|cum_?)?(?P<year>[12]\d{3})(?P<day>\d{4}|\d{3})(?P<ll>_ll)?\.grd")
-DISPLACED = re.compile(rf"(?:los|disp|cum)(?![a-z]).*|{DATED.pattern}")
+DATED = re.compile(r"(?:disp_?|cum_?|timeseries[-_])?(?P<year>[12]\d{3})(?P<day>\d{4}|\d{3})(?:_mm)?(?P<ll>_ll)?\.grd")
 PHASES = re.compile(r"(?:unw|unwrap|.*phase|intf?|interferogram)s?", re.IGNORECASE)
 CLASSIC = {b"CDF\1", b"CDF\2", b"CDF\5"}  # NetCDF-3
 AXES = (("lon", "lat"), ("longitude", "latitude"), ("x", "y"))
@@ -65,11 +65,12 @@ class Netcdf(NamedTuple):
         return hdf5.text(self.file.variables[name]._attributes.get(key, ""))
 
     def numbers(self, name: str, where: Any = ()) -> Float64:
-        """Return a part of a variable."""
+        """Return a part of a variable, NaN where missing."""
         if isinstance(self.file, h5py.File):
-            return np.asarray(hdf5.numbers(self.path, self.file, name, where, np.float64))
+            return hdf5.cf_values(self.path, self.file, name, where)
         with refusing(self.path, f"its {name} holds no numbers ({{}})", hdf5.REMEDY, *DAMAGED):
-            return np.array(self.file.variables[name].data[where], dtype=np.float64)
+            raw = np.array(self.file.variables[name].data[where])
+        return hdf5.unpacked(self.path, name, raw, self.file.variables[name]._attributes)
 
 
 @contextmanager
@@ -90,13 +91,8 @@ class Layer(NamedTuple):
 
     def read(self, held: Netcdf, rows: slice) -> Float32:
         """Return rows in the file's unit, NaN where missing."""
-        values = held.numbers(self.name, rows if self.part is None else (self.part, rows))
-        keys = {"_FillValue": np.nan, "scale_factor": 1.0, "add_offset": 0.0}
-        with refusing(self.path, f"an attribute of {self.name} is no number ({{}})", hdf5.REMEDY, ValueError):
-            fill, scale, offset = (float(held.attribute(self.name, key) or usual) for key, usual in keys.items())
-        values[values == fill] = np.nan
         with np.errstate(all="ignore"):
-            return (values * scale + offset).astype(np.float32)
+            return held.numbers(self.name, rows if self.part is None else (self.part, rows)).astype(np.float32)
 
 
 def recognises(path: Path) -> bool:
@@ -112,11 +108,9 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all grids; pixels are read later, in batches. Raises InputError."""
+    if path.is_file():
+        refuse_other_layer(path, declared)
     velocity, series, stated_units = _find_in_folder(path) if path.is_dir() else _find_in_file(path)
-    if velocity and path.is_file() and DISPLACED.fullmatch(path.name):
-        problem = "by its name it holds the displacement of one date or pair, not velocities"
-        remedy = "Give the folder of all dates with vel_ll.grd; if these are velocities, name it so"
-        raise InputError(path, problem, remedy)
     layers = [*([velocity] if velocity else []), *series.values()]
     grid = None
     for layer in layers:
@@ -149,8 +143,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if velocity and series and (first := next(batches(), None)):
         check_rates(path, first, tuple(series))
     files = tuple(dict.fromkeys(layer.path for layer in layers)) if path.is_dir() else ()
-    points = grid.rows * grid.cols
-    return (VelocityField(header=header, batches=batches, files=files, expected_points=points, stated=stated),)
+    unread = [name for name in names_in(path) if name.endswith(".grd") and path / name not in files]
+    changes = [f"{len(unread)} grids were not read: {first_names(unread)}."] if unread else []
+    facts: Any = {"files": files, "expected_points": grid.rows * grid.cols, "stated": stated, "changes": changes}
+    return (VelocityField(header=header, batches=batches, **facts),)
 
 
 class Motion(NamedTuple):
@@ -190,7 +186,6 @@ def _day(path: Path, named: re.Match[str]) -> date:
 
 def _find_in_file(path: Path) -> Motion:
     """Return the only velocity, or displacements by date, of a file. Raises InputError."""
-    refuse_other_layer(path)
     with open_netcdf(path) as held:
         shapes = held.shapes()
         x, y = _axes(path, shapes)

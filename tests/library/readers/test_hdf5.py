@@ -1,5 +1,7 @@
 """HDF5 files that want something else than to be read: refused before a value of theirs is fetched."""
 
+from datetime import date
+
 import h5py
 import numpy as np
 import pytest
@@ -47,6 +49,11 @@ def test_what_no_float32_holds_is_unknown(tmp_path):
         file["a"] = np.array([1.5, 1e300, -np.inf, np.nan])
     with hdf5.open_file(path) as file:
         assert np.isnan(hdf5.numbers(path, file, "a")).tolist() == [False, True, True, True]
+
+
+@pytest.mark.parametrize("stamp", [20190104, b"20190104", "20190104T0511", b"20190104T051123"])
+def test_a_date_is_read_with_or_without_its_time(stamp):
+    assert hdf5.day_of(stamp) == date(2019, 1, 4)
 
 
 def test_blocks_of_rows_hold_no_more_values_however_many_dates_there_are():

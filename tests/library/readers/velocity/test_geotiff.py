@@ -155,6 +155,12 @@ def test_a_phase_is_never_asked_for_a_unit_of_velocity(tmp_path, name):
         ("amp_dispersion_looked", "amplitudes"),
         ("dem_ll", "heights"),
         ("dem_error", "errors or counts"),
+        ("20190104_20200709.cum.geo", "the displacement from 2019-01-04 to 2020-07-09"),
+        ("displacement_20190104_20200709", "the displacement from 2019-01-04 to 2020-07-09"),
+        ("20190104T051100_20200709T051100_los_disp", "the displacement from 2019-01-04 to 2020-07-09"),
+        ("S1_disp", "the displacement of one date or pair"),
+        ("geo_timeseries_ERA5_20200709", "the displacement of one date or pair"),
+        ("cum_filt.geo", "the displacement of one date or pair"),
     ],
 )
 def test_a_layer_that_programs_write_beside_velocities_is_none_whatever_is_declared(tmp_path, name, held):
@@ -163,10 +169,22 @@ def test_a_layer_that_programs_write_beside_velocities_is_none_whatever_is_decla
 
 
 @pytest.mark.parametrize(
-    "name", ["vel.mskd.geo", "vel_mask", "velocity_coh_masked", "asc_corrected", "height_change_rate", "U"]
+    "name",
+    [
+        *("vel.mskd.geo", "vel_mask", "velocity_coh_masked", "asc_corrected", "height_change_rate", "U", "UD.geo"),
+        *("displacement_rate", "vel_vertical", "cumberland"),
+    ],
 )
 def test_names_of_velocities_are_no_names_of_other_layers(tmp_path, name):
     assert damage.outcome(made_geotiff.make(tmp_path, name=f"{name}.tif"), UP) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "component"), [("EW.geo", "east"), ("Vlos", "los"), ("LOS_VEL", "los"), ("vel_los_mm_yr", "los")]
+)
+def test_a_name_and_a_declaration_of_different_directions_are_refused(tmp_path, name, component):
+    refused = damage.outcome(made_geotiff.make(tmp_path, name=f"{name}.tif"), UP)
+    assert f"its component is {component} by its name, but up by --positive. Correct the wrong one" in refused
 
 
 def test_fill_values_are_those_of_packed_numbers(tmp_path):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ground_motion.readers.formats.registry import recognise
+from ground_motion.readers.formats.registry import open_velocity_fields, recognise
 from ground_motion.readers.records import Component, Declaration
 from tests.makers import gmt as made_gmt
 from tests.makers.damage import outcome, points
@@ -12,7 +12,7 @@ from tests.makers.damage import outcome, points
 TOWARD = Declaration(unit="mm/yr", positive="toward")
 
 
-@pytest.mark.parametrize("names", ["%Y%m%d_ll", "disp_%Y%j_ll"])
+@pytest.mark.parametrize("names", ["%Y%m%d_ll", "disp_%Y%j_ll", "timeseries-%Y%m%d_mm_ll", "timeseries_%Y%m%d_ll"])
 def test_a_folder_of_gmtsar_is_a_series_with_its_velocity(tmp_path, names):
     header, at, columns = points(made_gmt.make(tmp_path, names=names))
     assert header.dates == made_gmt.DAYS
@@ -32,6 +32,37 @@ def test_rows_of_a_grid_are_placed_from_the_south(tmp_path):
 
 def test_displacements_without_a_velocity_have_their_slope(tmp_path):
     assert points(made_gmt.make(tmp_path, velocity_mm_yr=None)).columns.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+
+
+def test_grids_of_a_folder_that_are_not_read_are_named(tmp_path):
+    path = made_gmt.make(tmp_path, names="residual-%Y%m%d")
+    assert outcome(path) == ""
+    (field,) = open_velocity_fields(path)
+    assert field.changes[0].startswith("3 grids were not read: residual-20200101.grd, ")
+
+
+PACKED = {"scale_factor": 0.01, "add_offset": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("stated", "known"),
+    [
+        ({"missing_value": np.int16(-32768)}, 8),
+        ({"missing_value": np.int16([-32768, 100])}, 7),
+        ({"_FillValue": np.int16(-32768), "missing_value": np.int16(200)}, 7),
+        ({"valid_range": np.int16([-500, 500])}, 6),
+        ({"valid_range": np.array([-5.0, 7.5])}, 5),
+        ({"valid_min": np.int16(-300)}, 7),
+    ],
+)
+@pytest.mark.parametrize("version", [3, 4])
+def test_packed_numbers_have_the_fill_values_and_limits_that_they_state(tmp_path, stated, known, version):
+    packed = np.int16([[-32768, -400, -300], [0, 100, 200], [300, 600, 700]])
+    path = made_gmt.packed(tmp_path / "vel.nc", packed, PACKED | stated, version)
+    columns = points(path, TOWARD).columns
+    assert columns.pid.size == known
+    assert 5.0 in columns.velocity_mm_yr
+    assert columns.velocity_mm_yr.min() > -10
 
 
 def test_displacements_have_the_unit_that_they_state(tmp_path):
@@ -112,6 +143,12 @@ def linked(folder):
         (lambda folder: made_gmt.grid(folder / "corr_ll.grd", 1), "by its name it holds a coherence"),
         (lambda folder: made_gmt.grid(folder / "los_ll.grd", 1), "the displacement of one date or pair"),
         (lambda folder: made_gmt.grid(folder / "disp_2019004_ll.grd", 1), "the displacement of one date or pair"),
+        (lambda folder: made_gmt.grid(folder / "20200101_ll.grd", 1), "the displacement of one date or pair"),
+        (lambda folder: made_gmt.grid(folder / "vel_UD_ll.grd", 1), "up by its name, but los by --positive"),
+        (
+            lambda folder: made_gmt.packed(folder / "vel.nc", np.eye(3, dtype=np.int16), {"valid_range": [1, 2, 3]}, 3),
+            "an attribute of velocity is no number",
+        ),
         (lambda folder: made_gmt.make_series(folder, since="spring"), "its dates are no dates"),
         (lambda folder: made_gmt.make(folder, names="%Y1399_ll"), "invalid date"),
         (damaged, "damaged"),
