@@ -401,7 +401,8 @@ def _units(
     """
     unit = stated.unit or (stated.series and velocity is None and f"{stated.series}/yr") or None
     by_name, own = (f"column {velocity.name!r}", velocity) if velocity else ("", Velocity("", "", ""))
-    slopes = {} if velocity else {column: f"{length}/yr" for column, length in of_series.items()}
+    asked = velocity is None and unit is None and declared.unit is None  # Slopes have the unit of their series.
+    slopes = {column: f"{length}/yr" for column, length in of_series.items() if asked}
     units = gate.units(
         path,
         declared,

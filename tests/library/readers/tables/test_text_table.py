@@ -131,7 +131,7 @@ def daily_increments(table):
 BAD_SERIES = {
     "its series are 'in' by column 'D20200103 (in)'": renamed("D{} (in)"),
     "its series are 'ft' by column 'D20200103_ft'": renamed("D{}_ft"),
-    "in/yr by column 'D20200103 [in]'": lambda table: (renamed("D{} [in]")(table), table.pop("VEL")),
+    "its series are 'in' by column 'D20200103 [in]'": lambda table: (renamed("D{} [in]")(table), table.pop("VEL")),
     "is mm by column 'D20220103 (mm)', but cm by": lambda table: (
         renamed("D{} (cm)")(table),
         table.update({"D20220103 (mm)": table.pop("D20220103 (cm)")}),
@@ -245,7 +245,7 @@ def changed(**columns):
 
 
 BAD_LONG = {
-    "stand at one place, with ": long_rows(digits=1),
+    "stand at one place, with ": changed(lon=[11.0] * 60, disp_cm=list(range(60))),
     "5 rows stand at one place, one for each 'acq_date', and none of": long_rows(
         to=lambda table: {name.replace("disp_cm", "value"): table[name] for name in table}
     ),
