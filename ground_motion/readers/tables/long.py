@@ -139,7 +139,8 @@ def _series(
         pattern: how the mapping says that days are written, or None
     """
     (key, n_points), (texts, row_text) = points, dated
-    written = {text: text if pattern else part["day"] for text in texts if (part := DATED.fullmatch(text)) or pattern}
+    parts = {text: DATED.fullmatch(text) for text in texts}
+    written = {text: part["day"] if part and not pattern else text for text, part in parts.items() if part or pattern}
     days = dates_by_name(path, list(dict.fromkeys(written.values())), pattern)
     rising = list(days.values())
     if n_points * len(rising) > MAX_VALUES:
