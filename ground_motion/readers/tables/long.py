@@ -44,7 +44,7 @@ def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Sour
     if len(moved) != 1:
         problem = f"{np.bincount(key).max():,} rows stand at one place, one for each {dated!r:.40}, and "
         problem += f"{len(moved) or 'none'} of its columns may be their displacement"
-        raise InputError(path, problem, "Name date and displacement in a mapping, or give one row for each point")
+        raise InputError(path, problem, "Name both in a mapping, or give one row for each point")
     series, days = _series(path, table, (key, first.size), (texts, day), moved[0], stated.dates)
     for name in velocities:
         values = table.column(name).to_numpy()
