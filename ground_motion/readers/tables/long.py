@@ -27,6 +27,8 @@ def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Sour
     Raises InputError if it is not known which of its columns is the displacement, or a place has two for one day.
     """
     known = stated.columns or mapping.columns_by_alias(source.names)
+    if not {*known.values()} <= {*source.names}:
+        return source, stated  # The mapping will be refused.
     velocities = [name for name in source.names if mapping.velocity_of(name) or name == known.get("velocity")]
     free = [name for name in source.names if name not in {*known.values(), *velocities} and not DATED.fullmatch(name)]
     dated = known.get("date") or _column_of_days(source, free)
