@@ -128,7 +128,7 @@ def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Flo
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """Return the first batch of points. Raises InputError if there is none, or velocities contradict series."""
+    """Return the first batch of points. Raises InputError if there is none."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -136,8 +136,6 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
         batches.close()  # type: ignore[attr-defined]
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
-    if plan.dates and "velocity" in plan.columns:
-        check_rates(path, first, tuple(plan.dates.values()), " (unit, series and positive in a mapping)")
     return first
 
 

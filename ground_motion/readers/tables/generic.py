@@ -87,8 +87,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
     first, days = columns.first_points(path, source, plan), tuple(plan.dates.values())
-    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, days) is None:
-        mapping.refuse_years(path, plan.dates)
+    if "velocity" in plan.columns and days:
+        if stated.dates is None and columns.rate_ratio(first, days) is None:
+            mapping.refuse_years(path, plan.dates)
+        columns.check_rates(path, first, days, " (unit, series and positive in a mapping)")
     cells = _cells(path, source, plan, stated)
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     header = FieldHeader(
