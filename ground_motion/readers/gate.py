@@ -65,6 +65,9 @@ _LENGTHS = {"mm": "mm", "millimeter": "mm", "millimetre": "mm", "cm": "cm", "cen
 _TIMES = dict.fromkeys(("y", "yr", "year", "a", "annum", "an"), "yr") | dict.fromkeys(("d", "day"), "day")
 _MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 _LENGTHS |= {"m": "m", "meter": "m", "metre": "m", "rad": "radians", "radian": "radians", "deg": "degrees"}
+_LENGTHS |= dict.fromkeys(("in", "inch", "inche"), "in") | dict.fromkeys(("ft", "foot", "feet"), "ft") | {"km": "km"}
+_LENGTHS |= dict.fromkeys(("°", "degree"), "degrees")
+LENGTHS = frozenset(_LENGTHS.values())  # Some of them are known only to be refused by their name.
 
 
 class Units(NamedTuple):

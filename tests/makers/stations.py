@@ -60,6 +60,26 @@ def tenv3(
     return path
 
 
+def pos_table(folder: Path, enu: np.ndarray, place: tuple[float, float], name: str = "MADE.csv", step: int = 5) -> Path:
+    """The same as a table, in mm, as EarthScope publishes it."""
+    ways = ("North", "East", "Vertical")
+    names = ["Date", *(f"{way} (mm)" for way in ways), *(f"{way} Std. Deviation (mm)" for way in ways), "Quality", ""]
+    lines = [
+        "PBO Station Position Time Series.",
+        "Format Version, 1.2.0",
+        "Reference Frame, NAM14",
+        f"4-character ID, {name[:4]}",
+        "Offset from NEU Reference position:,, North, East, Up",
+        f"Reference position, {place[1]:.7f} North Latitude, {place[0]:.7f} East Longitude, 43.0 meters elevation",
+        ", ".join(names),
+    ]
+    for day, (east, north, up) in zip(days_of(enu.shape[1], step), enu.T, strict=True):
+        lines.append(f"{day},{north:.2f}, {east:.2f}, {up:.2f}, 1.2, 1.1, 4.3, repro,")
+    path = folder / name
+    path.write_text("\n".join([*lines, ""]))
+    return path
+
+
 def pos(folder: Path, enu: np.ndarray, place: tuple[float, float], name: str = "MADE.pos", step: int = 5) -> Path:
     """A file of one station in the form of the PBO."""
     lines = [

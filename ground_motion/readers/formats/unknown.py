@@ -22,6 +22,10 @@ WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+ht
 MAX_NAME = 40  # A command shows so many letters of a name.
 MAX_SHOWN = 4  # A sentence names so many columns, datasets or files.
 HEAD_BYTES = 512
+TEXT_BYTES = 2**13  # The first lines of a text say what it is.
+SHAPE_AS_TEXT = re.compile(
+    r"""\{\s*"+(?:type|coordinates)|(?:SRID=\d+;\s*)?(?:MULTI)?POINT[ ZM]*\(|0[01]0[01][\dA-F]{30}""", re.I
+)
 
 TABLES = tomllib.loads((Path(__file__).with_suffix(".toml")).read_text(encoding="utf-8"))
 _BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
@@ -106,8 +110,12 @@ def _guess_file(path: Path) -> tuple[str, str]:
         name = path.name if shlex.quote(path.name) == path.name else "FILE"
         problem = "these are binary numbers whose grid the file does not state, as GAMMA and LiCSBAS write them"
         return problem, f"Give the folder of the product, or a GeoTIFF (data2geotiff EQA.dem_par {name} 2 vel.tif)"
+    begin = head_of(path, TEXT_BYTES).decode("utf-8", "replace")
+    for pattern, problem, remedy in () if begin.lstrip()[:1] in {*"{[<"} else TABLES["texts"]:
+        if re.search(pattern, begin, re.MULTILINE):
+            return problem, remedy
     if suffix in text_table.SUFFIXES:
-        return _guess_columns(text_table.table_of(path).names)
+        return _guess_columns(text_table.table_of(path))
     if head.lstrip()[:1] in (b"{", b"["):
         return "this is JSON without points that have velocities", "Export the points as CSV or GeoPackage"
     if head.lstrip().startswith(b"<"):
@@ -155,16 +163,17 @@ def _guess_datasets(path: Path) -> tuple[str, str]:
     return lacking, "Give the file as its program wrote it"
 
 
-def _guess_columns(names: list[str] | tuple[str, ...]) -> tuple[str, str]:
-    plain = {mapping.plain(name) for name in names}
+def _guess_columns(table: text_table.Table) -> tuple[str, str]:
+    plain = {mapping.plain(name) for name in table.names}
     roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     lacking = "no column of velocities or dates" if placed else "no columns of positions"
-    if not placed and plain & {"wkt", "geom", "geometry", "thegeom", "wkbgeometry"}:
-        problem = f"the positions of this table are shapes as text: {first_names(list(names))}"
-        return problem, "Export it with columns of longitude and latitude (QGIS: geometry AS_XY)"
+    shape = next((at for at, cell in enumerate(table.first) if SHAPE_AS_TEXT.match(cell)), None)
+    if not placed and shape is not None:
+        problem = f"its column {table.names[shape]!r:.40} holds shapes as text, {table.first[shape][:30]!r}"
+        return problem, "Export columns longitude and latitude (QGIS: geometry AS_XY; Earth Engine: coordinates())"
     return (
-        f"this is a table with {lacking} that is known: {first_names(list(names))}",
+        f"this is a table with {lacking} that is known: {first_names(table.names)}",
         "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",
     )
 

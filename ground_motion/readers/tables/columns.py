@@ -4,7 +4,7 @@ A Source gives a file's columns as record batches; a Plan assigns their roles, u
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,7 +128,7 @@ def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Flo
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """Return the first batch of points. Raises InputError if there is none, or velocities contradict series."""
+    """Return the first batch of points. Raises InputError if there is none."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -136,8 +136,6 @@ def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
         batches.close()  # type: ignore[attr-defined]
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
-    if plan.dates and "velocity" in plan.columns:
-        check_rates(path, first, tuple(plan.dates.values()), " (unit, series and positive in a mapping)")
     return first
 
 
@@ -190,6 +188,8 @@ def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     if pa.types.is_floating(values.type) and pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
         values = column = column.cast(pa.int64(), safe=False)
+    if pa.types.is_temporal(values.type):
+        values = column = column.cast(pa.date32(), safe=False).cast(pa.string())
     if pa.types.is_integer(values.type):
         values = column = column.cast(pa.string())
     kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
@@ -390,6 +390,14 @@ def rate_ratio(first: PointBatch, dates: tuple[date, ...]) -> float | None:
 def check_rates(path: Path, first: PointBatch, dates: tuple[date, ...], where: str = "") -> None:
     """Raise InputError if series and velocities differ in rate. where: in which options their units are stated."""
     ratio = rate_ratio(first, dates)
-    if ratio is not None and not 0.3 < ratio < 3:
+    if ratio is not None and 0.3 < ratio < 3:
+        return
+    known = np.isfinite(first.displacement_mm)
+    sums = np.where(known, np.nancumsum(first.displacement_mm, axis=1), np.float32(np.nan))
+    summed = rate_ratio(replace(first, displacement_mm=sums), dates)
+    if summed is not None and 0.5 < summed < 2:
+        problem = "its series are increments: only their running sums move as its velocities do"
+        raise InputError(path, problem, "Give the displacement since the first date")
+    if ratio is not None:
         problem = f"its series move {ratio:.3g} times as fast as its velocities"
         raise InputError(path, problem, f"Check the units and signs of both{where}")

@@ -35,7 +35,7 @@ MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
 MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
 MONTHS |= {"aoû": "aug", "ene": "jan", "abr": "apr", "ago": "aug", "dic": "dec", "gen": "jan", "mag": "may"}
 MONTHS |= {"juin": "jun", "juil": "jul", "déc": "dec", "giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
-SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m)$")
+SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m|in|inch|ft|feet)$")
 _TIME = r"(?:[T _]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 DATED = re.compile(
     r"(?P<prefix>(?:[^\W\d]\w*?)??)[_ .-]*"
@@ -101,11 +101,11 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
             groups[re.sub(r"[\W_]", "", seen["prefix"].lower())][name] = seen["day"]
     known = {name: day for prefix, group in groups.items() if prefix in PREFIXES for name, day in group.items()}
     fitting = _readings(known)
-    if not fitting and known and all(map(_is_certain, known.values())):
+    if not fitting and known and all(map(is_certain, known.values())):
         fitting = _readings(known, in_order=False)
-    if len(known) == 1 and not _is_certain(next(iter(known.values()))):
+    if len(known) == 1 and not is_certain(next(iter(known.values()))):
         return {}
-    if (not fitting and len(known) >= MIN_DATES) or (known and not fitting and all(map(_is_certain, known.values()))):
+    if (not fitting and len(known) >= MIN_DATES) or (known and not fitting and all(map(is_certain, known.values()))):
         shown = " and ".join(repr(name) for name in [*known][:2])
         problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or two are of one day"
         raise InputError(path, problem, 'State their form in a mapping, such as dates = "D%Y%m%d"')
@@ -124,7 +124,7 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
     return {}
 
 
-def _is_certain(day: str) -> bool:
+def is_certain(day: str) -> bool:
     """Return whether a name is a date and no number: eight digits, or parts with separators."""
     return len(day) == 8 or not day.replace(".", "").isdigit()
 

@@ -6,7 +6,7 @@ what the file does not. A table with series and no velocities gets the least-squ
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -28,7 +28,7 @@ from ground_motion.readers.records import (
     Stated,
     VelocityField,
 )
-from ground_motion.readers.tables import columns, dates, geoparquet, layers, mapping, text_table
+from ground_motion.readers.tables import columns, dates, geoparquet, layers, long, mapping, text_table
 from ground_motion.readers.tables.columns import Plan, Source
 from ground_motion.readers.tables.spacing import Spacing, spacing_of
 from ground_motion.readers.tables.text_table import Table
@@ -38,6 +38,9 @@ TITLE = "Table"
 ORDER = 910
 SUFFIXES = text_table.SUFFIXES | geoparquet.SUFFIXES | layers.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
+GMT_COLUMNS = (3, 4)  # longitude, latitude, value and perhaps another one
+MAX_LATITUDE = 90.0
+MIN_RECURRING = 3  # This number of rows at each place, on average, are dates; rows that stand twice are dropped.
 MAX_UNREAD = 5  # If more columns of one form are not read, the person may have expected that they are.
 SAMPLED_PLACES = 100_000  # This number of places shows a grid and is read in a moment.
 
@@ -59,9 +62,10 @@ def recognises(path: Path) -> bool:
         return len(table.names) >= 3 and numbers  # These may be points.
     if mapping.layout_of(table.names):
         return True
-    moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, table.names))
     is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
-    return is_placed and (moves or bool(plain & set(mapping.LONG_NAMES)))
+    bare = [dates.SERIES_UNIT.sub("", name.strip()) for name in table.names]
+    moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, bare))
+    return is_placed and (moves or any(map(mapping.DISPLACEMENT.fullmatch, table.names)))
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -71,9 +75,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             return read(path, replace(declared, mapping=None))
     declared = replace(declared, mapping=declared.mapping or mapping.mapping_beside(path))
     stated = mapping.mapping_of(declared.mapping)
-    source = source_of(path, declared if not stated.columns else None)
+    source = source_of(path, None if stated.columns else declared, stated.columns.values())
     if declared.mapping is None:
         stated = mapping.layout_of(source.names) or stated
+    source, stated = long.as_series(path, source, stated)
     plans = mapping.plans_of(path, source, stated, declared)
     if stated.date_row is not None:
         source = columns.skip_first_row(source)
@@ -82,8 +87,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
     first, days = columns.first_points(path, source, plan), tuple(plan.dates.values())
-    if "velocity" in plan.columns and stated.dates is None and columns.rate_ratio(first, days) is None:
-        mapping.refuse_years(path, plan.dates)
+    if "velocity" in plan.columns and days:
+        if stated.dates is None and columns.rate_ratio(first, days) is None:
+            mapping.refuse_years(path, plan.dates)
+        columns.check_rates(path, first, days, " (unit, series and positive in a mapping)")
     cells = _cells(path, source, plan, stated)
     seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
     header = FieldHeader(
@@ -125,9 +132,12 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
 def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
     """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
     places = columns.first_places(path, source, plan, SAMPLED_PLACES)
-    is_dated = not plan.dates and not set(mapping.LONG_NAMES).isdisjoint(map(mapping.plain, source.names))
-    if is_dated and 2 * np.unique(places, axis=1).shape[1] <= places[0].size:
-        raise InputError(path, "it has a row for each date", mapping.ONE_ROW_EACH)
+    known = np.column_stack(places)[np.abs(places[1]) <= MAX_LATITUDE]
+    if not plan.dates and MIN_RECURRING * len(places_once := np.unique(known, axis=0)) <= len(known) > 0:
+        problem = (
+            f"{len(known):,} of its rows stand at {len(places_once):,} places, and no column is known to be their date"
+        )
+        raise InputError(path, problem, "Give one row for each point, or name date and displacement in a mapping")
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
     seen = spacing_of(*places, own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
@@ -141,10 +151,11 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
     return stated.first_day, stated.last_day
 
 
-def source_of(path: Path, declared: Declaration | None = None) -> Source:
+def source_of(path: Path, declared: Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a table by its extension and first bytes; rows are read later. Raises InputError.
 
-    declared: what is stated of a table without a header, if its columns may be taken in the order of GMT.
+    declared: what is stated of a table without a header, if its columns may be taken in the order of GMT. named: its
+    columns by a mapping.
     """
     suffix = path.suffix.lower()
     if suffix in layers.SUFFIXES or layers.is_layer(path):
@@ -152,16 +163,16 @@ def source_of(path: Path, declared: Declaration | None = None) -> Source:
     if suffix in geoparquet.SUFFIXES:
         return geoparquet.source(path)
     if suffix in text_table.SUFFIXES:
-        return csv_source(path, declared)
+        return csv_source(path, declared, named)
     problem = f"a file {suffix or 'without extension'!r} is not a table"
     raise InputError(path, problem, f"Give {', '.join(sorted(SUFFIXES))}")
 
 
-def csv_source(path: Path, declared: Declaration | None = None) -> Source:
+def csv_source(path: Path, declared: Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a text table, plain or zipped. Raises InputError if it is cut off, or nothing names its columns."""
-    table = text_table.table_of(path)
+    table = text_table.table_of(path, named)
     text_table.refuse_cut_off(path)
-    note = ""
+    note = "" if table.encoding.startswith("utf") else f"It is not UTF-8: {table.encoding} was guessed."
     if not table.is_headed and declared is not None:
         table, note = _name_gmt_columns(path, table, declared)
 
@@ -185,7 +196,7 @@ def _name_gmt_columns(path: Path, table: Table, declared: Declaration) -> tuple[
         longitude, latitude = float(table.first[0]), float(table.first[1])
     except (ValueError, IndexError):
         raise InputError(path, problem, remedy) from None
-    is_placed = len(table.names) >= 3 and abs(longitude) <= 360 and abs(latitude) <= 90
+    is_placed = len(table.names) in GMT_COLUMNS and abs(longitude) <= 360 and abs(latitude) <= 90
     is_placed &= path.suffix.lower() in {".xy", ".xyz"} or abs(longitude) > 90
     if not is_placed or not {longitude, latitude}.isdisjoint({float(int(longitude)), float(int(latitude))}):
         raise InputError(path, problem, remedy)

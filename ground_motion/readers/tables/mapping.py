@@ -17,7 +17,7 @@ from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import gate
 from ground_motion.readers.gate import Units
 from ground_motion.readers.raster import MM_PER_UNIT, TOWARD
-from ground_motion.readers.records import Declaration, Direction, Reference
+from ground_motion.readers.records import Component, Declaration, Direction, Reference
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import ROLES, Plan, Source, transformer
 from ground_motion.readers.tables.dates import NOTATIONS, SERIES_UNIT, dates_by_name, dates_by_order, dates_in_first_row
@@ -51,16 +51,23 @@ WAYS = {"up": ("up", "vertical", "vert", "v", "u"), "east": ("east", "ew", "e"),
 WAYS |= {"toward": ("toward", "towards")}
 _WAY = "|".join(word for words in WAYS.values() for word in words)
 VELOCITY = re.compile(
-    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)?"
-    rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?(?P<way>{_WAY})??"
-    r"(?:(?P<length>mm|cm|m)(?:per|p)?(?:years|year|yr|y|annum|a))?"
+    rf"(?:(?P<first>vertical|vert|up|east|ew|north|ns)(?=v|rate))?(?:ps)?(?:los|mean|avg|displacement|deformation)*"
+    rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)*(?P<way>{_WAY})??"
+    r"(?:(?P<length>mm|cm|m|inch|in|feet|ft)(?:per|p)?(?P<time>years|year|yr|y|annum|a|days|day))?"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
-UNIT = re.compile(r"(?:milli|centi)?met(?:er|re)s?\b.*|[mc]?m\b.*|rad.*|deg.*|°.*", re.IGNORECASE)
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
-LONG_NAMES = ("date", "day", "datetime", "time", "epoch", "acquisition", "acquisitiondate")
+NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # may stand in brackets, too
+LINE_OF_SIGHT = re.compile(
+    r"(?<![a-z])(?:v|d|vel|disp)?_?los(?![a-z])|los_?vel|vel(?:ocity)?_?los|line.?of.?sight", re.IGNORECASE
+)
+DISPLACEMENT = re.compile(
+    r"(?:cum(?:ulative)?|los|total|mean)?[ _]*(?:disp(?:l|lacements?)?|deformation|defo|dlos)[ _]*(?:los)?"
+    r"(?:[ _](?:mm|cm|m|in|inch|ft|feet)|\s*[\[(].*[\])])?",
+    re.IGNORECASE,
+)
+LONG_ROLES = ("date", "displacement")  # of a table with a row for each date; see `readers.tables.long`
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
-ONE_ROW_EACH = "Give one row for each point, and a column for each date, such as D20190104"
 MAX_WAVELENGTH_M = 1.5  # P band
 
 
@@ -176,7 +183,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         if not isinstance(value, dict):
             raise InputError(path, f"{name!r} is not a table", f"Write [{name}] and its lines below")
         for role, entry in value.items():
-            if role not in ROLES or (name == "constants" and role == "pid"):
+            if role not in (*ROLES, *LONG_ROLES) or (name == "constants" and role in ("pid", *LONG_ROLES)):
                 raise InputError(path, f"{role!r} is no property of a point", f"Use {', '.join(ROLES)}")
             if not isinstance(entry, kind) or isinstance(entry, bool):
                 raise InputError(path, f"{role} = {entry!r} is not what [{name}] holds", EXAMPLE)
@@ -223,14 +230,21 @@ class Velocity:
 
 def velocity_of(name: str) -> Velocity | None:
     """Return what the name of a column of velocities states; None for any other column."""
-    parts = VELOCITY.fullmatch(plain(name))
+    words, unit = _bracketed(name)
+    parts = VELOCITY.fullmatch(plain(name) + "".join(words))
     if parts is None:
         return None
     word = parts["first"] or parts["way"]
     way = next((way for way, words in WAYS.items() if word in words), "")
+    return Velocity(name, way, f"{parts['length']}/{parts['time']}" if parts["length"] else unit)
+
+
+def _bracketed(name: str) -> tuple[list[str], str]:
+    """Return what a column's name holds in brackets: words such as LOS, and the rest, which is a unit."""
     bracketed = IN_BRACKETS.fullmatch(name)
-    spelled = f"{parts['length']}/yr" if parts["length"] else bracketed["unit"].strip() if bracketed else ""
-    return Velocity(name, way, spelled if UNIT.fullmatch(spelled) else "")
+    parts = re.split(r"[,;\s]+", bracketed["unit"].strip()) if bracketed else []
+    words = [part.lower() for part in parts if part.lower() in NO_UNITS]
+    return words, " ".join(part for part in parts if part.lower() not in NO_UNITS)
 
 
 def velocities_in(path: Path, names: Sequence[str]) -> list[Velocity]:
@@ -273,15 +287,17 @@ def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration)
     dates = _date_columns(path, source, used, stated)
     _check_moves(path, source, velocities, dates, stated)
     epsg, geometry_crs = _reference_systems(path, source, columns, stated)
+    named = {unit_in(name): name for name in reversed(dates)}
+    of_columns = {f"column {name!r:.40}": unit for unit, name in named.items() if unit}
+    length = gate.agree(path, "unit of its series", {"the mapping": stated.series} | of_columns)
     plans = []
     for velocity in velocities or (None,):
-        units = _units(path, velocity, bool(dates), stated, declared)
-        found = {unit_in(name) for name in dates} - {""}
-        of_columns = {f"column {name!r}": unit_in(name) for name in list(dates)[:1] if len(found) == 1}
-        length = gate.agree(path, "unit of its series", {"the mapping": stated.series} | of_columns)
+        units = _units(path, velocity, dates, of_columns, stated, declared)
         per_unit = MM_PER_LENGTH.get(length or units.unit.removesuffix("/yr"))
         if dates and per_unit is None:
-            raise InputError(path, f"its series cannot be in {units.unit}", 'State series = "mm" in a mapping')
+            problem = f"its series are {length or units.unit!r:.40} by {next(iter(of_columns), 'their velocities')}"
+            raise InputError(path, problem, "Give mm, cm or m, or state series in a mapping")
+        _check_units(path, columns, units.unit, length or units.unit.removesuffix("/yr"))
         plans.append(
             Plan(
                 columns=columns | _own_columns(source.names, velocity, len(velocities)),
@@ -317,8 +333,6 @@ def _check_moves(
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
         if source.kind == "KML":
             remedy = "Give the table or the GeoTIFF from which this view was made"
-        elif {plain(name) for name in source.names} & set(LONG_NAMES):
-            remedy = ONE_ROW_EACH
         raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
     if len(dates) == 1:
         raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
@@ -331,10 +345,20 @@ def _check_moves(
 
 
 def unit_in(name: str) -> str:
-    """Return the unit that the name of a column of displacements states, such as mm; empty if none."""
+    """Return the unit that the name of a column states, such as mm, known or not; empty if none."""
     stated = SERIES_UNIT.search(name)
-    unit = gate.unit_of(stated["bracketed"] or stated["spelled"] or "") if stated else ""
-    return unit if unit in MM_PER_LENGTH else ""
+    return gate.unit_of(_bracketed(name)[1] or stated["spelled"] or "") if stated else ""
+
+
+def _check_units(path: Path, columns: dict[str, str], rate: str, length: str) -> None:
+    """Raise InputError if the name of a column states another unit than its values are read in."""
+    read_in = {"velocity_std": rate, "rmse": length} | dict.fromkeys(("height", "easting", "northing"), "m")
+    read_in |= dict.fromkeys(("longitude", "latitude", "incidence_angle", "track_angle"), "degrees")
+    for role in read_in.keys() & columns.keys():
+        stated = unit_in(columns[role])
+        if stated.partition("/")[0] in gate.LENGTHS and stated != read_in[role]:
+            problem = f"column {columns[role]!r:.60} states {stated}, where {role} is read in {read_in[role]}"
+            raise InputError(path, problem, f"Give it in {read_in[role]}, or leave that column out")
 
 
 def refuse_years(path: Path, dates: dict[str, date]) -> None:
@@ -363,17 +387,35 @@ def _date_columns(path: Path, source: Source, used: set[str], stated: Mapping) -
     return dates_by_order(path, names, dates_in_first_row(path, source, names, str(stated.date_row)))
 
 
-def _units(path: Path, velocity: Velocity | None, has_dates: bool, stated: Mapping, declared: Declaration) -> Units:
-    """Return the unit and sign by options, the mapping and the name of the velocity's column. Raises InputError."""
+def _units(
+    path: Path,
+    velocity: Velocity | None,
+    dates: dict[str, date],
+    of_series: dict[str, str],
+    stated: Mapping,
+    declared: Declaration,
+) -> Units:
+    """Return the unit and sign by options, the mapping and the names of columns. Raises InputError.
+
+    of_series: column -> the unit that its name states.
+    """
     unit = stated.unit or (stated.series and velocity is None and f"{stated.series}/yr") or None
     by_name, own = (f"column {velocity.name!r}", velocity) if velocity else ("", Velocity("", "", ""))
-    return gate.units(
+    asked = velocity is None and unit is None and declared.unit is None  # Slopes have the unit of their series.
+    slopes = {column: f"{length}/yr" for column, length in of_series.items() if asked}
+    units = gate.units(
         path,
         declared,
-        unit={stated.by: unit, by_name: own.unit},
+        unit={stated.by: unit, by_name: own.unit} | slopes,
         sign={stated.by: stated.positive, by_name: own.way},
-        dates_known=has_dates or bool(stated.first_day),
+        dates_known=bool(dates) or bool(stated.first_day),
     )
+    slanted = next((name for name in (own.name, *dates) if LINE_OF_SIGHT.search(name)), None)
+    if slanted and units.component is not Component.LOS:
+        by = "--positive" if declared.positive else stated.by if stated.positive else by_name
+        problem = f"column {slanted!r:.60} says line of sight, but {by} says {units.positive}"
+        raise InputError(path, problem, "Give toward or away, or the column of that direction")
+    return units
 
 
 def _reference_systems(

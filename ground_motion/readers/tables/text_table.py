@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -37,6 +37,7 @@ PARSERS = min(4, os.cpu_count() or 1)
 DATE_NAME = re.compile(r"[12]\d{7}")
 SNIFFED_ROWS = 25
 COMMENTS = ("#", "%", "//", "!")
+GUESSED = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"]
 SPACES = " "  # The delimiter of tables whose columns are separated by any number of spaces and tabs.
 MISSING = (
     *("", "NaN", "nan", "NAN", "-NaN", "-nan", "NULL", "Null", "null", "None", "none", "NONE", "NA", "N/A", "n/a"),
@@ -130,13 +131,16 @@ def zip_text(path: Path, suffix: str) -> bytes | None:
         return archive.read(info)
 
 
-def table_of(path: Path) -> Table:
-    """Find the layout of a table. Raises InputError if it is no table, or a column appears twice."""
+def table_of(path: Path, known: Collection[str] = ()) -> Table:
+    """Find the layout of a table. Raises InputError if it is no table, or a column appears twice.
+
+    known: names of some of its columns, which tell apart encodings.
+    """
     with csv_stream(path) as stream:
         sample = stream.read(SAMPLE_BYTES)
         if b"\n" not in sample:
             sample += stream.read(MAX_HEADER_BYTES - len(sample))
-    encoding = _encoding(path, sample)
+    encoding = _encoding(path, sample, known)
     with io.TextIOWrapper(io.BytesIO(sample), encoding, "replace", newline=None) as text:
         lines = text.read().removeprefix("\ufeff").split("\n")
     if len(lines) == 1 and len(sample) == MAX_HEADER_BYTES:
@@ -155,8 +159,11 @@ def table_of(path: Path) -> Table:
     return table._replace(encoding="utf-8-sig" if encoding == "utf-8" and (has_lone_returns or is_marked) else encoding)
 
 
-def _encoding(path: Path, sample: bytes) -> str:
-    """Return Python's name of the encoding of a table's first bytes. InputError if it takes the extra `tables`."""
+def _encoding(path: Path, sample: bytes, known: Collection[str]) -> str:
+    """Return Python's name of the encoding of a table's first bytes. InputError if it takes the extra `tables`.
+
+    known: words that it holds, such as the names of columns in a mapping.
+    """
     if sample[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "utf-16"
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
@@ -173,9 +180,12 @@ def _encoding(path: Path, sample: bytes) -> str:
         from charset_normalizer import from_bytes
 
         lines = [line for line in whole.splitlines() if not line.isascii()]
-        best = from_bytes(b"\n".join(lines)[: 2**16], cp_isolation=["cp1252", "cp1250", "cp1251", "cp1253", "cp1254"])
-        guessed = best.best()
-        return guessed.encoding if guessed else "cp1252"
+        guesses = [guess.encoding for guess in from_bytes(b"\n".join(lines)[: 2**16], cp_isolation=GUESSED)]
+        words = [word for word in known if not word.isascii()]
+        fitting = (
+            guess for guess in (*guesses, *GUESSED) if all(word in whole.decode(guess, "replace") for word in words)
+        )
+        return next(fitting, (guesses or GUESSED)[0])
     return "utf-8"
 
 

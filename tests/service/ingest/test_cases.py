@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers.formats.registry import open_scenes, open_velocity_fields
+from ground_motion.readers.formats.registry import open_scenes, open_stations, open_velocity_fields
 from ground_motion.readers.gate import join_batches
 from ground_motion.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch
 
@@ -172,6 +172,19 @@ RIGHT: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
     "tre_2d_geopackage": ("insar-test.gpkg", Declaration(unit="mm/yr"), two_components),
 }
 IMAGES = {"sentinel1_stripmap"}
+TABLES_2 = {  # those of the second set that are tables
+    "csv_inches": ("points.csv", T, refused("mm/yr by --unit", "in/yr by column 'Velocity (in/yr)'")),
+    "csv_los_called_up": (
+        "points.csv",
+        Declaration(unit="mm/yr", positive="up"),
+        refused("'vel_los_mm_yr' says line of sight", "--positive says up"),
+    ),
+    "csv_gbk": ("points.csv", Declaration(), has(900, extent=(12.4912, 12.5089), changed="gb18030")),
+    "csv_gee_geo": ("points.csv", T, refused("'.geo' holds shapes as text", "longitude and latitude")),
+    "csv_increments": ("points.csv", T, refused("increments", "since the first date")),
+    "csv_long_no_id": ("points.csv", T, has(100, -25.04, n_dates=24, changed="2,400 rows are 100 points")),
+    "xy_ten_columns": ("ref.csv", T, refused("no header: 10 columns", "mapping")),
+}
 
 
 @pytest.fixture(scope="module")
@@ -187,15 +200,23 @@ def test_every_row_of_the_readme_is_tried_here(cases):
     assert set(rows) == RIGHT.keys() | IMAGES
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_case_is_right_or_refused_as_its_row_says(cases, name):
-    inside, declared, right = RIGHT[name]
-    folder = cases / name
+@pytest.mark.parametrize(
+    ("chosen", "name"), [*(("cases", name) for name in RIGHT), *(("cases_2", name) for name in TABLES_2)]
+)
+def test_a_case_is_right_or_refused_as_its_row_says(cases, chosen, name):
+    inside, declared, right = (RIGHT | TABLES_2)[name]
+    folder = cases.with_name(chosen) / name
     given = next(folder.glob(inside)) if "*" in inside else folder / inside
     mapping = folder / "m.toml"
     if mapping.exists():
         declared = Declaration(unit=declared.unit, positive=declared.positive, mapping=mapping)
     right(read(given, declared))
+
+
+def test_a_station_of_unavco_is_read(cases):
+    (station,) = open_stations(cases.with_name("cases_2") / "gnss_unavco_csv" / "P123.cwu.igs14.csv")
+    assert (station.code, station.frame, len(station.dates)) == ("P123", "IGS14", 24)
+    assert (station.longitude, station.latitude) == approx(-105.911, 36.635, within=0.001)
 
 
 def test_a_stripmap_image_is_read(cases):

@@ -2,8 +2,11 @@
 
 import gzip
 from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ground_motion.readers.formats.registry import open_velocity_fields, recognise
@@ -11,7 +14,7 @@ from ground_motion.readers.records import Component, Declaration
 from ground_motion.readers.tables import text_table
 from tests.makers import damage
 from tests.makers.damage import the_batch, the_field
-from tests.makers.generic import TOWARD, csv_text, make, table_of
+from tests.makers.generic import DATES, TOWARD, YEARS, csv_text, make, table_of
 
 PLAIN = csv_text(table_of(n=12))
 SEMICOLONS = csv_text(table_of(n=12), ";")
@@ -91,10 +94,72 @@ def test_a_unit_in_a_header_is_the_column_s_own(tmp_path, name, unit):
     assert f"its unit is {other} by --unit" in damage.outcome(path, Declaration(unit=other, positive="toward"))
 
 
-def headless(folder, name, first=(139.7, 35.6)):
+CONTRADICTIONS = {
+    "its unit is mm/yr by --unit, but in/yr by": ["Velocity (in/yr)", "vel_in_per_year", "VEL [inch/year]"],
+    "its unit is mm/yr by --unit, but ft/yr by": ["vel_ft_yr", "VEL (feet / year)"],
+    "its unit is mm/yr by --unit, but furlong/yr by": ["VEL [furlong/yr]"],
+    "says line of sight, but --positive says up": ["LOS_VEL", "Vlos", "vel_los_mm_yr", "VEL (LOS)", "VEL [mm/yr LOS]"],
+}
+
+
+@pytest.mark.parametrize(
+    ("message", "name"), [(words, name) for words in CONTRADICTIONS for name in CONTRADICTIONS[words]]
+)
+def test_a_velocity_s_name_that_contradicts_the_declaration_is_refused_with_both(tmp_path, message, name):
+    path = make(tmp_path, change=lambda table: table.__setitem__(name, table.pop("VEL")))
+    said = damage.outcome(path, Declaration(unit="mm/yr", positive="up"))
+    assert message in said
+    assert name in said
+
+
+def renamed(name, times=1.0):
+    return lambda table: table.update(
+        {name.format(day): [value * times for value in table.pop(f"D{day}")] for day in DATES}
+    )
+
+
+def increments(table):
+    table.update({f"D{day}": [0.0 if day == DATES[0] else -10.0] * 12 for day in DATES})
+
+
+def daily_increments(table):
+    table |= {f"D{date(2022, 2, 1) + timedelta(at):%Y%m%d}": [-20 / 365.25] * 12 for at in range(400)}
+    for day in DATES:
+        table.pop(f"D{day}")
+
+
+BAD_SERIES = {
+    "its series are 'in' by column 'D20200103 (in)'": renamed("D{} (in)"),
+    "its series are 'ft' by column 'D20200103_ft'": renamed("D{}_ft"),
+    "its series are 'in' by column 'D20200103 [in]'": lambda table: (renamed("D{} [in]")(table), table.pop("VEL")),
+    "is mm by column 'D20220103 (mm)', but cm by": lambda table: (
+        renamed("D{} (cm)")(table),
+        table.update({"D20220103 (mm)": table.pop("D20220103 (cm)")}),
+    ),
+    "column 'HEIGHT (ft)' states ft, where height is read in m": lambda table: table.update(
+        {"HEIGHT (ft)": table.pop("HEIGHT")}
+    ),
+    "its series are increments: only their running sums move": increments,
+    "its series are increments: only their": daily_increments,
+}
+
+
+@pytest.mark.parametrize("message", BAD_SERIES)
+def test_series_in_another_unit_or_since_the_date_before_are_refused(tmp_path, message):
+    assert message in damage.outcome(make(tmp_path, change=BAD_SERIES[message]), TOWARD)
+
+
+def headless(folder, name, first=(139.7, 35.6), more=1):
     path = folder / name
-    path.write_text("".join(f"{first[0] + 1e-3 * at} {first[1]} {-2.5} {at}.5\n" for at in range(60)))
+    path.write_text("".join(f"{first[0] + 1e-3 * at} {first[1]} -2.5{f' {at}.5' * more}\n" for at in range(60)))
     return path
+
+
+@pytest.mark.parametrize("more", range(2, 10))
+def test_of_more_than_four_columns_without_names_none_is_guessed(tmp_path, more):
+    said = damage.outcome(headless(tmp_path, "points.xy", more=more), TOWARD)
+    assert f"it has no header: {more + 3} columns" in said
+    assert "Name them in a mapping" in said
 
 
 def test_a_table_without_a_header_is_asked_about_with_its_first_row(tmp_path):
@@ -139,15 +204,97 @@ def test_two_components_in_one_table_are_two_fields(tmp_path):
     assert next(east.batches()).velocity_mm_yr == pytest.approx(3.0)
 
 
-def test_a_table_of_one_row_for_each_date_is_told_what_to_do(tmp_path):
-    path = tmp_path / "long.csv"
-    path.write_text(
-        "id,lon,lat,date,displacement\n" + "".join(f"P{n},11.0,47.5,2020-01-0{n},1.5\n" for n in range(1, 9))
+def long_rows(day="{0}-{1}-{2}", places=12, digits=3, to=lambda table: table):
+    """A row for each of DATES at each place, without ids: lon, lat, acq_date, velocity, disp_cm."""
+    rows = [
+        (round(11 + at / 1000, digits), 47.5, day.format(date[:4], date[4:6], date[6:]), -20.0, round(-2 * year, 4))
+        for at in range(places)
+        for date, year in zip(DATES, YEARS, strict=True)
+    ]
+    return to(
+        dict(zip(("lon", "lat", "acq_date", "velocity", "disp_cm"), map(list, zip(*rows, strict=True)), strict=True))
     )
-    assert "Give one row for each point, and a column for each date" in damage.outcome(path, TOWARD)
-    rows = (f"{11 + n / 100},47.5,2020-0{month}-01,-3.1,1.5\n" for n in range(9) for month in range(1, 4))
-    path.write_text("lon,lat,date,velocity,displacement\n" + "".join(rows))
-    assert "it has a row for each date. Give one row for each point" in damage.outcome(path, TOWARD)
+
+
+LONG = {
+    "without ids": long_rows(),
+    "with an id for each point": {"id": [f"P{at // 5}" for at in range(60)], **long_rows(digits=2)},
+    "with an id for each row": {"fid": list(range(60)), **long_rows()},
+    "by date": long_rows(to=lambda table: {name: [v for at in range(5) for v in table[name][at::5]] for name in table}),
+    "days first": long_rows("{2}/{1}/{0}"),
+    "with times": long_rows("{0}-{1}-{2}T05:11:00Z"),
+    "without velocities": long_rows(to=lambda table: {name: table[name] for name in table if name != "velocity"}),
+}
+
+
+@pytest.mark.parametrize("how", LONG)
+def test_a_row_for_each_date_is_read_as_series(tmp_path, how):
+    path = tmp_path / "long.csv"
+    path.write_text(csv_text(LONG[how]))
+    header, batch = the_field(path, TOWARD)
+    assert [f"{day:%Y%m%d}" for day in header.dates] == list(DATES)
+    assert batch.longitude == pytest.approx([11 + at / 1000 for at in range(12)], abs=0.006)
+    assert batch.velocity_mm_yr == pytest.approx(-20.0, abs=0.01)
+    assert batch.displacement_mm[:, -1] == pytest.approx(-40.02, abs=0.01)
+    pq.write_table(pa.table(LONG[how]), tmp_path / "long.parquet")
+    assert (the_batch(tmp_path / "long.parquet", TOWARD).displacement_mm == batch.displacement_mm).all()
+
+
+def changed(**columns):
+    return long_rows(to=lambda table: table | columns)
+
+
+BAD_LONG = {
+    "stand at one place, with ": changed(lon=[11.0] * 60, disp_cm=list(range(60))),
+    "5 rows stand at one place, one for each 'acq_date', and none of": long_rows(
+        to=lambda table: {name.replace("disp_cm", "value"): table[name] for name in table}
+    ),
+    "60 of its rows stand at 12 places, and no column is known to be their date": changed(acq_date=["?"] * 60),
+    "column 'velocity' differs between the dates of one place": changed(velocity=list(range(60))),
+    "column 'LOS20200103 [cm]' says line of sight, but --positive says up": long_rows(
+        to=lambda table: {name.replace("disp_cm", "los disp_cm"): table[name] for name in table}
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BAD_LONG)
+def test_a_row_for_each_date_that_is_no_series_is_refused(tmp_path, message):
+    path = tmp_path / "long.csv"
+    path.write_text(csv_text(BAD_LONG[message]))
+    assert message in damage.outcome(path, Declaration(unit="mm/yr", positive="up"))
+
+
+def test_a_mapping_names_date_and_displacement(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text(csv_text(BAD_LONG["5 rows stand at one place, one for each 'acq_date', and none of"]))
+    path.with_suffix(".toml").write_text(
+        'unit = "mm/yr"\nseries = "cm"\npositive = "toward"\n[columns]\nlongitude = "lon"\nlatitude = "lat"\n'
+        'date = "acq_date"\ndisplacement = "value"\n'
+    )
+    assert the_batch(path).velocity_mm_yr == pytest.approx([-20.0] * 12, abs=0.01)
+
+
+EAST_ASIA = {
+    "shift_jis": "番号,経度,緯度,速度",
+    "euc_jp": "番号,経度,緯度,速度",
+    "big5": "編號,經度,緯度,速率",
+    "euc_kr": "번호,경도,위도,속도",
+    "gb18030": "编号,经度,纬度,速率",
+}
+
+
+@pytest.mark.parametrize("encoding", EAST_ASIA)
+def test_the_names_in_a_mapping_tell_apart_encodings(tmp_path, encoding):
+    names = EAST_ASIA[encoding].split(",")
+    path = tmp_path / "points.csv"
+    rows = (f"P{at},{11 + at / 1000},47.5,-20.0\n" for at in range(60))
+    path.write_bytes("".join([EAST_ASIA[encoding], "\n", *rows]).encode(encoding))
+    roles = zip(("pid", "longitude", "latitude", "velocity"), names, strict=True)
+    mapping = tmp_path / "m.toml"
+    mapping.write_text("[columns]\n" + "".join(f'{role} = "{name}"\n' for role, name in roles), "utf-8")
+    (field,) = open_velocity_fields(path, declared=replace(TOWARD, mapping=mapping))
+    assert the_batch(path, replace(TOWARD, mapping=mapping)).velocity_mm_yr == pytest.approx([-20.0] * 60)
+    assert "It is not UTF-8" in field.changes[0]
 
 
 def test_a_text_of_several_lines_is_named(tmp_path):
