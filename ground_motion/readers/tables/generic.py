@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.projections import is_metric
 from ground_motion.readers import gate
 from ground_motion.readers.records import (
     Component,
@@ -128,7 +127,7 @@ def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> S
     is_dated = not plan.dates and not set(mapping.LONG_NAMES).isdisjoint(map(mapping.plain, source.names))
     if is_dated and 2 * np.unique(places, axis=1).shape[1] <= places[0].size:
         raise InputError(path, "it has a row for each date", mapping.ONE_ROW_EACH)
-    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
+    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int)), None)
     seen = spacing_of(*places, own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 
