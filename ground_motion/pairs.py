@@ -14,9 +14,8 @@ from ground_motion.core.rasters import CACHE_MB
 from ground_motion.methods.coherence import SLACK_PX, CoherenceMethod, window_of
 from ground_motion.methods.coherence.infer import estimate_coherence
 from ground_motion.methods.offsets import MAX_SEARCH_PX, POSTING_PX, OffsetsMethod
-from ground_motion.methods.offsets.infer import track_offsets
-from ground_motion.rasters.imagery import PairSource
-from ground_motion.rasters.pair_files import PairFiles
+from ground_motion.methods.offsets.infer import on_the_ground, track_offsets
+from ground_motion.rasters.pair_files import OpenPair, PairFiles
 from ground_motion.rasters.pieces import Pieces
 from ground_motion.rasters.results import RasterResult
 from ground_motion.rasters.windows import Window
@@ -25,7 +24,7 @@ from ground_motion.runtime.device import choose_device
 from ground_motion.runtime.methods import MODEL, Method, method_of
 from ground_motion.runtime.progress import progress_bar
 
-Work = Callable[[PairSource, torch.device, Pieces], RasterResult]
+Work = Callable[[OpenPair, torch.device, Pieces], RasterResult]
 MAX_POSTING_PX = 512
 LOOKS = (0.5, 1000.0)
 
@@ -100,7 +99,7 @@ def coherence(
     chosen = method_of("coherence", method)
     return _run(
         pair,
-        lambda source, on, pieces: estimate_coherence(source, chosen, on, sides, looks, pieces),
+        lambda opened, on, pieces: estimate_coherence(opened.kept_in(pieces), chosen, on, sides, looks, pieces),
         CoherenceMethod.find(chosen),
         device,
         slack_px=SLACK_PX,
@@ -117,7 +116,8 @@ def offsets(
 ) -> Result:
     """Track the offsets between two detected images, as `ground-motion offsets` and the service do.
 
-    What stands at column x, row y of the reference stands at x + dx, y + dy in the secondary. The variables are `dx_px`
+    What stands at column x, row y of the reference stands at x + dx, y + dy in the secondary, on the reference's grid:
+    if the grids lie apart by part of a pixel, that part is added. The variables are `dx_px`
     (positive to the right), `dy_px` (positive downward), `sigma_dx_px`, `sigma_dy_px`, px of the images, one standard
     deviation, and `quality`, 0 to 1, on the grid of the reference divided by `posting_px`.
 
@@ -140,7 +140,9 @@ def offsets(
     chosen = method_of("offsets", method)
     return _run(
         pair,
-        lambda source, on, pieces: track_offsets(source, chosen, on, search_px, posting_px, pieces),
+        lambda opened, on, pieces: on_the_ground(
+            track_offsets(opened.kept_in(pieces), chosen, on, search_px, posting_px, pieces), opened.apart_px
+        ),
         OffsetsMethod.find(chosen),
         device,
         lay=True,
@@ -158,7 +160,7 @@ def _run(
     """Run a method. slack_px, lay: as in PairFiles.open."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), progress_bar(method.task):
         pieces = Pieces()
-        result = work(pair.files.open(slack_px, lay).kept_in(pieces), choose_device(device), pieces)
+        result = work(pair.files.open(slack_px, lay), choose_device(device), pieces)
         attributes = result.statistics | result.tags | pair.files.tags(method.name, method.version)
         if result.note:
             attributes["note"] = result.note

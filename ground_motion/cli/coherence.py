@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
 
     return pair_command.run(
         args,
-        lambda pair, device, pieces: estimate_coherence(pair, args.method, device, window, args.looks, pieces),
+        lambda pair, device, pieces: estimate_coherence(
+            pair.kept_in(pieces), args.method, device, window, args.looks, pieces
+        ),
         CoherenceMethod.find(args.method).version,
         SLACK_PX,
     )

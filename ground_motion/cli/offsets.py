@@ -40,12 +40,16 @@ def run(args: argparse.Namespace) -> int:
     if args.days is not None and not (args.days >= 1 and args.reach_m_per_day > 0):
         raise ValueError(f"--reach-m-per-day {args.reach_m_per_day:g} and --days {args.days} are not both positive")
     from ground_motion.cli import pair_command
-    from ground_motion.methods.offsets.infer import track_offsets  # Torch takes seconds, and --help needs none.
+    from ground_motion.methods.offsets.infer import (  # Torch takes seconds, and --help needs none.
+        on_the_ground,
+        track_offsets,
+    )
 
     return pair_command.run(
         args,
-        lambda pair, device, pieces: track_offsets(
-            pair, args.method, device, _search(args, pair), args.posting, pieces
+        lambda pair, device, pieces: on_the_ground(
+            track_offsets(pair.kept_in(pieces), args.method, device, _search(args, pair.source), args.posting, pieces),
+            pair.apart_px,
         ),
         OffsetsMethod.find(args.method).version,
         lay=True,

@@ -10,15 +10,14 @@ import rasterio
 import torch
 
 from ground_motion.core.rasters import CACHE_MB
-from ground_motion.rasters.imagery import PairSource
-from ground_motion.rasters.pair_files import PairFiles
+from ground_motion.rasters.pair_files import OpenPair, PairFiles
 from ground_motion.rasters.pieces import Folder, Pieces
 from ground_motion.rasters.results import RasterResult, require_folders, write_result
 from ground_motion.runtime.code_version import code_version
 from ground_motion.runtime.device import choose_device, precision
 from ground_motion.runtime.progress import progress_bar
 
-Method = Callable[[PairSource, torch.device, Pieces], RasterResult]
+Method = Callable[[OpenPair, torch.device, Pieces], RasterResult]
 
 
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
         folder = _folder(args, [tags["input_sha256"], version, code_version(), str(device), precision(device)])
         try:
             pieces = Pieces(folder)
-            result = method(pair.kept_in(pieces), device, pieces)
+            result = method(pair, device, pieces)
             write_result(args.out, result, tags)
             if args.quicklook:
                 from ground_motion.rasters.quicklook import draw  # Matplotlib takes a second.

@@ -116,6 +116,25 @@ def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.union_all(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(geometry)])
 
 
+def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
+    """Return polygons in degrees whose rings jump from one side of 180 to the other, with longitudes that run on.
+
+    Each side of a ring is the shorter way around the Earth, except one from -180 to 180, which follows a map's edge
+    (RFC 7946, section 3.1.9). Rings around a pole stay as they are.
+    """
+    polygons = []
+    for part in shapely.get_parts(geometry):
+        rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(part)]
+        for ring in rings:
+            jumps, longitude = np.abs(np.diff(ring[:, 0])), np.unwrap(ring[:, 0], period=360.0)
+            if ((jumps > 180) & (jumps < 360)).any() and abs(longitude[-1] - longitude[0]) < 1:
+                ring[:, 0] = longitude
+            # A hole may begin on the other side of 180 than its outer ring.
+            ring[:, 0] -= 360 * round((ring[:, 0].mean() - rings[0][:, 0].mean()) / 360)
+        polygons.append(shapely.Polygon(rings[0], rings[1:]))
+    return shapely.MultiPolygon(polygons)
+
+
 def joined_at_180(geometry: BaseGeometry) -> BaseGeometry:
     """Return a geometry in degrees with its western parts beyond 180 if it lies on both sides; the rest as it is.
 

@@ -4,8 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod, Proj, Transformer
 
+MAX_SCALE_ERROR = 0.03  # EPSG:3035 stretches Iceland by 2 %, a zone of UTM its neighbour's middle by 0.6 %.
 SEMI_MAJOR_M = 6_378_137.0  # The ellipsoid is WGS 84.
 EARTH = Geod(ellps="WGS84")
 LAEA = "step {} proj=laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000 ellps=GRS80"
@@ -38,9 +39,14 @@ def local_system(longitude: float, latitude: float) -> str:
 
 
 @lru_cache(maxsize=64)
-def is_metric(epsg: int) -> bool:
-    """Return whether a system's coordinates are metres on the ground; those of Pseudo-Mercator (web maps) are not."""
+def is_metric(epsg: int, longitude: float, latitude: float) -> bool:
+    """Return whether a system's coordinates are metres on the ground at a place (degrees).
+
+    Those of web maps (EPSG:3857) are not far from the equator, nor those of a zone far away.
+    """
     crs = CRS.from_epsg(epsg)
-    method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
-    metres = all(axis.unit_conversion_factor == 1.0 for axis in crs.axis_info)
-    return bool(crs.is_projected and metres and "Pseudo" not in method)
+    if not crs.is_projected or any(axis.unit_conversion_factor != 1.0 for axis in crs.axis_info):
+        return False
+    scale = Proj(crs).get_factors(longitude, latitude)
+    largest, smallest = float(scale.tissot_semimajor), float(scale.tissot_semiminor)
+    return largest <= 1 + MAX_SCALE_ERROR and smallest >= 1 - MAX_SCALE_ERROR

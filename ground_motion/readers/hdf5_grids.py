@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE
-from ground_motion.core.projections import transformer
+from ground_motion.core.projections import EARTH, is_metric, transformer
 from ground_motion.readers import raster
 from ground_motion.readers.records import Float64
 
@@ -39,14 +39,18 @@ class Grid:
     @property
     def posting_m(self) -> float:
         """The larger of the two spacings, metres on the ground."""
-        if self.epsg != GEOGRAPHIC:
+        if self.metric_epsg:
             return max(abs(self.dx), abs(self.dy))
+        if self.epsg != GEOGRAPHIC:
+            longitude, latitude = self.positions(np.array([0, 1, 0]), np.array([0, 0, 1]))
+            return float(max(EARTH.inv(longitude[[0, 0]], latitude[[0, 0]], longitude[1:], latitude[1:])[2]))
         return float(max(abs(self.dy), abs(self.dx) * np.cos(np.radians(self.y))) * METRES_PER_DEGREE)
 
     @property
     def metric_epsg(self) -> int | None:
-        """The reference system of a grid in metres; None of one in degrees."""
-        return None if self.epsg == GEOGRAPHIC else self.epsg
+        """The reference system of a grid in metres on the ground; None for degrees, web maps and zones far away."""
+        place = (float(degrees[0]) for degrees in self.positions(np.zeros(1, np.int64), np.zeros(1, np.int64)))
+        return self.epsg if is_metric(self.epsg, *place) else None
 
     @classmethod
     def from_image(cls, path: Path, image: DatasetReader) -> "Grid":

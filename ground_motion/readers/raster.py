@@ -10,8 +10,8 @@ import numpy as np
 import rasterio
 from affine import Affine, TransformNotInvertibleError
 from numpy.typing import NDArray
+from pyproj import CRS
 from pyproj.exceptions import ProjError
-from rasterio.crs import CRS
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.files import begins, refuse_hollow
 from ground_motion.core.geometry import METRES_PER_DEGREE
-from ground_motion.core.projections import transformer
+from ground_motion.core.projections import EARTH, is_metric, transformer
 from ground_motion.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 
 SUFFIXES = frozenset({".tif", ".tiff"})
@@ -114,16 +114,18 @@ def pids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
     return np.char.add(np.char.add(row.astype("S10"), b"_"), col.astype("S10"))
 
 
-def posting_m(transform: Affine, crs: CRS) -> float:
-    """Return the spacing of columns, metres, also of a rotated grid; degrees are converted as on the equator."""
-    if crs.is_geographic:
-        return float(np.hypot(transform.a, transform.d)) * METRES_PER_DEGREE
-    return float(np.hypot(transform.a, transform.d)) * float(crs.linear_units_factor[1])
+def spacing_of(path: Path, epsg: int, transform: Affine) -> tuple[float, int | None]:
+    """Return the spacing of columns, m on the ground, and the system of a grid if it is true to scale there, else None.
 
-
-def is_metric(crs: CRS) -> bool:
-    """Return whether a grid's coordinates are metres."""
-    return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
+    The grid may be rotated. Degrees are converted as on the equator.
+    """
+    step = float(np.hypot(transform.a, transform.d))
+    if CRS.from_epsg(epsg).is_geographic:
+        return step * METRES_PER_DEGREE, None
+    longitude, latitude = degrees(path, epsg, *centres(transform, np.zeros(2), np.arange(2.0)))
+    if is_metric(epsg, longitude[0], latitude[0]):
+        return step, epsg
+    return float(EARTH.inv(longitude[0], latitude[0], longitude[1], latitude[1])[2]), None
 
 
 def unit_of(dataset: DatasetReader) -> str:

@@ -95,6 +95,17 @@ def test_offsets_are_positive_to_the_right_and_downward(images):
     assert "positive to the right" in found.dx_px.attrs["sign"]
 
 
+@pytest.mark.parametrize("apart_px", [(0.5, 0.5), (1 / 3, -0.25), (0.0004, 0)])
+def test_offsets_between_grids_that_lie_apart_by_part_of_a_pixel_are_those_of_the_ground(images, tmp_path, apart_px):
+    with rasterio.open(images[1]) as secondary:
+        moved = write(tmp_path / "moved.tif", secondary.read(1), "EPSG:32632", UTM @ Affine.translation(*apart_px))
+    found = offsets(open_pair(images[0], moved), method="ncc", search_px=8)
+    assert float(found.dataset.dx_px.median()) == pytest.approx(SHIFT_PX[1] + apart_px[0], abs=0.05)
+    assert float(found.dataset.dy_px.median()) == pytest.approx(SHIFT_PX[0] + apart_px[1], abs=0.05)
+    assert found.dataset.attrs["median_dx_px"] == pytest.approx(SHIFT_PX[1] + apart_px[0], abs=0.05)
+    assert ("grids_apart_px" in found.dataset.attrs) == (apart_px[0] > 0.001)
+
+
 @pytest.mark.parametrize(("task", "options"), [("coherence", {"method": "pearson"}), ("offsets", {"method": "ncc"})])
 def test_a_result_is_that_of_the_command_line_to_the_digit(images, tmp_path, task, options):
     ours, theirs, picture = (tmp_path / name for name in ("ours.tif", "theirs.tif", "theirs.png"))

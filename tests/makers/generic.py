@@ -1,4 +1,7 @@
-"""Tables of points as CSV, GeoPackage, GeoParquet and shapefile, made without GDAL. `make` is what a test calls."""
+"""Tables of points as CSV, GeoPackage, GeoParquet and shapefile, made without GDAL, and as what only GDAL writes.
+
+`make` is what a test calls.
+"""
 
 import json
 import sqlite3
@@ -7,12 +10,14 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from pyproj import Transformer
 
 from ground_motion.readers.records import Component, Declaration
+from ground_motion.readers.vectors import layers
 from tests.makers import shapefiles
 from tests.makers.sources import SINKS, Source
 
@@ -61,12 +66,13 @@ def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
 
 
 def make(folder: Path, kind: str = "csv", name: str = "", change=lambda table: None, **options) -> Path:
-    """Write a table as csv, zip, gpkg, parquet, shp or shp.zip; the table may be changed first."""
+    """Write a table as csv, zip, gpkg, parquet, shp, shp.zip, fgb, gdb or gdb.zip; it may be changed first."""
     own = {key: options.pop(key) for key in ("delimiter", "epsg", "layers", "crs", "encoding") if key in options}
     table = table_of(**options)
     change(table)
     path = folder / (name or f"points.{kind}")
     makers = {"csv": _csv, "zip": _zip, "gpkg": _gpkg, "parquet": _parquet, "shp": _shp, "shp.zip": _shp_zip}
+    makers |= {"fgb": _by_gdal, "gdb": _by_gdal, "gdb.zip": _gdb_zip}
     return makers[kind](path, table, **own)
 
 
@@ -105,6 +111,31 @@ def _shp_zip(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
     loose = path.parent / "loose"
     loose.mkdir(exist_ok=True)
     return shapefiles.zipped(_shp(loose / "points.shp", table, epsg), path)
+
+
+def _by_gdal(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
+    places, table = _points(table, epsg)
+    columns = [np.array(values, object if isinstance(values[0], str) else None) for values in table.values()]
+    layers._pyogrio().raw.write(
+        path,
+        np.array([shapely.to_wkb(place) for place in places], object),
+        columns,
+        list(table),
+        layer="points",
+        driver="FlatGeobuf" if path.suffix == ".fgb" else "OpenFileGDB",
+        **({"SPATIAL_INDEX": "NO"} if path.suffix == ".fgb" else {}),  # Its index would sort the points.
+        geometry_type="Point",
+        crs=f"EPSG:{epsg}",
+    )
+    return path
+
+
+def _gdb_zip(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
+    folder = _by_gdal(path.with_name("loose.gdb"), table, epsg)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, f"{folder.name}/{file.name}")
+    return path
 
 
 def _gpkg(path: Path, table: dict[str, list], epsg: int = 4326, layers: tuple[str, ...] = ("points",)) -> Path:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shapely import MultiPolygon, Polygon
 from shapely.geometry import mapping
 
+from ground_motion.core.areas import area_of
 from ground_motion.core.files import files_sha256
 from ground_motion.core.rasters import write_cog
 from ground_motion.methods.deformation import DeformationMethod
@@ -132,11 +134,11 @@ def _feature(
             "probability": None if reliability is None else round(float(reliability.probability(area.score)), 4),
             "rate_mm_yr": round(area.rate_mm_yr, 2),
             "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
-            "area_m2": round(area.area_m2),
+            "area_m2": _ground_m2(area.polygon, epsg),
             "n_points": n_points,
             "region": area.region,
             "assumes": assumption(result.still_share),
-            **_strongest(area),
+            **_strongest(area, epsg),
             "places": [place_as_dict(place, epsg) for place in area.places],
             "class_shares": _round(area.kinds),
             "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
@@ -165,8 +167,8 @@ def _feature_of_place(
             "score": round(area.score, 4),
             "rate_mm_yr": round(fastest, 2),
             **{name: value for name, value in measured.items() if name.endswith("mm_yr")},
-            "area_m2": round(place.half.area),
-            "core_area_m2": round(place.core.area),
+            "area_m2": _ground_m2(place.half, result.epsg),
+            "core_area_m2": _ground_m2(place.core, result.epsg),
             "n_points": sum(rate.size for rate in inside),
             "region": area.region,
         },
@@ -177,7 +179,12 @@ def _round(shares: Mapping[str, float]) -> dict[str, float]:
     return {name: round(share, 3) for name, share in shares.items()}
 
 
-def _strongest(area: Area) -> dict[str, float | None]:
+def _ground_m2(outline: Polygon | MultiPolygon, epsg: int) -> int:
+    """Return the size of an outline on the ellipsoid, because a map may be larger or smaller than the ground, m²."""
+    return round(area_of(to_geographic(outline, epsg)))
+
+
+def _strongest(area: Area, epsg: int) -> dict[str, float | None]:
     """Return the figures of an area's strongest place; None for each if too few points measured one."""
     if not area.places:
         return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
@@ -185,6 +192,6 @@ def _strongest(area: Area) -> dict[str, float | None]:
     return {
         "peak_low_mm_yr": round(place.peak.low, 2),
         "peak_high_mm_yr": round(place.peak.high, 2),
-        "half_area_m2": round(place.half.area),
-        "core_area_m2": round(place.core.area),
+        "half_area_m2": _ground_m2(place.half, epsg),
+        "core_area_m2": _ground_m2(place.core, epsg),
     }

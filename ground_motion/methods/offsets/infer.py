@@ -15,6 +15,7 @@ from affine import Affine
 from torch import Tensor
 
 from ground_motion.core.errors import UnusableData
+from ground_motion.core.pixel_grids import ALIGNED_PX
 from ground_motion.methods.offsets import (
     MAX_SEARCH_PX,
     NEAR_PX,
@@ -112,6 +113,19 @@ def track_offsets(
         parameters={"search_px": search, "reach_px": found.reach_px} | of_network,
         note=_why_nothing(statistics),
     )
+
+
+def on_the_ground(tracked: RasterResult, apart_px: tuple[float, float]) -> RasterResult:
+    """Return offsets between images whose grids lie apart by parts of a pixel, with these parts added.
+
+    Tracking compares pixels, whatever their places. apart_px: how far the secondary's grid lies to the right and below.
+    """
+    if max(map(abs, apart_px)) < ALIGNED_PX:
+        return tracked
+    parts = dict(zip(("dx_px", "dy_px"), apart_px, strict=True))
+    bands = {name: np.asarray(band + np.float32(parts.get(name, 0.0))) for name, band in tracked.bands.items()}
+    tags = tracked.tags | {"grids_apart_px": "{:.4f} {:.4f}".format(*apart_px)}
+    return tracked._replace(bands=bands, statistics=tracked.statistics | _statistics(bands), tags=tags)
 
 
 def node_bands(row: OffsetsMethod, given: Searched) -> dict[str, Float32]:

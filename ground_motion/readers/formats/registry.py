@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from ground_motion.core import plugins
 from ground_motion.core.errors import InputError
 from ground_motion.readers import archives, gate
-from ground_motion.readers.formats.unknown import refuse_evident, unknown
+from ground_motion.readers.formats.unknown import is_zarr, refuse_evident, unknown
 from ground_motion.readers.images import geotiff as image_geotiff
 from ground_motion.readers.images.scenes import ParsedName, SceneFile
 from ground_motion.readers.images.sentinel1 import grd as sentinel1_grd
@@ -141,6 +141,8 @@ def _only_product(path: Path, folder: Path) -> Path:
     inside = archives.products_in(folder)
     found = [file for file in inside if _is_known(file)]
     if len(found) != 1:
+        if is_zarr(folder):
+            raise unknown(folder)
         if not inside:
             raise InputError(path, "it holds no file", "Pack the files again")
         listed = ", ".join(file.name for file in (found or inside)[:4])

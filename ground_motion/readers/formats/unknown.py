@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ground_motion.core.errors import InputError, short
-from ground_motion.core.files import head_of, names_in
+from ground_motion.core.files import begins, head_of, names_in
 from ground_motion.readers import hdf5, raster
 from ground_motion.readers.tables import mapping, text_table
 from ground_motion.readers.vectors.packages import names_in_zip
@@ -35,6 +35,7 @@ _BY_ENDING: dict[str, dict[str, tuple[str, str]]] = {
 PARTS, ENDINGS = _BY_ENDING["parts"], _BY_ENDING["parts"] | _BY_ENDING["endings"]
 BINARY = re.compile(rb"[\0-\x08\x0e-\x1a]")  # No text holds these bytes.
 FLOAT_BYTES = 4
+ZARR = frozenset({".zgroup", ".zarray", ".zmetadata", "zarr.json"})
 BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # A text in UTF-16 begins with one of them.
 DATED_PAIR = re.compile(r"\d{7,8}[_-]\d{7,8}")  # GMTSAR counts the days of a year.
 SENTINEL1_PART = re.compile(r"(?:(?:calibration|noise|rfi)-)?s1[a-d]-.*\.(?:xml|tiff)")
@@ -87,12 +88,13 @@ def first_names(names: list[str]) -> str:
 
 def _guess_file(path: Path) -> tuple[str, str]:
     head, suffix = head_of(path, HEAD_BYTES), path.suffix.lower()
-    known = _guess_from_content(path, head)
-    if known:
+    ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
+    if ending in PARTS:
+        return _insert_name(path, *PARTS[ending], ending)
+    if known := _guess_from_content(path, head):
         return known
     if head.startswith(hdf5.MAGIC):
         return _guess_datasets(path)
-    ending = ".aux.xml" if path.name.lower().endswith(".aux.xml") else suffix
     described = Path(path.stem).suffix.lower()
     if suffix in {".vrt", ".xml", ".hdr"} and ENDINGS.get(described) == ENDINGS[".unw"]:
         ending = described  # Beside its images, ISCE writes where they lie.
@@ -104,6 +106,8 @@ def _guess_file(path: Path) -> tuple[str, str]:
         return f"this is the header of the ENVI image {image}", f"Convert that: gdal_translate {image} {path.stem}.tif"
     if ending in ENDINGS:
         return _insert_name(path, *ENDINGS[ending], ending)
+    if any(begins(header, {".hdr"}, b"ENVI") for header in (Path(f"{path}.hdr"), path.with_suffix(".hdr"))):
+        return _insert_name(path, "this is an ENVI image", "Convert it: gdal_translate {name} {stem}.tif", suffix)
     if suffix in raster.SUFFIXES:
         return "it is called a GeoTIFF, but its content is of another format", "Make it again"
     if BINARY.search(head) and not head.startswith(BYTE_ORDERS) and path.stat().st_size % FLOAT_BYTES == 0:
@@ -184,6 +188,10 @@ def _guess_folder(path: Path) -> tuple[str, str]:
         return "this folder is empty", "Give files"
     for lacking, remedy in _guess_products(path, names):
         return lacking, remedy
+    alone = [path / name for name in names if not name.endswith(".hdr")]
+    if len(alone) == 1 and (alone[0].is_file() or is_zarr(alone[0])):
+        fault = unknown(alone[0])
+        return f"it holds {short(alone[0].name)}: {fault.problem}", fault.remedy
     return f"this folder is no product that is known; it holds {first_names(names)}", "Give its files one by one"
 
 
@@ -192,8 +200,17 @@ def looks_like_product(folder: Path) -> bool:
     return any(_guess_products(folder, names_in(folder)))
 
 
+def is_zarr(folder: Path) -> bool:
+    """Return whether a folder is a Zarr store, version 2 or 3. Never raises."""
+    return not ZARR.isdisjoint(names_in(folder))
+
+
 def _guess_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what is missing in a folder for the products that it looks like."""
+    if is_zarr(path):
+        yield next(
+            _insert_name(path, *texts, path.suffix) for held, *texts in TABLES["stores"] if {*held.split()} <= {*names}
+        )
     results = path / "results" if "results" in names else path
     if {"vel", "vstd"} <= {*names_in(results)} and not any(
         (place / "EQA.dem_par").is_file() for place in (path, path / "info", path.parent / "info", path.parent)

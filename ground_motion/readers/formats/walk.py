@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers.formats.registry import GENERAL, READERS, SUFFIXES, recognise
-from ground_motion.readers.formats.unknown import PARTS, looks_like_product
+from ground_motion.readers.formats.unknown import PARTS, is_zarr, looks_like_product
 from ground_motion.readers.records import Declaration
 
 MAX_DEPTH = 12  # Folders deeper below the given one are not read.
@@ -26,7 +26,7 @@ class Walk(NamedTuple):
 
 def walk(path: Path, declared: Declaration | None = None) -> Walk:
     """Find what is to be loaded: the path itself, or all products in a folder that is none. Raises InputError."""
-    if not path.is_dir() or format_of_folder(path):
+    if not path.is_dir() or format_of_folder(path) or is_zarr(path):
         return Walk([path, *(_others(path) if path.is_dir() else ())], {})
     found = Walk([], {})
     _Walker(path, found, declared).enter(path, 0)
@@ -75,7 +75,7 @@ class _Walker:
         for path in self._inside(folder):
             if not path.is_dir():
                 self._file(path)
-            elif format_of_folder(path):
+            elif format_of_folder(path) or is_zarr(path):  # Loading a Zarr store says how to convert it.
                 self.found.arrivals.extend([path, *_others(path)])
             elif depth < MAX_DEPTH:
                 self.enter(path, depth + 1)

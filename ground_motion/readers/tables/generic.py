@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.projections import is_metric
 from ground_motion.readers import gate
 from ground_motion.readers.records import (
     Component,
@@ -138,7 +137,7 @@ def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> S
             f"{len(known):,} of its rows stand at {len(places_once):,} places, and no column is known to be their date"
         )
         raise InputError(path, problem, "Give one row for each point, or name date and displacement in a mapping")
-    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
+    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int)), None)
     seen = spacing_of(*places, own)
     return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 

@@ -15,19 +15,18 @@ from ground_motion.readers.tables.columns import GEOMETRY, Source, places_of, ty
 from ground_motion.readers.vectors import layers
 
 SUFFIXES = layers.SUFFIXES
-KINDS = {layers.SHAPEFILE: "Shapefile", layers.GEOPACKAGE: "GeoPackage", layers.KML: "KML"}
 POINTS = {"Point", "MultiPoint", "Unknown"}
 MAX_GEOJSON_BYTES = 2**29
 GEOJSON_HEAD_BYTES = 2**16  # GeoJSON says that it is one before its points.
 
 
 def is_layer(path: Path) -> bool:
-    """Return whether a path is a layer, or a folder with the parts of just one shapefile. Never raises."""
+    """Return whether a path is a layer, a geodatabase, or a folder of just one shapefile's parts. Never raises."""
     if path.is_dir():
-        return _only_shapefile(path) is not None
+        return layers.is_geodatabase(path) or _only_shapefile(path) is not None
     if path.suffix.lower() in layers.GEOJSON | {layers.KML}:
         return path.is_file() and (path.suffix.lower() != ".json" or b'"Feature' in head_of(path, GEOJSON_HEAD_BYTES))
-    return any(layers.is_layer(path, suffix) for suffix in (layers.SHAPEFILE, layers.GEOPACKAGE))
+    return any(layers.is_layer(path, suffix) for suffix in layers.STARTS)
 
 
 def source(path: Path) -> Source:
@@ -51,7 +50,7 @@ def source(path: Path) -> Source:
                 [*arrays, *map(pa.array, places_of(path, geometry))], names=[*names, *GEOMETRY]
             )
 
-    kind = KINDS.get(file.suffix.lower(), "GeoJSON")
+    kind = layers.FORMATS.get(layers.suffix_of(file), "GeoJSON")
     return Source(kind, layer.names, batches, True, layer.crs, layer.rows, layers.parts_of(file))
 
 

@@ -76,18 +76,18 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
 def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -> Spacing:
     """Return the spacing of positions (n,), degrees, if they are cells of a grid in degrees or any projection.
 
-    epsg: the system in metres in which the positions are given, if any; a grid in an unknown projection is sought in
-    its UTM zone.
+    epsg: the system in which the positions are given, if any; a grid in an unknown projection, or in one that is not
+    true to scale there, is sought in its UTM zone.
     """
     known = np.isfinite(longitude) & np.isfinite(latitude)
     longitude, latitude = longitude[known], latitude[known]
     if not longitude.size:
         return Spacing(None, None)
-    if epsg is not None:
+    middle = middle_of(longitude, latitude)
+    if epsg is not None and projections.is_metric(epsg, *middle):
         own = lattice_of(*projections.transformer(4326, epsg).transform(longitude, latitude))
         if own is not None and own.is_aligned:
             return Spacing(own.posting_m, epsg)
-    middle = middle_of(longitude, latitude)
     east_m, north_m = _metres_per_degree(*middle)
     of_degrees = lattice_of(longitude_near(longitude, middle[0]) * east_m, latitude * north_m)
     if of_degrees is not None and of_degrees.is_aligned:

@@ -13,6 +13,7 @@ from shapely import force_2d, from_wkb, get_coordinates, get_parts, transform, u
 from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.errors import InputError, gettext_noop, refusing
+from ground_motion.core.geometry import split_at_180, unwrapped
 from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.layers import EXPORT_4326, UNKNOWN_SYSTEM
 
@@ -117,10 +118,27 @@ def _feature(
         flat = transform(flat, to_degrees, interleaved=False)
     if not np.isfinite(get_coordinates(flat)).all():
         return Feature(properties, None, f"{wanted.a_geometry} with a coordinate that is not a number")
+    if kind.endswith("Polygon"):
+        flat = _split(path, flat)
     _check_degrees(path, wanted, flat.bounds)
     if max(map(abs, flat.bounds[1::2])) > 90:  # Areas beyond the poles would be no numbers.
         flat = transform(flat, lambda degrees: degrees.clip((-np.inf, -90), (np.inf, 90)))
     return Feature(properties, flat)
+
+
+def _split(path: Path, outline: BaseGeometry) -> BaseGeometry:
+    """Return polygons that cross 180 degrees, in any of the usual forms, split there; others as they are.
+
+    Raises InputError where that is impossible.
+    """
+    west, _, east, _ = outline.bounds
+    if (east - west <= 180 and max(-west, east) <= 180 + TOLERANCE_DEGREES) or max(-west, east) > 360:
+        return outline
+    whole = unwrapped(outline)
+    if not whole.is_valid:
+        problem = gettext_noop("an outline across 180 degrees crosses itself")
+        raise InputError(path, problem, gettext_noop("Repair it, or split it at 180 degrees"))
+    return split_at_180(whole)
 
 
 def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:

@@ -14,7 +14,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -27,14 +27,26 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from ground_motion.core.errors import InputError, gettext_noop, refusing
-from ground_motion.core.files import begins
+from ground_motion.core.files import begins, names_in
 from ground_motion.readers.vectors.packages import DOWNLOAD
 
 SHAPEFILE, GEOPACKAGE, KML, GEOJSON = ".shp", ".gpkg", ".kml", frozenset({".geojson", ".json"})
-SUFFIXES = frozenset({SHAPEFILE, GEOPACKAGE, KML}) | GEOJSON
+FLATGEOBUF, GEODATABASE = ".fgb", ".gdb"
+SUFFIXES = frozenset({SHAPEFILE, GEOPACKAGE, KML, FLATGEOBUF}) | GEOJSON  # A geodatabase is a folder.
 SQLITE = b"SQLite format 3\0"
 SHAPEFILE_CODE = struct.pack(">i", 9994)
-FORMATS = {SHAPEFILE: "Shapefile", GEOPACKAGE: "GeoPackage", KML: "KML"}
+STARTS = {SHAPEFILE: SHAPEFILE_CODE, GEOPACKAGE: SQLITE, FLATGEOBUF: b"fgb\3fgb"}
+FORMATS = {
+    SHAPEFILE: "Shapefile",
+    GEOPACKAGE: "GeoPackage",
+    KML: "KML",
+    FLATGEOBUF: "FlatGeobuf",
+    GEODATABASE: "File Geodatabase",
+}
+CATALOGUE = "a00000001.gdbtable"  # Each geodatabase lists its tables in it.
+CATALOGUE_STARTS = tuple(struct.pack("<i", version) for version in (3, 4))
+UNCHECKED = frozenset({FLATGEOBUF, GEODATABASE})  # Of damaged ones, GDAL's drivers return arrays that are none.
+MIN_FEATURE_BYTES = 16  # of a FlatGeobuf
 KINDS = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 MAX_LAYERS = 20  # Geofabrik's extracts of OpenStreetMap have 18.
 MAX_SQL_BYTES = 2**20
@@ -47,10 +59,11 @@ HARMLESS = re.compile(
 SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
     *("OGR_VRT", "GDALG", "VRT", "WFS", "OAPIF", "OGCAPI", "CSW", "Carto", "Elasticsearch", "AmigoCloud", "PLSCENES"),
     *("NGW", "HTTP", "ADBC", "EEDA", "PDF", "GPSBabel", "ESRIJSON", "TopoJSON", "GeoJSONSeq", "JSONFG", "GML", "GPX"),
-    *("MapML", "GeoRSS", "SQLite", "MBTiles", "MVT", "PMTiles", "OSM", "CSV", "XLSX", "ODS", "OpenFileGDB", "PGDUMP"),
+    *("MapML", "GeoRSS", "SQLite", "MBTiles", "MVT", "PMTiles", "OSM", "CSV", "XLSX", "ODS", "PGDUMP"),
     *("MapInfo File", "LVBAG", "S57", "DGN", "OGR_GMT", "DXF", "VFK", "EDIGEO", "JML", "GTFS", "VDV", "SXF", "Selafin"),
 )
 IS_MISSING, WAS_CUT_OFF = gettext_noop("the file %(name)s is missing beside it"), gettext_noop("%(name)s was cut off")
+NO_FILE = gettext_noop("%(name)s in it is no plain file")
 ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or zip")
 EXPORT = gettext_noop("Export it again")
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
@@ -75,13 +88,25 @@ class Layer(NamedTuple):
     rows: int
 
 
+def suffix_of(path: Path) -> str:
+    """Return the suffix of a layer in lower case; a folder is a geodatabase, whatever its name."""
+    return GEODATABASE if path.is_dir() else path.suffix.lower()
+
+
 def is_layer(path: Path, suffix: str) -> bool:
-    """Return whether a file has a suffix (.shp or .gpkg) and begins like such files. Never raises."""
-    return begins(path, {suffix}, SHAPEFILE_CODE if suffix == SHAPEFILE else SQLITE)
+    """Return whether a file has a suffix of STARTS and begins like such files. Never raises."""
+    return begins(path, {suffix}, STARTS[suffix])
+
+
+def is_geodatabase(folder: Path) -> bool:
+    """Return whether a folder is a File Geodatabase of Esri. Never raises."""
+    return begins(folder / CATALOGUE, {".gdbtable"}, *CATALOGUE_STARTS)
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return those of the files .shp, .dbf, .prj of a shapefile that exist; the path itself for other layers."""
+    """Return the files of a geodatabase, those of .shp, .dbf, .prj that exist, or the path itself for other layers."""
+    if path.is_dir():
+        return tuple(path / name for name in names_in(path))
     if path.suffix.lower() != SHAPEFILE:
         return (path,)
     return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := _sibling(path, suffix)) is not None)
@@ -116,6 +141,8 @@ def batches_of(
         described, reader = _guard(path, lambda: stack.enter_context(source))
         geometry, batches = described["geometry_name"] or "wkb_geometry", iter(reader)
         while (batch := _guard(path, lambda: next(batches, None))) is not None:
+            if suffix_of(path) in UNCHECKED:
+                _guard(path, partial(batch.validate, full=True))
             yield batch.select(list(names)), batch.column(geometry)
 
 
@@ -158,6 +185,8 @@ def _layer(path: Path, file: Path, name: str, kind: str) -> Layer:
     shapes, rows = int(described["features"]), int(described["features"])
     if path.suffix.lower() == SHAPEFILE:
         rows, _, _ = _table_head(_sibling(path, ".dbf") or path)
+    if path.suffix.lower() == FLATGEOBUF and shapes * MIN_FEATURE_BYTES > path.stat().st_size:
+        raise InputError(path, WAS_CUT_OFF, DOWNLOAD, name=path.name)
     if shapes != rows:
         problem = gettext_noop("it holds %(shapes)s shapes and its table %(rows)s rows")
         raise InputError(path, problem, gettext_noop("Give parts that belong together"), shapes=shapes, rows=rows)
@@ -182,7 +211,7 @@ def _guard(path: Path, call: Callable[[], Any]) -> Any:
         if isinstance(fault, OSError) and fault.errno is not None and not isinstance(fault, pa.ArrowException):
             raise
         text = " ".join(re.sub(r"\S*/\S*|; It might help.*", "", str(fault)).split())[:120]
-        named, remedy = FORMATS.get(path.suffix.lower(), "GeoJSON"), ONE_TYPE if "eometry type" in text else DOWNLOAD
+        named, remedy = FORMATS.get(suffix_of(path), "GeoJSON"), ONE_TYPE if "eometry type" in text else DOWNLOAD
         if named == "GeoJSON" and "not recognized" in text and (other := _other_json(path)):
             text, remedy = other, EXPORT_GEOJSON
         raise InputError(path, UNREADABLE, remedy, format=named, fault=text) from fault
@@ -203,16 +232,16 @@ def _other_json(path: Path) -> str:
 def _readable(path: Path) -> Iterator[Path]:
     """Yield a path that GDAL can open.
 
-    Of a shapefile without its index it is a copy, in which GDAL may write one; of a GeoPackage a link, because GDAL
-    does not quote odd names.
+    Of a shapefile without its index it is a copy, in which GDAL may write one; of a GeoPackage and a geodatabase a
+    link, because GDAL does not quote odd names, and knows folders by their suffix.
     """
-    suffix = path.suffix.lower()
-    if suffix != GEOPACKAGE and (suffix != SHAPEFILE or _sibling(path, ".shx") is not None):
+    suffix = suffix_of(path)
+    if suffix not in {GEOPACKAGE, GEODATABASE} and (suffix != SHAPEFILE or _sibling(path, ".shx") is not None):
         yield path
         return
     with TemporaryDirectory(prefix="layer-") as folder:
-        for part in parts_of(path):
-            inside = Path(folder, f"layer{part.suffix.lower()}")
+        for part in [path] if suffix == GEODATABASE else parts_of(path):
+            inside = Path(folder, f"layer{suffix_of(part)}")
             if part.suffix.lower() == SHAPEFILE:  # GDAL writes its index beside the file itself, not beside a link.
                 shutil.copyfile(part, inside)
             else:
@@ -227,10 +256,14 @@ def _readable(path: Path) -> Iterator[Path]:
 
 def _check(path: Path) -> list[tuple[str, str]]:
     """Check a file before GDAL opens it; return (name, kind) of the layers of a GeoPackage. Raises InputError."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
+    if suffix == GEODATABASE:
+        if odd := next((part for part in parts_of(path) if part.is_symlink() or not part.is_file()), None):
+            raise InputError(path, NO_FILE, EXPORT, name=odd.name)
+        return []
     with path.open("rb") as stream:
         first = stream.read(1000).removeprefix(b"\xef\xbb\xbf").lstrip()
-    expected = {SHAPEFILE: SHAPEFILE_CODE, GEOPACKAGE: SQLITE, KML: b"<"}.get(suffix, b"{")
+    expected = (STARTS | {KML: b"<"}).get(suffix, b"{")
     if not first.startswith(expected):
         problem = gettext_noop("its content is not %(format)s")
         raise InputError(path, problem, EXPORT, format=FORMATS.get(suffix, "GeoJSON"))
@@ -243,7 +276,7 @@ def _check(path: Path) -> list[tuple[str, str]]:
         return _layers_in_database(path)
     elif suffix == KML:
         _check_kml(path)
-    elif (named := CRS_MEMBER.search(path.read_bytes())) is not None:
+    elif suffix in GEOJSON and (named := CRS_MEMBER.search(path.read_bytes())) is not None:
         _check_system(path, named[1].decode("utf-8", "replace"))
     return []
 

@@ -80,8 +80,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         stated = raster.unit_of(dataset)
         refuse_other_layer(path, declared, stated)
         _refuse_other_kinds(path, dataset)
-        posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
-        epsg = raster.epsg_of(path, dataset)
+        posting, metric_epsg = raster.spacing_of(path, raster.epsg_of(path, dataset), dataset.transform)
     otherwise = "; or --scale power|amplitude|db if it is a radar image"
     units = gate.units(path, declared, unit={"the band": stated}, dates_known=False, otherwise=otherwise)
     header = FieldHeader(
@@ -93,7 +92,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         technique=Technique.TRACKING if units.unit in TRACKED_UNITS else Technique.INSAR,
         track=declared.track,
         posting_m=posting,
-        grid_epsg=epsg if metric else None,
+        grid_epsg=metric_epsg,
         attribution="Velocity raster; its source is not stated in the file",
         extras={"unit": units.unit, "positive": units.positive},
     )

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -383,12 +382,12 @@ def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records
 
 def header_of(stack: Stack, grid: PixelGrid, extras: dict[str, str], **known: Any) -> records.FieldHeader:
     """Return the header of a stack's velocities. known: other fields of the header, by name."""
-    crs = CRS.from_epsg(grid.epsg)
+    posting, metric_epsg = raster.spacing_of(stack.files[0], grid.epsg, grid.transform)
     return records.FieldHeader(
         component=stack.component,
         dates=stack.dates,
-        posting_m=raster.posting_m(grid.transform, crs),
-        grid_epsg=grid.epsg if raster.is_metric(crs) else None,
+        posting_m=posting,
+        grid_epsg=metric_epsg,
         extras={"pairs": str(len(stack.pairs))} | extras,
         **({"level": "interferograms"} | known),
     )

@@ -48,7 +48,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             if dataset.count != 1 or not dataset.crs.is_projected:
                 raise InputError(file, f"it holds {dataset.count} bands on {dataset.crs}", "Give one band on a map")
             epsg = raster.epsg_of(file, dataset)
-            posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
+            posting, metric_epsg = raster.spacing_of(file, epsg, dataset.transform)
             shapes.append((dataset.shape, epsg, tuple(np.round(dataset.transform[:6], 6))))
     if shapes[0] != shapes[1]:
         raise InputError(pair[1], "it does not lie on the grid of vx", "Give two images on one grid")
@@ -62,7 +62,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             has_series=False,
             technique=Technique.TRACKING,
             posting_m=posting,
-            grid_epsg=epsg if metric else None,
+            grid_epsg=metric_epsg,
             attribution="Tracked motion; its source is not stated in the files",
             extras={"unit": units.unit},
         )

@@ -49,7 +49,7 @@ def test_a_damaged_file_of_any_format_is_refused_in_one_line_or_read_sanely(tmp_
     assert outcome(path, declared) == ""
 
 
-TABLES = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip")
+TABLES = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip", "fgb", "gdb.zip")
 NOTICED = {f"table as {kind}": (partial(generic.make, kind=kind, n=60), generic.TOWARD) for kind in TABLES}
 NOTICED |= {
     "egms as csv": (egms.table("EGMS_L2b_117_0227_IW2_VV_2020_2024_1.csv"), None),

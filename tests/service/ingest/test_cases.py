@@ -1,8 +1,10 @@
 """Inputs of others that were misread once: each is right now, or refused in one sentence that helps.
 
-The folder `cases` beside the project names in its README what is right for each; `RIGHT` says the same as checks.
+The folders `cases` and `cases_2` beside the project name in their README what is right for each; `RIGHT` and `SECOND`
+say the same as checks.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shapely.geometry import shape
 
+from ground_motion import offsets, open_pair
+from ground_motion.cli.program import main
+from ground_motion.core.areas import area_of
 from ground_motion.core.errors import InputError
 from ground_motion.readers.formats.registry import open_scenes, open_stations, open_velocity_fields
 from ground_motion.readers.gate import join_batches
@@ -172,7 +178,16 @@ RIGHT: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
     "tre_2d_geopackage": ("insar-test.gpkg", Declaration(unit="mm/yr"), two_components),
 }
 IMAGES = {"sentinel1_stripmap"}
-TABLES_2 = {  # those of the second set that are tables
+DAYS = (date(2019, 1, 4), date(2020, 7, 9))
+
+
+def series_of_24(got: Read) -> None:
+    has(1600, n_dates=24)(got)
+    dates = got.headers[0].dates
+    assert (dates[0], dates[-1]) == DAYS
+
+
+SECOND: dict[str, tuple[str, Declaration, Callable[[Read], None]]] = {
     "csv_inches": ("points.csv", T, refused("mm/yr by --unit", "in/yr by column 'Velocity (in/yr)'")),
     "csv_los_called_up": (
         "points.csv",
@@ -184,15 +199,31 @@ TABLES_2 = {  # those of the second set that are tables
     "csv_increments": ("points.csv", T, refused("increments", "since the first date")),
     "csv_long_no_id": ("points.csv", T, has(100, -25.04, n_dates=24, changed="2,400 rows are 100 points")),
     "xy_ten_columns": ("ref.csv", T, refused("no header: 10 columns", "mapping")),
+    "gdb_folder": ("insar.gdb", T, has(900, middle=(12.5, 41.9))),
+    "licsbas_cum2flt": ("*.tif", T, refused("the displacement from 2019-01-04 to 2020-07-09")),
+    "nc_packed": ("velocity.nc", T, has(1440, -25.18)),
+    "zarr_velocity": ("velocity.zarr", T, refused("Zarr", 'open_zarr("velocity.zarr").to_netcdf("velocity.nc")')),
+    "envi_binary": ("S1_geo_velocity", T, refused("ENVI", "gdal_translate S1_geo_velocity S1_geo_velocity.tif")),
+    "tiff_without_suffix": ("*", T, refused("this is a TIFF", "Add .tif to its name")),
+    "mintpy_dates_with_time": ("geo_timeseries.h5", Declaration(), series_of_24),
+    "mintpy_save_explorer": ("explorer", T, series_of_24),
 }
 
 
 @pytest.fixture(scope="module")
 def cases(real_data) -> Path:
-    folder = real_data / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not here")
-    return folder
+    return folder_of(real_data, "cases")
+
+
+@pytest.fixture(scope="module")
+def cases_2(real_data) -> Path:
+    return folder_of(real_data, "cases_2")
+
+
+def folder_of(real_data: Path, name: str) -> Path:
+    if not (real_data / name).is_dir():
+        pytest.skip(f"{real_data / name} is not here")
+    return real_data / name
 
 
 def test_every_row_of_the_readme_is_tried_here(cases):
@@ -200,12 +231,10 @@ def test_every_row_of_the_readme_is_tried_here(cases):
     assert set(rows) == RIGHT.keys() | IMAGES
 
 
-@pytest.mark.parametrize(
-    ("chosen", "name"), [*(("cases", name) for name in RIGHT), *(("cases_2", name) for name in TABLES_2)]
-)
-def test_a_case_is_right_or_refused_as_its_row_says(cases, chosen, name):
-    inside, declared, right = (RIGHT | TABLES_2)[name]
-    folder = cases.with_name(chosen) / name
+@pytest.mark.parametrize("name", [*RIGHT, *SECOND])
+def test_a_case_is_right_or_refused_as_its_row_says(request, name):
+    inside, declared, right = (RIGHT | SECOND)[name]
+    folder = request.getfixturevalue("cases" if name in RIGHT else "cases_2") / name
     given = next(folder.glob(inside)) if "*" in inside else folder / inside
     mapping = folder / "m.toml"
     if mapping.exists():
@@ -213,10 +242,25 @@ def test_a_case_is_right_or_refused_as_its_row_says(cases, chosen, name):
     right(read(given, declared))
 
 
-def test_a_station_of_unavco_is_read(cases):
-    (station,) = open_stations(cases.with_name("cases_2") / "gnss_unavco_csv" / "P123.cwu.igs14.csv")
+def test_a_station_of_unavco_is_read(cases_2):
+    (station,) = open_stations(cases_2 / "gnss_unavco_csv" / "P123.cwu.igs14.csv")
     assert (station.code, station.frame, len(station.dates)) == ("P123", "IGS14", 24)
     assert (station.longitude, station.latitude) == approx(-105.911, 36.635, within=0.001)
+
+
+def test_areas_on_a_web_map_are_those_of_the_ground(cases_2, tmp_path):
+    areas = tmp_path / "areas.geojson"
+    given = [str(cases_2 / "tif_mercator_60n" / "vel.tif"), "--unit", "mm/yr", "--positive", "toward"]
+    assert main(["deformation", *given, "--out", str(tmp_path / "a.tif"), "--areas", str(areas)]) == 0
+    (area,) = json.loads(areas.read_text())["features"]
+    assert area["properties"]["area_m2"] == pytest.approx(410_000, rel=0.03)
+    assert area["properties"]["area_m2"] == pytest.approx(area_of(shape(area["geometry"])), abs=1)
+    assert area["properties"]["class"] == "mining_subsidence"
+
+
+def test_offsets_of_grids_half_a_pixel_apart_are_those_of_the_ground(cases_2):
+    found = offsets(open_pair(*sorted((cases_2 / "pair_half_pixel").glob("*.tif")))).dataset
+    assert (float(found.dx_px.median()), float(found.dy_px.median())) == approx(3.5, 5.5, within=0.03)
 
 
 def test_a_stripmap_image_is_read(cases):

@@ -15,6 +15,7 @@ from tests.makers import geotiff
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGIN = b"<!DOCTYPE html>\n<html><head><title>Earthdata Login</title></head><body>Sign in</body></html>"
+FLOATS = b"\xbf\x01\0\x41" * 9
 ENVI = b"ENVI\nsamples = 10\nlines = 10\nbands = 1\ndata type = 4\n"
 XML = b'<?xml version="1.0"?>\n'
 
@@ -47,11 +48,11 @@ def folder(*names: str, content: bytes = b"x"):
     return make
 
 
-def beside(content: bytes, *others: str):
+def beside(content: bytes, *others: str, held: bytes = b"x"):
     def make(path: Path) -> None:
         path.write_bytes(content)
         for other in others:
-            (path.parent / other).write_bytes(b"x")
+            (path.parent / other).write_bytes(held)
 
     return make
 
@@ -90,6 +91,25 @@ GIVEN = [
     ("a.data", folder("Sigma0_VV.img", "Sigma0_VV.hdr"), "SNAP", "GeoTIFF"),
     ("a.hdr", ENVI, "ENVI image", "beside it"),
     ("b.hdr", beside(ENVI, "b.img"), "header of the ENVI image b.img", "gdal_translate b.img b.tif"),
+    ("S1_geo_velocity", beside(FLOATS, "S1_geo_velocity.hdr", held=ENVI), "ENVI image", "S1_geo_velocity.tif"),
+    ("vel.dat", beside(FLOATS, "vel.dat.hdr", held=ENVI), "ENVI image", "gdal_translate vel.dat vel.tif"),
+    ("e.bin", beside(FLOATS, "e.hdr", held=ENVI), "ENVI image", "gdal_translate e.bin e.tif"),
+    ("S1A_VV_dB", b"II*\0" + FLOATS, "this is a TIFF", "Add .tif to its name"),
+    ("vel.dat", b"MM\0+" + FLOATS, "this is a BigTIFF", "Add .tif to its name"),
+    ("points", b"PAR1" + FLOATS, "this is a Parquet file", "Add .parquet to its name"),
+    ("points.bin", b"fgb\3fgb\0" + FLOATS, "this is a FlatGeobuf file", "Add .fgb to its name"),
+    ("a.hdf", b"\x0e\3\x13\1" + FLOATS, "this is an HDF4 file", "gdal_translate a.hdf a.tif"),
+    ("points", b"SQLite format 3\0", "this is an SQLite database", "Add .gpkg to its name if it is a GeoPackage"),
+    ("velocity.zarr", folder(".zgroup", "velocity/.zarray"), "Zarr store", '"velocity.zarr").to_netcdf("velocity.nc")'),
+    ("v3", folder("zarr.json", "velocity/zarr.json"), "Zarr store", '"v3").to_netcdf("v3.nc")'),
+    ("S1A.zarr", folder(".zmetadata", "measurements/a", "quality/b"), "Sentinel in Zarr (EOPF)", "as .SAFE"),
+    ("v.zarr.zip", zipped(".zgroup", "velocity/0.0", "x/0"), "Zarr store", "to_netcdf"),
+    (
+        "above",
+        folder("velocity.zarr/.zgroup", "velocity.zarr/x/0"),
+        "it holds velocity.zarr: this is a Zarr store",
+        "to_netcdf",
+    ),
     ("a.img", b"\0" * 99, "raw image", "gdal_translate a.img a.tif"),
     ("e.img", b"EHFA_HEADER_TAG\0", "ERDAS", "gdal_translate e.img e.tif"),
     ("a.vrt", b"<VRTDataset>", "VRT", "gdal_translate a.vrt a.tif"),
@@ -98,7 +118,7 @@ GIVEN = [
     ("filt_fine.unw.vrt", b"<VRTDataset>", "one image of a pair, by ISCE", "velocities of the whole stack"),
     ("topophase.unw.geo.hdr", ENVI, "one image of a pair, by ISCE", "velocities of the whole stack"),
     ("EQA.dem_par", b"Gamma DIFF&GEO DEM/MAP parameter file\n", "parameters of ROI_PAC or GAMMA", "velocities"),
-    ("geo_disp", b"\xbf\x01\0\x41" * 9, "binary numbers", "data2geotiff EQA.dem_par geo_disp 2"),
+    ("geo_disp", FLOATS, "binary numbers", "data2geotiff EQA.dem_par geo_disp 2"),
     ("vel.dat", b"\xbf\x01\x14\x41" * 9, "binary numbers", "data2geotiff EQA.dem_par vel.dat 2"),
     ("a.npy", b"\x93NUMPY\1\0v\0", "NumPy", "GeoTIFF"),
     ("a.mat", b"MATLAB 5.0 MAT-file", "MATLAB", "as a table"),

@@ -16,7 +16,7 @@ from tests.makers import damage
 from tests.makers.damage import the_batch, the_field
 from tests.makers.generic import DATES, TOWARD, make, mapping, projected
 
-KINDS = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip")
+KINDS = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip", "fgb", "gdb", "gdb.zip")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -241,6 +241,35 @@ def test_a_refusal_speaks_the_language_of_the_page(monkeypatch):
     assert "[the zip holds 2 layers where one is expected]. [Give one layer in each zip]" in str(refusal.value)
 
 
+def box(west: float, east: float, south: float = -17.0, north: float = -16.8) -> list[list[float]]:
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+ACROSS = [(-180.0, -179.9), (179.9, 180.0)]
+
+
+@pytest.mark.parametrize(
+    ("polygons", "size_km2", "parts"),
+    [
+        ([[box(179.9, -179.9)]], 471.6, ACROSS),
+        ([[box(179.9, 180.1)]], 471.6, ACROSS),
+        ([[box(-180.1, -179.9)]], 471.6, ACROSS),
+        ([[box(179.9, 180)], [box(-180, -179.9)]], 471.6, ACROSS),
+        ([[box(179.9, -179.9)], [box(179.5, 179.6)]], 707.4, [ACROSS[0], (179.5, 179.6), ACROSS[1]]),
+        ([[box(179.9, -179.9), box(-179.98, -179.95, -16.95, -16.9)]], 453.9, ACROSS),
+    ],
+)
+def test_a_region_across_180_degrees_is_split_there_in_whichever_form_it_is_given(polygons, size_km2, parts):
+    given = boundary(content=geojson({"type": "MultiPolygon", "coordinates": polygons}), name="a.geojson")
+    assert area_of(given.outline) / 1e6 == pytest.approx(size_km2, abs=0.1)
+    assert sorted((part.bounds[0], part.bounds[2]) for part in given.outline.geoms) == pytest.approx(parts)
+
+
+def test_a_region_across_180_degrees_that_crosses_itself_is_refused():
+    with pytest.raises(Refusal, match="an outline across 180 degrees crosses itself"):
+        boundary(content=geojson(polygon([179.9, -17], [-179.9, -16], [-179.9, -17], [179.9, -16])), name="a.geojson")
+
+
 def star(n: int) -> dict:
     """Return an outline that crosses itself everywhere: mending it would take time with the square of its corners."""
     corners = [[5 + (n % 2) * math.cos(3 * n), 5 + math.sin(5 * n)] for n in range(n)]
