@@ -48,6 +48,8 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
     source = generic.csv_source(path)
     plan = _plan(path, source.names)
     first = columns.first_points(path, source, plan)
+    if plan.dates and "velocity" in plan.columns:
+        columns.check_rates(path, first, tuple(plan.dates.values()))
     _check_place(path, first)
     # Later rows are checked against the data set and the track of the first row when they are read.
     row = next(source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS))

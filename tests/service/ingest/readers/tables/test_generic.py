@@ -174,17 +174,19 @@ def test_a_unit_in_the_names_of_columns_is_their_own_and_columns_that_are_not_re
 
 
 def test_columns_of_years_are_a_series_only_if_they_move_as_the_velocities_do(tmp_path):
-    def years(table, rate):
+    def years(table, rate, first=-20.0):
         for day in DATES:
             del table[f"D{day}"]
-        table |= {str(year): [rate * (year - 2016) - 20.0] * 12 for year in range(2016, 2022)}
+        table |= {str(year): [rate * (year - 2016) + first] * 12 for year in range(2016, 2022)}
 
     path = make(tmp_path, change=lambda table: years(table, -20.0))
     assert len(the_field(path, TOWARD)[0].dates) == 6
-    path = make(tmp_path, change=lambda table: years(table, 0.0))
+    path = make(tmp_path, change=lambda table: years(table, 0.0, first=5.0))
     assert "its columns 2016 … may hold displacements or rates of these years" in damage.outcome(path, TOWARD)
     stated = mapping(tmp_path, 'dates = "%Y"\nunit = "mm/yr"\npositive = "toward"')
     assert len(the_field(path, stated)[0].dates) == 6
+    path = make(tmp_path, change=lambda table: years(table, 0.0))  # the motion of each year
+    assert "its series are increments" in damage.outcome(path, stated)
 
 
 def test_x_and_y_are_metres_where_the_mapping_states_their_system(tmp_path):
