@@ -133,7 +133,9 @@ def _guess_file(path: Path) -> tuple[str, str]:
 
 def _guess_from_content(path: Path, head: bytes) -> tuple[str, str] | None:
     for start, problem, remedy in TABLES["starts"]:
-        if head.startswith(start.encode("latin-1")):
+        if head.startswith(start.encode("latin-1")) and not (
+            "TIFF" in problem and path.suffix.lower() in raster.SUFFIXES
+        ):
             return _insert_name(path, problem, remedy, path.suffix)
     return _guess_zip(path) if head.startswith(b"PK\x03\x04") else None
 
@@ -189,7 +191,7 @@ def _guess_folder(path: Path) -> tuple[str, str]:
     for lacking, remedy in _guess_products(path, names):
         return lacking, remedy
     alone = [path / name for name in names if not name.endswith(".hdr")]
-    if len(alone) == 1 and (alone[0].is_file() or is_zarr(alone[0])):
+    if len(alone) == 1 and alone[0].suffix.lower() not in raster.SUFFIXES and (alone[0].is_file() or is_zarr(alone[0])):
         fault = unknown(alone[0])
         return f"it holds {short(alone[0].name)}: {fault.problem}", fault.remedy
     return f"this folder is no product that is known; it holds {first_names(names)}", "Give its files one by one"

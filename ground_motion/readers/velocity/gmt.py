@@ -137,7 +137,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         extras={"unit": units.unit, "positive": units.positive},
     )
     stated = Stated(
-        crs=grid.metric_epsg, velocity_scale=units.factor, series_scale=units.factor, velocity_is_slope=velocity is None
+        crs=grid.epsg, velocity_scale=units.factor, series_scale=units.factor, velocity_is_slope=velocity is None
     )
     batches = partial(_batches, grid, layers, tuple(series), units)
     if velocity and series and (first := next(batches(), None)):

@@ -105,7 +105,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         extras=product.extras | ({"frame": frame[0]} if frame else {}),
     )
     files, pixels = product.files if path.is_dir() else (), product.grid.rows * product.grid.cols
-    stated = records.Stated(crs=product.grid.metric_epsg, direction=ways)
+    stated = records.Stated(crs=product.grid.epsg, direction=ways)
     batches = partial(_batches, product)
     return (records.VelocityField(header=header, batches=batches, files=files, expected_points=pixels, stated=stated),)
 

@@ -118,7 +118,7 @@ def direction_of(attributes: dict[str, str]) -> Direction:
 def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
     """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
     return Stated(
-        crs=stack.grid.metric_epsg,
+        crs=stack.grid.epsg,
         velocity_scale=stack.velocity_mm if "velocity" in stack.layers else stack.series_mm,
         series_scale=stack.series_mm,
         velocity_is_slope="velocity" not in stack.layers,

@@ -65,7 +65,6 @@ def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, opt
         ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 8_399_000), 25.066, None),  # a web map at 60 N
         ("EPSG:3395", Affine(50, 0, 1_111_000, 0, -50, 8_362_000), 25.065, None),
         ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 9_000), 50, 3857),  # and at the equator
-        ("EPSG:32633", Affine(30, 0, -1_600_000, 0, -30, 4_600_000), 28.453, None),  # 25 degrees beside its zone
     ],
 )
 def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):
