@@ -11,6 +11,7 @@ Value = TypeVar("Value")
 MAX_LINE = 500  # A message with the name of its file is at most this long.
 MAX_REFUSAL = 200  # Problem and remedy are at most this long, to be read at once.
 MIN_PROBLEM = 60  # The problem keeps at least this length, whatever the remedy.
+MAX_SHOWN = 4  # A sentence names so many columns, datasets or files.
 LONG_WORD = re.compile(r"\S{33,}")
 FULL_DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 EXAMPLES = {"unit": "--unit mm/yr", "positive": "--positive toward", "period": "--period 2019-01-01/2023-12-31"}
@@ -32,6 +33,12 @@ def one_line(text: str, length: int = MAX_LINE) -> str:
 def printable(text: object) -> str:
     """Return a name with "?" for letters that a terminal cannot show, such as bytes of another encoding."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
+def first_names(names: list[str]) -> str:
+    """Return the first few names as text, with the number of the others."""
+    more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
+    return ", ".join(short(name) for name in names[:MAX_SHOWN]) + more
 
 
 def short(text: str) -> str:

@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import get_coordinates
 
-from ground_motion.core.errors import InputError, Undeclared, printable
+from ground_motion.core.errors import InputError, Undeclared, first_names, printable
 from ground_motion.core.files import names_in
 from ground_motion.core.pixel_grids import footprint_of
 from ground_motion.readers import hdf5
 from ground_motion.readers.formats import registry
 from ground_motion.readers.formats.registry import open_velocity_fields as open_fields
-from ground_motion.readers.formats.unknown import first_names
 from ground_motion.readers.images.scenes import SceneFile
 from ground_motion.readers.raster import MM_PER_UNIT, SIGNS
 from ground_motion.readers.records import Declaration, Float32, Float64, VelocityField

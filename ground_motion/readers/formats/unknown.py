@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ground_motion.core.errors import InputError, short
+from ground_motion.core.errors import InputError, first_names, short
 from ground_motion.core.files import begins, head_of, names_in
 from ground_motion.readers import hdf5, raster
 from ground_motion.readers.tables import mapping, text_table
@@ -20,7 +20,6 @@ from ground_motion.readers.vectors.packages import names_in_zip
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
 WEB_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 MAX_NAME = 40  # A command shows so many letters of a name.
-MAX_SHOWN = 4  # A sentence names so many columns, datasets or files.
 HEAD_BYTES = 512
 TEXT_BYTES = 2**13  # The first lines of a text say what it is.
 SHAPE_AS_TEXT = re.compile(
@@ -78,12 +77,6 @@ def unknown(path: Path) -> InputError:
     except InputError as fault:  # A damaged table or HDF5 file says itself what is wrong.
         return fault
     return InputError(path, problem, remedy)
-
-
-def first_names(names: list[str]) -> str:
-    """Return the first few names as text, with the number of the others."""
-    more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
-    return ", ".join(short(name) for name in names[:MAX_SHOWN]) + more
 
 
 def _guess_file(path: Path) -> tuple[str, str]:

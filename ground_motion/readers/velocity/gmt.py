@@ -20,10 +20,9 @@ import h5py
 import numpy as np
 import scipy
 
-from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.errors import InputError, first_names, refusing
 from ground_motion.core.files import head_of, names_in, refuse_hollow
 from ground_motion.readers import gate, hdf5, raster
-from ground_motion.readers.formats.unknown import first_names
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, evenly, mapped_epsg
 from ground_motion.readers.records import Declaration, FieldHeader, Float32, Float64, PointBatch, Stated, VelocityField
 from ground_motion.readers.slopes import slope_mm_yr

@@ -262,7 +262,8 @@ ACROSS = [(-180.0, -179.9), (179.9, 180.0)]
 def test_a_region_across_180_degrees_is_split_there_in_whichever_form_it_is_given(polygons, size_km2, parts):
     given = boundary(content=geojson({"type": "MultiPolygon", "coordinates": polygons}), name="a.geojson")
     assert area_of(given.outline) / 1e6 == pytest.approx(size_km2, abs=0.1)
-    assert sorted((part.bounds[0], part.bounds[2]) for part in given.outline.geoms) == pytest.approx(parts)
+    found = sorted((part.bounds[0], part.bounds[2]) for part in given.outline.geoms)
+    assert [*chain(*found)] == pytest.approx([*chain(*parts)])
 
 
 def test_a_region_across_180_degrees_that_crosses_itself_is_refused():
