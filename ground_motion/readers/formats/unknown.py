@@ -204,7 +204,9 @@ def _guess_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what is missing in a folder for the products that it looks like."""
     if is_zarr(path):
         yield next(
-            _insert_name(path, *texts, path.suffix) for held, *texts in TABLES["stores"] if {*held.split()} <= {*names}
+            _insert_name(path, problem, remedy, path.suffix)
+            for held, problem, remedy in TABLES["stores"]
+            if {*held.split()} <= {*names}
         )
     results = path / "results" if "results" in names else path
     if {"vel", "vstd"} <= {*names_in(results)} and not any(

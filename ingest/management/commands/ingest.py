@@ -18,9 +18,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
-from ground_motion.core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, printable
+from ground_motion.core.errors import EXAMPLES, AlreadyLoaded, InputError, Undeclared, first_names, printable
 from ground_motion.readers.formats.declared import add_declarations, declaration_of
-from ground_motion.readers.formats.unknown import first_names
 from ground_motion.readers.formats.walk import walk
 from ground_motion.readers.records import Declaration, Submission
 from ingest.foundation.failures import Cause, cause_of, reason_of
