@@ -57,7 +57,9 @@ HEIGHTS_M = (-900.0, 9000.0)  # All land lies between these heights.
 MAX_COHERENCE = 1.01  # It is rounded.
 FEW_POINTS = 10  # Fewer points, far from all others, are typing errors and not a place.
 FAR_CELLS = 5  # degrees
+MAX_PID_BYTES = 200
 INCIDENCE_DEGREES = (3.0, 80.0)
+DIRECTION = re.compile(r"(?i)(?:\b|_|(?<=\d))(?:(a)sc|de?sc)(?:ending)?(?=\b|_|\d)")
 NOT_GEOCODED = "its position is 0, 0: it was not geocoded"
 FAR = "it lies far from all other points"
 TWICE = "it stands in the file twice"
@@ -154,9 +156,30 @@ def admit(path: Path, field: VelocityField) -> VelocityField:
     """Return a field whose points pass the gate as they are read. Raises InputError for what its header shows."""
     if field.stated.picture:
         raise InputError(path, "its values are 8-bit numbers, as of a picture", "Give the velocities themselves")
+    if field.header.component is Component.LOS and (named := DIRECTION.search(path.name.partition(".")[0])):
+        way = Direction.ASCENDING if named[1] else Direction.DESCENDING
+        field = replace(field, stated=replace(field.stated, direction={"its name": way, **field.stated.direction}))
     agree(path, "direction", {source: way.value for source, way in field.stated.direction.items()})
     changes = list(field.changes)
     return replace(field, batches=lambda: _Gate(path, field, changes).batches(), changes=changes)
+
+
+def check_loadable(path: Path, batch: PointBatch, sides: set[bool]) -> None:
+    """Raise InputError for points that the database does not take: of two tracks, or with unusable ids.
+
+    Args:
+        path: the file, for errors
+        batch: some of its points
+        sides: whether satellites stood in the east (True) or the west (False), of all batches so far
+    """
+    sides.update((batch.los_east[np.abs(batch.los_east) > 0.1] > 0).tolist())
+    if len(sides) > 1:
+        raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
+    lengths = np.char.str_len(batch.pid)
+    if (lengths == 0).any():
+        raise InputError(path, "a point has no id", "Fill the column of point ids")
+    if (lengths > MAX_PID_BYTES).any():
+        raise InputError(path, f"a point id has {lengths.max()} characters", f"Use ids of at most {MAX_PID_BYTES}")
 
 
 @lru_cache(maxsize=64)

@@ -30,6 +30,12 @@ def velocity_fields() -> QuerySet[Product]:
     return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
+def fields_to_search() -> QuerySet[Product]:
+    """Return the velocity fields, and superseded ones that still answer for a place that no newer release covers."""
+    answering = Q(superseded_by=None) | Q(pk__in=Product.objects.rests().current().values("derived_from"))
+    return Product.objects.filter(answering, derived_from=None, technique=Technique.INSAR)
+
+
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
@@ -41,7 +47,7 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        return velocity_fields().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+        return fields_to_search().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))

@@ -27,6 +27,7 @@ from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
+from ingest.products.services import rests_delete
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
@@ -80,6 +81,7 @@ class Command(BaseCommand):
         stations_settle()  # The next steps are taken now instead of by the schedule.
         if new := pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS):
             self.stdout.write(f"{new} new pairs of images")
+        rests_delete()
         for change in release_changes_make():
             self.stdout.write(
                 f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
