@@ -81,7 +81,7 @@ _ORDER = """
     ) AS ordered
     WHERE one.id = ordered.id
         AND (superseded_by_id, newer_releases) IS DISTINCT FROM (ordered.following, ordered.newer::int);"""
-# A rest is identified by its release and its points, so that it is the same whatever newer releases leave it.
+# A rest is identified by its release with what was declared of it, and by its points, whatever newer releases leave it.
 _MAKE_RESTS = f"""
     FOR older IN
         SELECT * FROM ingest_product
@@ -90,11 +90,13 @@ _MAKE_RESTS = f"""
         SELECT ST_Union(footprint ORDER BY file_sha256) INTO ground FROM ingest_product
         WHERE id = ANY (standing) AND newer_releases < older.newer_releases;
         CONTINUE WHEN ST_Covers(ground, older.footprint);
-        SELECT count(*), bit_xor(hashtextextended(pid, 0)), ST_SetSRID(ST_Extent(position)::geometry, 4326)
+        SELECT count(*), bit_xor(hashtextextended(pid || velocity_mm_yr, 0)), ST_SetSRID(ST_Extent(position)::geometry, 4326)
             INTO points, content, extent FROM {POINTS}
             WHERE product_id = older.id AND NOT ST_Intersects(position, ground);
         CONTINUE WHEN points < least({MIN_REST_POINTS}, greatest(1, {MIN_REST_SHARE} * older.n_points));
-        key := encode(sha256(convert_to(format('rest %s %s %s', older.file_sha256, points, content), 'UTF8')), 'hex');
+        key := format('rest %s %s %s', older.file_sha256, points, content)
+            || format(' %s %s %s', older.track, older.direction, older.dates);
+        key := encode(sha256(convert_to(key, 'UTF8')), 'hex');
         due := due || key;
         UPDATE ingest_product SET superseded_by_id = NULL WHERE (file_sha256, component) = (key, older.component);
         CONTINUE WHEN FOUND;
@@ -111,7 +113,7 @@ _MAKE_RESTS = f"""
         ground := ST_Intersection(ST_Difference(older.footprint, ground), ST_Expand(extent, 1e-6));
         remnant := jsonb_populate_record(older, jsonb_build_object(
             'id', rest, 'tile', '', 'file_sha256', key, 'n_points', points, 'newer_releases', 0,
-            'superseded_by_id', NULL, 'derived_at', NULL, 'corrects_id', NULL, 'loaded_at', now(),
+            'superseded_by_id', NULL, 'derived_at', NULL, 'corrects_id', NULL, 'loaded_at', clock_timestamp(),
             'n_refused', 0, 'refused_reasons', '{{}}'::jsonb, 'refused_rows', '[]'::jsonb
         ));
         remnant.footprint := ST_Multi(ST_CollectionExtract(ground, 3));
