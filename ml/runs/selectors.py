@@ -15,6 +15,7 @@ from ground_motion.core.errors import promised
 from ground_motion.methods.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ground_motion.readers.records import Component, Technique
 from ingest.models import Glacier, Product, Scene, ScenePair
+from ingest.models.products import DERIVED
 from ml.models import GroundEvent, ModelVersion, PieceClaim, Prediction, Run
 from ml.runs.queue import LEASE
 
@@ -25,9 +26,14 @@ SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
+def fields_answering() -> QuerySet[Product]:
+    """Return the current velocity fields, with rests of older releases but without products of two directions."""
+    return Product.objects.current().filter(technique=Technique.INSAR).exclude(level=DERIVED)
+
+
 def velocity_fields() -> QuerySet[Product]:
     """Return the current products to be searched: not derived ones, which add nothing, and not those of glaciers."""
-    return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
+    return fields_answering().filter(derived_from=None)
 
 
 def fields_to_search() -> QuerySet[Product]:
