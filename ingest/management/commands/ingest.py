@@ -83,9 +83,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{new} new pairs of images")
         rests_delete()
         for change in release_changes_make():
-            self.stdout.write(
-                f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
-            )
+            since = change.older.release or f"the version until {change.older.dates[-1]}"
+            self.stdout.write(f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {since}")
         for product in derived_make():
             self.stdout.write(f"derived product {product.pk} ({product.name}), {product.n_points:,} cells")
         self._report()
