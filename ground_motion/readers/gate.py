@@ -376,7 +376,7 @@ class _Gate:
         named = DIRECTION.search(self.path.name.partition(".")[0])
         way = Direction.UNKNOWN if named is None else Direction.ASCENDING if named[1] else Direction.DESCENDING
         if way and seen and way != seen and abs(east) > 0.1:
-            # A published set is named against its vectors. Names are given by hand, so the vectors hold, but it is said.
+            # A published set is named against its vectors: names are given by hand, so that vectors hold.
             self.misnamed = f"Its name says {way}, but its line of sight {seen} (los_east {east:+.2f}), which holds."
 
     def _report_changes(self) -> None:
