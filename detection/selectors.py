@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
 
+from django.contrib.gis.db.models import PointField
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db.models import Exists, F, Func, JSONField, OuterRef, Q, QuerySet, Value, Window
 from django.db.models.functions import RowNumber
@@ -18,6 +19,8 @@ from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
 from ingest.models import Product, Scene, ScenePair
+from ingest.products.releases import SAME_TILE
+from ingest.products.selectors import last_date
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.selectors import predictions_finished
 
@@ -29,7 +32,7 @@ UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "simulated")
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
-_SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
+SAME_VIEW = ("source_format", "component", "track", "direction", "burst", "simulated")
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
 
 
@@ -84,7 +87,8 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     If a newer run searched this product together with another track on the same ground, its result counts instead. Of
     two runs by one version that each searched both tracks, that of the product with more points counts, so that the
     order in which tracks were loaded decides nothing.
-    Detections in a release count until a newer release of its tile has been searched.
+    Detections in a release count until a newer release of its tile that covers their ground has been searched.
+    Of two products of one track that show the same place, the one whose data end last counts.
     """
     latest = (
         Run.objects.filter(prediction__scan__isnull=False)
@@ -92,9 +96,20 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         .distinct("product_id", "pair_id", "model_version__task")
         .values("pk")
     )
-    searched = Product.objects.filter(runs__prediction__scan__isnull=False)
-    following = searched.filter(Q(pk=OuterRef("superseded_by")) | Q(superseded_by=None, **_SAME_TILE))
-    superseded = Product.objects.exclude(superseded_by=None).filter(Exists(following))
+    newer = Product.objects.filter(
+        **{name: OuterRef(f"{RUN}__product__{name}") for name in SAME_TILE},
+        newer_releases__lt=OuterRef(f"{RUN}__product__newer_releases"),
+        # A point inside stands for the area, because outlines of cells reach past the footprint.
+        footprint__covers=Func(OuterRef("area"), function="ST_PointOnSurface", output_field=PointField(srid=4326)),
+        runs__prediction__scan__isnull=False,
+    )
+    again = Detection.objects.annotate(ends=last_date(f"{RUN}__product__dates")).filter(
+        **{f"{RUN}__product__{name}": OuterRef(f"{RUN}__product__{name}") for name in SAME_VIEW},
+        scan__prediction__run__in=latest,
+        alert=OuterRef("alert"),
+        area__intersects=OuterRef("area"),
+        ends__gt=OuterRef("ends"),
+    )
     run = RUN
     own = {name: OuterRef(f"{run}__product__{name}") for name in ("n_points", "file_sha256")}
     has_more_points = Q(product__n_points__gt=own["n_points"]) | Q(
@@ -110,9 +125,11 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         product__footprint__covers=OuterRef("area"),
     )
     return (
-        alert.detections.filter(scan__prediction__run__in=latest)
+        alert.detections.annotate(ends=last_date(f"{RUN}__product__dates"))
+        .filter(scan__prediction__run__in=latest)
         .exclude(Exists(joint))
-        .exclude(scan__prediction__run__product__in=superseded.exclude(tile="").values("pk"))
+        .exclude(Exists(newer.exclude(tile="")))
+        .exclude(Exists(again))
         .select_related(*WITH_RUN)
         .order_by("-area_m2")
     )

@@ -15,7 +15,8 @@ from ingest.jobs.steps import stage
 from ingest.models import StandingOrder
 from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
-from ingest.products.releases import release_changes_make
+from ingest.products.releases import release_changes_make, releases_settle_new
+from ingest.products.services import rests_delete
 from ingest.scenes import pairs as pair_services
 from ingest.stations.services import stations_settle
 
@@ -35,8 +36,10 @@ def pair_new_scenes() -> None:
 
 @stage
 def compare_releases() -> None:
-    """Compare superseded releases with their successors, and delete what newer files of stations replace."""
+    """Compare superseded releases with their successors, and delete rests and stations' files that are replaced."""
     stations_settle()
+    releases_settle_new()
+    rests_delete()
     if not disk_full():
         release_changes_make()
 

@@ -234,6 +234,11 @@ class VelocityField:
     changes: list[str] = field(default_factory=list)
     interferograms: "Interferograms | None" = None
 
+    @property
+    def is_pair(self) -> bool:
+        """Whether the product is one interferogram, which shows a change and no rate."""
+        return self.interferograms is not None and len(self.interferograms.days) == 1
+
 
 class PairPart(NamedTuple):
     """Rows of an interferogram, from `row` on.

@@ -38,11 +38,6 @@ def content_key(sha256: str) -> int:
     return int(sha256[:15], 16)
 
 
-def text_key(text: str) -> int:
-    """Return a lock key of 56 bits for a text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
-
-
 def short_text_key(text: str) -> int:
     """Return a signed 32-bit key of a text, for use as the second key of a lock with two keys."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)

@@ -7,6 +7,7 @@ from ground_motion.core.areas import zone_of
 from ground_motion.readers.records import Component, Direction, Reference, Technique
 from ingest.foundation.storage import raster_storage
 
+DERIVED = "derived"  # The level of products of vertical and eastward motion that are made of two directions.
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
@@ -33,6 +34,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Return products without superseded releases; only these are shown and searched."""
         return self.filter(superseded_by=None)
 
+    def rests(self) -> "ProductQuerySet":
+        """Return rests of superseded releases: those of their points that lie beyond all newer releases."""
+        return self.exclude(level=DERIVED).exclude(derived_from=None)
+
 
 class Product(FromFile):
     """One velocity field as published, for example of one track or tile. It is loaded whole or not at all."""
@@ -53,7 +58,9 @@ class Product(FromFile):
     n_refused = models.PositiveIntegerField(default=0, help_text="rows that were rejected")
     refused_reasons = models.JSONField(default=dict, help_text="reason: how many rows")
     refused_rows = models.JSONField(default=list, help_text="the first of them: [point id, reason]")
-    tile = models.CharField(max_length=80, blank=True, help_text="the tile, the same in every release")
+    tile = models.CharField(
+        max_length=80, blank=True, help_text="the tile, the same in every release; see also `ingest.products.settling`"
+    )
     technique = models.CharField(max_length=10, choices=[(t.value, t.value) for t in Technique], default="insar")
     reference = models.CharField(
         max_length=5,
@@ -63,6 +70,7 @@ class Product(FromFile):
     )
     has_series = models.BooleanField(default=True)
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
+    newer_releases = models.PositiveIntegerField(null=True, help_text="of its tile or places; null: never settled")
     derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")
     derived_at = models.DateTimeField(
         null=True, help_text="when products were derived where it lies, or not; null: not yet, or not since it went"

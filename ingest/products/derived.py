@@ -30,11 +30,12 @@ from ground_motion.statistics.decomposition import Cells, DirectionPoints, UpEas
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.models import DerivedTile, Product
+from ingest.models.products import DERIVED
 from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
-LEVEL = "derived"
+LEVEL = DERIVED
 EDGE_POINTS = 5  # The edges of a tile are curved in degrees.
 MAX_PLACES = 50  # If more places have changed, all places are examined.
 METHOD = "up and east from two directions, version 1"

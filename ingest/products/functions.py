@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ingest.foundation.locks import Lock
-from ingest.products import partitions, pyramid, sampling
+from ingest.products import partitions, pyramid, sampling, settling
 from ingest.products.partitions import POINTS, SERIES
 
 _BOTH_TABLES = f"{POINTS}_pPRODUCT, {SERIES}_pPRODUCT"
@@ -20,16 +20,6 @@ _ONLY_WHO_BEGAN = f"""
     IF NOT has_table_privilege(session_user, '{POINTS}_p' || product, 'INSERT') THEN
         RAISE EXCEPTION 'product % was begun by somebody else', product USING ERRCODE = 'insufficient_privilege';
     END IF;"""
-_SETTLE = """
-    UPDATE ingest_product AS release SET superseded_by_id = ordered.following
-    FROM (
-        SELECT id, lead(id) OVER (
-            ORDER BY release COLLATE "C", has_series, dates[array_upper(dates, 1)], id
-        ) AS following
-        FROM ingest_product
-        WHERE (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated)
-    ) AS ordered
-    WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
@@ -163,10 +153,11 @@ CREATE_FUNCTIONS = "".join(
             "ingest_parts_swap(merged bigint, parts bigint[]) RETURNS void", _SWAP, f"SET lock_timeout = '{LOCK_MS}ms'"
         ),
         _function("ingest_parts_sweep() RETURNS bigint", _SWEEP),
+        _function("ingest_share_of_same(own bigint, other bigint) RETURNS double precision", settling.SHARE_OF_SAME),
         _function(
-            "ingest_releases_settle(of_format text, of_tile text, of_component text, of_simulated boolean)"
-            " RETURNS void",
-            f"BEGIN {_SETTLE} END",
+            "ingest_releases_settle(of_product bigint, of_format text, of_tile text, of_component text,"
+            " of_simulated boolean) RETURNS void",
+            settling.SETTLE,
         ),
     )
 )
@@ -190,6 +181,6 @@ parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
 parts_swap: Callable[[int, list[int]], None] = partial(_call, "ingest_parts_swap")
 # Drop the tables of merged parts that were never attached; return the number of tables.
 parts_sweep: Callable[[], int] = partial(_call, "ingest_parts_sweep")
-# Link each release of a format and tile, of a component, simulated or not, to the next one, ordered by name, presence
-# of series, last image and loading time.
-releases_order: Callable[[str, str, str, bool], None] = partial(_call, "ingest_releases_settle")
+# Settle the releases of a product's tile, or of its places if it has no tile (`ingest.products.settling`). Arguments:
+# the product, which may be deleted, its format, tile and component, and whether it is simulated.
+releases_order: Callable[[int, str, str, str, bool], None] = partial(_call, "ingest_releases_settle")

@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ground_motion.core.errors import DiskFull, InputError
 from ground_motion.core.projections import web_mercator
+from ground_motion.readers.gate import check_loadable
 from ground_motion.readers.records import PointBatch, RefusedRow, VelocityField
 from ingest.foundation.disk import database_room_bytes
 from ingest.products import encoding, functions, partitions, sampling
@@ -29,7 +30,6 @@ MAX_POINTS_A_BYTE = 10  # Real measurements need at least a byte each when compr
 FEW_POINTS = 100_000  # So few points do no harm, however small the file is.
 CHECK_SECONDS = 0.5
 MAX_REFUSED_LISTED = 1000
-MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
 BYTES_A_COPY = 8 * 2**20
 AHEAD = 2  # So many batches are packed before the database asks for them.
@@ -183,10 +183,11 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
 
 
 def _pack(path: Path, field: VelocityField, totals: Totals, watch: LoadWatch) -> Generator[_Packed, None, None]:
+    sides = set[bool]()
     for batch in field.batches():
         watch.read(batch.pid.size + len(batch.refused))
         batch = _refuse_unwritable_ids(batch)
-        _check(path, batch)
+        check_loadable(path, batch, sides)
         totals.add(batch)
         if batch.pid.size:
             series = _series_rows(batch) if field.header.has_series else []
@@ -208,16 +209,6 @@ def _refuse_unwritable_ids(batch: PointBatch) -> PointBatch:
         except UnicodeDecodeError:
             good[row] = False
     return batch.only(good, "its id is not valid text")
-
-
-def _check(path: Path, batch: PointBatch) -> None:
-    if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
-        raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
-    lengths = np.char.str_len(batch.pid)
-    if (lengths == 0).any():
-        raise InputError(path, "a point has no id", "Fill the column of point ids")
-    if (lengths > MAX_PID_BYTES).any():
-        raise InputError(path, f"a point id has {lengths.max()} characters", f"Use ids of at most {MAX_PID_BYTES}")
 
 
 def _copy_into(cursor: CursorWrapper, table: str, columns: str, blocks: list[memoryview]) -> None:

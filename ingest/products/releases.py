@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from ground_motion.core.errors import promised
 from ground_motion.core.projections import transformer
 from ground_motion.core.rasters import write_cog
 from ground_motion.statistics.comparison import Released, Verdict, compare
-from ingest.foundation.locks import lock, text_key
 from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import Product, ReleaseChange
 from ingest.products.functions import releases_order
 from ingest.products.selectors import product_points, usual_velocity_std
 
+SAME_TILE = ("source_format", "tile", "component", "simulated")  # These are equal in all releases of a tile.
 BAND_UNITS = {
     "gone": "points",
     "new": "points",
@@ -28,32 +28,44 @@ BAND_UNITS = {
 
 
 def releases_settle(*, like: Product) -> None:
-    """Link each release of a product's tile to the next one; the newest is current. For use in a transaction."""
-    if not like.tile:
-        return
-    lock(text_key(repr((like.source_format, like.tile, like.component, like.simulated))))
-    releases_order(like.source_format, like.tile, like.component, like.simulated)
+    """Link each release of a product's tile, or version of its places, to the next one; the newest is current.
+
+    Where a newer release has no ground, a rest of the older one answers. For use in a transaction.
+    """
+    releases_order(like.pk, like.source_format, like.tile, like.component, like.simulated)
+
+
+def releases_settle_new() -> None:
+    """Settle products that were never settled, because an earlier version of this program loaded them."""
+    for product in Product.objects.filter(newer_releases=None, derived_from=None).order_by("pk"):
+        product.refresh_from_db(fields=["tile", "newer_releases"])
+        if product.newer_releases is None:
+            releases_settle(like=product)
 
 
 def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
     """Yield superseded releases with more than `keep` successors, each with its successors."""
-    products = Product.objects.defer("refused_rows", "header").in_bulk()
-    for release in sorted(products.values(), key=lambda product: product.pk):
-        later = []
-        following = products.get(release.superseded_by_id)
-        while following is not None:
-            later.append(following)
-            following = products.get(following.superseded_by_id)
-        if len(later) > keep:
-            yield release, later
+    for release in Product.objects.filter(newer_releases__gt=keep).order_by("pk"):
+        yield release, list(releases_newer_than(release).order_by("-newer_releases"))
+
+
+def releases_newer_than(release: Product) -> QuerySet[Product]:
+    """Return the newer releases of a release's tile or places."""
+    same = {name: getattr(release, name) for name in SAME_TILE}
+    return Product.objects.filter(**same, newer_releases__lt=release.newer_releases or 0).exclude(tile="")
 
 
 def release_changes_make() -> list[ReleaseChange]:
     """Compare superseded releases that have not been compared with their successor, or not by cell."""
     compared = ReleaseChange.objects.filter(newer=F("older__superseded_by"), verdicts__isnull=False).values("older")
     with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
-    due = with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
-    return [release_change_make(older=older) for older in due]
+    due = (
+        with_points.filter(derived_from=None)
+        .exclude(superseded_by=None)
+        .exclude(pk__in=compared)
+        .select_related("superseded_by")
+    )
+    return [release_change_make(older=older) for older in due.select_related("superseded_by")]
 
 
 def release_change_make(*, older: Product) -> ReleaseChange:

@@ -74,12 +74,21 @@ def product_delete(*, product: Product) -> None:
     """Delete a product with its points, its series, and the rasters of changes to and from other releases."""
     changes = ReleaseChange.objects.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic():
+        product.refresh_from_db(fields=["tile"])
+        for rest in Product.objects.rests().filter(derived_from=product):
+            product_delete(product=rest)
         delete_files([change.raster for change in changes])
         functions.product_drop(product.pk)
         product.delete()
         releases_settle(like=product)
         # Tiles derived with this product, or not derived because of it, are examined again.
         Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
+
+
+def rests_delete() -> None:
+    """Delete the rests of releases that answer for no place any more."""
+    for rest in Product.objects.rests().exclude(superseded_by=None):
+        product_delete(product=rest)
 
 
 def product_points_delete(*, product: Product) -> None:
@@ -104,7 +113,7 @@ def field_publish(
     header = replace(field.header, extras=field.header.extras | changes)
     product = product_create(product_id, path, sha256, header, totals, submission)
     releases_settle(like=product)
-    product.refresh_from_db(fields=["superseded_by"])
+    product.refresh_from_db(fields=["superseded_by", "tile", "newer_releases"])
     return product
 
 

@@ -1,7 +1,8 @@
 """Loading of new interferograms that continue a release, for its living series (`ml.runs.living`).
 
 A few pairs that begin on the last dates of a loaded release, or after it, and end after it, are no velocity field of
-their own: their two or three dates show no rate. What they measure is appended to the series of that release.
+their own: their two or three dates show no rate. What they measure is appended to the series of that release. One pair
+is never a velocity field, whether its release is loaded before or after it.
 """
 
 import tempfile
@@ -44,8 +45,10 @@ def same_view(*, track: int | None, direction: str) -> Q:
 
 
 def interferograms_continue(*, fields: Sequence[VelocityField]) -> bool:
-    """Return whether a file is a few interferograms that continue a loaded release instead of a velocity field."""
+    """Return whether a file is one pair, or a few that continue a loaded release, instead of a velocity field."""
     pairs = fields[0].interferograms
+    if fields[0].is_pair:
+        return True
     if len(fields) != 1 or pairs is None or len(pairs.days) > MAX_PAIRS:
         return False
     header, first = fields[0].header, min(earlier for earlier, _ in pairs.days)
@@ -61,8 +64,9 @@ def interferograms_continue(*, fields: Sequence[VelocityField]) -> bool:
 def interferograms_load(*, path: Path, field: VelocityField, submission: Submission) -> list[Interferogram]:
     """Load the pairs of a file, each with its raster. Raises InputError (AlreadyLoaded); then nothing has changed."""
     pairs, sha256 = field.interferograms, files_sha256(field.files or (path,))
-    if pairs is None:
-        raise InputError(path, "it holds no interferogram", "Give the files of a pair")
+    if pairs is None or field.header.component is not Component.LOS:
+        problem = "one pair of vertical displacement shows no rate, and continues no series along the line of sight"
+        raise InputError(path, problem, "Give all pairs of the stack in one folder")
     rows: list[Interferogram] = []
     try:
         with hold_lock(content_key(sha256)), tempfile.TemporaryDirectory() as folder:

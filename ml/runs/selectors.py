@@ -15,6 +15,7 @@ from ground_motion.core.errors import promised
 from ground_motion.methods.coherence.change import MIN_PREDECESSORS, choose_in_season
 from ground_motion.readers.records import Component, Technique
 from ingest.models import Glacier, Product, Scene, ScenePair
+from ingest.models.products import DERIVED
 from ml.models import GroundEvent, ModelVersion, Prediction, Run
 from ml.runs.queue import LEASE
 
@@ -25,9 +26,20 @@ SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "
 MIN_SHARE = 0.5  # A predecessor must show this share of a pair's ground, because slices of one track overlap a little.
 
 
+def fields_answering() -> QuerySet[Product]:
+    """Return the current velocity fields, with rests of older releases but without products of two directions."""
+    return Product.objects.current().filter(technique=Technique.INSAR).exclude(level=DERIVED)
+
+
 def velocity_fields() -> QuerySet[Product]:
     """Return the current products to be searched: not derived ones, which add nothing, and not those of glaciers."""
-    return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
+    return fields_answering().filter(derived_from=None)
+
+
+def fields_to_search() -> QuerySet[Product]:
+    """Return the velocity fields, and superseded ones that still answer for a place that no newer release covers."""
+    answering = Q(superseded_by=None) | Q(pk__in=Product.objects.rests().current().values("derived_from"))
+    return Product.objects.filter(answering, derived_from=None, technique=Technique.INSAR)
 
 
 def inputs_due(
@@ -41,7 +53,7 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        return velocity_fields().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+        return fields_to_search().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))

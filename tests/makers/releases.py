@@ -22,6 +22,7 @@ def release_before(newer: Product, area: MultiPolygon, verdict: int, change_mm_y
     """Give a product a release of a year earlier, with one verdict on an area, unchanged around."""
     older = copy.copy(newer)
     older.pk, older.file_sha256, older.superseded_by, older.release = None, "e" * 64, newer, "2018_2022_1"
+    older.newer_releases = 1
     older.dates = [day - timedelta(days=365) for day in newer.dates]
     older._state.adding = True
     older.save()

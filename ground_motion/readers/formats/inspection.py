@@ -18,7 +18,7 @@ from shapely import get_coordinates
 from ground_motion.core.errors import InputError, Undeclared, first_names, printable
 from ground_motion.core.files import names_in
 from ground_motion.core.pixel_grids import footprint_of
-from ground_motion.readers import hdf5
+from ground_motion.readers import gate, hdf5
 from ground_motion.readers.formats import registry
 from ground_motion.readers.formats.registry import open_velocity_fields as open_fields
 from ground_motion.readers.images.scenes import SceneFile
@@ -52,7 +52,9 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
         else:
             report["kind"] = "velocities"
             for field in _fields(path, source_format, declared, report["missing"]):
-                report["parts"].append(_velocities(field, declared, report["missing"], name in registry.GENERAL))
+                report["parts"].append(_velocities(path, field, declared, report["missing"], name in registry.GENERAL))
+                if field.is_pair:
+                    report["kind"] = "pair of images"
     except InputError as fault:
         report["refused"] = f"{fault.problem}. {fault.remedy}."
     return report
@@ -89,11 +91,14 @@ def _evidence(path: Path) -> str:
     return f"its content, and its name {printable(path.name)}"
 
 
-def _velocities(field: VelocityField, declared: Declaration, missing: list[str], general: bool) -> dict[str, Any]:
+def _velocities(
+    path: Path, field: VelocityField, declared: Declaration, missing: list[str], general: bool
+) -> dict[str, Any]:
     header, scale = field.header, field.stated.velocity_scale
-    kept = _Kept()
+    kept, sides = _Kept(), set[bool]()
     reasons: Counter[str] = Counter()
     for batch in field.batches():
+        gate.check_loadable(path, batch, sides)
         reasons.update(row.reason for row in batch.refused)
         kept.add(batch.longitude, batch.latitude, batch.velocity_mm_yr)
     unit = next((unit for unit, factor in MM_PER_UNIT.items() if np.isclose(factor, abs(scale))), "mm/yr")

@@ -1,5 +1,7 @@
 """ASF HyP3 InSAR, of scenes (GAMMA) or bursts (ISCE2): GeoTIFFs of one or several products, in a folder or alone.
 
+A folder of their zips, as they are downloaded, is the stack of these products.
+
 Source: ASF HyP3 Sentinel-1 InSAR and burst InSAR product guides. `los_disp` is m, plus is toward the satellite;
 `vert_disp` m, plus up; `unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the
 elevation of the look vector above the horizontal and `lv_phi` its direction from east counter-clockwise, both rad, from
@@ -14,7 +16,7 @@ import numpy as np
 
 from ground_motion.core import files
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.readers import raster
+from ground_motion.readers import archives, raster
 from ground_motion.readers.gate import agree
 from ground_motion.readers.records import Component, Declaration, Float32, VelocityField
 from ground_motion.readers.tables import text_table
@@ -53,13 +55,15 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Return whether HyP3's displacement images are in a folder, or a path is one, by name. Never raises."""
-    return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path) or [path])
+    """Return whether HyP3's displacement images or zips are in a folder, or a path is one, by name. Never raises."""
+    return bool(_zips(path)) or any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path) or [path])
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of all images; their network of pairs is inverted later, in batches. Raises InputError."""
-    stack, pol = _stack(path)
+    zips = _zips(path)
+    unpacked = tuple(archives.Unpacked(file) for file in zips)
+    stack, pol = _stack(path, unpacked)
     grid = stacks.check(stack)
     with raster.open_geotiff(Path(stack.pairs[0].phase)) as image:
         simulated = image.tags().get("SIMULATED") == "yes"
@@ -80,7 +84,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         licence="" if simulated else LICENCE,
     )
     field = stacks.field(stack, grid, header)
-    return (replace(field, files=field.files if path.is_dir() else ()),)
+    loose = [file for file in field.files if path in file.parents] if path.is_dir() else []
+    return (replace(field, files=(*loose, *zips)),)
 
 
 def _layer_of(name: str) -> str | None:
@@ -99,6 +104,13 @@ def _files(path: Path) -> list[Path]:
     return sorted(found)
 
 
+def _zips(path: Path) -> list[Path]:
+    """Return the zips of products in a folder, without those that are unpacked beside. Never raises."""
+    names = files.names_in(path)
+    products = {name for name in names if FILE_NAME.fullmatch(f"{name.removesuffix('.zip')}_corr.tif")}
+    return [path / name for name in sorted(products) if name.endswith(".zip") and name[:-4] not in products]
+
+
 def _products(images: list[Path]) -> Products:
     products: Products = {}
     for file in images:
@@ -109,9 +121,10 @@ def _products(images: list[Path]) -> Products:
     return {name: layers for name, layers in products.items() if {layer.name for layer in LAYERS} & layers.keys()}
 
 
-def _stack(path: Path) -> tuple[stacks.Stack, str]:
+def _stack(path: Path, unpacked: tuple[archives.Unpacked, ...]) -> tuple[stacks.Stack, str]:
     """Return (stack of all pairs, their polarisations). path: folder of the files, or the only file."""
-    products = _products([path] if path.is_file() else _files(path))
+    inside = [file for archive in unpacked for file in _files(archive.folder)]
+    products = _products([path] if path.is_file() else [*_files(path), *inside])
     chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
         problem = f"its {len(products)} products have no layer in common"
@@ -138,6 +151,7 @@ def _stack(path: Path) -> tuple[stacks.Stack, str]:
         component=chosen.component,
         look_vectors=_look_vectors(first_layers),
         height=first_layers.get("dem"),
+        unpacked=unpacked,
         referenced=len(pairs) > 1,  # One product keeps the reference point that it was unwrapped from.
     ), "/".join(sorted(pols))
 

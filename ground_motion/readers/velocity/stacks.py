@@ -21,7 +21,7 @@ from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
 from ground_motion.core.pixel_grids import PixelGrid
-from ground_motion.readers import gate, raster, records
+from ground_motion.readers import archives, gate, raster, records
 from ground_motion.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
 from ground_motion.readers.velocity.interferograms import Inverted, invert, pieces
 
@@ -124,7 +124,10 @@ class LookVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """Pairs of a folder. mm: factor from the files' values to mm, our sign; referenced: subtract a reference area."""
+    """Pairs of a folder. mm: factor from the files' values to mm, our sign; referenced: subtract a reference area.
+
+    unpacked: archives of the folder, whose content stays on the disk for as long as the stack is read.
+    """
 
     folder: Path
     pairs: tuple[Pair, ...]
@@ -134,6 +137,7 @@ class Stack:
     height: Path | None = None
     referenced: bool = True
     wavelength_m: float = SENTINEL1_WAVELENGTH_M
+    unpacked: tuple[archives.Unpacked, ...] = ()
 
     @property
     def dates(self) -> tuple[date, ...]:

@@ -26,6 +26,7 @@ from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.jobs.child import arrival_load
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
+from ingest.products.services import rests_delete
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 from ingest.stations.services import stations_settle
@@ -79,10 +80,10 @@ class Command(BaseCommand):
         stations_settle()  # The next steps are taken now instead of by the schedule.
         if new := pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS):
             self.stdout.write(f"{new} new pairs of images")
+        rests_delete()
         for change in release_changes_make():
-            self.stdout.write(
-                f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
-            )
+            since = change.older.release or f"the version until {change.older.dates[-1]}"
+            self.stdout.write(f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {since}")
         for product in derived_make():
             self.stdout.write(f"derived product {product.pk} ({product.name}), {product.n_points:,} cells")
         self._report()

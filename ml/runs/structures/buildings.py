@@ -35,7 +35,7 @@ from ingest.foundation.locks import rows_of
 from ingest.models import ContextLayer, ElevationTile, Product
 from ingest.products.selectors import VALUES, points_batches
 from ml.models import BuildingLedger, BuildingMotion
-from ml.runs.selectors import velocity_fields
+from ml.runs.selectors import fields_answering
 
 TILE_DEGREES = 0.05  # about five kilometres: one town is worked on at a time
 AROUND_M = 60.0  # Buildings and points so far beyond a tile are looked at, too, because points may be theirs.
@@ -66,7 +66,7 @@ def ledgers_due() -> QuerySet[Product]:
     higher = ElevationTile.objects.filter(
         layer__simulated=simulated, layer__loaded_at__gt=made_at, footprint__intersects=ground
     )
-    fields = velocity_fields().filter(posting_m=None, points_deleted_at=None)
+    fields = fields_answering().filter(posting_m=None, points_deleted_at=None)
     return fields.filter(Q(Exists(newer)) | Q(Exists(higher)) | Q(Exists(footprints), buildings=None)).order_by("pk")
 
 

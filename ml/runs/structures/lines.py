@@ -30,7 +30,7 @@ from ground_motion.readers.records import Component, Float32
 from ingest.foundation.geos import geos
 from ingest.models import Product
 from ingest.products.selectors import VALUES, points_batches
-from ml.runs.selectors import velocity_fields
+from ml.runs.selectors import fields_answering
 from ml.runs.structures.buildings import UNSTATED_MM_YR, vertical_share
 
 PIECE_M = 10_000.0  # The points of a line are read at once on this length.
@@ -66,7 +66,7 @@ class _Points(NamedTuple):
 def fields_along() -> QuerySet[Product]:
     """Return the current fields of scattered points that show whether a line sinks or rises."""
     vertical = (Component.LOS, Component.UP)
-    return velocity_fields().filter(posting_m=None, points_deleted_at=None, component__in=vertical)
+    return fields_answering().filter(posting_m=None, points_deleted_at=None, component__in=vertical)
 
 
 def motion_along(

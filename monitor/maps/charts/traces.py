@@ -13,7 +13,8 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, Point
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
-from shapely import LineString
+from shapely import LineString, MultiPoint
+from shapely.geometry.base import BaseGeometry
 
 from ground_motion.core.projections import local_system, transformer
 from ground_motion.methods.deformation.motion.series import DatedChange
@@ -41,6 +42,8 @@ MAX_SHOWN = 2000
 MIN_BINS, MAX_BINS = 4, 40
 POINTS_OF_BIN = 5
 MIN_BIN_M = 25.0
+MAX_SHARED = 0.1  # Neighbouring tiles overlap by less than this share of their ground in an area.
+HULL_DEGREES = 1e-5
 EPOCHS = 6
 AVERAGED = 5  # dates around each epoch: one date alone is mostly scatter
 
@@ -112,14 +115,35 @@ def traces_of(query: SeriesQuery) -> tuple[list[Trace], list[PointName]]:
 
 
 def by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
-    """Group products such as neighbouring tiles by component, direction, track and dates; omit those without points."""
+    """Group products by component, direction, track and source; omit those without points.
+
+    A group holds one product, and neighbouring tiles of the same dates: two products on the same ground have zeros of
+    their own and count the same points, so that their mean would be of neither.
+    """
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:
         product = one.product
-        view = product.component, product.direction, product.track, product.has_series and tuple(product.dates)
         if one.n_points:
-            views[view].append(one)
-    return list(views.values())
+            views[product.component, product.direction, product.track, product.source_format].append(one)
+    return [_of_one_product(parts) for parts in views.values()]
+
+
+def _of_one_product(parts: list[PointsIn]) -> list[PointsIn]:
+    """Return the newest of the products that hold at least half as many points as any other, and its neighbours."""
+    most = max(part.n_points for part in parts)
+    kept = [max(parts, key=lambda part: (2 * part.n_points >= most, part.product.dates[-1], part.n_points))]
+    grounds = [_ground(kept[0])]
+    for part in sorted(parts, key=lambda part: -part.n_points):
+        ground = _ground(part)
+        shared = (ground.intersection(other).area / min(ground.area, other.area) for other in grounds)
+        if part.product.dates == kept[0].product.dates and max(shared) < MAX_SHARED:
+            kept, grounds = [*kept, part], [*grounds, ground]
+    return kept
+
+
+def _ground(part: PointsIn) -> BaseGeometry:
+    """Return the hull of points, degrees, which has an area even around one point."""
+    return MultiPoint(np.column_stack([part.longitude, part.latitude])).convex_hull.buffer(HULL_DEGREES)
 
 
 def fit_in(trace: Trace, period: Period) -> PeriodFit:
@@ -226,11 +250,9 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     """Return a profile for JSON, and a row per point for a file. Raises Refusal if no point is near the line."""
     line = query.line
     area = geos(around_line(line.corners, line.width_m).outline)
-    by_side: dict[str, list[PointsIn]] = defaultdict(list)
-    for product in selectors.products_over(area=area, layer=query.layer):
-        if (points := selectors.points_in(product=product, area=area, most=MAX_SHOWN)).n_points:
-            by_side[product.direction].append(points)
-    parts = max(by_side.values(), key=lambda parts: sum(part.n_points for part in parts), default=[])
+    products = selectors.products_over(area=area, layer=query.layer)
+    found = [selectors.points_in(product=product, area=area, most=MAX_SHOWN) for product in products]
+    parts = max(by_direction(found), key=lambda parts: sum(part.n_points for part in parts), default=[])
     if not parts:
         raise Refusal(
             _("no measurement point of this layer stands within %(distance)s m of the line")

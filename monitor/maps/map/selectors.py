@@ -25,10 +25,12 @@ from ground_motion.core.errors import promised
 from ground_motion.readers.records import Technique
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene, ScenePair
+from ingest.models.products import DERIVED
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
+from ingest.products.releases import releases_newer_than
 from ingest.products.selectors import AreaSeries, PointColumns, area_series, product_points
 from ml.models import Run
 from ml.runs.provisional import ProvisionalMean, provisional_within
@@ -195,7 +197,7 @@ def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, 
 
 def map_totals() -> dict[str, Any]:
     """Return the numbers of alerts, loaded products, points and pairs, and the bounds at which the map opens."""
-    searched = Product.objects.current().filter(derived_from=None)
+    searched = Product.objects.current().exclude(level=DERIVED)
     insar = Q(technique=Technique.INSAR)  # only InSAR is searched for alerts and counted
     totals = searched.aggregate(
         n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=BoundsOf("footprint")
@@ -225,9 +227,8 @@ def alert_series(*, alert: Alert) -> list[ProductSeries]:
     runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
     products: set[Product] = set()
     for product in (product for run in runs for product in products_of(run=run)):
-        while product.superseded_by is not None:
-            product = product.superseded_by
-        products.add(product)
+        newest = releases_newer_than(product).filter(footprint__intersects=alert.area).order_by("newer_releases")
+        products.add(newest.first() or product)
     if (seen := passes_of(alert)) and not products:
         products = set(Product.objects.filter(living=seen.series))
     by_product: list[ProductSeries] = []

@@ -43,13 +43,15 @@ READER_TABLES = {
     ),
     "ingest_ingestjob_products": ADD,
     "ingest_ingestjob_scenes": ADD,
+    "ingest_product_derived_from": READ,
     "ingest_contextlayer": READ,
     "ingest_elevationtile": READ,
 }
 FUNCTIONS = {
     "ingest_product_begin()": (APPLICATION, READER),
     "ingest_product_attach(bigint, bigint)": (APPLICATION, READER),
-    "ingest_releases_settle(text, text, text, boolean)": (APPLICATION, READER),
+    "ingest_releases_settle(bigint, text, text, text, boolean)": (APPLICATION, READER),
+    "ingest_share_of_same(bigint, bigint)": (),
     "ingest_product_drop(bigint)": (APPLICATION,),
     "ingest_parts_build(bigint[])": (APPLICATION,),
     "ingest_parts_swap(bigint, bigint[])": (APPLICATION,),

@@ -26,6 +26,7 @@ from ground_motion.core.errors import promised
 from ground_motion.readers.formats.registry import TITLES
 from ingest.foundation.geos import geos
 from ingest.models import Product, ReleaseChange, Scene
+from ingest.models.products import DERIVED
 from ingest.products.selectors import last_date, products
 from ingest.stations.selectors import has_stations
 from ml.models import LivingSeries, Run
@@ -218,6 +219,7 @@ def _row(product: Product, has_stations: bool) -> dict[str, Any]:
         "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
         "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
+        "is_rest": product.level != DERIVED and bool(product.derived_from.all()),
         "bounds_url": reverse("map") + map_at(*bounds_of(product.footprint)),
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
         "stations_url": reverse("product-stations", args=[product.pk]) if has_stations else "",

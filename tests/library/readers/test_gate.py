@@ -262,6 +262,10 @@ def test_a_second_track_in_later_rows_contradicts_no_direction_that_the_first_ro
     other = points(los_east=np.full(900, 0.6, dtype=np.float32), pid=np.array([b"Q%d" % n for n in range(900)]))
     got, _ = passed(points(), other, direction=Direction.ASCENDING)
     assert got.pid.size == 1800
+    sides: set[bool] = set()
+    gate.check_loadable(PATH, points(), sides)
+    with pytest.raises(InputError, match="of an ascending and of a descending track"):
+        gate.check_loadable(PATH, other, sides)
 
 
 def test_the_line_of_sight_contradicts_a_stated_direction():
@@ -272,6 +276,9 @@ def test_the_line_of_sight_contradicts_a_stated_direction():
     both = {"HEADING": Direction.ASCENDING, "azimuthAngle": Direction.DESCENDING}
     with pytest.raises(InputError, match="its direction is ascending by HEADING, but descending by azimuthAngle"):
         gate.admit(PATH, field_of(points(), stated=Stated(direction=both)))
+    named = gate.admit(Path("Sentinel_Dsc.shp"), field_of(points()))
+    assert sum(batch.pid.size for batch in named.batches()) == 900
+    assert named.changes == ["Its name says descending, but its line of sight ascending (los_east -0.60), which holds."]
 
 
 def test_angles_in_radians_are_refused():

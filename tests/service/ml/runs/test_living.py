@@ -56,7 +56,7 @@ def test_a_zip_as_hyp3_delivers_it_is_taken_by_its_job(product, tmp_path, ground
     job_carry_out(job_id=job.pk, attempt=1)
     job.refresh_from_db()
     assert (job.state, Interferogram.objects.count(), Product.objects.count()) == ("loaded", 1, 1)
-    assert "interferograms that continue a loaded release" in job.error
+    assert "interferograms that continue a release" in job.error
     again = job_queue(source=IngestJob.Source.FETCHED, path=path, original_name=path.name)
     IngestJob.objects.filter(pk=again.pk).update(state="running", attempts=1)
     job_carry_out(job_id=again.pk, attempt=1)
@@ -65,9 +65,10 @@ def test_a_zip_as_hyp3_delivers_it_is_taken_by_its_job(product, tmp_path, ground
     assert "already loaded" in again.error
 
 
-def test_without_a_release_a_pair_is_a_product_as_before(db, tmp_path, ground, moved):
+def test_without_a_release_a_pair_is_no_product_either(db, tmp_path, ground, moved):
     path = made.interferograms(tmp_path, ground, moved, KNOWN, reach=1)[0]
-    assert [product.level for product in arrival_load(path=path).products] == ["pair"]
+    loaded = arrival_load(path=path)
+    assert (loaded.products, len(loaded.interferograms)) == ([], 1)
 
 
 def test_a_pass_prolongs_every_point_and_the_mean_of_an_area_follows(product, tmp_path, ground, moved):
