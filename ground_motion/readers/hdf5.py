@@ -255,7 +255,7 @@ def unpacked(path: Path, name: str, raw: NDArray[Any], stated: Mapping[str, Any]
         known = {key: np.asarray(stated[key]).astype(np.float64).ravel() for key in CF_PACKING if key in stated}
         scale, offset = (float(known.get(key, [usual])[0]) for key, usual in (("scale_factor", 1), ("add_offset", 0)))
         limits = [float(known.get(key, [usual])[0]) for key, usual in (("valid_min", -np.inf), ("valid_max", np.inf))]
-        least, most = known["valid_range"] if "valid_range" in known else limits
+        least, most = map(float, known.get("valid_range", limits))
     with np.errstate(all="ignore"):
         values: Float64 = raw.astype(np.float64) * scale + offset
         kinds = {np.asarray(stated[key]).dtype.kind for key in CF_LIMITS & {*stated}}

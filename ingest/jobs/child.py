@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ingest.foundation.leases import NO_FAULT, Overtaken
 from ingest.foundation.storage.inputs import input_path
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.models import IngestJob, Interferogram, Product, Scene, StationFile
+from ingest.products.life import product_correct
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import fields_open, products_load
 from ingest.scenes.interferograms import interferograms_continue, interferograms_load
@@ -60,17 +62,22 @@ def arrival_load(
     submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
+    why: str | None = None,
 ) -> Loaded:
-    """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed.
+
+    why: the reason for a correction of what was loaded from this file; None where it is new.
+    """
     source_format = recognise(path, submission.declared)
     if source_format in STATION_READERS:
         return Loaded([], [], stations_load(path=path, submission=submission))
     if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     fields = fields_open(path=path, submission=submission)
-    if interferograms_continue(fields=fields):
+    if why is None and interferograms_continue(fields=fields):
         return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
-    products = products_load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
+    load = products_load if why is None else partial(product_correct, why=why, by=submission.loaded_by)
+    products = load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
     return Loaded(products, [])
 
 
@@ -170,7 +177,7 @@ def _already(job: IngestJob, known: AlreadyLoaded) -> None:
     try:
         with transaction.atomic():
             products, scenes = list(Product.objects.filter(**same)), list(Scene.objects.filter(**same))
-            _finish(job, products, scenes, one_line(f"Nothing to do: {known.problem}."))
+            _finish(job, products, scenes, one_line(f"{known.remedy}: {known.problem}."))
     except Overtaken:
         logger.warning("job %s was taken over by another worker", job.pk)
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0017_steps_of_sealed_evidence'),
+        ('ingest', '0018_life_of_products'),
     ]
 
     operations = [

@@ -1,13 +1,18 @@
 """Velocity products, their measurement points and series; points and series are partitioned by product."""
 
+from typing import Any
+
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
+from django.dispatch import Signal
 
 from ground_motion.core.areas import zone_of
 from ground_motion.readers.records import Component, Direction, Reference, Technique
 from ingest.foundation.storage import raster_storage
 
 DERIVED = "derived"  # The level of products of vertical and eastward motion that are made of two directions.
+# Sent in the transaction of the step, with `product` (and `waits`): alerts follow, which this package does not know.
+withdrawn, restored = Signal(), Signal()
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
@@ -27,6 +32,31 @@ class FromFile(models.Model):
         abstract = True
 
 
+class _StandingManager(models.Manager[Any]):
+    """Manager of the rows that do not come from a withdrawn product. paths: lookups from a row to its products."""
+
+    paths: tuple[str, ...] = ()
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        """Return the standing rows; the exclusion is a subquery, because locked or changed rows allow no outer join."""
+        rows = super().get_queryset()
+        for path in self.paths:
+            first, *rest = path.split("__")
+            parent = self.model._meta.get_field(first).related_model
+            stands = "__".join((*rest, "withdrawn_at", "isnull"))
+            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{stands: False})})
+        return rows
+
+
+def standing(*paths: str) -> models.Manager[Any]:
+    """Return the default manager of a table whose rows come from products, without those of withdrawn ones.
+
+    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere; the
+    manager `every`, and keys from other rows, give the others, too. Managers of related rows are made from the class.
+    """
+    return type("StandingManager", (_StandingManager,), {"paths": paths})()
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     """Query of products that can be limited to current releases."""
 
@@ -37,6 +67,22 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def rests(self) -> "ProductQuerySet":
         """Return rests of superseded releases: those of their points that lie beyond all newer releases."""
         return self.exclude(level=DERIVED).exclude(derived_from=None)
+
+
+class StandingProducts(models.Manager["Product"]):
+    """Manager of the products that are not withdrawn."""
+
+    def get_queryset(self) -> ProductQuerySet:
+        """Return products that may be served, searched and counted."""
+        return ProductQuerySet(self.model, using=self._db).filter(withdrawn_at=None)
+
+    def current(self) -> ProductQuerySet:
+        """Return standing products without superseded releases."""
+        return self.get_queryset().current()
+
+    def rests(self) -> ProductQuerySet:
+        """Return standing rests of superseded releases."""
+        return self.get_queryset().rests()
 
 
 class Product(FromFile):
@@ -75,16 +121,30 @@ class Product(FromFile):
     derived_at = models.DateTimeField(
         null=True, help_text="when products were derived where it lies, or not; null: not yet, or not since it went"
     )
+    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="sealed: kept for a while, served nowhere")
+    corrects = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="corrected_by",
+        help_text="the version of the same file whose declarations were wrong",
+    )
     points_deleted_at = models.DateTimeField(null=True, help_text="an old release, of which only the row is kept")
     file_sha256 = models.CharField(max_length=64)
     footprint = models.MultiPolygonField(srid=4326, help_text="boxes around groups of points")
 
-    objects = ProductQuerySet.as_manager()
+    objects = StandingProducts()
+    every = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["-loaded_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["file_sha256", "component"], name="one_product_per_file_and_component")
+            models.UniqueConstraint(
+                fields=["file_sha256", "component"],
+                condition=models.Q(withdrawn_at=None),
+                name="one_product_per_file_and_component",
+            )
         ]
 
     def __str__(self) -> str:
@@ -99,6 +159,32 @@ class Product(FromFile):
     def n_dates(self) -> int:
         """Number of dates in each series of the product; 0 without series."""
         return len(self.dates) if self.has_series else 0
+
+
+class ProductEvent(models.Model):
+    """A step of a product's life with its reason. Rows are only added, and stay when the product is deleted."""
+
+    class Act(models.TextChoices):
+        LOADED = "loaded", "loaded"
+        CORRECTED = "corrected", "corrected"  # Its declarations were wrong; `other` is the version that holds.
+        SUPERSEDED = "superseded", "superseded"  # `other` is the newer release.
+        WITHDRAWN = "withdrawn", "taken back"
+        RESTORED = "restored", "restored"
+        DELETED = "deleted", "deleted"
+
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, related_name="events")
+    name = models.CharField(max_length=120, help_text="of the product, which may be deleted")
+    act = models.CharField(max_length=10, choices=Act.choices)
+    at = models.DateTimeField(auto_now_add=True)
+    by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
+    why = models.CharField(max_length=500, blank=True, help_text="what everybody reads")
+    other = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.act}"
 
 
 class MeasurementPoint(models.Model):
@@ -120,6 +206,9 @@ class MeasurementPoint(models.Model):
         srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
     )
 
+    objects = standing("product")
+    every = models.Manager["MeasurementPoint"]()
+
     def __str__(self) -> str:
         return self.pid
 
@@ -131,6 +220,9 @@ class DisplacementSeries(models.Model):
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
     pid = models.TextField(db_collation="C")
     packed = models.BinaryField()
+
+    objects = standing("product")
+    every = models.Manager["DisplacementSeries"]()
 
     def __str__(self) -> str:
         return self.pid
@@ -149,6 +241,9 @@ class ReleaseChange(models.Model):
     raster = models.FileField(storage=raster_storage, max_length=200)
     raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = standing("older", "newer")
+    every = models.Manager["ReleaseChange"]()
 
     def __str__(self) -> str:
         return f"{self.older} to {self.newer}"
@@ -176,6 +271,9 @@ class PyramidCell(models.Model):
     cell = models.PositiveSmallIntegerField()
     n = models.PositiveIntegerField()
     velocity_mm_yr = models.FloatField()
+
+    objects = standing("product")
+    every = models.Manager["PyramidCell"]()
 
     def __str__(self) -> str:
         return f"{self.z}/{self.tile_x}/{self.tile_y} cell {self.cell}"

@@ -49,6 +49,7 @@ _FIND_MEMBERS = f"""
                 AND beside.track IS NOT DISTINCT FROM own.track AND beside.footprint && own.footprint
                 AND (beside.tile = '' OR starts_with(beside.tile, '{SAME}'))
                 AND beside.points_deleted_at IS NULL AND own.points_deleted_at IS NULL
+                AND beside.withdrawn_at IS NULL AND own.withdrawn_at IS NULL
             WHERE own.id = of_product AND own.level <> 'derived' AND beside.level <> 'derived'
                 AND NOT EXISTS (
                     SELECT FROM ingest_product_derived_from WHERE from_product_id IN (own.id, beside.id)
@@ -64,7 +65,8 @@ _FIND_MEMBERS = f"""
             END IF;
         END LOOP;
     END IF;
-    SELECT coalesce(array_agg(id), '{{}}') INTO standing FROM ingest_product WHERE id = ANY (members);
+    SELECT coalesce(array_agg(id), '{{}}') INTO standing FROM ingest_product
+    WHERE id = ANY (members) AND withdrawn_at IS NULL;
     IF of_tile = '' OR starts_with(of_tile, '{SAME}') THEN
         SELECT CASE WHEN count(*) > 1 THEN '{SAME}' || min(file_sha256) ELSE '' END INTO other_tile
         FROM ingest_product WHERE id = ANY (standing);
@@ -99,7 +101,8 @@ _MAKE_RESTS = f"""
             || format(' %s %s %s', older.track, older.direction, older.dates);
         key := encode(sha256(convert_to(key, 'UTF8')), 'hex');
         due := due || key;
-        UPDATE ingest_product SET superseded_by_id = NULL WHERE (file_sha256, component) = (key, older.component);
+        UPDATE ingest_product SET superseded_by_id = NULL
+        WHERE (file_sha256, component) = (key, older.component) AND withdrawn_at IS NULL;
         CONTINUE WHEN FOUND;
         rest := ingest_product_begin();
         EXECUTE format(

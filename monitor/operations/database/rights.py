@@ -23,6 +23,7 @@ APPLICATION_TABLES = {
     "detection_alerttransition": ADD,
     "detection_alertupdate": ADD,
     "detection_alertrelation": ADD,
+    "ingest_productevent": ADD,
     "monitor_capmessage": ADD,
     POINTS: READ,
     SERIES: READ,
@@ -32,6 +33,8 @@ APPLICATION_TABLES = {
 # The process that reads files may do nothing but this.
 READER_TABLES = {
     "ingest_product": ADD,
+    POINTS: READ,  # They are compared with those of a file that is given again.
+    "ingest_productevent": ADD,
     "ingest_scene": CHANGE,
     "ingest_gauge": ADD,
     "ingest_interferogram": ADD,
@@ -52,6 +55,7 @@ FUNCTIONS = {
     "ingest_product_attach(bigint, bigint)": (APPLICATION, READER),
     "ingest_releases_settle(bigint, text, text, text, boolean)": (APPLICATION, READER),
     "ingest_share_of_same(bigint, bigint)": (),
+    "ingest_product_seal(bigint)": (APPLICATION, READER),
     "ingest_product_drop(bigint)": (APPLICATION,),
     "ingest_parts_build(bigint[])": (APPLICATION,),
     "ingest_parts_swap(bigint, bigint[])": (APPLICATION,),
