@@ -138,7 +138,6 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
     prediction = detection.scan.prediction
     run, version = prediction.run, prediction.run.model_version
-    has_points = run.product and not run.product.points_deleted_at
     region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
     series = SurgeSeries.objects.filter(detection=detection).first() if surge else None
     thresholds = series.rule if series else detection.scan.thresholds
@@ -152,7 +151,7 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         prediction,
         run,
         source=data_set_name(str(run.input)),
-        product_url=reverse("product-analysis", args=[run.product_id]) if has_points else "",
+        product_url=reverse("product-detail", args=[run.product_id]) if run.product else "",
         pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
         finding=card.voice.finding(detection, run.input),
         pictures=captions(detection),

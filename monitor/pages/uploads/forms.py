@@ -156,7 +156,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
         "size": in_words(job.size_bytes),
         "source": SOURCE_WORDS[IngestJob.Source(job.source)],
         "products": [
-            {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
+            {"name": product.name, "url": reverse("product-detail", args=[product.pk])}
             for product in job.products.all()
         ],
         "scenes": [

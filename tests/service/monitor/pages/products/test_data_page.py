@@ -48,7 +48,7 @@ def two_releases(make_egms) -> list[Product]:
 
 def test_refused_rows_are_counted_by_reason_and_can_be_downloaded(client, make_egms):
     product = product_load(path=make_egms(change=incomplete))
-    page = client.get(reverse("product-list")).content.decode()
+    page = client.get(reverse("product-detail", args=[product.pk])).content.decode()
     assert "its velocity is not a number (1)" in page
     assert "its position is not a number (1)" in page
     assert "3 rows hold -9999, which was taken for a missing value." in page
@@ -69,9 +69,11 @@ def test_no_text_starts_a_formula(text):
 def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
     release_changes_make()
     older, newer = two_releases
-    page = client.get(reverse("product-list")).content.decode()
-    assert "Older releases, kept but no longer shown (1)" in page
-    assert f"Replaced by a newer release: {newer.name}" in page
+    assert "Older releases, kept but no longer shown (1)" in client.get(reverse("product-list")).content.decode()
+    pages = [client.get(reverse("product-detail", args=[one.pk])).content.decode() for one in two_releases]
+    for page, other in zip(pages, reversed(two_releases), strict=True):
+        assert f'<a href="{reverse("product-detail", args=[other.pk])}">{other.name}</a>' in page
+    page = pages[1]
     assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
     assert "Still ground differs by 2.0 mm a year between the two releases; this is subtracted." in page
     assert re.search(r"Of \d+ cells, 0 move faster, 0 move slower, 0 show new motion, and 0 have lost", page)
@@ -85,7 +87,7 @@ def test_operators_see_who_loaded_a_product_what_searched_it_and_how_far_that_is
     product = product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
     Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
-    page = reverse("product-list")
+    page = reverse("product-detail", args=[product.pk])
     public = client.get(page).content.decode()
     assert "Searched for motion" not in public
     assert "somebody.else" not in public
