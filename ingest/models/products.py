@@ -1,5 +1,7 @@
 """Velocity products, their measurement points and series; points and series are partitioned by product."""
 
+from typing import Any
+
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
@@ -26,12 +28,48 @@ class FromFile(models.Model):
         abstract = True
 
 
+class StandingManager(models.Manager[Any]):
+    """Manager of the rows that do not come from a withdrawn product; `every` and foreign keys give the others, too.
+
+    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere.
+
+    Args:
+        paths: Lookups from a row to its products; empty for a product itself.
+    """
+
+    def __init__(self, *paths: str) -> None:
+        super().__init__()
+        self.paths = paths
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        """Return the standing rows; the exclusion is a subquery, because locked or changed rows allow no outer join."""
+        rows = super().get_queryset()
+        for path in self.paths:
+            first, *rest = path.split("__")
+            parent = self.model._meta.get_field(first).related_model
+            withdrawn = "__".join((*rest, "withdrawn_at", "isnull"))
+            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{withdrawn: False})})
+        return rows
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     """Query of products that can be limited to current releases."""
 
     def current(self) -> "ProductQuerySet":
         """Return products without superseded releases; only these are shown and searched."""
         return self.filter(superseded_by=None)
+
+
+class StandingProducts(models.Manager["Product"]):
+    """Manager of the products that are not withdrawn."""
+
+    def get_queryset(self) -> ProductQuerySet:
+        """Return products that may be served, searched and counted."""
+        return ProductQuerySet(self.model, using=self._db).filter(withdrawn_at=None)
+
+    def current(self) -> ProductQuerySet:
+        """Return standing products without superseded releases."""
+        return self.get_queryset().current()
 
 
 class Product(FromFile):
@@ -67,16 +105,30 @@ class Product(FromFile):
     derived_at = models.DateTimeField(
         null=True, help_text="when products were derived where it lies, or not; null: not yet, or not since it went"
     )
+    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="sealed: kept for a while, served nowhere")
+    corrects = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="corrected_by",
+        help_text="the version of the same file whose declarations were wrong",
+    )
     points_deleted_at = models.DateTimeField(null=True, help_text="an old release, of which only the row is kept")
     file_sha256 = models.CharField(max_length=64)
     footprint = models.MultiPolygonField(srid=4326, help_text="boxes around groups of points")
 
-    objects = ProductQuerySet.as_manager()
+    objects = StandingProducts()
+    every = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["-loaded_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["file_sha256", "component"], name="one_product_per_file_and_component")
+            models.UniqueConstraint(
+                fields=["file_sha256", "component"],
+                condition=models.Q(withdrawn_at=None),
+                name="one_product_per_file_and_component",
+            )
         ]
 
     def __str__(self) -> str:
@@ -91,6 +143,32 @@ class Product(FromFile):
     def n_dates(self) -> int:
         """Number of dates in each series of the product; 0 without series."""
         return len(self.dates) if self.has_series else 0
+
+
+class ProductEvent(models.Model):
+    """A step of a product's life with its reason. Rows are only added, and stay when the product is deleted."""
+
+    class Act(models.TextChoices):
+        LOADED = "loaded", "loaded"
+        CORRECTED = "corrected", "corrected"  # Its declarations were wrong; `other` is the version that holds.
+        SUPERSEDED = "superseded", "superseded"  # `other` is the newer release.
+        WITHDRAWN = "withdrawn", "taken back"
+        RESTORED = "restored", "restored"
+        DELETED = "deleted", "deleted"
+
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, related_name="events")
+    name = models.CharField(max_length=120, help_text="of the product, which may be deleted")
+    act = models.CharField(max_length=10, choices=Act.choices)
+    at = models.DateTimeField(auto_now_add=True)
+    by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
+    why = models.CharField(max_length=500, blank=True, help_text="what everybody reads")
+    other = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.act}"
 
 
 class MeasurementPoint(models.Model):
@@ -112,6 +190,9 @@ class MeasurementPoint(models.Model):
         srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
     )
 
+    objects = StandingManager("product")
+    every = models.Manager["MeasurementPoint"]()
+
     def __str__(self) -> str:
         return self.pid
 
@@ -123,6 +204,9 @@ class DisplacementSeries(models.Model):
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
     pid = models.TextField(db_collation="C")
     packed = models.BinaryField()
+
+    objects = StandingManager("product")
+    every = models.Manager["DisplacementSeries"]()
 
     def __str__(self) -> str:
         return self.pid
@@ -141,6 +225,9 @@ class ReleaseChange(models.Model):
     raster = models.FileField(storage=raster_storage, max_length=200)
     raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = StandingManager("older", "newer")
+    every = models.Manager["ReleaseChange"]()
 
     def __str__(self) -> str:
         return f"{self.older} to {self.newer}"
@@ -168,6 +255,9 @@ class PyramidCell(models.Model):
     cell = models.PositiveSmallIntegerField()
     n = models.PositiveIntegerField()
     velocity_mm_yr = models.FloatField()
+
+    objects = StandingManager("product")
+    every = models.Manager["PyramidCell"]()
 
     def __str__(self) -> str:
         return f"{self.z}/{self.tile_x}/{self.tile_y} cell {self.cell}"

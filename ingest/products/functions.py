@@ -28,6 +28,7 @@ _SETTLE = """
         ) AS following
         FROM ingest_product
         WHERE (source_format, tile, component, simulated) = (of_format, of_tile, of_component, of_simulated)
+          AND withdrawn_at IS NULL
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.

@@ -1,8 +1,11 @@
 """Services that load a velocity product in one transaction, whole or not at all."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Q
@@ -15,7 +18,7 @@ from ground_motion.readers.records import PLAIN_SUBMISSION, Component, FieldHead
 from ingest.foundation.geos import geos
 from ingest.foundation.locks import content_key, hold_lock
 from ingest.foundation.storage import delete_files
-from ingest.models import Product, ReleaseChange
+from ingest.models import MeasurementPoint, Product, ProductEvent, ReleaseChange
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress, Totals, field_copy, fields_check
 from ingest.products.releases import releases_settle
@@ -24,6 +27,11 @@ WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: 
 # Columns with the name and value of a field of the header.
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
+DECLARED = ("source_format", "track", "direction", "polarisation", "has_series")  # A name may state the others.
+# Columns of points that declarations change, compared with those of a file that is given again.
+COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
+MAX_COMPARED = 1000
+Act = ProductEvent.Act
 
 
 def product_load(
@@ -38,6 +46,15 @@ def fields_open(*, path: Path, submission: Submission) -> tuple[VelocityField, .
     return open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
 
 
+def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> None:
+    """Raise AlreadyLoaded, with the next step for a file that was given with other declarations."""
+    if not loaded:
+        return
+    with_what = " with other declarations" if differs else ""
+    problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
+    raise AlreadyLoaded(path, problem, "Add --correct if what you declare now holds" if differs else "Nothing to do")
+
+
 def products_load(
     *,
     path: Path,
@@ -45,12 +62,20 @@ def products_load(
     fields: tuple[VelocityField, ...] = (),
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
+    answer_loaded: Callable[[Path, list[Product], bool], None] = refuse_loaded,
 ) -> list[Product]:
     """Load a file or folder, each component as one product; return the products.
 
-    expect is called first with the approximate number of points, progress with the number in each batch. fields: what
-    `fields_open` returned, if it was called before. Raises InputError (AlreadyLoaded for the same content) or DiskFull;
-    then nothing has changed.
+    Raises InputError (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
+
+    Args:
+        path: The file or folder.
+        submission: What its submitter declares.
+        fields: What `fields_open` returned, if it was called before.
+        progress: Called with the number of points in each batch.
+        expect: Called first with the approximate number of points.
+        answer_loaded: Called with the path, the products of the same content, and whether their declarations differ;
+            it raises InputError, or withdraws these products.
     """
     fields = fields or fields_open(path=path, submission=submission)
     if not all(field.header.dates for field in fields):
@@ -58,11 +83,8 @@ def products_load(
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
     with hold_lock(content_key(sha256)), connection.cursor() as cursor:
-        loaded = Product.objects.filter(file_sha256=sha256).first()
-        if loaded:
-            raise AlreadyLoaded(
-                path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
-            )
+        loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
+        answer_loaded(path, loaded, bool(loaded) and not _declared_alike(loaded, fields))
         fields_check(path=path, fields=fields)
         return [
             field_publish(cursor, path=path, sha256=sha256, field=field, submission=submission, progress=progress)
@@ -70,16 +92,49 @@ def products_load(
         ]
 
 
-def product_delete(*, product: Product) -> None:
+def _declared_alike(loaded: list[Product], fields: tuple[VelocityField, ...]) -> bool:
+    """Return whether products hold what a file yields by the present declarations: header and first points."""
+    by_component = {product.component: product for product in loaded}
+    return by_component.keys() == {field.header.component.value for field in fields} and all(
+        _holds(by_component[field.header.component.value], field) for field in fields
+    )
+
+
+def _holds(product: Product, field: VelocityField) -> bool:
+    if any(getattr(product, name) != getattr(field.header, name) for name in DECLARED):
+        return False
+    if tuple(product.dates) != field.header.dates:
+        return False
+    batch = next(batch for batch in field.batches() if batch.pid.size)
+    chosen = np.argsort(batch.pid)[:MAX_COMPARED]
+    given = [getattr(batch, name)[chosen] for name in (*COMPARED, "longitude", "latitude")]
+    rows = MeasurementPoint.objects.filter(product=product, pid__in=[pid.decode() for pid in batch.pid[chosen]])
+    stored = [(*values, at.x, at.y) for *values, at in rows.order_by("pid").values_list(*COMPARED, "position")]
+    return len(stored) == chosen.size and np.allclose(
+        np.array(stored, np.float64), np.column_stack(given), rtol=1e-6, equal_nan=True
+    )
+
+
+def product_event(*, product: Product, act: Act, by: str, why: str = "", other: Product | None = None) -> None:
+    """Record a step of a product's life; for use in the transaction of the step."""
+    ProductEvent.objects.create(product=product, name=product.name, act=act, by=by, why=why[:500], other=other)
+
+
+def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
     """Delete a product with its points, its series, and the rasters of changes to and from other releases."""
-    changes = ReleaseChange.objects.filter(Q(older=product) | Q(newer=product))
+    changes = ReleaseChange.every.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic():
         delete_files([change.raster for change in changes])
         functions.product_drop(product.pk)
+        product_event(product=product, act=Act.DELETED, by=by, why=why)
         product.delete()
-        releases_settle(like=product)
-        # Tiles derived with this product, or not derived because of it, are examined again.
-        Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
+        neighbours_settle(like=product)
+
+
+def neighbours_settle(*, like: Product) -> None:
+    """Order the releases of a product that came or went, and have what is derived on its ground examined again."""
+    releases_settle(like=like)
+    Product.objects.filter(footprint__intersects=like.footprint).update(derived_at=None)
 
 
 def product_points_delete(*, product: Product) -> None:
@@ -103,8 +158,11 @@ def field_publish(
     changes = {"changes": " ".join(field.changes)} if field.changes else {}
     header = replace(field.header, extras=field.header.extras | changes)
     product = product_create(product_id, path, sha256, header, totals, submission)
+    product_event(product=product, act=Act.LOADED, by=submission.loaded_by)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
+    for older in [*Product.objects.filter(superseded_by=product), *([product] if product.superseded_by else [])]:
+        product_event(product=older, act=Act.SUPERSEDED, by=submission.loaded_by, other=older.superseded_by)
     return product
 
 

@@ -23,6 +23,7 @@ APPLICATION_TABLES = {
     "detection_alerttransition": ADD,
     "detection_alertupdate": ADD,
     "detection_alertrelation": ADD,
+    "ingest_productevent": ADD,
     "monitor_capmessage": ADD,
     POINTS: READ,
     SERIES: READ,
@@ -32,6 +33,7 @@ APPLICATION_TABLES = {
 # The process that reads files may do nothing but this.
 READER_TABLES = {
     "ingest_product": ADD,
+    "ingest_productevent": ADD,
     "ingest_scene": CHANGE,
     "ingest_gauge": ADD,
     "ingest_interferogram": ADD,

@@ -1,0 +1,103 @@
+"""Life of a loaded product: it is corrected, taken back, restored while it is sealed, and deleted."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.dispatch import Signal
+from django.utils import timezone
+
+from ground_motion.core.errors import AlreadyLoaded, InputError
+from ground_motion.readers.records import Submission, VelocityField
+from ingest.models import DerivedTile, Product, ProductEvent
+from ingest.products.loading import Expect, Progress
+from ingest.products.services import neighbours_settle, product_delete, product_event, products_load
+
+SEALED_DAYS = 30  # A withdrawn product is kept so long, and can be restored.
+WRONG = "its declarations were wrong"
+Act = ProductEvent.Act
+
+# Sent in the transaction of the step, with `product` (and `why`): alerts follow, which this package does not know.
+withdrawn, restored = Signal(), Signal()
+
+
+def products_sealed() -> QuerySet[Product]:
+    """Return withdrawn products that can still be restored, the last withdrawn first."""
+    since = timezone.now() - timedelta(days=SEALED_DAYS)
+    return Product.every.filter(withdrawn_at__gt=since).order_by("-withdrawn_at", "-pk")
+
+
+@transaction.atomic
+def product_withdraw(*, product: Product, why: str, by: str) -> None:
+    """Take a product back: from now on nothing of it is served or searched. ValueError without a reason, or twice."""
+    if not why.strip():
+        raise ValueError("say why the product is taken back; everybody reads it")
+    _seal(product)
+    product_event(product=product, act=Act.WITHDRAWN, by=by, why=why.strip())
+    withdrawn.send(Product, product=product, why=why.strip())
+
+
+@transaction.atomic
+def product_restore(*, product: Product, by: str) -> None:
+    """Restore a sealed product under its number. ValueError if it is not sealed, or its file is loaded again."""
+    if not products_sealed().filter(pk=product.pk).exists():
+        raise ValueError(f"product {product.pk} ({product.name}) is not sealed: only what was taken back is restored")
+    again = Product.objects.filter(file_sha256=product.file_sha256).first()
+    if again is not None:
+        raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
+    Product.every.filter(pk=product.pk).update(withdrawn_at=None)
+    product.refresh_from_db()
+    product_event(product=product, act=Act.RESTORED, by=by)
+    neighbours_settle(like=product)
+    restored.send(Product, product=product)
+
+
+@transaction.atomic
+def product_correct(
+    *,
+    path: Path,
+    submission: Submission,
+    why: str,
+    by: str,
+    fields: tuple[VelocityField, ...] = (),
+    progress: Progress = lambda points: None,
+    expect: Expect = lambda points: None,
+) -> list[Product]:
+    """Load a file again with the declarations that hold; withdraw the version with others in the same transaction.
+
+    Raises InputError if the file is not loaded, or its declarations are the same; then nothing has changed.
+    """
+    before: dict[str, Product] = {}
+
+    def answer(path: Path, loaded: list[Product], differs: bool) -> None:
+        if not loaded:
+            raise InputError(path, "there is nothing to correct: this file is not loaded", "Leave out --correct")
+        if not differs:
+            raise AlreadyLoaded(path, f"product {loaded[0].pk} holds just these declarations", "Nothing to do")
+        for product in loaded:
+            _seal(product)
+            before[product.component] = product
+
+    made = products_load(
+        path=path, submission=submission, fields=fields, progress=progress, expect=expect, answer_loaded=answer
+    )
+    first = made[0]
+    for product in made:
+        product.corrects = before.get(product.component) or next(iter(before.values()))
+        product.save(update_fields=["corrects"])
+    for old in before.values():
+        other = next((product for product in made if product.component == old.component), first)
+        product_event(product=old, act=Act.CORRECTED, by=by, why=why.strip() or WRONG, other=other)
+    return made
+
+
+def _seal(product: Product) -> None:
+    """Withdraw a standing product, and delete what was derived with it; it is derived again from what stands."""
+    if not Product.objects.filter(pk=product.pk).update(withdrawn_at=timezone.now()):
+        raise ValueError(f"product {product.pk} ({product.name}) is taken back already")
+    product.refresh_from_db(fields=["withdrawn_at"])
+    for derived in product.derived.all():
+        DerivedTile.objects.filter(key=derived.file_sha256).delete()
+        product_delete(product=derived)
+    neighbours_settle(like=product)
