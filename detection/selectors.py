@@ -118,6 +118,13 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     )
 
 
+def alerts_resting_on(*, product: Product) -> list[Alert]:
+    """Return the alerts, not over yet, of which all that is known now was detected in this product alone."""
+    seen = Alert.objects.filter(state__in=LIVING, **{f"detections__{RUN}__product": product}).distinct()
+    current = ((alert, detections_current(alert=alert).values_list(f"{RUN}__product", flat=True)) for alert in seen)
+    return [alert for alert, products in current if set(products) == {product.pk}]
+
+
 def detections_shown(*, alert: Alert) -> list[Detection]:
     """Return the current detections of an alert; if there are none, the last one."""
     current = list(detections_current(alert=alert))

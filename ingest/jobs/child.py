@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ingest.foundation.leases import NO_FAULT, Overtaken
 from ingest.foundation.storage.inputs import input_path
 from ingest.jobs.services import DECLARED_TEXTS, LEASE, job_reject
 from ingest.models import IngestJob, Interferogram, Product, Scene, StationFile
+from ingest.products.life import product_correct
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import fields_open, products_load
 from ingest.scenes.interferograms import interferograms_continue, interferograms_load
@@ -59,17 +61,22 @@ def arrival_load(
     submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
+    why: str | None = None,
 ) -> Loaded:
-    """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    """Load a file or folder by its format. Raises InputError (AlreadyLoaded); then nothing has changed.
+
+    why: the reason for a correction of what was loaded from this file; None where it is new.
+    """
     source_format = recognise(path, submission.declared)
     if source_format in STATION_READERS:
         return Loaded([], [], stations_load(path=path, submission=submission))
     if source_format in SCENE_READERS:
         return Loaded([], scenes_load(path=path, submission=submission))
     fields = fields_open(path=path, submission=submission)
-    if interferograms_continue(fields=fields):
+    if why is None and interferograms_continue(fields=fields):
         return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
-    products = products_load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
+    load = products_load if why is None else partial(product_correct, why=why, by=submission.loaded_by)
+    products = load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
     return Loaded(products, [])
 
 
@@ -133,7 +140,12 @@ def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
         with points_counter(job) as progress, transaction.atomic():
-            loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
+            loaded = arrival_load(
+                path=Path(job.stored_path),
+                submission=_submission(job),
+                progress=progress,
+                why=job.why if job.corrects_id else None,
+            )
             said = f"Loaded: {loaded}." if loaded.stations or loaded.interferograms else ""
             _finish(job, loaded.products, loaded.scenes, one_line(said))
     except BaseException:  # The rows are rolled back, so the files of images are deleted.

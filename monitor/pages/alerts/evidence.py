@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from detection.alerts.describe import data_end
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
+from detection.rules.lifecycle import LIVING
 from detection.selectors import evidence_of, scans_beside
 from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ingest.models import Product, ScenePair
@@ -165,6 +166,15 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         series=pairs % {"n": n_pairs, "glacier": series.glacier} if series else "",
         model_cards=[f"docs/models/{name}.md" for name in (model_card, *(["surges"] if surge else []))],
     )
+
+
+def doubt_sentence(alert: Alert, detections: Sequence[Detection]) -> str:
+    """Return a sentence where the data of a living alert were said wrongly and are searched again; else nothing."""
+    rest_on = {detection.scan.prediction.run.product_id for detection in detections}
+    wrong = Product.every.filter(pk__in=rest_on - {None}, withdrawn_at__isnull=False)
+    if alert.state not in LIVING or not wrong.filter(corrected_by__id__gt=0, corrected_by__withdrawn_at=None).exists():
+        return ""
+    return _("What had been said of the data behind this alert was wrong; the corrected data is being searched again.")
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> Summary | None:

@@ -1,7 +1,7 @@
 """Views of the loaded data sets and their provenance; filters and order of their list, read from the address."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django import forms
@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
+from ingest.products.life import SEALED_DAYS
 from shapely import from_wkb
 
 from ground_motion.core.areas import box_of
@@ -24,8 +25,9 @@ from ingest.stations.selectors import has_stations
 from monitor.maps.map.place_search import LONGEST, place_search
 from monitor.maps.map.plans import footprints_plan
 from monitor.maps.rasters.answers import csv_response, ranged_file
+from monitor.pages.products.life import ending_of, sealed_rows, steps_of
 from monitor.pages.products.rows import GROUND, data_facts, data_row, stacks
-from monitor.web.guards import may_view_work
+from monitor.web.guards import may_load, may_view_work
 from monitor.web.request_limits import RASTERS, REPORTS, costly
 from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.figures import cell_text
@@ -117,6 +119,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "older": [data_row(loaded[key]) for key in page if key in older],
         "n_older": len(older),
         "stacks": images,
+        "sealed": sealed_rows() if may_load(request.user) else [],
         "plan": footprints_plan(_("Where these data lie"), shapes, is_simulated) if drawn else None,
     }
     return render(request, "pages/products/list.html", context)
@@ -124,10 +127,25 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def product_detail(request: HttpRequest, product: int) -> HttpResponse:
-    """Show a velocity field: its facts, what was declared of it and by whom, and what happened to it since."""
-    loaded = get_object_or_404(Product.objects.annotate(has_stations=has_stations()), pk=product)
-    facts = data_facts(loaded, may_view_work(request.user))
-    return render(request, "pages/products/product.html", {"product": facts})
+    """Show a velocity field: its facts, what was declared of it and by whom, and what happened to it since.
+
+    What was taken back is gone for everybody but those who may undo that.
+    """
+    loaded = Product.every.annotate(has_stations=has_stations()).filter(pk=product).first()
+    steps = steps_of(product)
+    ending = ending_of(steps)
+    if ending and (loaded is None or not may_load(request.user)):
+        return render(request, "pages/products/gone.html", {"ending": ending}, status=410)
+    if loaded is None:
+        raise Http404("There is no such data set.")
+    context = {
+        "product": data_facts(loaded, may_view_work(request.user)),
+        "steps": steps,
+        "ending": ending,
+        "sealed_until": loaded.withdrawn_at and loaded.withdrawn_at + timedelta(days=SEALED_DAYS),
+        "correction_stands": loaded.corrected_by.exists(),
+    }
+    return render(request, "pages/products/product.html", context)
 
 
 @costly(REPORTS)

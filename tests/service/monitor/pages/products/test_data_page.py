@@ -1,31 +1,52 @@
 """The page of data: releases, what changed, what was refused and why; and the layers of ice."""
 
 import csv
+import html
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from rasterio.io import MemoryFile
 
+from detection.models import Detection, Scan
 from ground_motion.readers.context.records import ContextKind
-from ground_motion.readers.records import Submission
+from ground_motion.readers.records import Declaration, Submission
 from ingest.context.services import context_load
-from ingest.models import Product, Scene
+from ingest.jobs.child import job_carry_out
+from ingest.jobs.services import job_claim
+from ingest.models import IngestJob, Product, Scene
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ml.models import ModelVersion, Run
+from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.map import plans
 from monitor.maps.map.selectors import layers_available
+from monitor.models.messages import Notification, OutgoingMessage
 from monitor.pages.products import views
 from monitor.wording.figures import cell_text
+from tests.makers import geotiff
 from tests.makers import its_live as made_its_live
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
+
+
+def seen_in(product: Product, alert) -> None:
+    """Find an alert's area in a product, and nothing else."""
+    version, _ = ModelVersion.objects.get_or_create(task="deformation", method="made", version="1")
+    run = Run.objects.create(model_version=version, product=product, state="succeeded", finished_at=timezone.now())
+    prediction = Prediction(run=run, raster_sha256="0" * 64, statistics={})
+    made_pairs.keep(prediction.raster, {"probability": made_pairs.full(0.5)}, f"deformation-{product.pk}.tif")
+    prediction.save()
+    names = ("area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr")
+    values = {name: getattr(alert, name) for name in names}
+    scan = Scan.objects.create(prediction=prediction, thresholds={})
+    Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=20, **values)
 
 
 def incomplete(table):
@@ -154,3 +175,68 @@ def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
     second = client.get(f"{reverse('product-list')}?page=2")
     assert [row["row"].component for page in (first, second) for row in page.context["products"]] == ["east", "los"]
     assert "?page=2" in first.content.decode()
+
+
+def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
+    client, operator, settings, tmp_path, make_alert, make_subscription
+):
+    """Live through it as operators do on pages, and read after each step what everybody else gets."""
+    settings.UPLOAD_DIR = str(tmp_path / "uploads")
+    path = geotiff.make(tmp_path, value=24.0, name="vel.tif")
+    days = {"first_day": "2019-01-01", "last_day": "2023-12-31"}
+    told = Declaration(unit="mm/yr", positive="up", period=(date(2019, 1, 1), date(2023, 12, 31)))
+    old = product_load(path=path, submission=Submission(declared=told, loaded_by="somebody.else"))
+    alert, subscription = make_alert(), make_subscription()
+    seen_in(old, alert)
+    message = OutgoingMessage.due("alert", "1", subscription.email, state="sent")
+    message.save()
+    Notification.objects.create(transition=alert.transitions.first(), subscription=subscription, message=message)
+
+    def page(pk: int, client=client, status: int = 200) -> str:
+        answer = client.get(reverse("product-detail", args=[pk]))
+        assert answer.status_code == status
+        return html.unescape(" ".join(answer.content.decode().split()))
+
+    assert '<td data-label="Holds here">upward</td>' in page(old.pk)
+    assert "whoever gave the file" in page(old.pk)
+    assert "somebody.else" not in page(old.pk)
+    form = f"{reverse('uploads')}?correct={old.pk}"
+    assert form not in page(old.pk)
+    assert form in page(old.pk, operator)
+
+    asked = operator.get(form).content.decode()
+    assert '<option value="up" selected>' in asked
+    assert 'value="2019-01-01"' in asked
+    wish = {"unit": "mm/yr", "positive": "down", **days, "why": "The sign was wrong.", "whole": "yes"}
+    other = SimpleUploadedFile("other.tif", b"another file")
+    answer = operator.post(form, wish | {"files": [other]})
+    assert (answer.status_code, "other.tif is not the file that was loaded" in answer.content.decode()) == (422, True)
+    answer = operator.post(form, wish | {"files": [SimpleUploadedFile("vel.tif", path.read_bytes())]})
+    assert answer.status_code == 302
+    job = IngestJob.objects.get()
+    job_carry_out(job_id=job.pk, attempt=job_claim(job_id=job.pk).attempts)
+    new = Product.objects.get()
+    assert new.corrects == old
+    assert new.header["declared"]["positive"] == "down"
+    gone = page(old.pk, status=410)
+    assert "The sign was wrong." in gone
+    assert reverse("product-detail", args=[new.pk]) in gone
+    assert "Undo" not in page(old.pk, operator)
+    assert "The sign was wrong." in page(new.pk)
+    assert "is being searched again" in client.get(alert.get_absolute_url()).content.decode()
+
+    seen_in(new, alert)
+    take_back = reverse("product-take-back", args=[new.pk])
+    asked = " ".join(operator.get(take_back).content.decode().split())
+    assert "1 alert ends, because it rests on these data alone." in asked
+    assert "1 subscription that was told of them" in asked
+    assert "What was mailed or copied cannot be recalled." in asked
+    assert operator.post(take_back, {"why": " "}).status_code == 422
+    assert operator.post(take_back, {"why": "It is another place."}).status_code == 302
+    assert "It is another place." in page(new.pk, status=410)
+    listed = [client.get(reverse("product-list")).content.decode() for client in (client, operator)]
+    assert ["It is another place." in one for one in listed] == [False, True]
+    assert "30 days left" in listed[1]
+    assert "Undo taking it back" in page(new.pk, operator)
+    assert operator.post(reverse("product-undo", args=[new.pk])).status_code == 302
+    assert "Taking back was undone" in page(new.pk)
