@@ -17,7 +17,7 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
 from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SealedEvidence, SurgeSeries
 from detection.tables.reviews import AlertEdit, CaseFile, CaseNote, FieldVisit, Proposal, PublicText, SetByHand
-from ingest.models import Glacier, Product
+from ingest.models import Glacier, Product, standing
 from ml.models import Prediction
 
 __all__ = [  # These tables are defined in other modules.
@@ -53,6 +53,9 @@ class Scan(models.Model):
     code_version = models.CharField(max_length=60, blank=True, help_text="that searched")
     n_detections = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = standing("prediction__run__product", "prediction__run__companions")
+    every = models.Manager["Scan"]()
 
 
 class AreaFigures(models.Model):
@@ -175,6 +178,9 @@ class Detection(AreaFigures):
         default=list, help_text="of each peak inside, strongest first: its rate, interval and outlines (GeoJSON)"
     )
 
+    objects = standing("scan__prediction__run__product", "scan__prediction__run__companions")
+    every = models.Manager["Detection"]()
+
     class Meta:
         ordering = ["-score", "-area_m2"]
 
@@ -285,6 +291,9 @@ class AlertMotion(models.Model):
     fit = models.JSONField(help_text="series, curve and changes, for the chart")
     basis = models.CharField(max_length=64, help_text="hash of what it was made from")
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = standing("product")
+    every = models.Manager["AlertMotion"]()
 
 
 class GlacierScan(models.Model):

@@ -13,7 +13,7 @@ from ground_motion.core.areas import centre_of, disc
 from ground_motion.core.errors import promised
 from ingest.foundation.geos import geos
 from ingest.foundation.storage import raster_storage
-from ingest.models import Building, Product, ScenePair
+from ingest.models import Building, Product, ScenePair, standing
 from ingest.models.jobs import CAUSES
 
 MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited this long.
@@ -89,6 +89,9 @@ class Run(models.Model):
     )
     error = models.TextField(blank=True)
 
+    objects = standing("product", "companions")
+    every = models.Manager["Run"]()
+
     class Meta:
         ordering = ["-id"]
         constraints = [
@@ -145,6 +148,9 @@ class Prediction(models.Model):
         default=list, help_text="wide motion, as `ground_motion.methods.deformation.wide.search` describes it"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = standing("run__product", "run__companions")
+    every = models.Manager["Prediction"]()
 
     def __str__(self) -> str:
         return str(self.run)
@@ -220,6 +226,9 @@ class TrendSearch(models.Model):
     sampled = models.MultiPointField(srid=4326, null=True, help_text="some of the cells that were tested")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = standing("product")
+    every = models.Manager["TrendSearch"]()
+
 
 class BuildingLedger(models.Model):
     """How the buildings on a product's ground move, computed once for each product by `ml.runs.structures`."""
@@ -228,6 +237,9 @@ class BuildingLedger(models.Model):
     n_buildings = models.PositiveIntegerField(help_text="with a footprint, where the product has points")
     n_known = models.PositiveIntegerField(help_text="of which points can say the rate")
     made_at = models.DateTimeField()
+
+    objects = standing("product")
+    every = models.Manager["BuildingLedger"]()
 
 
 class BuildingMotion(models.Model):
@@ -249,6 +261,9 @@ class BuildingMotion(models.Model):
     damage_low = models.PositiveSmallIntegerField()
     damage_high = models.PositiveSmallIntegerField()
 
+    objects = standing("ledger__product")
+    every = models.Manager["BuildingMotion"]()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ledger", "building"], name="one_motion_per_building")]
 
@@ -266,6 +281,9 @@ class LivingSeries(models.Model):
     )
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = standing("product")
+    every = models.Manager["LivingSeries"]()
+
     def __str__(self) -> str:
         return f"living series of {self.product}"
 
@@ -277,6 +295,9 @@ class LivingChunk(models.Model):
     number = models.PositiveIntegerField()
     pids = ArrayField(models.TextField(db_collation="C"))
     outline = models.PolygonField(srid=3857, help_text="box around them, wider by a metre on each side")
+
+    objects = standing("series__product")
+    every = models.Manager["LivingChunk"]()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "number"], name="one_chunk_per_number")]
@@ -296,6 +317,9 @@ class LivingDate(models.Model):
     )
     followed_at = models.DateTimeField(null=True, help_text="when alerts were made of the places; null: not yet")
     made_at = models.DateTimeField(auto_now_add=True)
+
+    objects = standing("series__product")
+    every = models.Manager["LivingDate"]()
 
     class Meta:
         ordering = ["day"]

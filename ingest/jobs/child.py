@@ -181,7 +181,7 @@ def _already(job: IngestJob, known: AlreadyLoaded) -> None:
     try:
         with transaction.atomic():
             products, scenes = list(Product.objects.filter(**same)), list(Scene.objects.filter(**same))
-            _finish(job, products, scenes, one_line(f"Nothing to do: {known.problem}."))
+            _finish(job, products, scenes, one_line(f"{known.remedy}: {known.problem}."))
     except Overtaken:
         logger.warning("job %s was taken over by another worker", job.pk)
 

@@ -28,18 +28,10 @@ class FromFile(models.Model):
         abstract = True
 
 
-class StandingManager(models.Manager[Any]):
-    """Manager of the rows that do not come from a withdrawn product; `every` and foreign keys give the others, too.
+class _StandingManager(models.Manager[Any]):
+    """Manager of the rows that do not come from a withdrawn product. paths: lookups from a row to its products."""
 
-    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere.
-
-    Args:
-        paths: Lookups from a row to its products; empty for a product itself.
-    """
-
-    def __init__(self, *paths: str) -> None:
-        super().__init__()
-        self.paths = paths
+    paths: tuple[str, ...] = ()
 
     def get_queryset(self) -> models.QuerySet[Any]:
         """Return the standing rows; the exclusion is a subquery, because locked or changed rows allow no outer join."""
@@ -47,9 +39,18 @@ class StandingManager(models.Manager[Any]):
         for path in self.paths:
             first, *rest = path.split("__")
             parent = self.model._meta.get_field(first).related_model
-            withdrawn = "__".join((*rest, "withdrawn_at", "isnull"))
-            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{withdrawn: False})})
+            stands = "__".join((*rest, "withdrawn_at", "isnull"))
+            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{stands: False})})
         return rows
+
+
+def standing(*paths: str) -> models.Manager[Any]:
+    """Return the default manager of a table whose rows come from products, without those of withdrawn ones.
+
+    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere; the
+    manager `every`, and keys from other rows, give the others, too. Managers of related rows are made from the class.
+    """
+    return type("StandingManager", (_StandingManager,), {"paths": paths})()
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -190,7 +191,7 @@ class MeasurementPoint(models.Model):
         srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
     )
 
-    objects = StandingManager("product")
+    objects = standing("product")
     every = models.Manager["MeasurementPoint"]()
 
     def __str__(self) -> str:
@@ -205,7 +206,7 @@ class DisplacementSeries(models.Model):
     pid = models.TextField(db_collation="C")
     packed = models.BinaryField()
 
-    objects = StandingManager("product")
+    objects = standing("product")
     every = models.Manager["DisplacementSeries"]()
 
     def __str__(self) -> str:
@@ -226,7 +227,7 @@ class ReleaseChange(models.Model):
     raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = StandingManager("older", "newer")
+    objects = standing("older", "newer")
     every = models.Manager["ReleaseChange"]()
 
     def __str__(self) -> str:
@@ -256,7 +257,7 @@ class PyramidCell(models.Model):
     n = models.PositiveIntegerField()
     velocity_mm_yr = models.FloatField()
 
-    objects = StandingManager("product")
+    objects = standing("product")
     every = models.Manager["PyramidCell"]()
 
     def __str__(self) -> str:

@@ -31,6 +31,19 @@ _SETTLE = """
           AND withdrawn_at IS NULL
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
+# What was derived with a product is sealed as well, and derived again from what stands.
+_SEAL = """
+    DECLARE ground geometry; n bigint; BEGIN
+    UPDATE ingest_product SET withdrawn_at = now() WHERE id = product AND withdrawn_at IS NULL
+        RETURNING footprint INTO ground;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    WITH sealed AS (
+        UPDATE ingest_product SET withdrawn_at = now() WHERE withdrawn_at IS NULL AND id IN
+            (SELECT from_product_id FROM ingest_product_derived_from WHERE to_product_id = product)
+        RETURNING file_sha256
+    ) DELETE FROM ingest_derivedtile WHERE key IN (SELECT file_sha256 FROM sealed);
+    UPDATE ingest_product SET derived_at = NULL WHERE withdrawn_at IS NULL AND ST_Intersects(footprint, ground);
+    RETURN n; END"""
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN
@@ -154,6 +167,7 @@ CREATE_FUNCTIONS = "".join(
             + _product_statement(partitions.attach("PRODUCT", "PRODUCT"))
             + " END",
         ),
+        _function("ingest_product_seal(product bigint) RETURNS bigint", _SEAL),
         _function("ingest_product_drop(product bigint) RETURNS void", _DROP),
         _function(
             "ingest_parts_build(parts bigint[]) RETURNS bigint",
@@ -185,6 +199,8 @@ product_begin: Callable[[], int] = partial(_call, "ingest_product_begin")
 product_attach: Callable[[int, int], None] = partial(_call, "ingest_product_attach")
 # Delete a product's points, series and pyramid. Waits, without locking a table, while parts are merged.
 product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
+# Withdraw a product and what was derived with it; return 0 if it is withdrawn already.
+product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
 parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")
 # Replace the source parts by the merged part. OperationalError if readers would wait longer than a second.

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from ground_motion.core.errors import AlreadyLoaded, InputError
 from ground_motion.readers.records import Submission, VelocityField
-from ingest.models import DerivedTile, Product, ProductEvent
+from ingest.models import Product, ProductEvent
+from ingest.products import functions
 from ingest.products.loading import Expect, Progress
-from ingest.products.services import neighbours_settle, product_delete, product_event, products_load
+from ingest.products.releases import releases_settle
+from ingest.products.services import product_delete, product_event, products_load
 
 SEALED_DAYS = 30  # A withdrawn product is kept so long, and can be restored.
-WRONG = "its declarations were wrong"
 Act = ProductEvent.Act
 
 # Sent in the transaction of the step, with `product` (and `why`): alerts follow, which this package does not know.
@@ -46,10 +47,12 @@ def product_restore(*, product: Product, by: str) -> None:
     again = Product.objects.filter(file_sha256=product.file_sha256).first()
     if again is not None:
         raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
-    Product.every.filter(pk=product.pk).update(withdrawn_at=None)
+    for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
+        product_delete(product=derived)  # They are derived again from all that stands then.
+    Product.every.filter(pk=product.pk).update(withdrawn_at=None, derived_at=None)
     product.refresh_from_db()
     product_event(product=product, act=Act.RESTORED, by=by)
-    neighbours_settle(like=product)
+    releases_settle(like=product)
     restored.send(Product, product=product)
 
 
@@ -68,36 +71,30 @@ def product_correct(
 
     Raises InputError if the file is not loaded, or its declarations are the same; then nothing has changed.
     """
-    before: dict[str, Product] = {}
+    corrected: dict[str, Product] = {}
 
-    def answer(path: Path, loaded: list[Product], differs: bool) -> None:
+    def answer(path: Path, loaded: list[Product], differs: bool) -> dict[str, Product]:
         if not loaded:
             raise InputError(path, "there is nothing to correct: this file is not loaded", "Leave out --correct")
         if not differs:
-            raise AlreadyLoaded(path, f"product {loaded[0].pk} holds just these declarations", "Nothing to do")
+            raise AlreadyLoaded(path, f"product {loaded[0].pk} has just these declarations", "Nothing to do")
         for product in loaded:
             _seal(product)
-            before[product.component] = product
+            corrected[product.component] = product
+        return corrected
 
     made = products_load(
         path=path, submission=submission, fields=fields, progress=progress, expect=expect, answer_loaded=answer
     )
-    first = made[0]
-    for product in made:
-        product.corrects = before.get(product.component) or next(iter(before.values()))
-        product.save(update_fields=["corrects"])
-    for old in before.values():
-        other = next((product for product in made if product.component == old.component), first)
-        product_event(product=old, act=Act.CORRECTED, by=by, why=why.strip() or WRONG, other=other)
+    by_component = {product.component: product for product in made}
+    for component, old in corrected.items():
+        new = by_component.get(component, made[0])
+        product_event(product=old, act=Act.CORRECTED, by=by, why=why.strip(), other=new)
     return made
 
 
 def _seal(product: Product) -> None:
-    """Withdraw a standing product, and delete what was derived with it; it is derived again from what stands."""
-    if not Product.objects.filter(pk=product.pk).update(withdrawn_at=timezone.now()):
+    if not functions.product_seal(product.pk):
         raise ValueError(f"product {product.pk} ({product.name}) is taken back already")
     product.refresh_from_db(fields=["withdrawn_at"])
-    for derived in product.derived.all():
-        DerivedTile.objects.filter(key=derived.file_sha256).delete()
-        product_delete(product=derived)
-    neighbours_settle(like=product)
+    releases_settle(like=product)

@@ -1,6 +1,6 @@
 """Services that load a velocity product in one transaction, whole or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,10 +45,10 @@ def fields_open(*, path: Path, submission: Submission) -> tuple[VelocityField, .
     return open_velocity_fields(path, submission.source_format, replace(submission.declared, needs_period=True))
 
 
-def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> None:
+def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> dict[str, Product]:
     """Raise AlreadyLoaded, with the next step for a file that was given with other declarations."""
     if not loaded:
-        return
+        return {}
     with_what = " with other declarations" if differs else ""
     problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
     raise AlreadyLoaded(path, problem, "Add --correct if what you declare now holds" if differs else "Nothing to do")
@@ -61,7 +61,7 @@ def products_load(
     fields: tuple[VelocityField, ...] = (),
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
-    answer_loaded: Callable[[Path, list[Product], bool], None] = refuse_loaded,
+    answer_loaded: Callable[[Path, list[Product], bool], Mapping[str, Product]] = refuse_loaded,
 ) -> list[Product]:
     """Load a file or folder, each component as one product; return the products.
 
@@ -74,7 +74,7 @@ def products_load(
         progress: Called with the number of points in each batch.
         expect: Called first with the approximate number of points.
         answer_loaded: Called with the path, the products of the same content, and whether their declarations differ;
-            it raises InputError, or withdraws these products.
+            it raises InputError, or withdraws these products and returns component -> product.
     """
     fields = fields or fields_open(path=path, submission=submission)
     if not all(field.header.dates for field in fields):
@@ -83,10 +83,18 @@ def products_load(
     expect(sum(field.expected_points or 0 for field in fields))
     with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
-        answer_loaded(path, loaded, bool(loaded) and not _declared_alike(loaded, fields))
+        before = answer_loaded(path, loaded, bool(loaded) and not _declared_alike(loaded, fields))
         fields_check(path=path, fields=fields)
         return [
-            field_publish(cursor, path=path, sha256=sha256, field=field, submission=submission, progress=progress)
+            field_publish(
+                cursor,
+                path=path,
+                sha256=sha256,
+                field=field,
+                submission=submission,
+                progress=progress,
+                corrects=before.get(field.header.component.value, next(iter(before.values()), None)),
+            )
             for field in fields
         ]
 
@@ -127,13 +135,9 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
         functions.product_drop(product.pk)
         product_event(product=product, act=Act.DELETED, by=by, why=why)
         product.delete()
-        neighbours_settle(like=product)
-
-
-def neighbours_settle(*, like: Product) -> None:
-    """Order the releases of a product that came or went, and have what is derived on its ground examined again."""
-    releases_settle(like=like)
-    Product.objects.filter(footprint__intersects=like.footprint).update(derived_at=None)
+        releases_settle(like=product)
+        # Tiles derived with this product, or not derived because of it, are examined again.
+        Product.objects.filter(footprint__intersects=product.footprint).update(derived_at=None)
 
 
 def product_points_delete(*, product: Product) -> None:
@@ -151,12 +155,13 @@ def field_publish(
     field: VelocityField,
     submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
+    corrects: Product | None = None,
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
     changes = {"changes": " ".join(field.changes)} if field.changes else {}
     header = replace(field.header, extras=field.header.extras | changes)
-    product = product_create(product_id, path, sha256, header, totals, submission)
+    product = product_create(product_id, path, sha256, header, totals, submission, corrects)
     product_event(product=product, act=Act.LOADED, by=submission.loaded_by)
     releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
@@ -166,7 +171,13 @@ def field_publish(
 
 
 def product_create(
-    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, submission: Submission
+    product_id: int,
+    path: Path,
+    sha256: str,
+    header: FieldHeader,
+    totals: Totals,
+    submission: Submission,
+    corrects: Product | None,
 ) -> Product:
     """Write the row of a loaded field."""
     return Product.objects.create(
@@ -189,6 +200,7 @@ def product_create(
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=submission.loaded_by,
+        corrects=corrects,
     )
 
 

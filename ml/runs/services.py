@@ -27,7 +27,7 @@ from ground_motion.runtime.progress import listening
 from ingest.foundation.disk import disk_full
 from ingest.foundation.failures import Cause, cause_of, reason_of
 from ingest.foundation.leases import NO_FAULT, Overtaken, Progress, heartbeat
-from ingest.foundation.storage import raster_put
+from ingest.foundation.storage import delete_files, raster_put
 from ingest.models import Product, ScenePair
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import selectors
@@ -90,6 +90,10 @@ def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
 def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
     """Return the run of a version on a product or pair, creating it if there is none."""
     wanted = {"product": subject} if isinstance(subject, Product) else {"pair": subject}
+    # A result that a withdrawn track took part in is made again without it.
+    for stale in Run.every.filter(model_version=version, companions__withdrawn_at__isnull=False, **wanted).distinct():
+        delete_files(result.raster for result in Prediction.every.filter(run=stale))
+        stale.delete()
     run, _ = Run.objects.get_or_create(model_version=version, **wanted)
     return run
 

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
 
 from ground_motion.methods.structures import SAME_M
-from ingest.models import Product
+from ingest.models import Product, standing
 from monitor.models.subscriptions import Holding, Organisation
 
 
@@ -57,6 +57,9 @@ class LineReading(models.Model):
     dates = ArrayField(models.DateField(), help_text="of the strip; none without series")
     strip = models.BinaryField(help_text="mm in each cell along the line and on each date, as in encoding.pack_int16")
 
+    objects = standing("product")
+    every = models.Manager["LineReading"]()
+
     class Meta:
         ordering = ["-made_at", "id"]
         constraints = [models.UniqueConstraint(fields=["line", "product"], name="one_reading_per_product")]
@@ -102,6 +105,9 @@ class LineBreak(models.Model):
     mm_m_yr = models.FloatField(help_text="height by width without its sign, weighed over all widths")
     mm_m_yr_sigma = models.FloatField(help_text="its standard deviation")
     is_beyond = models.BooleanField(help_text="its 90 % interval lies beyond the owner's limit")
+
+    objects = standing("reading__product")
+    every = models.Manager["LineBreak"]()
 
     class Meta:
         ordering = ["station_m", "id"]

@@ -166,7 +166,7 @@ def rasters_named(*, among: Sequence[str] | None = None, models: Iterable[type[M
     """Yield the names of all stored files to which rows refer. among: only these names; models: only these tables."""
     for model in apps.get_models() if models is None else models:
         for field in file_fields(model):
-            rows = model._default_manager.exclude(**{field.name: ""}).order_by()
+            rows = model._base_manager.exclude(**{field.name: ""}).order_by()
             chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})
             yield from chosen.values_list(field.name, flat=True).iterator()
 

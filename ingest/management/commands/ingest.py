@@ -49,6 +49,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+        parser.add_argument(
+            "--correct", action="store_true", help="files that are loaded with other declarations: these ones hold"
+        )
+        parser.add_argument("--why", default="", help="what everybody reads about a correction")
         parser.add_argument("--any", action="store_true", help="a refused file is no error if another one was loaded")
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
@@ -118,7 +122,8 @@ class Command(BaseCommand):
                 bar.total = (bar.total or 0) + points or None
                 bar.refresh()
 
-            loaded = arrival_load(path=path, submission=submission, progress=bar.update, expect=expect)
+            why = self.options["why"] if self.options["correct"] else None
+            loaded = arrival_load(path=path, submission=submission, progress=bar.update, expect=expect, why=why)
         except AlreadyLoaded as known:
             if self.options["skip_loaded"]:
                 self.loaded.append(path)

@@ -113,7 +113,7 @@ def unsaved_rows_delete() -> None:
     """Delete the rows whose files backups leave out, so that links say that they were deleted. Run after migrations."""
     for model in _unsaved():
         for field in file_fields(model):
-            model._default_manager.exclude(**{field.name: ""}).delete()
+            model._base_manager.exclude(**{field.name: ""}).delete()
 
 
 def _unsaved() -> list[type[Model]]:

@@ -52,6 +52,7 @@ FUNCTIONS = {
     "ingest_product_begin()": (APPLICATION, READER),
     "ingest_product_attach(bigint, bigint)": (APPLICATION, READER),
     "ingest_releases_settle(text, text, text, boolean)": (APPLICATION, READER),
+    "ingest_product_seal(bigint)": (APPLICATION, READER),
     "ingest_product_drop(bigint)": (APPLICATION,),
     "ingest_parts_build(bigint[])": (APPLICATION,),
     "ingest_parts_swap(bigint, bigint[])": (APPLICATION,),
