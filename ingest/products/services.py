@@ -196,7 +196,7 @@ def product_create(
         footprint=geos(totals.footprint.outline()),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
-        header=header.extras | ({"declared": words} if (words := declared_words(submission)) else {}),
+        header=header.extras | {"declared": declared_words(submission)},
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=submission.loaded_by,

@@ -168,13 +168,13 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
     )
 
 
-def doubt_sentence(alert: Alert, detections: Sequence[Detection]) -> str:
-    """Return a sentence where the data of a living alert were said wrongly and are searched again; else nothing."""
-    rest_on = {detection.scan.prediction.run.product_id for detection in detections}
-    wrong = Product.every.filter(pk__in=rest_on - {None}, withdrawn_at__isnull=False)
-    if alert.state not in LIVING or not wrong.filter(corrected_by__id__gt=0, corrected_by__withdrawn_at=None).exists():
+def doubt_sentence(alert: Alert) -> str:
+    """Return a sentence where the data of a living alert were corrected and are still searched; else nothing."""
+    seen_in = Detection.every.filter(alert=alert).values("scan__prediction__run__product")
+    corrected = Product.every.filter(pk__in=seen_in, withdrawn_at__isnull=False, corrected_by__withdrawn_at=None)
+    if alert.state not in LIVING or alert.detections.exists() or not corrected.exclude(corrected_by=None).exists():
         return ""
-    return _("What had been said of the data behind this alert was wrong; the corrected data is being searched again.")
+    return _("The data behind this alert were corrected and are being searched again; until then its figures are in doubt.")
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> Summary | None:

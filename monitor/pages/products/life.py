@@ -28,14 +28,14 @@ SHOWN = 5
 MAX_WHY_LENGTH = 500
 ACT_WORDS = {
     Act.LOADED: gettext_lazy("Loaded"),
-    Act.CORRECTED: gettext_lazy("What had been said of its file was wrong. It was corrected"),
+    Act.CORRECTED: gettext_lazy("Corrected"),
     Act.SUPERSEDED: gettext_lazy("Replaced by a newer release"),
     Act.WITHDRAWN: gettext_lazy("Taken back"),
     Act.RESTORED: gettext_lazy("Taking back was undone"),
     Act.DELETED: gettext_lazy("Deleted"),
 }
 REPLACING_WORDS = {  # said on the page of the version that took another one's place
-    Act.CORRECTED: gettext_lazy("Loaded in place of a version of which something wrong had been said"),
+    Act.CORRECTED: gettext_lazy("Corrects an earlier version"),
     Act.SUPERSEDED: gettext_lazy("Replaced an older release"),
 }
 DECISIVE = (Act.WITHDRAWN, Act.CORRECTED, Act.RESTORED)  # The last of these tells whether a data set stands.

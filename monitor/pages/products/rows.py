@@ -81,11 +81,15 @@ def _stated(product: Product) -> list[Stated]:
     declared = product.header.get("declared", {})
     listing = tomllib.loads(declared.get("mapping", ""))
     file, sender = _("the file itself"), _("whoever gave the file")
-    made = _("computed here from other data sets") if product.derived_from.exists() else ""
+    unstated = "" if "declared" in product.header else _("not recorded")
+    if product.derived_from.exists():
+        unstated = _("computed here from other data sets")
 
     def by(*names: str) -> str:
-        if made or any(name in declared for name in names):
-            return made or sender
+        if unstated:
+            return unstated
+        if any(name in declared for name in names):
+            return sender
         return _("the column list given with the file") if any(name in listing for name in names) else file
 
     def value(name: str, words: dict[str, Any]) -> Any:
@@ -100,7 +104,7 @@ def _stated(product: Product) -> list[Stated]:
         Stated(_("A positive value moves"), value("positive", SIGN_WORDS), by("positive")),
     ]
     rows = [
-        *([] if made else values),
+        *([] if unstated else values),
         Stated(_("Track (relative orbit)"), _track_label(product), by("track")),
         Stated(_("Period"), f"{_between(product.dates[0], product.dates[-1])}, {dates}", by("first_day", "dates")),
         Stated(_("Tile"), product.tile, by("tile")),

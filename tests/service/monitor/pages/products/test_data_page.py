@@ -223,13 +223,13 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     assert reverse("product-detail", args=[new.pk]) in gone
     assert "Undo" not in page(old.pk, operator)
     assert "The sign was wrong." in page(new.pk)
-    assert "is being searched again" in client.get(alert.get_absolute_url()).content.decode()
+    assert "are being searched again" in client.get(alert.get_absolute_url()).content.decode()
 
     seen_in(new, alert)
     take_back = reverse("product-take-back", args=[new.pk])
     asked = " ".join(operator.get(take_back).content.decode().split())
     assert "1 alert ends, because it rests on these data alone." in asked
-    assert "1 subscription that was told of them" in asked
+    assert "1 subscription that had news of this gets a message" in asked
     assert "What was mailed or copied cannot be recalled." in asked
     assert operator.post(take_back, {"why": " "}).status_code == 422
     assert operator.post(take_back, {"why": "It is another place."}).status_code == 302
