@@ -31,9 +31,16 @@ _SETTLE = """
           AND withdrawn_at IS NULL
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
-# What was derived with a product is sealed as well, and derived again from what stands.
+# A process that reads files may seal only what its job corrects, else a harmful file could take back anything. What was
+# derived with a product is sealed as well, and derived again from what stands.
 _SEAL = """
     DECLARE ground geometry; n bigint; BEGIN
+    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') AND NOT EXISTS (
+        SELECT FROM ingest_ingestjob AS job JOIN ingest_product AS wrong ON wrong.id = job.corrects_id
+        JOIN ingest_product AS of_file USING (file_sha256) WHERE job.state = 'running' AND of_file.id = product
+    ) THEN
+        RAISE EXCEPTION 'no running job corrects product %', product USING ERRCODE = 'insufficient_privilege';
+    END IF;
     UPDATE ingest_product SET withdrawn_at = now() WHERE id = product AND withdrawn_at IS NULL
         RETURNING footprint INTO ground;
     GET DIAGNOSTICS n = ROW_COUNT;

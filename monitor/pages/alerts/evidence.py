@@ -174,7 +174,9 @@ def doubt_sentence(alert: Alert) -> str:
     corrected = Product.every.filter(pk__in=seen_in, withdrawn_at__isnull=False, corrected_by__withdrawn_at=None)
     if alert.state not in LIVING or alert.detections.exists() or not corrected.exclude(corrected_by=None).exists():
         return ""
-    return _("The data behind this alert were corrected and are being searched again; until then its figures are in doubt.")
+    return _(
+        "The data behind this alert were corrected and are being searched again; until then its figures are in doubt."
+    )
 
 
 def method_block(alert: Alert, detections: Sequence[Detection]) -> Summary | None:
