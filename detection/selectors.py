@@ -13,7 +13,7 @@ from django.utils import timezone
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan, SealedEvidence
 from detection.rules.codes import decode
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
@@ -118,11 +118,12 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     )
 
 
-def alerts_resting_on(*, product: Product) -> list[Alert]:
-    """Return the alerts, not over yet, of which all that is known now was detected in this product alone."""
-    seen = Alert.objects.filter(state__in=LIVING, **{f"detections__{RUN}__product": product}).distinct()
-    current = ((alert, detections_current(alert=alert).values_list(f"{RUN}__product", flat=True)) for alert in seen)
-    return [alert for alert, products in current if set(products) == {product.pk}]
+def alerts_resting_on(*, product: Product) -> QuerySet[Alert]:
+    """Return the followed alerts that end with a product: nothing else shows them, or it replaced all that did."""
+    seen = Detection.every.filter(**{f"{RUN}__product__in": [product.pk, product.corrects_id]})
+    others = Detection.objects.filter(alert=OuterRef("pk")).exclude(**{f"{RUN}__product": product})
+    computed = Alert.objects.filter(state__in=FOLLOWED_STATES, source=Source.COMPUTER)
+    return computed.filter(pk__in=seen.values("alert")).exclude(Exists(others))
 
 
 def detections_shown(*, alert: Alert) -> list[Detection]:

@@ -114,7 +114,7 @@ def product_take_back(request: HttpRequest, product: int) -> HttpResponse:
         "product": loaded,
         "name": data_set_name(loaded.name),
         "alerts": [alert_card(alert) for alert in ending[:SHOWN]],
-        "n_alerts": len(ending),
+        "n_alerts": ending.count(),
         "n_told": subscriptions_reached(news=Notification.objects.filter(transition__alert__in=ending)).count(),
         "until": timezone.now() + timedelta(days=SEALED_DAYS),
         "fault": fault,
