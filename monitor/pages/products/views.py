@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from ingest.products.life import SEALED_DAYS
 from shapely import from_wkb
@@ -126,6 +127,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@never_cache  # Browsers keep an answer 410, and would show it after an undo.
 def product_detail(request: HttpRequest, product: int) -> HttpResponse:
     """Show a velocity field: its facts, what was declared of it and by whom, and what happened to it since.
 
