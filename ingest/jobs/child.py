@@ -3,7 +3,7 @@
 import errno
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -75,7 +75,9 @@ def arrival_load(
     fields = fields_open(path=path, submission=submission)
     if why is None and interferograms_continue(fields=fields):
         return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
-    load = products_load if why is None else partial(product_correct, why=why, by=submission.loaded_by)
+    load: Callable[..., list[Product]] = products_load
+    if why is not None:
+        load = partial(product_correct, why=why, by=submission.loaded_by)
     products = load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
     return Loaded(products, [])
 

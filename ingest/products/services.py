@@ -207,7 +207,7 @@ def product_create(
 def declared_words(submission: Submission) -> dict[str, str]:
     """Return what was declared of a file, by the names of the form in which it is declared; mapping: its content."""
     declared, period = submission.declared, submission.declared.period or ("", "")
-    facts = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
+    facts: dict[str, object] = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
     facts |= {"direction": declared.direction, "first_day": period[0], "last_day": period[1]}
     if declared.mapping:
         facts |= {"mapping": declared.mapping.read_text(encoding="utf-8")}
