@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from ingest.products.life import SEALED_DAYS
 from shapely import from_wkb
 
 from ground_motion.core.areas import box_of
 from ground_motion.core.errors import promised
 from ingest.foundation.geos import geos
 from ingest.models import Product, Scene
+from ingest.products.life import SEALED_DAYS
 from ingest.products.selectors import last_date
 from ingest.stations.selectors import has_stations
 from monitor.maps.map.place_search import LONGEST, place_search
