@@ -31,15 +31,17 @@ _SETTLE = """
           AND withdrawn_at IS NULL
     ) AS ordered
     WHERE release.id = ordered.id AND release.superseded_by_id IS DISTINCT FROM ordered.following;"""
-# A process that reads files may seal only what its job corrects, else a harmful file could take back anything. What was
-# derived with a product is sealed as well, and derived again from what stands.
+# A process that may not change products seals only what the job that it carries out corrects. What was derived with a
+# product is sealed as well, and derived again from what stands.
 _SEAL = """
     DECLARE ground geometry; n bigint; BEGIN
-    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') AND NOT EXISTS (
-        SELECT FROM ingest_ingestjob AS job JOIN ingest_product AS wrong ON wrong.id = job.corrects_id
-        JOIN ingest_product AS of_file USING (file_sha256) WHERE job.state = 'running' AND of_file.id = product
-    ) THEN
-        RAISE EXCEPTION 'no running job corrects product %', product USING ERRCODE = 'insufficient_privilege';
+    IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
+        IF NOT EXISTS (
+            SELECT FROM ingest_ingestjob AS job JOIN ingest_product AS given ON given.id = job.corrects_id
+            JOIN ingest_product AS known USING (file_sha256) WHERE job.state = 'running' AND known.id = product
+        ) THEN
+            RAISE EXCEPTION 'no job corrects product %', product USING ERRCODE = 'insufficient_privilege';
+        END IF;
     END IF;
     UPDATE ingest_product SET withdrawn_at = now() WHERE id = product AND withdrawn_at IS NULL
         RETURNING footprint INTO ground;

@@ -33,6 +33,7 @@ APPLICATION_TABLES = {
 # The process that reads files may do nothing but this.
 READER_TABLES = {
     "ingest_product": ADD,
+    POINTS: READ,  # They are compared with those of a file that is given again.
     "ingest_productevent": ADD,
     "ingest_scene": CHANGE,
     "ingest_gauge": ADD,

@@ -223,7 +223,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     assert reverse("product-detail", args=[new.pk]) in gone
     assert "Undo" not in page(old.pk, operator)
     assert "The sign was wrong." in page(new.pk)
-    assert "are searched again" in client.get(alert.get_absolute_url()).content.decode()
+    assert "are being searched again" in client.get(alert.get_absolute_url()).content.decode()
 
     seen_in(new, alert)
     take_back = reverse("product-take-back", args=[new.pk])
