@@ -1,5 +1,7 @@
 """The Django app."""
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,23 @@ class DetectionConfig(AppConfig):
 
     name = "detection"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let alerts follow what becomes of products."""
+        from ingest.models.products import restored, withdrawn
+
+        withdrawn.connect(_withdrawn, dispatch_uid="alerts")
+        restored.connect(_restored, dispatch_uid="alerts")
+
+
+# The search of alerts is imported only where it is needed.
+def _withdrawn(product: Any, waits: bool, **signal: object) -> None:
+    from detection.alerts.standing import product_withdrawn
+
+    product_withdrawn(product=product, waits=waits)
+
+
+def _restored(product: Any, **signal: object) -> None:
+    from detection.alerts.standing import product_restored
+
+    product_restored(product=product)

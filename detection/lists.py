@@ -12,10 +12,10 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
 
 from detection.models import Alert, AlertTransition
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING, TAKEN_BACK, State
 from detection.selectors import MOST_IMPORTANT_FIRST, PUBLIC_STATES
 
-NEVER_WERE = (State.REJECTED, State.MERGED)
+NEVER_WERE = (*TAKEN_BACK, State.MERGED)
 
 
 class Period(NamedTuple):

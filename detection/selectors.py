@@ -11,7 +11,18 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
-from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan, SealedEvidence
+from detection.models import (
+    CHANGES,
+    RATES,
+    SPEEDS,
+    Alert,
+    AlertRelation,
+    Claim,
+    Detection,
+    Review,
+    Scan,
+    SealedEvidence,
+)
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.verdicts import Verdict
@@ -28,6 +39,7 @@ PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 SEALED_OF_ALERT = (*OF_MAIN, "area_m2", "first_motion", "last_motion", "kind", "simulated")
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # Finished ones may resume.
+UNMEASURED = dict.fromkeys((*RATES, *SPEEDS, *CHANGES))  # The figures of an alert that no data show.
 MOST_IMPORTANT_FIRST = ("-importance", "-id")  # All lists have this order; see detection.rules.importance.
 _SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 OF_PLACES = ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")  # see `ground_motion.rasters.areas.place_as_dict`
@@ -193,8 +205,9 @@ def alerts_touching(
 
 
 def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
-    """Return unreviewed alerts that touch this one and have no detection in any latest run."""
+    """Return unreviewed alerts that touch this one, and were detected in standing data, but in no latest run."""
     beside = alerts_touching(area=alert.area, family=family, extent=alert.extent).exclude(pk=alert.pk)
+    beside = beside.filter(Exists(Detection.objects.filter(alert=OuterRef("pk"))))
     unreviewed = beside.filter(state__in=UNREVIEWED_STATES, by_hand=None)
     return [neighbour for neighbour in unreviewed if not detections_current(alert=neighbour).exists()]
 

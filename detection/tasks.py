@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from detection import selectors
-from detection.alerts import evidence, passes, services
+from detection.alerts import evidence, passes, services, standing
 from detection.alerts import glaciers as glacier_services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
@@ -23,12 +23,16 @@ HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 
 @stage
 def scan_finished_predictions() -> None:
-    """Search every finished prediction that has not been searched; if there are several, call other workers to help."""
+    """Search every finished prediction that has not been searched; if there are several, call other workers to help.
+
+    Then alerts end whose data were taken back or corrected, and that no search has found again.
+    """
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:
         for number in range(1, SEARCHES_AT_ONCE):
             help_to_scan.apply_async(args=(number,), expires=HELP_SECONDS)
     _scan(due)
+    standing.alerts_settle()
 
 
 @shared_task(ignore_result=True)

@@ -46,10 +46,10 @@ def alert_motion_refresh(*, alert: Alert, detections: Sequence[Detection]) -> Al
             motion = area_motion(product=product, area=alert.area, local=alert.extent == Extent.LOCAL)
         if motion:
             values = _columns(product, motion) | {"basis": basis}
-            row, _ = AlertMotion.objects.update_or_create(alert=alert, defaults=values)
+            row, _ = AlertMotion.every.update_or_create(alert=alert, defaults=values)
         if row:
             return row
-    AlertMotion.objects.filter(alert=alert).delete()
+    AlertMotion.every.filter(alert=alert).delete()
     return None
 
 

@@ -61,6 +61,11 @@ class Life(NamedTuple):
         """Replace the observations by one view; None leaves them as they are."""
         return self._replace(views={**self.views, view: seen}) if seen else self
 
+    def compare_same_days(self) -> "Life":
+        """Let figures of the same days count as news, because the data that were reported do not stand any more."""
+        views = {name: figures._replace(until=date.min) for name, figures in self.reported.views.items()}
+        return self._replace(reported=self.reported._replace(views=views))
+
     def shrink_to_rest(self, kept: Mapping[str, ViewFigures]) -> "Life":
         """Make the smaller areas kept after a split the baseline: what was split off is reported as other alerts."""
         views = {

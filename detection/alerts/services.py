@@ -35,6 +35,7 @@ from detection.selectors import (
     detections_current,
     followed_as,
 )
+from ground_motion.core.errors import promised
 from ground_motion.rasters.areas import DEFAULT_THRESHOLDS
 from ground_motion.runtime.code_version import code_version
 from ingest.foundation.locks import Lock, hold_lock, lock
@@ -61,6 +62,8 @@ def prediction_scan(*, prediction: Prediction) -> Scan | None:
             return None
         detections = search(prediction)
         lock(Lock.ALERTS)
+        if not Prediction.objects.filter(pk=prediction.pk).exists():
+            return None  # Its product was taken back during the search.
         used = SEARCHES[prediction.run.model_version.task].thresholds
         scan = Scan.objects.create(
             prediction=prediction, thresholds=used._asdict(), code_version=code_version(), n_detections=len(detections)
@@ -108,10 +111,23 @@ def same_place(detection: Detection) -> Alert | None:
     if row_of(detection.kind).event:
         first, last = data_span(detection)
         during = min(detection.onset or first, first), last
-    touching = list(alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during))
+    touching = [
+        alert
+        for alert in alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during)
+        if not _showed_the_reverse(alert, detection)
+    ]
     known = [(from_wkb(bytes(alert.area.wkb)), State(alert.state)) for alert in touching]
     match = plan.best_match(from_wkb(bytes(detection.area.wkb)), known)
     return None if match is None else followed_as(alert=touching[match])
+
+
+def _showed_the_reverse(alert: Alert, detection: Detection) -> bool:
+    """Return whether an alert rests on withdrawn data alone, which showed motion the other way.
+
+    Ground that turns stays one alert; an error in the sign of its data does not.
+    """
+    turned = (alert.rate_mm_yr or 0.0) * (detection.rate_mm_yr or 0.0) < 0
+    return turned and not alert.detections.exists() and Detection.every.filter(alert=alert).exists()
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:
@@ -135,6 +151,9 @@ def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, l
 def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Update an alert after a run that shows it, and take the step that is due."""
     known, ends, until, resumed = life.life_of(alert), views_of_run(run), data_end(run.input), False
+    others = Detection.every.filter(alert=alert).exclude(pk__in=[detection.pk for detection in found])
+    if others.exists() and not (alert.detections.all() & others).exists():
+        known = known.compare_same_days()
     newer = all(until > (seen.rest_until or seen.moved_until) for seen in known.views.values())
     for view in sorted({view_of_detection(detection) for detection in found}):
         known, again = known.observe(view, ends[view], found)
@@ -145,11 +164,7 @@ def _advance(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
         if newer:
             current, known = _split_off(alert, known, current, found, run)
         if current:
-            description = keep_by_hand(alert=alert, columns=describe(current))
-            for name, value in description.items():
-                setattr(alert, name, value)
-            alert.save(update_fields=[*description, "updated_at"])
-            _surroundings_refresh(alert, current)
+            figures_refresh(alert, current)
             step = _end_step(alert, known, run)
             if step is None:
                 step, known = _next_step(alert, known, current, run)
@@ -166,6 +181,10 @@ def _next_step(
         in_run = n_views(detection for detection in current if detection.scan.prediction.run == run)
         to, changes = state_after_sighting(State.FIRST, in_run), (Change(Cause.WOKEN, None, None), *changes)
         return plan.Step(to, f"moves again: seen in {source}", changes), known
+    if state is State.WITHDRAWN:
+        before = promised(alert.transitions.filter(to_state=state).last()).from_state
+        to = State(before) if before in LIVING else State.FIRST
+        return plan.Step(to, f"seen again in {source}", changes), known
     to = state_after_sighting(state, n_views(current))
     if to is not state:
         said = "seen again" if len(current) > 1 else "two tracks show it"
@@ -194,6 +213,15 @@ def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_a
         return not row_of(alert.kind).event
     alert_motion_refresh(alert=alert, detections=current)
     return life.series_resumed(alert, known)
+
+
+def figures_refresh(alert: Alert, current: Sequence[Detection]) -> None:
+    """Give an alert the figures of its current detections, except what people have set, and those of its place."""
+    description = keep_by_hand(alert=alert, columns=describe(current))
+    for name, value in description.items():
+        setattr(alert, name, value)
+    alert.save(update_fields=[*description, "updated_at"])
+    _surroundings_refresh(alert, current)
 
 
 def _surroundings_refresh(alert: Alert, current: Sequence[Detection]) -> None:

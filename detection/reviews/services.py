@@ -12,7 +12,7 @@ from detection.models import Alert, AlertRelation, Claim, Proposal, Review
 from detection.reviews.audit import audit_write
 from detection.reviews.claims import lock
 from detection.reviews.proposals import confirmation_propose, needs_second, proposal_answer, proposal_overtake
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK, State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 from detection.tables.alerts import MERGED_INTO
 from detection.tables.reviews import SetByHand
@@ -171,7 +171,7 @@ def may_go_on_as(alert: Alert, other: Alert) -> None:
     """Raise ValueError unless an alert can be a duplicate of another one."""
     if other.pk == alert.pk:
         raise ValueError("an alert is no duplicate of itself")
-    if other.state in {State.MERGED, State.REJECTED}:
+    if other.state in {State.MERGED, *TAKEN_BACK}:
         raise ValueError(f"alert {other.code} is not followed any more")
     mine, others = ((family(one.kind), one.extent, one.simulated) for one in (alert, other))
     if mine != others:

@@ -28,6 +28,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     FINISHED = "finished"
     MERGED = "merged"
+    WITHDRAWN = "withdrawn"
 
 
 class Source(StrEnum):
@@ -37,18 +38,22 @@ class Source(StrEnum):
     PERSON = "person"
 
 
+_ENDS = frozenset({State.REJECTED, State.FINISHED, State.MERGED, State.WITHDRAWN})
 ALLOWED: dict[State, frozenset[State]] = {
-    State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
-    State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
+    State.FIRST: _ENDS | {State.PROVISIONAL, State.CONFIRMED},
+    State.PROVISIONAL: _ENDS | {State.CONFIRMED},
     # back to an unreviewed state: a verdict was taken back
-    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.MERGED, State.FIRST, State.PROVISIONAL}),
+    State.CONFIRMED: _ENDS | {State.FIRST, State.PROVISIONAL},
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
     # it moves again, or the verdict that ended it was taken back
-    State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
+    State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.WITHDRAWN}),
     # its place is followed under another alert, unless the verdict of a duplicate was taken back
     State.MERGED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
+    # its data stand again, or other data show it
+    State.WITHDRAWN: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED}),
 }
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
+TAKEN_BACK = (State.REJECTED, State.WITHDRAWN)  # Whoever was told of such an alert is told that it does not hold.
 
 
 class Observation(NamedTuple):

@@ -87,7 +87,7 @@ STATE_AFTER: dict[Verdict, State] = {
 
 def verdicts_open(state: State) -> list[Verdict]:
     """Return the verdicts that are possible in a state; none for an alert that is over."""
-    if state in {State.FINISHED, State.MERGED}:
+    if state in {State.FINISHED, State.MERGED, State.WITHDRAWN}:
         return []
     verdicts = [verdict for verdict, target in STATE_AFTER.items() if target is not state and may_become(state, target)]
     return [*verdicts, Verdict.FIELD_VISIT] if state in _VISITED_IN else verdicts

@@ -4,11 +4,14 @@ from typing import Any
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
+from django.dispatch import Signal
 
 from ground_motion.core.areas import zone_of
 from ground_motion.readers.records import Component, Direction, Reference, Technique
 from ingest.foundation.storage import raster_storage
 
+# Sent in the transaction of the step, with `product` (and `waits`): alerts follow, which this package does not know.
+withdrawn, restored = Signal(), Signal()
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 

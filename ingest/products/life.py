@@ -5,12 +5,12 @@ from pathlib import Path
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.dispatch import Signal
 from django.utils import timezone
 
 from ground_motion.core.errors import AlreadyLoaded, InputError
 from ground_motion.readers.records import Submission, VelocityField
 from ingest.models import Product, ProductEvent
+from ingest.models.products import restored, withdrawn
 from ingest.products import functions
 from ingest.products.loading import Expect, Progress
 from ingest.products.releases import releases_settle
@@ -18,9 +18,6 @@ from ingest.products.services import product_delete, product_event, products_loa
 
 SEALED_DAYS = 30  # A withdrawn product is kept so long, and can be restored.
 Act = ProductEvent.Act
-
-# Sent in the transaction of the step, with `product` (and `why`): alerts follow, which this package does not know.
-withdrawn, restored = Signal(), Signal()
 
 
 def products_sealed() -> QuerySet[Product]:
@@ -30,13 +27,16 @@ def products_sealed() -> QuerySet[Product]:
 
 
 @transaction.atomic
-def product_withdraw(*, product: Product, why: str, by: str) -> None:
-    """Take a product back: from now on nothing of it is served or searched. ValueError without a reason, or twice."""
+def product_withdraw(*, product: Product, why: str, by: str, waits: bool = True) -> None:
+    """Take a product back: from now on nothing of it is served or searched. ValueError without a reason, or twice.
+
+    waits: Whether alerts may wait for a search that may find their places again; False if the product is deleted now.
+    """
     if not why.strip():
         raise ValueError("say why the product is taken back; everybody reads it")
     _seal(product)
     product_event(product=product, act=Act.WITHDRAWN, by=by, why=why.strip())
-    withdrawn.send(Product, product=product, why=why.strip())
+    withdrawn.send(Product, product=product, waits=waits)
 
 
 @transaction.atomic

@@ -70,8 +70,8 @@ def release_change_make(*, older: Product) -> ReleaseChange:
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
         write_cog(path, bands, change.cells.transform, epsg, list(BAND_UNITS.values()), tags, overviews="nearest")
         with raster_put(path) as name, transaction.atomic():
-            before = [change.raster for change in ReleaseChange.objects.filter(older=older)]
-            row, _ = ReleaseChange.objects.update_or_create(
+            before = [change.raster for change in ReleaseChange.every.filter(older=older)]
+            row, _ = ReleaseChange.every.update_or_create(
                 older=older,
                 defaults={
                     "newer": newer,

@@ -12,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK, State
 from ingest.foundation.locks import Lock, hold_lock
 from ingest.jobs.steps import Step, attempt, rows_due
 from monitor.models.lines import Line, LineBreak, LineNotice
@@ -56,11 +56,11 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         if not created:
             return None
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
-        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
+        taken_back, merged = news.to_state in TAKEN_BACK, news.to_state == State.MERGED
         readers = [] if merged else _readers(news)  # a merged place is reported under its other code
         if news.changes_state:
-            _withdraw_older(news, None if rejected or merged else [reader.pk for reader in readers])
-        _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
+            _withdraw_older(news, None if taken_back or merged else [reader.pk for reader in readers])
+        _queue(news, OutgoingMessage.Kind.CORRECTION if taken_back else OutgoingMessage.Kind.ALERT, readers)
         endpoints.news_queue(news=news)
         announcement.n_notifications = len(readers)
         announcement.save(update_fields=["n_notifications"])
@@ -68,11 +68,14 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Any]:
-    """Return rows (pk, email, channel, frequency) of who wants this news or, for a rejection, was notified before."""
-    rejected = news.to_state == State.REJECTED
-    audience = subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
+    """Return rows (pk, email, channel, frequency) of who wants this news or, if it is taken back, was notified."""
+    notified, audience = subscriptions_notified(transition=news), subscriptions_matching(transition=news)
+    if news.to_state in TAKEN_BACK:
+        audience = notified
+    elif news.from_state == State.WITHDRAWN:
+        audience = audience | notified
     if news.from_state == State.MERGED:  # it was no duplicate, and nobody had a mail saying that it was
-        audience = audience.exclude(pk__in=subscriptions_notified(transition=news).values("pk"))
+        audience = audience.exclude(pk__in=notified.values("pk"))
     if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
     return list(audience.values_list("pk", "email", "channel", "frequency", named=True))

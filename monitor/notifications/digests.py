@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from detection.models import Detection
-from detection.rules.lifecycle import State as AlertState
+from detection.rules.lifecycle import TAKEN_BACK
 from ingest.foundation.locks import Lock, hold_lock
 from ml.models import Run
 from monitor.models.messages import Notification, OutgoingMessage, Rank
@@ -129,7 +129,7 @@ def _message(channel: str, items: list[Any]) -> OutgoingMessage:
     """Return an unsaved message about these items: for one step an alert mail, else a digest or, if many, a summary."""
     transitions = {item.transition for item in items}
     if len(transitions) == 1:
-        kind = Kind.CORRECTION if items[0].state == AlertState.REJECTED else Kind.ALERT
+        kind = Kind.CORRECTION if items[0].state in TAKEN_BACK else Kind.ALERT
     else:
         kind = Kind.SUMMARY if len({item.alert for item in items}) > MANY_PLACES else Kind.DIGEST
     only = items[0].transition if len(transitions) == 1 else None

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ingest.foundation.geos import geos
+from ingest.models import Product
 from monitor.maps.rasters.answers import asks_for_last_byte, ranged_file
 from monitor.models.operations import Extract
 from monitor.self_service.subscriptions.forms import EmailForm
@@ -119,6 +120,8 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
     asked = extracts.extract_read(token)
     if not asked.file.name:
         raise Http404("The file is not ready yet.")
+    if Product.every.filter(pk__in=asked.products).exclude(withdrawn_at=None).exists():
+        raise Http404("Some of its data were taken back. Order it again.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"
     content, n_bytes = asked.file.name, asked.size_bytes or None  # Older files have no recorded size.

@@ -20,6 +20,7 @@ STATE_LABELS = {
     ),
     "confirmed": (_("confirmed"), _("A specialist has looked at this and agrees that the ground moves.")),
     "rejected": (_("not motion"), _("A specialist has looked at this and decided that it is not ground motion.")),
+    "withdrawn": (_("taken back"), _("The data behind this alert do not hold. Nothing is known of motion here.")),
     "finished": (_("finished"), _("The ground here moved and has come to rest.")),
     "merged": (
         _("part of another alert"),
@@ -94,11 +95,17 @@ STEP_REASONS = (
     gettext_noop("no surge after %(day)s in %(source)s"),
     gettext_noop("the same place as alert %(code)s"),
     gettext_noop("the verdict was taken back"),
+    # Translators: %(why)s is what a person wrote
+    gettext_noop("the data were taken back: %(why)s"),
+    gettext_noop("the data were taken back"),
+    gettext_noop("the data had been declared wrongly: %(why)s"),
+    gettext_noop("the data had been declared wrongly"),
+    gettext_noop("the data stand again"),
     gettext_noop("changed by a specialist"),
     gettext_noop("reported by a specialist"),
     gettext_noop("a specialist’s change was taken back"),
 )
-PARTS = {"source": ".+", "code": r"\S+", "day": r"\d+ \w+ \d+"}
+PARTS = {"source": ".+", "why": ".+", "code": r"\S+", "day": r"\d+ \w+ \d+"}
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"
 CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the computer's finding.")
 

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
+from detection.alerts import services, standing
 from detection.glaciers import selectors as glacier_selectors
 from ingest.jobs.steps import Step, attempt, failures_retry, rows_due
 from ingest.models import StepFailure
@@ -34,6 +34,7 @@ class Command(BaseCommand):
                         n_areas += scan.n_detections
                         self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{n_areas} areas")
+        standing.alerts_settle()
         for prediction in rows_due(Step.MEASURE, measure()):
             with attempt(Step.MEASURE, prediction):
                 glacier_services.glaciers_measure(prediction=prediction)

@@ -335,7 +335,7 @@ def _part(place: RegionNews, many: bool, draw: Drawer) -> Part:
 def _item(news: AlertNews, draw: Drawer) -> Item:
     card, happened = news.card, " ".join(what_happened(step) for step in news.steps)
     also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
-    picture = None if card.state == "rejected" else draw(news.steps[-1].alert, card)
+    picture = None if card.taken_back else draw(news.steps[-1].alert, card)
     return Item(card, _title(card), happened, settings.PUBLIC_URL + card.url, also, picture, _cid(picture))
 
 
@@ -352,7 +352,7 @@ def message_id(key: str) -> str:
 
 def _title(card: AlertCard) -> str:
     # Translators: kind and place of an alert: "Landslide, 3 km south of Aldwick"
-    title = _("Correction: %(kind)s, %(place)s") if card.state == "rejected" else _("%(kind)s, %(place)s")
+    title = _("Correction: %(kind)s, %(place)s") if card.taken_back else _("%(kind)s, %(place)s")
     return title % {"kind": card.kind_label, "place": card.place}
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK, State
 from ground_motion.core.text import plain_text
 from monitor.models.messages import CapMessage
 from monitor.wording.cards.cards import alert_card, alert_title, update_sentences
@@ -21,8 +21,9 @@ from monitor.wording.cards.cards import alert_card, alert_title, update_sentence
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
-CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
-OVER = (State.REJECTED, State.MERGED, State.FINISHED)
+# All other states were observed.
+CERTAINTIES = {"first": "Possible", "provisional": "Likely"} | dict.fromkeys(map(str, TAKEN_BACK), "Unlikely")
+OVER = (*TAKEN_BACK, State.MERGED, State.FINISHED)
 FACTS = ("code", "state", "severity", "source", "component")
 FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
 

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 from icalendar import Calendar, Event, vText
 
 from detection.models import Alert, AlertTransition
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK, State
 from ground_motion.core.errors import promised
 from ground_motion.core.text import plain_text, plain_values
 from ground_motion.runtime.code_version import code_version
@@ -43,9 +43,9 @@ from monitor.wording.cards.looks import NextLook, looks_at_alert, looks_at_place
 
 YEARS = 2
 MAX_ALERTS = 100
-TAKEN_BACK = (State.REJECTED, State.MERGED)
+CANCELLED = (*TAKEN_BACK, State.MERGED)
 ASK_AGAIN = timedelta(hours=6)
-STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, TAKEN_BACK), "CANCELLED")
+STATUSES = {"first": "TENTATIVE", "provisional": "TENTATIVE"} | dict.fromkeys(map(str, CANCELLED), "CANCELLED")
 LASTS = timedelta(minutes=15)  # A pass takes seconds; its time is known to some minutes.
 LOOKS_KEPT_SECONDS = 3600
 FEED_KEPT_SECONDS = 300
@@ -78,7 +78,7 @@ def entries_of(*, subscription: Subscription) -> list[Entry]:
     until = subscription.paused_at if subscription.pause_reason == Subscription.PauseReason.OWNER else None
     for step in steps.filter(created_at__lt=until) if until else steps:
         entry = kept.get(step.alert_id)
-        if wants(subscription, step_of(step)) or (entry and step.to_state in TAKEN_BACK):
+        if wants(subscription, step_of(step)) or (entry and step.to_state in CANCELLED):
             kept.setdefault(step.alert_id, Entry(step.alert, [], until)).steps.append(step)
     return sorted(kept.values(), key=lambda entry: entry.last.pk, reverse=True)[:MAX_ALERTS]
 

@@ -27,6 +27,7 @@ from ingest.foundation.locks import Lock, try_lock
 from ingest.foundation.storage import Entry, delete_files, raster_entries, raster_storage, rasters_named
 from ingest.foundation.storage.inputs import input_delete, input_store
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
+from ingest.products.life import SEALED_DAYS, products_sealed
 from ingest.products.parts import product_bytes
 from ingest.products.releases import releases_older_than
 from ingest.products.services import product_delete, product_points_delete
@@ -239,16 +240,21 @@ def _releases() -> Iterator[Over]:
         detections = Detection.objects.filter(scan__prediction__run__product=release)
         again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
         if not detections.exists():
-            yield Over(product_bytes(product=release), partial(_release_delete, product=release))
+            yield Over(product_bytes(product=release), partial(product_delete_with_results, product=release))
         elif release.points_deleted_at is None and not detections.exclude(Exists(again)).exists():
             yield Over(product_bytes(product=release), partial(product_points_delete, product=release))
 
 
-def _release_delete(*, product: Product) -> None:
-    """Delete a release and the results of its runs, in which nothing was detected."""
+def sealed_over() -> QuerySet[Product]:
+    """Return withdrawn products that can no longer be restored."""
+    return Product.every.exclude(withdrawn_at=None).exclude(pk__in=products_sealed().values("pk"))
+
+
+def product_delete_with_results(product: Product, by: str = "", why: str = "") -> None:
+    """Delete a product and the results of its runs, with their files."""
     with transaction.atomic():
-        delete_files([one.raster for one in Prediction.objects.filter(run__product=product)])
-        product_delete(product=product)
+        delete_files([one.raster for one in Prediction.every.filter(run__product=product)])
+        product_delete(product=product, by=by, why=why)
 
 
 def _rows(
@@ -321,6 +327,11 @@ KINDS = (
         "superseded releases",
         "older than the newest KEEP_RELEASES of their tile; no alert needs their points",
         _releases,
+    ),
+    Kind(
+        "data taken back",
+        f"sealed for {SEALED_DAYS} days",
+        _rows(sealed_over, product_delete_with_results, lambda row: product_bytes(product=row)),
     ),
     Kind("rows of finished downloads", "older than 90 days", _rows(downloads_over)),
     Kind("rows of finished files", "older than 90 days", _rows(jobs_over)),

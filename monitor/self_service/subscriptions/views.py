@@ -18,7 +18,7 @@ from shapely.geometry import mapping
 
 from detection.kinds import KIND_LABELS, Kind
 from detection.models import AlertTransition
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK
 from ground_motion.core.areas import MAX_RADIUS_M, area_of, simple_border
 from ingest.context.regions import region_by_name, region_by_slug
 from ingest.foundation.geos import geos
@@ -255,7 +255,7 @@ class Replay(NamedTuple):
 
 def replay(*, region: GEOSGeometry, wish: Wanted, frequency: str, quiet: Quiet | None = None) -> Replay:
     """Return the news that a subscription would have brought, without alerts that were rejected later."""
-    past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state=State.REJECTED)
+    past = steps_in(region=region, years=PREVIEW_YEARS).exclude(alert__state__in=TAKEN_BACK)
     past = past.order_by("-created_at", "-id")
     steps = [one for one in past if wants(wish, step_of(one))]
     if frequency == Subscription.Frequency.AT_ONCE:

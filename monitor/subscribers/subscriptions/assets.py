@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from shapely import MultiPolygon, to_wkb
 
 from detection.models import Alert
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import TAKEN_BACK
 from monitor.models.messages import Notification
 from monitor.models.subscriptions import Asset, Organisation, Subscription
 from monitor.subscribers.subscriptions.selectors import living_at
@@ -90,7 +90,7 @@ def _figures(names: Sequence[str], of: int) -> dict[str, str]:
 
 def concerned_read(*, news: Sequence[Notification]) -> None:
     """Set `sites` of each news item to those within its alert: one query, or none if no subscription has a list."""
-    of_lists = [item for item in news if item.subscription.n_assets and item.transition.alert.state != State.REJECTED]
+    of_lists = [item for item in news if item.subscription.n_assets and item.transition.alert.state not in TAKEN_BACK]
     lists, alerts = {one.subscription.source for one in of_lists}, {one.transition.alert_id for one in of_lists}
     found = assets_concerned(alerts=alerts, subscriptions=lists) if lists else {}
     for item in news:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
+from detection.rules.lifecycle import TAKEN_BACK
 from detection.rules.lifecycle import State as AlertState
 from monitor.models.messages import Endpoint, OutgoingMessage
 from monitor.models.subscriptions import DEFAULT_CHANNEL, Subscription
@@ -127,7 +128,7 @@ def news_queue(*, news: AlertTransition) -> int:
     if news.to_state == AlertState.MERGED:
         return 0
     now, ready = timezone.now(), Endpoint.objects.filter(verified_at__isnull=False, ended_at=None)
-    if news.to_state == AlertState.REJECTED:
+    if news.to_state in TAKEN_BACK:
         reached = [State.SENT, State.SENDING]
         informed = OutgoingMessage.objects.filter(transition__alert=news.alert_id, state__in=reached)
         ready, kind = ready.filter(pk__in=informed.exclude(endpoint=None).values("endpoint")), Kind.CORRECTION
@@ -176,8 +177,8 @@ def is_still_needed(*, message: OutgoingMessage, endpoint: Endpoint) -> bool:
 
 
 def is_overtaken(transition: AlertTransition) -> bool:
-    """Return whether a step no longer holds: its alert was rejected after it, or it is a rejection since taken back."""
-    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)
+    """Return whether a step no longer holds: its alert was taken back after it, or stands again."""
+    return (transition.to_state in TAKEN_BACK) != (transition.alert.state in TAKEN_BACK)
 
 
 def labels_of(message: OutgoingMessage) -> list[str]:

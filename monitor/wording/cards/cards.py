@@ -14,7 +14,7 @@ from detection.alerts.importance import terms_of
 from detection.kinds import Family, Mark, family, row_of
 from detection.models import Alert, AlertExposure, AlertMotion, AlertTransition, AlertUpdate
 from detection.rules.importance import AT_REST, MAX_STEPS, NO_MOTION, Terms
-from detection.rules.lifecycle import Source, State
+from detection.rules.lifecycle import TAKEN_BACK, Source, State
 from detection.rules.motion import Figure, stated
 from detection.selectors import Tilt, alerts_related, steepest_tilts
 from ingest.context.selectors import Contact
@@ -50,11 +50,16 @@ WHAT_HAPPENED = {
     "provisional": gettext_lazy("A second set of satellite data shows this place as well."),
     "confirmed": gettext_lazy("A specialist has looked at this place and confirmed it."),
     "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
+    # Translators: %(reason)s is "the data were taken back: wrong file"
+    "withdrawn": gettext_lazy(
+        "This alert does not hold. Reason: %(reason)s. What was mailed or copied before cannot be recalled."
+    ),
     "merged": gettext_lazy("This place is followed under another alert now."),
 }
 REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
+STANDS_AGAIN = gettext_lazy("It stands again: this alert had been taken back with its data.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 BEHIND = {  # Such alerts come after all that move.
     AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
@@ -110,6 +115,11 @@ class AlertCard:
     latitude: float
 
     @property
+    def taken_back(self) -> bool:
+        """Whether the alert never was one: it is not motion, or its data do not hold."""
+        return self.state in TAKEN_BACK
+
+    @property
     def figure(self) -> str:
         """Return the headline in one line, such as '↓ 40 ± 13 mm a year since March 2023'; without one, the label."""
         if self.headline is None:
@@ -153,6 +163,8 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
     by_person = alert.source == Source.PERSON
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
+    if alert.state == State.WITHDRAWN and (ended := alert.transitions.last()):
+        state_meaning = what_happened(ended)
     severity = family_voice.severity(alert.severity)
     by_hand, exposure = getattr(alert, "by_hand", None), getattr(alert, "exposure", None)
     computed_kind = not (by_hand and by_hand.kind)
@@ -322,6 +334,10 @@ def _step_words(transition: AlertTransition) -> str:
         return ""
     if not transition.from_state and transition.alert.source == Source.PERSON:
         return str(REPORTED)
+    if transition.to_state == "withdrawn":
+        return str(WHAT_HAPPENED["withdrawn"]) % {"reason": step_reason(transition.reason)}
+    if transition.from_state == "withdrawn":
+        return str(STANDS_AGAIN)
     if transition.from_state == "finished" and not hasattr(transition, "review"):
         return str(MOVES_AGAIN)
     if transition.to_state == "first" and transition.from_state:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import Family, family, row_of
+from detection.rules.lifecycle import TAKEN_BACK
 from monitor.wording.dates import day_words
 from monitor.wording.figures import whole
 from monitor.wording.states import UNREVIEWED
@@ -166,7 +167,7 @@ class FamilyVoice(ABC):
 
     def advice(self, kind: str, state: str) -> list[str]:
         """Return the advice to residents for an alert's kind and state."""
-        if state == "rejected":
+        if state in TAKEN_BACK:
             return [str(step) for step in REJECTED_ADVICE]
         hint = [UNREVIEWED_HINT] if state in UNREVIEWED else []
         return [str(step) for step in (*hint, *self.steps(kind))]

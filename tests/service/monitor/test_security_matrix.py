@@ -29,12 +29,16 @@ from django.utils import timezone
 from shapely import LineString
 
 from detection.models import Alert
+from ground_motion.core.projections import transformer
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair, StandingOrder, Station
+from ingest.products.life import product_restore, product_withdraw
+from ingest.products.pyramid import HALF_WORLD_M
 from ml.models import GroundEvent, Prediction, Run
 from monitor.models.escalations import Contact, Escalation, EscalationStep
 from monitor.models.messages import Bulletin
 from monitor.models.operations import Extract
 from monitor.models.subscriptions import Membership
+from monitor.open_data.standards.catalogues import CATALOGUES
 from monitor.subscribers.accounts import services
 from monitor.subscribers.extracts.services import extract_token
 from monitor.subscribers.organisations import services as organisation_services
@@ -436,3 +440,32 @@ def test_data_for_everybody_take_no_form(client):
     assert visitor.post("/alerts.atom", {"a": "b"}).status_code == 405
     assert visitor.post("/stac/search", "{}", content_type="application/json").status_code == 200
     assert visitor.post("/login/", {"username": "x"}).status_code == 403  # a form without its token
+
+
+def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the_undo(people, product):
+    """The name, the file's hash, the address and a point's id are looked for in all answers to visitors."""
+    Product.objects.filter(pk=product.pk).update(name="Quillon field")
+    traces = ["Quillon", product.file_sha256, f"/products/{product.pk}/", people.values["pid"]]
+    at = transformer(4326, 3857).transform(*product.footprint.centroid.coords)
+    x, y = (int((1 + sign * metres / HALF_WORLD_M) / 2 * 2**10) for sign, metres in zip((1, -1), at, strict=True))
+    people.values |= {"z": 10, "x": x, "y": y, "ident": f"{product.pk}.{people.values['pid']}"}
+    collections = {name: one.collections for name, one in CATALOGUES.items()}
+
+    def showing() -> set[str]:
+        found = set()
+        for name, wanted in addresses():
+            kinds = collections.get(name.partition(":")[0], {}) if "name" in wanted else [None]
+            for kind in kinds:
+                people.links["anonymous"] = {name: {"name": kind}} if kind else {}
+                answer = people.client("anonymous", True).get(people.path("anonymous", name, wanted))
+                body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+                if any(trace.encode() in body for trace in traces):
+                    found.add(f"{name} {kind or ''}".strip())
+        return found
+
+    before = showing()
+    assert {"points-tile", "point-series", "api-1:point", "api-1:products", "ogc:item points"} <= before
+    product_withdraw(product=product, why="made", by="anna")
+    assert showing() == set()
+    product_restore(product=product, by="anna")
+    assert showing() == before
