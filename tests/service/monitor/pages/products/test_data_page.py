@@ -186,7 +186,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     days = {"first_day": "2019-01-01", "last_day": "2023-12-31"}
     told = Declaration(unit="mm/yr", positive="up", period=(date(2019, 1, 1), date(2023, 12, 31)))
     old = product_load(path=path, submission=Submission(declared=told, loaded_by="somebody.else"))
-    alert, subscription = make_alert(), make_subscription()
+    alert, subscription = make_alert(longitude=-99.198, latitude=19.498), make_subscription()
     seen_in(old, alert)
     message = OutgoingMessage.due("alert", "1", subscription.email, state="sent")
     message.save()
@@ -234,9 +234,13 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     assert operator.post(take_back, {"why": " "}).status_code == 422
     assert operator.post(take_back, {"why": "It is another place."}).status_code == 302
     assert "It is another place." in page(new.pk, status=410)
+    for address in (alert.get_absolute_url(), f"{alert.get_absolute_url()}report/"):
+        assert "the data were taken back: It is another place." in client.get(address).content.decode()
     listed = [client.get(reverse("product-list")).content.decode() for client in (client, operator)]
     assert ["It is another place." in one for one in listed] == [False, True]
     assert "30 days left" in listed[1]
     assert "Undo taking it back" in page(new.pk, operator)
     assert operator.post(reverse("product-undo", args=[new.pk])).status_code == 302
     assert "Taking back was undone" in page(new.pk)
+    alert.refresh_from_db()
+    assert alert.state == "first"
