@@ -251,9 +251,12 @@ def sealed_over() -> QuerySet[Product]:
 
 
 def product_delete_with_results(product: Product, by: str = "", why: str = "") -> None:
-    """Delete a product and the results of its runs, with their files."""
+    """Delete a product and the results of its runs; of a withdrawn one also those that it had part in."""
+    runs = Q(product=product) | (Q(companions=product) if product.withdrawn_at else Q())
     with transaction.atomic():
-        delete_files([one.raster for one in Prediction.every.filter(run__product=product)])
+        own = list(Run.every.filter(runs).values_list("pk", flat=True).distinct())
+        delete_files([one.raster for one in Prediction.every.filter(run__in=own)])
+        Run.every.filter(pk__in=own).delete()
         product_delete(product=product, by=by, why=why)
 
 
@@ -290,8 +293,8 @@ def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:
     """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
     after = 0
     while batch := list(due.filter(pk__gt=after).order_by("pk")[:BATCH]):
+        after = batch[-1].pk  # A deleted row has none.
         yield from batch
-        after = batch[-1].pk
 
 
 def _raster_bytes(row: Prediction | Scene) -> int:
