@@ -464,7 +464,7 @@ def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the
         return found
 
     before = showing()
-    assert {"points-tile", "point-series", "api-1:point", "api-1:products", "ogc:item points"} <= before
+    assert {"points-tile", "api-1:point", "ogc:item points", "product-list", "stac:search", "workbench"} <= before
     product_withdraw(product=product, why="made", by="anna")
     assert showing() == set()
     product_restore(product=product, by="anna")
