@@ -25,7 +25,7 @@ from detection.models import (
     SealedEvidence,
 )
 from detection.rules.codes import decode
-from detection.rules.lifecycle import LIVING, State
+from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.verdicts import Verdict
 from detection.tables.alerts import MERGED_INTO
 from ground_motion.methods.deformation.sealed import FORMAT, OF_MAIN
@@ -145,6 +145,14 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         .select_related(*WITH_RUN)
         .order_by("-area_m2")
     )
+
+
+def alerts_resting_on(*, product: Product) -> QuerySet[Alert]:
+    """Return the followed alerts that end with a product: nothing else shows them, or it replaced all that did."""
+    seen = Detection.every.filter(**{f"{RUN}__product__in": [product.pk, product.corrects_id]})
+    others = Detection.objects.filter(alert=OuterRef("pk")).exclude(**{f"{RUN}__product": product})
+    computed = Alert.objects.filter(state__in=FOLLOWED_STATES, source=Source.COMPUTER)
+    return computed.filter(pk__in=seen.values("alert")).exclude(Exists(others))
 
 
 def detections_shown(*, alert: Alert) -> list[Detection]:

@@ -14,7 +14,7 @@ from pyproj import CRS
 
 from ground_motion.core.rasters import write_cog
 from ground_motion.rasters.quicklook import draw
-from ground_motion.rasters.results import require_folders
+from ground_motion.rasters.results import require_outputs
 
 File = str | PathLike[str]
 LOS_SIGN = "positive toward the satellite (or up, or east)"
@@ -106,9 +106,9 @@ class Result:
             path: File to write; it appears whole or not at all.
 
         Raises:
-            InputError: If its folder does not exist.
+            InputError: If its folder does not exist, or its suffix is of another format.
         """
-        require_folders(Path(path))
+        require_outputs(raster=Path(path))
         bands, tags = self._bands(), {key: value for key, value in self.dataset.attrs.items() if isinstance(value, str)}
         units = [str(self.dataset[name].attrs.get("units", "1")) for name in bands]
         write_cog(Path(path), bands, self.transform, self.epsg, units, tags)
@@ -120,9 +120,9 @@ class Result:
             path: File to write.
 
         Raises:
-            InputError: If its folder does not exist.
+            InputError: If its folder does not exist, or its suffix is of another format.
         """
-        require_folders(Path(path))
+        require_outputs(picture=Path(path))
         title = str(self.dataset.attrs.get("model_version", self.dataset.attrs.get("title", "")))
         draw(Path(path), self._bands(), self.transform, self.epsg, title)
 

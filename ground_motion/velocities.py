@@ -14,7 +14,7 @@ from ground_motion.methods.deformation.infer import detect_tracks
 from ground_motion.methods.deformation.inputs import read_clusters
 from ground_motion.methods.deformation.wide.search import Track
 from ground_motion.rasters.quicklook import draw_points
-from ground_motion.rasters.results import require_folders
+from ground_motion.rasters.results import require_outputs
 from ground_motion.readers.records import Declaration, Reference
 from ground_motion.results import File, Result, describe, raster_dataset
 from ground_motion.runtime.device import choose_device
@@ -43,7 +43,7 @@ class Velocities:
 
     def quicklook(self, path: File) -> None:
         """Draw the points coloured by their velocity and write a PNG. Raises InputError without its folder."""
-        require_folders(Path(path))
+        require_outputs(picture=Path(path))
         points = self.dataset
         draw_points(
             Path(path), points.longitude.values, points.latitude.values, points.velocity.values, points.attrs["title"]
@@ -66,7 +66,7 @@ class Deformation(Result):
 
     def to_geojson(self, path: File) -> None:
         """Write the areas as GeoJSON, as `ground-motion deformation --areas` does. InputError without its folder."""
-        require_folders(Path(path))
+        require_outputs(areas=Path(path))
         write_areas(Path(path), self.areas)
 
 

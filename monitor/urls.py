@@ -26,6 +26,7 @@ from monitor.pages.events import views as events
 from monitor.pages.glaciers import views as glaciers
 from monitor.pages.here import views as here
 from monitor.pages.pairs import views as pairs
+from monitor.pages.products import life as product_life
 from monitor.pages.products import views as products
 from monitor.pages.record import views as record
 from monitor.pages.regions import views as region_contacts
@@ -102,7 +103,9 @@ urlpatterns = [
     costly_below(path("places/", map.place_list, name="place-list"), SEARCH),
     costly_below(path("places.json", map.places_json, name="places-json"), SEARCH),
     path("products/", products.product_list, name="product-list"),
-    path("products/<int:product>/", desk.of_product, name="product-analysis"),
+    path("products/<int:product>/", products.product_detail, name="product-detail"),
+    path("products/<int:product>/take-back/", product_life.product_take_back, name="product-take-back"),
+    path("products/<int:product>/undo/", product_life.product_undo, name="product-undo"),
     path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
     path("products/<int:product>/stations/", stations.product_stations, name="product-stations"),
     path("products/<int:product>/change.tif", products.release_change, name="product-change"),

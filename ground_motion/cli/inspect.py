@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ground_motion.core.errors import InputError, Undeclared, printable
+from ground_motion.rasters.results import require_outputs
 from ground_motion.readers.formats.declared import add_declarations, declaration_of
 from ground_motion.readers.formats.inspection import inspect
 from ground_motion.readers.formats.walk import Walk, walk
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what each file is; return 2 if one of them would not be loaded."""
+    require_outputs(listing=args.out)
     declared = declaration_of(vars(args))
     found = [_walk(path, declared) for path in args.inputs]
     arrivals = [path for each in found for path in each.arrivals]

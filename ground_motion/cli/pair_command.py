@@ -12,7 +12,7 @@ import torch
 from ground_motion.core.rasters import CACHE_MB
 from ground_motion.rasters.pair_files import OpenPair, PairFiles
 from ground_motion.rasters.pieces import Folder, Pieces
-from ground_motion.rasters.results import RasterResult, require_folders, write_result
+from ground_motion.rasters.results import RasterResult, require_outputs, write_result
 from ground_motion.runtime.code_version import code_version
 from ground_motion.runtime.device import choose_device, precision
 from ground_motion.runtime.progress import progress_bar
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
     Pieces are kept beside the result until it is written, so that a command that was killed can be given again to
     continue. InputError or ValueError for unusable input.
     """
-    require_folders(args.out, args.quicklook)
+    require_outputs(raster=args.out, picture=args.quicklook)
     device, started = choose_device(args.device), time.monotonic()
     files = PairFiles(args.reference, args.secondary, args.scale)
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), progress_bar(args.command):

@@ -13,6 +13,9 @@ from ground_motion.core.errors import InputError
 from ground_motion.core.rasters import RasterExtent, write_cog, write_cog_parts
 from ground_motion.rasters.pieces import PieceBands
 
+FORMATS = {"raster": "GeoTIFF", "areas": "GeoJSON", "listing": "JSON", "picture": "PNG"}
+SUFFIXES = {"GeoTIFF": (".tif", ".tiff"), "GeoJSON": (".geojson", ".json"), "JSON": (".json",), "PNG": (".png",)}
+
 
 class RasterResult(NamedTuple):
     """Result of a run.
@@ -37,11 +40,18 @@ class RasterResult(NamedTuple):
     companions: Sequence[int] = ()
 
 
-def require_folders(*paths: Path | None) -> None:
-    """Check, before work begins, that the folders of files to be written exist. Raises InputError."""
-    for path in paths:
+def require_outputs(**paths: Path | None) -> None:
+    """Check, before work begins, that files to be written have a folder, and a suffix of what is written to them.
+
+    paths: by kind of content, a key of `FORMATS`. Raises InputError.
+    """
+    for content, path in paths.items():
         if path and not path.parent.is_dir():
             raise InputError(path, "its folder does not exist", "Make the folder first")
+        known = SUFFIXES[FORMATS[content]]
+        if path and path.suffix.lower() not in known:
+            problem = f"it is written as {FORMATS[content]}, and its name does not say so"
+            raise InputError(path, problem, f"Give a name that ends with {' or '.join(known)}")
 
 
 def write_result(path: Path, result: RasterResult, tags: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 import errno
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,9 @@ def arrival_load(
     fields = fields_open(path=path, submission=submission)
     if why is None and interferograms_continue(fields=fields):
         return Loaded([], [], interferograms=interferograms_load(path=path, field=fields[0], submission=submission))
-    load = products_load if why is None else partial(product_correct, why=why, by=submission.loaded_by)
+    load: Callable[..., list[Product]] = products_load
+    if why is not None:
+        load = partial(product_correct, why=why, by=submission.loaded_by)
     products = load(path=path, submission=submission, fields=fields, progress=progress, expect=expect)
     return Loaded(products, [])
 
@@ -141,7 +143,12 @@ def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
         with points_counter(job) as progress, transaction.atomic():
-            loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
+            loaded = arrival_load(
+                path=Path(job.stored_path),
+                submission=_submission(job),
+                progress=progress,
+                why=job.why if job.corrects_id else None,
+            )
             said = f"Loaded: {loaded}." if loaded.stations or loaded.interferograms else ""
             _finish(job, loaded.products, loaded.scenes, one_line(said))
     except BaseException:  # The rows are rolled back, so the files of images are deleted.

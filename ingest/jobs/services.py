@@ -29,7 +29,7 @@ from ingest.foundation.storage.handed import Handed, storage_handed
 from ingest.foundation.storage.inputs import input_delete, input_exists, input_fetch, input_path, is_path
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.given import JOBS, database_files, database_port, job_environment, reader_environment
-from ingest.models import IngestJob, Scene, StationFile
+from ingest.models import IngestJob, Product, Scene, StationFile
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,13 @@ def job_queue(
     submission: Submission = PLAIN_SUBMISSION,
     size_bytes: int = 0,
     sha256: str = "",
+    corrects: Product | None = None,
+    why: str = "",
 ) -> IngestJob:
-    """Create a waiting job for a file (path, or key in the object store), and announce the job after the commit."""
+    """Create a waiting job for a file (path, or key in the object store), and announce the job after the commit.
+
+    corrects: the product that was loaded from this file with wrong declarations; why: what everybody reads about it.
+    """
     job = IngestJob.objects.create(
         source=source,
         stored_path=str(path),
@@ -64,6 +69,8 @@ def job_queue(
         attribution=submission.attribution,
         licence=submission.licence,
         given_by=submission.loaded_by,
+        corrects=corrects,
+        why=why,
     )
     transaction.on_commit(lambda: job_announce(job_id=job.pk))
     return job

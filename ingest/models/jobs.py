@@ -95,6 +95,15 @@ class IngestJob(models.Model):
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)
     given_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
+    corrects = models.ForeignKey(
+        Product,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="corrections",
+        help_text="loaded from the same file, with declarations that were wrong",
+    )
+    why = models.CharField(max_length=500, blank=True, help_text="why it is corrected; everybody reads it")
     points_done = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True, help_text="one line: why it failed, or a remark")
     attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")

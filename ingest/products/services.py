@@ -205,12 +205,24 @@ def product_create(
         footprint=geos(totals.footprint.outline()),
         attribution=submission.attribution or header.attribution,
         licence=submission.licence or header.licence,
-        header=header.extras,
+        header=header.extras | {"declared": declared_words(submission)},
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=submission.loaded_by,
         corrects=corrects,
     )
+
+
+def declared_words(submission: Submission) -> dict[str, str]:
+    """Return what was declared of a file, by the names of the form in which it is declared; mapping: its content."""
+    declared, period = submission.declared, submission.declared.period or ("", "")
+    facts: dict[str, object] = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
+    facts |= {"direction": declared.direction, "first_day": period[0], "last_day": period[1]}
+    if declared.mapping:
+        facts |= {"mapping": declared.mapping.read_text(encoding="utf-8")}
+    if submission.source_format != "auto":
+        facts |= {"source_format": submission.source_format}
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def product_name(header: FieldHeader, called: str) -> str:

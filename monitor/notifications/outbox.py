@@ -19,7 +19,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
 from monitor.subscribers.subscriptions import endpoints, selectors
-from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
+from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active, subscriptions_reached
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +53,7 @@ LEASE = Lease(
 def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
     """Return active subscriptions to which a message about an earlier step of the same alert was or is being sent."""
     earlier = Notification.objects.filter(transition__alert=transition.alert_id, transition__lt=transition.pk)
-    reached = earlier.filter(message__state__in=[State.SENT, State.SENDING])
-    return subscriptions_active().filter(pk__in=reached.values("subscription"))
+    return subscriptions_reached(news=earlier)
 
 
 def notifications_waiting() -> QuerySet[Notification]:

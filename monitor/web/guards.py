@@ -131,7 +131,7 @@ def publishers_only(view: ViewFunction) -> ViewFunction:
 def loaders_only(view: ViewFunction) -> ViewFunction:
     """Guard uploads; no part of the body is read before the check."""
     refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
-    return never_cache(_guarded(view, lambda request: may_load(request.user), refusal, _to_page("uploads")))
+    return never_cache(_guarded(view, lambda request: may_load(request.user), refusal, _to_data))
 
 
 def operators_only(view: ViewFunction) -> ViewFunction:
@@ -185,6 +185,11 @@ def demo_only(view: ViewFunction) -> ViewFunction:
 def _to_case(request: HttpRequest, kwargs: dict[str, Any]) -> str:
     """Return the address to open after signing in: that of the case, not of a form."""
     return reverse("review-case", args=[kwargs["code"]]) if "code" in kwargs else request.path
+
+
+def _to_data(request: HttpRequest, kwargs: dict[str, Any]) -> str:
+    """Return the page of the data set that an address is about, not that of a form; else the page of uploads."""
+    return reverse("product-detail", args=[kwargs["product"]]) if "product" in kwargs else reverse("uploads")
 
 
 def _to_page(name: str) -> Callable[[HttpRequest, dict[str, Any]], str]:

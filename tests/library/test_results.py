@@ -209,6 +209,7 @@ def test_places_far_apart_are_fields_of_their_own(tmp_path):
         (lambda pair, folder: coherence(pair, window=(4, 4)), "is no window"),
         (lambda pair, folder: offsets(pair, posting_px=0), "posting_px 0 is not between 1 and 512"),
         (lambda pair, folder: pair.quicklook(folder / "none" / "a.png"), "its folder does not exist"),
+        (lambda pair, folder: pair.quicklook(folder / "a.tif"), "it is written as PNG"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_its_remedy(images, tmp_path, call, said):

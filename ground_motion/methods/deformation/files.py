@@ -28,7 +28,7 @@ from ground_motion.rasters.areas import (
     place_as_dict,
     to_geographic,
 )
-from ground_motion.rasters.results import require_folders
+from ground_motion.rasters.results import require_outputs
 from ground_motion.readers.records import Declaration, Reference
 from ground_motion.runtime.device import choose_device
 from ground_motion.runtime.progress import progress_bar
@@ -37,7 +37,7 @@ from ground_motion.statistics.reasons import reach_of, track_reason
 
 def run(args: argparse.Namespace) -> int:
     """Detect moving areas, write the files, print a summary. Raises InputError or ValueError for unusable input."""
-    require_folders(args.out, args.areas, args.quicklook)
+    require_outputs(raster=args.out, areas=args.areas, picture=args.quicklook)
     device, started = choose_device(args.device), time.monotonic()
     declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
     with progress_bar("reading"):

@@ -120,7 +120,7 @@ def product_summary(product: Product) -> dict[str, object]:
         "component_label": component_label(product.component),
         "attribution": product.attribution,
         "simulated": product.simulated,
-        "url": reverse("product-analysis", args=[product.pk]),
+        "url": reverse("product-detail", args=[product.pk]),
     }
 
 

@@ -78,7 +78,7 @@ def of_product(row: Product) -> Feature:
     properties |= _titled(row.name, row.simulated) | _between(row.dates[0], row.dates[-1])
     points = f"{reverse('ogc:items', args=['points'])}?product={row.pk}"
     assets = {"points": {"href": points, "type": GEOJSON, "title": "Measurement points", "roles": ["data"]}}
-    address = reverse("product-analysis", args=[row.pk])
+    address = reverse("product-detail", args=[row.pk])
     page = {"rel": "alternate", "type": "text/html", "href": address, "title": "The page of this velocity field"}
     newer = [_related("successor-version", VELOCITY_FIELDS, row.superseded_by)] if row.superseded_by else []
     links = [page, *newer, *(_related("derived_from", VELOCITY_FIELDS, one) for one in row.derived_from.all())]

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from detection.alerts.describe import data_end
 from detection.kinds import Extent, Family, Kind, family
 from detection.models import Alert, AlertMethods, Detection, SealedEvidence, SurgeSeries
+from detection.rules.lifecycle import LIVING
 from detection.selectors import evidence_of, scans_beside
 from ground_motion.methods.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ingest.models import Product, ScenePair
@@ -138,7 +139,6 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
 def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
     prediction = detection.scan.prediction
     run, version = prediction.run, prediction.run.model_version
-    has_points = run.product and not run.product.points_deleted_at
     region, surge = detection.extent == Extent.REGION, detection.kind == Kind.GLACIER_SURGE
     series = SurgeSeries.objects.filter(detection=detection).first() if surge else None
     thresholds = series.rule if series else detection.scan.thresholds
@@ -152,7 +152,7 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         prediction,
         run,
         source=data_set_name(str(run.input)),
-        product_url=reverse("product-analysis", args=[run.product_id]) if has_points else "",
+        product_url=reverse("product-detail", args=[run.product_id]) if run.product else "",
         pair_url=reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",
         finding=card.voice.finding(detection, run.input),
         pictures=captions(detection),
@@ -165,6 +165,17 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
         thresholds=[] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
         series=pairs % {"n": n_pairs, "glacier": series.glacier} if series else "",
         model_cards=[f"docs/models/{name}.md" for name in (model_card, *(["surges"] if surge else []))],
+    )
+
+
+def doubt_sentence(alert: Alert) -> str:
+    """Return a sentence where the data of a living alert were corrected and are still searched; else nothing."""
+    seen_in = Detection.every.filter(alert=alert).values("scan__prediction__run__product")
+    corrected = Product.every.filter(pk__in=seen_in, withdrawn_at__isnull=False, corrected_by__withdrawn_at=None)
+    if alert.state not in LIVING or alert.detections.exists() or not corrected.exclude(corrected_by=None).exists():
+        return ""
+    return _(
+        "The data behind this alert were corrected and are being searched again; until then its figures are in doubt."
     )
 
 

@@ -38,6 +38,7 @@ class AlertBlocks:
         self.map = motion.map_block(alert, self.card, self.over_time, self.newest_first)
         self.cause = around.cause_block(alert, self.card)
         self.residents = around.residents_block(alert)
+        self.doubt = evidence.doubt_sentence(alert)
         sources = self.evidence.sources or [row.product for row in self.series]
         self.limits = self.card.voice.limits(alert, sources)
 

@@ -111,6 +111,7 @@ class FileForm(forms.Form):
     direction = _or_stated((value, DIRECTION_WORDS.get(value, label)) for value, label in DIRECTIONS)
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
+    why = forms.CharField(required=False, max_length=500)
 
     def clean(self) -> dict[str, Any]:
         """Check that the first and the last day are given together and in order. Raises ValidationError."""
@@ -156,7 +157,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
         "size": in_words(job.size_bytes),
         "source": SOURCE_WORDS[IngestJob.Source(job.source)],
         "products": [
-            {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
+            {"name": product.name, "url": reverse("product-detail", args=[product.pk])}
             for product in job.products.all()
         ],
         "scenes": [

@@ -21,7 +21,7 @@ from ground_motion.readers.formats.registry import SUFFIXES_OF_ONE_FILE
 from ingest.foundation.storage.inputs import input_put
 from ingest.jobs import services as job_selectors
 from ingest.jobs.services import UPLOADS, job_queue, job_retry, job_withdraw
-from ingest.models import IngestJob
+from ingest.models import IngestJob, Product
 from monitor.pages.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.pages.uploads.resumable import MAPPING_FIELD, NO_ROOM, Incoming, PrivateFolderHandler, in_words, too_much
 from monitor.web import request_limits
@@ -32,6 +32,7 @@ from monitor.wording.refusals import Refusal, number_or_none, values_of
 logger = logging.getLogger(__name__)
 
 SHOWN = 40
+COLUMNS = "columns.toml"  # name under which a column list that was given before is stored again
 MAX_FILES = 50  # of one form; a browser sends each file by itself
 BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
@@ -44,13 +45,14 @@ def uploads(request: HttpRequest) -> HttpResponse:
     """Show the form and the latest uploaded files; on POST, receive files."""
     if request.method != "POST":
         return _page(request)
+    corrected = _corrected(request)
     fault = too_much(number_or_none(request.META.get("CONTENT_LENGTH") or "") or 0)
     if fault:
         return _answer(request, [], [fault], status=507 if fault == str(NO_ROOM) else 413, unread=True)
     handler, kept = PrivateFolderHandler(), set[Path]()
     request.upload_handlers = [handler]
     try:
-        return _receive(request, handler, kept)
+        return _receive(request, handler, kept, corrected)
     finally:
         handler.discard(kept)
 
@@ -93,7 +95,9 @@ def upload_withdraw(request: HttpRequest, job: int) -> HttpResponse:
 
 
 @csrf_protect
-def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
+def _receive(
+    request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path], corrected: Product | None
+) -> HttpResponse:
     """Read the request's body and queue its files. A body without the form's last field, `whole`, is incomplete."""
     try:
         form, sent = FileForm(cleaned(request.POST)), values_of("files", request.FILES.getlist("files"), MAX_FILES)
@@ -112,13 +116,21 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
     names: list[str] = []
     refused = 422
     for file in files:
+        if corrected and file.sha256 != corrected.file_sha256:
+            fault = _("%(file)s is not the file that was loaded. Choose %(name)s: only what is said of it changes.")
+            faults.append(fault % {"file": file.name, "name": corrected.file_name})
+            continue
         if job_selectors.is_waiting(sha256=file.sha256):
             fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
             faults.append(fault % {"file": file.name})
             continue
         try:
+            columns = file.folder / (mapping.path.name if mapping else COLUMNS)
             if mapping:
-                shutil.copy(mapping.path, file.folder)
+                shutil.copy(mapping.path, columns)
+            elif corrected and "mapping" in corrected.header.get("declared", {}):
+                columns.write_text(corrected.header["declared"]["mapping"], encoding="utf-8")
+            has_columns = columns.exists()
             folder = Path(input_put(file.folder, f"{UPLOADS}/{file.folder.name}"))
         except OSError as fault:
             logger.warning("an upload could not be stored: %s", fault)
@@ -127,7 +139,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             refused = 507 if full else 503
             continue
         kept |= {folder}
-        beside = folder / mapping.path.name if mapping else None
+        beside = folder / columns.name if has_columns else None
         job_queue(
             source=IngestJob.Source.UPLOAD,
             path=folder / file.path.name,
@@ -135,6 +147,8 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             size_bytes=promised(file.size),
             sha256=file.sha256,
             submission=form.submission(request.user.get_username(), beside),
+            corrects=corrected,
+            why=form.cleaned_data["why"],
         )
         names.append(promised(file.name))
     return _answer(request, names, faults, status=refused if faults and not names else 200)
@@ -163,8 +177,11 @@ def _answer(
 
 def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 200) -> HttpResponse:
     rows = [job_row(job) for job in job_selectors.jobs_lately(limit=SHOWN)]
+    corrected = _corrected(request)
+    known = {"attribution": corrected.attribution, "licence": corrected.licence} if corrected else {}
     context = {
-        "form": FileForm(),
+        "form": FileForm(initial=known | corrected.header.get("declared", {}) if corrected else {}),
+        "corrected": corrected,
         "jobs": rows,
         "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),
         "faults": faults or [],
@@ -175,6 +192,12 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
         "watch": bool(settings.WATCH_FOLDER),
     }
     return render(request, "pages/uploads/uploads.html", context, status=status)
+
+
+def _corrected(request: HttpRequest) -> Product | None:
+    """Return the product that is corrected, by the address; None where files are added. Raises Http404."""
+    asked = request.GET.get("correct")
+    return None if asked is None else get_object_or_404(Product, pk=number_or_none(asked))
 
 
 def _faults(form: FileForm) -> list[str]:

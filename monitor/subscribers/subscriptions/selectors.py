@@ -93,6 +93,12 @@ def subscriptions_active() -> QuerySet[Subscription]:
     return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None, organisation=None)
 
 
+def subscriptions_reached(*, news: QuerySet[Notification]) -> QuerySet[Subscription]:
+    """Return active subscriptions to which a message with some of this news was or is being sent."""
+    reached = news.filter(message__state__in=[OutgoingMessage.State.SENT, OutgoingMessage.State.SENDING])
+    return subscriptions_active().filter(pk__in=reached.values("subscription"))
+
+
 def subscriptions_shared() -> QuerySet[Subscription]:
     """Return the organisations' own subscriptions that have not ended, whatever members chose for their seats."""
     return Subscription.objects.filter(organisation__isnull=False, ended_at=None)

@@ -146,6 +146,9 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
         (["--unit", "m/yr"], "sign of its values is not declared"),
         (["--unit", "furlongs", "--positive", "toward"], "which is no unit of velocity"),
         (["--out", "/no/such/folder/p.tif"], "its folder does not exist"),
+        (["--out", "/tmp/areas.geojson"], "it is written as GeoTIFF, and its name does not say so. Give a name that"),
+        (["--areas", "/tmp/a.tif"], "it is written as GeoJSON"),
+        (["--quicklook", "/tmp/a.jpg"], "it is written as PNG"),
     ],
 )
 def test_unit_and_sign_of_a_raster_are_required_never_guessed_and_its_folder_is_named(

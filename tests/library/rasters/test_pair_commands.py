@@ -85,6 +85,7 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
         (["offsets", "{db}", "{db}", "--out", "{out}"], "Add --scale db"),
         (["offsets", "{text}", "{a}", "--out", "{out}"], "cannot be read as GeoTIFF"),
         (["offsets", "{a}", "{a}", "--out", "{nowhere}"], "its folder does not exist"),
+        (["offsets", "{a}", "{a}", "--out", "o.png"], "it is written as GeoTIFF"),
         (["offsets", "{a}", "{a}", "--out", "{out}", "--posting", "0"], "--posting 0 is not between"),
         *(
             (["coherence", "{a}", "{a}", "--out", "{out}", "--window", window], f"'{window}' is no window: give")

@@ -144,11 +144,11 @@ def test_the_file_of_an_area_has_columns_of_their_own(client, product):
 
 
 def test_the_data_page_and_the_record_say_how_far_they_reach_and_how_right_they_were(client, product):
-    page = client.get("/products/").content.decode()
+    page = client.get(f"/products/{product.pk}/").content.decode()
     last = made.DATES[made.KNOWN + PASSES - 1]
     assert f"New passes prolong its series until {last:%-d %B %Y}, provisionally." in page
     LivingSeries.objects.update(difference={"within_mm": 3.2, "mean_mm": 0.1, "n": 12_000})
-    for address in ("/products/", "/record/"):
+    for address in (f"/products/{product.pk}/", "/record/"):
         page = html.unescape(client.get(address).content.decode())
         assert (
             "Of the provisional values (12,000), 68 in 100 were within ± 3.2 mm of what the next release has." in page

@@ -22,8 +22,9 @@ SCRIPT: dict[str, Any] = runpy.run_path(str(ROOT / "scripts" / "limits"))
 # Addresses that a visitor opens again and again, that cost little, or that only accounts may use.
 PAGES = """
 map about reading imprint contact accessibility alert-list alert-detail alert-picture alert-card alert-evidence
-alert-looks bulletin-list event-list event-detail glacier-list glacier-detail product-list record region-list
-region-detail region-contact region-looks region-embed subscribe-alert subscribe-sent subscription-news
+alert-looks bulletin-list event-list event-detail glacier-list glacier-detail product-detail product-list
+product-take-back product-undo record
+region-list region-detail region-contact region-looks region-embed subscribe-alert subscribe-sent subscription-news
 subscription-export organisation-export demo-mail-list demo-mail demo-mail-html invitation-open site-logo
 site-manifest service-worker language words security-txt robots-txt healthz metrics readyz points-tile period-tile
 context-tile raster-tile ground-tile world-tile heights-tile basemap basemap-archive raster-catalogue logout

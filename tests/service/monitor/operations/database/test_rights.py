@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 import environ
 import psycopg
@@ -11,12 +12,14 @@ from django.db import connection
 from psycopg import errors, sql
 
 from detection.models import AuditEntry
+from ground_motion.readers.records import Declaration, Submission
 from ingest.jobs import services as jobs
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
 from ingest.products.services import product_delete, product_load
 from ingest.scenes.services import scenes_load
 from monitor.operations.database.rights import READER_TABLES
+from tests.makers import geotiff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROLES = {"application": os.environ["DATABASE_URL"], "reader": settings.DATABASE_READER_URL}
@@ -154,6 +157,7 @@ OF_OTHERS += [f"COPY {POINTS}_p{{pk}} ({POINT_COLUMNS}) FROM STDIN (FORMAT binar
 OF_OTHERS += [f"UPDATE {POINTS} SET velocity_mm_yr = 0", f"DELETE FROM {POINTS} WHERE product_id = {{pk}}"]
 OF_OTHERS += [f"DROP TABLE {POINTS}_p{{pk}}", f"ALTER TABLE {POINTS} DETACH PARTITION {POINTS}_p{{pk}}"]
 OF_OTHERS += [f"TRUNCATE {SERIES}_p{{pk}}", "SELECT ingest_product_drop({pk})"]
+OF_OTHERS += ["SELECT ingest_product_seal({pk})"]
 OF_OTHERS += ["SELECT ingest_product_attach({pk}, 1)", "SELECT ingest_parts_build(ARRAY[{pk}])"]
 OF_OTHERS += ["SELECT ingest_parts_swap({pk}, ARRAY[{pk}])", "SELECT ingest_parts_sweep()"]
 OF_OTHERS += ["UPDATE ingest_product SET n_points = 0", "DELETE FROM ingest_product"]
@@ -217,7 +221,7 @@ def test_the_application_merges_parts_by_their_numbers_and_owns_none_of_them(pro
     other.delete()
 
 
-def test_the_confined_process_is_the_reader_and_knows_no_other_password(make_egms, monkeypatch):
+def test_the_confined_process_is_the_reader_knows_no_other_password_and_can_correct(tmp_path, monkeypatch):
     seen = {}
     confined = jobs.run_confined
 
@@ -226,11 +230,18 @@ def test_the_confined_process_is_the_reader_and_knows_no_other_password(make_egm
         return confined(command, environment=environment, **options)
 
     monkeypatch.setattr(jobs, "run_confined", noted)
-    job = jobs.job_queue(source=IngestJob.Source.WATCH, path=make_egms(n=12), original_name="a.zip")
-    job = jobs.job_execute(job_id=job.pk)
-    assert job.state == IngestJob.State.LOADED, job.error
+    path, made = geotiff.make(tmp_path), []
+    for positive in ("up", "down"):
+        told = Declaration(unit="mm/yr", positive=positive, period=(date(2019, 1, 1), date(2023, 12, 31)))
+        given = {"path": path, "original_name": path.name, "submission": Submission(declared=told)}
+        job = jobs.job_queue(source=IngestJob.Source.WATCH, corrects=made[-1] if made else None, **given)
+        job = jobs.job_execute(job_id=job.pk)
+        assert job.state == IngestJob.State.LOADED, job.error
+        made.append(job.products.get())
+    assert list(Product.objects.all()) == made[1:]
     known = environ.Env.db_url_config(seen["DATABASE_URL"])
     assert known["USER"] == settings.DATABASE_ROLES["reader"]
     others = {environ.Env.db_url_config(ROLES["application"])["PASSWORD"], settings.DATABASE_OWNER["PASSWORD"]}
     assert not [name for name, value in seen.items() for password in others if password in value]
-    product_delete(product=job.products.get())
+    for product in Product.every.all():
+        product_delete(product=product)

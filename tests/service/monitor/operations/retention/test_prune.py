@@ -255,8 +255,9 @@ def test_old_releases_go_but_not_what_alerts_were_seen_in(prune, make_egms, make
     assert sum(storage.exists(name) for name in files) == 9 - 1 - 2  # its result, and the changes from and to it
     assert [len(client.get(a.get_absolute_url()).context["page"].evidence.rows) for a in (over, going_on)] == [1, 1]
     assert client.get(f"{over.get_absolute_url()}series.json").status_code == 200
-    assert client.get(reverse("product-analysis", args=[releases[1].pk])).status_code == 404
-    assert "Its points were deleted on" in client.get(reverse("product-list")).content.decode()
+    assert client.get(reverse("workbench-product", args=[releases[1].pk])).status_code == 404
+    page = client.get(reverse("product-detail", args=[releases[1].pk])).content.decode()
+    assert "Its points were deleted on" in page
     release_changes_make()  # the first is compared with its new follower, the second has nothing to compare
     assert prune() == {}
 

@@ -1,31 +1,52 @@
 """The page of data: releases, what changed, what was refused and why; and the layers of ice."""
 
 import csv
+import html
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from rasterio.io import MemoryFile
 
+from detection.models import Detection, Scan
 from ground_motion.readers.context.records import ContextKind
-from ground_motion.readers.records import Submission
+from ground_motion.readers.records import Declaration, Submission
 from ingest.context.services import context_load
-from ingest.models import Product, Scene
+from ingest.jobs.child import job_carry_out
+from ingest.jobs.services import job_claim
+from ingest.models import IngestJob, Product, Scene
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ml.models import ModelVersion, Run
+from ml.models import ModelVersion, Prediction, Run
 from monitor.maps.map import plans
 from monitor.maps.map.selectors import layers_available
+from monitor.models.messages import Notification, OutgoingMessage
 from monitor.pages.products import views
 from monitor.wording.figures import cell_text
+from tests.makers import geotiff
 from tests.makers import its_live as made_its_live
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
+
+
+def seen_in(product: Product, alert) -> None:
+    """Find an alert's area in a product, and nothing else."""
+    version, _ = ModelVersion.objects.get_or_create(task="deformation", method="made", version="1")
+    run = Run.objects.create(model_version=version, product=product, state="succeeded", finished_at=timezone.now())
+    prediction = Prediction(run=run, raster_sha256="0" * 64, statistics={})
+    made_pairs.keep(prediction.raster, {"probability": made_pairs.full(0.5)}, f"deformation-{product.pk}.tif")
+    prediction.save()
+    names = ("area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr")
+    values = {name: getattr(alert, name) for name in names}
+    scan = Scan.objects.create(prediction=prediction, thresholds={})
+    Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=20, **values)
 
 
 def incomplete(table):
@@ -48,7 +69,7 @@ def two_releases(make_egms) -> list[Product]:
 
 def test_refused_rows_are_counted_by_reason_and_can_be_downloaded(client, make_egms):
     product = product_load(path=make_egms(change=incomplete))
-    page = client.get(reverse("product-list")).content.decode()
+    page = client.get(reverse("product-detail", args=[product.pk])).content.decode()
     assert "its velocity is not a number (1)" in page
     assert "its position is not a number (1)" in page
     assert "3 rows hold -9999, which was taken for a missing value." in page
@@ -69,9 +90,11 @@ def test_no_text_starts_a_formula(text):
 def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
     release_changes_make()
     older, newer = two_releases
-    page = client.get(reverse("product-list")).content.decode()
-    assert "Older releases, kept but no longer shown (1)" in page
-    assert f"Replaced by a newer release: {newer.name}" in page
+    assert "Older releases, kept but no longer shown (1)" in client.get(reverse("product-list")).content.decode()
+    pages = [client.get(reverse("product-detail", args=[one.pk])).content.decode() for one in two_releases]
+    for page, other in zip(pages, reversed(two_releases), strict=True):
+        assert f'<a href="{reverse("product-detail", args=[other.pk])}">{other.name}</a>' in page
+    page = pages[1]
     assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
     assert "Still ground differs by 2.0 mm a year between the two releases; this is subtracted." in page
     assert re.search(r"Of \d+ cells, 0 move faster, 0 move slower, 0 show new motion, and 0 have lost", page)
@@ -85,7 +108,7 @@ def test_operators_see_who_loaded_a_product_what_searched_it_and_how_far_that_is
     product = product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
     Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
-    page = reverse("product-list")
+    page = reverse("product-detail", args=[product.pk])
     public = client.get(page).content.decode()
     assert "Searched for motion" not in public
     assert "somebody.else" not in public
@@ -152,3 +175,72 @@ def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
     second = client.get(f"{reverse('product-list')}?page=2")
     assert [row["row"].component for page in (first, second) for row in page.context["products"]] == ["east", "los"]
     assert "?page=2" in first.content.decode()
+
+
+def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
+    client, operator, settings, tmp_path, make_alert, make_subscription
+):
+    """Live through it as operators do on pages, and read after each step what everybody else gets."""
+    settings.UPLOAD_DIR = str(tmp_path / "uploads")
+    path = geotiff.make(tmp_path, value=24.0, name="vel.tif")
+    days = {"first_day": "2019-01-01", "last_day": "2023-12-31"}
+    told = Declaration(unit="mm/yr", positive="up", period=(date(2019, 1, 1), date(2023, 12, 31)))
+    old = product_load(path=path, submission=Submission(declared=told, loaded_by="somebody.else"))
+    alert, subscription = make_alert(longitude=-99.198, latitude=19.498), make_subscription()
+    seen_in(old, alert)
+    message = OutgoingMessage.due("alert", "1", subscription.email, state="sent")
+    message.save()
+    Notification.objects.create(transition=alert.transitions.first(), subscription=subscription, message=message)
+
+    def page(pk: int, client=client, status: int = 200) -> str:
+        answer = client.get(reverse("product-detail", args=[pk]))
+        assert answer.status_code == status
+        return html.unescape(" ".join(answer.content.decode().split()))
+
+    assert '<td data-label="Holds here">upward</td>' in page(old.pk)
+    assert "whoever gave the file" in page(old.pk)
+    assert "somebody.else" not in page(old.pk)
+    form = f"{reverse('uploads')}?correct={old.pk}"
+    assert form not in page(old.pk)
+    assert form in page(old.pk, operator)
+
+    asked = operator.get(form).content.decode()
+    assert '<option value="up" selected>' in asked
+    assert 'value="2019-01-01"' in asked
+    wish = {"unit": "mm/yr", "positive": "down", **days, "why": "The sign was wrong.", "whole": "yes"}
+    other = SimpleUploadedFile("other.tif", b"another file")
+    answer = operator.post(form, wish | {"files": [other]})
+    assert (answer.status_code, "other.tif is not the file that was loaded" in answer.content.decode()) == (422, True)
+    answer = operator.post(form, wish | {"files": [SimpleUploadedFile("vel.tif", path.read_bytes())]})
+    assert answer.status_code == 302
+    job = IngestJob.objects.get()
+    job_carry_out(job_id=job.pk, attempt=job_claim(job_id=job.pk).attempts)
+    new = Product.objects.get()
+    assert new.corrects == old
+    assert new.header["declared"]["positive"] == "down"
+    gone = page(old.pk, status=410)
+    assert "The sign was wrong." in gone
+    assert reverse("product-detail", args=[new.pk]) in gone
+    assert "Undo" not in page(old.pk, operator)
+    assert "The sign was wrong." in page(new.pk)
+    assert "are being searched again" in client.get(alert.get_absolute_url()).content.decode()
+
+    seen_in(new, alert)
+    take_back = reverse("product-take-back", args=[new.pk])
+    asked = " ".join(operator.get(take_back).content.decode().split())
+    assert "1 alert ends, because it rests on these data alone." in asked
+    assert "1 subscription that had news of this gets a message" in asked
+    assert "What was mailed or copied cannot be recalled." in asked
+    assert operator.post(take_back, {"why": " "}).status_code == 422
+    assert operator.post(take_back, {"why": "It is another place."}).status_code == 302
+    assert "It is another place." in page(new.pk, status=410)
+    for address in (alert.get_absolute_url(), f"{alert.get_absolute_url()}report/"):
+        assert "the data were taken back: It is another place." in client.get(address).content.decode()
+    listed = [client.get(reverse("product-list")).content.decode() for client in (client, operator)]
+    assert ["It is another place." in one for one in listed] == [False, True]
+    assert "30 days left" in listed[1]
+    assert "Undo taking it back" in page(new.pk, operator)
+    assert operator.post(reverse("product-undo", args=[new.pk])).status_code == 302
+    assert "Taking back was undone" in page(new.pk)
+    alert.refresh_from_db()
+    assert alert.state == "first"

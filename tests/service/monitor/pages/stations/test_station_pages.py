@@ -82,7 +82,8 @@ def test_levelling_stands_for_vertical_motion_and_says_nothing_of_the_east(tmp_p
 def test_the_page_says_it_first_in_a_sentence_then_in_pictures_and_a_table(client, tmp_path, local_product):
     address = reverse("product-stations", args=[local_product.pk])
     assert "No station here can be compared" in client.get(address).content.decode()
-    assert address not in client.get(reverse("product-list")).content.decode()
+    about = reverse("product-detail", args=[local_product.pk])
+    assert address not in client.get(about).content.decode()
     pages, counted = [], []
     for n, name, attribution in ((2, "two.csv", "Two people"), (6, "six.csv", "Survey of Nowhere")):
         stations_load(path=of_stations(tmp_path, n=n, name=name), submission=Submission(attribution=attribution))
@@ -98,7 +99,7 @@ def test_the_page_says_it_first_in_a_sentence_then_in_pictures_and_a_table(clien
     assert "a common difference is that zero, not an error" in page
     assert page.count("<svg") == 2
     assert "Survey of Nowhere" in page
-    assert address in client.get(reverse("product-list")).content.decode()
+    assert address in client.get(about).content.decode()
 
 
 def test_a_station_has_a_page_with_its_series_beside_the_points(client, tmp_path, local_product):

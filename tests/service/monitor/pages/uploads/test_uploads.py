@@ -158,7 +158,7 @@ def test_the_page_says_what_became_of_each_file(operator, product):
     IngestJob.objects.create(original_name="<b>bad</b>.csv", state=State.REJECTED, error="bad.csv: no column", **common)
     IngestJob.objects.create(original_name="now.zip", state=State.RUNNING, points_done=12_000, **common)
     page = operator.get(reverse("uploads")).content.decode()
-    assert f'<a href="{reverse("product-analysis", args=[product.pk])}">{product.name}</a>' in page
+    assert f'<a href="{reverse("product-detail", args=[product.pk])}">{product.name}</a>' in page
     for words in ("loaded, 12 points", "bad.csv: no column", "being read, 12,000 points so far", "&lt;b&gt;bad"):
         assert words in page
     answer = operator.get(reverse("upload-jobs")).json()

@@ -141,9 +141,9 @@ def test_a_choice_leads_nowhere_else(client):
 
 
 def test_where_an_address_leads_on_to_the_language_goes_along(client, product):
-    answer = client.get(f"/products/{product.pk}/?language=es")
+    answer = client.get(f"/workbench/{product.pk}/?language=es")
     assert answer["Location"] == f"/workbench/?on={product.pk}&language=es"
-    assert "language" not in client.get(f"/products/{product.pk}/")["Location"]
+    assert "language" not in client.get(f"/workbench/{product.pk}/")["Location"]
 
 
 COMMA = re.compile(r"\d,\d")
