@@ -17,7 +17,7 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
 from detection.tables.alerts import AlertLife, AlertMethods, AlertRelation, AlertUpdate, SealedEvidence, SurgeSeries
 from detection.tables.reviews import AlertEdit, CaseFile, CaseNote, FieldVisit, Proposal, PublicText, SetByHand
-from ingest.models import Glacier, Product, standing
+from ingest.models import Glacier, Product, StandingManager
 from ml.models import Prediction
 
 __all__ = [  # These tables are defined in other modules.
@@ -54,7 +54,11 @@ class Scan(models.Model):
     n_detections = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = standing("prediction__run__product", "prediction__run__companions")
+    comes_from = (
+        "prediction__run__product",
+        "prediction__run__companions",
+    )
+    objects = StandingManager["Scan"]()
     every = models.Manager["Scan"]()
 
 
@@ -178,7 +182,11 @@ class Detection(AreaFigures):
         default=list, help_text="of each peak inside, strongest first: its rate, interval and outlines (GeoJSON)"
     )
 
-    objects = standing("scan__prediction__run__product", "scan__prediction__run__companions")
+    comes_from = (
+        "scan__prediction__run__product",
+        "scan__prediction__run__companions",
+    )
+    objects = StandingManager["Detection"]()
     every = models.Manager["Detection"]()
 
     class Meta:
@@ -292,7 +300,8 @@ class AlertMotion(models.Model):
     basis = models.CharField(max_length=64, help_text="hash of what it was made from")
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["AlertMotion"]()
     every = models.Manager["AlertMotion"]()
 
 

@@ -13,7 +13,7 @@ from ground_motion.core.areas import centre_of, disc
 from ground_motion.core.errors import promised
 from ingest.foundation.geos import geos
 from ingest.foundation.storage import raster_storage
-from ingest.models import Building, Product, ScenePair, standing
+from ingest.models import Building, Product, ScenePair, StandingManager
 from ingest.models.jobs import CAUSES
 
 MAX_WAIT = timedelta(days=60)  # Images after an event, also of other tracks, are awaited this long.
@@ -86,7 +86,11 @@ class Run(models.Model):
     parameters = models.JSONField(default=dict, help_text="beside its version's: the reach of a search")
     error = models.TextField(blank=True)
 
-    objects = standing("product", "companions")
+    comes_from = (
+        "product",
+        "companions",
+    )
+    objects = StandingManager["Run"]()
     every = models.Manager["Run"]()
 
     class Meta:
@@ -134,7 +138,11 @@ class Prediction(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = standing("run__product", "run__companions")
+    comes_from = (
+        "run__product",
+        "run__companions",
+    )
+    objects = StandingManager["Prediction"]()
     every = models.Manager["Prediction"]()
 
     def __str__(self) -> str:
@@ -211,7 +219,8 @@ class TrendSearch(models.Model):
     sampled = models.MultiPointField(srid=4326, null=True, help_text="some of the cells that were tested")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["TrendSearch"]()
     every = models.Manager["TrendSearch"]()
 
 
@@ -223,7 +232,8 @@ class BuildingLedger(models.Model):
     n_known = models.PositiveIntegerField(help_text="of which points can say the rate")
     made_at = models.DateTimeField()
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["BuildingLedger"]()
     every = models.Manager["BuildingLedger"]()
 
 
@@ -246,7 +256,8 @@ class BuildingMotion(models.Model):
     damage_low = models.PositiveSmallIntegerField()
     damage_high = models.PositiveSmallIntegerField()
 
-    objects = standing("ledger__product")
+    comes_from = ("ledger__product",)
+    objects = StandingManager["BuildingMotion"]()
     every = models.Manager["BuildingMotion"]()
 
     class Meta:
@@ -266,7 +277,8 @@ class LivingSeries(models.Model):
     )
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["LivingSeries"]()
     every = models.Manager["LivingSeries"]()
 
     def __str__(self) -> str:
@@ -281,7 +293,8 @@ class LivingChunk(models.Model):
     pids = ArrayField(models.TextField(db_collation="C"))
     outline = models.PolygonField(srid=3857, help_text="box around them, wider by a metre on each side")
 
-    objects = standing("series__product")
+    comes_from = ("series__product",)
+    objects = StandingManager["LivingChunk"]()
     every = models.Manager["LivingChunk"]()
 
     class Meta:
@@ -303,7 +316,8 @@ class LivingDate(models.Model):
     followed_at = models.DateTimeField(null=True, help_text="when alerts were made of the places; null: not yet")
     made_at = models.DateTimeField(auto_now_add=True)
 
-    objects = standing("series__product")
+    comes_from = ("series__product",)
+    objects = StandingManager["LivingDate"]()
     every = models.Manager["LivingDate"]()
 
     class Meta:

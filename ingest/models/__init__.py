@@ -28,7 +28,7 @@ from ingest.models.products import Product as Product
 from ingest.models.products import ProductEvent as ProductEvent
 from ingest.models.products import PyramidCell as PyramidCell
 from ingest.models.products import ReleaseChange as ReleaseChange
-from ingest.models.products import standing as standing
+from ingest.models.products import StandingManager as StandingManager
 from ingest.models.scenes import Interferogram as Interferogram
 from ingest.models.scenes import Scene as Scene
 from ingest.models.scenes import ScenePair as ScenePair

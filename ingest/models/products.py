@@ -1,6 +1,6 @@
 """Velocity products, their measurement points and series; points and series are partitioned by product."""
 
-from typing import Any
+from typing import TypeVar
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +13,7 @@ from ingest.foundation.storage import raster_storage
 DERIVED = "derived"  # The level of products of vertical and eastward motion that are made of two directions.
 # Sent in the transaction of the step, with `product` (and `waits`): alerts follow, which this package does not know.
 withdrawn, restored = Signal(), Signal()
+Row = TypeVar("Row", bound=models.Model)
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
@@ -32,29 +33,23 @@ class FromFile(models.Model):
         abstract = True
 
 
-class _StandingManager(models.Manager[Any]):
-    """Manager of the rows that do not come from a withdrawn product. paths: lookups from a row to its products."""
+class StandingManager(models.Manager[Row]):
+    """Manager of the rows that do not come from a withdrawn product.
 
-    paths: tuple[str, ...] = ()
+    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere; the
+    manager `every`, and keys from other rows, give the others, too. The model's attribute `comes_from` has the lookups
+    from a row to its products: it cannot be an argument, because managers of related rows are made from the class.
+    """
 
-    def get_queryset(self) -> models.QuerySet[Any]:
+    def get_queryset(self) -> models.QuerySet[Row]:
         """Return the standing rows; the exclusion is a subquery, because locked or changed rows allow no outer join."""
         rows = super().get_queryset()
-        for path in self.paths:
+        for path in self.model.comes_from:  # type: ignore[attr-defined]
             first, *rest = path.split("__")
             parent = self.model._meta.get_field(first).related_model
             stands = "__".join((*rest, "withdrawn_at", "isnull"))
-            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{stands: False})})
+            rows = rows.exclude(**{f"{first}__in": parent._base_manager.filter(**{stands: False})})  # type: ignore[union-attr]
         return rows
-
-
-def standing(*paths: str) -> models.Manager[Any]:
-    """Return the default manager of a table whose rows come from products, without those of withdrawn ones.
-
-    Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere; the
-    manager `every`, and keys from other rows, give the others, too. Managers of related rows are made from the class.
-    """
-    return type("StandingManager", (_StandingManager,), {"paths": paths})()
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -206,7 +201,8 @@ class MeasurementPoint(models.Model):
         srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
     )
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["MeasurementPoint"]()
     every = models.Manager["MeasurementPoint"]()
 
     def __str__(self) -> str:
@@ -221,7 +217,8 @@ class DisplacementSeries(models.Model):
     pid = models.TextField(db_collation="C")
     packed = models.BinaryField()
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["DisplacementSeries"]()
     every = models.Manager["DisplacementSeries"]()
 
     def __str__(self) -> str:
@@ -242,7 +239,11 @@ class ReleaseChange(models.Model):
     raster_bytes = models.PositiveBigIntegerField(null=True, help_text="empty: stored before sizes were recorded")
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = standing("older", "newer")
+    comes_from = (
+        "older",
+        "newer",
+    )
+    objects = StandingManager["ReleaseChange"]()
     every = models.Manager["ReleaseChange"]()
 
     def __str__(self) -> str:
@@ -272,7 +273,8 @@ class PyramidCell(models.Model):
     n = models.PositiveIntegerField()
     velocity_mm_yr = models.FloatField()
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["PyramidCell"]()
     every = models.Manager["PyramidCell"]()
 
     def __str__(self) -> str:

@@ -186,7 +186,7 @@ def product_create(
     header: FieldHeader,
     totals: Totals,
     submission: Submission,
-    corrects: Product | None,
+    corrects: Product | None = None,
 ) -> Product:
     """Write the row of a loaded field."""
     return Product.objects.create(

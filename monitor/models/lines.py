@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.utils.translation import gettext_lazy
 
 from ground_motion.methods.structures import SAME_M
-from ingest.models import Product, standing
+from ingest.models import Product, StandingManager
 from monitor.models.subscriptions import Holding, Organisation
 
 
@@ -57,7 +57,8 @@ class LineReading(models.Model):
     dates = ArrayField(models.DateField(), help_text="of the strip; none without series")
     strip = models.BinaryField(help_text="mm in each cell along the line and on each date, as in encoding.pack_int16")
 
-    objects = standing("product")
+    comes_from = ("product",)
+    objects = StandingManager["LineReading"]()
     every = models.Manager["LineReading"]()
 
     class Meta:
@@ -106,7 +107,8 @@ class LineBreak(models.Model):
     mm_m_yr_sigma = models.FloatField(help_text="its standard deviation")
     is_beyond = models.BooleanField(help_text="its 90 % interval lies beyond the owner's limit")
 
-    objects = standing("reading__product")
+    comes_from = ("reading__product",)
+    objects = StandingManager["LineBreak"]()
     every = models.Manager["LineBreak"]()
 
     class Meta:

@@ -164,7 +164,7 @@ def _card(alert: Alert, place: str, contact: Contact | None, tilt: Tilt | None) 
     if by_person and alert.state in REPORTED_MEANINGS:
         state_meaning = REPORTED_MEANINGS[alert.state]
     if alert.state == State.WITHDRAWN and (ended := alert.transitions.last()):
-        state_meaning = what_happened(ended)
+        state_meaning = what_happened(ended)  # type: ignore[assignment]
     severity = family_voice.severity(alert.severity)
     by_hand, exposure = getattr(alert, "by_hand", None), getattr(alert, "exposure", None)
     computed_kind = not (by_hand and by_hand.kind)
