@@ -24,7 +24,7 @@ from ground_motion.readers.formats.registry import open_velocity_fields as open_
 from ground_motion.readers.images.scenes import SceneFile
 from ground_motion.readers.raster import MM_PER_UNIT, SIGNS
 from ground_motion.readers.records import Declaration, Float32, Float64, VelocityField
-from ground_motion.readers.tables import text_table
+from ground_motion.readers.tables import mapping, text_table
 from ground_motion.readers.vectors.packages import names_in_zip
 
 MAP_ROWS, MAP_COLS, BINS = 24, 48, 24
@@ -41,7 +41,7 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
     try:
         name = registry.recognise(path, declared)
         name = name if source_format == "auto" else source_format
-        report |= {"format": name, "title": registry.TITLES[name], "reason": _evidence(path)}
+        report |= {"format": name, "title": registry.TITLES[name], "reason": _evidence(path, declared)}
         if name in registry.SCENE_READERS:
             report |= {
                 "kind": "image",
@@ -76,7 +76,7 @@ def _fields(path: Path, source_format: str, declared: Declaration, missing: list
             return fields
 
 
-def _evidence(path: Path) -> str:
+def _evidence(path: Path, declared: Declaration) -> str:
     """Return by what a path was recognised: names of files, datasets or columns."""
     try:
         if path.is_dir() or path.suffix.lower() == ".zip":
@@ -85,7 +85,8 @@ def _evidence(path: Path) -> str:
             with hdf5.open_file(path) as file:
                 return f"its datasets {first_names(list(file))}"
         if path.suffix.lower() in text_table.SUFFIXES:
-            return f"its columns {first_names(list(text_table.table_of(path).names))}"
+            named = mapping.mapping_of(declared.mapping).columns.values()
+            return f"its columns {first_names(list(text_table.table_of(path, named).names))}"
     except InputError:
         pass
     return f"its content, and its name {printable(path.name)}"
