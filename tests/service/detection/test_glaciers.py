@@ -22,7 +22,10 @@ from ingest.context.services import context_load
 from ingest.models import ContextLayer, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
-from tests.makers.glaciers import follow, make_glacier, make_offsets
+from ml.models import Prediction
+from ml.runs.stored import read_prediction
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 from tests.makers.small_nation import small
 from tests.makers.watching import run_all, search_all
 
@@ -38,6 +41,19 @@ def test_a_pair_is_measured_against_stable_ground_and_kept_cell_by_cell():
     scan = GlacierSample.objects.get().prediction.glacier_scan
     assert scan.stable_ground == "stationary"
     assert scan.stable_rmse_m_day == pytest.approx(0.05 * 10 / 12, rel=0.15)
+
+
+def test_a_surge_names_the_pairs_that_were_there_when_it_was_found():
+    make_glacier()
+    make_offsets([0.4] * 10 + [1.2, 2.0, 2.6])
+    follow()
+    last = Prediction.objects.order_by("run__pair__secondary__acquired_at").last()
+    later = made_pairs.make_scene(FIRST + 14 * STEP)
+    pair = made_pairs.make_pair(last.run.pair.secondary, later)
+    made_pairs.make_prediction(pair, "offsets", read_prediction(last).bands)
+    follow()
+    first, *_, newest = Alert.objects.get().detections.order_by("id")
+    assert [len(one.surge_series.predictions) for one in (first, newest)] == [13, 14]
 
 
 def test_a_surge_that_was_over_long_ago_is_history_and_no_alert(monkeypatch):

@@ -22,6 +22,7 @@ from ingest.products.services import product_load
 from ml import tasks
 from ml.models import ModelVersion, Prediction, Run
 from ml.runs import queue, selectors, services
+from ml.runs.pieces import pieces_prune, store_of
 from ml.runs.repetition import run_repeat
 from tests.waiting import reread
 
@@ -355,3 +356,13 @@ def test_pieces_are_not_taken_over_where_the_precision_is_another(run, monkeypat
     assert services.pieces_key(run, cpu) == in_bfloat16
     monkeypatch.setenv("ML_PRECISION", "float32")
     assert services.pieces_key(run, cpu) != in_bfloat16
+
+
+def test_pieces_are_kept_until_their_run_has_ended(run):
+    kept = store_of(run.pk, "a")
+    kept.put("x@y", {"a": np.arange(3)})
+    pieces_prune()
+    assert kept.names() == {"x@y"}
+    Run.objects.update(state="cancelled")
+    pieces_prune()
+    assert not store_of(run.pk, "a").names()

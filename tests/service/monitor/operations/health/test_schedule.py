@@ -90,10 +90,6 @@ def test_before_beat_has_ever_run_nothing_is_put_back(healthy):
     assert len(stage_faults()) == len(BEAT_SCHEDULE)
 
 
-def test_metrics_count_the_stages_that_are_not_as_planned(healthy):
-    PeriodicTask.objects.filter(name__in=[SEARCH, PAIR]).update(enabled=False)
-
-
 def test_the_admin_deletes_neither_an_interval_in_use_nor_a_stage_of_the_plan(administrator):
     used, free = IntervalSchedule.objects.get(every=30, period="seconds"), IntervalSchedule.objects.create(every=7)
     pages = "/admin/django_celery_beat"
