@@ -20,10 +20,10 @@ class DetectionConfig(AppConfig):
 
 
 # The search of alerts is imported only where it is needed.
-def _withdrawn(product: Any, waits: bool, **signal: object) -> None:
-    from detection.alerts.standing import product_withdrawn
+def _withdrawn(waits: bool, **signal: object) -> None:
+    from detection.alerts.standing import alerts_settle
 
-    product_withdrawn(product=product, waits=waits)
+    alerts_settle(waits=waits)
 
 
 def _restored(product: Any, **signal: object) -> None:

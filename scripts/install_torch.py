@@ -45,11 +45,6 @@ class Build(NamedTuple):
     sha256: str = ""
 
 
-def lock_entries(text: str) -> dict[str, str]:
-    """Return a lock's entries, each with its hashes, by the requirement that it begins with ("torch==2.13.0")."""
-    return {entry.split()[0]: entry for entry in re.findall(r"^[a-z].*\\\n(?: .*\n)+", text, re.MULTILINE)}
-
-
 def wants_gpu() -> bool:
     """Return whether the CUDA build is wanted: as GROUND_MOTION_GPU states, else where there is a GPU."""
     answer = os.environ.get("GROUND_MOTION_GPU", "").strip().lower()
@@ -144,7 +139,8 @@ def install_build(build: Build, locked: dict[str, str], allowed: list[str]) -> N
 
 def main() -> None:
     """Install the wanted build where it is not there yet."""
-    locked = lock_entries(LOCK.read_text())
+    entries = re.findall(r"^[a-z].*\\\n(?: .*\n)+", LOCK.read_text(), re.MULTILINE)
+    locked = {entry.split()[0]: entry for entry in entries}  # Keys are as "torch==2.13.0"; hashes follow.
     version = next(iter(locked)).removeprefix("torch==")  # of the default index's build, which comes first
     gpu, present = wants_gpu(), installed()
     allowed = os.environ.get("TORCH_SHA256", "").split()

@@ -68,7 +68,8 @@ class Sampled(NamedTuple):
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Save the velocities of every glacier in a prediction of offsets; `glacier_follow` finds surges later."""
     pair, raster, now = prediction.run.its_pair, read_prediction(prediction), timezone.now()
-    glaciers = list(selectors.glaciers_in(pair=pair))
+    shown = selectors.glaciers_with_outlines()
+    glaciers = list(shown.filter(outline__intersects=pair.footprint, layer__simulated=pair.simulated))
     ground, samples = measure_glaciers(raster, pair, glaciers)
     with transaction.atomic():
         scan, _ = GlacierScan.objects.update_or_create(

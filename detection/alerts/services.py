@@ -111,23 +111,15 @@ def same_place(detection: Detection) -> Alert | None:
     if row_of(detection.kind).event:
         first, last = data_span(detection)
         during = min(detection.onset or first, first), last
-    touching = [
-        alert
-        for alert in alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during)
-        if not _showed_the_reverse(alert, detection)
-    ]
+    touching = []
+    for alert in alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during):
+        turned = (alert.rate_mm_yr or 0.0) * (detection.rate_mm_yr or 0.0) < 0
+        if turned and not alert.detections.exists() and Detection.every.filter(alert=alert).exists():
+            continue  # Ground that turns stays one alert, but an error in the sign of withdrawn data does not.
+        touching.append(alert)
     known = [(from_wkb(bytes(alert.area.wkb)), State(alert.state)) for alert in touching]
     match = plan.best_match(from_wkb(bytes(detection.area.wkb)), known)
     return None if match is None else followed_as(alert=touching[match])
-
-
-def _showed_the_reverse(alert: Alert, detection: Detection) -> bool:
-    """Return whether an alert rests on withdrawn data alone, which showed motion the other way.
-
-    Ground that turns stays one alert; an error in the sign of its data does not.
-    """
-    turned = (alert.rate_mm_yr or 0.0) * (detection.rate_mm_yr or 0.0) < 0
-    return turned and not alert.detections.exists() and Detection.every.filter(alert=alert).exists()
 
 
 def _sightings_save(detections: Sequence[Detection]) -> dict[int, tuple[Alert, list[Detection]]]:

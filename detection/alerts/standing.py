@@ -3,7 +3,8 @@
 from functools import reduce
 from operator import or_
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from detection.alerts.life import alert_transition, life_of
@@ -12,7 +13,7 @@ from detection.models import Alert, AlertLife, AlertMotion, Detection
 from detection.rules.lifecycle import Source, State
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES, RUN, UNMEASURED, detections_current
-from ingest.foundation.locks import Lock, hold_lock, lock
+from ingest.foundation.locks import Lock, lock
 from ingest.models import Product, ProductEvent
 from ml.models import LivingDate, LivingSeries, Run
 from ml.runs.selectors import velocity_fields
@@ -22,17 +23,14 @@ REASONS = {Act.WITHDRAWN: "the data were taken back", Act.CORRECTED: "the data h
 STANDS_AGAIN = "the data stand again"
 
 
-def product_withdrawn(*, product: Product, waits: bool) -> None:
-    """Follow the withdrawal of a product in its transaction. waits: whether alerts wait for searches to come."""
-    lock(Lock.ALERTS)
-    _settle(waits)
-
-
 def product_restored(*, product: Product) -> None:
     """Follow the undo of a withdrawal in its transaction: alerts return to the state that they had before."""
     lock(Lock.ALERTS)
     LivingDate.objects.filter(series__product=product).update(followed_at=None)
-    for alert in _alerts_seen_in(product).filter(state__in=[*FOLLOWED_STATES, State.WITHDRAWN]):
+    seen = Detection.every.filter(Q(**{f"{RUN}__product": product}) | Q(**{f"{RUN}__companions": product}))
+    series = list(LivingSeries.every.filter(product=product).values_list("pk", flat=True))
+    rested = Alert.objects.filter(Q(pk__in=seen.values("alert")) | Q(passes__series__in=series))
+    for alert in rested.filter(state__in=[*FOLLOWED_STATES, State.WITHDRAWN]).order_by("pk"):
         if current := list(detections_current(alert=alert)):
             _rest_on(alert, current)
         ended = alert.transitions.filter(to_state=State.WITHDRAWN).last()
@@ -40,13 +38,10 @@ def product_restored(*, product: Product) -> None:
             alert_transition(alert=alert, to=State(ended.from_state), reason=STANDS_AGAIN)
 
 
-def alerts_settle() -> None:
-    """Let alerts follow withdrawals and corrections of their data, as far as the searches that they need are over."""
-    with hold_lock(Lock.ALERTS):
-        _settle(waits=True)
-
-
-def _settle(waits: bool) -> None:
+@transaction.atomic
+def alerts_settle(*, waits: bool = True) -> None:
+    """Let alerts follow withdrawals and corrections. waits: whether alerts wait for the searches that they need."""
+    lock(Lock.ALERTS)
     since = {f"{RUN}__{name}__withdrawn_at__gt": OuterRef("updated_at") for name in ("product", "companions")}
     lost = Detection.every.filter(reduce(or_, (Q(**{name: at}) for name, at in since.items())), alert=OuterRef("pk"))
     hidden = LivingSeries.every.exclude(product__withdrawn_at=None).values_list("pk", flat=True)
@@ -65,31 +60,20 @@ def _end_without_data(waits: bool) -> None:
     withdrawn = Product.every.exclude(withdrawn_at=None).filter(
         footprint__intersects=OuterRef("area"), simulated=OuterRef("simulated")
     )
+    over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
+    searched = Run.objects.filter(over, product=OuterRef("pk"))
     bereft = Alert.objects.filter(Exists(withdrawn), state__in=FOLLOWED_STATES, source=Source.COMPUTER)
     for alert in bereft.exclude(Exists(standing)).order_by("pk"):
         passes = passes_of(alert)
         if passes and LivingSeries.objects.filter(pk=passes.series).exists():
             continue
-        if waits and _searches_awaited(alert).exists():
-            continue
+        here = velocity_fields().filter(footprint__intersects=alert.area, simulated=alert.simulated)
+        if waits and here.exclude(Exists(searched)).exists():
+            continue  # A search of other data on this ground is still to come.
         gone = Product.every.exclude(withdrawn_at=None).filter(footprint__intersects=alert.area)
         last = ProductEvent.objects.filter(product__in=gone, act__in=REASONS).latest("pk")
         said = ": ".join(part for part in (REASONS[Act(last.act)], last.why.rstrip(".")) if part)
         alert_transition(alert=alert, to=State.WITHDRAWN, reason=said)
-
-
-def _searches_awaited(alert: Alert) -> QuerySet[Product]:
-    """Return the products on an alert's ground of which a search is still to come."""
-    over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
-    searched = Run.objects.filter(over, product=OuterRef("pk"))
-    here = velocity_fields().filter(footprint__intersects=alert.area, simulated=alert.simulated)
-    return here.exclude(Exists(searched))
-
-
-def _alerts_seen_in(product: Product) -> QuerySet[Alert]:
-    seen = Detection.every.filter(Q(**{f"{RUN}__product": product}) | Q(**{f"{RUN}__companions": product}))
-    series = list(LivingSeries.every.filter(product=product).values_list("pk", flat=True))
-    return Alert.objects.filter(Q(pk__in=seen.values("alert")) | Q(passes__series__in=series)).order_by("pk")
 
 
 def _rest_on(alert: Alert, current: list[Detection]) -> None:

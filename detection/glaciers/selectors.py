@@ -17,7 +17,7 @@ from detection.rules.lifecycle import LIVING
 from ground_motion.core.errors import promised
 from ground_motion.methods.offsets.motion import GroundMotion
 from ground_motion.readers.context.records import ContextKind
-from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.models import ContextLayer, Glacier
 from ml.models import ModelVersion, Prediction
 from ml.runs.selectors import predictions_finished
 
@@ -35,11 +35,6 @@ def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
 def glaciers_with_outlines() -> QuerySet[Glacier]:
     """Return the shown glaciers that have an outline."""
     return Glacier.objects.filter(shown=True, outline__isnull=False)
-
-
-def glaciers_in(*, pair: ScenePair) -> QuerySet[Glacier]:
-    """Return the glaciers that a pair covers, at least partly."""
-    return glaciers_with_outlines().filter(outline__intersects=pair.footprint, layer__simulated=pair.simulated)
 
 
 def predictions_unmeasured() -> QuerySet[Prediction]:

@@ -8,7 +8,6 @@ from datetime import date
 from typing import NamedTuple
 
 from django.contrib.auth.models import User
-from django.contrib.gis.geos import MultiPolygon
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from shapely import from_wkb
@@ -78,6 +77,9 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
         near = living_near(outline)
         if any(neighbour.code not in known for neighbour in near):
             raise PlaceTaken(near)
+        # Where no data cover the ground, the alert is simulated if all data are.
+        flags = Product.objects.values_list("simulated", flat=True)
+        seen = set(flags.filter(footprint__intersects=area)) or set(flags)
         alert = Alert.objects.create(
             kind=drawn.kind,
             severity=drawn.severity,
@@ -87,7 +89,7 @@ def alert_draw(*, drawn: Drawn, by: User, known: Collection[str] = ()) -> Alert:
             last_motion=drawn.seen_on,
             state=State.FIRST,
             source=Source.PERSON,
-            simulated=_is_simulated(area),
+            simulated=seen == {True},
         )
         proposed = needs_second(alert=alert)
         by_hand = {"kind": alert.kind, "severity": alert.severity, "area": area}
@@ -136,10 +138,3 @@ def _check(drawn: Drawn) -> BaseGeometry:
     if not drawn.outline.strip():
         raise Unfit(_("Draw the outline, or write it as GeoJSON."))
     return outline_of(drawn.outline)
-
-
-def _is_simulated(area: MultiPolygon) -> bool:
-    """Return whether only simulated data cover this ground; without any data there, whether all data are simulated."""
-    here = Product.objects.filter(footprint__intersects=area)
-    seen = set(here.values_list("simulated", flat=True)) or set(Product.objects.values_list("simulated", flat=True))
-    return seen == {True}

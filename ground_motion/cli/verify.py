@@ -59,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
     if worst > rounding:
         print("NOT verified: the figures are not those of the inputs")
         return 1
-    _say(package)
+    simulated = " (simulated: not a real place)" if package.stated["simulated"] else ""
+    print(printable(f"alert {package.stated['code']}, {package.stated['kind']}{simulated}"))
+    print("taken as given: raster of the method, mean series, statistics, dates and sources")
     if time:
         print(f"a stamp that is not checked here states {time:%Y-%m-%d %H:%M:%S} UTC.")
         print("To check who signed, unpack the file and run:")
@@ -72,13 +74,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"seal {package.seal}")
         print(f"verified{but}")
     return 0
-
-
-def _say(package: Package) -> None:
-    """Print what a package is of, and what it takes as given."""
-    simulated = " (simulated: not a real place)" if package.stated["simulated"] else ""
-    print(printable(f"alert {package.stated['code']}, {package.stated['kind']}{simulated}"))
-    print("taken as given: raster of the method, mean series, statistics, dates and sources")
 
 
 def lines_of(package: Package) -> Iterator[tuple[str, Any, Any]]:

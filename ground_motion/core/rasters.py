@@ -163,18 +163,14 @@ def write_cog_parts(
                     raster.set_band_description(index, name)
                     raster.update_tags(index, units=units[name])
                 raster.update_tags(**tags)
-                raster.build_overviews(_halvings(place.shape), Resampling.average)
+                # Overviews are halved up to the first that fits into one tile.
+                halvings = math.ceil(math.log2(max(1, max(place.shape) / TILE_PX)))
+                raster.build_overviews([2**step for step in range(1, halvings + 1)], Resampling.average)
             sparse = written < len(units) * place.shape[0] * place.shape[1] * MOSTLY_EMPTY
             packed = {"compress": "DEFLATE", "level": 1, "predictor": 3, "bigtiff": "IF_SAFER", "sparse_ok": sparse}
             rasterio.shutil.copy(plain, partial, driver="COG", **packed)
     finally:
         plain.unlink(missing_ok=True)
-
-
-def _halvings(shape: tuple[int, int]) -> list[int]:
-    """Return the factors of overviews, 2, 4, 8 …, up to the first at which the image fits into one tile."""
-    steps = math.ceil(math.log2(max(1, max(shape) / TILE_PX)))
-    return [2**step for step in range(1, steps + 1)]
 
 
 def copy_as_cog(source: Path, path: Path) -> None:

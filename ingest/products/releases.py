@@ -2,7 +2,6 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import transaction
@@ -41,12 +40,6 @@ def releases_settle_new() -> None:
         product.refresh_from_db(fields=["tile", "newer_releases"])
         if product.newer_releases is None:
             releases_settle(like=product)
-
-
-def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
-    """Yield superseded releases with more than `keep` successors, each with its successors."""
-    for release in Product.objects.filter(newer_releases__gt=keep).order_by("pk"):
-        yield release, list(releases_newer_than(release).order_by("-newer_releases"))
 
 
 def releases_newer_than(release: Product) -> QuerySet[Product]:

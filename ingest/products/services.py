@@ -83,7 +83,11 @@ def products_load(
     expect(sum(field.expected_points or 0 for field in fields))
     with hold_lock(content_key(sha256)), connection.cursor() as cursor:
         loaded = list(Product.objects.filter(file_sha256=sha256).order_by("pk"))
-        before = answer_loaded(path, loaded, bool(loaded) and not _declared_alike(loaded, fields))
+        by_component = {product.component: product for product in loaded}
+        alike = by_component.keys() == {field.header.component.value for field in fields} and all(
+            _holds(by_component[field.header.component.value], field) for field in fields
+        )
+        before = answer_loaded(path, loaded, bool(loaded) and not alike)
         fields_check(path=path, fields=fields)
         return [
             field_publish(
@@ -99,15 +103,8 @@ def products_load(
         ]
 
 
-def _declared_alike(loaded: list[Product], fields: tuple[VelocityField, ...]) -> bool:
-    """Return whether products hold what a file yields by the present declarations: header and first points."""
-    by_component = {product.component: product for product in loaded}
-    return by_component.keys() == {field.header.component.value for field in fields} and all(
-        _holds(by_component[field.header.component.value], field) for field in fields
-    )
-
-
 def _holds(product: Product, field: VelocityField) -> bool:
+    """Return whether a product has the header and first points that a file yields by the present declarations."""
     if any(getattr(product, name) != getattr(field.header, name) for name in DECLARED):
         return False
     if tuple(product.dates) != field.header.dates:

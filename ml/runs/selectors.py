@@ -36,12 +36,6 @@ def velocity_fields() -> QuerySet[Product]:
     return fields_answering().filter(derived_from=None)
 
 
-def fields_to_search() -> QuerySet[Product]:
-    """Return the velocity fields, and superseded ones that still answer for a place that no newer release covers."""
-    answering = Q(superseded_by=None) | Q(pk__in=Product.objects.rests().current().values("derived_from"))
-    return Product.objects.filter(answering, derived_from=None, technique=Technique.INSAR)
-
-
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
@@ -53,7 +47,10 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        return fields_to_search().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+        # Superseded velocity fields that still answer for a place that no newer release covers are searched, too.
+        answering = Q(superseded_by=None) | Q(pk__in=Product.objects.rests().current().values("derived_from"))
+        fields = Product.objects.filter(answering, derived_from=None, technique=Technique.INSAR)
+        return fields.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
@@ -235,14 +232,10 @@ def runs_to_announce(*, queued_before: datetime) -> list[Run]:
     grounds = [Coalesce(f"pair__reference__{name}", f"product__{name}") for name in ("source_format", "track")]
     in_turn = Window(RowNumber(), partition_by=[*grounds, "pair__reference__burst"], order_by="id")
     urgent = Exists(GroundEvent.objects.filter(pairs=OuterRef("pair")))
-    first = runs_due().annotate(urgent=urgent, turn=in_turn).order_by("-urgent", "turn", "id")
+    due = Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
+    first = due.annotate(urgent=urgent, turn=in_turn).order_by("-urgent", "turn", "id")
     waiting = first.select_related("model_version")[:MAX_ANNOUNCED]
     return [run for run in waiting if run.queued_at is None or run.queued_at < queued_before]
-
-
-def runs_due() -> QuerySet[Run]:
-    """Return runs that a worker may begin now."""
-    return Run.objects.filter(LEASE.due()).exclude(pk__in=changes_held_up().values("pk"))
 
 
 def runs_of_products(*, products: Collection[int]) -> dict[int, list[Run]]:

@@ -20,11 +20,15 @@ from monitor.models.messages import Announcement, Bulletin, Notification, Outgoi
 from monitor.models.subscriptions import Subscription
 from monitor.notifications.digests import BATCH, messages_gather
 from monitor.notifications.escalations import endpoints_working, messages_to_member
-from monitor.notifications.outbox import message_about, subscriptions_notified
+from monitor.notifications.outbox import message_about
 from monitor.subscribers.subscriptions import endpoints
 from monitor.subscribers.subscriptions.endpoints import message_to
 from monitor.subscribers.subscriptions.members import members
-from monitor.subscribers.subscriptions.selectors import subscriptions_matching, subscriptions_to_bulletin
+from monitor.subscribers.subscriptions.selectors import (
+    subscriptions_matching,
+    subscriptions_reached,
+    subscriptions_to_bulletin,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,8 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 def _readers(news: AlertTransition) -> list[Any]:
     """Return rows (pk, email, channel, frequency) of who wants this news or, if it is taken back, was notified."""
-    notified, audience = subscriptions_notified(transition=news), subscriptions_matching(transition=news)
+    earlier = Notification.objects.filter(transition__alert=news.alert_id, transition__lt=news.pk)
+    notified, audience = subscriptions_reached(news=earlier), subscriptions_matching(transition=news)
     if news.to_state in TAKEN_BACK:
         audience = notified
     elif news.from_state == State.WITHDRAWN:

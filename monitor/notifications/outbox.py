@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from detection.models import AlertTransition
 from detection.reviews.visits import visits_coming
 from ground_motion.core.errors import promised
 from ingest.foundation.leases import Lease
@@ -19,7 +18,7 @@ from monitor.models.subscriptions import Subscription
 from monitor.notifications.base import Channel, Delivered, InHand, Later, Never, Outcome, Refused
 from monitor.subscribers.organisations.escalations import escalations_of_operators, escalations_waiting
 from monitor.subscribers.subscriptions import endpoints, selectors
-from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active, subscriptions_reached
+from monitor.subscribers.subscriptions.selectors import is_held, subscriptions_active
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +47,6 @@ LEASE = Lease(
     cancelled=State.WITHDRAWN,
     duration=timedelta(minutes=5),
 )
-
-
-def subscriptions_notified(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Return active subscriptions to which a message about an earlier step of the same alert was or is being sent."""
-    earlier = Notification.objects.filter(transition__alert=transition.alert_id, transition__lt=transition.pk)
-    return subscriptions_reached(news=earlier)
 
 
 def notifications_waiting() -> QuerySet[Notification]:

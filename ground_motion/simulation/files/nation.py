@@ -151,7 +151,8 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
     )
     event_features = []
     for series, (title, outline, description, speed) in zip(images, events, strict=True):
-        size_m = 2 * math.sqrt(_area_m2(outline) / math.pi)
+        area_m2 = outline.area * 111_320.0**2 * math.cos(math.radians(outline.centroid.y))
+        size_m = 2 * math.sqrt(area_m2 / math.pi)
         since, until = (date.date() for date in series.event_between)
         properties = {
             "kind": title.lower().replace(" ", "_"),
@@ -197,11 +198,6 @@ def geographic(frame: LocalFrame, places: Sequence[Offset]) -> list[tuple[float,
     east_m, north_m = (np.array(part, dtype=np.float64) for part in zip(*places, strict=True))
     longitude, latitude = to_geographic(*frame.to_grid(east_m, north_m))
     return list(zip(longitude.tolist(), latitude.tolist(), strict=True))
-
-
-def _area_m2(outline: Polygon) -> float:
-    metres = 111_320.0
-    return float(outline.area * metres**2 * math.cos(math.radians(outline.centroid.y)))
 
 
 def write_features(path: Path, features: Sequence[tuple[Polygon | LineString, Mapping[str, Any]]]) -> Path:

@@ -154,7 +154,10 @@ def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, con
     easting_m, northing_m = scatter_points(rng, terrain, scene.land_cover, config.density)
     east_m, north_m = terrain.frame.to_local(easting_m, northing_m)
     speed_mm_yr = total_motion(scene.sources, east_m, north_m, terrain).speed_mm_yr()
-    easting_m, northing_m = _kept_in_order(easting_m, northing_m, speed_mm_yr <= config.decorrelation_mm_yr)
+    coherent = speed_mm_yr <= config.decorrelation_mm_yr
+    easting_m, northing_m = easting_m[coherent], northing_m[coherent]
+    north_to_south = np.lexsort((easting_m, -northing_m))
+    easting_m, northing_m = easting_m[north_to_south], northing_m[north_to_south]
     years = series.years_of(scene.dates)
     trend = _draw_trend(rng, scene, geometry, config, easting_m, northing_m)
     series_mm = series.simulate_series(rng, trend, years)
@@ -176,13 +179,6 @@ def observe(rng: np.random.Generator, scene: Scene, geometry: TrackGeometry, con
         fit=series.fit_series(series_mm, years),
         truth=total_motion(scene.sources, east_m, north_m, terrain),
     )
-
-
-def _kept_in_order(easting_m: Floats, northing_m: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Drop the decorrelated points and sort the rest from north to south."""
-    easting_m, northing_m = easting_m[keep], northing_m[keep]
-    order = np.lexsort((easting_m, -northing_m))
-    return easting_m[order], northing_m[order]
 
 
 def _draw_trend(

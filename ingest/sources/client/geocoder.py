@@ -43,7 +43,8 @@ def search(*, text: str, url: str, language: str, most: int, allowed: AllowList,
 
 def _places(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
     for row in rows:
-        parts = [_plain(part) for part in str(row["display_name"]).split(",")]
+        plain = "".join(letter if letter.isprintable() else " " for letter in str(row["display_name"]))
+        parts = [part.strip() for part in plain.split(",")]
         number_first = parts[0][:1].isdigit() and len(parts) > 1  # “5, Hauptstraße, Aldwick”
         own = 2 if number_first else 1
         south, north, west, east = map(float, row.get("boundingbox") or (0, 0, 0, 0))
@@ -60,7 +61,3 @@ def _make_place(
     shown = ", ".join(part for part in name if part)[:MAX_NAME_LENGTH]
     detail = ", ".join(part for part in around if part)[:MAX_NAME_LENGTH]
     return Found(shown, detail, longitude, latitude, bounds if is_box and all(map(math.isfinite, bounds)) else None)
-
-
-def _plain(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()

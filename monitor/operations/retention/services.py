@@ -29,7 +29,7 @@ from ingest.foundation.storage.inputs import input_delete, input_store
 from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
 from ingest.products.life import SEALED_DAYS, products_sealed
 from ingest.products.parts import product_bytes
-from ingest.products.releases import releases_older_than
+from ingest.products.releases import releases_newer_than
 from ingest.products.services import product_delete, product_points_delete
 from ingest.scenes.services import scene_image_delete
 from ml.models import ModelVersion, Prediction, Run
@@ -234,10 +234,11 @@ def _package_delete(package: SealedEvidence) -> bool:
 def _releases() -> Iterator[Over]:
     """Yield superseded releases; only the points of one in which alerts were detected."""
     # An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
-    for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
+    for release in Product.objects.filter(newer_releases__gt=settings.KEEP_RELEASES).order_by("pk"):
         if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
             continue
         detections = Detection.objects.filter(scan__prediction__run__product=release)
+        later = list(releases_newer_than(release))
         again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
         if not detections.exists():
             yield Over(product_bytes(product=release), partial(product_delete_with_results, product=release))

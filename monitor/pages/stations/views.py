@@ -1,6 +1,5 @@
 """Views of stations and benchmarks: how a data set agrees with them, and the series of one beside the points."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_safe
 from ground_motion.readers.formats.registry import TITLES
 from ground_motion.readers.records import Reference, Technique
 from ground_motion.readers.stations.records import StationTechnique
-from ground_motion.statistics.stations import Difference, agreement
+from ground_motion.statistics.stations import agreement
 from ingest.models import Product, Station
 from ingest.stations.selectors import stations_in
 from ml.runs.stations import MAX_STATIONS, Comparison, compared_with_curves, comparisons_of
@@ -56,7 +55,10 @@ def product_stations(request: HttpRequest, product: int) -> HttpResponse:
     loaded = get_object_or_404(fields, pk=product)
     comparisons = comparisons_of(product=loaded)
     known = [one for one in (comparison.difference for comparison in comparisons) if one]
-    of_one_zero = _of_one_zero(comparisons)
+    of_gnss = [
+        one.difference for one in comparisons if one.difference and one.station.technique == StationTechnique.GNSS
+    ]
+    of_one_zero = of_gnss or known  # Heights of benchmarks have a zero of their own.
     found = agreement(of_one_zero)
     context = {
         "name": data_set_name(loaded.name),
@@ -100,13 +102,6 @@ def station_detail(request: HttpRequest, station: int) -> HttpResponse:
         "map_url": f"{reverse('map')}?context=stations{map_at(*known.position.buffer(AROUND_DEGREES).extent)}",
     }
     return render(request, "pages/stations/station.html", context)
-
-
-def _of_one_zero(comparisons: Sequence[Comparison]) -> list[Difference]:
-    """Return the differences from GNSS stations, else from benchmarks, whose heights have a zero of their own."""
-    known = [(one.station.technique, one.difference) for one in comparisons if one.difference]
-    of_gnss = [difference for technique, difference in known if technique == StationTechnique.GNSS]
-    return of_gnss or [difference for _technique, difference in known]
 
 
 def _row(one: Comparison) -> dict[str, Any]:

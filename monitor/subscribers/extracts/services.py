@@ -90,8 +90,11 @@ def contents_of(*, area: GEOSGeometry, file_format: str, with_series: bool = Tru
         raise Refusal(
             _("%(number)s points lie in this area; one file holds at most %(most)s. Choose a smaller area.") % words
         )
-    n_dates = {product.pk: _n_days(product) if with_series else 0 for product in products}
+    n_dates = {product.pk: 0 for product in products}
     if with_series:
+        for product in products:  # Series have the release's values and those of the passes after it.
+            added = provisional_days(product=product, known_at=timezone.now())
+            n_dates[product.pk] = product.n_dates + len(added)
         _check_series(contents, n_dates, kind)
     layers = [(n_points, n_dates[pk]) for pk, n_points in contents.by_product.items()]
     return contents._replace(size_bytes=reserved_bytes(layers))
@@ -101,11 +104,6 @@ def _points_in(area: GEOSGeometry, products: Iterable[int]) -> dict[int, int]:
     """Count the points of data sets in an area, by the data set's key."""
     inside = MeasurementPoint.objects.filter(product__in=[*products], tile_point__intersects=area)
     return dict(inside.order_by().values_list("product_id").annotate(n=Count("pid")))
-
-
-def _n_days(product: Product) -> int:
-    """Return how many values each series of a data set's file has: of the release, and of the passes after it."""
-    return product.n_dates + len(provisional_days(product=product, known_at=timezone.now()))
 
 
 def _check_series(contents: Contents, n_dates: Mapping[int, int], kind: FileKind) -> None:
