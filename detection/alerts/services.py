@@ -122,9 +122,9 @@ def same_place(detection: Detection) -> Alert | None:
 
 
 def _showed_the_reverse(alert: Alert, detection: Detection) -> bool:
-    """Return whether an alert rests on withdrawn data alone, which showed motion the other way.
+    """Return whether an alert rests on withdrawn data alone, which showed motion in the opposite direction.
 
-    Ground that turns stays one alert; an error in the sign of its data does not.
+    Ground that reverses its motion keeps its alert; data that were declared with the wrong sign do not keep theirs.
     """
     turned = (alert.rate_mm_yr or 0.0) * (detection.rate_mm_yr or 0.0) < 0
     return turned and not alert.detections.exists() and Detection.every.filter(alert=alert).exists()
@@ -216,7 +216,7 @@ def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_a
 
 
 def figures_refresh(alert: Alert, current: Sequence[Detection]) -> None:
-    """Give an alert the figures of its current detections, except what people have set, and those of its place."""
+    """Update an alert's figures and surroundings from its current detections, except figures that people have set."""
     description = keep_by_hand(alert=alert, columns=describe(current))
     for name, value in description.items():
         setattr(alert, name, value)

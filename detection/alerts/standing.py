@@ -1,4 +1,4 @@
-"""Alerts whose data were taken back: they end, keep what other data show, and stand again after an undo."""
+"""Alerts whose data were taken back: they end, or keep what other data show, and return after an undo."""
 
 from functools import reduce
 from operator import or_
@@ -19,17 +19,17 @@ from ml.runs.selectors import velocity_fields
 
 Act = ProductEvent.Act
 REASONS = {Act.WITHDRAWN: "the data were taken back", Act.CORRECTED: "the data had been declared wrongly"}
-STANDS_AGAIN = "the data stand again"
+STANDS_AGAIN = "the data are valid again"
 
 
 def product_withdrawn(*, product: Product, waits: bool) -> None:
-    """Follow the withdrawal of a product in its transaction. waits: whether alerts wait for searches to come."""
+    """Let alerts follow a withdrawal in its transaction. waits: whether they end only after pending searches."""
     lock(Lock.ALERTS)
     _settle(waits)
 
 
 def product_restored(*, product: Product) -> None:
-    """Follow the undo of a withdrawal in its transaction: alerts return to the state that they had before."""
+    """Let alerts return to their states before a withdrawal that is undone, in the transaction of the undo."""
     lock(Lock.ALERTS)
     LivingDate.objects.filter(series__product=product).update(followed_at=None)
     for alert in _alerts_seen_in(product).filter(state__in=[*FOLLOWED_STATES, State.WITHDRAWN]):
@@ -41,7 +41,7 @@ def product_restored(*, product: Product) -> None:
 
 
 def alerts_settle() -> None:
-    """Let alerts follow withdrawals and corrections of their data, as far as the searches that they need are over."""
+    """Update alerts whose data were withdrawn or corrected; end those without data once their ground is searched."""
     with hold_lock(Lock.ALERTS):
         _settle(waits=True)
 
@@ -79,7 +79,7 @@ def _end_without_data(waits: bool) -> None:
 
 
 def _searches_awaited(alert: Alert) -> QuerySet[Product]:
-    """Return the products on an alert's ground of which a search is still to come."""
+    """Return the products on an alert's ground that are still to be searched."""
     over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
     searched = Run.objects.filter(over, product=OuterRef("pk"))
     here = velocity_fields().filter(footprint__intersects=alert.area, simulated=alert.simulated)
@@ -93,7 +93,7 @@ def _alerts_seen_in(product: Product) -> QuerySet[Alert]:
 
 
 def _rest_on(alert: Alert, current: list[Detection]) -> None:
-    """Give an alert the figures of its current detections, and compare later news with these."""
+    """Update an alert's figures from its current detections, with which later news will be compared."""
     passes = passes_of(alert)
     if passes and not LivingSeries.objects.filter(pk=passes.series).exists():
         alert.passes = None

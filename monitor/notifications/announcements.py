@@ -68,7 +68,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Any]:
-    """Return rows (pk, email, channel, frequency) of who wants this news or, if it is taken back, was notified."""
+    """Return rows (pk, email, channel, frequency) of those who want this news; for a correction, of those notified."""
     notified, audience = subscriptions_notified(transition=news), subscriptions_matching(transition=news)
     if news.to_state in TAKEN_BACK:
         audience = notified
