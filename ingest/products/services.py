@@ -51,7 +51,7 @@ def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> dict[str,
         return {}
     with_what = " with other declarations" if differs else ""
     problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
-    raise AlreadyLoaded(path, problem, "Add --correct if what you declare now holds" if differs else "Nothing to do")
+    raise AlreadyLoaded(path, problem, "Correct it on its page or by --correct" if differs else "Nothing to do")
 
 
 def products_load(

@@ -44,7 +44,7 @@ def test_a_wrong_sign_is_corrected_and_a_product_taken_back_and_restored(client,
     assert [letter.to for letter in mails_sent()] == [["resident@example.org"]]
     assert at_my_house(client)["tracks"][0]["mean_mm_yr"] > 20
 
-    for declared, step in (("away", "Nothing to do."), ("toward", "Add --correct if what you declare now holds.")):
+    for declared, step in (("away", "Nothing to do."), ("toward", "Correct it on its page or by --correct.")):
         with pytest.raises(SystemExit):
             call_command("ingest", str(path), *DECLARED, declared)
         assert step in capsys.readouterr().err

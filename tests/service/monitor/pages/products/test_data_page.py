@@ -180,7 +180,7 @@ def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
 def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     client, operator, settings, tmp_path, make_alert, make_subscription
 ):
-    """Live through it as operators do on pages, and read after each step what everybody else gets."""
+    """Correct, take back and restore data on pages, and read after each step what visitors get."""
     settings.UPLOAD_DIR = str(tmp_path / "uploads")
     path = geotiff.make(tmp_path, value=24.0, name="vel.tif")
     days = {"first_day": "2019-01-01", "last_day": "2023-12-31"}
