@@ -8,7 +8,7 @@ from detection.models import AuditEntry
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # It takes none as Django runs.
+class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # It takes none at run time.
     """Page on which entries can be seen but not added, changed or deleted."""
 
     list_display = ("created_at", "actor", "action", "subject", "before", "after", "detail")

@@ -12,14 +12,14 @@ class DetectionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Let alerts follow what becomes of products."""
+        """Let alerts follow the withdrawal and restoration of products."""
         from ingest.models.products import restored, withdrawn
 
         withdrawn.connect(_withdrawn, dispatch_uid="alerts")
         restored.connect(_restored, dispatch_uid="alerts")
 
 
-# The search of alerts is imported only where it is needed.
+# Both receivers import alerts only when a signal comes, because most processes never need them.
 def _withdrawn(waits: bool, **signal: object) -> None:
     from detection.alerts.standing import alerts_settle
 

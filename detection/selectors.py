@@ -148,7 +148,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
 
 
 def alerts_resting_on(*, product: Product) -> QuerySet[Alert]:
-    """Return the followed alerts that end with a product: nothing else shows them, or it replaced all that did."""
+    """Return the followed alerts that end with a product, because no other standing data show them."""
     seen = Detection.every.filter(**{f"{RUN}__product__in": [product.pk, product.corrects_id]})
     others = Detection.objects.filter(alert=OuterRef("pk")).exclude(**{f"{RUN}__product": product})
     computed = Alert.objects.filter(state__in=FOLLOWED_STATES, source=Source.COMPUTER)

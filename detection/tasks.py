@@ -25,7 +25,7 @@ HELP_SECONDS = 60.0  # A call expires if no worker has taken it by then.
 def scan_finished_predictions() -> None:
     """Search every finished prediction that has not been searched; if there are several, call other workers to help.
 
-    Then alerts end whose data were taken back or corrected, and that no search has found again.
+    Then end the alerts whose data were taken back or corrected, if no search has found them again.
     """
     due = list(rows_due(Step.SEARCH, selectors.predictions_in_turn()))
     if len(due) > 1:

@@ -42,7 +42,7 @@ class Velocities:
     files: Sequence[Path] = field(repr=False)
 
     def quicklook(self, path: File) -> None:
-        """Draw the points coloured by their velocity and write a PNG. Raises InputError without its folder."""
+        """Draw the points coloured by their velocity and write a PNG. Raises InputError for a wrong path."""
         require_outputs(picture=Path(path))
         points = self.dataset
         draw_points(
@@ -65,7 +65,7 @@ class Deformation(Result):
     areas: list[dict[str, Any]]
 
     def to_geojson(self, path: File) -> None:
-        """Write the areas as GeoJSON, as `ground-motion deformation --areas` does. InputError without its folder."""
+        """Write the areas as GeoJSON, as `ground-motion deformation --areas` does. InputError for a wrong path."""
         require_outputs(areas=Path(path))
         write_areas(Path(path), self.areas)
 

@@ -19,7 +19,7 @@ from ml.runs import events, queue, selectors
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # The broker may have lost its messages.
 INSPECT_SECONDS = 1.0
-CALL_EXPIRES_SECONDS = 5  # Later, the schedule has called itself.
+CALL_EXPIRES_SECONDS = 5  # After this, the schedule has made its own call.
 
 
 @stage

@@ -159,21 +159,21 @@ def log_of_tests():
 
 @pytest.fixture(autouse=True, scope="session")
 def settings_of_tests(tmp_path_factory):
-    """Set what holds for every test, once: tests about one of these settings change it."""
+    """Set once what is the same for all tests; a test about one of these settings changes it."""
     from django.conf import settings
     from django.test import override_settings
 
     with override_settings(
-        GATHERING={"mail": (0.0, 0.0)},  # news leaves at once
-        # in its own process: the private Redis is shared by all of them
+        GATHERING={"mail": (0.0, 0.0)},  # News leaves at once.
+        # Each process has a cache of its own, because all share the private Redis.
         CACHES={"default": {"BACKEND": "tests.caches.JsonCache", "LOCATION": "tests"}},
-        PLACES_DIR=tmp_path_factory.getbasetemp() / "places",  # each worker of pytest as a machine of its own
-        # a test's transaction hides its run from the heartbeat's connection, which would end the process after a while
+        PLACES_DIR=tmp_path_factory.getbasetemp() / "places",  # Each worker of pytest is a machine of its own.
+        # A test's transaction hides its run from the heartbeat's connection, which would end the process.
         RUN_BEAT_SECONDS=3600.0,
-        # Argon2 is slow on purpose; accounts of tests last for a moment
+        # Argon2 is slow on purpose, and accounts of tests need no such protection.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS],
         MFA_REQUIRED=False,
-        INGEST_WORKERS=1,  # a test's transaction is seen by its own connection only, so no file has a thread
+        INGEST_WORKERS=1,  # Threads would not see what a test's transaction writes.
         # WhiteNoise would look through all static files for each new client; tests serve them by other means.
         STATIC_ROOT=tmp_path_factory.mktemp("static"),
     ):
@@ -182,7 +182,7 @@ def settings_of_tests(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def empty_cache(settings_of_tests):
-    """Begin every test without what others have cached."""
+    """Begin every test with an empty cache."""
     from django.core.cache import cache
 
     cache.clear()

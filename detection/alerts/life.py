@@ -62,7 +62,7 @@ class Life(NamedTuple):
         return self._replace(views={**self.views, view: seen}) if seen else self
 
     def compare_same_days(self) -> "Life":
-        """Let figures of the same days count as news, because the data that were reported do not stand any more."""
+        """Let figures of the same days count as news, because the data behind the reported ones were withdrawn."""
         views = {name: figures._replace(until=date.min) for name, figures in self.reported.views.items()}
         return self._replace(reported=self.reported._replace(views=views))
 

@@ -208,7 +208,7 @@ def _has_resumed(alert: Alert, known: Life, current: Sequence[Detection], seen_a
 
 
 def figures_refresh(alert: Alert, current: Sequence[Detection]) -> None:
-    """Give an alert the figures of its current detections, except what people have set, and those of its place."""
+    """Update an alert's figures and surroundings from its current detections, except figures that people have set."""
     description = keep_by_hand(alert=alert, columns=describe(current))
     for name, value in description.items():
         setattr(alert, name, value)

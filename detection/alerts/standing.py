@@ -1,4 +1,4 @@
-"""Alerts whose data were taken back: they end, keep what other data show, and stand again after an undo."""
+"""Alerts whose data were taken back: they end, or keep what other data show, and return after an undo."""
 
 from functools import reduce
 from operator import or_
@@ -20,11 +20,11 @@ from ml.runs.selectors import velocity_fields
 
 Act = ProductEvent.Act
 REASONS = {Act.WITHDRAWN: "the data were taken back", Act.CORRECTED: "the data had been declared wrongly"}
-STANDS_AGAIN = "the data stand again"
+STANDS_AGAIN = "the data are valid again"
 
 
 def product_restored(*, product: Product) -> None:
-    """Follow the undo of a withdrawal in its transaction: alerts return to the state that they had before."""
+    """Let alerts return to their states before a withdrawal that is undone, in the transaction of the undo."""
     lock(Lock.ALERTS)
     LivingDate.objects.filter(series__product=product).update(followed_at=None)
     seen = Detection.every.filter(Q(**{f"{RUN}__product": product}) | Q(**{f"{RUN}__companions": product}))
@@ -77,7 +77,7 @@ def _end_without_data(waits: bool) -> None:
 
 
 def _rest_on(alert: Alert, current: list[Detection]) -> None:
-    """Give an alert the figures of its current detections, and compare later news with these."""
+    """Update an alert's figures from its current detections, with which later news will be compared."""
     passes = passes_of(alert)
     if passes and not LivingSeries.objects.filter(pk=passes.series).exists():
         alert.passes = None

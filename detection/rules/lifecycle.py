@@ -42,18 +42,18 @@ _ENDS = frozenset({State.REJECTED, State.FINISHED, State.MERGED, State.WITHDRAWN
 ALLOWED: dict[State, frozenset[State]] = {
     State.FIRST: _ENDS | {State.PROVISIONAL, State.CONFIRMED},
     State.PROVISIONAL: _ENDS | {State.CONFIRMED},
-    # back to an unreviewed state: a verdict was taken back
+    # It returns to an unreviewed state if its verdict is taken back.
     State.CONFIRMED: _ENDS | {State.FIRST, State.PROVISIONAL},
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
-    # it moves again, or the verdict that ended it was taken back
+    # It returns if it moves again, or if the verdict that ended it is taken back.
     State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.WITHDRAWN}),
-    # its place is followed under another alert, unless the verdict of a duplicate was taken back
+    # Its place is followed under another alert until the verdict of a duplicate is taken back.
     State.MERGED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
-    # its data stand again, or other data show it
+    # It returns if its data are restored, or if other data show it.
     State.WITHDRAWN: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED}),
 }
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
-TAKEN_BACK = (State.REJECTED, State.WITHDRAWN)  # Whoever was told of such an alert is told that it does not hold.
+TAKEN_BACK = (State.REJECTED, State.WITHDRAWN)  # Who had news of such an alert gets a correction.
 
 
 class Observation(NamedTuple):

@@ -117,9 +117,9 @@ def split_at_180(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def unwrapped(geometry: BaseGeometry) -> BaseGeometry:
-    """Return polygons in degrees whose rings jump from one side of 180 to the other, with longitudes that run on.
+    """Return polygons whose rings jump across 180 degrees, with continuous longitudes (beyond 180) instead.
 
-    Each side of a ring is the shorter way around the Earth, except one from -180 to 180, which follows a map's edge
+    Each edge of a ring takes the shorter way around the Earth, except one from -180 to 180, which follows a map's edge
     (RFC 7946, section 3.1.9). Rings around a pole stay as they are.
     """
     polygons = []

@@ -16,7 +16,7 @@ from ground_motion.rasters.pieces import Pieces
 
 
 class OpenPair(NamedTuple):
-    """Images on one grid. resampled: whether swaths were laid on it by their ground control points.
+    """Images on one grid. resampled: whether swaths were resampled to it by their ground control points.
 
     apart_px: by which part of a pixel the secondary's grid lies to the right of the reference's, and below it.
     """

@@ -41,9 +41,9 @@ class RasterResult(NamedTuple):
 
 
 def require_outputs(**paths: Path | None) -> None:
-    """Check, before work begins, that files to be written have a folder, and a suffix of what is written to them.
+    """Check, before work begins, that the folder of each output exists, and that its suffix fits its content.
 
-    paths: by kind of content, a key of `FORMATS`. Raises InputError.
+    paths: outputs by kind of content, a key of `FORMATS`; None where none is asked for. Raises InputError.
     """
     for content, path in paths.items():
         if path and not path.parent.is_dir():

@@ -69,7 +69,7 @@ _MIXER = np.random.default_rng(7).integers(1, 2**63, 64, dtype=np.uint64) * np.u
 _LENGTHS |= {"m": "m", "meter": "m", "metre": "m", "rad": "radians", "radian": "radians", "deg": "degrees"}
 _LENGTHS |= dict.fromkeys(("in", "inch", "inche"), "in") | dict.fromkeys(("ft", "foot", "feet"), "ft") | {"km": "km"}
 _LENGTHS |= dict.fromkeys(("°", "degree"), "degrees")
-LENGTHS = frozenset(_LENGTHS.values())  # Some of them are known only to be refused by their name.
+LENGTHS = frozenset(_LENGTHS.values())  # Some units are known only so that a refusal can name them.
 
 
 class Units(NamedTuple):
@@ -170,7 +170,7 @@ def check_loadable(path: Path, batch: PointBatch, sides: set[bool]) -> None:
     Args:
         path: the file, for errors
         batch: some of its points
-        sides: whether satellites stood in the east (True) or the west (False), of all batches so far
+        sides: sides of the satellites in all batches so far, True for the east; this batch's side is added
     """
     sides.update((batch.los_east[np.abs(batch.los_east) > 0.1] > 0).tolist())
     if len(sides) > 1:
@@ -379,8 +379,8 @@ class _Gate:
         named = DIRECTION.search(self.path.name.partition(".")[0])
         way = Direction.UNKNOWN if named is None else Direction.ASCENDING if named[1] else Direction.DESCENDING
         if way and seen and way != seen and abs(east) > 0.1:
-            # A published set is named against its vectors: names are given by hand, so that vectors hold.
-            self.misnamed = f"Its name says {way}, but its line of sight {seen} (los_east {east:+.2f}), which holds."
+            # People write names, and one published set has the wrong one: vectors are trusted instead.
+            self.misnamed = f"The line of sight says {seen} (los_east {east:+.2f}) and is used; the name says {way}."
 
     def _report_changes(self) -> None:
         """Write down what was changed. Raises InputError if nothing is left."""

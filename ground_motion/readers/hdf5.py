@@ -237,7 +237,7 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = (), dtype: Any
 
 
 def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float64:
-    """Return values as `unpacked` does."""
+    """Read a variable or a part of it, as float64 in its stated unit; see `unpacked`."""
     raw = _numbers(path, file, name, where)
     with _reading(path, "an attribute"):
         held = file[name].attrs
@@ -248,8 +248,8 @@ def cf_values(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float
 def unpacked(path: Path, name: str, raw: NDArray[Any], stated: Mapping[str, Any]) -> Float64:
     """Return the numbers of a variable as its attributes state, as float64, NaN where missing or out of range.
 
-    Fill values are packed numbers, of which there may be several; so are limits, unless they are decimals and the
-    packed numbers are whole (CF 1.11, sections 2.5.1 and 8.1; NetCDF Users Guide, attribute conventions).
+    Fill values and limits are compared with packed numbers, but limits that are decimals, for packed integers, with
+    unpacked ones (CF 1.11, sections 2.5.1 and 8.1; NetCDF Users Guide, attribute conventions).
     """
     with refusing(path, f"an attribute of {name} is no number ({{}})", REMEDY, ValueError, TypeError):
         known = {key: np.asarray(stated[key]).astype(np.float64).ravel() for key in CF_PACKING if key in stated}
@@ -305,7 +305,7 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
 
 
 def day_of(stamp: Any) -> date:
-    """Parse a date written YYYYMMDD, as a number or a text in which a time may follow T. Raises ValueError."""
+    """Parse a date written YYYYMMDD, as a number, or as a text that may end with T and a time. Raises ValueError."""
     digits = text(stamp).partition("T")[0] if isinstance(stamp, bytes | str) else str(int(stamp))
     if len(digits) != 8 or not digits.isdigit():
         raise ValueError(f"{digits!r} is not YYYYMMDD")

@@ -44,7 +44,7 @@ class Loaded(NamedTuple):
     def __str__(self) -> str:
         if self.interferograms:
             pairs = "; ".join(map(str, self.interferograms))
-            return f"interferograms that continue a release; give a stack of them in one folder for velocities: {pairs}"
+            return f"interferograms that continue a release; for velocities, give a stack in one folder: {pairs}"
         if self.stations:
             return f"series of stations: {self.stations.stations.count() + self.stations.gauges.count():,}"
         lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]

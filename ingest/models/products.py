@@ -11,7 +11,7 @@ from ground_motion.readers.records import Component, Direction, Reference, Techn
 from ingest.foundation.storage import raster_storage
 
 DERIVED = "derived"  # The level of products of vertical and eastward motion that are made of two directions.
-# Sent in the transaction of the step, with `product` (and `waits`): alerts follow, which this package does not know.
+# Both are sent in the step's transaction, with `product` (and `waits`), to alerts, which this package may not import.
 withdrawn, restored = Signal(), Signal()
 Row = TypeVar("Row", bound=models.Model)
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
@@ -37,12 +37,12 @@ class StandingManager(models.Manager[Row]):
     """Manager of the rows that do not come from a withdrawn product.
 
     Whatever is served, searched or counted is read through these managers, so that a withdrawal holds everywhere; the
-    manager `every`, and keys from other rows, give the others, too. The model's attribute `comes_from` has the lookups
+    manager `every` and foreign keys return the other rows, too. The model's attribute `comes_from` has the lookups
     from a row to its products: it cannot be an argument, because managers of related rows are made from the class.
     """
 
     def get_queryset(self) -> models.QuerySet[Row]:
-        """Return the standing rows; the exclusion is a subquery, because locked or changed rows allow no outer join."""
+        """Return the standing rows; the exclusion is a subquery: rows to be locked or updated allow no join."""
         rows = super().get_queryset()
         for path in self.model.comes_from:  # type: ignore[attr-defined]
             first, *rest = path.split("__")

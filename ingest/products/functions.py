@@ -20,8 +20,8 @@ _ONLY_WHO_BEGAN = f"""
     IF NOT has_table_privilege(session_user, '{POINTS}_p' || product, 'INSERT') THEN
         RAISE EXCEPTION 'product % was begun by somebody else', product USING ERRCODE = 'insufficient_privilege';
     END IF;"""
-# A process that may not change products seals only what the job that it carries out corrects. What was derived with a
-# product is sealed as well, and derived again from what stands.
+# A process that may not change products seals only those that its running job corrects. Products derived from a sealed
+# one are sealed as well, and derived again from what is left.
 _SEAL = """
     DECLARE ground geometry; n bigint; BEGIN
     IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
@@ -198,7 +198,7 @@ product_begin: Callable[[], int] = partial(_call, "ingest_product_begin")
 product_attach: Callable[[int, int], None] = partial(_call, "ingest_product_attach")
 # Delete a product's points, series and pyramid. Waits, without locking a table, while parts are merged.
 product_drop: Callable[[int], None] = partial(_call, "ingest_product_drop")
-# Withdraw a product and what was derived with it; return 0 if it is withdrawn already.
+# Withdraw a product and what was derived from it; return 0 if it is withdrawn already.
 product_seal: Callable[[int], int] = partial(_call, "ingest_product_seal")
 # Copy parts into a new, detached and indexed part; return its number. Commit before `parts_swap`.
 parts_build: Callable[[list[int]], int] = partial(_call, "ingest_parts_build")

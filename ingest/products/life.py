@@ -16,7 +16,7 @@ from ingest.products.loading import Expect, Progress
 from ingest.products.releases import releases_settle
 from ingest.products.services import product_delete, product_event, products_load
 
-SEALED_DAYS = 30  # A withdrawn product is kept so long, and can be restored.
+SEALED_DAYS = 30  # A withdrawn product is kept for this time, and can be restored.
 Act = ProductEvent.Act
 
 
@@ -33,7 +33,7 @@ def product_withdraw(*, product: Product, why: str, by: str, waits: bool = True)
     waits: Whether alerts may wait for a search that may find their places again; False if the product is deleted now.
     """
     if not why.strip():
-        raise ValueError("say why the product is taken back; everybody reads it")
+        raise ValueError("say why the product is taken back; everybody can read it")
     _seal(product)
     product_event(product=product, act=Act.WITHDRAWN, by=by, why=why.strip())
     withdrawn.send(Product, product=product, waits=waits)
@@ -43,12 +43,12 @@ def product_withdraw(*, product: Product, why: str, by: str, waits: bool = True)
 def product_restore(*, product: Product, by: str) -> None:
     """Restore a sealed product under its number. ValueError if it is not sealed, or its file is loaded again."""
     if not products_sealed().filter(pk=product.pk).exists():
-        raise ValueError(f"product {product.pk} ({product.name}) is not sealed: only what was taken back is restored")
+        raise ValueError(f"product {product.pk} ({product.name}) was not taken back in the last {SEALED_DAYS} days")
     again = Product.objects.filter(file_sha256=product.file_sha256).first()
     if again is not None:
         raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
     for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
-        product_delete(product=derived)  # They are derived again from all that stands then.
+        product_delete(product=derived)  # These are derived again from all products that stand then.
     Product.every.filter(pk=product.pk).update(withdrawn_at=None, derived_at=None)
     product.refresh_from_db()
     product_event(product=product, act=Act.RESTORED, by=by)
@@ -67,7 +67,7 @@ def product_correct(
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> list[Product]:
-    """Load a file again with the declarations that hold; withdraw the version with others in the same transaction.
+    """Load a file again with right declarations, and withdraw the version with wrong ones in the same transaction.
 
     Raises InputError if the file is not loaded, or its declarations are the same; then nothing has changed.
     """

@@ -26,7 +26,7 @@ WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: 
 # Columns with the name and value of a field of the header.
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
-DECLARED = ("source_format", "track", "direction", "polarisation", "has_series")  # A name may state the others.
+DECLARED = ("source_format", "track", "direction", "polarisation", "has_series")  # File names may state the rest.
 # Columns of points that declarations change, compared with those of a file that is given again.
 COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
 MAX_COMPARED = 1000
@@ -51,7 +51,7 @@ def refuse_loaded(path: Path, loaded: list[Product], differs: bool) -> dict[str,
         return {}
     with_what = " with other declarations" if differs else ""
     problem = f"this very file is already loaded{with_what} as product {loaded[0].pk} ({loaded[0].name})"
-    raise AlreadyLoaded(path, problem, "Add --correct if what you declare now holds" if differs else "Nothing to do")
+    raise AlreadyLoaded(path, problem, "Correct it on its page or by --correct" if differs else "Nothing to do")
 
 
 def products_load(
@@ -141,7 +141,7 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
 
 
 def rests_delete() -> None:
-    """Delete the rests of releases that answer for no place any more."""
+    """Delete the rests of releases that no place needs any more."""
     for rest in Product.objects.rests().exclude(superseded_by=None):
         product_delete(product=rest)
 
@@ -211,7 +211,7 @@ def product_create(
 
 
 def declared_words(submission: Submission) -> dict[str, str]:
-    """Return what was declared of a file, by the names of the form in which it is declared; mapping: its content."""
+    """Return what was declared of a file, by fields of the upload form; `mapping` is the column list's text."""
     declared, period = submission.declared, submission.declared.period or ("", "")
     facts: dict[str, object] = {"unit": declared.unit, "positive": declared.positive, "track": declared.track}
     facts |= {"direction": declared.direction, "first_day": period[0], "last_day": period[1]}

@@ -1,4 +1,4 @@
-"""SQL that settles releases: which products are versions of one another, which is current, and where an older answers.
+"""SQL that settles which products are versions of one another, which is current, and where an older one still answers.
 
 The outcome depends on the set of products alone, not on the order in which they were loaded or deleted.
 """
@@ -6,7 +6,7 @@ The outcome depends on the set of products alone, not on the order in which they
 from ingest.products.partitions import POINT_COLUMNS, POINTS, SERIES
 
 SAME = "same/"  # A tile key that begins with this was made of points, because the files state no tile.
-SAMPLED = 500  # points of a product that are compared with another product's
+SAMPLED = 500  # Of a product, this many points are compared with another's.
 MIN_SAME_SHARE = 0.9
 SAME_WITHIN = 0.1  # Two points are the same place within this share of the usual spacing, or within a metre.
 MIN_REST_SHARE, MIN_REST_POINTS = 0.01, 50  # A rest below both is not made: a few points at edges always differ.
@@ -35,7 +35,7 @@ SHARE_OF_SAME = f"""
     INTO share USING own, other, (2 ^ greatest(0, floor(log(2, greatest(n, 1) / {SAMPLED}::numeric))))::int - 1;
     RETURN coalesce(share, 0); END"""  # noqa: S608
 
-# members: the versions of a product, with those that hold nothing; standing: those that are ordered.
+# members: all versions of a product, with withdrawn ones; standing: those that are not withdrawn, to be ordered.
 _FIND_MEMBERS = f"""
     SELECT coalesce(array_agg(id), '{{}}') INTO members FROM ingest_product
     WHERE id = of_product OR of_tile <> ''
@@ -83,7 +83,7 @@ _ORDER = """
     ) AS ordered
     WHERE one.id = ordered.id
         AND (superseded_by_id, newer_releases) IS DISTINCT FROM (ordered.following, ordered.newer::int);"""
-# A rest is identified by its release with what was declared of it, and by its points, whatever newer releases leave it.
+# A rest's key is made of its release, its declarations and its points, so that it stays while these stay.
 _MAKE_RESTS = f"""
     FOR older IN
         SELECT * FROM ingest_product

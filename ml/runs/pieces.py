@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Objects(Checked):
-    """Pieces in an object store; an object is a checksum and a piece's arrays. folder: of the run and key, in names."""
+    """Pieces in an object store; an object is a checksum and a piece's arrays. folder: run and key."""
 
     def __init__(self, storage: "ObjectStorage", folder: str) -> None:
         self._storage, self._folder = storage, folder

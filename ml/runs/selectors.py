@@ -32,7 +32,7 @@ def fields_answering() -> QuerySet[Product]:
 
 
 def velocity_fields() -> QuerySet[Product]:
-    """Return the current products to be searched: not derived ones, which add nothing, and not those of glaciers."""
+    """Return the current velocity fields that were loaded from files, without those of glaciers."""
     return fields_answering().filter(derived_from=None)
 
 

@@ -72,7 +72,7 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
 
 
 def _readers(news: AlertTransition) -> list[Any]:
-    """Return rows (pk, email, channel, frequency) of who wants this news or, if it is taken back, was notified."""
+    """Return rows (pk, email, channel, frequency) of those who want this news; for a correction, of those notified."""
     earlier = Notification.objects.filter(transition__alert=news.alert_id, transition__lt=news.pk)
     notified, audience = subscriptions_reached(news=earlier), subscriptions_matching(transition=news)
     if news.to_state in TAKEN_BACK:

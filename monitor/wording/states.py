@@ -20,7 +20,7 @@ STATE_LABELS = {
     ),
     "confirmed": (_("confirmed"), _("A specialist has looked at this and agrees that the ground moves.")),
     "rejected": (_("not motion"), _("A specialist has looked at this and decided that it is not ground motion.")),
-    "withdrawn": (_("taken back"), _("The data behind this alert do not hold. Nothing is known of motion here.")),
+    "withdrawn": (_("taken back"), _("The data behind this alert are not valid. Whether the ground moves is unknown.")),
     "finished": (_("finished"), _("The ground here moved and has come to rest.")),
     "merged": (
         _("part of another alert"),
@@ -100,7 +100,7 @@ STEP_REASONS = (
     gettext_noop("the data were taken back"),
     gettext_noop("the data had been declared wrongly: %(why)s"),
     gettext_noop("the data had been declared wrongly"),
-    gettext_noop("the data stand again"),
+    gettext_noop("the data are valid again"),
     gettext_noop("changed by a specialist"),
     gettext_noop("reported by a specialist"),
     gettext_noop("a specialist’s change was taken back"),

@@ -1,4 +1,4 @@
-"""Tables of points as CSV, GeoPackage, GeoParquet and shapefile, made without GDAL, and as what only GDAL writes.
+"""Tables of points as CSV, GeoPackage, GeoParquet and shapefile, made without GDAL, and formats that only GDAL writes.
 
 `make` is what a test calls.
 """

@@ -35,7 +35,7 @@ def grid(path: Path, values, unit: str = "", axes: tuple[str, str] = ("lon", "la
 
 
 def packed(path: Path, values, stated, version: int) -> Path:
-    """A velocity of whole numbers in NetCDF-3 or -4. values: (rows, cols); stated: its attributes."""
+    """Write velocities as integers in NetCDF-3 or -4. values: (rows, cols); stated: its attributes."""
     axes = {"lat": SOUTH + STEP * np.arange(len(values)), "lon": WEST + STEP * np.arange(len(values[0]))}
     if version == 4:
         with h5py.File(path, "w") as file:

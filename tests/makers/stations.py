@@ -61,7 +61,7 @@ def tenv3(
 
 
 def pos_table(folder: Path, enu: np.ndarray, place: tuple[float, float], name: str = "MADE.csv", step: int = 5) -> Path:
-    """The same as a table, in mm, as EarthScope publishes it."""
+    """Write the same series as a table in mm, as EarthScope publishes it."""
     ways = ("North", "East", "Vertical")
     names = ["Date", *(f"{way} (mm)" for way in ways), *(f"{way} Std. Deviation (mm)" for way in ways), "Quality", ""]
     lines = [

@@ -55,7 +55,7 @@ def write_pair(folder: Path) -> None:
 
 
 def brought(requirements: list[str]) -> dict[str, metadata.Distribution]:
-    """Return what is installed here of these requirements, and of theirs, without extras, by name."""
+    """Return the installed packages among these requirements and their own, without extras, by name."""
     waiting, found = [*requirements], {}
     while waiting:
         wanted = Requirement(waiting.pop())
@@ -68,7 +68,7 @@ def brought(requirements: list[str]) -> dict[str, metadata.Distribution]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> Path:
-    """The folder of programs of a new environment with the wheel and, as links, the packages that it asks for."""
+    """Return the programs' folder of a new environment with the wheel and links to the packages that it needs."""
 
     def make(folder: Path) -> str:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)

@@ -180,7 +180,7 @@ def _round(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _ground_m2(outline: Polygon | MultiPolygon, epsg: int) -> int:
-    """Return the size of an outline on the ellipsoid, because a map may be larger or smaller than the ground, m²."""
+    """Return the area of an outline on the ellipsoid, m², because areas on a map may be larger or smaller."""
     return round(area_of(to_geographic(outline, epsg)))
 
 

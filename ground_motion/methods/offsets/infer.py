@@ -116,9 +116,9 @@ def track_offsets(
 
 
 def on_the_ground(tracked: RasterResult, apart_px: tuple[float, float]) -> RasterResult:
-    """Return offsets between images whose grids lie apart by parts of a pixel, with these parts added.
+    """Add to tracked offsets the part of a pixel by which the grids of the two images lie apart.
 
-    Tracking compares pixels, whatever their places. apart_px: how far the secondary's grid lies to the right and below.
+    Tracking knows rows and columns only. apart_px: how far the secondary's grid lies to the right and below, px.
     """
     if max(map(abs, apart_px)) < ALIGNED_PX:
         return tracked

@@ -22,7 +22,8 @@ MAX_HEADER_LINES = 100
 class Form(NamedTuple):
     """How files of a suffix are written.
 
-    start: of the line that names the columns; columns: of the day, east, north, up and their standard deviations.
+    start: how the line that names the columns begins; columns: names of those of the day, east, north, up and of their
+    standard deviations.
     """
 
     start: str

@@ -1,6 +1,6 @@
-"""Tables with a row for each date: as many rows stand at one place as it has dates. They are turned into series.
+"""Tables with a row for each point and date, which are turned into a row for each point with its series.
 
-They are recognised by positions, with or without ids: a column holds days, and places recur on average.
+They are recognised with or without ids: a column holds days, and each place has two rows or more on average.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,13 +22,13 @@ MAX_TRIED = 40  # A table with more columns that are not known has its series in
 
 
 def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Source, mapping.Mapping]:
-    """Return a table with a row for each point, and what holds for it; unchanged if it has no row for each date.
+    """Return a table with a row for each point, and its mapping; both unchanged if it has no row for each date.
 
-    Raises InputError if it is not known which of its columns is the displacement, or a place has two for one day.
+    Raises InputError if its column of displacements is not known, or a point has two displacements on one day.
     """
     known = stated.columns or mapping.columns_by_alias(source.names)
     if not {*known.values()} <= {*source.names}:
-        return source, stated  # The mapping will be refused.
+        return source, stated  # The mapping names missing columns, and is refused later.
     velocities = [name for name in source.names if mapping.velocity_of(name) or name == known.get("velocity")]
     free = [name for name in source.names if name not in {*known.values(), *velocities} and not DATED.fullmatch(name)]
     dated = known.get("date") or _column_of_days(source, free)
@@ -73,12 +73,12 @@ def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Sour
 
 
 def _column_of_days(source: Source, names: list[str]) -> str | None:
-    """Return the first column whose first values are all days in one writing; None if there is none."""
+    """Return the first column whose first values are all written days; None if there is none."""
     for name in names if len(names) <= MAX_TRIED else ():
         batches = source.batches({name: TEXT}, FEW_ROWS)
         try:
             batch = next(batches, None)
-        except InputError:  # It holds numbers, which are no days without a mapping.
+        except InputError:  # A column of numbers is no date unless a mapping says so.
             continue
         finally:
             batches.close()  # type: ignore[attr-defined]
@@ -106,7 +106,7 @@ def _read(path: Path, source: Source, types: Mapping[str, pa.DataType]) -> pa.Ta
 
 
 def _texts(table: pa.Table, name: str) -> tuple[list[str], Any]:
-    """Return (different texts of a column, as they appear; each row's number among them)."""
+    """Return (distinct texts of a column, in order of appearance; the index of each row's text)."""
     coded = table.column(name).fill_null(b"").combine_chunks().dictionary_encode()
     return [text.decode("utf-8", "replace").strip() for text in coded.dictionary.to_pylist()], coded.indices.to_numpy()
 
@@ -116,7 +116,7 @@ def _points(table: pa.Table, places: tuple[str, ...], pid: str | None) -> tuple[
     key = np.zeros(table.num_rows, dtype=np.int64)
     codes = [np.unique(table.column(name).to_numpy(), return_inverse=True)[1] for name in places]
     ids, number = _texts(table, pid) if pid else ([], key)
-    if pid and 2 * len(ids) <= table.num_rows:  # Otherwise it counts rows.
+    if pid and 2 * len(ids) <= table.num_rows:  # Otherwise the ids only number the rows.
         codes.append(number)
     for code in codes:
         _, key = np.unique(key * (code.max() + 1) + code, return_inverse=True)
@@ -130,7 +130,7 @@ def _points(table: pa.Table, places: tuple[str, ...], pid: str | None) -> tuple[
 def _series(
     path: Path, table: pa.Table, points: tuple[Any, int], dated: tuple[Any, Any], moved: str, pattern: Any
 ) -> tuple[Any, list[Any]]:
-    """Return (displacements, (points, days); the days, rising). Raises InputError for two of one point and day.
+    """Return (displacements, (points, days); the days in order). Raises InputError for two of one point and day.
 
     Args:
         path: the file, for errors

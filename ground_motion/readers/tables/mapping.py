@@ -57,7 +57,7 @@ VELOCITY = re.compile(
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
-NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # may stand in brackets, too
+NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # Brackets may hold these, too.
 LINE_OF_SIGHT = re.compile(
     r"(?<![a-z])(?:v|d|vel|disp)?_?los(?![a-z])|los_?vel|vel(?:ocity)?_?los|line.?of.?sight", re.IGNORECASE
 )
@@ -66,7 +66,7 @@ DISPLACEMENT = re.compile(
     r"(?:[ _](?:mm|cm|m|in|inch|ft|feet)|\s*[\[(].*[\])])?",
     re.IGNORECASE,
 )
-LONG_ROLES = ("date", "displacement")  # of a table with a row for each date; see `readers.tables.long`
+LONG_ROLES = ("date", "displacement")  # Only tables with a row for each date have them; see `readers.tables.long`.
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 MAX_WAVELENGTH_M = 1.5  # P band
 
@@ -395,7 +395,7 @@ def _units(
     stated: Mapping,
     declared: Declaration,
 ) -> Units:
-    """Return the unit and sign by options, the mapping and the names of columns. Raises InputError.
+    """Return the unit and sign that options, the mapping or names of columns state. Raises InputError.
 
     of_series: column -> the unit that its name states.
     """

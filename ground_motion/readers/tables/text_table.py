@@ -134,7 +134,7 @@ def zip_text(path: Path, suffix: str) -> bytes | None:
 def table_of(path: Path, known: Collection[str] = ()) -> Table:
     """Find the layout of a table. Raises InputError if it is no table, or a column appears twice.
 
-    known: names of some of its columns, which tell apart encodings.
+    known: names of some of its columns, by which the right encoding is told from others.
     """
     with csv_stream(path) as stream:
         sample = stream.read(SAMPLE_BYTES)
@@ -160,7 +160,7 @@ def table_of(path: Path, known: Collection[str] = ()) -> Table:
 
 
 def _encoding(path: Path, sample: bytes, known: Collection[str]) -> str:
-    """Return Python's name of the encoding of a table's first bytes. InputError if it takes the extra `tables`.
+    """Return Python's name of the encoding of a table's first bytes. InputError if that needs the extra `tables`.
 
     known: words that it holds, such as the names of columns in a mapping.
     """

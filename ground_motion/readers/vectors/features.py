@@ -127,9 +127,9 @@ def _feature(
 
 
 def _split(path: Path, outline: BaseGeometry) -> BaseGeometry:
-    """Return polygons that cross 180 degrees, in any of the usual forms, split there; others as they are.
+    """Split polygons that cross 180 degrees, in any of the usual forms, there; return others unchanged.
 
-    Raises InputError where that is impossible.
+    Raises InputError for an outline that crosses itself.
     """
     west, _, east, _ = outline.bounds
     if (east - west <= 180 and max(-west, east) <= 180 + TOLERANCE_DEGREES) or max(-west, east) > 360:

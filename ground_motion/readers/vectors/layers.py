@@ -45,8 +45,8 @@ FORMATS = {
 }
 CATALOGUE = "a00000001.gdbtable"  # Each geodatabase lists its tables in it.
 CATALOGUE_STARTS = tuple(struct.pack("<i", version) for version in (3, 4))
-UNCHECKED = frozenset({FLATGEOBUF, GEODATABASE})  # Of damaged ones, GDAL's drivers return arrays that are none.
-MIN_FEATURE_BYTES = 16  # of a FlatGeobuf
+UNCHECKED = frozenset({FLATGEOBUF, GEODATABASE})  # From damaged files, GDAL's drivers return invalid arrays.
+MIN_FEATURE_BYTES = 16  # A feature of a FlatGeobuf has at least this size.
 KINDS = ("Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 MAX_LAYERS = 20  # Geofabrik's extracts of OpenStreetMap have 18.
 MAX_SQL_BYTES = 2**20
@@ -63,7 +63,7 @@ SKIPPED = (  # GDAL's drivers, except those of SUFFIXES
     *("MapInfo File", "LVBAG", "S57", "DGN", "OGR_GMT", "DXF", "VFK", "EDIGEO", "JML", "GTFS", "VDV", "SXF", "Selafin"),
 )
 IS_MISSING, WAS_CUT_OFF = gettext_noop("the file %(name)s is missing beside it"), gettext_noop("%(name)s was cut off")
-NO_FILE = gettext_noop("%(name)s in it is no plain file")
+NO_FILE = gettext_noop("its part %(name)s is not a regular file")
 ALL_PARTS = gettext_noop("Give all its parts (.shp, .dbf, .prj) in one folder or zip")
 EXPORT = gettext_noop("Export it again")
 UNKNOWN_SYSTEM = gettext_noop("its reference system is unknown (%(system)s)")
@@ -232,8 +232,8 @@ def _other_json(path: Path) -> str:
 def _readable(path: Path) -> Iterator[Path]:
     """Yield a path that GDAL can open.
 
-    Of a shapefile without its index it is a copy, in which GDAL may write one; of a GeoPackage and a geodatabase a
-    link, because GDAL does not quote odd names, and knows folders by their suffix.
+    A shapefile without its index is copied, so that GDAL can write one. A GeoPackage or geodatabase is linked, because
+    GDAL does not quote odd names, and knows folders by their suffix.
     """
     suffix = suffix_of(path)
     if suffix not in {GEOPACKAGE, GEODATABASE} and (suffix != SHAPEFILE or _sibling(path, ".shx") is not None):

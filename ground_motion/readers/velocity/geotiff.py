@@ -50,7 +50,7 @@ def recognises(path: Path) -> bool:
 def other_layer(path: Path) -> str:
     """Return what a file holds instead of velocities, by its name; empty if its name says nothing of the kind."""
     said = next((what for what, word in OTHER_LAYERS.items() if word.search(path.stem)), "")
-    if RATE.search(path.stem) and said != "errors or counts":  # such as velocities in a mask
+    if RATE.search(path.stem) and said != "errors or counts":  # The name may also say where, as in vel_mask.tif.
         return ""
     if said == DISPLACED and (days := PERIOD.search(path.stem)):
         return "the displacement from {}-{}-{} to {}-{}-{}".format(*days.groups())
@@ -58,9 +58,9 @@ def other_layer(path: Path) -> str:
 
 
 def refuse_other_layer(path: Path, declared: Declaration, unit: str = "") -> None:
-    """Raise InputError for what is no velocity by its unit or name, or moves in another direction than is declared.
+    """Raise InputError if unit or name say that these are no velocities, or in another direction than is declared.
 
-    Thus no unit of velocity is asked for it.
+    It is called first, so that nobody is asked for the unit of a file that is refused.
     """
     said = "an unwrapped interferogram" if gate.unit_of(unit) == "radians" else other_layer(path)
     if said.endswith("interferogram"):

@@ -55,7 +55,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Return whether HyP3's displacement images or zips are in a folder, or a path is one, by name. Never raises."""
+    """Return whether a path is by its name an image of HyP3, or a folder of such images or zips. Never raises."""
     return bool(_zips(path)) or any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path) or [path])
 
 
@@ -105,7 +105,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _zips(path: Path) -> list[Path]:
-    """Return the zips of products in a folder, without those that are unpacked beside. Never raises."""
+    """Return the zips of products in a folder, without those that lie unpacked beside them. Never raises."""
     names = files.names_in(path)
     products = {name for name in names if FILE_NAME.fullmatch(f"{name.removesuffix('.zip')}_corr.tif")}
     return [path / name for name in sorted(products) if name.endswith(".zip") and name[:-4] not in products]

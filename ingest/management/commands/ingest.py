@@ -50,9 +50,9 @@ class Command(BaseCommand):
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
         parser.add_argument(
-            "--correct", action="store_true", help="files that are loaded with other declarations: these ones hold"
+            "--correct", action="store_true", help="load files again with these declarations, instead of earlier ones"
         )
-        parser.add_argument("--why", default="", help="what everybody reads about a correction")
+        parser.add_argument("--why", default="", help="reason for the correction; everybody can read it")
         parser.add_argument("--any", action="store_true", help="a refused file is no error if another one was loaded")
         parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 

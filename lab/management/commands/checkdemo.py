@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if alerts[0]["properties"]["sentence"] not in site.get(first).decode():
             raise CommandError(f"{first} does not say what the alert says")
         site.get(f"{first}series.json")
-        if options["require_alerts"] == "yes":  # only in the simulated region, whose truth is known
+        if options["require_alerts"] == "yes":  # The truth is known in the simulated region only.
             self.stderr.write(truth.compare())
             self.stderr.write(truth.compare_bulletin())
             self.stderr.write(order.check(site))

@@ -118,7 +118,7 @@ def by_direction(found: Sequence[PointsIn]) -> list[list[PointsIn]]:
     """Group products by component, direction, track and source; omit those without points.
 
     A group holds one product, and neighbouring tiles of the same dates: two products on the same ground have zeros of
-    their own and count the same points, so that their mean would be of neither.
+    their own and count the same points, so that their mean would describe neither.
     """
     views: dict[Hashable, list[PointsIn]] = defaultdict(list)
     for one in found:

@@ -21,7 +21,7 @@ from monitor.wording.cards.cards import alert_card, alert_title, update_sentence
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 # Only CAP's lower severities are used: slow motion is no extraordinary threat, and nobody has measured damage.
 SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
-# All other states were observed.
+# The certainty of all other states is Observed.
 CERTAINTIES = {"first": "Possible", "provisional": "Likely"} | dict.fromkeys(map(str, TAKEN_BACK), "Unlikely")
 OVER = (*TAKEN_BACK, State.MERGED, State.FINISHED)
 FACTS = ("code", "state", "severity", "source", "component")

@@ -204,7 +204,7 @@ def geocoder() -> str:
     if not settings.GEOCODER_URL:
         return "none"
     if not settings.GEOCODER_URL.startswith("http") or settings.GEOCODER_URL.endswith(("/api", "/api/")):
-        raise Wrong("GEOCODER_URL is not the address of a Nominatim (…/search); Photon is no longer asked")
+        raise Wrong("GEOCODER_URL is not the address of a Nominatim (…/search); Photon is no longer supported")
     try:
         geocode(text="Berlin", language="en", most=1)
     except SourceError as fault:

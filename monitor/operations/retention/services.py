@@ -252,7 +252,7 @@ def sealed_over() -> QuerySet[Product]:
 
 
 def product_delete_with_results(product: Product, by: str = "", why: str = "") -> None:
-    """Delete a product and the results of its runs; of a withdrawn one also those that it had part in."""
+    """Delete a product and the results of its runs; if it is withdrawn, also of other runs that used it."""
     runs = Q(product=product) | (Q(companions=product) if product.withdrawn_at else Q())
     with transaction.atomic():
         own = list(Run.every.filter(runs).values_list("pk", flat=True).distinct())
@@ -294,7 +294,7 @@ def _one_by_one(due: QuerySet[Row]) -> Iterator[Row]:
     """Yield rows in the order of their keys, in batches, so that rows may be deleted meanwhile."""
     after = 0
     while batch := list(due.filter(pk__gt=after).order_by("pk")[:BATCH]):
-        after = batch[-1].pk  # A deleted row has none.
+        after = batch[-1].pk  # A deleted row has no key.
         yield from batch
 
 

@@ -169,13 +169,13 @@ def _evidence_row(detection: Detection, card: AlertCard) -> EvidenceRow:
 
 
 def doubt_sentence(alert: Alert) -> str:
-    """Return a sentence where the data of a living alert were corrected and are still searched; else nothing."""
+    """Return a warning if the data of a living alert were corrected and are not searched yet; else an empty text."""
     seen_in = Detection.every.filter(alert=alert).values("scan__prediction__run__product")
     corrected = Product.every.filter(pk__in=seen_in, withdrawn_at__isnull=False, corrected_by__withdrawn_at=None)
     if alert.state not in LIVING or alert.detections.exists() or not corrected.exclude(corrected_by=None).exists():
         return ""
     return _(
-        "The data behind this alert were corrected and are being searched again; until then its figures are in doubt."
+        "The data behind this alert were corrected and are being searched again. Its figures are uncertain for now."
     )
 
 

@@ -1,4 +1,4 @@
-"""The life of a velocity field on its page: what happened to it and why; taking it back, and undoing that."""
+"""Steps of a data set's life in words, for its page, and the forms that take it back and undo that."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -31,10 +31,10 @@ ACT_WORDS = {
     Act.CORRECTED: gettext_lazy("Corrected"),
     Act.SUPERSEDED: gettext_lazy("Replaced by a newer release"),
     Act.WITHDRAWN: gettext_lazy("Taken back"),
-    Act.RESTORED: gettext_lazy("Taking back was undone"),
+    Act.RESTORED: gettext_lazy("Restored"),
     Act.DELETED: gettext_lazy("Deleted"),
 }
-REPLACING_WORDS = {  # said on the page of the version that took another one's place
+REPLACING_WORDS = {  # The page of the version that replaced another one says these.
     Act.CORRECTED: gettext_lazy("Corrects an earlier version"),
     Act.SUPERSEDED: gettext_lazy("Replaced an older release"),
 }
@@ -107,7 +107,7 @@ def product_take_back(request: HttpRequest, product: int) -> HttpResponse:
         except ValueError as refused:
             fault = f"{refused}."
         else:
-            messages.success(request, _("It was taken back. Nothing of it is shown any more."))
+            messages.success(request, _("The data set was taken back. Nothing of it is shown any more."))
             return redirect("product-detail", product)
     ending = alerts_resting_on(product=loaded)
     context = {
@@ -132,5 +132,5 @@ def product_undo(request: HttpRequest, product: int) -> HttpResponse:
     except ValueError as refused:
         messages.error(request, f"{refused}.")
     else:
-        messages.success(request, _("It stands again, with its alerts."))
+        messages.success(request, _("The data set is valid again, with its alerts."))
     return redirect("product-detail", product)

@@ -1,4 +1,4 @@
-"""What is said of loaded data: rows of their list, and of one velocity field its facts and what was declared of it."""
+"""Facts about loaded data: rows of their list, and the facts and declarations on the page of one velocity field."""
 
 import tomllib
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from monitor.wording.figures import listed, whole
 from monitor.wording.images import DIRECTION_WORDS, data_set_name, method_name, piece, run_state
 from monitor.wording.points import change_sentences, release_name
 
-GROUND = ("source_format", "simulated", "track", "burst")  # the same for the scenes of one stack
+GROUND = ("source_format", "simulated", "track", "burst")  # These are the same for all scenes of a stack.
 ZERO_WORDS = {
     Reference.GNSS: gettext_lazy("GNSS stations on the ground"),
     Reference.LOCAL: gettext_lazy("a point or the mean of the scene, taken as stable"),
@@ -83,7 +83,7 @@ def _stated(product: Product) -> list[Stated]:
     """Return the record of a data set: what holds for its values, and whether its file or its sender said so."""
     declared = product.header.get("declared", {})
     listing = tomllib.loads(declared.get("mapping", ""))
-    file, sender = _("the file itself"), _("whoever gave the file")
+    file, sender = _("the file itself"), _("the person who gave the file")
     unstated = "" if "declared" in product.header else _("not recorded")
     if product.level == DERIVED:
         unstated = _("computed here from other data sets")
@@ -111,7 +111,7 @@ def _stated(product: Product) -> list[Stated]:
         Stated(_("Track (relative orbit)"), _track_label(product), by("track")),
         Stated(_("Period"), f"{_between(product.dates[0], product.dates[-1])}, {dates}", by("first_day", "dates")),
         Stated(_("Tile"), "" if product.tile.startswith(SAME) else product.tile, by("tile")),
-        Stated(_("Zero of its rates"), ZERO_WORDS[Reference(product.reference)], by("reference")),
+        Stated(_("Rates are relative to"), ZERO_WORDS[Reference(product.reference)], by("reference")),
     ]
     return [row for row in rows if row.value]
 

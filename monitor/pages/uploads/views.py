@@ -117,7 +117,7 @@ def _receive(
     refused = 422
     for file in files:
         if corrected and file.sha256 != corrected.file_sha256:
-            fault = _("%(file)s is not the file that was loaded. Choose %(name)s: only what is said of it changes.")
+            fault = _("%(file)s is not the file that was loaded. Choose %(name)s: only what is declared of it changes.")
             faults.append(fault % {"file": file.name, "name": corrected.file_name})
             continue
         if job_selectors.is_waiting(sha256=file.sha256):
@@ -195,7 +195,7 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
 
 
 def _corrected(request: HttpRequest) -> Product | None:
-    """Return the product that is corrected, by the address; None where files are added. Raises Http404."""
+    """Return the product that the address names for correction; None if files are added. Raises Http404."""
     asked = request.GET.get("correct")
     return None if asked is None else get_object_or_404(Product, pk=number_or_none(asked))
 

@@ -52,14 +52,14 @@ WHAT_HAPPENED = {
     "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
     # Translators: %(reason)s is "the data were taken back: wrong file"
     "withdrawn": gettext_lazy(
-        "This alert does not hold. Reason: %(reason)s. What was mailed or copied before cannot be recalled."
+        "This alert is not valid. Reason: %(reason)s. What was mailed or copied before cannot be recalled."
     ),
     "merged": gettext_lazy("This place is followed under another alert now."),
 }
 REPORTED = gettext_lazy("A specialist reported this place in your region.")
 LOOKED = gettext_lazy("A specialist has looked at this place.")
 MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
-STANDS_AGAIN = gettext_lazy("It stands again: this alert had been taken back with its data.")
+STANDS_AGAIN = gettext_lazy("This alert is valid again. It had been taken back with its data.")
 SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 BEHIND = {  # Such alerts come after all that move.
     AT_REST: gettext_lazy("Ranked last: it is at rest or finished."),
@@ -116,7 +116,7 @@ class AlertCard:
 
     @property
     def taken_back(self) -> bool:
-        """Whether the alert never was one: it is not motion, or its data do not hold."""
+        """Whether the alert was taken back: it is not motion, or its data are not valid."""
         return self.state in TAKEN_BACK
 
     @property

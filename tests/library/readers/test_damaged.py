@@ -22,7 +22,7 @@ from tests.makers import (
 from tests.makers.damage import NOISY, flipped, outcome, truncated
 from tests.makers.sources import every
 
-MAX_FILES, PLACES, SEEDS = 3, 4, 5  # limits: files of a folder, cuts of a file, seeds
+MAX_FILES, PLACES, SEEDS = 3, 4, 5  # These limit files of a folder, cuts of a file, and seeds.
 SOURCES = {
     f"{source.format}-{source.series}-{getattr(source.make, '__name__', 'make')}": (source.make, source.declared)
     for source in every()

@@ -278,7 +278,7 @@ def test_the_line_of_sight_contradicts_a_stated_direction():
         gate.admit(PATH, field_of(points(), stated=Stated(direction=both)))
     named = gate.admit(Path("Sentinel_Dsc.shp"), field_of(points()))
     assert sum(batch.pid.size for batch in named.batches()) == 900
-    assert named.changes == ["Its name says descending, but its line of sight ascending (los_east -0.60), which holds."]
+    assert named.changes == ["The line of sight says ascending (los_east -0.60) and is used; the name says descending."]
 
 
 def test_angles_in_radians_are_refused():

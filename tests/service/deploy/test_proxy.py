@@ -126,7 +126,7 @@ def test_one_network_has_a_share_of_each_class_and_pages_have_none():
         port = held.enter_context(servers.proxy(f"127.0.0.1:{site.getsockname()[1]}", MAX_PER_NETWORK=str(4 * most)))
 
         def begin(path: str) -> bytes:
-            """Send a request, which the site leaves unanswered; return what the site gets of it."""
+            """Send a request, which the site leaves unanswered; return the bytes that reach the site."""
             visitor = held.enter_context(socket.create_connection(("127.0.0.1", port)))
             visitor.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
             return held.enter_context(site.accept()[0]).recv(1000).partition(b" HTTP")[0]

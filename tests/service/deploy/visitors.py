@@ -33,7 +33,7 @@ HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 class Asked(NamedTuple):
-    """Request. cookies: besides the token that protects forms; network: from which a proxy has passed it on."""
+    """Request of a page. cookies: those besides the token of forms; network: where a proxy says that it comes from."""
 
     path: str
     body: str = ""

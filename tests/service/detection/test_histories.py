@@ -41,7 +41,7 @@ def nothing_is_impossible() -> None:
     assert GlacierSample.objects.count() == GlacierSample.objects.values("prediction").distinct().count()
 
 
-MAX_EVENTS, MAX_QUICK_EVENTS = 12, 5  # the others take seconds each: manage.py replay --suite plays them all
+MAX_EVENTS, MAX_QUICK_EVENTS = 12, 5  # The others take seconds each; manage.py replay --suite plays all.
 PLAYED_HERE = {"files-of-a-bowl-that-doubles", "files-with-a-new-reference-point", "a-surge-that-ends"}
 PLAYED = [
     pytest.param(one, id=one.name, marks=[pytest.mark.long] if len(one.events) > MAX_QUICK_EVENTS else [])

@@ -23,7 +23,7 @@ CHROMIUM = "/usr/bin/chromium"
 WINDOWLESS = shutil.which("chromium-headless-shell") or CHROMIUM
 DRAWING = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SILENT = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# Unseen are two pages of the address bar, made for every window, and a process that waits for the next site.
+# These are two pages of the address bar, made for every window, and a process that waits for the next site.
 UNSEEN = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess"]
 # Of several lists Chromium takes the last one, so that Playwright's own is repeated here.
 PLAYWRIGHTS = [

@@ -37,7 +37,7 @@ def browser(chromium) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
-    """Opens pages, desktop or phone, that fail the test over a failing script, a missing file, or another host.
+    """Open pages, desktop or phone; a failing script, a missing file or another host fails the test.
 
     Maps do not fly unless a test says so: a flight is a hundred pictures, each drawn without a graphics card.
     """
@@ -59,7 +59,7 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def page(request, open_page) -> Page:
-    """A page as wide as a desktop's, or a phone's in tests of `either_size`."""
+    """Return a page as wide as a desktop's, or as a phone's in tests of `either_size`."""
     return open_page(getattr(request, "param", "desktop"))
 
 

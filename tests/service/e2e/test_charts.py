@@ -18,7 +18,7 @@ def press(page: Page, button: str, key: str = "Enter") -> None:
 
 
 def test_a_visitor_compares_four_points_an_area_and_a_profile(open_page, live_server, watched_region):
-    page = open_page("phone", reduced_motion="no-preference")  # else nothing is played
+    page = open_page("phone", reduced_motion="no-preference")  # With reduced motion nothing is played.
     sinking = MeasurementPoint.objects.filter(velocity_mm_yr__lt=-12).first()
     others = MeasurementPoint.objects.filter(product=Product.objects.last(), velocity_mm_yr__gt=-1)[:3]
     chosen = "&".join(f"compare={one.product_id}/{one.pid}" for one in (sinking, *others))

@@ -19,7 +19,7 @@ SHOWN = """async () => {
 
 @pytest.fixture
 def browser(chromium) -> Iterator[Browser]:
-    """The whole Chromium: the one without windows shows no messages."""
+    """Start the whole Chromium, because the one without windows shows no messages."""
     with chromium.launch(executable_path=CHROMIUM, args=FLAGS) as started:
         yield started
 

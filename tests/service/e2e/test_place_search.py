@@ -45,7 +45,7 @@ def test_an_address_is_asked_for_by_the_server_when_enter_is_pressed(open_page, 
         row = {"display_name": "5, Hauptstraße, Aldwick", "lon": "-12", "lat": "47"}
         geocoder.answers["/search"] = lambda request: ([row], {})
         settings.OUTBOUND_HOSTS, settings.GEOCODER_URL = [geocoder.address], f"{geocoder.address}/search"
-        page = open_page("desktop", reduced_motion="no-preference")  # the map flies to the address
+        page = open_page("desktop", reduced_motion="no-preference")  # The map flies to the address.
         page.goto("/")
         field = page.get_by_role("combobox", name="Search a place")
         field.press_sequentially("hauptstr 5")

@@ -443,7 +443,7 @@ def test_data_for_everybody_take_no_form(client):
 
 
 def test_nothing_of_a_withdrawn_product_is_in_any_answer_and_all_of_it_after_the_undo(people, product):
-    """The name, the file's hash, the address and a point's id are looked for in all answers to visitors."""
+    """Look for the name, the file's hash, the address and a point's id in all answers to visitors."""
     Product.objects.filter(pk=product.pk).update(name="Quillon field")
     traces = ["Quillon", product.file_sha256, f"/products/{product.pk}/", people.values["pid"]]
     at = transformer(4326, 3857).transform(*product.footprint.centroid.coords)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the product and what becomes of it."""
         parser.add_argument("product", type=int, metavar="PRODUCT", help="number of the product")
-        parser.add_argument("--why", default="", help="what everybody reads")
+        parser.add_argument("--why", default="", help="the reason; everybody can read it")
         parser.add_argument("--undo", action="store_true", help="restore a sealed product with its alerts")
         parser.add_argument("--now", action="store_true", help="delete it at once; this cannot be undone")
 
@@ -30,14 +30,14 @@ class Command(BaseCommand):
         """Take the step, or name what is in its way."""
         product, by = Product.every.filter(pk=options["product"]).first(), getpass.getuser()
         if product is None:
-            raise CommandError(f"There is no product {options['product']}. The page of data lists them.")
+            raise CommandError(f"There is no product {options['product']}. The address of its page has the number.")
         if options["undo"] and (options["now"] or options["why"]):
             raise CommandError("--undo takes neither --now nor --why. Leave them out.")
         named = f"Product {product.pk} ({product.name})"
         try:
             if options["undo"]:
                 product_restore(product=product, by=by)
-                self.stdout.write(f"{named} stands again, with its alerts.")
+                self.stdout.write(f"{named} is restored, with its alerts.")
                 return
             with transaction.atomic():
                 if not (options["now"] and product.withdrawn_at):

@@ -102,7 +102,7 @@ GIVEN = [
     ("points", b"SQLite format 3\0", "this is an SQLite database", "Add .gpkg to its name if it is a GeoPackage"),
     ("velocity.zarr", folder(".zgroup", "velocity/.zarray"), "Zarr store", '"velocity.zarr").to_netcdf("velocity.nc")'),
     ("v3", folder("zarr.json", "velocity/zarr.json"), "Zarr store", '"v3").to_netcdf("v3.nc")'),
-    ("S1A.zarr", folder(".zmetadata", "measurements/a", "quality/b"), "Sentinel in Zarr (EOPF)", "as .SAFE"),
+    ("S1A.zarr", folder(".zmetadata", "measurements/a", "quality/b"), "Sentinel product in Zarr", "as .SAFE"),
     ("v.zarr.zip", zipped(".zgroup", "velocity/0.0", "x/0"), "Zarr store", "to_netcdf"),
     (
         "above",
@@ -169,7 +169,7 @@ GIVEN = [
     ("w.txt", b"# USGS\nagency_cd\tsite_no\tlev_dt\tlev_va\nUSGS\t1\t2020-01-01\t9\n", "levels of wells", "level_m"),
     ("w.csv", b"well,lon,lat,date,groundwater_level\nW1,1,2,2020-01-01,9\n", "levels of wells", "level_m"),
     ("l.csv", b"benchmark_id,lon,lat,date,height\nB1,1,2,2020-01-01,9\n", "levelled benchmarks", "sigma_mm"),
-    ("s.csv", b"site,time,north,east,up\nP1,2020-01-01,1,2,3\n", "other columns than are read", "east_mm"),
+    ("s.csv", b"site,time,north,east,up\nP1,2020-01-01,1,2,3\n", "without the columns that are read", "east_mm"),
     ("a.geojsonl", b'{"type": "Feature"}\n', "one line for each point", "ogr2ogr a.gpkg GeoJSONSeq:a.geojsonl"),
     ("b.csv", b"id,where,velocity\n1,2,3\n", "no columns of positions", "--mapping"),
     ("licsbas", folder("results/vel", "results/vstd"), "LiCSBAS result", "EQA.dem_par"),

@@ -62,9 +62,9 @@ def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, opt
         ("EPSG:32633", Affine(30, 0, 300_000, 0, 30, 4_200_000), 30, 32633),  # south up
         ("EPSG:32633", Affine.translation(300_000, 4_200_000) @ Affine.rotation(25) @ Affine.scale(30, -30), 30, 32633),
         ("EPSG:2229", Affine(100, 0, 6_500_000, 0, -100, 1_900_000), 30.48, None),  # California, in feet
-        ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 8_399_000), 25.066, None),  # a web map at 60 N
+        ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 8_399_000), 25.066, None),  # Web map, 60 N
         ("EPSG:3395", Affine(50, 0, 1_111_000, 0, -50, 8_362_000), 25.065, None),
-        ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 9_000), 50, 3857),  # and at the equator
+        ("EPSG:3857", Affine(50, 0, 1_111_000, 0, -50, 9_000), 50, 3857),  # Web map, equator
     ],
 )
 def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):

@@ -46,7 +46,7 @@ ANSWERING = [[[("whole.csv", 13, -20.0)]], [[("again.csv", 13, -17.0)]]]
 
 
 def load(folder: Path, name: str, track: int = 22) -> Product:
-    """Load 100 points in a row, or some of them."""
+    """Load a file of FILES: 100 points in a row, or the later ones of them."""
     skip, last, velocity = FILES[name]
 
     def change(table):
@@ -77,7 +77,7 @@ def search_due(monkeypatch) -> None:
 
 
 def outcome() -> tuple:
-    """What is current, what answers at each place, and the alerts, without numbers that depend on the order."""
+    """Return products, those that answer at each place, and alerts, without numbers that depend on the order."""
     rests_delete()
     products = {(one.file_name, one.n_points, one.newer_releases) for one in Product.objects.all()}
     places = []

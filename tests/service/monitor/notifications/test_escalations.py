@@ -381,10 +381,10 @@ class Killed(BaseException):
 
 
 DAYS, DRAIN_DAYS, TICK = 40, 8, timedelta(hours=12)
-MAIL_AWAY, ALL_AWAY = (6, 9), (24, 26)  # days: the mail server; every process of this service
-AWAY = {"push.example.org": (10, 12), "hooks.example.org": (15, 19)}  # days: in turn
-GONE_AT = 27.0  # day from which on a device is gone for ever
-KILLED = 0.05  # share of the steps in the midst of which the worker is killed
+MAIL_AWAY, ALL_AWAY = (6, 9), (24, 26)  # Days on which the mail server, or every process, is away.
+AWAY = {"push.example.org": (10, 12), "hooks.example.org": (15, 19)}  # Days on which each is away.
+GONE_AT = 27.0  # From this day on a device is gone for ever.
+KILLED = 0.05  # The worker is killed in this share of the steps.
 HOURS = 6
 SLACK = timedelta(days=1)  # for what waits for its next try, beside the outages
 
@@ -431,7 +431,7 @@ class World:
             raise smtplib.SMTPDataError(451, b"4.7.1 greylisted")
         self.maybe_kill(KILLED)
         self.letters.append(letter)
-        self.maybe_kill(KILLED)  # after the mail has gone: it goes again with the same Message-ID
+        self.maybe_kill(KILLED)  # The mail has gone already, and goes again with the same Message-ID.
 
     # The servers of chats, devices and webhooks.
     def post(self, url: str, body: bytes, **request) -> SimpleNamespace:

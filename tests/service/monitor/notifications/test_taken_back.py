@@ -44,7 +44,7 @@ def test_a_wrong_sign_is_corrected_and_a_product_taken_back_and_restored(client,
     assert [letter.to for letter in mails_sent()] == [["resident@example.org"]]
     assert at_my_house(client)["tracks"][0]["mean_mm_yr"] > 20
 
-    for declared, step in (("away", "Nothing to do."), ("toward", "Add --correct if what you declare now holds.")):
+    for declared, step in (("away", "Nothing to do."), ("toward", "Correct it on its page or by --correct.")):
         with pytest.raises(SystemExit):
             call_command("ingest", str(path), *DECLARED, declared)
         assert step in capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_a_wrong_sign_is_corrected_and_a_product_taken_back_and_restored(client,
     assert MeasurementPoint.objects.filter(product=right).count() == right.n_points
     assert (reread(true).state, true.detections.count()) == ("first", 1)
     (letter,) = mails_sent()
-    assert "It stands again" in letter.body
+    assert "This alert is valid again" in letter.body
     assert [one["code"] for one in at_my_house(client)["alerts"]] == [true.code]
 
     Product.every.filter(pk=wrong.pk).update(withdrawn_at=timezone.now() - timedelta(days=31))

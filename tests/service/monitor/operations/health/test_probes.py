@@ -13,13 +13,13 @@ from tests.fixtures.servers import python
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    """Forget what was found for an earlier test."""
+    """Forget the results of earlier tests."""
     views._examined.cache_clear()
 
 
 def test_a_living_process_answers_without_a_database(settings):
-    settings.SECURE_SSL_REDIRECT = True  # probes ask from inside
-    answer = Client().get("/healthz")  # this test may not touch the database
+    settings.SECURE_SSL_REDIRECT = True  # Probes ask from inside.
+    answer = Client().get("/healthz")  # This test may not touch the database.
     assert (answer.status_code, answer.content) == (200, b"alive\n")
     assert "no-store" in answer["Cache-Control"]
 

@@ -180,7 +180,7 @@ def test_a_long_list_has_pages_and_as_many_queries_as_a_short_one(
 def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     client, operator, settings, tmp_path, make_alert, make_subscription
 ):
-    """Live through it as operators do on pages, and read after each step what everybody else gets."""
+    """Correct, take back and restore data on pages, and read after each step what visitors get."""
     settings.UPLOAD_DIR = str(tmp_path / "uploads")
     path = geotiff.make(tmp_path, value=24.0, name="vel.tif")
     days = {"first_day": "2019-01-01", "last_day": "2023-12-31"}
@@ -197,8 +197,8 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
         assert answer.status_code == status
         return html.unescape(" ".join(answer.content.decode().split()))
 
-    assert '<td data-label="Holds here">upward</td>' in page(old.pk)
-    assert "whoever gave the file" in page(old.pk)
+    assert '<td data-label="Value">upward</td>' in page(old.pk)
+    assert "the person who gave the file" in page(old.pk)
     assert "somebody.else" not in page(old.pk)
     form = f"{reverse('uploads')}?correct={old.pk}"
     assert form not in page(old.pk)
@@ -221,7 +221,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     gone = page(old.pk, status=410)
     assert "The sign was wrong." in gone
     assert reverse("product-detail", args=[new.pk]) in gone
-    assert "Undo" not in page(old.pk, operator)
+    assert "Restore the data set" not in page(old.pk, operator)
     assert "The sign was wrong." in page(new.pk)
     assert "are being searched again" in client.get(alert.get_absolute_url()).content.decode()
 
@@ -229,7 +229,7 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     take_back = reverse("product-take-back", args=[new.pk])
     asked = " ".join(operator.get(take_back).content.decode().split())
     assert "1 alert ends, because it rests on these data alone." in asked
-    assert "1 subscription that had news of this gets a message" in asked
+    assert "1 subscription that had news of these alerts gets a message" in asked
     assert "What was mailed or copied cannot be recalled." in asked
     assert operator.post(take_back, {"why": " "}).status_code == 422
     assert operator.post(take_back, {"why": "It is another place."}).status_code == 302
@@ -239,8 +239,8 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     listed = [client.get(reverse("product-list")).content.decode() for client in (client, operator)]
     assert ["It is another place." in one for one in listed] == [False, True]
     assert "30 days left" in listed[1]
-    assert "Undo taking it back" in page(new.pk, operator)
+    assert "Restore the data set" in page(new.pk, operator)
     assert operator.post(reverse("product-undo", args=[new.pk])).status_code == 302
-    assert "Taking back was undone" in page(new.pk)
+    assert "Restored" in page(new.pk)
     alert.refresh_from_db()
     assert alert.state == "first"

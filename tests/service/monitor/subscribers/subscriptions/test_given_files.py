@@ -306,7 +306,7 @@ def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_
         (one.name, one.make_in(trap).read_bytes()) for part in (zips, xmls, archives_and_sheets) for one in part()
     )
     for name, content in chain(hostile_boundaries(tmp_path), corpus):
-        begun = used_seconds(os.getpid())  # with those of the server whose children read
+        begun = used_seconds(os.getpid())  # The server's children read, and count as well.
         try:
             assert boundary(content=content, name="given.x").outline.is_valid, name
         except Refusal as refusal:
