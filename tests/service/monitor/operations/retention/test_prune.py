@@ -235,8 +235,8 @@ def test_old_releases_go_but_not_what_alerts_were_seen_in(prune, make_egms, make
     release_changes_make()
     predictions = [predicted(release) for release in releases]
     settle(predictions)
-    over = make_alert(state="finished", longitude=13.2, latitude=38.7)
-    going_on = make_alert(longitude=13.2, latitude=38.7)
+    over = make_alert(state="finished", longitude=13.2, latitude=38.6923)
+    going_on = make_alert(longitude=13.2, latitude=38.6923)
     seen_in(predictions[0], over)  # in no later one
     seen_in(predictions[1], going_on)
     seen_in(predictions[4], going_on)
