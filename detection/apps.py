@@ -20,10 +20,10 @@ class DetectionConfig(AppConfig):
 
 
 # Both receivers import alerts only when a signal comes, because most processes never need them.
-def _withdrawn(waits: bool, **signal: object) -> None:
+def _withdrawn(**signal: object) -> None:
     from detection.alerts.standing import alerts_settle
 
-    alerts_settle(waits=waits)
+    alerts_settle()
 
 
 def _restored(product: Any, **signal: object) -> None:

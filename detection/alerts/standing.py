@@ -1,8 +1,5 @@
 """Alerts whose data were taken back: they end, or keep what other data show, and return after an undo."""
 
-from functools import reduce
-from operator import or_
-
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -10,7 +7,7 @@ from django.utils import timezone
 from detection.alerts.life import alert_transition, life_of
 from detection.alerts.services import figures_refresh
 from detection.models import Alert, AlertLife, AlertMotion, Detection
-from detection.rules.lifecycle import Source, State
+from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES, RUN, UNMEASURED, detections_current
 from ingest.foundation.locks import Lock, lock
@@ -39,41 +36,46 @@ def product_restored(*, product: Product) -> None:
 
 
 @transaction.atomic
-def alerts_settle(*, waits: bool = True) -> None:
-    """Let alerts follow withdrawals and corrections. waits: whether alerts wait for the searches that they need."""
+def alerts_settle() -> None:
+    """Let alerts follow withdrawals and corrections of their data, as far as the searches that they need are over."""
     lock(Lock.ALERTS)
-    since = {f"{RUN}__{name}__withdrawn_at__gt": OuterRef("updated_at") for name in ("product", "companions")}
-    lost = Detection.every.filter(reduce(or_, (Q(**{name: at}) for name, at in since.items())), alert=OuterRef("pk"))
-    hidden = LivingSeries.every.exclude(product__withdrawn_at=None).values_list("pk", flat=True)
+    # The time of the step counts, not that of the seal, which is the beginning of a transaction that may last.
+    steps = ProductEvent.objects.filter(act__in=REASONS, at__gt=OuterRef(OuterRef("updated_at")))
+    gone = steps.filter(product__withdrawn_at__isnull=False).values("product")
+    used = Q(**{f"{RUN}__product__in": gone}) | Q(**{f"{RUN}__companions__in": gone})
+    lost = Detection.every.filter(used, alert=OuterRef("pk"))
+    hidden = list(LivingSeries.every.exclude(product__withdrawn_at=None).values_list("pk", flat=True))
     there = Alert.objects.filter(state__in=FOLLOWED_STATES)
-    for alert in there.filter(Exists(lost) | Q(passes__series__in=list(hidden))).order_by("pk"):
+    for alert in there.filter(Exists(lost) | Q(passes__series__in=hidden)).order_by("pk"):
         if current := list(detections_current(alert=alert)):
             _rest_on(alert, current)
         elif alert.source == Source.PERSON:
             Alert.objects.filter(pk=alert.pk).update(passes=None, updated_at=timezone.now(), **UNMEASURED)
             AlertMotion.every.filter(alert=alert).delete()
-    _end_without_data(waits)
+    _end_without_data(hidden)
 
 
-def _end_without_data(waits: bool) -> None:
-    standing = Detection.objects.filter(alert=OuterRef("pk"))
-    withdrawn = Product.every.exclude(withdrawn_at=None).filter(
-        footprint__intersects=OuterRef("area"), simulated=OuterRef("simulated")
-    )
+def _end_without_data(hidden: list[int]) -> None:
+    """End alerts that only sealed data showed, or data that were deleted at once."""
+    seen, standing = (manager.filter(alert=OuterRef("pk")) for manager in (Detection.every, Detection.objects))
+    deleted = Q(passes__isnull=True, state__in=LIVING) & ~Exists(seen)
+    bereft = Alert.objects.filter(Exists(seen) | Q(passes__series__in=hidden) | deleted, state__in=FOLLOWED_STATES)
     over = Q(prediction__scan__isnull=False) | Q(state__in=[Run.State.FAILED, Run.State.CANCELLED])
+    over |= Q(state=Run.State.SUCCEEDED, prediction__isnull=True)  # Its result was deleted, because it showed nothing.
     searched = Run.objects.filter(over, product=OuterRef("pk"))
-    bereft = Alert.objects.filter(Exists(withdrawn), state__in=FOLLOWED_STATES, source=Source.COMPUTER)
-    for alert in bereft.exclude(Exists(standing)).order_by("pk"):
+    for alert in bereft.filter(source=Source.COMPUTER).exclude(Exists(standing)).order_by("pk"):
         passes = passes_of(alert)
         if passes and LivingSeries.objects.filter(pk=passes.series).exists():
             continue
         here = velocity_fields().filter(footprint__intersects=alert.area, simulated=alert.simulated)
-        if waits and here.exclude(Exists(searched)).exists():
+        if here.exclude(Exists(searched)).exists():
             continue  # A search of other data on this ground is still to come.
-        gone = Product.every.exclude(withdrawn_at=None).filter(footprint__intersects=alert.area)
-        last = ProductEvent.objects.filter(product__in=gone, act__in=REASONS).latest("pk")
-        said = ": ".join(part for part in (REASONS[Act(last.act)], last.why.rstrip(".")) if part)
-        alert_transition(alert=alert, to=State.WITHDRAWN, reason=said)
+        own = Q(runs__prediction__scan__detections__alert=alert) | Q(living__pk=passes.series if passes else None)
+        joint = Run.every.filter(prediction__scan__detections__alert=alert).values("companions")
+        gone = Product.every.filter(own | Q(pk__in=joint)).exclude(withdrawn_at=None)
+        last = ProductEvent.objects.filter(product__in=gone.values("pk"), act__in=REASONS).last()
+        said = (REASONS[Act(last.act)], last.why.rstrip(".")) if last else (REASONS[Act.WITHDRAWN],)
+        alert_transition(alert=alert, to=State.WITHDRAWN, reason=": ".join(part for part in said if part))
 
 
 def _rest_on(alert: Alert, current: list[Detection]) -> None:

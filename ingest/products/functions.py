@@ -22,7 +22,7 @@ _ONLY_WHO_BEGAN = f"""
     END IF;"""
 # A process that may not change products seals only those that its running job corrects. Products derived from a sealed
 # one are sealed as well, and derived again from what is left.
-_SEAL = """
+_SEAL = f"""
     DECLARE ground geometry; n bigint; BEGIN
     IF NOT has_table_privilege(session_user, 'ingest_product', 'UPDATE') THEN
         IF NOT EXISTS (
@@ -32,16 +32,19 @@ _SEAL = """
             RAISE EXCEPTION 'no job corrects product %', product USING ERRCODE = 'insufficient_privilege';
         END IF;
     END IF;
+    LOCK TABLE ONLY {POINTS} IN SHARE UPDATE EXCLUSIVE MODE;
     UPDATE ingest_product SET withdrawn_at = now() WHERE id = product AND withdrawn_at IS NULL
         RETURNING footprint INTO ground;
     GET DIAGNOSTICS n = ROW_COUNT;
-    WITH sealed AS (
-        UPDATE ingest_product SET withdrawn_at = now() WHERE withdrawn_at IS NULL AND id IN
-            (SELECT from_product_id FROM ingest_product_derived_from WHERE to_product_id = product)
+    WITH RECURSIVE made AS (
+        SELECT from_product_id AS id FROM ingest_product_derived_from WHERE to_product_id = product
+        UNION SELECT from_product_id FROM ingest_product_derived_from JOIN made ON to_product_id = made.id
+    ), sealed AS (
+        UPDATE ingest_product SET withdrawn_at = now() WHERE withdrawn_at IS NULL AND id IN (SELECT id FROM made)
         RETURNING file_sha256
     ) DELETE FROM ingest_derivedtile WHERE key IN (SELECT file_sha256 FROM sealed);
     UPDATE ingest_product SET derived_at = NULL WHERE withdrawn_at IS NULL AND ST_Intersects(footprint, ground);
-    RETURN n; END"""
+    RETURN n; END"""  # noqa: S608
 LOCK_MS = 1000  # Readers wait at most so long behind a waiting exchange.
 _MEMBERS = f"""
     (SELECT string_agg(id::text, ', ' ORDER BY id) FROM ingest_product WHERE points_deleted_at IS NULL AND id IN

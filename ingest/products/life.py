@@ -23,20 +23,19 @@ Act = ProductEvent.Act
 def products_sealed() -> QuerySet[Product]:
     """Return withdrawn products that can still be restored, the last withdrawn first."""
     since = timezone.now() - timedelta(days=SEALED_DAYS)
-    return Product.every.filter(withdrawn_at__gt=since).order_by("-withdrawn_at", "-pk")
+    return Product.every.filter(withdrawn_at__gt=since, derived_from=None).order_by("-withdrawn_at", "-pk")
 
 
 @transaction.atomic
-def product_withdraw(*, product: Product, why: str, by: str, waits: bool = True) -> None:
-    """Take a product back: from now on nothing of it is served or searched. ValueError without a reason, or twice.
-
-    waits: Whether alerts may wait for a search that may find their places again; False if the product is deleted now.
-    """
+def product_withdraw(*, product: Product, why: str, by: str) -> None:
+    """Take a product back: from now on nothing of it is served or searched. ValueError without a reason, or twice."""
     if not why.strip():
         raise ValueError("say why the product is taken back; everybody can read it")
+    if product.derived_from.exists():
+        raise ValueError(f"product {product.pk} ({product.name}) is made of others; take those back")
     _seal(product)
     product_event(product=product, act=Act.WITHDRAWN, by=by, why=why.strip())
-    withdrawn.send(Product, product=product, waits=waits)
+    withdrawn.send(Product, product=product)
 
 
 @transaction.atomic
@@ -47,6 +46,7 @@ def product_restore(*, product: Product, by: str) -> None:
     again = Product.objects.filter(file_sha256=product.file_sha256).first()
     if again is not None:
         raise ValueError(f"product {again.pk} ({again.name}) holds the same file; take it back first")
+    releases_settle(like=product)  # It takes the lock before rows are changed.
     for derived in Product.every.filter(derived_from=product).exclude(withdrawn_at=None):
         product_delete(product=derived)  # These are derived again from all products that stand then.
     Product.every.filter(pk=product.pk).update(withdrawn_at=None, derived_at=None)

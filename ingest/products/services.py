@@ -128,6 +128,8 @@ def product_delete(*, product: Product, by: str = "", why: str = "") -> None:
     """Delete a product with its points, its series, and the rasters of changes to and from other releases."""
     changes = ReleaseChange.every.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic():
+        if not Product.every.filter(pk=product.pk).exists():
+            return  # It went with its release, or another process was faster.
         product.refresh_from_db(fields=["tile"])
         for rest in Product.every.rests().filter(derived_from=product):
             product_delete(product=rest)

@@ -120,7 +120,7 @@ def extract_file(request: HttpRequest, token: str) -> HttpResponseBase:
     asked = extracts.extract_read(token)
     if not asked.file.name:
         raise Http404("The file is not ready yet.")
-    if Product.every.filter(pk__in=asked.products).exclude(withdrawn_at=None).exists():
+    if Product.objects.filter(pk__in=asked.products).count() < len(asked.products):
         raise Http404("Some of its data were taken back. Order it again.")
     kind = KINDS[asked.file_format]
     name = f"ground-motion-{asked.created_at:%Y%m%d}-{asked.pk}{kind.suffix}"

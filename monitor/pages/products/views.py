@@ -138,7 +138,7 @@ def product_detail(request: HttpRequest, product: int) -> HttpResponse:
     ending = ending_of(steps)
     if ending and (loaded is None or not may_load(request.user)):
         return render(request, "pages/products/gone.html", {"ending": ending}, status=410)
-    if loaded is None:
+    if loaded is None or (loaded.withdrawn_at and not ending):  # what was made of data that were taken back
         raise Http404("There is no such data set.")
     context = {
         "product": data_facts(loaded, may_view_work(request.user)),

@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 return
             with transaction.atomic():
                 if not (options["now"] and product.withdrawn_at):
-                    product_withdraw(product=product, why=options["why"], by=by, waits=not options["now"])
+                    product_withdraw(product=product, why=options["why"], by=by)
                 if options["now"]:
                     product_delete_with_results(product, by, options["why"])
         except ValueError as refused:
