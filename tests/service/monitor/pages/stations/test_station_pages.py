@@ -117,9 +117,9 @@ def test_a_station_has_a_page_with_its_series_beside_the_points(client, tmp_path
 
 def test_a_field_derived_from_two_others_is_shown_once_after_them(client, tmp_path, local_product, make_egms):
     stations_load(path=of_stations(tmp_path, n=1))
-    others = [product_load(path=make_egms(name=f"EGMS_L2a_{track:03d}_0227_IW2_VV_2018_2022_1.zip")) for track in (44, 95)]
+    others = [product_load(path=make_egms(name=f"EGMS_L2a_{track}_0227_IW2_VV_2018_2022_1.zip")) for track in (44, 95)]
     local_product.derived_from.set(others)
-    Product.objects.update(footprint=local_product.footprint)
+    Product.objects.update(footprint=local_product.footprint, superseded_by=None)
     page = client.get(reverse("station-detail", args=[Station.objects.get().pk])).content.decode()
     shown = [int(one) for one in re.findall(r'href="/products/(\d+)/stations/"', page)]
     assert shown == [*sorted(one.pk for one in others), local_product.pk]
