@@ -54,17 +54,15 @@ def recognises(path: Path) -> bool:
         table = text_table.table_of(path)
     except InputError:
         return False
-    plain = {mapping.plain(name) for name in table.names}
-    roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
         numbers = all(text_table.is_number(cell) or cell in text_table.MISSING for cell in table.first)
         return len(table.names) >= 3 and numbers  # These may be points.
     if mapping.layout_of(table.names):
         return True
-    is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     bare = [dates.SERIES_UNIT.sub("", name.strip()) for name in table.names]
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, bare))
-    return is_placed and (moves or any(map(mapping.DISPLACEMENT.fullmatch, table.names)))
+    placed = mapping.is_placed(mapping.columns_by_alias(table.names))
+    return placed and (moves or any(map(mapping.DISPLACEMENT.fullmatch, table.names)))
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:

@@ -273,6 +273,11 @@ def columns_by_alias(names: Sequence[str], in_metres: bool = False) -> dict[str,
     return columns
 
 
+def is_placed(columns: dict[str, str]) -> bool:
+    """Return whether roles have columns of a position."""
+    return {"longitude", "latitude"} <= columns.keys() or {"easting", "northing"} <= columns.keys()
+
+
 def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> list[Plan]:
     """Return a plan for each component in a table. Raises InputError for facts that are missing or contradictory."""
     in_metres = not source.has_geometry and stated.epsg not in {None, 4326}

@@ -29,7 +29,6 @@ SUFFIXES = hdf5.SUFFIXES
 AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})
 YEAR = re.compile(r"_(0000|[12]\d{3})(?=_v\d|\.nc)")
-BLOCK_PIXELS = 200_000
 ONE_PAIR = "Give one of its image pairs, or an annual mosaic (velocity_image_pair, velocity_mosaic)"
 REMEDY = "Give the file as it was published"
 ATTRIBUTION = "ITS_LIVE, NASA MEaSUREs (Gardner et al.), velocities by autoRIFT (Gardner et al. 2018, Lei et al. 2021)"
@@ -49,8 +48,6 @@ class Ice(NamedTuple):
 
 def recognises(path: Path) -> bool:
     """Return whether a file has any of the format's variables; `read` reports missing ones. Never raises."""
-    if path.is_dir():
-        return path.suffix == ".zarr" and (path / "vx").is_dir()
     names = hdf5.names(path)
     is_speed = bool({"v", "v0", *sum(AXES, ())} & names) and bool(MARKS & names)
     return "img_pair_info" in names or is_speed or any({*axes, "x", "y"} <= names for axes in AXES)
@@ -58,8 +55,6 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
-    if path.is_dir():
-        raise InputError(path, "an ITS_LIVE datacube of many pairs (Zarr)", ONE_PAIR)
     with hdf5.open_file(path) as file:
         ice = _ice(path, file, declared)
         is_named = "ITS_LIVE" in path.name or "ITS_LIVE" in str(hdf5.attributes(path, file)) or ice.level == "pair"
@@ -149,20 +144,18 @@ def _days(path: Path, stated: dict[str, str]) -> tuple[date, date]:
 def _batches(ice: Ice, component: records.Component) -> Iterator[records.PointBatch]:
     path, grid = ice.path, ice.grid
     with hdf5.open_file(path) as file:
-        lines = max(1, BLOCK_PIXELS // grid.cols)
-        for first in range(0, grid.rows, lines):
-            block = slice(first, min(first + lines, grid.rows))
+        for block in hdf5.row_blocks(grid.rows, grid.cols, 2):
             vx, vy = (hdf5.cf_values(path, file, name, block) for name in ice.axes)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
             if row.size:
-                places = grid.positions(row + first, col)
+                places = grid.positions(row + block.start, col)
                 # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
                 speeds = (values[row, col] * ice.mm for values in (vx, vy))
                 velocity = raster.true_velocity(component, grid.epsg, *places, *speeds).astype(np.float32)
                 error = _errors(ice, file, block)[row, col] * ice.mm
                 known = (error >= 0) & (error < raster.FASTEST_MM_YR[records.Technique.TRACKING])
                 std = np.where(known, error, np.nan).astype(np.float32)
-                yield raster.batch(row + first, col, *places, velocity, component, velocity_std_mm_yr=std)
+                yield raster.batch(row + block.start, col, *places, velocity, component, velocity_std_mm_yr=std)
 
 
 def _errors(ice: Ice, file: h5py.File, block: slice) -> records.Float64:
