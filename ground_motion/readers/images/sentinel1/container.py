@@ -51,22 +51,26 @@ class Safe:
 
     def xml(self, file: str) -> bytes:
         """Return the content of a small file. Raises InputError."""
-        if not self.packed:
-            return self._check(self._path_of(file).read_bytes(), file)
-        with open_zip(self.path) as (archive, files):
-            info = self._member(files, file, MAX_XML_BYTES)
-            return self._check(archive.read(info), file)
+        with self.unpack(file, MAX_XML_BYTES) as path:
+            content = path.read_bytes()
+        if not content or len(content) > MAX_XML_BYTES:
+            raise self.fault(f"{file} holds {len(content):,} bytes")
+        return content
 
     @contextmanager
     def unpack(self, file: str, most_bytes: int) -> Iterator[Path]:
-        """Yield the path of a large file; if it is in a zip, it stays unpacked until the block ends."""
+        """Yield the path of a file; if it is in a zip, it stays unpacked until the block ends. Raises InputError."""
         if not self.packed:
             yield self._path_of(file)
             return
         with tempfile.TemporaryDirectory(prefix="sentinel1-") as folder:
             target = Path(folder) / "image.tiff"
             with open_zip(self.path) as (archive, files):
-                info = self._member(files, file, most_bytes)
+                info = files.get(PurePosixPath(self.root + file))
+                if info is None:
+                    raise self.fault(f"{file} is missing")
+                if info.file_size > most_bytes:
+                    raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than it can have")
                 require_room(self.path, info.file_size, target.parent)
                 with archive.open(info) as stream, target.open("wb") as out:
                     shutil.copyfileobj(stream, out, BLOCK_BYTES)
@@ -87,19 +91,6 @@ class Safe:
         if not place.is_file() or (file.endswith(".xml") and place.stat().st_size > MAX_XML_BYTES):
             raise self.fault(f"{file} is no file, or far too long")
         return place
-
-    def _check(self, content: bytes, file: str) -> bytes:
-        if not content or len(content) > MAX_XML_BYTES:
-            raise self.fault(f"{file} holds {len(content):,} bytes")
-        return content
-
-    def _member(self, files: Mapping[PurePosixPath, zipfile.ZipInfo], file: str, most_bytes: int) -> zipfile.ZipInfo:
-        info = files.get(PurePosixPath(self.root + file))
-        if info is None:
-            raise self.fault(f"{file} is missing")
-        if info.file_size > most_bytes:
-            raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than it can have")
-        return info
 
 
 def is_safe(path: Path) -> bool:
