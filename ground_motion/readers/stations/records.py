@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ground_motion.core.errors import InputError
-from ground_motion.core.text import distinct_values
-from ground_motion.readers.context.tables import number, open_text, position
+from ground_motion.core.text import distinct_values, number_of
+from ground_motion.readers.context.tables import open_text, position
 from ground_motion.readers.records import Float32
 
 MAX_BYTES = 512 * 2**20  # Ten thousand days of one station are about 2 MB of text.
@@ -104,7 +104,7 @@ def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
 
 def parse_number(path: Path, line: int, name: str, text: str) -> float:
     """Parse a finite number of a line. Raises InputError that names line and column."""
-    value = number(text)
+    value = number_of(text)
     if value is None:
         raise InputError(path, f"line {line}: {name} is {text[:40]!r}, not a number", "Download or export it again")
     return value

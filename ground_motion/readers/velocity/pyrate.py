@@ -14,6 +14,7 @@ import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.files import names_in
+from ground_motion.core.text import number_of
 from ground_motion.readers import raster
 from ground_motion.readers.records import Declaration, VelocityField
 from ground_motion.readers.velocity import stacks
@@ -107,10 +108,7 @@ def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
 
 
 def _wavelength(file: Path, tags: Mapping[str, str]) -> float:
-    try:
-        wavelength = float(tags["WAVELENGTH_METRES"])
-    except ValueError:
-        wavelength = float("nan")
+    wavelength = number_of(tags["WAVELENGTH_METRES"]) or 0.0
     if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
         raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
     return wavelength

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.text import number_of
 from ground_motion.readers import gate, hdf5, raster
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
 from ground_motion.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated
@@ -84,14 +85,10 @@ def _epsg(path: Path, attributes: dict[str, str]) -> int:
 
 def number(path: Path, attributes: dict[str, str], name: str) -> float:
     """Parse an attribute that must be a number. Raises InputError."""
-    try:
-        value = float(attributes[name])
-    except KeyError as fault:
-        raise InputError(path, f"attribute {name!r} is missing", "Make it again with MintPy") from fault
-    except ValueError as fault:
-        raise InputError(path, f"attribute {name!r} is {attributes[name][:40]!r}", "Make it again") from fault
-    if not np.isfinite(value):
-        raise InputError(path, f"attribute {name!r} is {value}", "Make it again with MintPy")
+    value = number_of(attributes.get(name, ""))
+    if value is None:
+        stated = attributes.get(name, "missing")
+        raise InputError(path, f"attribute {name!r} is {stated:.40}", "Make it again with MintPy")
     return value
 
 
@@ -104,7 +101,7 @@ def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
     """Return the flight direction by each attribute that states it."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
-    heading = _known_value(attributes, "HEADING")
+    heading = number_of(attributes.get("HEADING", ""))
     if heading is not None:
         stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING
     return {source: way for source, way in stated.items() if way}
@@ -123,16 +120,8 @@ def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
         series_scale=stack.series_mm,
         velocity_is_slope="velocity" not in stack.layers,
         direction=directions_of(attributes),
-        look=-1.0 if (_known_value(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
+        look=-1.0 if (number_of(attributes.get("ANTENNA_SIDE", "")) or -1) > 0 else 1.0,
     )
-
-
-def _known_value(attributes: dict[str, str], name: str) -> float | None:
-    try:
-        value = float(attributes[name])
-    except (KeyError, ValueError):
-        return None
-    return value if np.isfinite(value) else None
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
@@ -143,7 +132,7 @@ def track_of(attributes: dict[str, str]) -> int | None:
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
     """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
-    heading, side = _known_value(attributes, "HEADING"), _known_value(attributes, "ANTENNA_SIDE")
+    heading, side = (number_of(attributes.get(name, "")) for name in ("HEADING", "ANTENNA_SIDE"))
     if heading is None or side is None:
         return None
     # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
