@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,17 @@ from ground_motion.core.errors import InputError
 from ground_motion.core.text import number_of
 from ground_motion.readers import gate, hdf5, raster
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
-from ground_motion.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated
+from ground_motion.readers.records import (
+    Component,
+    Declaration,
+    Direction,
+    FieldHeader,
+    Float32,
+    Float64,
+    PointBatch,
+    Stated,
+    VelocityField,
+)
 from ground_motion.readers.slopes import Slopes, slopes
 
 Places = NDArray[np.int64]
@@ -112,9 +123,20 @@ def direction_of(attributes: dict[str, str]) -> Direction:
     return next(iter(directions_of(attributes).values()), Direction.UNKNOWN)
 
 
-def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
-    """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
-    return Stated(
+def field_of(stack: Stack, attributes: dict[str, str], declared: Declaration, **known: Any) -> VelocityField:
+    """Return a stack as a velocity field. known: what else its header states."""
+    scattered = {"longitude", "latitude"} <= stack.layers.keys()
+    header = FieldHeader(
+        component=Component.LOS,
+        track=declared.track or track_of(attributes),
+        direction=direction_of(attributes),
+        posting_m=None if scattered else stack.grid.posting_m,
+        grid_epsg=None if scattered else stack.grid.metric_epsg,
+        attribution=ATTRIBUTION,
+        **known,
+    )
+    # The gate compares factors, directions, and the side to which the antenna looks.
+    stated = Stated(
         crs=stack.grid.epsg,
         velocity_scale=stack.velocity_mm if "velocity" in stack.layers else stack.series_mm,
         series_scale=stack.series_mm,
@@ -122,6 +144,8 @@ def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
         direction=directions_of(attributes),
         look=-1.0 if (number_of(attributes.get("ANTENNA_SIDE", "")) or -1) > 0 else 1.0,
     )
+    pixels = stack.grid.rows * stack.grid.cols
+    return VelocityField(header=header, batches=partial(batches, stack), expected_points=pixels, stated=stated)
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
