@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -95,28 +95,24 @@ class Safe:
 
 def is_safe(path: Path) -> bool:
     """Return whether a folder holds one Sentinel-1 product, or a zip at least one. Never raises."""
-    try:
+    with suppress(InputError, OSError):
         if path.is_dir():
             return _folder_of(path) is not None
-        if path.suffix.lower() != ".zip":
-            return False
-        with open_zip(path) as (archive, files):
-            return bool(_roots(archive, files))
-    except (InputError, OSError):
-        return False
+        if path.suffix.lower() == ".zip":
+            with open_zip(path) as (archive, files):
+                return bool(_roots(archive, files))
+    return False
 
 
 def product_name(path: Path) -> str:
     """Return the product's name, by its file or folder; empty if there is no such name. Never raises."""
     names = [path.name]
-    try:
+    with suppress(InputError, OSError):
         if path.is_dir():
             names.append((_folder_of(path) or path).name)
         elif path.suffix.lower() == ".zip":
             with open_zip(path) as (archive, files):
                 names += [PurePosixPath(root).name for root in _roots(archive, files)[:1]]
-    except (InputError, OSError):
-        pass
     return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
 
 
@@ -180,13 +176,10 @@ def _roots(archive: zipfile.ZipFile, files: Mapping[PurePosixPath, zipfile.ZipIn
 
 def _list_files(folder: Path) -> Iterator[str]:
     for inside in FOLDERS:
-        try:
-            with os.scandir(folder / inside) as entries:
-                for entry in islice(entries, MAX_IN_A_FOLDER):
-                    if entry.is_file():
-                        yield f"{inside}/{entry.name}".lstrip("/")
-        except OSError:
-            continue
+        with suppress(OSError), os.scandir(folder / inside) as entries:
+            for entry in islice(entries, MAX_IN_A_FOLDER):
+                if entry.is_file():
+                    yield f"{inside}/{entry.name}".lstrip("/")
 
 
 class Node:
