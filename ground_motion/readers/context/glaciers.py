@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyproj import Geod
-
 from ground_motion.core.areas import wrap_longitude
 from ground_motion.core.errors import InputError
+from ground_motion.core.projections import EARTH
 from ground_motion.core.text import number_of
 from ground_motion.readers.context.outlines import read_outlines, text_of
 from ground_motion.readers.context.records import GlacierRecord, Remark, Surge
@@ -24,7 +23,6 @@ RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
 MAX_DISTANCE_M = 50_000.0  # A position may be so far from the one that the glacier's GLIMS id spells.
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
-_GEOD = Geod(ellps="WGS84")
 
 
 def is_recognised(names: set[str]) -> bool:
@@ -59,16 +57,10 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
             yield Remark(fault, refused=True)
             continue
         middle = outline.representative_point()
-        yield GlacierRecord(
-            text_of(own, *IDS)[:40],
-            text_of(own, "glims_id", "glimsid")[:20],
-            text_of(own, "glac_name", "name")[:200],
-            middle.x,
-            middle.y,
-            outline,
-            surge_of(path, text_of(own, "surging", "surge_type")),
-            reach_m_day=_reach_m_day(path, text_of(own, "reach_m_day")),
-        )
+        ids = text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20], text_of(own, "glac_name", "name")[:200]
+        surge = surge_of(path, text_of(own, "surging", "surge_type"))
+        reach = _reach_m_day(path, text_of(own, "reach_m_day"))
+        yield GlacierRecord(*ids, middle.x, middle.y, outline, surge, reach_m_day=reach)
 
 
 def _reach_m_day(path: Path, text: str) -> float | None:
@@ -129,4 +121,4 @@ def surge_of(path: Path, text: str) -> Surge:
 def _distance_m(point: tuple[float, float], other: tuple[float, float]) -> float:
     if abs(point[1]) > 90 or abs(other[1]) > 90:
         return float("inf")
-    return float(_GEOD.inv(*point, *other)[2])
+    return float(EARTH.inv(*point, *other)[2])

@@ -153,10 +153,8 @@ def _guess_datasets(path: Path) -> tuple[str, str]:
     needed, product = max(kinds, key=lambda kind: len({*kind[0]} & {*held}) / len(kind[0]))
     missing = [name for name in needed if name not in held]
     if 2 * len(missing) > len(needed):
-        return (
-            f"this HDF5 file holds {first_names(held)}: no product that is known",
-            "Export it as a table or a GeoTIFF",
-        )
+        problem = f"this HDF5 file holds {first_names(held)}: no product that is known"
+        return problem, "Export it as a table or a GeoTIFF"
     lacking = f"it is nearest to {product}, but lacks {first_names(missing)}; it holds {first_names(held)}"
     return lacking, "Give the file as its program wrote it"
 
@@ -168,10 +166,8 @@ def _guess_columns(table: text_table.Table) -> tuple[str, str]:
     if not placed and shape is not None:
         problem = f"its column {table.names[shape]!r:.40} holds shapes as text, {table.first[shape][:30]!r}"
         return problem, "Export columns longitude and latitude (QGIS: geometry AS_XY; Earth Engine: coordinates())"
-    return (
-        f"this is a table with {lacking} that is known: {first_names(table.names)}",
-        "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",
-    )
+    problem = f"this is a table with {lacking} that is known: {first_names(table.names)}"
+    return problem, "Name its columns with --mapping M.toml (docs/examples/mapping.toml)"
 
 
 def _guess_folder(path: Path) -> tuple[str, str]:

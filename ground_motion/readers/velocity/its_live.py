@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.text import number_of
 from ground_motion.readers import gate, hdf5, raster, records
 from ground_motion.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ground_motion.readers.tables import text_table
@@ -93,9 +94,8 @@ def _ice(path: Path, file: h5py.File, declared: records.Declaration) -> Ice:
         raise InputError(path, problem, ONE_PAIR)
     x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
     if {*shapes} != {(y.size, x.size)}:
-        raise InputError(
-            path, f"{axes[0]} {shapes[0]}, {axes[1]} {shapes[1]}, {y.size} y and {x.size} x differ", REMEDY
-        )
+        problem = f"{axes[0]} {shapes[0]}, {axes[1]} {shapes[1]}, {y.size} y and {x.size} x differ"
+        raise InputError(path, problem, REMEDY)
     mapping = hdf5.attributes(path, file, axes[0]).get("grid_mapping", "mapping")
     hdf5.require(path, file, (mapping,), REMEDY)
     stated = hdf5.attributes(path, file, mapping)
@@ -166,11 +166,9 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> records.Float64:
         if all(hdf5.shape_of(path, file, name) == shape for name in names):
             return np.fmax(*(hdf5.cf_values(path, file, name, block) for name in names))
     attributes = [(hdf5.attributes(path, file, name), name) for name in ice.axes]
-    known = [stated.get("error", stated.get(f"{name}_error", "")) for stated, name in attributes]
-    try:
-        return np.full((block.stop - block.start, ice.grid.cols), max(float(text) for text in known))
-    except ValueError:
-        speed = vx.replace("x", "") + "_error"
-    if hdf5.shape_of(path, file, speed) == shape:
+    known = [number_of(stated.get("error", stated.get(f"{name}_error", ""))) for stated, name in attributes]
+    speed = vx.replace("x", "") + "_error"
+    if None in known and hdf5.shape_of(path, file, speed) == shape:
         return hdf5.cf_values(path, file, speed, block)
-    return np.full((block.stop - block.start, ice.grid.cols), np.nan)
+    error = np.nan if None in known else max(number for number in known if number is not None)
+    return np.full((block.stop - block.start, ice.grid.cols), error)

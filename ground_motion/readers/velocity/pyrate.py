@@ -7,6 +7,7 @@ which subsides, and a series made by other code show this (tests/library/readers
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -52,13 +53,11 @@ def _matching(path: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    if not raster.is_geotiff(file):
-        return False
-    try:
-        with raster.open_geotiff(file) as dataset:
-            return len({"FIRST_DATE", "SECOND_DATE"} & dataset.tags().keys()) > 0
-    except InputError:
-        return False
+    with suppress(InputError):
+        if raster.is_geotiff(file):
+            with raster.open_geotiff(file) as dataset:
+                return not {"FIRST_DATE", "SECOND_DATE"}.isdisjoint(dataset.tags())
+    return False
 
 
 def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str, str]]:
