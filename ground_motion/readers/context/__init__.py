@@ -39,8 +39,9 @@ STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and
 # what recognises a kind by the names of properties or columns
 OUTLINED: dict[ContextKind, Callable[[set[str]], bool]] = {
     ContextKind.GLACIERS: glaciers.is_recognised,
-    ContextKind.MINES: outlines.is_maus,
-    ContextKind.REGIONS: outlines.is_natural_earth,
+    ContextKind.MINES: outlines.MAUS.issubset,
+    # Natural Earth states the type of each feature.
+    ContextKind.REGIONS: lambda names: "featurecla" in names and not names.isdisjoint({"admin", "adm0_a3"}),
 }
 CREDITS = {
     ContextKind.GLACIERS: (glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE),

@@ -59,16 +59,13 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
         middle = outline.representative_point()
         ids = text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20], text_of(own, "glac_name", "name")[:200]
         surge = surge_of(path, text_of(own, "surging", "surge_type"))
-        reach = _reach_m_day(path, text_of(own, "reach_m_day"))
+        stated = text_of(own, "reach_m_day")  # the fastest motion to look for
+        reach = number_of(stated)
+        if stated and not (reach and reach > 0):
+            raise InputError(
+                path, f"reach_m_day {stated!r} of an outline is not positive", "Correct or remove it"
+            )
         yield GlacierRecord(*ids, middle.x, middle.y, outline, surge, reach_m_day=reach)
-
-
-def _reach_m_day(path: Path, text: str) -> float | None:
-    """Parse the fastest motion to look for on a glacier, m/day; None if not stated. InputError unless positive."""
-    reach = number_of(text)
-    if text and not (reach and reach > 0):
-        raise InputError(path, f"reach_m_day {text!r} of an outline is no positive number", "Correct or remove it")
-    return reach
 
 
 def _attributes(path: Path) -> Iterator[GlacierRecord | Remark]:

@@ -60,11 +60,6 @@ def _polygons(geometry: Any) -> Iterator[Polygon]:
             yield from _polygons(part)
 
 
-def is_maus(properties: set[str]) -> bool:
-    """Return whether the properties include all columns of Maus et al."""
-    return properties >= MAUS
-
-
 def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
     """Yield every mine with an outline, even without a name; a remark for any other feature."""
     for own, outline, fault in read_outlines(path):
@@ -80,11 +75,6 @@ def state_of(text: str) -> str:
     """Return 'active' or 'closed' for a mine's state in the terms of published lists; empty for other words."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
-
-
-def is_natural_earth(properties: set[str]) -> bool:
-    """Return whether the properties are those of Natural Earth, which states the type of each feature."""
-    return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 
 def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:

@@ -67,7 +67,9 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
         tags = _tags(file)
         days = _days(file, tags)
         pairs.append(stacks.Pair(first=days[0], second=days[1], phase=file, coherence=coherence.get(days)))
-        wavelengths.add(_wavelength(file, tags))
+        wavelengths.add(wavelength := number_of(tags["WAVELENGTH_METRES"]) or 0.0)
+        if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
+            raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
         processors.add(tags.get("INSAR_PROCESSOR", "").upper())
     if not pairs:
         raise InputError(path, "it holds no *_unw.tif", "Give the folder with the interferograms")
@@ -104,10 +106,3 @@ def _tags(file: Path) -> dict[str, str]:
 def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
     with refusing(file, "its tags hold an invalid date ({})", "Write dates as YYYY-MM-DD", ValueError):
         return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
-
-
-def _wavelength(file: Path, tags: Mapping[str, str]) -> float:
-    wavelength = number_of(tags["WAVELENGTH_METRES"]) or 0.0
-    if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
-        raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
-    return wavelength

@@ -23,6 +23,7 @@ import numpy as np
 from defusedxml.ElementTree import fromstring
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers.records import Float64
 from ground_motion.readers.vectors.packages import BLOCK_BYTES, open_zip, require_room
 
@@ -35,7 +36,6 @@ PRODUCT_NAME = re.compile(
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
 MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
-MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
 
 
@@ -122,7 +122,8 @@ def open_safe(path: Path) -> Safe:
         folder = _folder_of(path)
         if folder is None:
             raise InputError(path, "this folder holds no Sentinel-1 product", "Give the folder that ends with .SAFE")
-        files = frozenset(_list_files(folder))
+        listed = (f"{inside}/{name}".lstrip("/") for inside in FOLDERS for name in names_in(folder / inside))
+        files = frozenset(file for file in listed if (folder / file).is_file())
         return Safe(path, product_name(folder), str(folder), files, packed=False)
     with open_zip(path) as (archive, members):
         roots = _roots(archive, members)
@@ -172,14 +173,6 @@ def _roots(archive: zipfile.ZipFile, files: Mapping[PurePosixPath, zipfile.ZipIn
                 if _is_sentinel1(stream):
                     roots.add(f"{name}".removesuffix(MANIFEST))
     return sorted(roots)
-
-
-def _list_files(folder: Path) -> Iterator[str]:
-    for inside in FOLDERS:
-        with suppress(OSError), os.scandir(folder / inside) as entries:
-            for entry in islice(entries, MAX_IN_A_FOLDER):
-                if entry.is_file():
-                    yield f"{inside}/{entry.name}".lstrip("/")
 
 
 class Node:
