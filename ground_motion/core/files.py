@@ -58,6 +58,17 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
+def files_in(path: Path, suffixes: Container[str]) -> list[Path]:
+    """Return the files in a folder that have one of the suffixes, sorted by name; the path itself if it is no folder.
+
+    Never raises.
+    """
+    if not path.is_dir():
+        return [path]
+    named = [path / name for name in names_in(path)]
+    return [file for file in named if file.suffix.lower() in suffixes and file.is_file()]
+
+
 def refuse_hollow(path: Path, declares: str, declared_bytes: float) -> None:
     """Raise InputError if a file declares far more bytes than it can hold. declares: the declaration, in words."""
     size = path.stat().st_size

@@ -1,5 +1,6 @@
 """Normalisation of names, repair of wrongly decoded text, text that tables can hold, and lists from outside."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
@@ -17,6 +18,15 @@ _SEPARATORS = re.compile(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
 # marks that change the reading order, with which one name can look like another.
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LINE_ENDS = re.compile(r"\r\n?")
+
+
+def number_of(text: str) -> float | None:
+    """Parse a finite number; return None for any other text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def search_key(text: str) -> str:

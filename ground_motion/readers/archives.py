@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import refusing
 from ground_motion.core.files import head_of, names_in
 from ground_motion.readers import sheets
 from ground_motion.readers.vectors import packages
@@ -98,16 +98,12 @@ class _Counted:
 @contextmanager
 def _tar_stream(path: Path) -> Iterator[tarfile.TarFile]:
     unpack: Callable[..., Any] = next((way for magic, way in MAGIC.items() if head_of(path, 5).startswith(magic)), open)
-    with packages.faults_named(path):
-        try:
-            with unpack(path, "rb") as stream:
-                counted: Any = _Counted(path, stream)
-                with tarfile.open(fileobj=counted, mode="r|") as archive:
-                    yield archive
-        except (tarfile.TarError, ValueError, LookupError, OverflowError) as fault:  # Headers hold numbers as text.
-            if isinstance(fault, InputError):
-                raise
-            raise InputError(path, packages.DAMAGED, packages.DOWNLOAD, fault=str(fault)[:100]) from fault
+    faults = (tarfile.TarError, ValueError, LookupError, OverflowError)  # Headers hold numbers as text.
+    whole = refusing(path, packages.DAMAGED, packages.DOWNLOAD, *faults, fault="")
+    with packages.faults_named(path), whole, unpack(path, "rb") as stream:
+        counted: Any = _Counted(path, stream)
+        with tarfile.open(fileobj=counted, mode="r|") as archive:
+            yield archive
 
 
 def _entry(info: tarfile.TarInfo) -> packages.Entry:

@@ -8,7 +8,7 @@ can keep it in an endless loop in C that nothing interrupts. Heaps are therefore
 
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -120,16 +120,12 @@ def open_file(path: Path) -> Iterator[h5py.File]:
     """Open a file. Raises InputError if a dataset takes values from another file or declares an impossible size."""
     with _reading(path, "the HDF5 file"):
         file = _open(path)
-    try:
+    # A value that was fetched without our help may be damaged.
+    faults = (OSError, RuntimeError, KeyError, OverflowError)
+    with refusing(path, "the HDF5 file is damaged ({})", REMEDY, *faults), file:
         with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
         yield file
-    # A value that was fetched without our help may be damaged.
-    except (OSError, RuntimeError, KeyError, OverflowError) as fault:
-        raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY) from fault
-    finally:
-        with _reading(path, "the HDF5 file"):
-            file.close()
 
 
 def _open(path: Path) -> h5py.File:
@@ -151,24 +147,20 @@ def names(path: Path) -> frozenset[str]:
 
 def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     """Return (top-level names, attributes) of a file; both empty if it is no HDF5 file. Never raises."""
-    if not is_hdf5(path):
-        return frozenset(), {}
-    try:
-        with _open(path) as file:
-            return frozenset(file), attributes(path, file)
-    except FAULTS:
-        return frozenset(), {}
+    with suppress(*FAULTS):
+        if is_hdf5(path):
+            with _open(path) as file:
+                return frozenset(file), attributes(path, file)
+    return frozenset(), {}
 
 
 def holds(path: Path, name: str) -> bool:
     """Return whether a file is HDF5 and contains an object of this name (a path within the file). Never raises."""
-    if not is_hdf5(path):
-        return False
-    try:
-        with _open(path) as file:
-            return name in file
-    except FAULTS:
-        return False
+    with suppress(*FAULTS):
+        if is_hdf5(path):
+            with _open(path) as file:
+                return name in file
+    return False
 
 
 def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str) -> None:

@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.geometry import METRES_PER_DEGREE
 from ground_motion.core.projections import EARTH, is_metric, transformer
+from ground_motion.core.text import number_of
 from ground_motion.readers import raster
 from ground_motion.readers.records import Float64
 
@@ -125,10 +126,7 @@ def mapped_epsg(path: Path, stated: Mapping[str, str]) -> int:
 
 
 def _as_number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return text if (value := number_of(text)) is None else value
 
 
 def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:

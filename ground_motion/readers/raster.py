@@ -148,6 +148,13 @@ def values_of(path: Path, dataset: DatasetReader, window: Window, band: int = 1)
     return np.where(np.isinf(plain), kind(np.nan), plain)
 
 
+def rows_of(dataset: DatasetReader) -> Iterator[Window]:
+    """Yield windows of whole rows, of about BLOCK_PIXELS pixels, that cover an image."""
+    lines = max(1, BLOCK_PIXELS // dataset.width)
+    for first in range(0, dataset.height, lines):
+        yield Window(0, first, dataset.width, min(lines, dataset.height - first))
+
+
 def batch(
     row: NDArray[np.int64],
     col: NDArray[np.int64],

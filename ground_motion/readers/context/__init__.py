@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers.context import glaciers, landslides, outlines, places, streetmap
-from ground_motion.readers.context.outlines import parts_of, property_names
+from ground_motion.readers.context.outlines import property_names
 from ground_motion.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ground_motion.readers.context.tables import column_names
 from ground_motion.readers.vectors import features
+from ground_motion.readers.vectors.layers import parts_of
 from ground_motion.readers.vectors.packages import layer_name, unpack
 
 Reader = Callable[[Path], Iterator[Record | Remark]]
@@ -38,8 +39,14 @@ STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and
 # what recognises a kind by the names of properties or columns
 OUTLINED: dict[ContextKind, Callable[[set[str]], bool]] = {
     ContextKind.GLACIERS: glaciers.is_recognised,
-    ContextKind.MINES: outlines.is_maus,
-    ContextKind.REGIONS: outlines.is_natural_earth,
+    ContextKind.MINES: outlines.MAUS.issubset,
+    # Natural Earth states the type of each feature.
+    ContextKind.REGIONS: lambda names: "featurecla" in names and not names.isdisjoint({"admin", "adm0_a3"}),
+}
+CREDITS = {
+    ContextKind.GLACIERS: (glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE),
+    ContextKind.MINES: ("Mines: Maus et al. 2022", "CC BY-SA 4.0"),
+    ContextKind.REGIONS: ("Regions: Natural Earth", "public domain"),
 }
 LISTED: dict[ContextKind, Callable[[set[str]], bool]] = {
     ContextKind.GLACIERS: glaciers.is_recognised,
@@ -57,9 +64,8 @@ def recognise(path: Path) -> ContextKind:
         return ContextKind.ELEVATION
     if suffix in TABLES and places.is_geonames(path):
         return ContextKind.PLACES
-    tests, names = (OUTLINED if suffix in OUTLINES else LISTED if suffix in TABLES else {}), set[str]()
-    if tests:
-        names = property_names(path) if suffix in OUTLINES else set(column_names(path))
+    tests = OUTLINED if suffix in OUTLINES else LISTED if suffix in TABLES else {}
+    names = property_names(path) if suffix in OUTLINES else set(column_names(path)) if tests else set[str]()
     kind = next((kind for kind, fits in tests.items() if fits(names)), None)
     if kind is None:
         kinds = ", ".join(ContextKind)
@@ -106,9 +112,9 @@ def _name_zip_in_errors(path: Path, layer: Path) -> Iterator[None]:
     try:
         yield
     except InputError as fault:
-        if layer == path or fault.path != str(layer):
-            raise
-        raise InputError(path, fault.problem, fault.remedy) from fault
+        if fault.path == str(layer):
+            fault.rename(path)
+        raise
 
 
 def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
@@ -122,11 +128,4 @@ def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
     if kind is ContextKind.GLACIERS and layer.suffix.lower() == ".csv":
         listed = glaciers.is_surge_list(set(column_names(layer)))
         return (glaciers.LIST_ATTRIBUTION if listed else glaciers.RGI_ATTRIBUTION), glaciers.RGI_LICENCE
-    if kind is ContextKind.GLACIERS:
-        if glaciers.is_recognised(property_names(layer)):
-            return glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE
-    elif kind is ContextKind.MINES and outlines.is_maus(property_names(layer)):
-        return "Mines: Maus et al. 2022", "CC BY-SA 4.0"
-    elif kind is ContextKind.REGIONS and outlines.is_natural_earth(property_names(layer)):
-        return "Regions: Natural Earth", "public domain"
-    return "", ""
+    return CREDITS[kind] if kind in OUTLINED and OUTLINED[kind](property_names(layer)) else ("", "")

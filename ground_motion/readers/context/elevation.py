@@ -6,22 +6,19 @@ WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-P
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from shapely import MultiPolygon, Polygon, box
 
 from ground_motion.core.areas import split_at_date_line
-from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.errors import InputError
+from ground_motion.readers.raster import epsg_of, open_of_sound_size, refuse_unplaced
 
 MAX_PIXELS = 40_000_000  # A Copernicus tile has 13 million; three float bands of this are half a gigabyte.
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
@@ -38,18 +35,9 @@ MAX_IN_CELL = 1_000_000.0
 PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
 
 
-@contextmanager
-def open_geotiff(path: Path) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with no driver but GDAL's for GeoTIFF; its errors become InputError."""
-    readable = refusing(path, "it cannot be read as GeoTIFF ({})", "Download it again", RasterioError)
-    with readable, rasterio.open(path, driver="GTiff") as raster:
-        yield raster
-
-
 def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: str, of: str, units: set[str]) -> None:
     """Raise InputError for a grid without reference system, not north-up, too large, or not one band in `units`."""
-    if raster.crs is None:
-        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+    refuse_unplaced(path, raster)
     grid = raster.transform
     if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
         raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
@@ -64,7 +52,7 @@ def check_grid(path: Path, raster: DatasetReader, *, most_pixels: int, smaller: 
 
 def footprint(path: Path) -> MultiPolygon:
     """Return the outline of a grid in degrees, with points added between its corners. Raises InputError."""
-    with open_geotiff(path) as raster:
+    with open_of_sound_size(path, MAX_CELLS) as raster:
         west, south, east, north = raster.bounds
         corners = np.array(box(west, south, east, north).segmentize((east - west) / 8).exterior.coords)
         longitude, latitude = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform(*corners.T)
@@ -83,7 +71,7 @@ class ElevationGrid(NamedTuple):
 
 def read(path: Path) -> ElevationGrid:
     """Check the file's declarations, then read it. InputError if values cannot be metres above the sea."""
-    with open_geotiff(path) as raster:
+    with open_of_sound_size(path, MAX_CELLS) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
     known = height[np.isfinite(height)]
@@ -106,31 +94,27 @@ def _checked_epsg(path: Path, raster: DatasetReader) -> int:
     """Check everything that the file declares; return the EPSG number of its reference system."""
     smaller = "Cut it into tiles (gdal_translate -srcwin)"
     check_grid(path, raster, most_pixels=MAX_PIXELS, smaller=smaller, of="heights in metres", units=METRES)
-    epsg = raster.crs.to_epsg()
-    if epsg is None:
-        raise InputError(path, "its reference system has no EPSG number", "Warp it (gdalwarp -t_srs EPSG:…)")
+    epsg = epsg_of(path, raster)
     if min(raster.width, raster.height) < 3:
         raise InputError(path, f"it has {raster.width} x {raster.height} pixels", "A slope needs three of each")
-    _check_place(path, raster, CRS.from_epsg(epsg))
-    return int(epsg)
-
-
-def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
-    if not crs.is_geographic:
-        if not crs.is_projected:
-            problem = f"its reference system {crs.name} is not a map projection"
-            raise InputError(path, problem, "Warp it (gdalwarp -t_srs EPSG:…)")
-        return
-    bounds = raster.bounds
-    if bounds.bottom < -90.01 or bounds.top > 90.01 or bounds.left < -180.01 or bounds.right > 180.01:
-        corners = f"{bounds.left:g}, {bounds.bottom:g} to {bounds.right:g}, {bounds.top:g}"
+    crs, (west, south, east, north) = CRS.from_epsg(epsg), raster.bounds
+    if not (crs.is_geographic or crs.is_projected):
+        problem = f"its reference system {crs.name} is not a map projection"
+        raise InputError(path, problem, "Warp it (gdalwarp -t_srs EPSG:…)")
+    if crs.is_geographic and (max(-south, north) > 90.01 or max(-west, east) > 180.01):
+        corners = f"{west:g}, {south:g} to {east:g}, {north:g}"
         raise InputError(path, f"a grid in degrees from {corners} is not on the earth", "Assign its reference system")
+    return epsg
 
 
 def population_total(path: Path) -> float:
     """Return the total population. Raises InputError if the values cannot be people per cell."""
-    with open_geotiff(path) as raster:
-        _check_cells(path, raster)
+    with open_of_sound_size(path, MAX_CELLS) as raster:
+        smaller, of = "Cut the country out (gdal_translate -projwin)", "people per cell, no density"
+        check_grid(path, raster, most_pixels=MAX_CELLS, smaller=smaller, of=of, units=PEOPLE)
+        if max(rows * cols for rows, cols in raster.block_shapes) > MAX_BLOCK_CELLS:
+            remedy = "Tile it (gdal_translate -co TILED=YES)"
+            raise InputError(path, "its blocks are too large to read one by one", remedy)
         people, highest = 0.0, 0.0
         for _, window in raster.block_windows(1):
             known = raster.read(1, window=window, masked=True).compressed().astype(np.float64)
@@ -144,10 +128,3 @@ def population_total(path: Path) -> float:
     if highest > MAX_IN_CELL:
         raise InputError(path, f"a cell has {highest:,.0f} people", "Give people per cell")
     return float(people)
-
-
-def _check_cells(path: Path, raster: DatasetReader) -> None:
-    smaller, of = "Cut the country out (gdal_translate -projwin)", "people per cell, no density"
-    check_grid(path, raster, most_pixels=MAX_CELLS, smaller=smaller, of=of, units=PEOPLE)
-    if max(rows * cols for rows, cols in raster.block_shapes) > MAX_BLOCK_CELLS:
-        raise InputError(path, "its blocks are too large to read one by one", "Tile it (gdal_translate -co TILED=YES)")

@@ -4,18 +4,17 @@ RGI 6 technical note (doi:10.7265/N5-RGI-60): Surging 0 none, 1 possible, 2 prob
 RGI 7 calls it surge_type. List of surge-type glaciers: Sevestre and Benn 2015, doi:10.3189/2015JoG14J136.
 """
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyproj import Geod
-
 from ground_motion.core.areas import wrap_longitude
 from ground_motion.core.errors import InputError
+from ground_motion.core.projections import EARTH
+from ground_motion.core.text import number_of
 from ground_motion.readers.context.outlines import read_outlines, text_of
 from ground_motion.readers.context.records import GlacierRecord, Remark, Surge
-from ground_motion.readers.context.tables import column_names, number, position, read_rows
+from ground_motion.readers.context.tables import column_names, position, read_rows
 
 SURGES = {"0": Surge.NONE, "1": Surge.POSSIBLE, "2": Surge.PROBABLE, "3": Surge.OBSERVED, "9": Surge.UNKNOWN}
 IDS = ("rgi_id", "rgiid")
@@ -24,7 +23,6 @@ RGI_ATTRIBUTION = "Glaciers: Randolph Glacier Inventory (RGI Consortium)"
 LIST_ATTRIBUTION = "Surge-type glaciers: Sevestre and Benn 2015"
 MAX_DISTANCE_M = 50_000.0  # A position may be so far from the one that the glacier's GLIMS id spells.
 _GLIMS = re.compile(r"G(\d{6})E(\d{5})([NS])")
-_GEOD = Geod(ellps="WGS84")
 
 
 def is_recognised(names: set[str]) -> bool:
@@ -54,32 +52,18 @@ def position_in_glims_id(glims_id: str) -> tuple[float, float] | None:
 
 
 def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
-    for feature in read_outlines(path):
-        if feature.outline is None:
-            yield Remark(feature.fault, refused=True)
+    for own, outline, fault in read_outlines(path):
+        if outline is None:
+            yield Remark(fault, refused=True)
             continue
-        own, middle = feature.properties, feature.outline.representative_point()
-        yield GlacierRecord(
-            text_of(own, *IDS)[:40],
-            text_of(own, "glims_id", "glimsid")[:20],
-            text_of(own, "glac_name", "name")[:200],
-            middle.x,
-            middle.y,
-            feature.outline,
-            surge_of(path, text_of(own, "surging", "surge_type")),
-            reach_m_day=_reach_m_day(path, text_of(own, "reach_m_day")),
-        )
-
-
-def _reach_m_day(path: Path, text: str) -> float | None:
-    """Parse the fastest motion to look for on a glacier, m/day; None if not stated. InputError unless positive."""
-    try:
-        reach = float(text) if text else None
-    except ValueError:
-        reach = math.nan
-    if reach is None or 0 < reach < math.inf:
-        return reach
-    raise InputError(path, f"reach_m_day {text!r} of an outline is no positive number", "Correct or remove it")
+        middle = outline.representative_point()
+        ids = text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20], text_of(own, "glac_name", "name")[:200]
+        surge = surge_of(path, text_of(own, "surging", "surge_type"))
+        stated = text_of(own, "reach_m_day")  # the fastest motion to look for
+        reach = number_of(stated)
+        if stated and not (reach and reach > 0):
+            raise InputError(path, f"reach_m_day {stated!r} of an outline is not positive", "Correct or remove it")
+        yield GlacierRecord(*ids, middle.x, middle.y, outline, surge, reach_m_day=reach)
 
 
 def _attributes(path: Path) -> Iterator[GlacierRecord | Remark]:
@@ -99,7 +83,7 @@ def _attributes(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 def _surge_list(path: Path) -> Iterator[GlacierRecord | Remark]:
     for row in read_rows(path, ("rgi_id", "glims_id", "cenlat", "cenlon")):
-        latitude, longitude = number(row["cenlat"]), number(row["cenlon"])
+        latitude, longitude = number_of(row["cenlat"]), number_of(row["cenlon"])
         if latitude is None or longitude is None:
             yield Remark("no position", refused=True)
             continue
@@ -122,7 +106,7 @@ def surge_of(path: Path, text: str) -> Surge:
     """Return the Surge that RGI's number stands for, unknown for an empty text. InputError for any other number."""
     if not text.strip():
         return Surge.UNKNOWN
-    value = number(text)
+    value = number_of(text)
     surge = SURGES.get(f"{value:g}") if value is not None else None
     if surge is None:
         raise InputError(path, f"a surge flag is {text.strip()[:20]!r}", "RGI knows 0, 1, 2, 3 and 9")
@@ -132,4 +116,4 @@ def surge_of(path: Path, text: str) -> Surge:
 def _distance_m(point: tuple[float, float], other: tuple[float, float]) -> float:
     if abs(point[1]) > 90 or abs(other[1]) > 90:
         return float("inf")
-    return float(_GEOD.inv(*point, *other)[2])
+    return float(EARTH.inv(*point, *other)[2])

@@ -5,6 +5,7 @@ Some texts were decoded with a wrong encoding before publication; this is undone
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
@@ -63,10 +64,8 @@ def accuracy(text: str) -> tuple[bool, float | None]:
 def day(text: str) -> date | None:
     """Parse a date in one of the notations of the catalogue's editions (month first); None for other texts."""
     for form in _DATE_FORMATS:
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 (a day of the calendar, no moment)
-        except ValueError:
-            continue
     return None
 
 

@@ -10,14 +10,13 @@ Natural Earth has them.
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from shapely import MultiPolygon, Polygon, make_valid
 
 from ground_motion.core.errors import InputError
 from ground_motion.readers.context.records import MAX_PAGE_LENGTH, PAGE, PHONE, MineRecord, RegionRecord, Remark
 from ground_motion.readers.context.tables import names_by_language
-from ground_motion.readers.vectors import layers
 from ground_motion.readers.vectors.features import POLYGONS, read_features
 
 CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
@@ -31,37 +30,17 @@ CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
 NO_CODE = "-99"  # Natural Earth writes this for a missing code.
 
 
-class Outline(NamedTuple):
-    """A feature of a file. properties: by lower-case name; outline: None if unusable; fault: the reason then."""
-
-    properties: dict[str, Any]
-    outline: MultiPolygon | None
-    fault: str = ""
-
-
-def read_outlines(path: Path) -> Iterator[Outline]:
-    """Read every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+def read_outlines(path: Path) -> Iterator[tuple[dict[str, Any], MultiPolygon | None, str]]:
+    """Yield what `read_features` does of polygons, repaired and without their lines. Raises InputError."""
     for properties, geometry, fault in read_features(path, POLYGONS):
-        if geometry is None:
-            yield Outline(properties, None, fault)
-            continue
-        polygons = list(_polygons(geometry if geometry.is_valid else make_valid(geometry)))
-        yield (
-            Outline(properties, MultiPolygon(polygons))
-            if polygons
-            else Outline(properties, None, "an outline without any area")
-        )
+        whole = geometry if geometry is None or geometry.is_valid else make_valid(geometry)
+        polygons = list(_polygons(whole)) if whole is not None else []
+        yield properties, MultiPolygon(polygons) if polygons else None, fault or "an outline without any area"
 
 
 def property_names(path: Path) -> set[str]:
     """Return the lower-case names of the first feature's properties."""
-    first = next(read_outlines(path), None)
-    return set(first.properties) if first else set()
-
-
-def parts_of(path: Path) -> tuple[Path, ...]:
-    """Return the files of a layer: the path itself, or all parts of a shapefile."""
-    return layers.parts_of(path)
+    return set(next((properties for properties, *_ in read_features(path, POLYGONS)), ()))
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
@@ -75,39 +54,27 @@ def text_of(properties: dict[str, Any], *names: str) -> str:
 
 def _polygons(geometry: Any) -> Iterator[Polygon]:
     for part in getattr(geometry, "geoms", [geometry]):
-        if isinstance(part, Polygon):
-            if not part.is_empty:
-                yield part
+        if isinstance(part, Polygon) and not part.is_empty:
+            yield part
         elif hasattr(part, "geoms"):
             yield from _polygons(part)
 
 
-def is_maus(properties: set[str]) -> bool:
-    """Return whether the properties include all columns of Maus et al."""
-    return properties >= MAUS
-
-
 def read_mines(path: Path) -> Iterator[MineRecord | Remark]:
     """Yield every mine with an outline, even without a name; a remark for any other feature."""
-    for feature in read_outlines(path):
-        if feature.outline is None:
-            yield Remark(feature.fault, refused=True)
+    for own, outline, fault in read_outlines(path):
+        if outline is None:
+            yield Remark(fault, refused=True)
         else:
-            name = text_of(feature.properties, "name", "mine_name", "mine")
-            country = text_of(feature.properties, "country_name", "country")
-            state = state_of(text_of(feature.properties, "state", "status", "operation_status", "op_status"))
-            yield MineRecord(name[:200], country[:100], feature.outline, state)
+            name, country = text_of(own, "name", "mine_name", "mine"), text_of(own, "country_name", "country")
+            state = state_of(text_of(own, "state", "status", "operation_status", "op_status"))
+            yield MineRecord(name[:200], country[:100], outline, state)
 
 
 def state_of(text: str) -> str:
     """Return 'active' or 'closed' for a mine's state in the terms of published lists; empty for other words."""
     word = text.strip().lower()
     return "closed" if word in CLOSED else "active" if word in ACTIVE else ""
-
-
-def is_natural_earth(properties: set[str]) -> bool:
-    """Return whether the properties are those of Natural Earth, which states the type of each feature."""
-    return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 
 def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
@@ -117,22 +84,21 @@ def read_regions(path: Path) -> Iterator[RegionRecord | Remark]:
     if not named:
         listed = ", ".join(sorted(names))[:200] or "none"
         raise InputError(path, f"its features have no property 'name' (found: {listed})", "Name the regions")
-    for feature in read_outlines(path):
-        name = text_of(feature.properties, *named)
-        if feature.outline is None:
-            yield Remark(feature.fault, refused=True)
+    for own, outline, fault in read_outlines(path):
+        name = text_of(own, *named)
+        if outline is None:
+            yield Remark(fault, refused=True)
         elif not name:
             yield Remark("no name", refused=True)
         else:
-            level = _level(feature.properties, depth)
-            country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
-            code = text_of(feature.properties, f"gid_{depth}", f"adm{depth}_pcode", *CODES)
+            level = _level(own, depth)
+            country = name if level == 0 else text_of(own, *COUNTRIES)
+            code = text_of(own, f"gid_{depth}", f"adm{depth}_pcode", *CODES)
             code = "" if code == NO_CODE else code[:40]
-            contact, fault = _contact(feature.properties)
-            if fault:
-                yield Remark(fault, refused=False)
-            by_language = names_by_language(feature.properties)
-            yield RegionRecord(name[:200], country[:100], level, feature.outline, code, *contact, by_language)
+            contact, odd = _contact(own)
+            if odd:
+                yield Remark(odd, refused=False)
+            yield RegionRecord(name[:200], country[:100], level, outline, code, *contact, names_by_language(own))
 
 
 def _contact(properties: dict[str, object]) -> tuple[tuple[str, str, str], str]:
@@ -163,7 +129,7 @@ def _naming(path: Path, names: set[str]) -> tuple[Sequence[str], int]:
         return sorted(alike, key=lambda name: not name.endswith(("_en", str(deepest)))), deepest
     alike = [name for name in names if name.endswith("name")]
     if len(alike) == 1:
-        values = [text_of(feature.properties, *alike) for feature in read_outlines(path)]
+        values = [text_of(properties, *alike) for properties, *_ in read_features(path, POLYGONS)]
         return (alike if len(set(values)) >= MIN_DISTINCT * len(values) else ()), 1
     return (), 1
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.text import number_of
 from ground_motion.readers.context.records import PlaceRecord, Remark
-from ground_motion.readers.context.tables import column_names, names_by_language, number, open_text, position, read_rows
+from ground_motion.readers.context.tables import column_names, names_by_language, open_text, position, read_rows
 
 GEONAMES_COLUMNS = 19
 ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org)", "CC BY 4.0"
@@ -25,7 +26,7 @@ def is_geonames(path: Path) -> bool:
     """Return whether the first line is like those of GeoNames' tables."""
     with open_text(path) as stream:
         fields = stream.readline().rstrip("\n").split("\t")
-    return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number(fields[4]) is not None
+    return len(fields) == GEONAMES_COLUMNS and fields[0].isdigit() and number_of(fields[4]) is not None
 
 
 def is_recognised(names: set[str]) -> bool:
@@ -66,15 +67,14 @@ def _geonames(path: Path) -> Iterator[PlaceRecord | Remark]:
     names = _alternate_names(path)
     with open_text(path) as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-        for number_, fields in enumerate(rows, start=1):
+        for number, fields in enumerate(rows, start=1):
             if len(fields) != GEONAMES_COLUMNS:
-                problem = f"row {number_} has {len(fields)} fields where GeoNames has {GEONAMES_COLUMNS}"
+                problem = f"row {number} has {len(fields)} fields where GeoNames has {GEONAMES_COLUMNS}"
                 raise InputError(path, problem, "Download it again: it may have been cut off")
             if fields[6] != "P" or fields[7] in GONE:
                 yield Remark("not a place where people live", refused=True)
                 continue
-            where, more = (fields[5], fields[4]), (fields[14], fields[8])
-            yield _place(path, fields[1], *where, *more, f"row {number_}", names.get(fields[0], {}))
+            yield _place(path, number, tuple(fields[at] for at in (1, 5, 4, 14, 8)), names.get(fields[0], {}))
 
 
 def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:
@@ -86,27 +86,19 @@ def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:
             listed = ", ".join(names)[:200]
             raise InputError(path, f"it has no column {ours!r} (found: {listed})", f"Name the column {ours}")
         chosen[ours] = column
-    for number_, row in enumerate(read_rows(path), start=2):
-        where = row[chosen["longitude"]], row[chosen["latitude"]]
-        population, country = row.get("population", ""), row.get("country", "")
-        known = names_by_language(row)
-        yield _place(path, row[chosen["name"]], *where, population, country, f"row {number_}", known)
+    for number, row in enumerate(read_rows(path), start=2):
+        own = tuple(row[chosen[role]] for role in ("name", "longitude", "latitude"))
+        more = row.get("population", ""), row.get("country", "")
+        yield _place(path, number, own + more, names_by_language(row))
 
 
-def _place(
-    path: Path,
-    name: str,
-    longitude: str,
-    latitude: str,
-    population: str,
-    country: str,
-    what: str,
-    names: Mapping[str, str],
-) -> PlaceRecord | Remark:
-    place = position(path, longitude, latitude, what)
+def _place(path: Path, number: int, fields: tuple[str, ...], names: Mapping[str, str]) -> PlaceRecord | Remark:
+    """Return the place of a row. fields: its name, longitude, latitude, population and country."""
+    name, longitude, latitude, population, country = fields
+    place = position(path, longitude, latitude, f"row {number}")
     if place is None:
         return Remark("no position", refused=True)
     if not name.strip():
         return Remark("no name", refused=True)
-    people = int(min(max(number(population) or 0.0, 0.0), 2e9))
+    people = int(min(max(number_of(population) or 0.0, 0.0), 2e9))
     return PlaceRecord(name.strip()[:200], *place, people, country.strip()[:100], names)

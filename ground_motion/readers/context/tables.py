@@ -1,7 +1,6 @@
 """CSV tables, read row by row: detection of the encoding, and faults as InputError."""
 
 import csv
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TextIO
 
 from ground_motion.core.areas import wrap_longitude
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.text import number_of
 
 MAX_BYTES_TO_TRY = 64 * 2**20  # Larger tables are GeoNames dumps, which are UTF-8.
 Row = dict[str, str]
@@ -59,18 +59,9 @@ def column_names(path: Path) -> Names:
         return _names(path, stream.readline())
 
 
-def number(text: str) -> float | None:
-    """Parse a finite number; return None for any other text."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[float, float] | None:
     """Parse (longitude, latitude), degrees; None if either is no number. InputError if outside the possible range."""
-    x, y = number(longitude), number(latitude)
+    x, y = number_of(longitude), number_of(latitude)
     if x is None or y is None:
         return None
     x = wrap_longitude(x)

@@ -6,6 +6,7 @@ Everything is plain values that JSON can hold. A refusal is part of the answer. 
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -43,10 +44,8 @@ def inspect(path: Path, source_format: str = "auto", declared: Declaration | Non
         name = name if source_format == "auto" else source_format
         report |= {"format": name, "title": registry.TITLES[name], "reason": _evidence(path, declared)}
         if name in registry.SCENE_READERS:
-            report |= {
-                "kind": "image",
-                "parts": [_image(scene) for scene in registry.open_scenes(path, source_format, declared)],
-            }
+            report["kind"] = "image"
+            report["parts"] = [_image(scene) for scene in registry.open_scenes(path, source_format, declared)]
         elif name in registry.STATION_READERS:
             report |= {"kind": "stations", "parts": [_stations(registry.open_stations(path, source_format, declared))]}
         else:
@@ -78,7 +77,7 @@ def _fields(path: Path, source_format: str, declared: Declaration, missing: list
 
 def _evidence(path: Path, declared: Declaration) -> str:
     """Return by what a path was recognised: names of files, datasets or columns."""
-    try:
+    with suppress(InputError):
         if path.is_dir() or path.suffix.lower() == ".zip":
             return f"its files {first_names(names_in(path) if path.is_dir() else names_in_zip(path))}"
         if hdf5.is_hdf5(path):
@@ -87,8 +86,6 @@ def _evidence(path: Path, declared: Declaration) -> str:
         if path.suffix.lower() in text_table.SUFFIXES:
             named = mapping.mapping_of(declared.mapping).columns.values()
             return f"its columns {first_names(list(text_table.table_of(path, named).names))}"
-    except InputError:
-        pass
     return f"its content, and its name {printable(path.name)}"
 
 

@@ -37,7 +37,6 @@ FLOAT_BYTES = 4
 ZARR = frozenset({".zgroup", ".zarray", ".zmetadata", "zarr.json"})
 BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")  # A text in UTF-16 begins with one of them.
 DATED_PAIR = re.compile(r"\d{7,8}[_-]\d{7,8}")  # GMTSAR counts the days of a year.
-SENTINEL1_PART = re.compile(r"(?:(?:calibration|noise|rfi)-)?s1[a-d]-.*\.(?:xml|tiff)")
 
 
 def refuse_evident(path: Path) -> None:
@@ -154,27 +153,21 @@ def _guess_datasets(path: Path) -> tuple[str, str]:
     needed, product = max(kinds, key=lambda kind: len({*kind[0]} & {*held}) / len(kind[0]))
     missing = [name for name in needed if name not in held]
     if 2 * len(missing) > len(needed):
-        return (
-            f"this HDF5 file holds {first_names(held)}: no product that is known",
-            "Export it as a table or a GeoTIFF",
-        )
+        problem = f"this HDF5 file holds {first_names(held)}: no product that is known"
+        return problem, "Export it as a table or a GeoTIFF"
     lacking = f"it is nearest to {product}, but lacks {first_names(missing)}; it holds {first_names(held)}"
     return lacking, "Give the file as its program wrote it"
 
 
 def _guess_columns(table: text_table.Table) -> tuple[str, str]:
-    plain = {mapping.plain(name) for name in table.names}
-    roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
-    placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
+    placed = mapping.is_placed(mapping.columns_by_alias(table.names))
     lacking = "no column of velocities or dates" if placed else "no columns of positions"
     shape = next((at for at, cell in enumerate(table.first) if SHAPE_AS_TEXT.match(cell)), None)
     if not placed and shape is not None:
         problem = f"its column {table.names[shape]!r:.40} holds shapes as text, {table.first[shape][:30]!r}"
         return problem, "Export columns longitude and latitude (QGIS: geometry AS_XY; Earth Engine: coordinates())"
-    return (
-        f"this is a table with {lacking} that is known: {first_names(table.names)}",
-        "Name its columns with --mapping M.toml (docs/examples/mapping.toml)",
-    )
+    problem = f"this is a table with {lacking} that is known: {first_names(table.names)}"
+    return problem, "Name its columns with --mapping M.toml (docs/examples/mapping.toml)"
 
 
 def _guess_folder(path: Path) -> tuple[str, str]:
@@ -213,32 +206,13 @@ def _guess_products(path: Path, names: list[str]) -> Iterator[tuple[str, str]]:
         (place / "EQA.dem_par").is_file() for place in (path, path / "info", path.parent / "info", path.parent)
     ):
         yield "it looks like a LiCSBAS result (vel, vstd), but EQA.dem_par is missing", "Copy EQA.dem_par into it"
-    if {"annotation", "measurement"} & {*names} and "manifest.safe" not in names:
-        yield "it looks like a Sentinel-1 SAFE folder, but manifest.safe is missing", "Unpack the whole product again"
-    if any(SENTINEL1_PART.fullmatch(name) for name in names):
-        yield (
-            "it holds files of a Sentinel-1 product, but not its manifest.safe",
-            "Give the folder that ends with .SAFE",
-        )
-    if path.suffix.lower() == ".data" or any(name.endswith(".dim") for name in names):
-        yield ENDINGS[".data"]
-    if any(name.endswith(".geo.unw.tif") for name in names):
-        yield "it holds pairs of LiCSAR outside their frame", "Put each into FRAME/GEOC/DATE_DATE, and give FRAME"
-    pairs = [name for name in names if DATED_PAIR.fullmatch(name)]
-    inside = [name for pair in pairs[:3] for name in names_in(path / pair)]
-    if pairs and any(name.endswith((".unw", ".int", ".cor", ".grd")) for name in inside):
-        yield f"it holds pairs of ISCE, GAMMA or GMTSAR ({pairs[0]})", "Make velocities of them (MintPy, GMTSAR's sbas)"
-    elif pairs and any(".geo." in name for name in inside):
-        lacking = f"it looks like a LiCSAR frame ({pairs[0]}), but no pair holds its .geo.unw.tif"
-        yield lacking, "Give the frame with its unwrapped phases"
-    if any(re.search(r"_(?:corr|amp|lv_phi|dem)\.tif$", name) for name in names):
-        renamed = any(name.endswith("_unw_phase.tif") for name in names)
-        lacking = "names of another kind" if renamed else "no _unw_phase.tif"
-        yield f"it looks like a HyP3 product, but has {lacking}", "Give it as it was downloaded"
-    ends = {name[-7:] for name in names}
-    for here, other in (("_vx.tif", "_vy.tif"), ("_vy.tif", "_vx.tif")):
-        if here in ends and other not in ends:
-            yield f"it holds a *{here}, but no *{other}", f"Put *{other} beside it"
+    pairs = [name for name in names if DATED_PAIR.fullmatch(name)][:3]
+    inside = [f"{pair}/{name}" for pair in pairs for name in names_in(path / pair)]
+    listed = "\n".join([f"../{path.name}", *names, *inside])
+    for there, missing, problem, remedy in TABLES["folders"]:
+        found = re.search(there, listed, re.MULTILINE)
+        if found and not (missing and re.search(missing, listed, re.MULTILINE)):
+            yield problem.format(pair=found[0].partition("/")[0]), remedy
 
 
 def _insert_name(path: Path, problem: str, remedy: str, ending: str) -> tuple[str, str]:

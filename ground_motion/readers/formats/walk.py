@@ -1,6 +1,7 @@
 """Walk through folders: the products to load, at any depth, and what is left alone and why. Does not use Django."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +34,8 @@ def walk(path: Path, declared: Declaration | None = None) -> Walk:
     if not found.arrivals:
         why = [f"{left.name}: {reason}" for left, reason in found.left_alone.items()]
         held = f" ({len(why)} others, such as {why[0]})" if why else ""
-        raise InputError(
-            path,
-            f"this folder holds no file of a known format{held}",
-            "Give velocities, or interferograms as HyP3 or LiCSAR have them",
-        )
+        remedy = "Give velocities, or interferograms as HyP3 or LiCSAR have them"
+        raise InputError(path, f"this folder holds no file of a known format{held}", remedy)
     return found
 
 
@@ -52,10 +50,8 @@ def _others(folder: Path) -> list[Path]:
     others = []
     for file in sorted(folder.iterdir()):
         if file.is_file() and file.suffix.lower() in SUFFIXES and not _is_part(file):
-            try:
+            with suppress(InputError):  # The reader of the product says what is wrong with its parts.
                 others += [file] if recognise(file) not in own else []
-            except InputError:
-                continue  # The reader of the product says what is wrong with its parts.
     return others
 
 

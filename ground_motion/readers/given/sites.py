@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, product
@@ -12,8 +11,8 @@ from pathlib import Path
 from shapely import MultiPolygon, to_wkb, unary_union
 
 from ground_motion.core.areas import disc, polygons_of, wrap_longitude
-from ground_motion.core.errors import InputError, UnusableData, gettext_noop, one_line
-from ground_motion.core.text import search_key
+from ground_motion.core.errors import InputError, UnusableData, gettext_noop, one_line, refusing
+from ground_motion.core.text import number_of, search_key
 
 MAX_ROWS = 2000
 MAX_NAME_LENGTH = 120
@@ -113,13 +112,11 @@ def read_table(path: Path) -> tuple[dict[str, int], Rows]:
 def _rows(path: Path, text: str, delimiter: str, first: int) -> Rows:
     """Yield the rows below a header that have a text, numbered from `first`. Raises InputError."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
+    problem, remedy = gettext_noop("it cannot be read as a table (%(fault)s)"), gettext_noop("Export it as CSV again")
+    with refusing(path, problem, remedy, csv.Error, fault=""):
         for number, row in enumerate(rows, start=first):
             if any(cell.strip() for cell in row):
                 yield number, row
-    except csv.Error as fault:
-        problem = gettext_noop("it cannot be read as a table (%(fault)s)")
-        raise InputError(path, problem, gettext_noop("Export it as CSV again"), fault=str(fault)[:100]) from fault
 
 
 def columns_of(header: Sequence[str], by_words: bool) -> dict[str, int]:
@@ -170,11 +167,8 @@ def _number(path: Path, text: str, column: str) -> float:
     plain = text.rstrip("°").replace("−", "-").replace(" ", "").replace("\N{NO-BREAK SPACE}", "")
     if plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
-    try:
-        value = float(plain)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = number_of(plain)
+    if value is None:
         problem = gettext_noop("“%(value)s” in column “%(column)s” is not a number. Write it like 46.99.")
         raise InputError(path, problem, "", value=one_line(text)[:40], column=column)
     return value

@@ -7,6 +7,7 @@ time, satellite, orbit and track come from it. Exports are in degrees (EPSG:4326
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +31,11 @@ LICENCE = "Copernicus Sentinel data terms"
 
 def parse_name(path: Path) -> scenes.ParsedName:
     """Return the facts stated by the name of an image, which may itself be damaged."""
-    try:
-        granules = scenes.granules_in(path.name)
-    except ValueError:
-        granules = []
-    if len(granules) != 1:
-        return scenes.ParsedName()
     single = OF_ONE_BAND.search(path.name)
-    return granules[0].parse(single[1].upper() if single else "")
+    with suppress(ValueError):
+        if len(granules := scenes.granules_in(path.name)) == 1:
+            return granules[0].parse(single[1].upper() if single else "")
+    return scenes.ParsedName()
 
 
 def recognises(path: Path) -> bool:
@@ -46,11 +44,9 @@ def recognises(path: Path) -> bool:
         return False
     if OF_ONE_BAND.search(path.name):
         return True
-    try:
-        with scene_raster.open_raster(path) as dataset:
-            return bool({*scenes.POLARISATIONS} & {*dataset.descriptions})
-    except InputError:
-        return False
+    with suppress(InputError), scene_raster.open_raster(path) as dataset:
+        return not {*scenes.POLARISATIONS}.isdisjoint(dataset.descriptions)
+    return False
 
 
 def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
@@ -68,36 +64,25 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
     if track is None:
         problem = f"the relative orbit of {granule.platform} cannot be derived from orbit {granule.absolute_orbit}"
         raise InputError(path, problem, "Add --track")
-    wanted = [declared.polarisation] if declared.polarisation else list(bands)
-    return tuple(_scene(path, raster, granule, track, (name, bands[name]), declared) for name in wanted)
-
-
-def _scene(
-    path: Path,
-    raster: scene_raster.Raster,
-    granule: scenes.Granule,
-    track: int,
-    band: tuple[str, int],
-    declared: Declaration,
-) -> scenes.SceneFile:
-    polarisation, number = band
-    scale = declared.scale or _scale(path, number)
-    header = raster.header(
-        source_format=NAME,
-        platform=granule.platform,
-        track=track,
-        direction=declared.direction or scenes.direction_at(granule.start, raster.longitude),
-        mode=granule.mode,
-        burst="",
-        polarisation=polarisation,
-        backscatter="sigma0",
-        acquired_at=granule.start,
-        absolute_orbit=granule.absolute_orbit,
-        attribution=ATTRIBUTION,
-        licence=LICENCE,
-        extras={"granule": granule.name, "scale": scale},
-    )
-    return scene_raster.image(path, header, raster, scale, number)
+    images = []
+    for polarisation in [declared.polarisation] if declared.polarisation else list(bands):
+        scale = declared.scale or _scale(path, bands[polarisation])
+        header = raster.header(
+            source_format=NAME,
+            platform=granule.platform,
+            track=track,
+            direction=declared.direction or scenes.direction_at(granule.start, raster.longitude),
+            mode=granule.mode,
+            polarisation=polarisation,
+            backscatter="sigma0",
+            acquired_at=granule.start,
+            absolute_orbit=granule.absolute_orbit,
+            attribution=ATTRIBUTION,
+            licence=LICENCE,
+            extras={"granule": granule.name, "scale": scale},
+        )
+        images.append(scene_raster.image(path, header, raster, scale, bands[polarisation]))
+    return tuple(images)
 
 
 def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:

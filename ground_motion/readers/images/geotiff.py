@@ -8,6 +8,7 @@ the direction has to be derived from time and place, the satellite is assumed to
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +36,9 @@ SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 def parse_name(path: Path) -> scenes.ParsedName:
     """Return the facts stated by the name of an image, which may itself be damaged."""
-    try:
+    with suppress(InputError):
         return _from_name(path)
-    except InputError:
-        return scenes.ParsedName()
+    return scenes.ParsedName()
 
 
 def recognises(path: Path) -> bool:
@@ -60,7 +60,6 @@ def read(path: Path, declared: Declaration) -> tuple[scenes.SceneFile, ...]:
         track=known.track,
         direction=known.direction or scenes.direction_at(known.acquired_at, raster.longitude),
         mode=named.mode,
-        burst="",
         polarisation=polarisation,
         backscatter=f"{backscatter[1].lower()}0" if backscatter else "",
         acquired_at=known.acquired_at,

@@ -8,6 +8,7 @@ the granule in the product's README or log, and must be declared where neither i
 """
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from ground_motion.core import files
@@ -39,10 +40,7 @@ def parse_name(path: Path) -> scenes.ParsedName:
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
         return scenes.ParsedName()
-    try:
-        acquired_at = scenes.time_of(named["start"])
-    except ValueError:
-        acquired_at = None
+    acquired_at = scenes.maybe_time(named["start"])
     layer = named["layer"] if named["layer"] in scenes.POLARISATIONS else ""
     return scenes.ParsedName(
         platform=named["platform"], mode=named["mode"], polarisation=layer, acquired_at=acquired_at
@@ -95,7 +93,6 @@ def _scene(
         track=track,
         direction=declared.direction or scenes.direction_at(acquired_at, raster.longitude),
         mode=named["mode"],
-        burst="",
         polarisation=polarisation,
         backscatter=RADIOMETRY[named["radiometry"]],
         acquired_at=acquired_at,
@@ -127,15 +124,10 @@ def _match_names(path: Path) -> list[re.Match[str]]:
 def _granule(path: Path, named: re.Match[str]) -> scenes.Granule | None:
     """Return the granule named in the product's README or log; None if there is neither, or no name in it."""
     for ending in TEXTS:
-        try:
-            granules = scenes.granules_in(_text(path, named["product"] + ending))
-        except ValueError as fault:
-            if isinstance(fault, InputError):
-                raise
-            granules = []
-        own = [each for each in granules if f"{each.start:%Y%m%dT%H%M%S}" == named["start"]]
-        if own:
-            return own[0]
+        with suppress(ValueError):
+            for granule in scenes.granules_in(_text(path, named["product"] + ending)):
+                if f"{granule.start:%Y%m%dT%H%M%S}" == named["start"]:
+                    return granule
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.readers import raster
 from ground_motion.readers.images import raster as scene_raster
-from ground_motion.readers.images.scenes import ParsedName, SceneFile, direction_at, time_of
+from ground_motion.readers.images.scenes import ParsedName, SceneFile, direction_at, maybe_time, time_of
 from ground_motion.readers.records import Declaration
 
 NAME = "opera-rtc"
@@ -30,11 +30,7 @@ def parse_name(path: Path) -> ParsedName:
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()
-    try:
-        acquired_at = time_of(named["acquired"])
-    except ValueError:
-        acquired_at = None
-    layer = named["layer"].replace("mask", "")
+    layer, acquired_at = named["layer"].replace("mask", ""), maybe_time(named["acquired"])
     return ParsedName(
         platform=named["platform"], track=int(named["track"]), mode="IW", polarisation=layer, acquired_at=acquired_at
     )

@@ -7,6 +7,7 @@ was moved in June 2026. S1D: agrees with the Copernicus Data Space (orbits 4689 
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +47,6 @@ class SceneHeader:
     track: int
     direction: Direction
     mode: str
-    burst: str
     polarisation: str
     backscatter: str
     acquired_at: datetime
@@ -54,6 +54,7 @@ class SceneHeader:
     transform: Affine
     rows: int
     cols: int
+    burst: str = ""
     absolute_orbit: int | None = None
     looks: float | None = None
     look_direction: str = "right"
@@ -166,6 +167,13 @@ def _granule(match: re.Match[str]) -> Granule:
 def time_of(text: str) -> datetime:
     """Parse YYYYMMDDTHHMMSS, UTC. Raises ValueError for an impossible date."""
     return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
+def maybe_time(text: str) -> datetime | None:
+    """Return the time that `time_of` parses; None for an impossible date."""
+    with suppress(ValueError):
+        return time_of(text)
+    return None
 
 
 def relative_orbit(platform: str, absolute_orbit: int, acquired_at: datetime) -> int | None:

@@ -67,18 +67,16 @@ def read_stations(path: Path, declared: Declaration) -> tuple[records.StationSer
             raise InputError(path, f"line {len(header) + 1}: column {missing} is missing", "Download it again")
         code, frame, place = _header(path, header)
         for line, text in lines:
-            fields = [field.strip() for field in text.split(form.separator)] if text.strip() else []
-            if fields and (len(fields) < len(names) or not text.endswith("\n")):
+            if not text.strip():
+                continue
+            fields = text.split(form.separator)
+            if len(fields) < len(names) or not text.endswith("\n"):
                 problem = f"line {line} has {len(fields)} of {len(names)} columns, or no end"
                 raise InputError(path, problem, "Download it again: it may be cut off")
-            if fields:
-                values = dict(zip(names, fields, strict=False))
-                mm = tuple(
-                    records.parsed_mm(path, line, name, values[name], unit_mm=form.unit_mm) for name in form.columns[1:]
-                )
-                rows[line] = records.Row(
-                    code, records.parsed_day(path, line, values[form.columns[0]]), *place, mm, frame
-                )
+            values = dict(zip(names, map(str.strip, fields), strict=False))
+            day, *moved = ((name, values[name]) for name in form.columns)
+            mm = tuple(records.parsed_mm(path, line, *value, unit_mm=form.unit_mm) for value in moved)
+            rows[line] = records.Row(code, records.parsed_day(path, line, day[1]), *place, mm, frame)
     return records.series_of(path, records.StationTechnique.GNSS, rows)
 
 

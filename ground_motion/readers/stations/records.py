@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ground_motion.core.errors import InputError
-from ground_motion.core.text import distinct_values
-from ground_motion.readers.context.tables import number, open_text, position
+from ground_motion.core.errors import InputError, promised
+from ground_motion.core.text import distinct_values, number_of
+from ground_motion.readers.context.tables import open_text, position
 from ground_motion.readers.records import Float32
 
 MAX_BYTES = 512 * 2**20  # Ten thousand days of one station are about 2 MB of text.
@@ -84,13 +84,11 @@ class Row(NamedTuple):
 
 def first_line(path: Path, suffixes: frozenset[str]) -> str:
     """Return the first line of a text file with one of the suffixes, stripped; empty otherwise. Never raises."""
-    try:
-        if path.suffix.lower() not in suffixes or not path.is_file():
-            return ""
-        with path.open("rb") as stream:
-            return stream.readline(4096).decode("utf-8-sig", "replace").strip()
-    except OSError:
-        return ""
+    with suppress(OSError):
+        if path.suffix.lower() in suffixes and path.is_file():
+            with path.open("rb") as stream:
+                return stream.readline(4096).decode("utf-8-sig", "replace").strip()
+    return ""
 
 
 @contextmanager
@@ -104,7 +102,7 @@ def numbered_lines(path: Path) -> Iterator[Iterator[tuple[int, str]]]:
 
 def parse_number(path: Path, line: int, name: str, text: str) -> float:
     """Parse a finite number of a line. Raises InputError that names line and column."""
-    value = number(text)
+    value = number_of(text)
     if value is None:
         raise InputError(path, f"line {line}: {name} is {text[:40]!r}, not a number", "Download or export it again")
     return value
@@ -124,19 +122,16 @@ def parsed_mm(path: Path, line: int, name: str, *texts: str, unit_mm: float) -> 
 
 def parsed_place(path: Path, line: int, longitude: str, latitude: str) -> tuple[float, float]:
     """Parse longitude (-360 to 360) and latitude, degrees. Raises InputError that names the line."""
-    east = parse_number(path, line, "longitude", longitude)
-    place = position(path, f"{east!r}", latitude, f"line {line}")
-    if place is None:
-        raise InputError(path, f"line {line}: latitude is {latitude[:40]!r}, not a number", "Export it again")
-    return place
+    for name, text in (("longitude", longitude), ("latitude", latitude)):
+        parse_number(path, line, name, text)
+    return promised(position(path, longitude, latitude, f"line {line}"))
 
 
 def parsed_day(path: Path, line: int, text: str) -> date:
     """Parse YYYY-MM-DD or YYYYMMDD. Raises InputError that names the line."""
-    try:
+    day = None
+    with suppress(ValueError):
         day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-?\d\d-?\d\d", text) else None
-    except ValueError:
-        day = None
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise InputError(path, f"line {line}: {text[:40]!r} is not a date", "Write dates as 2021-01-19")
     return day

@@ -4,6 +4,7 @@ A Source gives a file's columns as record batches; a Plan assigns their roles, u
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -321,11 +322,8 @@ class _Rows:
     def _check_agree(self, places: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
         apart = np.abs(places[0] - other[0]) * np.cos(np.radians(places[1])) + np.abs(places[1] - other[1])
         if (apart[np.isfinite(apart)] > AGREE_DEG).any():
-            raise InputError(
-                self.path,
-                "its two kinds of coordinates do not name the same places",
-                "Check whether latitude and longitude are swapped, and the epsg; or name the right ones in a mapping",
-            )
+            remedy = "Check whether latitude and longitude are swapped, and the epsg; or name one kind in a mapping"
+            raise InputError(self.path, "its two kinds of coordinates do not name the same places", remedy)
 
     def _line_of_sight(self) -> tuple[Float32, Float32, Float32]:
         plan = self.plan
@@ -339,9 +337,8 @@ class _Rows:
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan
             heading = self._column("track_angle").astype(np.float64)
             turns = np.abs(heading[np.isfinite(heading)])
-            if (
-                turns.size and turns.min() > 0 and turns.max() <= np.pi + 0.01
-            ):  # No radar satellite flies so near to north.
+            # No radar satellite flies so near to north.
+            if turns.size and turns.min() > 0 and turns.max() <= np.pi + 0.01:
                 problem = f"its track angles, such as {heading[np.isfinite(heading)][0]:.3g}, are radians"
                 raise InputError(self.path, problem, "Give them in degrees, clockwise from north")
             east, north, up = line_of_sight(incidence, heading, plan.look)
@@ -357,10 +354,9 @@ def printable(content: bytes | str) -> str:
 
 
 def _is_text(pid: bytes) -> bool:
-    try:
+    with suppress(UnicodeDecodeError):
         return bool(pid) and pid.decode("utf-8").isprintable()
-    except UnicodeDecodeError:
-        return False
+    return False
 
 
 def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) -> None:

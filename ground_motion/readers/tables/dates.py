@@ -7,8 +7,8 @@ name different days, as 04/01/2019 and 05/02/2019 do, the table is refused with 
 import calendar
 import math
 import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +35,7 @@ MONTHS = {month.lower(): month for month in calendar.month_abbr if month}
 MONTHS |= {"mär": "mar", "mrz": "mar", "mai": "may", "okt": "oct", "dez": "dec", "fév": "feb", "avr": "apr"}
 MONTHS |= {"aoû": "aug", "ene": "jan", "abr": "apr", "ago": "aug", "dic": "dec", "gen": "jan", "mag": "may"}
 MONTHS |= {"juin": "jun", "juil": "jul", "déc": "dec", "giu": "jun", "lug": "jul", "set": "sep", "ott": "oct"}
+PREFIX = re.compile(r"[\W_]")  # is left out of what stands before a date
 SERIES_UNIT = re.compile(r"\s*[\[(](?P<bracketed>.*)[\])]$|[_ ](?P<spelled>[mc]?m|in|inch|ft|feet)$")
 _TIME = r"(?:[T _]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 DATED = re.compile(
@@ -95,17 +96,14 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
     """
     if pattern is not None:
         return _dates_by_pattern(path, names, pattern)
-    groups: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in names:
-        if (seen := DATED.fullmatch(SERIES_UNIT.sub("", name.strip()))) is not None:
-            groups[re.sub(r"[\W_]", "", seen["prefix"].lower())][name] = seen["day"]
-    known = {name: day for prefix, group in groups.items() if prefix in PREFIXES for name, day in group.items()}
+    seen = {name: DATED.fullmatch(SERIES_UNIT.sub("", name.strip())) for name in names}
+    known = {name: at["day"] for name, at in seen.items() if at and PREFIX.sub("", at["prefix"].lower()) in PREFIXES}
     fitting = _readings(known)
-    if not fitting and known and all(map(is_certain, known.values())):
+    if not fitting and all(map(is_certain, known.values())):
         fitting = _readings(known, in_order=False)
     if len(known) == 1 and not is_certain(next(iter(known.values()))):
         return {}
-    if (not fitting and len(known) >= MIN_DATES) or (known and not fitting and all(map(is_certain, known.values()))):
+    if known and not fitting and (len(known) >= MIN_DATES or all(map(is_certain, known.values()))):
         shown = " and ".join(repr(name) for name in [*known][:2])
         problem = f"{len(known)} columns such as {shown:.60} are not all dates of one form, or two are of one day"
         raise InputError(path, problem, 'State their form in a mapping, such as dates = "D%Y%m%d"')
@@ -114,23 +112,12 @@ def dates_by_name(path: Path, names: Sequence[str], pattern: str | None = None) 
         name = next(name for name in first if first[name] != second[name])
         problem = f"column {name!r:.40} may be {first[name]} ({form}) or {second[name]} ({other})"
         raise InputError(path, problem, 'State which in a mapping, such as dates = "%d/%m/%Y"')
-    if fitting:
-        return next(iter(fitting.values()))
-    for group in groups.values():
-        if len(group) >= MIN_DATES and any(_is_plausible(reading) for reading in _readings(group).values()):
-            shown = next(iter(group))
-            problem = f"{len(group)} columns such as {shown!r:.40} look like dates"
-            raise InputError(path, problem, "State their form as dates in a mapping, or remove them")
-    return {}
+    return next(iter(fitting.values()), {})
 
 
 def is_certain(day: str) -> bool:
     """Return whether a name is a date and no number: eight digits, or parts with separators."""
     return len(day) == 8 or not day.replace(".", "").isdigit()
-
-
-def _is_plausible(reading: dict[str, date]) -> bool:
-    return all(day.year in RADAR_YEARS for day in reading.values())
 
 
 def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict[str, date]]:
@@ -148,7 +135,8 @@ def _readings(texts: dict[str, str], *, in_order: bool = True) -> dict[str, dict
         if form.startswith("MMM") and len({day.month for day in rising.values()}) == 1:
             continue  # Nothing shows that names such as set_01 and set_02 are years of one month.
         in_place = list(rising) == list(reading) or not in_order
-        if rising and in_place and len(set(rising.values())) == len(rising) and _is_plausible(reading):
+        plausible = all(day.year in RADAR_YEARS for day in rising.values())
+        if rising and in_place and plausible and len(set(rising.values())) == len(rising):
             readings[form] = rising
     return readings
 
@@ -190,10 +178,9 @@ def dates_in_first_row(path: Path, source: Source, names: Sequence[str], notatio
     days = []
     for name in names:
         number = first.column(first.schema.get_field_index(name))[0].as_py()
-        try:
+        day = None
+        with suppress(ValueError, OverflowError):
             day = NOTATIONS[notation](float("nan") if number is None else number)
-        except (ValueError, OverflowError):
-            day = None
         if day is None or day.year not in YEARS:
             problem = f"the first row holds {number} in column {name!r}, which is no day ({notation})"
             raise InputError(path, problem, "Name the first and the last date column in date_columns")

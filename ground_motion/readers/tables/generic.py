@@ -17,16 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers import gate
-from ground_motion.readers.records import (
-    Component,
-    Declaration,
-    Direction,
-    FieldHeader,
-    Reference,
-    Stated,
-    VelocityField,
-)
+from ground_motion.readers import gate, records
 from ground_motion.readers.tables import columns, dates, geoparquet, layers, long, mapping, text_table
 from ground_motion.readers.tables.columns import Plan, Source
 from ground_motion.readers.tables.spacing import Spacing, spacing_of
@@ -54,20 +45,18 @@ def recognises(path: Path) -> bool:
         table = text_table.table_of(path)
     except InputError:
         return False
-    plain = {mapping.plain(name) for name in table.names}
-    roles = {role for role, aliases in mapping.ALIASES.items() if plain & set(aliases)}
     if not table.is_headed:
         numbers = all(text_table.is_number(cell) or cell in text_table.MISSING for cell in table.first)
         return len(table.names) >= 3 and numbers  # These may be points.
     if mapping.layout_of(table.names):
         return True
-    is_placed = {"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles
     bare = [dates.SERIES_UNIT.sub("", name.strip()) for name in table.names]
     moves = any(map(mapping.velocity_of, table.names)) or any(map(dates.DATED.fullmatch, bare))
-    return is_placed and (moves or any(map(mapping.DISPLACEMENT.fullmatch, table.names)))
+    placed = mapping.is_placed(mapping.columns_by_alias(table.names))
+    return placed and (moves or any(map(mapping.DISPLACEMENT.fullmatch, table.names)))
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read a table's header; its points are read later, in batches. Raises InputError where it would have to guess."""
     if declared.for_lacking and declared.mapping:  # A folder's mapping is for tables that cannot be read without it.
         with suppress(InputError):
@@ -84,38 +73,40 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     return tuple(_field(path, source, plan, stated, declared) for plan in plans)
 
 
-def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: Declaration) -> VelocityField:
+def _field(
+    path: Path, source: Source, plan: Plan, stated: mapping.Mapping, declared: records.Declaration
+) -> records.VelocityField:
     first, days = columns.first_points(path, source, plan), tuple(plan.dates.values())
     if "velocity" in plan.columns and days:
         if stated.dates is None and columns.rate_ratio(first, days) is None:
             mapping.refuse_years(path, plan.dates)
         columns.check_rates(path, first, days, " (unit, series and positive in a mapping)")
     cells = _cells(path, source, plan, stated)
-    seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
-    header = FieldHeader(
+    east = first.los_east * plan.look if plan.component is records.Component.LOS else np.zeros(1, np.float32)
+    header = records.FieldHeader(
         source_format=NAME,
         level=source.kind,
         component=plan.component,
         dates=days or declared.period or _period(declared.mapping, stated),
         has_series=bool(plan.dates),
         track=gate.agree(path, "track", {"--track": declared.track, "the mapping": stated.track}),
-        direction=Direction(stated.direction) or seen,
+        direction=records.Direction(stated.direction) or records.Direction.from_los_east(east),
         posting_m=cells.posting_m,
         grid_epsg=cells.epsg,
         release=stated.release,
         tile=stated.tile,
-        reference=Reference(stated.reference),
+        reference=records.Reference(stated.reference),
         attribution=stated.attribution or UNSTATED,
         licence=stated.licence,
         extras=_extras(plan, stated),
     )
     has_places = "longitude" in plan.columns or plan.geometry_crs is not None
-    facts = Stated(
+    facts = records.Stated(
         crs=plan.geometry_crs or (None if has_places else plan.epsg),
         velocity_scale=plan.velocity_factor,
         series_scale=plan.series_factor,
         velocity_is_slope="velocity" not in plan.columns,
-        direction={"the mapping": Direction(stated.direction)} if stated.direction else {},
+        direction={"the mapping": records.Direction(stated.direction)} if stated.direction else {},
         look=plan.look,
         unique_ids="pid" not in plan.columns,
     )
@@ -123,7 +114,7 @@ def _field(path: Path, source: Source, plan: Plan, stated: mapping.Mapping, decl
     unread = Counter(re.sub(r"\d+", "#", name) for name in source.names if name not in plan.types())
     changes = [source.note] if source.note else []
     changes += [f"{count} columns {name!r:.40} were not read." for name, count in unread.items() if count > MAX_UNREAD]
-    return VelocityField(
+    return records.VelocityField(
         header=header, batches=points, files=source.parts, expected_points=source.rows, stated=facts, changes=changes
     )
 
@@ -132,10 +123,8 @@ def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> S
     """Return the spacing of cells, as the mapping or their positions show it, and the system of their axes."""
     places = columns.first_places(path, source, plan, SAMPLED_PLACES)
     known = np.column_stack(places)[np.abs(places[1]) <= MAX_LATITUDE]
-    if not plan.dates and MIN_RECURRING * len(places_once := np.unique(known, axis=0)) <= len(known) > 0:
-        problem = (
-            f"{len(known):,} of its rows stand at {len(places_once):,} places, and no column is known to be their date"
-        )
+    if not plan.dates and MIN_RECURRING * len(once := np.unique(known, axis=0)) <= len(known) > 0:
+        problem = f"{len(known):,} of its rows stand at {len(once):,} places, and no column is known to be their date"
         raise InputError(path, problem, "Give one row for each point, or name date and displacement in a mapping")
     own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int)), None)
     seen = spacing_of(*places, own)
@@ -150,7 +139,7 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
     return stated.first_day, stated.last_day
 
 
-def source_of(path: Path, declared: Declaration | None = None, named: Collection[str] = ()) -> Source:
+def source_of(path: Path, declared: records.Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a table by its extension and first bytes; rows are read later. Raises InputError.
 
     declared: what is declared of the file, if columns without a header may be read in GMT's order; named: columns that
@@ -167,7 +156,7 @@ def source_of(path: Path, declared: Declaration | None = None, named: Collection
     raise InputError(path, problem, f"Give {', '.join(sorted(SUFFIXES))}")
 
 
-def csv_source(path: Path, declared: Declaration | None = None, named: Collection[str] = ()) -> Source:
+def csv_source(path: Path, declared: records.Declaration | None = None, named: Collection[str] = ()) -> Source:
     """Open a text table, plain or zipped. Raises InputError if it is cut off, or nothing names its columns."""
     table = text_table.table_of(path, named)
     text_table.refuse_cut_off(path)
@@ -182,7 +171,7 @@ def csv_source(path: Path, declared: Declaration | None = None, named: Collectio
     return Source("CSV", table.names, batches, note=note)
 
 
-def _name_gmt_columns(path: Path, table: Table, declared: Declaration) -> tuple[Table, str]:
+def _name_gmt_columns(path: Path, table: Table, declared: records.Declaration) -> tuple[Table, str]:
     """Name the first columns of a table without a header longitude, latitude and velocity, and say so.
 
     GMT, StaMPS and GMTSAR write "lon lat value". Raises InputError unless unit and sign are declared, and the suffix
@@ -203,9 +192,8 @@ def _name_gmt_columns(path: Path, table: Table, declared: Declaration) -> tuple[
         remedy = "If they are longitude, latitude, velocity, add --unit and --positive; else name them in a mapping"
         raise InputError(path, problem, remedy)
     names = ["longitude", "latitude", "velocity", *table.names[3:]]
-    return table._replace(
-        names=names
-    ), "It has no header: its first columns were taken for longitude, latitude, velocity."
+    note = "It has no header: its first columns were taken for longitude, latitude, velocity."
+    return table._replace(names=names), note
 
 
 def _extras(plan: Plan, declared: mapping.Mapping) -> dict[str, str]:

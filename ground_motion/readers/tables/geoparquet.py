@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ground_motion.core.errors import InputError
+from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.files import begins
 from ground_motion.readers.tables import text_table
 from ground_motion.readers.tables.columns import GEOMETRY, TEXT, Source, places_of, typed_array
@@ -62,22 +62,12 @@ def source(path: Path) -> Source:
 @contextmanager
 def _open(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
     """Open a file whose declared sizes are plausible; columns `texts` stay dictionary-encoded until checked."""
-    try:
-        with pq.ParquetFile(
-            path,
-            read_dictionary=list(texts),
-            page_checksum_verification=True,
-            arrow_extensions_enabled=False,
-            thrift_string_size_limit=text_table.MAX_SIDE_BYTES,
-            thrift_container_size_limit=10**6,
-        ) as file:
-            _check_sizes(path, file.metadata)
-            yield file
-    except InputError:
-        raise
-    except _FAULTS as fault:
-        detail = (str(fault).splitlines() or [type(fault).__name__])[0]
-        raise InputError(path, f"it cannot be read as Parquet ({detail:.200})", REMEDY) from fault
+    options = {"page_checksum_verification": True, "arrow_extensions_enabled": False, "read_dictionary": list(texts)}
+    limits = {"thrift_string_size_limit": text_table.MAX_SIDE_BYTES, "thrift_container_size_limit": 10**6}
+    readable = refusing(path, "it cannot be read as Parquet ({})", REMEDY, *_FAULTS)
+    with readable, pq.ParquetFile(path, **options, **limits) as file:
+        _check_sizes(path, file.metadata)
+        yield file
 
 
 def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:

@@ -56,11 +56,8 @@ def as_series(path: Path, source: Source, stated: mapping.Mapping) -> tuple[Sour
     wide = {f"{prefix}{each:%Y%m%d}" + (f" [{unit}]" if unit else ""): at for at, each in enumerate(days)}
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
-        kept, done = list[pa.RecordBatch](), 0
-        for batch in source.batches({name: kind for name, kind in types.items() if name not in wide}, BATCH_ROWS):
-            kept.append(batch.take(pa.array(first[(first >= done) & (first < done + batch.num_rows)] - done)))
-            done += batch.num_rows
-        points = pa.Table.from_batches(kept).combine_chunks()
+        own = {name: kind for name, kind in types.items() if name not in wide}
+        points = _read(path, source, own).take(pa.array(first)).combine_chunks()
         for name in types.keys() & wide.keys():
             points = points.append_column(name, pa.array(series[:, wide[name]]))
         yield from points.to_batches(max_chunksize=rows)
@@ -82,9 +79,8 @@ def _column_of_days(source: Source, names: list[str]) -> str | None:
             continue
         finally:
             batches.close()  # type: ignore[attr-defined]
-        texts = (
-            {(text or b"").decode("utf-8", "replace").strip() for text in batch[name].to_pylist()} if batch else set()
-        )
+        cells = batch[name].to_pylist() if batch else []
+        texts = {(text or b"").decode("utf-8", "replace").strip() for text in cells}
         parts = [DATED.fullmatch(text) for text in texts - {""}]
         if parts and all(part and not part["prefix"] and is_certain(part["day"]) for part in parts):
             return name
@@ -155,8 +151,7 @@ def _series(
     series[key[used], column[used]] = values[used]
     twice = used[series[key[used], column[used]] != values[used]]
     if twice.size:
-        problem = (
-            f"two rows of {rising[column[twice[0]]]} stand at one place, with {values[twice[0]]:g} and another value"
-        )
+        day, value = rising[column[twice[0]]], values[twice[0]]
+        problem = f"two rows of {day} stand at one place, with {value:g} and another value"
         raise InputError(path, problem, "Add a column with an id for each point, or more digits to the positions")
     return series, rising

@@ -7,9 +7,10 @@ the column's own name states them.
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ VELOCITY = re.compile(
     rf"(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)*(?P<way>{_WAY})??"
     r"(?:(?P<length>mm|cm|m|inch|in|feet|ft)(?:per|p)?(?P<time>years|year|yr|y|annum|a|days|day))?"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
+    r"|pntlinear"  # of stmtools
 )
 IN_BRACKETS = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 NO_UNITS = {"los", "mean", "avg", *(word for words in WAYS.values() for word in words)}  # Brackets may hold these, too.
@@ -68,7 +70,11 @@ DISPLACEMENT = re.compile(
 )
 LONG_ROLES = ("date", "displacement")  # Only tables with a row for each date have them; see `readers.tables.long`.
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
-MAX_WAVELENGTH_M = 1.5  # P band
+CHOICES: dict[str, Collection[str]] = {"unit": MM_PER_UNIT, "series": MM_PER_LENGTH, "positive": TOWARD, "look": LOOKS}
+CHOICES |= {"date_row": NOTATIONS, "direction": tuple(Direction), "reference": tuple(Reference)}
+NUMBERS = (int, float)
+RANGES: dict[str, tuple[tuple[type, ...], float]] = {"epsg": ((int,), 10**6), "track": ((int,), 1000)}
+RANGES |= {"posting_m": (NUMBERS, inf), "wavelength_m": (NUMBERS, 1.5)}  # Numbers above 0 and below these: P band.
 
 
 @dataclass(frozen=True)
@@ -126,14 +132,6 @@ LAYOUTS = {
         unit="m/yr",
         positive="toward",
         dates="d_%Y%m%d",
-        columns={
-            "pid": "pnt_id",
-            "longitude": "pnt_lon",
-            "latitude": "pnt_lat",
-            "height": "pnt_height",
-            "velocity": "pnt_linear",
-            "temporal_coherence": "pnt_enscoh",
-        },
         by="stmtools",
     ),
 }
@@ -169,15 +167,6 @@ def mapping_of(path: Path | None) -> Mapping:
 
 
 def _check_entry(path: Path, name: str, value: Any) -> None:
-    choices: dict[str, Any] = {
-        "unit": MM_PER_UNIT,
-        "series": MM_PER_LENGTH,
-        "positive": TOWARD,
-        "look": LOOKS,
-        "date_row": NOTATIONS,
-        "direction": {way.value: way for way in Direction},
-        "reference": {way.value: way for way in Reference},
-    }
     if name in {"columns", "constants"}:
         kind: type | tuple[type, ...] = str if name == "columns" else (int, float)
         if not isinstance(value, dict):
@@ -188,29 +177,23 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
             if not isinstance(entry, kind) or isinstance(entry, bool):
                 raise InputError(path, f"{role} = {entry!r} is not what [{name}] holds", EXAMPLE)
         return
-    if name in choices:
-        good = isinstance(value, str) and value in choices[name]
-    elif name in {"epsg", "track"}:
-        most = 10**6 if name == "epsg" else 1000
-        good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < most
+    if name in CHOICES:
+        good = isinstance(value, str) and value in CHOICES[name]
+    elif name in RANGES:
+        kinds, most = RANGES[name]
+        good = type(value) in kinds and 0 < value < most
+    elif isinstance(value, list):
+        kind, count = {"dates": (date, len(value)), "date_columns": (str, 2)}.get(name, (str, -1))
+        good = len(value) == count and all(type(each) is kind for each in value)
     elif name in {"first_day", "last_day"}:
-        good = _is_day(value)
-    elif name == "dates" and isinstance(value, list):
-        good = all(_is_day(day) for day in value)
-    elif name == "date_columns":
-        good = isinstance(value, list) and len(value) == 2 and all(isinstance(end, str) for end in value)
-    elif name in {"nodata", "posting_m", "wavelength_m"}:
-        good = isinstance(value, int | float) and not isinstance(value, bool) and (name == "nodata" or value > 0)
-        good &= name != "wavelength_m" or value < MAX_WAVELENGTH_M
+        good = type(value) is date  # A datetime is another kind, as is a truth value beside numbers.
+    elif name == "nodata":
+        good = type(value) in NUMBERS
     else:
-        good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
+        good = isinstance(value, str) and len(value) <= _TEXT_LIMITS.get(name, -1) and value.isprintable()
     if not good:
-        allowed = f"Use {'|'.join(choices[name])}" if name in choices else EXAMPLE
+        allowed = f"Use {'|'.join(CHOICES[name])}" if name in CHOICES else EXAMPLE
         raise InputError(path, f"{name} = {value!r:.60} is not accepted", allowed)
-
-
-def _is_day(value: Any) -> bool:
-    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def plain(name: str) -> str:
@@ -271,6 +254,11 @@ def columns_by_alias(names: Sequence[str], in_metres: bool = False) -> dict[str,
         if in_metres and metres not in columns and plain(columns.get(degrees, "")) == letter:
             columns[metres] = columns.pop(degrees)
     return columns
+
+
+def is_placed(columns: dict[str, str]) -> bool:
+    """Return whether roles have columns of a position."""
+    return {"longitude", "latitude"} <= columns.keys() or {"easting", "northing"} <= columns.keys()
 
 
 def plans_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> list[Plan]:
@@ -438,7 +426,6 @@ def _reference_systems(
     for crs in (stated.epsg, geometry):
         system = transformer(path, crs).source_crs if crs is not None else None
         if system is not None and not (system.is_geographic or system.is_projected):
-            raise InputError(
-                path, f"{system.name!r:.60} has no degrees, nor easting and northing", "Correct epsg in the mapping"
-            )
+            problem = f"{system.name!r:.60} has no degrees, nor easting and northing"
+            raise InputError(path, problem, "Correct epsg in the mapping")
     return stated.epsg if has_metres else None, geometry

@@ -9,13 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from ground_motion.core import projections
 from ground_motion.core.geometry import longitude_near, middle_of, utm_epsg
 from ground_motion.readers.records import Float64
 
-WGS84 = Geod(ellps="WGS84")
 MAX_COORDINATE_M = 1e8  # Positions beyond it are damaged; the gate refuses them.
 FINEST_M = 20.0  # Closer steps are those of rounded coordinates, or of the radar's own pixels.
 NEIGHBOURS = 8
@@ -97,8 +95,8 @@ def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -
 
 
 def _metres_per_degree(longitude: float, latitude: float) -> tuple[float, float]:
-    east = WGS84.line_length([longitude, longitude + 0.01], [latitude, latitude])
-    north = WGS84.line_length([longitude, longitude], [latitude - 0.005, latitude + 0.005])
+    east = projections.EARTH.line_length([longitude, longitude + 0.01], [latitude, latitude])
+    north = projections.EARTH.line_length([longitude, longitude], [latitude - 0.005, latitude + 0.005])
     return 100 * east, 100 * north
 
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -45,6 +45,10 @@ MISSING = (
 )
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
 DECIMAL_COMMA, DECIMAL_POINT = (re.compile(rf"[-+]?\d*{sign}\d+(?:[eE][-+]?\d+)?") for sign in (",", r"\."))
+
+
+Types = Mapping[str, pa.DataType]  # column -> what it is read as
+Waiting = tuple[Future[list[pa.RecordBatch]], bytes]  # A block that is parsed, and its text.
 
 
 class Table(NamedTuple):
@@ -182,10 +186,10 @@ def _encoding(path: Path, sample: bytes, known: Collection[str]) -> str:
         lines = [line for line in whole.splitlines() if not line.isascii()]
         guesses = [guess.encoding for guess in from_bytes(b"\n".join(lines)[: 2**16], cp_isolation=GUESSED)]
         words = [word for word in known if not word.isascii()]
-        fitting = (
-            guess for guess in (*guesses, *GUESSED) if all(word in whole.decode(guess, "replace") for word in words)
-        )
-        return next(fitting, (guesses or GUESSED)[0])
+        for guess in (*guesses, *GUESSED):
+            if all(word in whole.decode(guess, "replace") for word in words):
+                return guess
+        return (guesses or GUESSED)[0]
     return "utf-8"
 
 
@@ -284,13 +288,10 @@ def _decimal(path: Path, rows: list[list[str]], delimiter: str) -> str:
 
 def header_names(path: Path) -> frozenset[str]:
     """Return the column names of a file; empty if it is no table or has no header. Never raises."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
-        return frozenset()
-    try:
-        table = table_of(path)
-    except InputError:
-        return frozenset()
-    return frozenset(table.names) if table.is_headed else frozenset()
+    with suppress(InputError):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and (table := table_of(path)).is_headed:
+            return frozenset(table.names)
+    return frozenset()
 
 
 def date_columns(
@@ -324,9 +325,7 @@ def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: s
         raise InputError(path, f"column {missing[0]!r} is missing", remedy)
 
 
-def record_batches(
-    path: Path, table: Table, types: Mapping[str, pa.DataType], block_bytes: int = BLOCK_BYTES
-) -> Iterator[pa.RecordBatch]:
+def record_batches(path: Path, table: Table, types: Types, block_bytes: int = BLOCK_BYTES) -> Iterator[pa.RecordBatch]:
     """Yield a table's rows in order, only the columns in `types`, in batches of about block_bytes of text.
 
     Blocks of whole lines are parsed in parallel: on two cores twice as fast as pyarrow's own streaming reader, which
@@ -335,13 +334,13 @@ def record_batches(
     parse = partial(_parse, path, table, types)
     done = 0
     with csv_stream(path) as stream, ThreadPoolExecutor(PARSERS) as pool:
-        waiting: deque[tuple[Future[list[pa.RecordBatch]], bytes]] = deque()
+        waiting = deque[Waiting]()
         # PARSERS empty blocks follow the last one, so that every result still waiting is yielded.
         for block in chain(_whole_lines(path, _blocks(stream, table, block_bytes)), repeat(b"", PARSERS)):
             waiting.append((pool.submit(parse, block), block))
             if len(waiting) <= PARSERS:
                 continue
-            for batch in _parse_block(path, table, types, done, *waiting.popleft()):
+            for batch in _parse_block(path, table, types, done, waiting.popleft()):
                 done += batch.num_rows
                 yield batch
 
@@ -380,7 +379,7 @@ def _whole_lines(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield begun
 
 
-def _parse(path: Path, table: Table, types: Mapping[str, pa.DataType], block: bytes) -> list[pa.RecordBatch]:
+def _parse(path: Path, table: Table, types: Types, block: bytes) -> list[pa.RecordBatch]:
     convert = pa_csv.ConvertOptions(
         column_types=dict(types), include_columns=list(types), null_values=MISSING, decimal_point=table.decimal
     )
@@ -403,18 +402,12 @@ def _parse(path: Path, table: Table, types: Mapping[str, pa.DataType], block: by
     return batches
 
 
-def _parse_block(
-    path: Path,
-    table: Table,
-    types: Mapping[str, pa.DataType],
-    done: int,
-    parsing: Future[list[pa.RecordBatch]],
-    block: bytes,
-) -> list[pa.RecordBatch]:
+def _parse_block(path: Path, table: Table, types: Types, done: int, waiting: Waiting) -> list[pa.RecordBatch]:
     """Return the batches of a block, cell by cell if some are not written as pyarrow reads numbers. Raises InputError.
 
     done: rows before the block.
     """
+    parsing, block = waiting
     try:
         return parsing.result()
     except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:

@@ -12,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -204,8 +204,6 @@ def _choose(
 
 def names_in_zip(path: Path) -> list[str]:
     """Return the names of the files in a zip; an empty list if it may not be unpacked. Never raises."""
-    try:
-        with open_zip(path) as (_, files):
-            return [str(name) for name in files]
-    except (InputError, OSError):
-        return []
+    with suppress(InputError, OSError), open_zip(path) as (_, files):
+        return [str(name) for name in files]
+    return []

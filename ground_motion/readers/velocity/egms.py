@@ -10,6 +10,7 @@ import re
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring as parse_xml
@@ -67,19 +68,19 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         raise InputError(path, problem, "Give an EGMS file with its time series")
     text_table.require(path, source.names, ALWAYS, REMEDY)
     level, component = _level_and_component(path, source.names, declared)
-    if component is records.Component.LOS:
+    los = component is records.Component.LOS
+    if los:
         text_table.require(path, source.names, (*columns.LOS_VECTOR, "latitude", "longitude"), REMEDY)
     named = {role: name for role, names in ALIASES.items() for name in reversed(names) if name in source.names}
     plan = columns.Plan(named, dates, component, velocity_factor=1.0, series_factor=1.0, epsg=EPSG)
     first = next(columns.points(path, source, plan, columns.FEW_ROWS), None)  # Degrees and metres must agree here.
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Export it again")
-    if component is records.Component.LOS:
+    if los:
         degrees = {role: name for role, name in named.items() if role not in {"easting", "northing"}}
         plan = dataclasses.replace(plan, columns=degrees, epsg=None)
-    los = component is records.Component.LOS
     direction = records.Direction.from_los_east(first.los_east) if los else records.Direction.UNKNOWN
-    header = _header(path, _xml_header(path), level, component, tuple(dates.values()), direction)
+    header = _header(path, _xml_header(path), level, component, dates=tuple(dates.values()), direction=direction)
     expected = int((first.pid.size + len(first.refused)) * max(text_table.table_bytes(path) / HEAD_BYTES, 1))
     # Only tables that were joined, and so renamed, can hold points twice; looking for them takes time.
     stated = records.Stated(crs=plan.epsg, unique_ids=_published_name(path) is not None)
@@ -88,13 +89,9 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
 
 
 def _header(
-    path: Path,
-    xml: dict[str, str],
-    level: str,
-    component: records.Component,
-    dates: tuple[date, ...],
-    direction: records.Direction,
+    path: Path, xml: dict[str, str], level: str, component: records.Component, **known: Any
 ) -> records.FieldHeader:
+    """Return the header of a product by its name and XML. known: what else is known of it."""
     name = _published_name(path)
     groups = name.groupdict() if name else {}
     simulated = xml.get("simulated") == "true"
@@ -107,9 +104,7 @@ def _header(
         source_format=NAME,
         level=level,
         component=component,
-        dates=dates,
         track=int(track) if track and track.isdigit() else None,
-        direction=direction,
         burst=burst,
         polarisation=pol,
         release=groups.get("release") or "",
@@ -121,6 +116,7 @@ def _header(
         attribution="Simulated data" if simulated else ATTRIBUTION,
         licence="" if simulated else LICENCE,
         extras={key: value for key, value in xml.items() if key != "simulated"},
+        **known,
     )
 
 
@@ -134,8 +130,7 @@ def _read_grid(path: Path) -> records.VelocityField:
     if name is None:
         raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
     component = raster.COMPONENT_OF_SIGN[SIGN_OF_GRID[name["component"]]]
-    header = _header(path, {}, "L3", component, _period(name["release"]), records.Direction.UNKNOWN)
-    header = dataclasses.replace(header, has_series=False)
+    header = _header(path, {}, "L3", component, dates=_period(name["release"]), has_series=False)
     with raster.open_geotiff(path) as dataset:
         if raster.epsg_of(path, dataset) != EPSG:
             problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"

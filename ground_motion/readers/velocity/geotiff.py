@@ -8,35 +8,24 @@ from pathlib import Path
 
 import numpy as np
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
-from ground_motion.readers import gate, raster
+from ground_motion.readers import gate, raster, records
 from ground_motion.readers.raster import COMPONENT_OF_SIGN, open_geotiff
-from ground_motion.readers.records import (
-    Component,
-    Declaration,
-    FieldHeader,
-    PointBatch,
-    Stated,
-    Technique,
-    VelocityField,
-)
 
 NAME = "geotiff"
 TITLE = "GeoTIFF"
 ORDER = 900
 SUFFIXES = raster.SUFFIXES
-BLOCK_PIXELS = raster.BLOCK_PIXELS
 TRACKED_UNITS = {"m/day"}  # Phase measurements are never given in these units.
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["layers"]
 _LAST_WORD = r"(?:^|[\d._-])(?:{})(?:\.geo)?(?=_\d{{7,8}}|(?:_ll|_looked|_clip(?:ped)?)?$)"
 DISPLACED = "the displacement of one date or pair"
 PERIOD = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{6})?[_-](\d{4})(\d\d)(\d\d)")
 DIRECTIONS = {  # What names say about the direction of motion.
-    Component.UP: re.compile(r"(?<![a-z])(?:UD|vert(?:ical)?)(?![a-z])", re.IGNORECASE),
-    Component.EAST: re.compile(r"(?<![a-z])EW(?![a-z])", re.IGNORECASE),
-    Component.LOS: re.compile(r"(?<![a-z])(?:v|vel)?los(?:vel)?(?![a-z])", re.IGNORECASE),
+    records.Component.UP: re.compile(r"(?<![a-z])(?:UD|vert(?:ical)?)(?![a-z])", re.IGNORECASE),
+    records.Component.EAST: re.compile(r"(?<![a-z])EW(?![a-z])", re.IGNORECASE),
+    records.Component.LOS: re.compile(r"(?<![a-z])(?:v|vel)?los(?:vel)?(?![a-z])", re.IGNORECASE),
 }
 OTHER_LAYERS = {what: re.compile(_LAST_WORD.format(words), re.IGNORECASE) for what, words in _TABLE}
 RATE = re.compile(r"vel|rate|trend|slope", re.IGNORECASE)
@@ -57,7 +46,7 @@ def other_layer(path: Path) -> str:
     return said
 
 
-def refuse_other_layer(path: Path, declared: Declaration, unit: str = "") -> None:
+def refuse_other_layer(path: Path, declared: records.Declaration, unit: str = "") -> None:
     """Raise InputError if unit or name say that these are no velocities, or in another direction than is declared.
 
     It is called first, so that nobody is asked for the unit of a file that is refused.
@@ -74,7 +63,7 @@ def refuse_other_layer(path: Path, declared: Declaration, unit: str = "") -> Non
     gate.agree(path, "component", {"its name": named} | is_declared)
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Prepare the only band as velocities; a unit and sign that nothing states are asked for. Raises InputError."""
     with open_geotiff(path) as dataset:
         stated = raster.unit_of(dataset)
@@ -83,13 +72,13 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         posting, metric_epsg = raster.spacing_of(path, raster.epsg_of(path, dataset), dataset.transform)
     otherwise = "; or --scale power|amplitude|db if it is a radar image"
     units = gate.units(path, declared, unit={"the band": stated}, dates_known=False, otherwise=otherwise)
-    header = FieldHeader(
+    header = records.FieldHeader(
         source_format=NAME,
         level="velocity",
         component=units.component,
         dates=declared.period or (),
         has_series=False,
-        technique=Technique.TRACKING if units.unit in TRACKED_UNITS else Technique.INSAR,
+        technique=records.Technique.TRACKING if units.unit in TRACKED_UNITS else records.Technique.INSAR,
         track=declared.track,
         posting_m=posting,
         grid_epsg=metric_epsg,
@@ -111,7 +100,7 @@ def _refuse_other_kinds(path: Path, dataset: DatasetReader) -> None:
         raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
 
 
-def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
+def field(path: Path, units: gate.Units, header: records.FieldHeader) -> records.VelocityField:
     """Return the only band as a velocity field with a given header; values are read later."""
     with open_geotiff(path) as dataset:  # Refuse what cannot be used before its points are read.
         epsg = raster.epsg_of(path, dataset)
@@ -119,21 +108,19 @@ def field(path: Path, units: gate.Units, header: FieldHeader) -> VelocityField:
         pixels = dataset.width * dataset.height
         packing = dataset.scales[0], dataset.offsets[0]
         picture = dataset.dtypes[0] in {"uint8", "int8"} and packing[0] == 1
-    stated = Stated(crs=epsg, velocity_scale=units.factor, picture=picture, packing=packing)
+    stated = records.Stated(crs=epsg, velocity_scale=units.factor, picture=picture, packing=packing)
     batches = partial(_batches, path, units.factor, header)
-    return VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
+    return records.VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated)
 
 
-def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
+def _batches(path: Path, factor: float, header: records.FieldHeader) -> Iterator[records.PointBatch]:
     with open_geotiff(path) as dataset:
         epsg = raster.epsg_of(path, dataset)
-        lines = max(1, BLOCK_PIXELS // dataset.width)
-        for first in range(0, dataset.height, lines):
-            window = Window(0, first, dataset.width, min(lines, dataset.height - first))
+        for window in raster.rows_of(dataset):
             # file: its unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
             values = raster.values_of(path, dataset, window) * factor
             row, col = np.nonzero(np.isfinite(values))
             if row.size:
-                velocity = values[row, col].astype(np.float32)
-                places = raster.degrees(path, epsg, *raster.centres(dataset.transform, row + first, col))
-                yield raster.batch(row + first, col, *places, velocity, header.component)
+                velocity, row = values[row, col].astype(np.float32), row + window.row_off
+                places = raster.degrees(path, epsg, *raster.centres(dataset.transform, row, col))
+                yield raster.batch(row, col, *places, velocity, header.component)

@@ -26,7 +26,7 @@ import scipy
 from affine import Affine
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import names_in
+from ground_motion.core.files import files_in
 from ground_motion.core.pixel_grids import PixelGrid
 from ground_motion.readers import hdf5, raster, records
 from ground_motion.readers.hdf5_grids import evenly, mapped_epsg
@@ -165,7 +165,8 @@ class LineOfSightPart(Image):
 
 def recognises(path: Path) -> bool:
     """Return whether a file, or one in a folder, has a phase where these products have it. Never raises."""
-    return any(hdf5.holds(file, f"{ARIA.data}/{PHASE}") or hdf5.holds(file, NISAR.data) for file in _files(path)[:20])
+    places = f"{ARIA.data}/{PHASE}", NISAR.data
+    return any(hdf5.holds(file, place) for file in files_in(path, SUFFIXES)[:20] for place in places)
 
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
@@ -213,14 +214,8 @@ def _pair_parts(path: Path, number: int) -> Iterator[records.PairPart]:
         yield from stacks.pair_parts(stack, stacks.check(stack), number)
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return [path / name for name in names_in(path) if Path(name).suffix.lower() in SUFFIXES]
-
-
 def _pairs(path: Path, opened: ExitStack) -> list[Pair]:
-    files = _files(path)
+    files = files_in(path, SUFFIXES)
     if len(files) > MAX_FILES:
         raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
     pairs = []

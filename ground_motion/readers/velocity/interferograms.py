@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ground_motion.readers.records import Float32, Float64
 
+Numbers = NDArray[np.int64]
 FREQUENT = 64  # A pattern of more pixels is solved by itself.
 MATRIX_VALUES = 2**21  # The matrices that are inverted at a time take 16 MiB.
 
@@ -78,7 +79,7 @@ def invert(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians_p
         pixels = np.concatenate([members[number] for number in group])
         part = np.repeat(np.arange(group.size), [members[number].size for number in group])
         for some in np.array_split(np.arange(pixels.size), -(-pixels.size // at_once) if group.size > 1 else 1):
-            solver.solve(change[pixels[some]], part[some], pixels[some], pairs, radians_per_mm, result)
+            solver.solve(change[pixels[some]], part[some], pixels[some], radians_per_mm, result)
     return result
 
 
@@ -92,6 +93,7 @@ def _patterns(known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.i
 class _Solver(NamedTuple):
     """Solver for u patterns of known pairs: dates (u, dates) and pairs (u, m) used; inverse (u, dates, dates)."""
 
+    pairs: Numbers
     dates: NDArray[np.bool_]
     used: NDArray[np.bool_]
     inverse: Float64
@@ -113,19 +115,11 @@ class _Solver(NamedTuple):
         normal = np.moveaxis(normal, -1, 0) * (free[:, :, None] & free[:, None, :])
         normal[:, np.arange(n_dates), np.arange(n_dates)] += ~free
         inverse = np.linalg.inv(normal) * (free[:, :, None] & free[:, None, :])
-        return cls(dates=dates, used=used, inverse=inverse)
+        return cls(pairs=pairs, dates=dates, used=used, inverse=inverse)
 
-    def solve(
-        self,
-        change: Float64,
-        which: NDArray[np.int64],
-        pixels: NDArray[np.int64],
-        pairs: NDArray[np.int64],
-        radians_per_mm: float,
-        result: Inverted,
-    ) -> None:
+    def solve(self, change: Float64, which: Numbers, pixels: Numbers, radians_per_mm: float, result: Inverted) -> None:
         """Solve pixels by their changes (n, m) and store the series in `result`. which: pattern of each pixel."""
-        dates, used = self.dates[which], self.used[which]
+        dates, used, pairs = self.dates[which], self.used[which], self.pairs
         design = np.eye(dates.shape[1])[pairs[:, 1]] - np.eye(dates.shape[1])[pairs[:, 0]]  # (m, dates)
         known = np.where(used, change, 0.0)
         if len(self.inverse) == 1:

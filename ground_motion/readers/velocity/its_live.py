@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.text import number_of
 from ground_motion.readers import gate, hdf5, raster, records
 from ground_motion.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ground_motion.readers.tables import text_table
@@ -29,7 +30,6 @@ SUFFIXES = hdf5.SUFFIXES
 AXES = (("vx", "vy"), ("vx0", "vy0"))
 MARKS = frozenset({"img_pair_info", "mapping", "UTM_Projection", "Polar_Stereographic", "mid_date"})
 YEAR = re.compile(r"_(0000|[12]\d{3})(?=_v\d|\.nc)")
-BLOCK_PIXELS = 200_000
 ONE_PAIR = "Give one of its image pairs, or an annual mosaic (velocity_image_pair, velocity_mosaic)"
 REMEDY = "Give the file as it was published"
 ATTRIBUTION = "ITS_LIVE, NASA MEaSUREs (Gardner et al.), velocities by autoRIFT (Gardner et al. 2018, Lei et al. 2021)"
@@ -49,8 +49,6 @@ class Ice(NamedTuple):
 
 def recognises(path: Path) -> bool:
     """Return whether a file has any of the format's variables; `read` reports missing ones. Never raises."""
-    if path.is_dir():
-        return path.suffix == ".zarr" and (path / "vx").is_dir()
     names = hdf5.names(path)
     is_speed = bool({"v", "v0", *sum(AXES, ())} & names) and bool(MARKS & names)
     return "img_pair_info" in names or is_speed or any({*axes, "x", "y"} <= names for axes in AXES)
@@ -58,8 +56,6 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the header; eastward and northward velocities are read later, in batches. Raises InputError."""
-    if path.is_dir():
-        raise InputError(path, "an ITS_LIVE datacube of many pairs (Zarr)", ONE_PAIR)
     with hdf5.open_file(path) as file:
         ice = _ice(path, file, declared)
         is_named = "ITS_LIVE" in path.name or "ITS_LIVE" in str(hdf5.attributes(path, file)) or ice.level == "pair"
@@ -98,9 +94,8 @@ def _ice(path: Path, file: h5py.File, declared: records.Declaration) -> Ice:
         raise InputError(path, problem, ONE_PAIR)
     x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
     if {*shapes} != {(y.size, x.size)}:
-        raise InputError(
-            path, f"{axes[0]} {shapes[0]}, {axes[1]} {shapes[1]}, {y.size} y and {x.size} x differ", REMEDY
-        )
+        problem = f"{axes[0]} {shapes[0]}, {axes[1]} {shapes[1]}, {y.size} y and {x.size} x differ"
+        raise InputError(path, problem, REMEDY)
     mapping = hdf5.attributes(path, file, axes[0]).get("grid_mapping", "mapping")
     hdf5.require(path, file, (mapping,), REMEDY)
     stated = hdf5.attributes(path, file, mapping)
@@ -149,20 +144,18 @@ def _days(path: Path, stated: dict[str, str]) -> tuple[date, date]:
 def _batches(ice: Ice, component: records.Component) -> Iterator[records.PointBatch]:
     path, grid = ice.path, ice.grid
     with hdf5.open_file(path) as file:
-        lines = max(1, BLOCK_PIXELS // grid.cols)
-        for first in range(0, grid.rows, lines):
-            block = slice(first, min(first + lines, grid.rows))
+        for block in hdf5.row_blocks(grid.rows, grid.cols, 2):
             vx, vy = (hdf5.cf_values(path, file, name, block) for name in ice.axes)
             row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
             if row.size:
-                places = grid.positions(row + first, col)
+                places = grid.positions(row + block.start, col)
                 # file: m/yr along map x and y; ours: mm/yr, positive to true east and true north
                 speeds = (values[row, col] * ice.mm for values in (vx, vy))
                 velocity = raster.true_velocity(component, grid.epsg, *places, *speeds).astype(np.float32)
                 error = _errors(ice, file, block)[row, col] * ice.mm
                 known = (error >= 0) & (error < raster.FASTEST_MM_YR[records.Technique.TRACKING])
                 std = np.where(known, error, np.nan).astype(np.float32)
-                yield raster.batch(row + first, col, *places, velocity, component, velocity_std_mm_yr=std)
+                yield raster.batch(row + block.start, col, *places, velocity, component, velocity_std_mm_yr=std)
 
 
 def _errors(ice: Ice, file: h5py.File, block: slice) -> records.Float64:
@@ -173,11 +166,9 @@ def _errors(ice: Ice, file: h5py.File, block: slice) -> records.Float64:
         if all(hdf5.shape_of(path, file, name) == shape for name in names):
             return np.fmax(*(hdf5.cf_values(path, file, name, block) for name in names))
     attributes = [(hdf5.attributes(path, file, name), name) for name in ice.axes]
-    known = [stated.get("error", stated.get(f"{name}_error", "")) for stated, name in attributes]
-    try:
-        return np.full((block.stop - block.start, ice.grid.cols), max(float(text) for text in known))
-    except ValueError:
-        speed = vx.replace("x", "") + "_error"
-    if hdf5.shape_of(path, file, speed) == shape:
+    known = [number_of(stated.get("error", stated.get(f"{name}_error", ""))) for stated, name in attributes]
+    speed = vx.replace("x", "") + "_error"
+    if None in known and hdf5.shape_of(path, file, speed) == shape:
         return hdf5.cf_values(path, file, speed, block)
-    return np.full((block.stop - block.start, ice.grid.cols), np.nan)
+    error = np.nan if None in known else max(number for number in known if number is not None)
+    return np.full((block.stop - block.start, ice.grid.cols), error)

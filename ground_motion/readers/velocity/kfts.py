@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import names_in
+from ground_motion.core.files import files_in, names_in
 from ground_motion.readers import gate, hdf5, raster
 from ground_motion.readers.records import Declaration, FieldHeader, PointBatch, Stated, VelocityField
 from ground_motion.readers.slopes import slope_mm_yr
@@ -58,9 +58,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     ((rows, cols),) = shapes
     places = [(path if path.is_dir() else path.parent) / name for name in PLACES]
     if not {*PLACES} <= {*names_in(places[0].parent)}:
-        problem = (
-            f"it holds {n_pairs} interferograms of {len(days)} dates, but not where its {rows} x {cols} pixels are"
-        )
+        held = f"it holds {n_pairs} interferograms of {len(days)} dates"
+        problem = f"{held}, but not where its {rows} x {cols} pixels are"
         raise InputError(path, problem, "Put the lon.flt and lat.flt of the same preparation beside it")
     for file in places:
         if file.stat().st_size != rows * cols * 4:
@@ -83,8 +82,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
 
 
 def _stacks_in(path: Path) -> list[Path]:
-    files = [path / name for name in names_in(path)] if path.is_dir() else [path]
-    return [file for file in files if {"Jmat", "dates"} <= (names := hdf5.names(file)) and names & {*PHASES}]
+    named = [(file, hdf5.names(file)) for file in files_in(path, SUFFIXES)]
+    return [file for file, names in named if {"Jmat", "dates"} <= names and names & {*PHASES}]
 
 
 def _stack(path: Path) -> Stack:

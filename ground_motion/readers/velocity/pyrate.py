@@ -7,6 +7,7 @@ which subsides, and a series made by other code show this (tests/library/readers
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ground_motion.core.errors import InputError, refusing
 from ground_motion.core.files import names_in
+from ground_motion.core.text import number_of
 from ground_motion.readers import raster
 from ground_motion.readers.records import Declaration, VelocityField
 from ground_motion.readers.velocity import stacks
@@ -51,13 +53,11 @@ def _matching(path: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def _is_ours(file: Path) -> bool:
-    if not raster.is_geotiff(file):
-        return False
-    try:
-        with raster.open_geotiff(file) as dataset:
-            return len({"FIRST_DATE", "SECOND_DATE"} & dataset.tags().keys()) > 0
-    except InputError:
-        return False
+    with suppress(InputError):
+        if raster.is_geotiff(file):
+            with raster.open_geotiff(file) as dataset:
+                return not {"FIRST_DATE", "SECOND_DATE"}.isdisjoint(dataset.tags())
+    return False
 
 
 def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str, str]]:
@@ -67,7 +67,9 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
         tags = _tags(file)
         days = _days(file, tags)
         pairs.append(stacks.Pair(first=days[0], second=days[1], phase=file, coherence=coherence.get(days)))
-        wavelengths.add(_wavelength(file, tags))
+        wavelengths.add(wavelength := number_of(tags["WAVELENGTH_METRES"]) or 0.0)
+        if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
+            raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
         processors.add(tags.get("INSAR_PROCESSOR", "").upper())
     if not pairs:
         raise InputError(path, "it holds no *_unw.tif", "Give the folder with the interferograms")
@@ -104,13 +106,3 @@ def _tags(file: Path) -> dict[str, str]:
 def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
     with refusing(file, "its tags hold an invalid date ({})", "Write dates as YYYY-MM-DD", ValueError):
         return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
-
-
-def _wavelength(file: Path, tags: Mapping[str, str]) -> float:
-    try:
-        wavelength = float(tags["WAVELENGTH_METRES"])
-    except ValueError:
-        wavelength = float("nan")
-    if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
-        raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
-    return wavelength

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
@@ -210,11 +209,6 @@ def batches(stack: Stack, grid: PixelGrid) -> Iterator[records.PointBatch]:
             yield _batch(stack, grid, block, row, col, solved)
 
 
-def interferograms(stack: Stack, grid: PixelGrid) -> records.Interferograms:
-    """Return the pairs of a stack, each of which can be read alone."""
-    return records.Interferograms(grid, days_of(stack), stack.wavelength_m, partial(pair_parts, stack, grid))
-
-
 def days_of(stack: Stack) -> tuple[tuple[date, date], ...]:
     """Return the earlier and the later day of each pair."""
     return tuple((min(pair.first, pair.second), max(pair.first, pair.second)) for pair in stack.pairs)
@@ -275,18 +269,14 @@ def _image(image: Image, grid: PixelGrid, block: slice) -> tuple[records.Float32
     """Return a block of the common grid from an image, (rows, cols), NaN where missing, and the file's data type."""
     if isinstance(image, Path):
         with raster.open_geotiff(image) as dataset:
-            return _values(dataset, grid, block), str(dataset.dtypes[0])
+            corner = ~dataset.transform @ grid.transform
+            window = Window(round(corner.c), round(corner.f) + block.start, grid.cols, block.stop - block.start)
+            with np.errstate(over="ignore", invalid="ignore"):
+                values = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
+            return np.where(np.isfinite(values), values, np.float32(np.nan)), str(dataset.dtypes[0])
     corner = ~image.grid.transform @ grid.transform
     top, left = round(corner.f) + block.start, round(corner.c)
     return image.values(slice(top, top + block.stop - block.start), slice(left, left + grid.cols)), "float32"
-
-
-def _values(dataset: DatasetReader, grid: PixelGrid, block: slice) -> records.Float32:
-    corner = ~dataset.transform @ grid.transform
-    window = Window(round(corner.c), round(corner.f) + block.start, grid.cols, block.stop - block.start)
-    with np.errstate(over="ignore", invalid="ignore"):
-        values: records.Float32 = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
-    return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
 def _phases(stack: Stack, grid: PixelGrid, block: slice) -> records.Float32:
@@ -338,13 +328,7 @@ def _vectors(stack: Stack, grid: PixelGrid, block: slice) -> tuple[records.Float
     if not stack.look_vectors:
         unknown = np.full(shape, np.nan, np.float32)
         return unknown, unknown, unknown
-    vectors = stack.look_vectors.vector([_image(file, grid, block)[0] for file in stack.look_vectors.files])
-    length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
-    odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
-    if odd.size:
-        problem = f"a line of sight of length {odd[0]:.3g} is impossible"
-        raise InputError(stack.look_vectors.files[0], problem, "Download the look vectors again")
-    return vectors
+    return stack.look_vectors.vector([_image(file, grid, block)[0] for file in stack.look_vectors.files])
 
 
 def _batch(
@@ -373,14 +357,15 @@ def _batch(
 
 
 def field(stack: Stack, grid: PixelGrid, header: records.FieldHeader) -> records.VelocityField:
-    """Return a stack as a velocity field with the caller's header."""
+    """Return a stack as a velocity field with the caller's header, and its pairs, each of which can be read alone."""
+    parts = partial(pair_parts, stack, grid)
     return records.VelocityField(
         header=header,
         batches=lambda: batches(stack, grid),
         files=stack.files,
         expected_points=grid.rows * grid.cols,
         stated=records.Stated(crs=grid.epsg, velocity_is_slope=True),
-        interferograms=interferograms(stack, grid),
+        interferograms=records.Interferograms(grid, days_of(stack), stack.wavelength_m, parts),
     )
 
 

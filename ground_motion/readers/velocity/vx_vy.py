@@ -6,13 +6,13 @@ any GeoTIFF of velocities. The sign needs no declaration: positive is along the 
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rasterio.windows import Window
 
 from ground_motion.core.errors import InputError
 from ground_motion.core.files import names_in
@@ -81,27 +81,24 @@ def _pair_in(path: Path) -> tuple[Path, Path] | None:
 
 def _period(file: Path) -> tuple[date, ...]:
     """Return the two days in the file's name; empty if there are none or they are not in order."""
-    named = PERIOD.search(file.name)
-    try:
-        days = tuple(text_table.day_of(day) for day in named.groups()) if named else ()
-    except ValueError:
-        return ()
-    return days if days and days[0] < days[1] else ()
+    with suppress(ValueError):
+        days = tuple(map(text_table.day_of, named.groups())) if (named := PERIOD.search(file.name)) else ()
+        return days if days and days[0] < days[1] else ()
+    return ()
 
 
 def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> Iterator[PointBatch]:
     with raster.open_geotiff(pair[0]) as first, raster.open_geotiff(pair[1]) as second:
         epsg = raster.epsg_of(pair[0], first)
-        lines = max(1, raster.BLOCK_PIXELS // first.width)
-        for top in range(0, first.height, lines):
-            window = Window(0, top, first.width, min(lines, first.height - top))
+        for window in raster.rows_of(first):
             vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
             # The gate does not see these fills, as axes are turned here.
             missing = (vx == vy) & np.isin(np.abs(vx), gate.FILLS)
-            row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
+            at = row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy) & ~missing)
             if row.size:
-                places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
+                row = row + window.row_off
+                places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row, col))
                 # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
-                speeds = (np.asarray(band[row, col] * factor, dtype=np.float64) for band in (vx, vy))
+                speeds = (np.asarray(band[at] * factor, dtype=np.float64) for band in (vx, vy))
                 velocity = raster.true_velocity(component, epsg, *places, *speeds)
-                yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)
+                yield raster.batch(row, col, *places, velocity.astype(np.float32), component)

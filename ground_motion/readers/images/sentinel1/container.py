@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ import numpy as np
 from defusedxml.ElementTree import fromstring
 
 from ground_motion.core.errors import InputError, refusing
+from ground_motion.core.files import names_in
 from ground_motion.readers.records import Float64
 from ground_motion.readers.vectors.packages import BLOCK_BYTES, open_zip, require_room
 
@@ -35,7 +36,6 @@ PRODUCT_NAME = re.compile(
 MANIFEST = "manifest.safe"
 FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
 MAX_XML_BYTES = 64 * 2**20  # The longest annotation has about 5 million.
-MAX_IN_A_FOLDER = 1000
 MAX_DEPTH = 3  # folders around a product
 
 
@@ -51,22 +51,26 @@ class Safe:
 
     def xml(self, file: str) -> bytes:
         """Return the content of a small file. Raises InputError."""
-        if not self.packed:
-            return self._check(self._path_of(file).read_bytes(), file)
-        with open_zip(self.path) as (archive, files):
-            info = self._member(files, file, MAX_XML_BYTES)
-            return self._check(archive.read(info), file)
+        with self.unpack(file, MAX_XML_BYTES) as path:
+            content = path.read_bytes()
+        if not content or len(content) > MAX_XML_BYTES:
+            raise self.fault(f"{file} holds {len(content):,} bytes")
+        return content
 
     @contextmanager
     def unpack(self, file: str, most_bytes: int) -> Iterator[Path]:
-        """Yield the path of a large file; if it is in a zip, it stays unpacked until the block ends."""
+        """Yield the path of a file; if it is in a zip, it stays unpacked until the block ends. Raises InputError."""
         if not self.packed:
             yield self._path_of(file)
             return
         with tempfile.TemporaryDirectory(prefix="sentinel1-") as folder:
             target = Path(folder) / "image.tiff"
             with open_zip(self.path) as (archive, files):
-                info = self._member(files, file, most_bytes)
+                info = files.get(PurePosixPath(self.root + file))
+                if info is None:
+                    raise self.fault(f"{file} is missing")
+                if info.file_size > most_bytes:
+                    raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than it can have")
                 require_room(self.path, info.file_size, target.parent)
                 with archive.open(info) as stream, target.open("wb") as out:
                     shutil.copyfileobj(stream, out, BLOCK_BYTES)
@@ -88,44 +92,27 @@ class Safe:
             raise self.fault(f"{file} is no file, or far too long")
         return place
 
-    def _check(self, content: bytes, file: str) -> bytes:
-        if not content or len(content) > MAX_XML_BYTES:
-            raise self.fault(f"{file} holds {len(content):,} bytes")
-        return content
-
-    def _member(self, files: Mapping[PurePosixPath, zipfile.ZipInfo], file: str, most_bytes: int) -> zipfile.ZipInfo:
-        info = files.get(PurePosixPath(self.root + file))
-        if info is None:
-            raise self.fault(f"{file} is missing")
-        if info.file_size > most_bytes:
-            raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than it can have")
-        return info
-
 
 def is_safe(path: Path) -> bool:
     """Return whether a folder holds one Sentinel-1 product, or a zip at least one. Never raises."""
-    try:
+    with suppress(InputError, OSError):
         if path.is_dir():
             return _folder_of(path) is not None
-        if path.suffix.lower() != ".zip":
-            return False
-        with open_zip(path) as (archive, files):
-            return bool(_roots(archive, files))
-    except (InputError, OSError):
-        return False
+        if path.suffix.lower() == ".zip":
+            with open_zip(path) as (archive, files):
+                return bool(_roots(archive, files))
+    return False
 
 
 def product_name(path: Path) -> str:
     """Return the product's name, by its file or folder; empty if there is no such name. Never raises."""
     names = [path.name]
-    try:
+    with suppress(InputError, OSError):
         if path.is_dir():
             names.append((_folder_of(path) or path).name)
         elif path.suffix.lower() == ".zip":
             with open_zip(path) as (archive, files):
                 names += [PurePosixPath(root).name for root in _roots(archive, files)[:1]]
-    except (InputError, OSError):
-        pass
     return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
 
 
@@ -135,7 +122,8 @@ def open_safe(path: Path) -> Safe:
         folder = _folder_of(path)
         if folder is None:
             raise InputError(path, "this folder holds no Sentinel-1 product", "Give the folder that ends with .SAFE")
-        files = frozenset(_list_files(folder))
+        listed = (f"{inside}/{name}".lstrip("/") for inside in FOLDERS for name in names_in(folder / inside))
+        files = frozenset(file for file in listed if (folder / file).is_file())
         return Safe(path, product_name(folder), str(folder), files, packed=False)
     with open_zip(path) as (archive, members):
         roots = _roots(archive, members)
@@ -185,17 +173,6 @@ def _roots(archive: zipfile.ZipFile, files: Mapping[PurePosixPath, zipfile.ZipIn
                 if _is_sentinel1(stream):
                     roots.add(f"{name}".removesuffix(MANIFEST))
     return sorted(roots)
-
-
-def _list_files(folder: Path) -> Iterator[str]:
-    for inside in FOLDERS:
-        try:
-            with os.scandir(folder / inside) as entries:
-                for entry in islice(entries, MAX_IN_A_FOLDER):
-                    if entry.is_file():
-                        yield f"{inside}/{entry.name}".lstrip("/")
-        except OSError:
-            continue
 
 
 class Node:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ground_motion.core.geometry import utm_zone_of
 from ground_motion.core.pixel_grids import PixelGrid
-from ground_motion.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, relative_orbit, time_of
+from ground_motion.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader, maybe_time, relative_orbit
 from ground_motion.readers.images.sentinel1 import safe as contents
 from ground_motion.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, open_safe, product_name
 from ground_motion.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
@@ -45,9 +45,8 @@ def parse_name(path: Path) -> ParsedName:
     if named is None:
         return ParsedName()
     mode = contents.STRIPMAP.sub("SM", named["mode"])
-    try:
-        acquired_at = time_of(named["start"])
-    except ValueError:
+    acquired_at = maybe_time(named["start"])
+    if acquired_at is None:
         return ParsedName(platform=named["platform"], mode=mode)
     track = relative_orbit(named["platform"], int(named["orbit"]), acquired_at)
     return ParsedName(
@@ -165,7 +164,6 @@ def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeade
         track=manifest.track,
         direction=annotation.direction,
         mode=annotation.mode,
-        burst="",
         polarisation=annotation.polarisation,
         backscatter="sigma0",
         acquired_at=annotation.start,

@@ -6,8 +6,9 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -43,6 +44,10 @@ class Image:
     noise: Noise
     measurement: str
 
+    def unpack(self) -> AbstractContextManager[Path]:
+        """Unpack the measurement once, as reading each piece from a zip would inflate lines anew."""
+        return self.safe.unpack(self.measurement, 4 * self.annotation.lines * self.annotation.pixels + 2**26)
+
     @property
     def posting_m(self) -> float:
         """Posting of the output grid: the coarser spacing in whole metres; 10 for IW GRDH, 25 or 40 for EW."""
@@ -53,9 +58,9 @@ def blocks_of(
     image: Image, grid: PixelGrid, positions: geolocation.Positions, terrain: Terrain | None
 ) -> Iterator[Block]:
     """Yield the pieces of the map with data, row by row; two threads read ahead. InputError if there is none."""
-    lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
+    lines, pixels = image.annotation.lines, image.annotation.pixels
     with ExitStack() as stack:
-        path = stack.enter_context(_unpack_measurement(image))
+        path = stack.enter_context(image.unpack())
         free: SimpleQueue[tuple[DatasetReader, geolocation.Locator]] = SimpleQueue()
         for _ in range(WORKERS):
             locator: geolocation.Locator = geolocation.ByPoints(grid, positions)
@@ -72,17 +77,16 @@ def blocks_of(
 
         pool = ThreadPoolExecutor(WORKERS)
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        waiting: deque[Future[Block | None]] = deque()
-        for piece in geolocation.pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0):
-            waiting.append(pool.submit(work, piece))
-            if len(waiting) > WORKERS and (block := waiting.popleft().result()) is not None:
-                empty = False
+        waiting, found = deque[Future[Block | None]](), False
+        pieces = geolocation.pieces_of(grid, positions, lines, pixels, terrain.reach_m if terrain else 0.0)
+        for piece in chain(pieces, repeat(None, WORKERS)):  # None: what is still waiting is yielded.
+            if piece:
+                waiting.append(pool.submit(work, piece))
+            ready = waiting and (piece is None or len(waiting) > WORKERS)
+            if ready and (block := waiting.popleft().result()) is not None:
+                found = True
                 yield block
-        for future in waiting:
-            if (block := future.result()) is not None:
-                empty = False
-                yield block
-    if empty:
+    if not found:
         raise image.safe.fault(f"the image of {image.annotation.polarisation} is empty: nothing but zeros")
 
 
@@ -115,20 +119,11 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 
 @contextmanager
-def _unpack_measurement(image: Image) -> Iterator[Path]:
-    """Yield the path of the measurement, unpacked once, as reading each piece from a zip would inflate lines anew."""
-    most = 2 * image.annotation.lines * image.annotation.pixels
-    with image.safe.unpack(image.measurement, 2 * most + 2**26) as path:
-        yield path
-
-
-@contextmanager
 def open_measurement(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
     """Open the measurement file. Raises InputError if it does not agree with the annotation or is cut off."""
     annotation, file = image.annotation, image.measurement
     with ExitStack() as stack:
-        if path is None:
-            path = stack.enter_context(_unpack_measurement(image))
+        path = path or stack.enter_context(image.unpack())
         readable = image.safe.refusing(f"{file} cannot be read as GeoTIFF ({{}})", RasterioError)
         with readable, warnings.catch_warnings(), rasterio.Env(**GDAL):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # The image is placed by the annotation.

@@ -5,7 +5,6 @@ positive toward the satellite; for the geometry see `ground_motion.readers.veloc
 coordinates has the latitude and longitude of each pixel, and those are used.
 """
 
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -13,7 +12,7 @@ import h5py
 from ground_motion.core.errors import InputError
 from ground_motion.readers import hdf5
 from ground_motion.readers.hdf5_grids import Grid
-from ground_motion.readers.records import Component, Declaration, FieldHeader, VelocityField
+from ground_motion.readers.records import Declaration, VelocityField
 from ground_motion.readers.velocity.mintpy import stack as mintpy_stack
 from ground_motion.readers.velocity.mintpy.stack import Layer, Stack
 
@@ -66,22 +65,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         velocity_mm=units.factor,
     )
     kept = {name: attributes[name][:100] for name in (*mintpy_stack.KEPT, *MISSION_KEPT) if name in attributes}
-    header = FieldHeader(
-        source_format=NAME,
-        level="time series",
-        component=Component.LOS,
-        dates=dates,
-        track=declared.track or mintpy_stack.track_of(attributes),
-        direction=mintpy_stack.direction_of(attributes),
-        polarisation=attributes.get("polarization", "")[:2] if attributes.get("polarization") != "Unknown" else "",
-        posting_m=None if scattered else grid.posting_m,
-        grid_epsg=None if scattered else grid.metric_epsg,
-        attribution=mintpy_stack.ATTRIBUTION,
-        extras=kept | {"velocity": mintpy_stack.SLOPE},
-    )
-    pixels = stack.grid.rows * stack.grid.cols
-    batches, stated = partial(mintpy_stack.batches, stack), mintpy_stack.stated_of(attributes, stack)
-    return (VelocityField(header=header, batches=batches, expected_points=pixels, stated=stated),)
+    known = {"source_format": NAME, "level": "time series", "dates": dates}
+    pol = attributes.get("polarization", "").replace("Unknown", "")[:2]
+    extras = kept | {"velocity": mintpy_stack.SLOPE}
+    return (mintpy_stack.field_of(stack, attributes, declared, polarisation=pol, extras=extras, **known),)
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:

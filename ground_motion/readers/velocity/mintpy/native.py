@@ -5,15 +5,16 @@ Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeserie
 are used only if their folder is given.
 """
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import names_in
+from ground_motion.core.files import files_in
 from ground_motion.readers import gate, hdf5
 from ground_motion.readers.hdf5_grids import Grid
-from ground_motion.readers.records import Component, Declaration, FieldHeader, VelocityField
+from ground_motion.readers.records import Declaration, VelocityField
 from ground_motion.readers.velocity.mintpy import stack as mintpy_stack
 from ground_motion.readers.velocity.mintpy.stack import Layer, Stack
 
@@ -47,8 +48,7 @@ class Part(NamedTuple):
 
 def recognises(path: Path) -> bool:
     """Return whether a file is MintPy's by datasets and attributes, or a folder holds such a file."""
-    given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
-    return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
+    return any(_kind(*hdf5.look(file), file) in MAIN for file in files_in(path, {".h5"})[:MAX_FILES])
 
 
 def _product(path: Path) -> Path:
@@ -60,7 +60,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
     path = _product(path)
     files: dict[str, Path] = {}
-    given = _files(path) if path.is_dir() else [path]
+    given = files_in(path, {".h5"})
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
@@ -74,11 +74,6 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     if not files.keys() & {*MAIN}:
         raise InputError(path, "it holds neither a time series nor a velocity", REMEDY)
     return (_field(path, {kind: files[kind] for kind in SIDE if kind in files}, declared),)
-
-
-def _files(path: Path) -> list[Path]:
-    files = [path / name for name in names_in(path) if name.lower().endswith(".h5")]
-    return [file for file in files if file.is_file()]
 
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
@@ -112,14 +107,20 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
         series_mm=scale.get("timeseries", 1000.0),
         velocity_mm=scale.get("velocity", 1000.0),
     )
-    header = _header(files, first, parts, first.dates, declared)
-    return VelocityField(
-        header=header,
-        batches=lambda: mintpy_stack.batches(stack),
-        files=tuple(files.values()) if path.is_dir() else (),
-        expected_points=stack.grid.rows * stack.grid.cols,
-        stated=mintpy_stack.stated_of(first.attributes, stack),
+    extras = {name: first.attributes[name][:100] for name in mintpy_stack.KEPT if name in first.attributes}
+    extras["velocity"] = "as MintPy estimated it" if "velocity" in files else mintpy_stack.SLOPE
+    extras |= {kind: file.name for kind, file in files.items() if kind != next(iter(files))}
+    field = mintpy_stack.field_of(
+        stack,
+        first.attributes,
+        declared,
+        source_format=NAME,
+        level="time series" if first.dates else "velocity",
+        dates=first.dates or _period(files["velocity"], parts["velocity"].attributes),
+        has_series=bool(first.dates),
+        extras=extras,
     )
+    return replace(field, files=tuple(files.values()) if path.is_dir() else ())
 
 
 def _part(kind: str, path: Path, declared: Declaration) -> Part:
@@ -144,29 +145,6 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
         unit = attributes.get("UNIT", "")
         units = mintpy_stack.units_of(path, declared, unit, of_series=kind == "timeseries")
     return Part(grid, dates, {field: Layer(path, name) for field, name in present.items()}, attributes, units)
-
-
-def _header(
-    files: dict[str, Path], first: Part, parts: dict[str, Part], dates: tuple[date, ...], declared: Declaration
-) -> FieldHeader:
-    attributes = first.attributes
-    estimated = "velocity" in files
-    extras = {name: attributes[name][:100] for name in mintpy_stack.KEPT if name in attributes}
-    extras["velocity"] = "as MintPy estimated it" if estimated else mintpy_stack.SLOPE
-    extras |= {kind: file.name for kind, file in files.items() if kind != next(iter(files))}
-    return FieldHeader(
-        source_format=NAME,
-        level="time series" if dates else "velocity",
-        component=Component.LOS,
-        dates=dates or _period(files["velocity"], parts["velocity"].attributes),
-        has_series=bool(dates),
-        track=declared.track or mintpy_stack.track_of(attributes),
-        direction=mintpy_stack.direction_of(attributes),
-        posting_m=first.grid.posting_m,
-        grid_epsg=first.grid.metric_epsg,
-        attribution=mintpy_stack.ATTRIBUTION,
-        extras=extras,
-    )
 
 
 def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.text import number_of
 from ground_motion.readers import gate, hdf5, raster
 from ground_motion.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
-from ground_motion.readers.records import Component, Declaration, Direction, Float32, Float64, PointBatch, Stated
+from ground_motion.readers.records import (
+    Component,
+    Declaration,
+    Direction,
+    FieldHeader,
+    Float32,
+    Float64,
+    PointBatch,
+    Stated,
+    VelocityField,
+)
 from ground_motion.readers.slopes import Slopes, slopes
 
 Places = NDArray[np.int64]
@@ -84,14 +96,10 @@ def _epsg(path: Path, attributes: dict[str, str]) -> int:
 
 def number(path: Path, attributes: dict[str, str], name: str) -> float:
     """Parse an attribute that must be a number. Raises InputError."""
-    try:
-        value = float(attributes[name])
-    except KeyError as fault:
-        raise InputError(path, f"attribute {name!r} is missing", "Make it again with MintPy") from fault
-    except ValueError as fault:
-        raise InputError(path, f"attribute {name!r} is {attributes[name][:40]!r}", "Make it again") from fault
-    if not np.isfinite(value):
-        raise InputError(path, f"attribute {name!r} is {value}", "Make it again with MintPy")
+    value = number_of(attributes.get(name, ""))
+    if value is None:
+        stated = attributes.get(name, "missing")
+        raise InputError(path, f"attribute {name!r} is {stated:.40}", "Make it again with MintPy")
     return value
 
 
@@ -104,7 +112,7 @@ def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
     """Return the flight direction by each attribute that states it."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
-    heading = _known_value(attributes, "HEADING")
+    heading = number_of(attributes.get("HEADING", ""))
     if heading is not None:
         stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING
     return {source: way for source, way in stated.items() if way}
@@ -115,24 +123,29 @@ def direction_of(attributes: dict[str, str]) -> Direction:
     return next(iter(directions_of(attributes).values()), Direction.UNKNOWN)
 
 
-def stated_of(attributes: dict[str, str], stack: Stack) -> Stated:
-    """Return what the gate compares: factors, directions, and the side to which the antenna looks."""
-    return Stated(
+def field_of(stack: Stack, attributes: dict[str, str], declared: Declaration, **known: Any) -> VelocityField:
+    """Return a stack as a velocity field. known: what else its header states."""
+    scattered = {"longitude", "latitude"} <= stack.layers.keys()
+    header = FieldHeader(
+        component=Component.LOS,
+        track=declared.track or track_of(attributes),
+        direction=direction_of(attributes),
+        posting_m=None if scattered else stack.grid.posting_m,
+        grid_epsg=None if scattered else stack.grid.metric_epsg,
+        attribution=ATTRIBUTION,
+        **known,
+    )
+    # The gate compares factors, directions, and the side to which the antenna looks.
+    stated = Stated(
         crs=stack.grid.epsg,
         velocity_scale=stack.velocity_mm if "velocity" in stack.layers else stack.series_mm,
         series_scale=stack.series_mm,
         velocity_is_slope="velocity" not in stack.layers,
         direction=directions_of(attributes),
-        look=-1.0 if (_known_value(attributes, "ANTENNA_SIDE") or -1) > 0 else 1.0,
+        look=-1.0 if (number_of(attributes.get("ANTENNA_SIDE", "")) or -1) > 0 else 1.0,
     )
-
-
-def _known_value(attributes: dict[str, str], name: str) -> float | None:
-    try:
-        value = float(attributes[name])
-    except (KeyError, ValueError):
-        return None
-    return value if np.isfinite(value) else None
+    pixels = stack.grid.rows * stack.grid.cols
+    return VelocityField(header=header, batches=partial(batches, stack), expected_points=pixels, stated=stated)
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
@@ -143,7 +156,7 @@ def track_of(attributes: dict[str, str]) -> int | None:
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:
     """Return the line of sight's azimuth, degrees anti-clockwise from north, by HEADING and ANTENNA_SIDE; or None."""
-    heading, side = _known_value(attributes, "HEADING"), _known_value(attributes, "ANTENNA_SIDE")
+    heading, side = (number_of(attributes.get(name, "")) for name in ("HEADING", "ANTENNA_SIDE"))
     if heading is None or side is None:
         return None
     # a right-looking satellite (ANTENNA_SIDE -1) is seen from the ground to the left of its heading

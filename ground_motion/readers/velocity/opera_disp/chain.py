@@ -14,7 +14,6 @@ from pathlib import Path
 import h5py
 
 from ground_motion.core.errors import InputError, refusing
-from ground_motion.core.files import names_in
 from ground_motion.readers import hdf5
 from ground_motion.readers.records import Direction
 from ground_motion.readers.velocity.stacks import SENTINEL1_WAVELENGTH_M, mm_per_radian
@@ -55,12 +54,6 @@ class DispFile:
     track: int | None
     direction: Direction
     corrections: tuple[str, ...]
-
-
-def files_in(path: Path) -> list[Path]:
-    """Return the NetCDF files of a folder, sorted by name; an empty list if it cannot be listed."""
-    files = [path / name for name in names_in(path) if name.lower().endswith(".nc")]
-    return [file for file in files if file.is_file()]
 
 
 def describe(path: Path) -> DispFile:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ground_motion.core.errors import InputError
+from ground_motion.core.files import files_in
 from ground_motion.readers import gate, hdf5, raster, records
 from ground_motion.readers.hdf5_grids import Grid, evenly, mapped_epsg
 from ground_motion.readers.slopes import slopes
@@ -36,7 +37,6 @@ MIN_KNOWN = 0.5  # A pixel is a point if it is good in at least this part of the
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
 MASKS = ("recommended_mask", "connected_component_labels", "water_mask")
 NO_COMPONENT = 65_535
-Places = NDArray[np.int64]
 SIGNS = {"displacement", "short_wavelength_displacement", "unwrapped_phase", "temporal_correlation"}
 SIGNS |= {"temporal_coherence", "reference_time", "corrections", "identification", *MASKS[:2]}
 MIN_SIGNS = 4
@@ -44,8 +44,7 @@ MIN_SIGNS = 4
 
 def recognises(path: Path) -> bool:
     """Return whether a file has the product's datasets, or a folder holds such a file."""
-    files = opera_chain.files_in(path) if path.is_dir() else [path]
-    return any(len(SIGNS & hdf5.names(file)) >= MIN_SIGNS for file in files)
+    return any(len(SIGNS & hdf5.names(file)) >= MIN_SIGNS for file in files_in(path, {".nc"}))
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ class Frame:
 
 def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityField, ...]:
     """Read the headers of one file or of a frame's files; points are read later, in batches. Raises InputError."""
-    paths = opera_chain.files_in(path) if path.is_dir() else [path]
-    given = [opera_chain.describe(file) for file in paths[: opera_chain.MAX_FILES + 1]]
+    given = [opera_chain.describe(file) for file in files_in(path, {".nc"})[: opera_chain.MAX_FILES + 1]]
     frames = sorted({file.frame for file in given})
     if len(frames) > 1:
         problem = f"it holds files of the frames {', '.join(frames[:5])}"
@@ -177,7 +175,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> r
     shape = (rows.stop - rows.start, cols.stop - cols.start)
     chain = np.full((len(frame.dates), *shape), np.nan, dtype=np.float32)  # (dates, rows, cols), m
     chain[0] = 0  # the first reference
-    coherence, known = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.int32)
+    coherence, n_known = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.int32)
     for index, (file, content) in enumerate(zip(frame.files, opened, strict=True), start=1):
         good = _good(file.path, content, (rows, cols))
         if not good.any():
@@ -189,14 +187,19 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> r
                 moved -= hdf5.numbers(file.path, content, name, (rows, cols))
         # what is masked on the reference date stays unknown from there: how far it had moved is unknown
         chain[index] = np.where(good, moved, np.float32(np.nan))
-        known += np.isfinite(chain[index])
+        n_known += np.isfinite(chain[index])
         if hdf5.is_dataset(file.path, content, "temporal_coherence"):
             latest = hdf5.numbers(file.path, content, "temporal_coherence", (rows, cols))
             coherence = np.where(np.isfinite(latest), latest, coherence)
-    row, col = np.nonzero(known >= max(1, MIN_KNOWN * len(frame.files)))
+    row, col = np.nonzero(n_known >= max(1, MIN_KNOWN * len(frame.files)))
     # file: m, positive toward the satellite; ours: mm, the same sign
     displacement = hdf5.millimetres(np.ascontiguousarray(chain[:, row, col].T))  # (pixels, dates)
-    return _points(frame, row + rows.start, col + cols.start, displacement, coherence[row, col])
+    motion = slopes(displacement, frame.dates)
+    known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence[row, col]}
+    known["displacement_mm"] = displacement  # The line of sight is in another product, DISP-S1-STATIC.
+    row, col = row + rows.start, col + cols.start
+    places = frame.grid.positions(row, col)
+    return raster.batch(row, col, *places, motion.velocity_mm_yr, records.Component.LOS, **known)
 
 
 def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
@@ -212,13 +215,3 @@ def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np
         values = hdf5.numbers(path, file, name, where)
         good &= values == 1 if name == "recommended_mask" else (values != 0) & (values < NO_COMPONENT)
     return good
-
-
-def _points(
-    frame: Frame, row: Places, col: Places, displacement: records.Float32, coherence: records.Float32
-) -> records.PointBatch:
-    motion = slopes(displacement, frame.dates)
-    known = {"velocity_std_mm_yr": motion.velocity_std_mm_yr, "temporal_coherence": coherence}
-    known["displacement_mm"] = displacement  # The line of sight is in another product, DISP-S1-STATIC.
-    longitude, latitude = frame.grid.positions(row, col)
-    return raster.batch(row, col, longitude, latitude, motion.velocity_mm_yr, records.Component.LOS, **known)

@@ -103,6 +103,7 @@ GIVEN = [
     ("velocity.zarr", folder(".zgroup", "velocity/.zarray"), "Zarr store", '"velocity.zarr").to_netcdf("velocity.nc")'),
     ("v3", folder("zarr.json", "velocity/zarr.json"), "Zarr store", '"v3").to_netcdf("v3.nc")'),
     ("S1A.zarr", folder(".zmetadata", "measurements/a", "quality/b"), "Sentinel product in Zarr", "as .SAFE"),
+    ("cube.zarr", folder(".zmetadata", "vx/0", "vy/0"), "ITS_LIVE datacube of many pairs (Zarr)", "its image pairs"),
     ("v.zarr.zip", zipped(".zgroup", "velocity/0.0", "x/0"), "Zarr store", "to_netcdf"),
     (
         "above",

@@ -7,6 +7,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from ground_motion.core.errors import InputError
+from ground_motion.readers import raster
 from ground_motion.readers.formats.registry import open_scenes, open_velocity_field, open_velocity_fields, recognise
 from ground_motion.readers.records import Component, Declaration, Technique
 from tests.makers import damage, simulated_safe
@@ -99,11 +100,9 @@ def test_nodata_of_every_type_is_left_out(tmp_path, dtype):
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
-    from ground_motion.readers.velocity import geotiff
-
     path = write(tmp_path / "a.tif", np.arange(20, dtype=np.float32).reshape(4, 5))
     whole = points(path, UP).columns
-    monkeypatch.setattr(geotiff, "BLOCK_PIXELS", 5)
+    monkeypatch.setattr(raster, "BLOCK_PIXELS", 5)
     assert len(list(open_velocity_field(path, declared=UP).batches())) > 1
     blocks = points(path, UP).columns
     assert blocks.pid.tolist() == whole.pid.tolist()

@@ -155,9 +155,3 @@ def test_velocities_on_a_map_that_name_no_source_are_read_without_the_attributio
     eastward, _ = open_velocity_fields(path, declared=years)
     assert (eastward.header.dates, eastward.header.licence) == (years.period, "")
     assert "not stated" in eastward.header.attribution
-
-
-def test_a_datacube_in_zarr_is_refused_with_what_to_give(tmp_path):
-    cube = tmp_path / "ITS_LIVE_vel_EPSG3413_G0120_X-50000_Y-2250000.zarr"
-    (cube / "vx").mkdir(parents=True)
-    assert "datacube of many pairs (Zarr). Give one of its image pairs" in damage.outcome(cube)

@@ -175,7 +175,7 @@ BAD_SERIES = [
     ({"X_STEP": None}, "'X_STEP' is missing"),
     ({"X_STEP": "nan"}, "'X_STEP' is nan"),
     ({"Y_STEP": "0"}, "apart"),
-    ({"X_FIRST": "about"}, "'X_FIRST' is 'about'"),
+    ({"X_FIRST": "about"}, "'X_FIRST' is about"),
     ({"X_FIRST": "19.5", "Y_FIRST": "-99.2"}, "swapped"),
     (made_mintpy.METRES | {"EPSG": None}, "EPSG is missing"),
     (made_mintpy.METRES | {"EPSG": "99999"}, "not a known reference system"),

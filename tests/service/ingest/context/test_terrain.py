@@ -88,7 +88,7 @@ def test_a_dem_is_read_with_nan_for_its_nodata_and_refused_if_it_is_too_large_or
     west, _, _, north = footprint(path).bounds
     assert (west, north) == pytest.approx((9.0, 46.95), abs=0.01)
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(InputError, match="Download it again"):
+    with pytest.raises(InputError, match="Download or make it again"):
         read(path)
     monkeypatch.setattr("ground_motion.readers.context.elevation.MAX_PIXELS", 100)
     with pytest.raises(InputError, match="declares 50 x 40 pixels"):
