@@ -16,6 +16,7 @@ from ground_motion.readers.records import Submission
 from ingest import tasks
 from ingest.models import Product, StepFailure
 from ingest.products.life import product_correct, product_restore, product_withdraw
+from ingest.products.releases import releases_settle
 from ingest.products.services import product_points_delete
 from ml.models import Run
 from monitor.operations.management.commands import withdraw
@@ -104,6 +105,7 @@ def test_a_corrected_release_keeps_its_turn_also_when_the_earlier_version_is_del
         assert sealed_rows() == []
     Product.every.exclude(withdrawn_at=None).update(withdrawn_at=timezone.now() - timedelta(days=31))
     prune()
+    releases_settle(like=reread(half))
     assert set(Product.every.values_list("pk", "superseded_by")) == {(half.pk, zero.pk), (zero.pk, None)}
     product_points_delete(product=half)
     with pytest.raises(AlreadyLoaded, match="is already loaded as product"):
