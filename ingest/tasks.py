@@ -11,11 +11,11 @@ from django.utils import timezone
 from ingest.foundation.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
-from ingest.jobs.steps import stage
+from ingest.jobs.steps import Step, attempt, rows_due, stage
 from ingest.models import StandingOrder
 from ingest.products.derived import derived_make
 from ingest.products.parts import parts_merge
-from ingest.products.releases import release_changes_make, releases_settle_new
+from ingest.products.releases import release_changes_make, releases_settle, releases_unsettled
 from ingest.products.services import rests_delete
 from ingest.scenes import pairs as pair_services
 from ingest.stations.services import stations_settle
@@ -38,7 +38,13 @@ def pair_new_scenes() -> None:
 def compare_releases() -> None:
     """Compare superseded releases with their successors, and delete rests and stations' files that are replaced."""
     stations_settle()
-    releases_settle_new()
+    for product in rows_due(Step.SETTLE, releases_unsettled()):
+        if disk_full():  # Rests are copies of points.
+            break
+        with attempt(Step.SETTLE, product):
+            # One that was loaded before may have settled it, with another tile.
+            if unsettled := releases_unsettled().filter(pk=product.pk).first():
+                releases_settle(like=unsettled)
     rests_delete()
     if not disk_full():
         release_changes_make()

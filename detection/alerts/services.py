@@ -75,7 +75,7 @@ def prediction_scan(*, prediction: Prediction) -> Scan | None:
         alerts = _sightings_save(detections)
         for alert, found in alerts.values():
             _advance(alert, prediction.run, found)
-            _take_over(alert)
+            take_over(alert)
         _advance_missed(prediction.run, alerts, detections)
         return scan
 
@@ -246,7 +246,7 @@ def _split_off(
     return kept, known
 
 
-def _take_over(alert: Alert) -> None:
+def take_over(alert: Alert) -> None:
     """Merge into an alert others that a newer run detects as parts of it; their pages are linked.
 
     An alert is merged only if most of it lies inside, it is not reviewed, and no latest run shows it by itself.

@@ -5,11 +5,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from detection.alerts.life import alert_transition, life_of
-from detection.alerts.services import figures_refresh
-from detection.models import Alert, AlertLife, AlertMotion, Detection
+from detection.alerts.services import figures_refresh, take_over
+from detection.models import Alert, AlertLife, AlertMotion, AlertRelation, Detection
 from detection.rules.lifecycle import LIVING, Source, State
 from detection.rules.passes import passes_of
 from detection.selectors import FOLLOWED_STATES, RUN, UNMEASURED, detections_current
+from detection.tables.alerts import MERGED_INTO
 from ingest.foundation.locks import Lock, lock
 from ingest.models import Product, ProductEvent
 from ml.models import LivingDate, LivingSeries, Run
@@ -33,6 +34,8 @@ def product_restored(*, product: Product) -> None:
         ended = alert.transitions.filter(to_state=State.WITHDRAWN).last()
         if ended is not None and alert.state == State.WITHDRAWN and (current or alert.passes):
             alert_transition(alert=alert, to=State(ended.from_state), reason=STANDS_AGAIN)
+        if current:
+            take_over(alert)
 
 
 @transaction.atomic
@@ -49,6 +52,7 @@ def alerts_settle() -> None:
     for alert in there.filter(Exists(lost) | Q(passes__series__in=hidden)).order_by("pk"):
         if current := list(detections_current(alert=alert)):
             _rest_on(alert, current)
+            _free_parts(alert, of=alert)
         elif alert.source == Source.PERSON:
             Alert.objects.filter(pk=alert.pk).update(passes=None, updated_at=timezone.now(), **UNMEASURED)
             AlertMotion.every.filter(alert=alert).delete()
@@ -76,6 +80,31 @@ def _end_without_data(hidden: list[int]) -> None:
         last = ProductEvent.objects.filter(product__in=gone.values("pk"), act__in=REASONS).last()
         said = (REASONS[Act(last.act)], last.why.rstrip(".")) if last else (REASONS[Act.WITHDRAWN],)
         alert_transition(alert=alert, to=State.WITHDRAWN, reason=": ".join(part for part in said if part))
+        _free_parts(alert, of=alert)
+
+
+def _free_parts(whole: Alert, *, of: Alert) -> None:
+    """Let alerts return that were merged into one whose data were taken back, where standing data still show them.
+
+    A person's verdict that two are one place holds while the other one lasts.
+
+    Args:
+        whole: The alert into which they were merged.
+        of: The alert that lost data, which the reason names; `whole` is a part of it, or itself.
+    """
+    merged = AlertRelation.objects.filter(other=whole, relation=MERGED_INTO, alert__state=State.MERGED)
+    for relation in merged.select_related("alert"):
+        part, step = relation.alert, relation.alert.transitions.filter(to_state=State.MERGED).last()
+        if step is None or (of.state != State.WITHDRAWN and step.actor != "automatic"):
+            continue
+        current = list(detections_current(alert=part))
+        if not current:
+            _free_parts(part, of=of)
+            continue
+        relation.delete()
+        _rest_on(part, current)
+        reason = f"the data of alert {of.code}, of which it was part, were taken back"
+        alert_transition(alert=part, to=State(step.from_state), reason=reason)
 
 
 def _rest_on(alert: Alert, current: list[Detection]) -> None:

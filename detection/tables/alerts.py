@@ -40,7 +40,7 @@ class AlertLife(models.Model):
 class AlertRelation(models.Model):
     """Two alerts of one place: one was merged into the other, or split from it.
 
-    Rows are only added, but taking back a verdict deletes the row that it added.
+    Rows are only added, but taking back a verdict or data deletes the row that it added.
     """
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations")

@@ -33,6 +33,7 @@ class StepFailure(models.Model):
         REPLACE = "replace", "provisional values that a release replaces"
         SEAL = "seal", "sealed evidence of an alert"
         STAMP = "stamp", "time stamp of sealed evidence"
+        SETTLE = "settle", "versions of a data set"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

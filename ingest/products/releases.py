@@ -34,12 +34,9 @@ def releases_settle(*, like: Product) -> None:
     releases_order(like.pk, like.source_format, like.tile, like.component, like.simulated)
 
 
-def releases_settle_new() -> None:
-    """Settle products that were never settled, because an earlier version of this program loaded them."""
-    for product in Product.objects.filter(newer_releases=None, derived_from=None).order_by("pk"):
-        product.refresh_from_db(fields=["tile", "newer_releases"])
-        if product.newer_releases is None:
-            releases_settle(like=product)
+def releases_unsettled() -> QuerySet[Product]:
+    """Return products that were never settled, because an earlier version of this program loaded them."""
+    return Product.objects.filter(newer_releases=None, derived_from=None).order_by("pk")
 
 
 def releases_newer_than(release: Product) -> QuerySet[Product]:

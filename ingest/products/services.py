@@ -109,6 +109,8 @@ def _holds(product: Product, field: VelocityField) -> bool:
         return False
     if tuple(product.dates) != field.header.dates:
         return False
+    if product.points_deleted_at:
+        return True  # No points are left that could differ.
     batch = next(batch for batch in field.batches() if batch.pid.size)
     chosen = np.argsort(batch.pid)[:MAX_COMPARED]
     given = [getattr(batch, name)[chosen] for name in (*COMPARED, "longitude", "latitude")]

@@ -73,13 +73,22 @@ _FIND_MEMBERS = f"""
         UPDATE ingest_product SET tile = CASE WHEN id = ANY (standing) THEN other_tile ELSE '' END
         WHERE id = ANY (members);
     END IF;"""  # noqa: S608
+# A corrected version keeps the turn of the first one; the event tells it where the row of an earlier one is deleted.
 _ORDER = """
+    WITH RECURSIVE corrected AS (
+        SELECT id AS after, corrects_id AS before FROM ingest_product WHERE corrects_id IS NOT NULL
+        UNION SELECT other_id, product_id FROM ingest_productevent WHERE act = 'corrected'
+    ), earlier AS (
+        SELECT one AS standing_id, one AS id FROM unnest(standing) AS one
+        UNION SELECT standing_id, before FROM earlier JOIN corrected ON after = id
+    )
     UPDATE ingest_product AS one
     SET superseded_by_id = ordered.following, newer_releases = ordered.newer
     FROM (
         SELECT id, lead(id) OVER in_turn AS following, count(*) OVER () - row_number() OVER in_turn AS newer
-        FROM ingest_product WHERE id = ANY (standing)
-        WINDOW in_turn AS (ORDER BY release COLLATE "C", has_series, dates[array_upper(dates, 1)], id)
+        FROM ingest_product
+        JOIN (SELECT standing_id, min(id) AS turn FROM earlier GROUP BY standing_id) AS first ON standing_id = id
+        WINDOW in_turn AS (ORDER BY release COLLATE "C", has_series, dates[array_upper(dates, 1)], turn, id)
     ) AS ordered
     WHERE one.id = ordered.id
         AND (superseded_by_id, newer_releases) IS DISTINCT FROM (ordered.following, ordered.newer::int);"""

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -86,7 +87,8 @@ def ending_of(steps: list[Step]) -> Step | None:
 def sealed_rows() -> list[Sealed]:
     """Return the data sets whose withdrawal can still be undone, the last one first."""
     rows = []
-    for product in products_sealed().prefetch_related("events"):
+    again = Product.objects.filter(file_sha256=OuterRef("file_sha256"))  # `product_restore` refuses these.
+    for product in products_sealed().exclude(Exists(again)):
         ending = ending_of(steps_of(product.pk))
         left = promised(product.withdrawn_at) + timedelta(days=SEALED_DAYS) - timezone.now()
         url = reverse("product-detail", args=[product.pk])
@@ -130,7 +132,7 @@ def product_undo(request: HttpRequest, product: int) -> HttpResponse:
     try:
         product_restore(product=sealed, by=account_in(request).get_username())
     except ValueError as refused:
-        messages.error(request, f"{refused}.")
+        messages.error(request, format_html('<span lang="en">{}.</span>', refused))
     else:
         messages.success(request, _("The data set is valid again, with its alerts."))
     return redirect("product-detail", product)

@@ -4,7 +4,6 @@ import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from ingest.models import Product
 from ingest.products.life import SEALED_DAYS, product_restore, product_withdraw
@@ -39,11 +38,11 @@ class Command(BaseCommand):
                 product_restore(product=product, by=by)
                 self.stdout.write(f"{named} is restored, with its alerts.")
                 return
-            with transaction.atomic():
-                if not (options["now"] and product.withdrawn_at):
-                    product_withdraw(product=product, why=options["why"], by=by)
-                if options["now"]:
-                    product_delete_with_results(product, by, options["why"])
+            # Each is a transaction: a search that runs meanwhile sees the withdrawal before the rows are deleted.
+            if not (options["now"] and product.withdrawn_at):
+                product_withdraw(product=product, why=options["why"], by=by)
+            if options["now"]:
+                product_delete_with_results(product, by, options["why"])
         except ValueError as refused:
             raise CommandError(f"{refused}.") from refused
         if options["now"]:

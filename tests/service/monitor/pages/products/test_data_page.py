@@ -241,6 +241,8 @@ def test_what_was_said_wrongly_is_corrected_taken_back_and_restored_on_pages(
     assert "30 days left" in listed[1]
     assert "Restore the data set" in page(new.pk, operator)
     assert operator.post(reverse("product-undo", args=[new.pk])).status_code == 302
+    operator.post(reverse("product-undo", args=[new.pk]))
+    assert f'<span lang="en">product {new.pk} (' in page(new.pk, operator)
     assert "Restored" in page(new.pk)
     alert.refresh_from_db()
     assert alert.state == "first"
