@@ -162,7 +162,7 @@ ASKING = b"GET /about/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 def passed_on(folder: Path, source: str, start: bytes) -> socket.socket:
     """Come from an address as the first part of the proxy hands a connection to the second."""
     visitor = socket.socket(socket.AF_UNIX)
-    visitor.connect(str(folder / "http.sock"))
+    wait_until(lambda: visitor.connect_ex(str(folder / "http.sock")) == 0)  # nginx binds it before it listens
     visitor.sendall(f"PROXY TCP6 {source} ::1 4000 80\r\n".encode() + start)
     return visitor
 

@@ -40,6 +40,7 @@ ingest.Water: name
 ingest.SimulatedTruth: kind title description
 ingest.Product: attribution licence header file_name name source_format level
 ingest.Product: burst polarisation release refused_reasons refused_rows tile file_sha256
+ingest.ProductEvent: name why
 ingest.MeasurementPoint: pid
 ingest.DisplacementSeries: pid
 ingest.Scene: attribution licence header file_name reason name source_format
@@ -95,11 +96,12 @@ monitor.Endpoint: channel url name keys language
 # Only those who work here, or the one who wrote them, read them.
 NOT_PUBLIC = """
 ingest.Product: loaded_by
+ingest.ProductEvent: by
 ingest.Scene: loaded_by
 ingest.Interferogram: loaded_by
 ingest.StepFailure: subject error
 ingest.IngestJob: original_name sha256 source_format unit positive mapping_path scale
-ingest.IngestJob: polarisation platform attribution licence given_by error inspection
+ingest.IngestJob: polarisation platform attribution licence given_by why error inspection
 ingest.SceneDownload: source url file_name platform polarisation error
 ingest.StandingOrder: name region
 ingest.PairOrder: key piece reference secondary error

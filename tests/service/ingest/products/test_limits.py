@@ -67,6 +67,8 @@ def test_very_many_points_in_some_thousand_bytes_are_refused_before_they_are_all
     assert path.stat().st_size < 8000
     declared = Declaration(unit="mm/yr", positive=positive, period=PERIOD)
     message = "bytes cannot hold the .* points that were read so far. Check where this file comes from"
+    if make is constant_parquet:
+        message = "200,000 of its rows stand at 1 places"
     refused(path, message, Submission(declared=declared))
     assert product_load(path=constant_tiff(tmp_path, 128), submission=UP).n_points == 128**2
 
@@ -98,7 +100,7 @@ def test_a_disk_that_fills_up_during_a_load_ends_it_and_nothing_of_it_stays(tmp_
     monkeypatch.setattr("ingest.products.loading.database_room_bytes", lambda: next(rooms))
     monkeypatch.setattr("ingest.products.loading.CHECK_SECONDS", 0)
     monkeypatch.setattr("ingest.products.loading.BYTES_A_COPY", 1)
-    monkeypatch.setattr("ground_motion.readers.velocity.geotiff.BLOCK_PIXELS", 1)
+    monkeypatch.setattr("ground_motion.readers.raster.BLOCK_PIXELS", 1)
     copied = []
     before = tables()
     with pytest.raises(DiskFull, match="room for 0"), transaction.atomic():

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from ground_motion.core.projections import transformer
 from ingest.foundation.locks import Lock, try_lock
-from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.models import DisplacementSeries, MeasurementPoint, Product, ProductEvent
 from ingest.products import functions, partitions, parts, pyramid, selectors
 from ingest.products.partitions import POINTS, SERIES
 from ingest.products.services import product_delete, product_load
@@ -318,6 +318,7 @@ def test_a_snapshot_of_merged_products_is_given_where_their_emptied_part_still_i
         for table in (POINTS, SERIES, pyramid.TABLE):
             cursor.execute(f"DELETE FROM {table}")  # as the sweep after a test
     Product.objects.all().delete()
+    ProductEvent.objects.all().delete()
     snapshots.give(taken)
     assert list(MeasurementPoint.objects.order_by("product_id", "pid").values_list("product_id", "pid")) == before
     assert DisplacementSeries.objects.count() == 4 * N_POINTS
