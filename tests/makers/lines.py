@@ -1,6 +1,7 @@
 """Railways for tests: a file with a line, and a product whose points show a step along it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from monitor.models.subscriptions import Membership
 from monitor.subscribers.organisations import lines
 from monitor.subscribers.organisations.line_readings import line_read, lines_due
 from tests.makers.generic import COMMERCIAL, csv_text
-from tests.makers.living import DECLARED
+from tests.makers.living import DECLARED, TRACK
 
 TO_DEGREES = Transformer.from_crs(32633, 4326, always_xy=True)
 EAST, NORTH = 500_000.0, 5_540_000.0
@@ -54,8 +55,13 @@ def read(line: Line) -> None:
     line.refresh_from_db()
 
 
-def load_points(folder: Path, step_mm_yr: float = STEP_MM_YR, gap_m: tuple[float, float] = (2400, 2700)) -> Product:
-    """A product of points along the line, every twelve metres, and beside it; behind the step the line sinks."""
+def load_points(
+    folder: Path, step_mm_yr: float = STEP_MM_YR, gap_m: tuple[float, float] = (2400, 2700), track: int = TRACK
+) -> Product:
+    """A product of points along the line, every twelve metres, and beside it; behind the step the line sinks.
+
+    One of the same points and the same track is a newer version; one of another track is another data set.
+    """
     rng = np.random.default_rng(4)
     on = np.arange(0, LENGTH_M, 12.0)
     on = on[(on < gap_m[0]) | (on > gap_m[1])]
@@ -73,4 +79,5 @@ def load_points(folder: Path, step_mm_yr: float = STEP_MM_YR, gap_m: tuple[float
     }
     path = folder / f"rail{step_mm_yr:g}.csv"
     path.write_text(csv_text(table))
-    return product_load(path=path, submission=DECLARED)
+    declared = replace(DECLARED.declared, track=track)
+    return product_load(path=path, submission=replace(DECLARED, declared=declared))
