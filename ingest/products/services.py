@@ -26,7 +26,7 @@ WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: 
 # Columns with the name and value of a field of the header.
 PLACED = ("track", "burst", "polarisation", "tile", "posting_m", "grid_epsg")
 SAME = (*PLACED, "source_format", "level", "release", "has_series", "simulated")
-DECLARED = ("source_format", "track", "direction", "polarisation", "has_series")  # File names may state the rest.
+DECLARED = ("source_format", "track", "direction", "has_series")  # File names may state the rest.
 # Columns of points that declarations change, compared with those of a file that is given again.
 COMPARED = ("velocity_mm_yr", "velocity_std_mm_yr", "height_m", "los_east", "los_north", "los_up")
 MAX_COMPARED = 1000
@@ -105,8 +105,12 @@ def products_load(
 
 def _holds(product: Product, field: VelocityField) -> bool:
     """Return whether a product has the header and first points that a file yields by the present declarations."""
-    if any(getattr(product, name) != getattr(field.header, name) for name in DECLARED):
-        return False
+    before = product.header.get("declared", {})
+    for name in DECLARED:
+        given = getattr(field.header, name)
+        # A renamed file may no longer state what its published name did: nobody declared that, so nothing differs.
+        if given != getattr(product, name) and (given not in (None, "") or name in before):
+            return False
     if tuple(product.dates) != field.header.dates:
         return False
     if product.points_deleted_at:

@@ -165,7 +165,7 @@ def test_a_gis_department_finds_every_address_and_takes_the_points_of_its_ground
     assert [link for link, status in answers.items() if status != 200] == []
     for link in ("Show on the map", "Open in the workbench"):
         press(page, "Data", ".site-nav")
-        page.locator("details[name=take] > summary").first.click()
+        press(page, re.compile("^Open"), "main td.take")
         press(page, link)
     expect(page.locator("#extent")).to_contain_text("points")
     press(page, "Alerts", ".site-nav")
