@@ -125,19 +125,14 @@ def _moved_along(power: Tensor, by: float, axis: int) -> Tensor:
     if part < 1e-3 or part > 1 - 1e-3:
         return _take(power, round(by), axis)
     taps = [_take(power, whole + tap, axis) for tap in (-1, 0, 1, 2)]
-    weights = _cubic(part)
+    weights = (  # Keys' cubic convolution (1981), between the second and third of four samples
+        0.5 * (-part + 2 * part**2 - part**3),
+        0.5 * (2 - 5 * part**2 + 3 * part**3),
+        0.5 * (part + 4 * part**2 - 3 * part**3),
+        0.5 * (part**3 - part**2),
+    )
     total = sum((weight * tap for weight, tap in zip(weights, taps, strict=True)), torch.zeros_like(power))
     return torch.maximum(total, 0.2 * torch.minimum(taps[1], taps[2]))
-
-
-def _cubic(t: float) -> tuple[float, float, float, float]:
-    """Return the weights of Keys' cubic convolution (1981) at t between the second and third of four samples."""
-    return (
-        0.5 * (-t + 2 * t**2 - t**3),
-        0.5 * (2 - 5 * t**2 + 3 * t**3),
-        0.5 * (t + 4 * t**2 - 3 * t**3),
-        0.5 * (t**3 - t**2),
-    )
 
 
 def _take(power: Tensor, by: int, axis: int) -> Tensor:

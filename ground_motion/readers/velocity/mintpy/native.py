@@ -51,14 +51,10 @@ def recognises(path: Path) -> bool:
     return any(_kind(*hdf5.look(file), file) in MAIN for file in files_in(path, {".h5"})[:MAX_FILES])
 
 
-def _product(path: Path) -> Path:
-    """Return the folder `geo` of a project, whose own files are in radar coordinates; any other path as it is."""
-    return path / "geo" if path.is_dir() and recognises(path / "geo") else path
-
-
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
-    path = _product(path)
+    # A project is its folder `geo`: its own files are in radar coordinates.
+    path = path / "geo" if path.is_dir() and recognises(path / "geo") else path
     files: dict[str, Path] = {}
     given = files_in(path, {".h5"})
     if len(given) > MAX_FILES:
