@@ -25,7 +25,7 @@ SPECTRUM_BINS = 9
 MIN_POWER = 0.02  # Below this share of its mean, a spectrum is not whitened.
 
 
-def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
+def facts_of(samples: Sequence[Tensor], looks: float | None = None) -> Facts:
     """Measure a pair's facts on all samples together. looks: if a product states them.
 
     samples: of one size, (2, rows, cols), linear power. ValueError without samples.
@@ -38,7 +38,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     shift, peak, score = shift_of(passed)
     # Interpolation by a smaller shift would not be worthwhile.
-    used = register and score >= MIN_SCORE
+    used = score >= MIN_SCORE
     rows, cols = (by if used and abs(by) >= MIN_SHIFT_PX else 0.0 for by in shift)
     level = [float(torch.nanmedian(torch.log(images[image::2].clamp_min(1e-9)))) for image in (0, 1)]
     own = looks_of(images, shared)
