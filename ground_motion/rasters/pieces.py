@@ -1,8 +1,7 @@
 """Work in pieces: each is computed once and stored whole, so that a killed computation resumes with the missing ones.
 
 A computation is a sequence of stages. A piece is named by its stage and its place; its content must depend only on the
-inputs, so that it does not matter who computed it, when, or in which order. Several workers may therefore share a
-stage: each computes pieces that no other has claimed, and waits at the end of the stage for the others' pieces.
+inputs, so that it does not matter who computed it, when, or in which order.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -32,7 +30,6 @@ Float32 = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 Item = TypeVar("Item")
 
-WAIT_SECONDS = 0.3  # Pieces of other workers are checked so often.
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -50,28 +47,6 @@ class Store(Protocol):
 
     def drop(self, names: Iterable[str]) -> None:
         """Delete these pieces."""
-
-
-class Team(Protocol):
-    """Workers that share the pieces of a computation. If two of them compute the same piece, only time is lost."""
-
-    def share(self, missing: int) -> bool:
-        """Return whether other workers now take part. missing: number of pieces that a stage still lacks."""
-
-    def take(self, name: str) -> bool:
-        """Claim a piece; return False if another worker has it."""
-
-
-class Alone:
-    """Team of a single worker."""
-
-    def share(self, missing: int) -> bool:
-        """Return False: there are no other workers."""
-        return False
-
-    def take(self, name: str) -> bool:
-        """Claim a piece: always True, because there is no other worker."""
-        return True
 
 
 class Memory:
@@ -122,15 +97,12 @@ class Checked:
 
 
 class Folder(Checked):
-    """Pieces stored as files in a folder named by a key. Folders of other keys are deleted, unless `joined`.
+    """Pieces stored as files in a folder named by a key, a hash of all that determines them; other keys are deleted."""
 
-    key: a hash of all that determines the pieces; joined: this worker helps another one, which has begun them.
-    """
-
-    def __init__(self, path: Path, key: str, joined: bool = False) -> None:
+    def __init__(self, path: Path, key: str) -> None:
         self.path = path / key
         self.path.mkdir(parents=True, exist_ok=True)
-        for other in () if joined else path.iterdir():
+        for other in path.iterdir():
             if other.name != key:
                 shutil.rmtree(other, ignore_errors=True)
 
@@ -184,21 +156,18 @@ def _is_of(name: str, stage: str) -> bool:
 
 
 class Pieces:
-    """The pieces of one computation: computed if missing, shared with a team, and kept in a store.
+    """The pieces of one computation: computed if missing, and kept in a store.
 
-    between: called before each piece and while waiting for other workers; it may raise an exception to stop the work.
+    between: called before each piece; it may raise an exception to stop the work.
     """
 
-    def __init__(
-        self, store: Store | None = None, between: Callable[[], None] = lambda: None, team: Team | None = None
-    ) -> None:
+    def __init__(self, store: Store | None = None, between: Callable[[], None] = lambda: None) -> None:
         self.store: Store = Memory() if store is None else store
-        self._between, self._team, self._part = between, team or Alone(), ""
-        self._shared = self._team.share(0)
+        self._between, self._part = between, ""
 
     def pieces_of_part(self, number: int) -> Pieces:
         """Return the pieces of one part of the computation; their stages have names of their own, but for part 0."""
-        pieces = Pieces(self.store, self._between, self._team)
+        pieces = Pieces(self.store, self._between)
         pieces._part = f"{number}-" if number else ""
         return pieces
 
@@ -216,25 +185,13 @@ class Pieces:
         """
         stage = f"{self._part}{stage}"
         names = {f"{stage}@{place}": place for place in items}
-        there = self.store.names(stage) & set(names)
-        if not self._shared:  # pieces of a worker that is running need no check
-            there = {name for name in there if self._whole(name)}
-        missing = {name: place for name, place in names.items() if name not in there}
-        self._shared = self._shared or self._team.share(len(missing))
+        there = {name for name in self.store.names(stage) & set(names) if self._whole(name)}
+        missing = [name for name in names if name not in there]
 
         def take_missing() -> Iterator[str]:
-            """Yield each piece that this worker has claimed, until all missing pieces are claimed by others."""
-            nonlocal missing
-            while missing:
-                report_progress(1 - len(missing) / len(names))
+            for number, name in enumerate(missing, start=len(there)):
+                report_progress(number / len(names))
                 self._between()
-                if self._shared:  # check before taking: the claim on a finished piece lasts for a while
-                    there = self.store.names(stage)
-                    missing = {name: place for name, place in missing.items() if name not in there}
-                name = next((piece for piece in missing if not self._shared or self._team.take(piece)), None)
-                if name is None:
-                    return
-                del missing[name]
                 yield name
 
         def begin(name: str) -> Any:
@@ -242,14 +199,11 @@ class Pieces:
             held = item if read is None else read(item)
             return work(held) if feed.computes else held
 
-        while missing:
-            with closing(read_ahead(take_missing(), begin, feed)) as begun:
-                for name, held in begun:
-                    arrays = held if feed.computes else work(held)
-                    del held  # frees its memory before the next one is read
-                    self.store.put(name, arrays)
-            if missing:
-                time.sleep(WAIT_SECONDS)
+        with closing(read_ahead(take_missing(), begin, feed)) as begun:
+            for name, held in begun:
+                arrays = held if feed.computes else work(held)
+                del held  # frees its memory before the next one is read
+                self.store.put(name, arrays)
 
     def _whole(self, name: str) -> bool:
         try:
@@ -276,8 +230,8 @@ class Pieces:
         return all(self._whole(f"{self._part}{stage}@{place}") for place in places)
 
     def drop(self, *stages: str) -> None:
-        """Delete pieces that are no longer needed; if other workers take part, they stay until the end."""
-        for stage in () if self._shared else stages:
+        """Delete pieces that are no longer needed."""
+        for stage in stages:
             self.store.drop(self.store.names(f"{self._part}{stage}"))
 
     def quantiles(

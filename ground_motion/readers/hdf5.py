@@ -7,7 +7,7 @@ can keep it in an endless loop in C that nothing interrupts. Heaps are therefore
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date, datetime
 from functools import lru_cache
@@ -168,6 +168,13 @@ def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str
     missing = [name for name in required if not is_dataset(path, file, name)]
     if missing:
         raise InputError(path, f"dataset {missing[0]!r} is missing", remedy)
+
+
+def require_shape(path: Path, file: h5py.Group, names: Iterable[str], shape: tuple[int, ...], remedy: str) -> None:
+    """Raise InputError for the first of these datasets that has another shape; one that is missing has none."""
+    for name in names:
+        if is_dataset(path, file, name) and (found := shape_of(path, file, name)) != shape:
+            raise InputError(path, f"dataset {name!r} has the shape {found}, not {shape}", remedy)
 
 
 def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:

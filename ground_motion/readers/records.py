@@ -53,6 +53,11 @@ class Direction(StrEnum):
     UNKNOWN = ""
 
     @classmethod
+    def from_letter(cls, text: str) -> "Direction":
+        """Return the direction whose name begins with the first letter of a text, in any case."""
+        return {"a": cls.ASCENDING, "d": cls.DESCENDING}.get(text.strip()[:1].lower(), cls.UNKNOWN)
+
+    @classmethod
     def from_los_east(cls, los_east: Float32) -> "Direction":
         """Return the direction by the east part of the vector to the satellite: negative is ascending."""
         mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0

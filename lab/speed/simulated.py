@@ -58,25 +58,21 @@ def load_towns(
     n_dates: int = 2,
     track: int = 999,
     shift: tuple[float, float] = (0.0, 0.0),
-    squeeze: float = 1.0,
-    first_seed: int = 0,
 ) -> Product:
     """Load a product with the given number of points, as if from a file. n_dates: of its series; two make them short.
 
-    shift: by how many degrees east and north the towns are moved; squeeze: factor on their distances from the middle.
+    shift: by how many degrees east and north the towns are moved.
     """
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
     east, north = shift
-    seeds = range(first_seed, first_seed + min(KINDS_OF_BATCHES, -(-points // CHUNK)))
-    made = [made_batch(min(CHUNK, points), seed=seed) for seed in seeds]
+    made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(KINDS_OF_BATCHES, -(-points // CHUNK)))]
 
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):
             n = min(CHUNK, points - first)
             columns = {name: column[:n] for name, column in made[first // CHUNK % len(made)].columns().items()}
             columns |= {"pid": numbered(first, n), "displacement_mm": columns["displacement_mm"][:, :n_dates]}
-            for name, middle, moved in (("longitude", TOWNS_AT[0], east), ("latitude", TOWNS_AT[1], north)):
-                columns[name] = middle + squeeze * (columns[name] - middle) + moved
+            columns |= {"longitude": columns["longitude"] + east, "latitude": columns["latitude"] + north}
             yield PointBatch(**columns)
 
     path = Path("lab.speed.csv")

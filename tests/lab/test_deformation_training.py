@@ -41,18 +41,6 @@ def pool(cache):
     return tile_pool(cache, 0, TILES)
 
 
-def test_a_cut_cache_goes_on_and_holds_the_same(tmp_path, cache):
-    fill(tmp_path, 2, Purpose.TEST)
-    done = np.load(tmp_path / "done.npy", mmap_mode="r+")
-    done[1] = 0
-    done.flush()
-    again = fill(tmp_path, 2, Purpose.TEST)
-    for one, other in zip(again, cache, strict=True):
-        np.testing.assert_array_equal(one, other[:2])
-    with pytest.raises(ValueError, match="name another folder"):
-        fill(tmp_path, 3, Purpose.TEST)
-
-
 def test_what_was_put_in_and_what_is_wrong_add_up_to_what_is_released():
     bowl = GroundwaterSubsidence(Offset(0, 0), Ellipse(1500, 1500, 0), -8.0, flatness=1.0)
     arrays = tile_arrays(with_sources(still_tile(NATIONAL, 1, Purpose.TEST), (bowl,)))

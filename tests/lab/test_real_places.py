@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ground_motion.core.errors import InputError
 from lab.deformation.injected.places import place, residual_field, smooth_fit
 
 
@@ -22,17 +21,6 @@ def test_a_block_of_houses_keeps_its_slope_and_loses_its_median():
     rate = 7.0 + 0.01 * (x - x.mean()).ravel()
     left = rate - smooth_fit(x.ravel(), y.ravel(), rate)
     np.testing.assert_allclose(left, rate - 7.0, atol=1e-6)
-
-
-def test_a_missing_folder_is_one_clear_error(monkeypatch, tmp_path):
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path / "nowhere"))
-    residual_field.cache_clear()
-    with pytest.raises(InputError, match="GROUND_MOTION_DATA"):
-        residual_field(place("ustica"))
-    (tmp_path / "empty").mkdir()
-    monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path / "empty"))
-    with pytest.raises(InputError, match="there is no such file"):
-        residual_field(place("ustica"))
 
 
 @pytest.mark.realdata

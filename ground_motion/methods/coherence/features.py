@@ -64,7 +64,8 @@ def features(log_power: Tensor, past: Tensor | None, facts: Tensor) -> Seen:
         against = torch.where(seen_before, log - before[:, :1], 0.0).clamp_(-MAX_LOG_POWER, MAX_LOG_POWER)
         relative = torch.where(seen_before, against - _wide_mean(against), relative)
         history = [BELS * against.mean(dim=1, keepdim=True), (before[:, 1:2] * per_sigma).clamp_max(4), before[:, 2:]]
-    x = _cap(relative, looks)
+    # Power over that of its surroundings is capped where speckle does not reach.
+    x = torch.exp(torch.minimum(relative, torch.log1p(8 / looks.sqrt())))
     planes = [power, power.prod(dim=1, keepdim=True).sqrt(), x[:, :1] * x[:, 1:], x**2, ratio.abs()]
     image = _write_planes([*shown, *history], facts)
     return Seen(image, torch.cat([part * known for part in planes] + [known], dim=1))
@@ -81,11 +82,6 @@ def _write_planes(planes: Sequence[Tensor], facts: Tensor) -> Tensor:
         image[:, at : at + part.shape[1]] = part
         at += part.shape[1]
     return image
-
-
-def _cap(log: Tensor, looks: Tensor) -> Tensor:
-    """Return power from its logarithm over that of its surroundings, capped where speckle does not reach."""
-    return torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
 
 
 def _wide_mean(values: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ SPECTRUM_BINS = 9
 MIN_POWER = 0.02  # Below this share of its mean, a spectrum is not whitened.
 
 
-def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
+def facts_of(samples: Sequence[Tensor], looks: float | None = None) -> Facts:
     """Measure a pair's facts on all samples together. looks: if a product states them.
 
     samples: of one size, (2, rows, cols), linear power. ValueError without samples.
@@ -38,7 +38,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     shift, peak, score = shift_of(passed)
     # Interpolation by a smaller shift would not be worthwhile.
-    used = register and score >= MIN_SCORE
+    used = score >= MIN_SCORE
     rows, cols = (by if used and abs(by) >= MIN_SHIFT_PX else 0.0 for by in shift)
     level = [float(torch.nanmedian(torch.log(images[image::2].clamp_min(1e-9)))) for image in (0, 1)]
     own = looks_of(images, shared)
@@ -125,19 +125,14 @@ def _moved_along(power: Tensor, by: float, axis: int) -> Tensor:
     if part < 1e-3 or part > 1 - 1e-3:
         return _take(power, round(by), axis)
     taps = [_take(power, whole + tap, axis) for tap in (-1, 0, 1, 2)]
-    weights = _cubic(part)
+    weights = (  # Keys' cubic convolution (1981), between the second and third of four samples
+        0.5 * (-part + 2 * part**2 - part**3),
+        0.5 * (2 - 5 * part**2 + 3 * part**3),
+        0.5 * (part + 4 * part**2 - 3 * part**3),
+        0.5 * (part**3 - part**2),
+    )
     total = sum((weight * tap for weight, tap in zip(weights, taps, strict=True)), torch.zeros_like(power))
     return torch.maximum(total, 0.2 * torch.minimum(taps[1], taps[2]))
-
-
-def _cubic(t: float) -> tuple[float, float, float, float]:
-    """Return the weights of Keys' cubic convolution (1981) at t between the second and third of four samples."""
-    return (
-        0.5 * (-t + 2 * t**2 - t**3),
-        0.5 * (2 - 5 * t**2 + 3 * t**3),
-        0.5 * (t + 4 * t**2 - 3 * t**3),
-        0.5 * (t**3 - t**2),
-    )
 
 
 def _take(power: Tensor, by: int, axis: int) -> Tensor:

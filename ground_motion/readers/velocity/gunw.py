@@ -44,7 +44,6 @@ MAX_COARSE = 10**6  # The grid of lines of sight of a frame has some hundreds of
 LIGHT_M_S = 299_792_458.0
 WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
 ARIA_NAME = re.compile(r"S1-GUNW-(?P<way>[AD])-[RL]-(?P<track>\d{3})-\w+-(?P<first>\d{8})_(?P<second>\d{8})-.*")
-WAYS = {"a": records.Direction.ASCENDING, "d": records.Direction.DESCENDING}
 REMEDY = "Give the file as it was published"
 BY_ARIA = "Contains modified Copernicus Sentinel data, processed by ARIA (JPL/Caltech)"
 
@@ -259,7 +258,8 @@ def _aria(path: Path, file: h5py.File) -> Pair:
         raise InputError(path, "its name no longer states its two dates", "Keep the published name, S1-GUNW-…")
     with refusing(path, "its name holds an invalid date ({})", REMEDY, ValueError):
         days = text_table.day_of(named["first"]), text_table.day_of(named["second"])
-    return _pair(path, file, ARIA, Facts(*days, 4326, int(named["track"]), WAYS[named["way"].lower()], 1.0, "VV"))
+    direction = records.Direction.from_letter(named["way"])
+    return _pair(path, file, ARIA, Facts(*days, 4326, int(named["track"]), direction, 1.0, "VV"))
 
 
 def _nisar(path: Path, file: h5py.File) -> Pair:
@@ -274,7 +274,7 @@ def _nisar(path: Path, file: h5py.File) -> Pair:
         with refusing(path, f"its {which} date is {text[:40]!r}", REMEDY, ValueError):
             days.append(date.fromisoformat(text[:10]))
     epsg = mapped_epsg(path, {"epsg_code": hdf5.words(path, file, f"{at.data}/projection")})
-    track, way = stated("trackNumber"), WAYS.get(stated("orbitPassDirection")[:1].lower(), records.Direction.UNKNOWN)
+    track, way = stated("trackNumber"), records.Direction.from_letter(stated("orbitPassDirection"))
     look = 1.0 if stated("lookDirection")[:1].lower() == "r" else -1.0
     facts = Facts(days[0], days[1], epsg, int(track) if track.isdigit() else None, way, look, polarisation)
     return _pair(path, file, at, facts)
@@ -291,8 +291,8 @@ def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
     others = (f"{at.data}/connectedComponents", f"{NISAR.data}/mask", f"{at.data}/{at.coherence}")
     components, mask, coherence = (name if hdf5.is_dataset(path, file, name) else "" for name in others)
     heights, *places = (hdf5.coordinates(path, file, name) for name in nodes)
-    _require_shape(path, file, (y.size, x.size), [name for name in (phase, components, mask, coherence) if name])
-    _require_shape(path, file, (heights.size, places[0].size, places[1].size), sight)
+    hdf5.require_shape(path, file, (phase, *others), (y.size, x.size), REMEDY)
+    hdf5.require_shape(path, file, sight, (heights.size, places[0].size, places[1].size), REMEDY)
     if places[0].size * places[1].size > MAX_COARSE:
         raise InputError(path, f"its lines of sight have {places[0].size} x {places[1].size} nodes", REMEDY)
     level = int(np.abs(heights).argmin())
@@ -313,10 +313,3 @@ def _pair(path: Path, file: h5py.File, at: Places, facts: Facts) -> Pair:
         Layer(path, grid, file, coherence) if coherence else None,
         (next(views), next(views)),
     )
-
-
-def _require_shape(path: Path, file: h5py.File, shape: tuple[int, ...], names: list[str]) -> None:
-    for name in names:
-        if hdf5.shape_of(path, file, name) != shape:
-            problem = f"{name} has the shape {hdf5.shape_of(path, file, name)}, its coordinates {shape}"
-            raise InputError(path, problem, REMEDY)

@@ -21,7 +21,6 @@ ORDER = 130
 SUFFIXES: frozenset[str] = frozenset()  # A product is a folder.
 PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
 FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
-WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
 # LiCSBAS and the portal keep pairs in these; else they lie in the folder itself.
 PAIR_FOLDERS = ("GEOC", "interferograms", ".")
 SIDE_FOLDERS = (".", "GEOC", "metadata", "..", "../metadata")
@@ -45,7 +44,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         {"frame": frame[0]} if frame else {},
         source_format=NAME,
         track=int(frame["track"]) if frame else declared.track,
-        direction=WAYS[frame["direction"]] if frame else stacks.direction(stack, grid),
+        direction=Direction.from_letter(frame["direction"]) if frame else stacks.direction(stack, grid),
         tile=f"LiCSAR/{frame[0]}" if frame else "",
         attribution=ATTRIBUTION,
         licence=LICENCE,

@@ -34,7 +34,6 @@ LAYER = r"(?P<layer>vel|vstd|mask|hgt|resid_rms|{})(?P<variant>(?:\.filt)?(?:\.m
 MAP = re.compile(r"(?:(?P<frame>.*)[._])?" + LAYER.format("E|N|U") + r"\.geo\.tiff?")
 RESULT = re.compile(r"(?P<frame>)" + LAYER.format(r"[ENU](?=\.geo)") + r"(?:\.geo)?")
 FRAME = re.compile(r"(?<!\d)(?P<track>\d{3})(?P<way>[AD])_\d{5}_\d{6}(?!\d)")
-WAYS = {"A": records.Direction.ASCENDING, "D": records.Direction.DESCENDING}
 SERIES = ("cum_filt.h5", "cum.h5")
 PLACE = ("corner_lat", "corner_lon", "post_lat", "post_lon")
 REQUIRED = ("imdates", "cum", "vel", *PLACE)
@@ -90,7 +89,7 @@ def read(path: Path, declared: records.Declaration) -> tuple[records.VelocityFie
         raise InputError(path, "no pixel has a velocity and is good by the mask", "Relax the mask of LiCSBAS")
     names = (product.frame, *reversed(path.resolve().parts[-3:]))
     frame = next((match for name in names if (match := FRAME.search(name))), None)
-    ways = {"the frame": WAYS[frame["way"]]} if frame else {}
+    ways = {"the frame": records.Direction.from_letter(frame["way"])} if frame else {}
     header = records.FieldHeader(
         source_format=NAME,
         level="time series" if product.series else "velocity",

@@ -211,8 +211,6 @@ def test_samples_are_kept_and_turned_with_their_truth(tmp_path, cut, monkeypatch
     batch = kept.batch(np.random.default_rng(0), 5, 1.0)
     assert batch["moments"].shape == (5, 4, 32, 32)
     assert (batch["facts"][:, 1] == 1).all()
-    with pytest.raises(ValueError, match="name another folder"):
-        Samples(Drawing(samples=3, size=32), tmp_path)
 
 
 @pytest.mark.realdata

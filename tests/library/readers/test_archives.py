@@ -6,7 +6,6 @@ import gzip
 import lzma
 import shutil
 import tempfile
-import zipfile
 
 import pytest
 
@@ -14,7 +13,7 @@ from ground_motion.core.errors import DiskFull
 from ground_motion.readers import sheets
 from ground_motion.readers.formats.registry import open_velocity_fields, recognise
 from tests.makers import shapefiles
-from tests.makers.damage import outcome, the_batch
+from tests.makers.damage import outcome, the_batch, zip_of
 from tests.makers.generic import TOWARD, csv_text, make, table_of
 from tests.makers.hostile import Trap
 from tests.makers.hostile_archives import archives_and_sheets, tarred, workbook
@@ -79,16 +78,9 @@ def test_several_products_in_one_archive_are_named(tmp_path):
     assert "none.tar: it holds no product at its top: a.bin, b.bin" in outcome(path, TOWARD)
 
 
-def zipped(path, members):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
 def encrypted(path):
     """A zip whose headers say that its member has a password."""
-    content = bytearray(zipped(path, {"points.csv": TABLE}).read_bytes())
+    content = bytearray(zip_of(path, {"points.csv": TABLE}).read_bytes())
     for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         content[content.find(mark) + flags] |= 1
     path.write_bytes(content)
@@ -99,9 +91,9 @@ def encrypted(path):
     ("make", "message"),
     [
         (encrypted, "a.zip: points.csv is encrypted. Unpack it with its password"),
-        (lambda path: zipped(path, {"b.zip": zipped(path, {"c.tif": b"II*"}).read_bytes()}), "another archive, b.zip"),
-        (lambda path: zipped(path, {}), "it holds no file. Pack the files again"),
-        (lambda path: zipped(path, {"a/vel.tif": b"II*", "b/vel.tif": b"II*"}), "no product at its top: a, b. Unpack"),
+        (lambda path: zip_of(path, {"b.zip": zip_of(path, {"c.tif": b"II*"}).read_bytes()}), "another archive, b.zip"),
+        (lambda path: zip_of(path, {}), "it holds no file. Pack the files again"),
+        (lambda path: zip_of(path, {"a/vel.tif": b"II*", "b/vel.tif": b"II*"}), "no product at its top: a, b. Unpack"),
     ],
 )
 def test_an_archive_that_is_no_product_says_what_it_holds_and_the_next_step(tmp_path, make, message):
@@ -153,7 +145,7 @@ def test_a_hostile_archive_is_refused_with_its_own_name(tmp_path, name):
 
 
 def test_no_more_is_unpacked_than_half_of_the_free_disk(tmp_path, monkeypatch):
-    path = zipped(tmp_path / "a.zip", {"vel.tif": bytes(2**20)})
+    path = zip_of(tmp_path / "a.zip", {"vel.tif": bytes(2**20)})
     disk = shutil.disk_usage(tmp_path)._replace(total=2**30, free=2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk)
     with pytest.raises(DiskFull, match=r"a.zip unpacks to 0.00 GB, but only 0.00 GB of the disk"):

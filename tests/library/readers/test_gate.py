@@ -134,13 +134,6 @@ def test_numbers_like_small_fill_values_are_kept_where_they_may_be_measured():
     assert passed(points(velocity_mm_yr=velocity))[0].pid.size == 900
 
 
-def test_fill_values_are_sought_among_the_numbers_of_a_packed_image():
-    velocity = points().velocity_mm_yr
-    velocity[::2] = np.float32(-32768 * 0.01 - 5)
-    got, changes = passed(points(velocity_mm_yr=velocity), stated=Stated(packing=(0.01, -5.0)))
-    assert (got.pid.size, changes) == (450, ["450 rows hold -32768, which was taken for a missing value."])
-
-
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [

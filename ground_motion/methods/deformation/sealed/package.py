@@ -55,12 +55,7 @@ class Package(NamedTuple):
     @property
     def seal(self) -> str:
         """SHA-256 of the manifest, hexadecimal."""
-        return seal_of(self.manifest)
-
-
-def seal_of(manifest: bytes) -> str:
-    """Return the seal of a manifest, hexadecimal."""
-    return hashlib.sha256(manifest).hexdigest()
+        return hashlib.sha256(self.manifest).hexdigest()
 
 
 def files_of(

@@ -7,8 +7,6 @@ coordinates has the latitude and longitude of each pixel, and those are used.
 
 from pathlib import Path
 
-import h5py
-
 from ground_motion.core.errors import InputError
 from ground_motion.readers import hdf5
 from ground_motion.readers.hdf5_grids import Grid
@@ -50,7 +48,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         if len(shape) != 3 or shape[0] != len(dates):
             raise InputError(path, f"it holds {len(dates)} dates and displacements of the shape {shape}", REMEDY)
         wanted = LAYERS if "X_FIRST" in attributes else LAYERS | POSITIONS
-        layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
+        hdf5.require_shape(path, file, wanted.values(), shape[1:], REMEDY)
+        layers = {field: Layer(path, name) for field, name in wanted.items() if hdf5.is_dataset(path, file, name)}
     scattered = "X_FIRST" not in attributes and POSITIONS.keys() <= layers.keys()
     rows, cols = shape[1:]
     # Only the numbers of rows and columns are valid in radar coordinates.
@@ -69,13 +68,3 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     pol = attributes.get("polarization", "").replace("Unknown", "")[:2]
     extras = kept | {"velocity": mintpy_stack.SLOPE}
     return (mintpy_stack.field_of(stack, attributes, declared, polarisation=pol, extras=extras, **known),)
-
-
-def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
-    """Return whether a layer exists. Raises InputError if its shape is not that of the displacements."""
-    if not hdf5.is_dataset(path, file, name):
-        return False
-    if hdf5.shape_of(path, file, name) != shape[1:]:
-        problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
-        raise InputError(path, problem, REMEDY)
-    return True

@@ -51,14 +51,10 @@ def recognises(path: Path) -> bool:
     return any(_kind(*hdf5.look(file), file) in MAIN for file in files_in(path, {".h5"})[:MAX_FILES])
 
 
-def _product(path: Path) -> Path:
-    """Return the folder `geo` of a project, whose own files are in radar coordinates; any other path as it is."""
-    return path / "geo" if path.is_dir() and recognises(path / "geo") else path
-
-
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels are read later, in batches. Raises InputError."""
-    path = _product(path)
+    # A project is its folder `geo`: its own files are in radar coordinates.
+    path = path / "geo" if path.is_dir() and recognises(path / "geo") else path
     files: dict[str, Path] = {}
     given = files_in(path, {".h5"})
     if len(given) > MAX_FILES:
@@ -133,10 +129,7 @@ def _part(kind: str, path: Path, declared: Declaration) -> Part:
             raise InputError(path, f"dataset {name!r} has the shape {shape}", REMEDY)
         grid = mintpy_stack.grid_of(path, attributes, *shape[-2:])
         present = {field: name for field, name in SIDE[kind].items() if hdf5.is_dataset(path, file, name)}
-        for name in present.values():
-            if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
-                problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
-                raise InputError(path, problem, REMEDY)
+        hdf5.require_shape(path, file, present.values(), shape, REMEDY)
         dates = hdf5.days(path, file, "date") if kind == "timeseries" else ()
         if dates and shape[0] != len(dates):
             raise InputError(path, f"it holds {len(dates)} dates and {shape[0]} displacements", REMEDY)

@@ -110,8 +110,7 @@ def units_of(path: Path, declared: Declaration, unit: str, *, of_series: bool) -
 
 def directions_of(attributes: dict[str, str]) -> dict[str, Direction]:
     """Return the flight direction by each attribute that states it."""
-    text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
-    stated = {"ORBIT_DIRECTION": {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1])}
+    stated = {"ORBIT_DIRECTION": Direction.from_letter(attributes.get("ORBIT_DIRECTION", ""))}
     heading = number_of(attributes.get("HEADING", ""))
     if heading is not None:
         stated["HEADING"] = Direction.ASCENDING if np.cos(np.radians(heading)) > 0 else Direction.DESCENDING

@@ -81,7 +81,7 @@ def describe(path: Path) -> DispFile:
             version=named.get("version") or hdf5.words(path, file, "identification/product_version")[:20],
             polarisation=named.get("polarisation", ""),
             track=int(track) if track.isdigit() and 1 <= int(track) <= 175 else None,
-            direction={"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(way[:1].lower(), Direction.UNKNOWN),
+            direction=Direction.from_letter(way),
             corrections=tuple(name for name in CORRECTIONS if hdf5.is_dataset(path, file, name)),
         )
 

@@ -126,10 +126,8 @@ def _grid(path: Path, layer: str) -> Grid:
         if shape != (y.size, x.size):
             problem = f"{layer} is {shape} and its coordinates {(y.size, x.size)}"
             raise InputError(path, problem, opera_chain.REMEDY)
-        for name in (*MASKS, "temporal_coherence", *CORRECTIONS):
-            if hdf5.is_dataset(path, file, name) and hdf5.shape_of(path, file, name) != shape:
-                problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape}"
-                raise InputError(path, problem, opera_chain.REMEDY)
+        others = (*MASKS, "temporal_coherence", *CORRECTIONS)
+        hdf5.require_shape(path, file, others, shape, opera_chain.REMEDY)
         for name in (layer, *CORRECTIONS):
             if hdf5.is_dataset(path, file, name):
                 unit, wanted = hdf5.attributes(path, file, name).get("units", ""), "radians" if "phase" in name else "m"

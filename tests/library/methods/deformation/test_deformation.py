@@ -133,11 +133,6 @@ def test_where_two_tracks_overlap_the_surer_one_stands():
     assert together.maps.probability.shape >= alone.maps.probability.shape
 
 
-def test_a_method_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="no method 'magic'"):
-        detect_tracks([field(n=10)], "magic")
-
-
 def test_the_local_utm_zone_is_chosen():
     assert utm_epsg(-99.1, 19.4) == 32614  # Mexico City
     assert utm_epsg(151.2, -33.9) == 32756  # Sydney

@@ -8,7 +8,7 @@ from ground_motion.methods.deformation.gridding.cells import grid_robust
 from ground_motion.methods.deformation.inputs import read_clusters
 from ground_motion.readers.records import Declaration
 from tests.makers import shapefiles
-from tests.makers.generic import csv_text, make
+from tests.makers.generic import csv_text
 
 TOWARD = Declaration(unit="cm/yr", positive="toward")
 
@@ -40,13 +40,3 @@ def test_cells_of_a_shapefile_stay_in_their_projection(tmp_path):
     assert {file.suffix for file in files} == {".shp", ".dbf", ".prj"}
     grid = grid_robust(track.points, despiked=False)
     assert (grid.n_points[np.isfinite(grid.velocity_mm_yr)] == 1).all()
-
-
-def test_scattered_points_have_no_spacing(tmp_path):
-    rng = np.random.default_rng(6)
-
-    def scatter(table):
-        table["LON"], table["LAT"] = rng.uniform(11, 11.02, 300).round(6), rng.uniform(47, 47.02, 300).round(6)
-
-    ((track,),) = read_clusters([make(tmp_path, n=300, unit="cm", velocity=-2.5, change=scatter)], TOWARD).clusters
-    assert track.points.posting_m is None

@@ -1,7 +1,6 @@
 """How the offsets network is trained: where its crops begin, what it is taught on, what is left behind."""
 
 import json
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -17,7 +16,7 @@ from ground_motion.networks.cc_res_siamnet import OFFSETS, WEIGHTS
 from ground_motion.runtime.checkpoints import read_card
 from lab.offsets import real_chips, recipe, training_task
 from lab.offsets.crops import SEED, Crops, Settings, crop_at, draw, sources, turned
-from lab.offsets.dataset import make_scene, prepared
+from lab.offsets.dataset import make_scene
 from lab.offsets.training_task import loss_of
 from lab.simulation.seeds import Purpose
 from tests.makers.offset_pairs import pair_of
@@ -90,18 +89,8 @@ def test_training_refuses_what_belongs_to_the_benchmarks():
         make_scene(0, Purpose.BENCHMARK)
 
 
-def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_path):
-    scenes = prepared(tmp_path, 2, size=48)
-    assert scenes.planes.shape == (2, 5, 48, 48)
-    other = prepared(tmp_path / "again", 2, size=48)
-    np.testing.assert_array_equal(other.planes, scenes.planes)
-    np.testing.assert_array_equal(other.bands, scenes.bands)
-    with pytest.raises(ValueError, match="name another folder"):
-        prepared(tmp_path, 3, size=48)
-
-
 @pytest.mark.parametrize("form", [WEIGHTS, OFFSETS])
-def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refused(tmp_path, form):
+def test_crops_are_kept_with_what_inference_computes(tmp_path, form):
     settings = Settings(form, scenes=2, hard_share=0.0, crops=3, crop_px=64)
     crops = Crops(settings, tmp_path)
     kept = crops.at(2)
@@ -110,8 +99,6 @@ def test_crops_are_kept_with_what_inference_computes_and_other_settings_are_refu
     for one, other in zip(*parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=2e-3)
     torch.testing.assert_close(kept.autocorrelation.energy, crop.autocorrelation.energy, rtol=0.02, atol=0.02)
-    with pytest.raises(ValueError, match="name another folder"):
-        Crops(replace(settings, crops=4), tmp_path)
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (1.75, 0.0)])

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import zipfile
 from pathlib import Path
 
 import h5py
@@ -12,6 +11,7 @@ import pytest
 from ground_motion.core.errors import MAX_REFUSAL, InputError
 from ground_motion.readers.formats.registry import recognise
 from tests.makers import geotiff
+from tests.makers.damage import zip_of
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGIN = b"<!DOCTYPE html>\n<html><head><title>Earthdata Login</title></head><body>Sign in</body></html>"
@@ -21,12 +21,7 @@ XML = b'<?xml version="1.0"?>\n'
 
 
 def zipped(*members: str):
-    def make(path: Path) -> None:
-        with zipfile.ZipFile(path, "w") as archive:
-            for member in members:
-                archive.writestr(member, b"content")
-
-    return make
+    return lambda path: zip_of(path, dict.fromkeys(members, b"content"))
 
 
 def datasets(*names: str):
@@ -114,6 +109,7 @@ GIVEN = [
     ("a.img", b"\0" * 99, "raw image", "gdal_translate a.img a.tif"),
     ("e.img", b"EHFA_HEADER_TAG\0", "ERDAS", "gdal_translate e.img e.tif"),
     ("a.vrt", b"<VRTDataset>", "VRT", "gdal_translate a.vrt a.tif"),
+    (f"{'n' * 200}.vrt", b"<VRTDataset>", "VRT", "gdal_translate"),
     ("a.unw", b"\0" * 99, "one image of a pair, by ISCE", "velocities of the whole stack"),
     ("filt_fine.unw.geo", b"\0" * 99, "one image of a pair, by ISCE", "velocities of the whole stack"),
     ("filt_fine.unw.vrt", b"<VRTDataset>", "one image of a pair, by ISCE", "velocities of the whole stack"),
@@ -211,12 +207,7 @@ def test_what_may_not_be_read_says_so(tmp_path, monkeypatch, name):
         recognise(path)
 
 
-def test_a_name_or_a_column_of_any_length_leaves_the_next_step_whole(tmp_path):
-    path = tmp_path / f"{'n' * 200}.vrt"
-    path.write_bytes(b"<VRTDataset>")
-    with pytest.raises(InputError) as refused:
-        recognise(path)
-    assert len(f"{refused.value.problem}. {refused.value.remedy}.") <= MAX_REFUSAL
+def test_a_column_of_any_length_leaves_the_next_step_whole():
     fault = InputError("a.csv", "column " + 5000 * "c", "Name it")
     assert fault.problem.endswith("…")
     assert str(fault).endswith(". Name it.")

@@ -77,11 +77,6 @@ def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, messa
     assert str(tmp_path) in refused
 
 
-def test_the_small_product_itself_is_read(tmp_path):
-    assert outcome(make(tmp_path, SMALL)) == ""
-    assert outcome(make(tmp_path, SMALL, packed=True)) == ""
-
-
 def test_a_copy_from_aws_without_its_manifest_is_told_so(tmp_path):
     (tmp_path / "other").mkdir()
     folder = as_on_aws(make(tmp_path, SMALL, leave_out=("manifest",)))

@@ -155,10 +155,6 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
 
 def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(tmp_path):
     """One orbit, but grids that met other heights: more than 200 m apart by themselves, half a pixel together."""
-
-    def mountains(line, pixel):
-        return 900 + 800 * np.sin(line / 300) * np.cos(pixel / 400)
-
     points = []
     for later in (0, 370):  # lines by which the second grid looked elsewhere
         flight = Flight(lines=3000, pixels=4000)
@@ -166,7 +162,7 @@ def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(
             flight=flight,
             polarisations=("VV",),
             grid=(8, 9),
-            height_m=lambda line, pixel, later=later: mountains(line + later, pixel),
+            height_m=lambda line, pixel, later=later: 900 + 800 * np.sin((line + later) / 300) * np.cos(pixel / 400),
         )
         safe = open_safe(make(tmp_path / str(later), recipe, leave_out=("measurement",)))
         points.append(annotation_of(safe, "VV", annotations_of(safe)["VV"]).points)

@@ -1,6 +1,5 @@
 """Text tables as people have them: any encoding, separator, line end and missing value, with or without a header."""
 
-import gzip
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -311,9 +310,6 @@ def test_a_grid_as_text_is_no_table(tmp_path):
 
 def test_a_clean_table_is_read_as_bytes_and_not_decoded(tmp_path):
     assert text_table.table_of(make(tmp_path)).is_plain
-    packed = tmp_path / "points.csv.gz"
-    packed.write_bytes(gzip.compress(PLAIN.encode()))
-    assert the_batch(packed, TOWARD).pid.size == 12
 
 
 def test_the_mapping_of_a_folder_is_for_the_tables_that_cannot_be_read_without_it(tmp_path):

@@ -1,8 +1,5 @@
 """ARIA and NISAR GUNW: the sign of each, the line of sight from a coarse grid, what was not unwrapped, bad input."""
 
-import shutil
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ from ground_motion.readers.formats.registry import open_velocity_field, recognis
 from ground_motion.readers.records import Direction
 from tests.makers import gunw as made_gunw
 from tests.makers import interferograms as ground
-from tests.makers.damage import flipped, outcome, points, truncated
+from tests.makers.damage import outcome, points
 
 BOTH = pytest.mark.parametrize("make", [made_gunw.aria_folder, made_gunw.nisar_folder])
 MOVING, STILL = "8_15", "8_2"
@@ -102,9 +99,9 @@ BAD_FILES = [
     ({"leave_out": ("imagingGeometry/azimuthAngle",)}, "azimuthAngle' is missing"),
     ({"leave_out": ("radarMetaData",)}, "wavelength' is missing"),
     ({"science/radarMetaData/wavelength": 5.6}, "its wavelength is 5.6 m"),
-    ({"science/grids/data/latitude": np.arange(3.0)}, "its coordinates (3, 20)"),
+    ({"science/grids/data/latitude": np.arange(3.0)}, "not (3, 20)"),
     ({"science/grids/imagingGeometry/incidenceAngle": np.ones((3, 3, 3))}, "has the shape (3, 3, 3)"),
-    ({"science/grids/data/coherence": np.ones((3, 20), np.float32)}, "coherence has the shape (3, 20)"),
+    ({"science/grids/data/coherence": np.ones((3, 20), np.float32)}, "coherence' has the shape (3, 20)"),
     ({"science/grids/data/unwrappedPhase": np.full((16, 20), np.nan, np.float32)}, "no pixel has a phase"),
     ({"way": "D"}, "descending by the file, but ascending by its line of sight"),
     ({"second": ground.DATES[1]}, "both its dates are"),
@@ -128,11 +125,3 @@ def test_several_tracks_in_one_folder_are_refused(tmp_path):
     folder = made_gunw.aria_folder(tmp_path)
     made_gunw.aria(folder, ground.DATES[2], ground.DATES[0], track=137)
     assert "several values of track: 137, 64. Give one folder for each track" in outcome(folder)
-
-
-def test_damage_is_refused_or_harmless(tmp_path):
-    path = made_gunw.nisar(tmp_path / "nisar")
-    copy = Path(shutil.copy(path, tmp_path / "a.h5"))
-    assert all(outcome(copy) for _ in truncated(copy, 16))
-    for _ in flipped(copy, 25):
-        outcome(copy)

@@ -1,4 +1,4 @@
-"""Pieces: there wholly or not at all, made once, by one worker or several, and quantiles of all of them exact."""
+"""Pieces: there wholly or not at all, made once, and quantiles of all of them exact."""
 
 import sys
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 from ground_motion.rasters.pieces import Folder, Memory, PieceBands, Pieces, pack
 from ground_motion.rasters.windows import Window, cut, grown, inner
-from ground_motion.runtime.ahead import AT_ONCE, Feed
+from ground_motion.runtime.ahead import Feed
 from ground_motion.statistics.quantiles import quantile
 from ml.runs.pieces import Objects
 
@@ -19,29 +19,6 @@ def store(request, tmp_path):
     if request.param == "objects":
         return Objects(request.getfixturevalue("object_storages")()["pieces"], "7/a")
     return Folder(tmp_path / "pieces", "a") if request.param == "folder" else Memory()
-
-
-class Board:
-    """A team within this process: whoever has a piece in hand keeps it."""
-
-    def __init__(self) -> None:
-        self.taken = set()
-        self._lock = threading.Lock()
-
-    def share(self, missing: int) -> bool:
-        return True
-
-    def take(self, name: str) -> bool:
-        with self._lock:
-            free = name not in self.taken
-            self.taken.add(name)
-        return free
-
-
-class Careless(Board):
-    """A team without claims."""
-
-    take = Board.share
 
 
 def test_a_piece_is_made_once_and_only_what_is_missing_is_made_again(store):
@@ -75,41 +52,11 @@ def test_a_damaged_piece_is_made_again(store, monkeypatch):
     assert len(store.get("first@x")["a"]) == 6
 
 
-def test_pieces_of_other_code_or_weights_are_deleted_but_not_by_a_worker_that_joins(tmp_path):
+def test_pieces_of_other_code_or_weights_are_deleted(tmp_path):
     Folder(tmp_path / "pieces", "a").put("x", {"a": np.arange(5)})
-    assert not Folder(tmp_path / "pieces", "b", joined=True).names()
-    assert Folder(tmp_path / "pieces", "a", joined=True).names() == {"x"}
+    assert Folder(tmp_path / "pieces", "a").names() == {"x"}
     assert not Folder(tmp_path / "pieces", "b").names()
     assert not Folder(tmp_path / "pieces", "a").names()
-
-
-def staged(pieces: Pieces, made: list[str], feed: Feed = AT_ONCE) -> tuple[object, ...]:
-    """A computation of several stages that depend on the whole of those before, and what it comes to."""
-    items = {str(number): number for number in range(8)}
-
-    def first(number: int) -> dict[str, np.ndarray]:
-        made.append(f"first@{number}")
-        return {"a": np.random.default_rng(number).normal(size=500).astype(np.float32)}
-
-    def second(number: int) -> dict[str, np.ndarray]:
-        made.append(f"second@{number}")
-        return {"b": pieces.get("first", str(number))["a"] - np.float32(middle) * np.float32(scale)}
-
-    pieces.each("first", items, first, lambda number: number, feed)
-    (middle,) = pieces.quantiles("middle", items, lambda number: [pieces.get("first", str(number))["a"]], 0.5)
-    scale = pieces.once("scale", lambda: float(sum(pieces.get("first", place)["a"][0] for place in items)))
-    pieces.each("second", items, second)
-    return (middle, scale, *(pieces.get("second", place)["b"].tobytes() for place in items))
-
-
-@pytest.mark.parametrize(("team", "feed"), [(Board, AT_ONCE), (Board, Feed(readers=2)), (Careless, Feed(readers=2))])
-def test_several_workers_make_the_same_as_one(store, team, feed):
-    n, board, made = 3, team(), []
-    with ThreadPoolExecutor(n) as pool:
-        results = {*pool.map(lambda _: staged(Pieces(store, team=board), made, feed), range(n))}
-    assert results == {staged(Pieces(), [])}
-    assert len(set(made)) == 16
-    assert team is Careless or len(made) == 16  # each was made once
 
 
 @pytest.mark.parametrize("store", ["folder", "memory"], indirect=True)
@@ -126,24 +73,6 @@ def test_names_are_listed_while_another_thread_stores_pieces(store):
     finally:
         sys.setswitchinterval(interval)
     assert store.names() == known
-
-
-def test_a_worker_waits_for_what_another_one_has_in_hand_and_makes_what_that_one_gave_up(store, monkeypatch):
-    board, made, waits = Board(), [], []
-    board.taken = {"first@x", "first@y"}
-    pieces = Pieces(store, team=board)
-
-    def others_go_on(_: float) -> None:
-        waits.append(len(made))
-        if len(waits) == 2:
-            store.put("first@x", {"a": np.array([10])})
-        if len(waits) == 4:
-            board.taken.remove("first@y")  # whoever had it is dead, and its claim has expired
-
-    monkeypatch.setattr("ground_motion.rasters.pieces.time.sleep", others_go_on)
-    pieces.each("first", {"x": 1, "y": 2, "z": 3}, lambda number: made.append(number) or {"a": np.array([number])})
-    assert (made, waits) == ([3, 2], [1, 1, 1, 1])
-    assert [int(pieces.get("first", place)["a"][0]) for place in "xyz"] == [10, 2, 3]
 
 
 def test_one_that_leaves_the_work_begins_no_more_and_leaves_no_reader():
