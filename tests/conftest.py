@@ -13,7 +13,7 @@ from tests.shares import dealt_out
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
-LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
+LONG, LONG_MARKS = {"lab", "packaging"}, ("browser", "demo")  # folders and marks of tests that scripts/test leaves out
 # Folders and modules of the service whose tests mostly wait for servers.
 SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items):
     """Mark what is long before `-m` chooses; then have the demo done first, and others that take long next."""
     first = {item for item in items if item.get_closest_marker("long") or SERVERS & {*_place(item.path)}}
     for item in items:
-        if LONG & {*_place(item.path)}:
+        if LONG & {*_place(item.path)} or any(map(item.get_closest_marker, LONG_MARKS)):
             item.add_marker(pytest.mark.long)
     yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
