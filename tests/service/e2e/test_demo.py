@@ -16,7 +16,7 @@ from tests.makers import geotiff
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-pytestmark = [pytest.mark.demo, pytest.mark.long]
+pytestmark = pytest.mark.demo
 DROPPED = {*ADDRESSES, "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS"}
 
 
