@@ -13,9 +13,8 @@ from tests.shares import dealt_out
 from tests.waiting import once_per_run
 
 ROOT = Path(__file__).resolve().parent.parent
-LONG = {"lab", "packaging"}  # folders of tests that scripts/test leaves out
-# Folders and modules of the service whose tests mostly wait for servers.
-SERVERS = {"faults", "deploy", "test_backup.py", "test_faults.py", "test_services.py", "test_upgrade.py"}
+LONG, LONG_MARKS = {"lab", "packaging"}, ("browser", "demo")  # folders and marks of tests that scripts/test leaves out
+SERVERS = {"faults", "deploy"}  # folders of the service whose tests mostly wait for servers
 
 hypothesis.settings.register_profile("tests", deadline=None)  # other workers may hold the cores
 hypothesis.settings.load_profile("tests")
@@ -37,9 +36,10 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps a
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark what is long before `-m` chooses; then have the demo done first, and others that take long next."""
-    first = {item for item in items if item.get_closest_marker("long") or SERVERS & {*_place(item.path)}}
+    slow = [item for item in items if any(map(item.get_closest_marker, ("long", "demo")))]
+    first = {*slow, *(item for item in items if SERVERS & {*_place(item.path)})}
     for item in items:
-        if LONG & {*_place(item.path)}:
+        if LONG & {*_place(item.path)} or any(map(item.get_closest_marker, LONG_MARKS)):
             item.add_marker(pytest.mark.long)
     yield
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)

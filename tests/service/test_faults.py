@@ -15,7 +15,6 @@ from tests.waiting import wait_until
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.long
 @pytest.mark.demo
 def test_whoever_is_killed_leaves_nothing_in_part_nothing_lost_and_nothing_done_twice(own_servers, tmp_path):
     """Loaders, PostgreSQL in COPY, children of a worker's pool, whole workers, senders of each channel."""
@@ -72,7 +71,6 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND q
 ALONE = "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"
 
 
-@pytest.mark.long
 @pytest.mark.demo
 @pytest.mark.django_db
 def test_a_migration_that_is_killed_is_undone_and_the_next_one_comes_to_the_same_tables(own_servers):

@@ -77,7 +77,7 @@ def test_a_database_that_a_superuser_filled_goes_to_the_owner_role_with_all_its_
 
     for _ in range(2):  # the second time there is nothing left to do
         services("start", surroundings)
-        python("manage.py", "migrate", "--verbosity", "0", around=surroundings)
+    python("manage.py", "migrate", "--verbosity", "0", around=surroundings)
     *seen, loaded = python("-c", SEEN, make_egms(n=12), around=surroundings).stdout.splitlines()
     assert seen == ["ground_motion_application 12", "166", "('ground_motion_owner',)"]
     assert "12 points" in loaded

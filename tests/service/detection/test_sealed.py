@@ -47,6 +47,7 @@ def test_the_package_of_every_alert_is_verified_and_states_its_figures(tracks_in
         assert {track["file_sha256"] for track in tracks} <= {*Product.objects.values_list("file_sha256", flat=True)}
 
 
+@pytest.mark.long
 def test_joint_runs_of_a_network_are_sealed(simulated_tracks):
     watch(simulated_tracks[0], method="matched-filter")
     watch(simulated_tracks[1], method="model")

@@ -16,15 +16,18 @@ from tests.makers import geotiff
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-pytestmark = [pytest.mark.demo, pytest.mark.long]
+pytestmark = pytest.mark.demo
 DROPPED = {*ADDRESSES, "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS"}
 
 
 @pytest.fixture(scope="module")
-def surroundings(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """The environment without anything that the tests themselves use."""
+def surroundings(tmp_path_factory, migrated_cluster) -> Iterator[dict[str, str]]:
+    """The environment without anything that the tests themselves use. The database for files is migrated already; the
+    demo makes that of the simulated country.
+    """
     kept = {key: value for key, value in os.environ.items() if key not in DROPPED}
     own = kept | {"GROUND_MOTION_VAR": str(tmp_path_factory.mktemp("demo") / "var")}
+    own["POSTGRES_TEMPLATE"] = migrated_cluster
     yield own
     services(own, "remove")
 
@@ -93,39 +96,37 @@ def test_a_bad_file_alone_ends_the_demo_with_its_one_line(surroundings, tmp_path
     assert services(surroundings) == "nothing runs"
 
 
-def test_a_bad_file_beside_good_ones_does_not_end_the_demo(surroundings, tmp_path):
-    """What is declared is used for the file that lacks it; the rest is listed."""
+def test_files_beside_a_bad_one_are_served_until_ctrl_c_stops_what_it_started_and_nothing_else(surroundings, tmp_path):
+    """What is declared is used for the file that lacks it; the rest is listed. A server that was there before stays."""
     (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "LICENSE").write_text("free")
     (tmp_path / "deep" / "er").mkdir(parents=True)
     geotiff.make(tmp_path / "deep" / "er", name="vel.tif")
     declared = ["--unit", "mm/yr", "--positive", "toward", "--period", "2019-01-01/2023-12-31"]
-    done = demo(surroundings, "--check", *declared, str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert "Loaded: 1\n" in done.stdout
-    assert f"Refused: 1\n  {tmp_path}/cut.zip: this is not a whole zip file" in done.stdout
-    assert f"Left alone: 1\n  {tmp_path}/: LICENSE" in done.stdout
-
-
-def test_ctrl_c_stops_what_it_started_and_nothing_else(first_start, surroundings):
-    """The second start is quick, serves the same alerts, and a server that was there before stays."""
-    assert first_start.returncode == 0
     services(surroundings, "start")
     # A shell's background jobs ignore SIGINT, and so would all that these tests start there: Ctrl-C must be heard.
     command = ["env", "--default-signal=INT", str(ROOT / "scripts" / "demo"), "--port", free_port()]
+    command += [*declared, str(tmp_path)]
     with subprocess.Popen(
         command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
-            address = next(m[1] for line in process.stdout if (m := re.search(r"is at (http://\S+)", line)))
-            assert b"Simulated" in fetch(address)
+            said = ""
+            while not (served := re.search(r"is at (http://\S+)", said)):
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            assert "Loaded: 1\n" in said
+            assert f"Refused: 1\n  {tmp_path}/cut.zip: this is not a whole zip file" in said
+            assert f"Left alone: 1\n  {tmp_path}/: LICENSE" in said
+            assert b"vel" in fetch(f"{served[1]}products/")
             os.killpg(process.pid, signal.SIGINT)
             assert process.wait(timeout=HANG_SECONDS) == 130
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     with pytest.raises(OSError, match="refused"):
-        fetch(address)
+        fetch(served[1])
     assert "PostgreSQL runs" in services(surroundings)
     services(surroundings, "stop")
     assert services(surroundings) == "nothing runs"
@@ -135,10 +136,7 @@ def test_a_port_that_is_taken_is_named(surroundings):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        command = [str(ROOT / "scripts" / "demo"), "--check", "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(
-            command, env=surroundings, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-        )
+        done = demo(surroundings, "--check", "--port", str(taken.getsockname()[1]))  # the last port counts
     assert done.returncode == 1
     assert "taken" in done.stderr
     assert services(surroundings) == "nothing runs"

@@ -102,6 +102,7 @@ def _passes() -> list[tuple[str, Alert]]:
     return rows
 
 
+@pytest.mark.long
 def test_no_surface_tells_doubt_as_motion_or_two_figures_without_their_names(
     walked, client, operator, make_subscription
 ):

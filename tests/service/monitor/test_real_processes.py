@@ -133,6 +133,7 @@ def age(start: str) -> None:
     SignOfLife.objects.filter(name__startswith=start).update(seen_at=F("seen_at") - timedelta(minutes=20))
 
 
+@pytest.mark.demo
 @pytest.mark.django_db(transaction=True)
 def test_the_processes_of_the_procfile_work_side_by_side_and_outlive_one_another(
     processes, mail_server, site, make_egms, monkeypatch

@@ -354,6 +354,7 @@ def own_role(people: People, name: str) -> str:
     return next((role for role in people.links if name in people.links[role]), "administrator")
 
 
+@pytest.mark.long
 def test_no_number_in_an_address_a_filter_or_a_form_is_an_error(people):
     wrong, n_asked = [], 0
     for name, wanted in addresses():

@@ -141,6 +141,7 @@ def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener
     assert not reached(listener)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", THROUGH_A_JOB)
 @pytest.mark.django_db(transaction=True)
 def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(name, trap, listener, capfd, monkeypatch):

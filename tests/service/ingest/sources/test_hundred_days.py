@@ -224,6 +224,7 @@ def order(track: int | None, **values: Any) -> StandingOrder:
     return StandingOrder.objects.create(name=str(values), outline=GROUND, track=track, made_by="olga", **values)
 
 
+@pytest.mark.long
 def test_a_hundred_days_are_loaded_once_within_the_budget(world, monkeypatch):
     for track, budget in BUDGETS.items():
         order(track, processor="INSAR_ISCE_BURST", credits_a_month=budget, priority=1 if track == NORTH else 2)

@@ -482,6 +482,7 @@ class World:
             rounds.messages_send()
 
 
+@pytest.mark.long
 def test_in_forty_days_of_faults_nothing_strong_is_left_and_nobody_is_asked_twice(
     clock, make_subscription, make_alert, monkeypatch, push_key
 ):

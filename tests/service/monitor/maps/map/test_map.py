@@ -40,6 +40,7 @@ def test_a_false_alert_is_called_one_and_one_of_real_data_is_compared_with_nothi
     assert "What was simulated" not in client.get(make_alert().get_absolute_url()).content.decode()
 
 
+@pytest.mark.long
 def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypatch):
     monkeypatch.setattr(Command, "config", small())
     call_command("loaddemo")

@@ -156,6 +156,7 @@ def month(settings, monkeypatch):
             server.shutdown()
 
 
+@pytest.mark.long
 def test_twenty_quakes_become_pages_within_an_hour_of_their_images(month, tmp_path, django_capture_on_commit_callbacks):
     client, shown, looks = Client(), {}, {}
     for quake in month.quakes:

@@ -297,6 +297,7 @@ def test_an_outline_that_would_keep_the_server_busy_is_refused_at_once(outlines,
         boundary(content=geojson(*outlines), name="star.geojson")
 
 
+@pytest.mark.long
 def test_hostile_boundaries_are_read_or_refused_within_seconds_of_computing(tmp_path, monkeypatch):
     limits = LIMITS._replace(cpu_seconds=1)  # So that those without an end are over sooner.
     monkeypatch.setattr(given, "LIMITS", limits)
